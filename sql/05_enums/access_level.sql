@@ -1,0 +1,5 @@
+-- Declared from least to most: comparisons such as `level >= 'write'` rely on the order.
+create type public.access_level as enum ('read', 'write', 'admin');
+
+comment on type public.access_level is
+    'What a user may do in one tenant: read rows, also write them, also administer the tenant.';

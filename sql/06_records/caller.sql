@@ -1,0 +1,7 @@
+create type tenancy.caller as (
+    kind text,
+    user_id uuid
+);
+
+comment on type tenancy.caller is
+    'Who is calling: kind is service_role, postgres, user or nobody; user_id is set for a user alone.';

@@ -1,0 +1,36 @@
+create table public.tenants (
+    id uuid not null default gen_random_uuid(),
+    schema_name text not null,
+    display_name text not null,
+    status public.tenant_status not null default 'active',
+    suspended_at timestamptz,
+    suspension_reason text,
+    schema_version text not null,
+    created_at timestamptz not null default now(),
+    created_by uuid,
+    updated_at timestamptz not null default now(),
+    constraint tenants_pkey primary key (id),
+    constraint tenants_schema_name_key unique (schema_name),
+    -- The user may leave; the tenant and the deletion of the user must not care.
+    constraint tenants_created_by_fkey foreign key (created_by)
+        references auth.users (id) on delete set null,
+    constraint tenants_display_name_length check (char_length(display_name) between 1 and 200),
+    constraint tenants_suspension_reason_length check (char_length(suspension_reason) <= 1000),
+    constraint tenants_suspended_at_iff_suspended
+        check ((status = 'suspended') = (suspended_at is not null))
+);
+
+-- Deleting a user looks for the tenants they made; without this it reads the whole registry.
+create index tenants_created_by_idx on public.tenants (created_by);
+
+alter table public.tenants enable row level security;
+
+comment on table public.tenants is
+    'Registry of all tenant schemas: a tenant exists if and only if it has a row here.';
+comment on column public.tenants.schema_name is
+    'Name of the tenant''s PostgreSQL schema, and the profile to ask the Data API for.';
+comment on column public.tenants.display_name is 'What people call the tenant. Free text, 1 to 200 characters.';
+comment on column public.tenants.schema_version is
+    'Version of the last tenant migration this tenant has received.';
+comment on column public.tenants.created_by is
+    'User who created the tenant; null for the service key, or once that user is deleted.';

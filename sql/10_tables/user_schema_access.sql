@@ -1,0 +1,26 @@
+create table public.user_schema_access (
+    user_id uuid not null,
+    schema_name text not null,
+    access_level public.access_level not null default 'read',
+    expires_at timestamptz,
+    granted_by uuid,
+    granted_at timestamptz not null default now(),
+    constraint user_schema_access_pkey primary key (user_id, schema_name),
+    constraint user_schema_access_user_id_fkey foreign key (user_id)
+        references auth.users (id) on delete cascade,
+    constraint user_schema_access_schema_name_fkey foreign key (schema_name)
+        references public.tenants (schema_name) on delete cascade,
+    constraint user_schema_access_granted_by_fkey foreign key (granted_by)
+        references auth.users (id) on delete set null
+);
+
+create index user_schema_access_schema_name_idx on public.user_schema_access (schema_name);
+create index user_schema_access_granted_by_idx on public.user_schema_access (granted_by);
+
+alter table public.user_schema_access enable row level security;
+
+comment on table public.user_schema_access is 'Who may do what in which tenant, and until when.';
+comment on column public.user_schema_access.expires_at is
+    'The grant counts until this moment; null means until it is revoked.';
+comment on column public.user_schema_access.granted_by is
+    'User who granted it; null for the service key, or once that user is deleted.';

@@ -1,0 +1,22 @@
+create function tenancy.build_tenant_schema(schema_name text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_migration tenancy.tenant_migrations;
+begin
+    execute format('create schema %I', schema_name);
+
+    for v_migration in select * from tenancy.tenant_migrations m order by m.version loop
+        perform tenancy.apply_tenant_migration(schema_name, v_migration);
+    end loop;
+
+    perform tenancy.apply_tenant_privileges(schema_name);
+end;
+$$;
+
+comment on function tenancy.build_tenant_schema(text) is
+    'Makes a tenant''s schema by replaying every tenant migration. Only under lock_tenant, or in the transaction that registers the tenant.';

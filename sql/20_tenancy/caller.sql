@@ -1,0 +1,36 @@
+-- The one place that decides who is calling. A definer function runs as its owner, so
+-- current_user says nothing here; the setting `role` still names the role that PostgREST
+-- switched to. Missing claims make a nobody, never a privileged caller.
+create function tenancy.caller()
+    returns tenancy.caller
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_role constant text := current_setting('role', true);
+    v_user_id uuid;
+begin
+    if v_role in ('service_role', 'postgres') then
+        return row(v_role, null)::tenancy.caller;
+    end if;
+
+    -- A SQL editor or a script logs in as postgres and switches to no role.
+    if v_role = 'none' and session_user = 'postgres' then
+        return row('postgres', null)::tenancy.caller;
+    end if;
+
+    if v_role = 'authenticated' then
+        v_user_id := auth.uid();
+        if v_user_id is not null then
+            return row('user', v_user_id)::tenancy.caller;
+        end if;
+    end if;
+
+    return row('nobody', null)::tenancy.caller;
+end;
+$$;
+
+comment on function tenancy.caller() is
+    'Who is calling, from the role PostgREST switched to and the token''s subject.';

@@ -1,0 +1,21 @@
+create function tenancy.expose_schema(schema_name text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_schemas text[];
+begin
+    perform tenancy.lock_exposure();
+    v_schemas := tenancy.exposed_schemas();
+
+    if not schema_name = any (v_schemas) then
+        perform tenancy.set_exposed_schemas(v_schemas || schema_name);
+    end if;
+end;
+$$;
+
+comment on function tenancy.expose_schema(text) is
+    'Puts a schema on the Data API''s list. The schema must exist when the transaction commits.';

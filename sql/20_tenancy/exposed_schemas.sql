@@ -1,0 +1,39 @@
+create function tenancy.exposed_schemas()
+    returns text[]
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_list text;
+begin
+    -- The setting for this database outranks the one for the whole cluster.
+    select substring(c.entry from '^pgrst\.db_schemas=(.*)$') into v_list
+    from pg_catalog.pg_db_role_setting s
+    cross join unnest(s.setconfig) c (entry)
+    where s.setrole = 'authenticator'::regrole
+        and s.setdatabase in (
+            0, (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+        )
+        and c.entry like 'pgrst.db_schemas=%'
+    order by s.setdatabase desc
+    limit 1;
+
+    if v_list is not null then
+        return regexp_split_to_array(btrim(v_list), '\s*,\s*');
+    end if;
+
+    -- Nobody has set it from SQL yet: what every Supabase project starts with. A listed but
+    -- missing schema takes the whole Data API down, so only what exists.
+    return array(
+        select n.nspname::text
+        from pg_catalog.pg_namespace n
+        where n.nspname in ('public', 'graphql_public')
+        order by n.nspname = 'public' desc
+    );
+end;
+$$;
+
+comment on function tenancy.exposed_schemas() is
+    'The schemas that the Data API answers for, as PostgREST''s role setting lists them.';

@@ -1,0 +1,30 @@
+create function tenancy.find_profile(schema_name text, user_id uuid)
+    returns public.user_profile
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_profile public.user_profile;
+begin
+    execute format(
+        'select u.id, u.email, u.display_name, u.role, u.metadata, u.created_at, u.updated_at,'
+        '    exists ('
+        '        select from public.user_schema_access a'
+        '        where a.user_id = u.id'
+        '            and a.schema_name = %1$L'
+        '            and (a.expires_at is null or a.expires_at > statement_timestamp())'
+        '    )'
+        ' from %1$I.users u where u.id = $1',
+        schema_name
+    )
+    into v_profile
+    using user_id;
+
+    return v_profile;
+end;
+$$;
+
+comment on function tenancy.find_profile(text, uuid) is
+    'A user''s profile in a tenant; all null when there is none.';

@@ -1,0 +1,14 @@
+create function tenancy.has_access(schema_name text, level public.access_level)
+    returns boolean
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return tenancy.access_state(schema_name, level) = 'granted';
+end;
+$$;
+
+comment on function tenancy.has_access(text, public.access_level) is
+    'Whether the caller may touch rows of an active tenant at this level. For policies: call it in a subselect, so that it runs once a statement.';

@@ -1,0 +1,22 @@
+create function tenancy.platform_role()
+    returns public.platform_role
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_caller constant tenancy.caller := tenancy.caller();
+begin
+    -- The service key and the SQL editor already hold every power over the database; that
+    -- they act as a super_admin is also how the first super_admin is made.
+    if v_caller.kind in ('service_role', 'postgres') then
+        return 'super_admin';
+    end if;
+
+    return (select a.role from public.admin_users a where a.user_id = v_caller.user_id);
+end;
+$$;
+
+comment on function tenancy.platform_role() is
+    'The caller''s platform role; null for whoever is not platform staff.';

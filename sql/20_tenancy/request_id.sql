@@ -1,0 +1,17 @@
+create function tenancy.request_id()
+    returns text
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return substring(
+        nullif(current_setting('request.headers', true), '')::json ->> 'x-request-id'
+        from '^[A-Za-z0-9._-]{1,64}$'
+    );
+end;
+$$;
+
+comment on function tenancy.request_id() is
+    'The request''s X-Request-Id as the caller claims it; null when there is none or it is malformed.';

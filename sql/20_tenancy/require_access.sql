@@ -1,0 +1,41 @@
+create function tenancy.require_access(schema_name text, level public.access_level)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    case tenancy.access_state(schema_name, level)
+        when 'granted' then
+            return;
+        when 'no_tenant' then
+            -- A schema of the project's own: not ours to judge.
+            return;
+        when 'nobody' then
+            raise exception 'Sign in to reach tenant "%".', schema_name
+                using errcode = '42501', detail = 'not_authenticated',
+                    hint = 'Send the user''s access token as "Authorization: Bearer …".';
+        when 'stranger' then
+            raise exception 'You have no access to tenant "%".', schema_name
+                using errcode = '42501', detail = 'forbidden',
+                    hint = 'Ask an admin of the tenant to grant you access.';
+        when 'expired' then
+            raise exception 'Your access to tenant "%" has expired.', schema_name
+                using errcode = '42501', detail = 'forbidden',
+                    hint = 'Ask an admin of the tenant to grant you access again.';
+        when 'suspended' then
+            raise exception 'Tenant "%" is suspended.', schema_name
+                using errcode = '42501', detail = 'tenant_suspended',
+                    hint = 'Nothing is lost. It answers again once a platform admin activates it.';
+        when 'insufficient' then
+            raise exception 'Your access level in tenant "%" is below "%", which this request needs.',
+                schema_name, level
+                using errcode = '42501', detail = 'forbidden',
+                    hint = 'Ask an admin of the tenant to raise your access level.';
+    end case;
+end;
+$$;
+
+comment on function tenancy.require_access(text, public.access_level) is
+    'Refuses whoever has no access to a tenant''s rows at this level (42501: not_authenticated, forbidden, tenant_suspended). A schema that is no tenant passes.';

@@ -1,0 +1,21 @@
+create function tenancy.require_other_super_admin(user_id uuid)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if tenancy.lock_super_admins() = array[user_id] then
+        raise exception 'This is the last super_admin.'
+            using errcode = 'PT409', detail = 'last_super_admin',
+                hint = 'Appoint another with promote_to_admin first.';
+    end if;
+
+    -- Whoever was waiting may have been revoked in the meantime.
+    perform tenancy.require_platform_role('super_admin');
+end;
+$$;
+
+comment on function tenancy.require_other_super_admin(uuid) is
+    'Refuses to take the role from the last super_admin (PT409 last_super_admin), and keeps the others from losing it until the transaction ends.';

@@ -1,0 +1,26 @@
+create function tenancy.require_platform_role(role public.platform_role)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_role public.platform_role;
+begin
+    perform tenancy.require_signed_in();
+    v_role := tenancy.platform_role();
+
+    if v_role >= require_platform_role.role then
+        return;
+    end if;
+
+    raise exception 'This needs the platform role "%"; you have %.',
+        require_platform_role.role, coalesce(format('"%s"', v_role), 'none')
+        using errcode = '42501', detail = 'forbidden',
+            hint = 'Ask a super_admin of the platform.';
+end;
+$$;
+
+comment on function tenancy.require_platform_role(public.platform_role) is
+    'Refuses whoever has less than this platform role (42501: not_authenticated, forbidden).';

@@ -1,0 +1,32 @@
+create function tenancy.require_schema_name(schema_name text)
+    returns void
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- 63 bytes is PostgreSQL's limit for a name; it cuts longer ones silently, and two
+    -- tenants would become one. ASCII alone, because look-alikes are different names.
+    if schema_name is null or schema_name !~ '^[a-z][a-z0-9_]{2,62}$' then
+        raise exception 'A schema name has 3 to 63 characters: lower-case letters a-z, digits and underscores, a letter first.'
+            using errcode = 'PT400', detail = 'invalid_schema_name',
+                hint = 'Choose another name, or leave it out for a random one.';
+    end if;
+
+    if schema_name ~ '^(pg_|supabase|graphql)'
+        or schema_name in (
+            'auth', 'cron', 'extensions', 'information_schema', 'net', 'pgbouncer', 'pgmq',
+            'pgmq_public', 'pgsodium', 'pgsodium_masks', 'pgtle', 'public', 'realtime', 'repack',
+            'storage', 'tenancy', 'tenant_template', 'tiger', 'tiger_data', 'topology', 'vault'
+        )
+    then
+        raise exception 'The name "%" is reserved.', schema_name
+            using errcode = 'PT400', detail = 'invalid_schema_name',
+                hint = 'Choose another name, or leave it out for a random one.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_schema_name(text) is
+    'Refuses names a tenant''s schema cannot have (PT400 invalid_schema_name).';

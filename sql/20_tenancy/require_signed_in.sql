@@ -1,0 +1,22 @@
+create function tenancy.require_signed_in()
+    returns tenancy.caller
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_caller constant tenancy.caller := tenancy.caller();
+begin
+    if v_caller.kind = 'nobody' then
+        raise exception 'Sign in first.'
+            using errcode = '42501', detail = 'not_authenticated',
+                hint = 'Send the user''s access token as "Authorization: Bearer …".';
+    end if;
+
+    return v_caller;
+end;
+$$;
+
+comment on function tenancy.require_signed_in() is
+    'The caller, unless it is nobody (42501 not_authenticated).';

@@ -1,0 +1,47 @@
+create function public.promote_to_admin(user_id uuid, role public.platform_role default 'admin')
+    returns public.admin_users
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_caller constant tenancy.caller := tenancy.caller();
+    v_before public.admin_users;
+    v_after public.admin_users;
+begin
+    perform tenancy.require_platform_role('super_admin');
+    perform tenancy.require_user(user_id);
+    if role < 'super_admin' then
+        perform tenancy.require_other_super_admin(user_id);
+    end if;
+
+    select * into v_before from public.admin_users a where a.user_id = promote_to_admin.user_id for update;
+    if v_before.role = promote_to_admin.role then
+        return v_before;
+    end if;
+
+    insert into public.admin_users as a (user_id, role, granted_by)
+    values (user_id, role, v_caller.user_id)
+    on conflict on constraint admin_users_pkey do update
+    set role = excluded.role, granted_by = excluded.granted_by
+    where a.user_id = excluded.user_id
+    returning * into v_after;
+
+    perform tenancy.log_action(
+        'admin.promote', null,
+        jsonb_build_object(
+            'before', case when v_before.user_id is not null then to_jsonb(v_before) end,
+            'after', to_jsonb(v_after)
+        )
+    );
+
+    return v_after;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.promote_to_admin(uuid, public.platform_role) is
+    'Gives a user a platform role in place of the one they had, which may be higher. The first super_admin is made with the service key. Repeating it changes nothing. super_admins. Errors: user_not_found, last_super_admin, forbidden, not_authenticated, busy.';

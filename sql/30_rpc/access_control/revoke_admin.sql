@@ -1,0 +1,33 @@
+create function public.revoke_admin(user_id uuid)
+    returns public.admin_users
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_before public.admin_users;
+begin
+    perform tenancy.require_platform_role('super_admin');
+    perform tenancy.require_other_super_admin(user_id);
+
+    delete from public.admin_users a
+    where a.user_id = revoke_admin.user_id
+    returning * into v_before;
+    if v_before.user_id is null then
+        raise exception 'User % has no platform role.', user_id
+            using errcode = 'PT404', detail = 'user_not_found',
+                hint = 'There is nothing to revoke.';
+    end if;
+
+    perform tenancy.log_action('admin.revoke', null, jsonb_build_object('before', to_jsonb(v_before)));
+
+    return v_before;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.revoke_admin(uuid) is
+    'Takes a user''s platform role away, from their next request on; returns what it was. Never from the last super_admin. super_admins. Errors: user_not_found, last_super_admin, forbidden, not_authenticated, busy.';

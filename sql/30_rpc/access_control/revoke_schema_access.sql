@@ -1,0 +1,41 @@
+create function public.revoke_schema_access(schema_name text, user_id uuid)
+    returns public.user_schema_access
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_own constant boolean := user_id = (tenancy.caller()).user_id;
+    v_tenant public.tenants;
+    v_before public.user_schema_access;
+begin
+    v_tenant := tenancy.lock_tenant(
+        schema_name,
+        platform => 'admin',
+        member => case when v_own then 'read'::public.access_level else 'admin' end
+    );
+
+    delete from public.user_schema_access a
+    where a.user_id = revoke_schema_access.user_id
+        and a.schema_name = revoke_schema_access.schema_name
+    returning * into v_before;
+    if v_before.user_id is null then
+        raise exception 'User % has no access to tenant "%".', user_id, schema_name
+            using errcode = 'PT404', detail = 'user_not_found',
+                hint = 'There is nothing to revoke.';
+    end if;
+
+    perform tenancy.log_action(
+        'access.revoke', v_tenant, jsonb_build_object('before', to_jsonb(v_before))
+    );
+
+    return v_before;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.revoke_schema_access(text, uuid) is
+    'Takes a user''s access to a tenant away, from their next request on; returns what it was. Admins of the tenant or of the platform, and members for themselves. Errors: tenant_not_found, user_not_found, tenant_suspended, forbidden, not_authenticated, busy.';

@@ -1,0 +1,51 @@
+create function public.create_tenant_schema(schema_name text default null, display_name text default null)
+    returns public.tenants
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_schema_name constant text := coalesce(schema_name, tenancy.opaque_schema_name());
+    v_creator constant uuid := (tenancy.caller()).user_id;
+    v_tenant public.tenants;
+begin
+    perform tenancy.require_platform_role('admin');
+
+    perform tenancy.require_schema_name(v_schema_name);
+    perform tenancy.lock_users(array[v_creator]);
+    insert into public.tenants (schema_name, display_name, schema_version, created_by)
+    values (
+        v_schema_name,
+        coalesce(display_name, v_schema_name),
+        tenancy.latest_tenant_version(),
+        v_creator
+    )
+    -- Of two callers with one name the second waits here and then finds the first's row.
+    on conflict on constraint tenants_schema_name_key do nothing
+    returning * into v_tenant;
+    if v_tenant.id is null then
+        raise exception 'There already is a tenant "%".', v_schema_name
+            using errcode = 'PT409', detail = 'tenant_exists',
+                hint = 'Choose another name, or leave it out for a random one.';
+    end if;
+    if to_regnamespace(v_schema_name) is not null then
+        raise exception 'The database already has a schema "%", which is no tenant.', v_schema_name
+            using errcode = 'PT409', detail = 'schema_exists',
+                hint = 'Choose another name, or leave it out for a random one.';
+    end if;
+
+    perform tenancy.build_tenant_schema(v_schema_name);
+
+    perform tenancy.log_action('tenant.create', v_tenant, jsonb_build_object('after', to_jsonb(v_tenant)));
+    perform tenancy.expose_schema(v_schema_name);
+
+    return v_tenant;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.create_tenant_schema(text, text) is
+    'Makes a tenant: its schema with the template''s tables, and its place on the Data API, where it answers within moments. Left out, the name is a random one that tells nothing. Platform admins. Errors: invalid_schema_name, tenant_exists, schema_exists, forbidden, not_authenticated, busy.';

@@ -1,0 +1,32 @@
+create function public.delete_tenant_schema(schema_name text)
+    returns public.tenants
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+begin
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'super_admin', member => null);
+
+    if v_tenant.status <> 'suspended' then
+        raise exception 'Tenant "%" is active.', schema_name
+            using errcode = 'PT409', detail = 'tenant_active',
+                hint = 'Deleting destroys all its data. Suspend it first with suspend_tenant.';
+    end if;
+
+    -- The grants go by cascade.
+    delete from public.tenants t where t.id = v_tenant.id;
+    perform tenancy.log_action('tenant.delete', v_tenant, jsonb_build_object('before', to_jsonb(v_tenant)));
+    perform tenancy.drop_tenant_schema(schema_name);
+
+    return v_tenant;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.delete_tenant_schema(text) is
+    'Destroys a suspended tenant: schema, rows, grants and its place on the Data API. admin_audit_log keeps what was done. There is no way back. super_admins. Errors: tenant_not_found, tenant_active, forbidden, not_authenticated, busy.';

@@ -1,0 +1,37 @@
+create function public.suspend_tenant(schema_name text, reason text default null)
+    returns public.tenants
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_before public.tenants;
+    v_after public.tenants;
+begin
+    v_before := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
+
+    if v_before.status = 'suspended' then
+        return v_before;
+    end if;
+
+    update public.tenants t
+    set status = 'suspended', suspended_at = now(), suspension_reason = reason, updated_at = now()
+    where t.id = v_before.id
+    returning * into v_after;
+    perform tenancy.apply_tenant_privileges(schema_name);
+
+    perform tenancy.log_action(
+        'tenant.suspend', v_after,
+        jsonb_build_object('before', to_jsonb(v_before), 'after', to_jsonb(v_after))
+    );
+
+    return v_after;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.suspend_tenant(text, text) is
+    'Closes a tenant at once, service key included: USAGE on the schema first, then every privilege in it. No row is lost. Repeating it changes nothing, the first reason stays. Platform admins. Errors: tenant_not_found, forbidden, not_authenticated, busy.';

@@ -1,0 +1,34 @@
+create function public.get_tenant_info(schema_name text)
+    returns public.tenant_info
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_standing(
+        schema_name, platform => 'viewer', member => 'read', even_suspended => true
+    );
+
+    return (
+        select row(
+            t.schema_name, t.display_name, t.status, t.suspension_reason, t.created_at,
+            tenancy.access_level(t.schema_name),
+            (
+                select count(*)
+                from public.user_schema_access a
+                where a.schema_name = t.schema_name
+                    and (a.expires_at is null or a.expires_at > statement_timestamp())
+            )
+        )::public.tenant_info
+        from public.tenants t
+        where t.schema_name = get_tenant_info.schema_name
+    );
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.get_tenant_info(text) is
+    'What a member or the platform staff may know of a tenant, suspended or not. Errors: tenant_not_found, not_authenticated, busy.';

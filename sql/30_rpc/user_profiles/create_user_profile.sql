@@ -1,0 +1,41 @@
+create function public.create_user_profile(
+    schema_name text,
+    user_id uuid,
+    display_name text default null,
+    role text default 'member',
+    metadata jsonb default '{}'
+)
+    returns public.user_profile
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+    v_profile public.user_profile;
+begin
+    perform tenancy.require_standing(schema_name, platform => 'admin', member => 'admin');
+    perform tenancy.require_user(user_id);
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+
+    if not tenancy.insert_profile(schema_name, user_id, display_name, role, metadata) then
+        raise exception 'User % already has a profile in tenant "%".', user_id, schema_name
+            using errcode = 'PT409', detail = 'profile_exists',
+                hint = 'Read it with get_user_profile.';
+    end if;
+    v_profile := tenancy.find_profile(schema_name, user_id);
+
+    perform tenancy.log_action(
+        'profile.create', v_tenant, jsonb_build_object('after', to_jsonb(v_profile))
+    );
+
+    return v_profile;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.create_user_profile(text, uuid, text, text, jsonb) is
+    'Makes a profile for a user. It grants nothing: access is for grant_schema_access. role is the product''s own label; metadata is a JSON object. Admins of the tenant or of the platform. Errors: tenant_not_found, user_not_found, profile_exists, tenant_suspended, forbidden, not_authenticated, busy.';

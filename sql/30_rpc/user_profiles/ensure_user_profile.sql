@@ -1,0 +1,40 @@
+create function public.ensure_user_profile(schema_name text, display_name text default null)
+    returns public.ensured_user_profile
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := (tenancy.caller()).user_id;
+    v_tenant public.tenants;
+    v_profile public.user_profile;
+    v_is_new boolean := false;
+begin
+    perform tenancy.require_standing(schema_name, platform => null, member => 'read');
+
+    -- Every sign-in comes through here, nearly always to find a profile: no lock for that.
+    v_profile := tenancy.find_profile(schema_name, v_user_id);
+
+    if v_profile.id is null then
+        perform tenancy.require_user(v_user_id);
+        v_tenant := tenancy.lock_tenant(schema_name, platform => null, member => 'read');
+        v_is_new := tenancy.insert_profile(schema_name, v_user_id, display_name);
+        v_profile := tenancy.find_profile(schema_name, v_user_id);
+    end if;
+
+    if v_is_new then
+        perform tenancy.log_action(
+            'profile.create', v_tenant, jsonb_build_object('after', to_jsonb(v_profile))
+        );
+    end if;
+
+    return row(v_profile.*, v_is_new)::public.ensured_user_profile;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.ensure_user_profile(text, text) is
+    'The caller''s profile in a tenant, made if there was none (is_new). Any number of calls at once make one row. display_name counts for a new profile only. Members, for themselves. Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated, user_not_found, busy.';

@@ -1,0 +1,28 @@
+create function public.get_user_profile(schema_name text, user_id uuid default auth.uid())
+    returns public.user_profile
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_profile public.user_profile;
+begin
+    perform tenancy.require_standing(schema_name, platform => null, member => 'read');
+
+    v_profile := tenancy.find_profile(schema_name, user_id);
+    if v_profile.id is null then
+        raise exception 'User % has no profile in tenant "%".', user_id, schema_name
+            using errcode = 'PT404', detail = 'profile_not_found',
+                hint = 'They get one by calling ensure_user_profile, or an admin makes it with create_user_profile.';
+    end if;
+
+    return v_profile;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.get_user_profile(text, uuid) is
+    'A profile in a tenant, the caller''s own if user_id is left out. Members. Errors: tenant_not_found, profile_not_found, tenant_suspended, forbidden, not_authenticated, busy.';

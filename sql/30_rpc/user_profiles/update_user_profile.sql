@@ -1,0 +1,48 @@
+create function public.update_user_profile(
+    schema_name text,
+    display_name text default null,
+    metadata jsonb default null
+)
+    returns public.user_profile
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := (tenancy.caller()).user_id;
+    v_tenant public.tenants;
+    v_before public.user_profile;
+    v_after public.user_profile;
+begin
+    v_tenant := tenancy.lock_tenant(schema_name, platform => null, member => 'read');
+
+    v_before := tenancy.find_profile(schema_name, v_user_id);
+    if v_before.id is null then
+        raise exception 'You have no profile in tenant "%" yet.', schema_name
+            using errcode = 'PT404', detail = 'profile_not_found',
+                hint = 'Call ensure_user_profile first.';
+    end if;
+    if coalesce(display_name, v_before.display_name) is not distinct from v_before.display_name
+        and coalesce(metadata, v_before.metadata) = v_before.metadata
+    then
+        return v_before;
+    end if;
+
+    perform tenancy.update_profile(schema_name, v_user_id, display_name, metadata);
+    v_after := tenancy.find_profile(schema_name, v_user_id);
+
+    perform tenancy.log_action(
+        'profile.update', v_tenant,
+        jsonb_build_object('before', to_jsonb(v_before), 'after', to_jsonb(v_after))
+    );
+
+    return v_after;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.update_user_profile(text, text, jsonb) is
+    'Changes the caller''s own profile; what is null stays as it is, metadata is replaced whole. Members. Errors: tenant_not_found, profile_not_found, tenant_suspended, forbidden, not_authenticated, busy.';

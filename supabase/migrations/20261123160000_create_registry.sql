@@ -1,0 +1,223 @@
+-- Everything that decides lives in `tenancy`, which is never exposed through the Data API.
+-- `public` holds only what a client may name: four tables and the RPCs.
+create schema tenancy;
+
+comment on schema tenancy is
+    'Private helpers of the multi-tenancy system. Never expose it through the Data API.';
+
+-- Declared from least to most: comparisons such as `level >= 'write'` rely on the order.
+create type public.access_level as enum ('read', 'write', 'admin');
+
+comment on type public.access_level is
+    'What a user may do in one tenant: read rows, also write them, also administer the tenant.';
+
+-- Declared from least to most: comparisons such as `role >= 'admin'` rely on the order.
+create type public.platform_role as enum ('viewer', 'admin', 'super_admin');
+
+comment on type public.platform_role is
+    'What a member of the platform staff may do: look at tenants, also manage them, also delete them and appoint staff. No role reads tenant rows.';
+
+create type public.tenant_status as enum ('active', 'suspended');
+
+comment on type public.tenant_status is
+    'Whether a tenant answers: an active one does; a suspended one refuses everybody, service key included.';
+
+create type tenancy.caller as (
+    kind text,
+    user_id uuid
+);
+
+comment on type tenancy.caller is
+    'Who is calling: kind is service_role, postgres, user or nobody; user_id is set for a user alone.';
+
+create type public.ensured_user_profile as (
+    id uuid,
+    email text,
+    display_name text,
+    role text,
+    metadata jsonb,
+    created_at timestamptz,
+    updated_at timestamptz,
+    is_active boolean,
+    is_new boolean
+);
+
+comment on type public.ensured_user_profile is
+    'The caller''s profile, and whether this call made it.';
+
+create type public.tenant_info as (
+    schema_name text,
+    display_name text,
+    status public.tenant_status,
+    suspension_reason text,
+    created_at timestamptz,
+    access_level public.access_level,
+    member_count bigint
+);
+
+comment on type public.tenant_info is 'The answer of get_tenant_info.';
+comment on column public.tenant_info.access_level is
+    'The caller''s own level; null for platform staff without a grant.';
+comment on column public.tenant_info.member_count is 'Users with an unexpired grant.';
+
+create type public.tenant_membership as (
+    schema_name text,
+    display_name text,
+    status public.tenant_status,
+    access_level public.access_level
+);
+
+comment on type public.tenant_membership is 'One tenant of the caller, as list_my_tenants tells it.';
+
+create type public.tenant_status_report as (
+    schema_name text,
+    status public.tenant_status
+);
+
+comment on type public.tenant_status_report is 'The answer of check_tenant_status.';
+
+create type public.user_profile as (
+    id uuid,
+    email text,
+    display_name text,
+    role text,
+    metadata jsonb,
+    created_at timestamptz,
+    updated_at timestamptz,
+    is_active boolean
+);
+
+comment on type public.user_profile is
+    'A row of a tenant''s users table, with what the registry knows of it.';
+comment on column public.user_profile.is_active is
+    'Whether the user holds an unexpired grant on the tenant now. Computed, never stored: it follows the deletion of a user by itself.';
+
+-- No foreign keys: the log outlives the tenants and the users it speaks of.
+create table public.admin_audit_log (
+    id bigint not null generated always as identity,
+    occurred_at timestamptz not null default clock_timestamp(),
+    actor_id uuid,
+    actor_role text not null,
+    action text not null,
+    schema_name text,
+    tenant_id uuid,
+    details jsonb not null default '{}',
+    request_id text,
+    constraint admin_audit_log_pkey primary key (id)
+);
+
+create index admin_audit_log_tenant_id_idx on public.admin_audit_log (tenant_id, id);
+create index admin_audit_log_actor_id_idx on public.admin_audit_log (actor_id, id);
+
+alter table public.admin_audit_log enable row level security;
+
+comment on table public.admin_audit_log is
+    'Audit trail of all admin actions: one entry for each call that changed something, written in its transaction.';
+comment on column public.admin_audit_log.actor_id is 'User who acted; null for the service key and for SQL.';
+comment on column public.admin_audit_log.actor_role is
+    'What the actor was at that time: a platform role, tenant_<access level>, service_role or postgres.';
+comment on column public.admin_audit_log.action is 'What happened, as <thing>.<verb>: tenant.suspend, access.grant …';
+comment on column public.admin_audit_log.tenant_id is
+    'The tenant by its id: a schema name may be used again after a deletion, and its new owner must not read the old one''s trail.';
+comment on column public.admin_audit_log.details is 'The values before and after the change.';
+comment on column public.admin_audit_log.request_id is
+    'X-Request-Id as the caller claims it; join it with the log line of the function.';
+
+create table public.admin_users (
+    user_id uuid not null,
+    role public.platform_role not null,
+    granted_by uuid,
+    created_at timestamptz not null default now(),
+    constraint admin_users_pkey primary key (user_id),
+    constraint admin_users_user_id_fkey foreign key (user_id)
+        references auth.users (id) on delete cascade,
+    constraint admin_users_granted_by_fkey foreign key (granted_by)
+        references auth.users (id) on delete set null
+);
+
+create index admin_users_granted_by_idx on public.admin_users (granted_by);
+
+alter table public.admin_users enable row level security;
+
+comment on table public.admin_users is 'Platform staff: who manages tenants. They do not read tenant rows.';
+comment on column public.admin_users.granted_by is
+    'User who appointed them; null for the service key, or once that user is deleted.';
+
+create table tenancy.tenant_migrations (
+    version text collate "C" not null,
+    name text not null,
+    statements text not null,
+    registered_at timestamptz not null default now(),
+    constraint tenant_migrations_pkey primary key (version)
+);
+
+alter table tenancy.tenant_migrations enable row level security;
+
+comment on table tenancy.tenant_migrations is
+    'The tenant template as the migrations that build it, replayed in the order of their versions for each new tenant.';
+comment on column tenancy.tenant_migrations.statements is
+    'SQL as for one tenant: unqualified names, run with the tenant''s schema first in search_path.';
+
+create table public.tenants (
+    id uuid not null default gen_random_uuid(),
+    schema_name text not null,
+    display_name text not null,
+    status public.tenant_status not null default 'active',
+    suspended_at timestamptz,
+    suspension_reason text,
+    schema_version text not null,
+    created_at timestamptz not null default now(),
+    created_by uuid,
+    updated_at timestamptz not null default now(),
+    constraint tenants_pkey primary key (id),
+    constraint tenants_schema_name_key unique (schema_name),
+    -- The user may leave; the tenant and the deletion of the user must not care.
+    constraint tenants_created_by_fkey foreign key (created_by)
+        references auth.users (id) on delete set null,
+    constraint tenants_display_name_length check (char_length(display_name) between 1 and 200),
+    constraint tenants_suspension_reason_length check (char_length(suspension_reason) <= 1000),
+    constraint tenants_suspended_at_iff_suspended
+        check ((status = 'suspended') = (suspended_at is not null))
+);
+
+-- Deleting a user looks for the tenants they made; without this it reads the whole registry.
+create index tenants_created_by_idx on public.tenants (created_by);
+
+alter table public.tenants enable row level security;
+
+comment on table public.tenants is
+    'Registry of all tenant schemas: a tenant exists if and only if it has a row here.';
+comment on column public.tenants.schema_name is
+    'Name of the tenant''s PostgreSQL schema, and the profile to ask the Data API for.';
+comment on column public.tenants.display_name is 'What people call the tenant. Free text, 1 to 200 characters.';
+comment on column public.tenants.schema_version is
+    'Version of the last tenant migration this tenant has received.';
+comment on column public.tenants.created_by is
+    'User who created the tenant; null for the service key, or once that user is deleted.';
+
+create table public.user_schema_access (
+    user_id uuid not null,
+    schema_name text not null,
+    access_level public.access_level not null default 'read',
+    expires_at timestamptz,
+    granted_by uuid,
+    granted_at timestamptz not null default now(),
+    constraint user_schema_access_pkey primary key (user_id, schema_name),
+    constraint user_schema_access_user_id_fkey foreign key (user_id)
+        references auth.users (id) on delete cascade,
+    constraint user_schema_access_schema_name_fkey foreign key (schema_name)
+        references public.tenants (schema_name) on delete cascade,
+    constraint user_schema_access_granted_by_fkey foreign key (granted_by)
+        references auth.users (id) on delete set null
+);
+
+create index user_schema_access_schema_name_idx on public.user_schema_access (schema_name);
+create index user_schema_access_granted_by_idx on public.user_schema_access (granted_by);
+
+alter table public.user_schema_access enable row level security;
+
+comment on table public.user_schema_access is 'Who may do what in which tenant, and until when.';
+comment on column public.user_schema_access.expires_at is
+    'The grant counts until this moment; null means until it is revoked.';
+comment on column public.user_schema_access.granted_by is
+    'User who granted it; null for the service key, or once that user is deleted.';

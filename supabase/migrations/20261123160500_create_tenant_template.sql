@@ -1,0 +1,53 @@
+-- Tenant migration 0: what every tenant starts with. Names are unqualified; it runs once in
+-- the reference schema and once in each new tenant.
+select tenancy.register_tenant_migration('0', 'template', $tenant$
+    create table settings (
+        key text not null,
+        value jsonb not null default 'null',
+        updated_at timestamptz not null default now(),
+        updated_by uuid,
+        constraint settings_pkey primary key (key),
+        constraint settings_key_length check (char_length(key) between 1 and 200)
+    );
+    comment on table settings is 'Key-value settings of the tenant: members read, tenant admins write.';
+    comment on column settings.updated_by is 'User who wrote the value; null for the service key and for SQL.';
+
+    -- Without a foreign key to auth.users on purpose: with one, deleting a user would look
+    -- into every tenant, and creating a tenant would block sign-ups. The RPCs check.
+    create table users (
+        id uuid not null,
+        email text,
+        display_name text,
+        role text not null default 'member',
+        metadata jsonb not null default '{}',
+        created_at timestamptz not null default now(),
+        updated_at timestamptz not null default now(),
+        constraint users_pkey primary key (id),
+        constraint users_display_name_length check (char_length(display_name) <= 200),
+        constraint users_role_length check (char_length(role) between 1 and 100),
+        constraint users_metadata_is_object check (jsonb_typeof(metadata) = 'object')
+    );
+    comment on table users is 'Profiles of the tenant''s users. Written through the profile RPCs alone.';
+    comment on column users.id is 'Id of the user in Auth.';
+    comment on column users.role is 'The product''s own label. No policy reads it.';
+
+    create table audit_log (
+        id bigint not null generated always as identity,
+        occurred_at timestamptz not null default clock_timestamp(),
+        actor_id uuid,
+        action text not null,
+        table_name text not null,
+        record_id jsonb,
+        old_values jsonb,
+        new_values jsonb,
+        constraint audit_log_pkey primary key (id)
+    );
+    comment on table audit_log is 'Audit trail of the tenant''s data changes. Written by triggers alone; tenant admins read.';
+
+    create trigger stamp before insert or update on settings
+        for each row execute function tenancy.tg_settings__stamp();
+
+    select tenancy.adopt_table(current_schema(), 'settings', reads => 'read', writes => 'admin');
+    select tenancy.adopt_table(current_schema(), 'users', reads => 'read', writes => null);
+    select tenancy.adopt_table(current_schema(), 'audit_log', reads => 'admin', writes => null);
+$tenant$);
