@@ -1,0 +1,70 @@
+"""One ephemeral emulator for the whole run, shared by all workers; one stage for each test.
+
+The controlling process starts the emulator before the workers and stops it after them, so
+nothing outlives the run, also when a worker dies.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import psycopg
+import pytest
+from stage import Address, Stage
+from tenantry_cli.emulator.stack import Stack
+
+_EMULATOR = pytest.StashKey[ExitStack]()
+_ADDRESS = pytest.StashKey[Address]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    config = session.config
+    if hasattr(config, "workerinput"):
+        config.stash[_ADDRESS] = Address(**json.loads(config.workerinput["address"]))
+        return
+    if config.option.collectonly:
+        return
+    config.stash[_EMULATOR] = ExitStack()
+    stack = config.stash[_EMULATOR].enter_context(Stack.start(port=None, ephemeral=True))
+    config.stash[_ADDRESS] = Address(
+        **{field.name: getattr(stack, field.name) for field in dataclasses.fields(Address)}
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tells a worker where the emulator is (a hook of pytest-xdist)."""
+    node.workerinput["address"] = json.dumps(dataclasses.asdict(node.config.stash[_ADDRESS]))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _EMULATOR in config.stash:
+        config.stash[_EMULATOR].close()
+
+
+@pytest.fixture(scope="session")
+def address(pytestconfig: pytest.Config) -> Address:
+    """Where the shared emulator answers."""
+    return pytestconfig.stash[_ADDRESS]
+
+
+@pytest.fixture
+def stage(address: Address) -> Iterator[Stage]:
+    """People, tenants and doors of one test; gone after it."""
+    stage = Stage(address)
+    try:
+        yield stage
+    finally:
+        stage.close()
+
+
+@pytest.fixture
+def database(address: Address) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+    """A look at the shared database as `postgres`, rolled back after the test."""
+    with psycopg.connect(address.db_url, row_factory=psycopg.rows.dict_row) as connection:
+        yield connection
+        connection.rollback()
