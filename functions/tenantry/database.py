@@ -1,0 +1,135 @@
+"""The project's Data API, as one caller is allowed to see it."""
+
+import re
+from collections.abc import Mapping
+from contextvars import ContextVar
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, TypeVar
+
+import httpx
+from postgrest import APIError
+from pydantic import TypeAdapter, ValidationError
+from supabase import ClientOptions, create_client
+
+from tenantry.caller import Caller
+from tenantry.errors import (
+    BusyError,
+    NotAuthenticatedError,
+    RefusedError,
+    ServiceError,
+    UpstreamError,
+    UpstreamTimeoutError,
+)
+from tenantry.fields import Arguments
+from tenantry.settings import SETTINGS
+
+T = TypeVar("T")
+
+# supabase-py's APIError does not carry the HTTP status, and only the status tells whether
+# PostgREST saw an anonymous or a signed-in caller. It is kept per thread of execution: an
+# APIError always follows a response in the same one, so the value is never another request's.
+upstream_status: ContextVar[int] = ContextVar("upstream_status")
+
+
+def keep_status(response: httpx.Response) -> None:
+    upstream_status.set(response.status_code)
+
+
+# One pool for all callers: a client of its own would cost each request a TLS context and a
+# handshake. It is made at import, before gunicorn forks, and that is safe because it opens
+# its first connection with the first request, in the worker. Nothing in it belongs to a
+# caller: tokens are headers of each request, and cookies are never kept.
+POOL = httpx.Client(
+    timeout=SETTINGS.upstream_timeout_seconds,
+    cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+    event_hooks={"response": [keep_status]},
+)
+
+
+class Database:
+    """Calls database functions with the caller's own token; the database decides the rest."""
+
+    def __init__(self, caller: Caller, headers: Mapping[str, str]) -> None:
+        self._client = create_client(
+            SETTINGS.supabase_url,
+            SETTINGS.supabase_anon_key,
+            ClientOptions(
+                headers={**headers, "Authorization": f"Bearer {caller.token}"},
+                httpx_client=POOL,
+                auto_refresh_token=False,
+                persist_session=False,
+                postgrest_client_retry=False,
+            ),
+        )
+
+    def call(self, function: str, arguments: Arguments, returns: type[T]) -> T:
+        # Only what the caller gave: the defaults are the database's.
+        given = arguments.model_dump(mode="json", exclude_unset=True)
+        try:
+            reply = self._client.rpc(function, given).execute()
+        except APIError as error:
+            raise translated(error, upstream_status.get()) from error
+        except httpx.PoolTimeout as error:
+            raise BusyError from error
+        except httpx.TimeoutException as error:
+            raise UpstreamTimeoutError from error
+        except (httpx.RequestError, UnicodeDecodeError) as error:
+            kind = type(error).__name__
+            raise UpstreamError(f"The database API gave no usable answer ({kind}).") from error
+        try:
+            return TypeAdapter(returns).validate_python(reply.data)
+        except ValidationError as error:
+            raise UpstreamError(
+                f"The database API's answer is not what {function} returns.",
+                hint="Apply the migrations that belong to this version of the functions.",
+            ) from error
+
+
+CUSTOM_STATUS = re.compile(r"PT([45]\d\d)")
+OUR_CODE = re.compile(r"[a-z][a-z_]*")
+TOKEN_REFUSED = {"PGRST301", "PGRST302", "PGRST303"}
+# A lock or a statement waited too long, two operations met, connections ran out, or
+# PostgREST is not ready yet: in each case the transaction changed nothing.
+TRY_AGAIN = {
+    *("40001", "40P01", "53300", "55P03", "57014"),
+    *("PGRST000", "PGRST001", "PGRST002", "PGRST003"),
+}
+
+
+def translated(error: APIError, status: int) -> ServiceError:
+    """What PostgREST's refusal means to our caller."""
+    sqlstate = error.code or ""
+    our_code = catalogued(error.details)
+    if (custom := CUSTOM_STATUS.fullmatch(sqlstate)) and our_code:
+        return RefusedError(int(custom[1]), our_code, error.message, error.hint)
+    if sqlstate == "42501":
+        return denial(our_code, status, error)
+    if sqlstate in TOKEN_REFUSED:
+        return NotAuthenticatedError("The access token is invalid or has expired.")
+    if sqlstate in TRY_AGAIN:
+        return BusyError()
+    # Data that no argument check could foresee, or a trigger of the product's own that
+    # raised. The details stay here: they quote rows.
+    if sqlstate[:2] in {"22", "23"} or sqlstate == "P0001":
+        return RefusedError(400, "invalid_request", error.message, error.hint)
+    if sqlstate == "PGRST202":
+        return UpstreamError(
+            "The database does not have this function.",
+            hint="Apply the migrations that belong to this version of the functions.",
+        )
+    return UpstreamError(f"The database API answered {status} ({sqlstate or 'no code'}).")
+
+
+def denial(our_code: str | None, status: int, error: APIError) -> ServiceError:
+    # Without a code of ours PostgreSQL itself denied, and PostgREST answered 401 if the
+    # caller came as anon.
+    if our_code is None and status == 401:
+        return NotAuthenticatedError()
+    if our_code == NotAuthenticatedError.code:
+        return NotAuthenticatedError(error.message)
+    return RefusedError(403, our_code or "forbidden", error.message, error.hint)
+
+
+def catalogued(details: Any) -> str | None:
+    """The code of ours in an error's details; everybody else's details are prose."""
+    return details if isinstance(details, str) and OUR_CODE.fullmatch(details) else None

@@ -1,0 +1,149 @@
+"""How a group of operations speaks HTTP."""
+
+import json
+import re
+import traceback
+import uuid
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, get_type_hints
+
+from flask import Request, Response
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from tenantry import __version__, body, cors
+from tenantry.caller import Caller
+from tenantry.database import Database
+from tenantry.errors import (
+    InternalError,
+    InvalidRequestError,
+    MethodNotAllowedError,
+    OperationNotFoundError,
+    ServiceError,
+)
+from tenantry.fields import Arguments
+from tenantry.log import LONGEST_NAME, LogLine
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class Operation:
+    """A function whose name, argument model and result are also the operation's."""
+
+    def __init__(self, function: Callable[[Database, Any], object]) -> None:
+        hints = get_type_hints(function)
+        self.function = function
+        self.name = function.__name__
+        self.arguments: type[Arguments] = hints["arguments"]
+        self.returns: Any = hints["return"]
+
+    def well_formed(self, given: dict[str, object]) -> Arguments:
+        try:
+            return self.arguments.model_validate(given)
+        except ValidationError as error:
+            names = ", ".join(self.arguments.model_fields) or "none"
+            raise InvalidRequestError(
+                self._complaint(error), hint=f"The arguments of {self.name}: {names}."
+            ) from error
+
+    def _complaint(self, error: ValidationError) -> str:
+        first = error.errors(include_url=False, include_input=False)[0]
+        if not first["loc"]:
+            return "The name of an argument is not text."
+        # Quoted as JSON: whatever the caller named stays readable and one line.
+        name = json.dumps(str(first["loc"][0])[:LONGEST_NAME])
+        match first["type"]:
+            case "extra_forbidden":
+                return f"{name} is not an argument of {self.name}."
+            case "missing":
+                return f"{self.name} needs the argument {name}."
+        return f"The argument {name} of {self.name} does not fit: {first['msg']}."
+
+
+class Group:
+    """The operations behind one entry point, and everything they have in common."""
+
+    def __init__(self, name: str, *functions: Callable[[Database, Any], object]) -> None:
+        self.name = name
+        self.operations = {operation.name: operation for operation in map(Operation, functions)}
+
+    def answer(self, request: Request) -> Response:
+        trace = TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
+        line = LogLine(request_id_of(request), trace and trace[1], self.name)
+        # What follows the request upstream, so that the logs there name it too.
+        baggage = {"X-Request-Id": line.request_id}
+        if trace:
+            baggage["traceparent"] = trace[0]
+        try:
+            response = self._respond(request, line, baggage)
+        except ServiceError as error:
+            response = refusal(error, line)
+        except Exception:
+            line.stack_trace = traceback.format_exc()
+            response = refusal(InternalError(), line)
+        response.headers["X-Request-Id"] = line.request_id
+        preflight = request.method == "OPTIONS"
+        response.headers.update(cors.headers(request.origin, preflight=preflight))
+        line.write(response.status_code)
+        return response
+
+    def _respond(self, request: Request, line: LogLine, baggage: Mapping[str, str]) -> Response:
+        content = body.read(request.stream)
+        # A preflight is answered whatever the path: a page can read the 404 of the real
+        # request, and nothing at all of a refused preflight.
+        if request.method == "OPTIONS":
+            return Response(status=HTTPStatus.NO_CONTENT)
+        if request.path == "/":
+            require_method(request, "GET", "HEAD")
+            return reply(self._health())
+        operation = self._operation(request.path.removeprefix("/"))
+        line.operation = operation.name
+        require_method(request, "POST")
+        caller = Caller.from_header(request.headers.get("Authorization"))
+        line.actor = caller.subject
+        given = body.parse(content)
+        arguments = operation.well_formed(given)
+        line.schema_name = getattr(arguments, "schema_name", None)
+        return reply(operation.function(Database(caller, baggage), arguments))
+
+    def _operation(self, name: str) -> Operation:
+        if name not in self.operations:
+            raise OperationNotFoundError(
+                f"{self.name} has no such operation; it has {', '.join(self.operations)}."
+            )
+        return self.operations[name]
+
+    def _health(self) -> dict[str, object]:
+        return {"name": self.name, "version": __version__, "operations": [*self.operations]}
+
+
+def request_id_of(request: Request) -> str:
+    given = request.headers.get("X-Request-Id", "")
+    return given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def require_method(request: Request, *methods: str) -> None:
+    if request.method not in methods:
+        raise MethodNotAllowedError(", ".join([*methods, "OPTIONS"]))
+
+
+def reply(content: object, status: int = HTTPStatus.OK) -> Response:
+    return Response(to_json(content), status, content_type="application/json")
+
+
+def refusal(error: ServiceError, line: LogLine) -> Response:
+    line.error = error.code
+    # A 5xx is somebody's to repair, and its sentence is ours or the database's; the
+    # sentence of a 4xx may quote what the caller sent.
+    line.explanation = error.message if error.status >= 500 else None
+    content = {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "request_id": line.request_id,
+    }
+    response = reply(content, error.status)
+    response.headers.update(error.headers)
+    return response

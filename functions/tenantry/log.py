@@ -1,0 +1,55 @@
+"""One line of JSON per request, in the format that Cloud Logging reads from stdout."""
+
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+LONGEST_NAME = 63
+
+
+@dataclass
+class LogLine:
+    """Filled in while the request is answered. It never holds a token or a body."""
+
+    request_id: str
+    trace: str | None
+    group: str
+    operation: str | None = None
+    actor: str | None = None
+    schema_name: str | None = None
+    error: str | None = None
+    explanation: str | None = None
+    stack_trace: str | None = None
+    started: float = field(default_factory=time.perf_counter)
+
+    def write(self, status: int) -> None:
+        line = {
+            "severity": severity(status),
+            "message": f"{self.group}/{self.operation or ''} {status}",
+            "time": datetime.now(UTC).isoformat(),
+            "logging.googleapis.com/trace": self.trace,
+            "request_id": self.request_id,
+            "group": self.group,
+            "operation": self.operation,
+            "status": status,
+            "milliseconds": round((time.perf_counter() - self.started) * 1000, 1),
+            "schema_name": self.schema_name and self.schema_name[:LONGEST_NAME],
+            "actor": self.actor,
+            # The token's word: only PostgREST checks the signature.
+            "actor_verified": False if self.actor else None,
+            "error": self.error,
+            "explanation": self.explanation,
+            "stack_trace": self.stack_trace,
+        }
+        given = {name: value for name, value in line.items() if value is not None}
+        # One write, so that lines of concurrent requests do not mix.
+        sys.stdout.write(json.dumps(given) + "\n")
+        sys.stdout.flush()
+
+
+def severity(status: int) -> str:
+    if status >= 500:
+        return "ERROR"
+    return "WARNING" if status >= 400 else "INFO"

@@ -1,0 +1,84 @@
+"""schema-management: the life of a tenant, from its creation to its end."""
+
+from uuid import UUID
+
+from flask import Request, Response
+
+from tenantry.database import Database
+from tenantry.endpoint import Group
+from tenantry.fields import Arguments, Result, TenantStatus, Timestamp
+
+
+class Tenant(Result):
+    id: UUID
+    schema_name: str
+    display_name: str
+    status: TenantStatus
+    suspended_at: Timestamp | None
+    suspension_reason: str | None
+    schema_version: str
+    created_at: Timestamp
+    created_by: UUID | None
+    updated_at: Timestamp
+
+
+class CreateTenantSchema(Arguments):
+    schema_name: str | None = None
+    display_name: str | None = None
+
+
+class RenameTenant(Arguments):
+    schema_name: str
+    display_name: str
+
+
+class SuspendTenant(Arguments):
+    schema_name: str
+    reason: str | None = None
+
+
+class ActivateTenant(Arguments):
+    schema_name: str
+
+
+class DeleteTenantSchema(Arguments):
+    schema_name: str
+
+
+def create_tenant_schema(database: Database, arguments: CreateTenantSchema) -> Tenant:
+    """Create a tenant; without a name it gets one that tells strangers nothing."""
+    return database.call("create_tenant_schema", arguments, Tenant)
+
+
+def rename_tenant(database: Database, arguments: RenameTenant) -> Tenant:
+    """Change the name that people see; the schema keeps its own."""
+    return database.call("rename_tenant", arguments, Tenant)
+
+
+def suspend_tenant(database: Database, arguments: SuspendTenant) -> Tenant:
+    """Close a tenant to everybody, at once and until it is activated."""
+    return database.call("suspend_tenant", arguments, Tenant)
+
+
+def activate_tenant(database: Database, arguments: ActivateTenant) -> Tenant:
+    """Open a suspended tenant again, with the access it had."""
+    return database.call("activate_tenant", arguments, Tenant)
+
+
+def delete_tenant_schema(database: Database, arguments: DeleteTenantSchema) -> Tenant:
+    """Destroy a suspended tenant and all its data; the reply is its last state."""
+    return database.call("delete_tenant_schema", arguments, Tenant)
+
+
+GROUP = Group(
+    "schema-management",
+    create_tenant_schema,
+    rename_tenant,
+    suspend_tenant,
+    activate_tenant,
+    delete_tenant_schema,
+)
+
+
+def schema_management(request: Request) -> Response:
+    return GROUP.answer(request)

@@ -1,0 +1,81 @@
+"""What a process is told by its environment."""
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+from urllib.parse import urlsplit
+
+from tenantry.caller import claims
+
+
+class BadSetting(SystemExit):
+    """A process that cannot serve says so in one sentence and ends, without a stack trace."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    supabase_url: str
+    supabase_anon_key: str = field(repr=False)
+    allowed_origins: frozenset[str]
+    upstream_timeout_seconds: float
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        def setting(name: str, meaning: str) -> str:
+            if name not in environment:
+                raise BadSetting(f"{name} is not set: it holds {meaning}.")
+            return environment[name].strip()
+
+        url = setting("SUPABASE_URL", "the address of the Supabase project")
+        key = setting("SUPABASE_ANON_KEY", "the project's anon or publishable key")
+        origins = setting(
+            "TENANTRY_ALLOWED_ORIGINS",
+            "the browser origins that may call, separated by commas, or *, or nothing",
+        )
+        timeout = setting(
+            "TENANTRY_UPSTREAM_TIMEOUT_SECONDS",
+            "how many seconds the database API may take to answer",
+        )
+        return cls(
+            supabase_url=web_address(url),
+            supabase_anon_key=harmless_key(key),
+            allowed_origins=frozenset(filter(None, map(str.strip, origins.split(",")))),
+            upstream_timeout_seconds=positive_seconds(timeout),
+        )
+
+
+def web_address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise BadSetting("SUPABASE_URL must be an http or https address.")
+    return text
+
+
+def harmless_key(text: str) -> str:
+    if not text.isascii() or not text.isprintable() or not text:
+        raise BadSetting("SUPABASE_ANON_KEY must be the project's anon or publishable key.")
+    # With the service key every caller without a usable token would be a super_admin.
+    if text.startswith("sb_secret_") or claims(text).get("role") == "service_role":
+        raise BadSetting("SUPABASE_ANON_KEY holds a service key, which functions never carry.")
+    return text
+
+
+def positive_seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not (0 < seconds < math.inf):
+        raise BadSetting("TENANTRY_UPSTREAM_TIMEOUT_SECONDS must be a number above 0.")
+    return seconds
+
+
+# Read at import, so that a process without its settings fails when it starts and not at
+# its first request.
+SETTINGS = Settings.from_environment(os.environ)

@@ -1,0 +1,191 @@
+"""What the caller is told when the database API refuses, fails or stays silent."""
+
+import pytest
+
+from functions.callers import Start, User, token
+from functions.upstream import Reply, Upstream, error, result
+
+ACME = {"schema_name": "acme"}
+ACTIVE = {**ACME, "status": "active"}
+HTML = {"Content-Type": "text/html"}
+
+
+def ask(member: User, upstream: Upstream, reply: Reply) -> dict[str, object]:
+    """The caller's view of one upstream reply, in one dictionary."""
+    upstream.will(reply)
+    answer = member.post("check_tenant_status", ACME)
+    assert answer.content_type == "application/json"
+    assert answer.json is not None
+    assert set(answer.json) == {"code", "message", "hint", "request_id"}
+    return {
+        **answer.json,
+        "status": answer.status_code,
+        "retry_after": answer.headers.get("Retry-After"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "invalid_schema_name"),
+        (404, "tenant_not_found"),
+        (409, "last_super_admin"),
+        (401, "not_authenticated"),
+    ],
+)
+def test_databases_own_error_arrives_word_for_word(
+    member: User, upstream: Upstream, status: int, code: str
+) -> None:
+    reply = error(status, f"PT{status}", "A sentence.", code, "A hint.")
+    told = ask(member, upstream, reply)
+    assert (told["status"], told["code"]) == (status, code)
+    assert (told["message"], told["hint"]) == ("A sentence.", "A hint.")
+    assert told["retry_after"] is None
+
+
+def test_databases_busy_gets_a_retry_after(member: User, upstream: Upstream) -> None:
+    told = ask(member, upstream, error(503, "PT503", "Wait.", "busy"))
+    assert (told["status"], told["code"], told["retry_after"]) == (503, "busy", "1")
+
+
+@pytest.mark.parametrize("details", [None, "Key (email)=(a@b.example) exists.", "Not ours"])
+def test_custom_status_without_a_code_of_ours_is_502(
+    member: User, upstream: Upstream, details: str | None
+) -> None:
+    told = ask(member, upstream, error(418, "PT418", "Teapot.", details))
+    assert (told["status"], told["code"]) == (502, "upstream_error")
+
+
+def test_postgresqls_denial_is_401_for_anon_and_403_for_the_signed_in(
+    start: Start, upstream: Upstream
+) -> None:
+    client = start("tenant_status")
+    denied = "permission denied for function check_tenant_status"
+    anonymous = User(client, token(role="anon"))
+    told = ask(anonymous, upstream, error(401, "42501", denied))
+    assert (told["status"], told["code"]) == (401, "not_authenticated")
+    told = ask(User(client), upstream, error(403, "42501", denied))
+    assert (told["status"], told["code"], told["message"]) == (403, "forbidden", denied)
+
+
+def test_only_postgrest_says_who_is_anonymous(start: Start, upstream: Upstream) -> None:
+    liar = User(start("tenant_status"), token(role="anon", sub="somebody"))
+    told = ask(liar, upstream, error(403, "42501"))
+    assert (told["status"], told["code"]) == (403, "forbidden")
+
+
+@pytest.mark.parametrize("code", ["forbidden", "tenant_suspended"])
+def test_denial_with_a_code_of_ours_keeps_it(
+    member: User, upstream: Upstream, code: str
+) -> None:
+    told = ask(member, upstream, error(403, "42501", "No entry.", code, "Ask."))
+    assert (told["status"], told["code"], told["message"]) == (403, code, "No entry.")
+    assert told["hint"] == "Ask."
+
+
+def test_denial_for_want_of_a_user_is_401(member: User, upstream: Upstream) -> None:
+    told = ask(member, upstream, error(403, "42501", "Nobody.", "not_authenticated"))
+    assert (told["status"], told["code"], told["message"]) == (
+        401,
+        "not_authenticated",
+        "Nobody.",
+    )
+
+
+@pytest.mark.parametrize("code", ["PGRST301", "PGRST302", "PGRST303"])
+def test_refused_token_is_401(member: User, upstream: Upstream, code: str) -> None:
+    told = ask(member, upstream, error(401, code, "JWSError JWSInvalidSignature"))
+    assert (told["status"], told["code"]) == (401, "not_authenticated")
+    assert told["message"] == "The access token is invalid or has expired."
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (500, "57014"),
+        (500, "55P03"),
+        (500, "40P01"),
+        (503, "53300"),
+        (504, "PGRST003"),
+        (503, "PGRST002"),
+    ],
+)
+def test_what_a_repeat_may_cure_is_503_with_retry_after(
+    member: User, upstream: Upstream, status: int, code: str
+) -> None:
+    told = ask(member, upstream, error(status, code, "canceling statement"))
+    assert (told["status"], told["code"], told["retry_after"]) == (503, "busy", "1")
+
+
+@pytest.mark.parametrize("code", ["22P02", "22023", "23514", "23505", "P0001"])
+def test_data_the_database_rejects_is_400_without_its_details(
+    member: User, upstream: Upstream, code: str
+) -> None:
+    reply = error(400, code, "Bad value.", "Failing row contains (secret).")
+    told = ask(member, upstream, reply)
+    assert (told["status"], told["code"], told["message"]) == (
+        400,
+        "invalid_request",
+        "Bad value.",
+    )
+    assert "secret" not in str(told)
+
+
+def test_missing_function_asks_for_the_migrations(member: User, upstream: Upstream) -> None:
+    told = ask(member, upstream, error(404, "PGRST202", "Could not find the function"))
+    assert (told["status"], told["code"]) == (502, "upstream_error")
+    assert "migrations" in str(told["hint"])
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        error(500, "XX000", "tuple concurrently updated"),
+        error(401, None, "Invalid API key"),
+        Reply(500, b"<html>Internal Server Error</html>", HTML),
+        Reply(502, b"<html>Bad Gateway</html>", HTML),
+        Reply(503, b"", HTML),
+        Reply(302, b"", {"Location": "https://elsewhere.example"}),
+        Reply(200, b"<html>Welcome</html>", HTML),
+        Reply(200, b""),
+        Reply(200, b"\xff\xfe\xfd"),
+        Reply(200, b'{"schema_name": "acme", "sta'),
+        Reply(200, b'{"schema_name": "acme", "sta', length=4096),
+        Reply(500, b'{"code": "PT4', length=4096),
+        result(None),
+        result([ACTIVE]),
+        result({**ACTIVE, "status": "asleep"}),
+    ],
+    ids=lambda reply: f"{reply.status} {reply.body[:30]!r} {reply.length or ''}",
+)
+def test_unusable_answer_is_502_json(member: User, upstream: Upstream, reply: Reply) -> None:
+    told = ask(member, upstream, reply)
+    assert (told["status"], told["code"]) == (502, "upstream_error")
+    assert "html" not in str(told)
+
+
+def test_failure_is_not_repeated_and_does_not_stick(member: User, upstream: Upstream) -> None:
+    ask(member, upstream, Reply(503, b"<html>", HTML))
+    assert len(upstream.received) == 1
+    upstream.will(result(ACTIVE))
+    assert member.post("check_tenant_status", ACME).json == ACTIVE
+
+
+def test_refused_connection_is_502(start: Start, free_port: int) -> None:
+    client = start("tenant_status", SUPABASE_URL=f"http://127.0.0.1:{free_port}")
+    reply = User(client).post("check_tenant_status", ACME)
+    assert reply.json is not None
+    assert (reply.status_code, reply.json["code"]) == (502, "upstream_error")
+
+
+def test_silent_upstream_is_504(start: Start, upstream: Upstream) -> None:
+    upstream.will(Reply(hold=True))
+    client = start("tenant_status", TENANTRY_UPSTREAM_TIMEOUT_SECONDS="0.2")
+    reply = User(client).post("check_tenant_status", ACME)
+    assert reply.json is not None
+    assert (reply.status_code, reply.json["code"]) == (504, "upstream_timeout")
+
+
+def test_new_column_does_not_break_an_older_function(member: User, upstream: Upstream) -> None:
+    upstream.will(result({**ACTIVE, "added_later": 1}))
+    assert member.post("check_tenant_status", ACME).json == ACTIVE

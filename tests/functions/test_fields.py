@@ -1,0 +1,150 @@
+"""The shape of arguments: what is refused before the database sees it, and what is not."""
+
+import pytest
+
+from functions.callers import Start, User
+from functions.upstream import Upstream, result
+
+USER = "6f0c2b1e-7c0f-4b6e-9d5a-0a4f0a4c1c11"
+ACCESS = {
+    "user_id": USER,
+    "schema_name": "acme",
+    "access_level": "write",
+    "expires_at": None,
+    "granted_by": None,
+    "granted_at": "2026-11-23T16:00:00+00:00",
+}
+PROFILE = {
+    "id": USER,
+    "email": None,
+    "display_name": None,
+    "role": "member",
+    "metadata": {"nested": [1, 2.5, None, {"deep": True}]},
+    "created_at": "2026-11-23T16:00:00+00:00",
+    "updated_at": "2026-11-23T16:00:00+00:00",
+    "is_active": True,
+}
+GRANT = {"schema_name": "acme", "user_id": USER}
+
+
+@pytest.fixture
+def admin(start: Start) -> User:
+    return User(start("access_control"))
+
+
+@pytest.fixture
+def owner(start: Start) -> User:
+    return User(start("user_profiles"))
+
+
+def complaint(user: User, operation: str, arguments: object) -> str:
+    reply = user.post(operation, arguments)
+    assert reply.json is not None
+    assert (reply.status_code, reply.json["code"]) == (422, "invalid_request")
+    return str(reply.json["message"])
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {},
+        {"access_level": "write"},
+        {"expires_at": None},
+        {"expires_at": "2027-01-31T12:00:00Z"},
+        {"expires_at": "2027-01-31T12:00:00.000001+05:30"},
+    ],
+)
+def test_only_the_given_arguments_are_passed_on(
+    admin: User, upstream: Upstream, extra: dict[str, object]
+) -> None:
+    upstream.will(result(ACCESS))
+    assert admin.post("grant_schema_access", GRANT | extra).json == ACCESS
+    assert upstream.received[0].body == GRANT | extra
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"user_id": USER}, 'grant_schema_access needs the argument "schema_name".'),
+        (GRANT | {"x\n": 1}, '"x\\n" is not an argument of grant_schema_access.'),
+        (GRANT | {"\ud800": 1}, "The name of an argument is not text."),
+        (GRANT | {"schema_name": None}, '"schema_name"'),
+        (GRANT | {"schema_name": 5}, '"schema_name"'),
+        (GRANT | {"schema_name": "ac\0me"}, "NUL"),
+        (GRANT | {"schema_name": "\udc00"}, "half a character"),
+        (GRANT | {"user_id": "somebody"}, "UUID"),
+        (GRANT | {"user_id": f"{USER}\0"}, "NUL"),
+        (GRANT | {"access_level": "owner"}, '"access_level"'),
+        (GRANT | {"access_level": None}, '"access_level"'),
+        (GRANT | {"expires_at": "2027-01-31T12:00:00"}, "timezone"),
+        (GRANT | {"expires_at": "2027-01-31"}, "zone"),
+        (GRANT | {"expires_at": "tomorrow"}, "zone"),
+        (GRANT | {"expires_at": 1800000000}, "zone"),
+        (GRANT | {"expires_at": "1800000000"}, "zone"),
+    ],
+)
+def test_misshapen_arguments_are_422_with_a_sentence(
+    admin: User, upstream: Upstream, arguments: object, sentence: str
+) -> None:
+    assert sentence in complaint(admin, "grant_schema_access", arguments)
+    assert upstream.received == []
+
+
+def test_complaint_comes_with_the_arguments_there_are(admin: User) -> None:
+    reply = admin.post("grant_schema_access", {})
+    assert reply.json is not None
+    assert reply.json["hint"] == (
+        "The arguments of grant_schema_access: schema_name, user_id, access_level, expires_at."
+    )
+
+
+@pytest.mark.parametrize("name", ["", "pg_catalog", 'x"; drop schema y', "Ünïcode", "x" * 99])
+def test_names_are_the_databases_to_judge(admin: User, upstream: Upstream, name: str) -> None:
+    upstream.will(result(ACCESS))
+    assert admin.post("grant_schema_access", GRANT | {"schema_name": name}).status_code == 200
+    assert upstream.received[0].body["schema_name"] == name
+
+
+def nested(levels: int) -> object:
+    value: object = {}
+    for _ in range(levels - 1):
+        value = {"in": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [{}, PROFILE["metadata"], {"n": 10**30, "é": "\N{SNOWMAN}"}, nested(60)],
+    ids=["empty", "nested", "large", "deep"],
+)
+def test_metadata_passes_unchanged(owner: User, upstream: Upstream, metadata: object) -> None:
+    arguments = {"schema_name": "acme", "metadata": metadata}
+    upstream.will(result(PROFILE | {"metadata": metadata}))
+    reply = owner.post("update_user_profile", arguments)
+    assert reply.json == PROFILE | {"metadata": metadata}
+    assert upstream.received[0].body == arguments
+
+
+@pytest.mark.parametrize(
+    ("metadata", "sentence"),
+    [
+        ({"a": ["b\0"]}, "NUL"),
+        ({"a\0": 1}, "NUL"),
+        ({"a": {"b": "\ud83d"}}, "half a character"),
+        (nested(70), "nested"),
+        (nested(700), "nested"),
+        ([], '"metadata"'),
+        ("{}", '"metadata"'),
+    ],
+    ids=["nul", "nul in a name", "surrogate", "deep", "deeper", "array", "text"],
+)
+def test_metadata_that_cannot_be_stored_is_422(
+    owner: User, metadata: object, sentence: str
+) -> None:
+    arguments = {"schema_name": "acme", "metadata": metadata}
+    assert sentence in complaint(owner, "update_user_profile", arguments)
+
+
+def test_member_without_arguments_asks_about_nothing(start: Start) -> None:
+    user = User(start("tenant_status"))
+    assert "not an argument" in complaint(user, "list_my_tenants", {"schema_name": "acme"})

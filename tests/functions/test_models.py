@@ -1,0 +1,155 @@
+"""The models in Python and the functions in SQL say the same."""
+
+import importlib
+from dataclasses import dataclass
+from typing import Any, get_args, get_origin
+
+import psycopg
+from psycopg.rows import dict_row
+from pydantic import BaseModel
+
+from functions.callers import Start
+
+
+@dataclass(frozen=True)
+class Column:
+    """One argument or one column, as both sides can tell it."""
+
+    name: str
+    kind: str
+
+
+KINDS = {
+    "text": "string",
+    "uuid": "string uuid",
+    "timestamp with time zone": "string date-time",
+    "jsonb": "object",
+    "json": "object",
+    "boolean": "boolean",
+    "integer": "integer",
+    "bigint": "integer",
+    "text[]": "array",
+}
+
+ENUMS = """
+    select format_type(enumtypid, null) as type,
+           string_agg(enumlabel, ', ' order by enumsortorder) as labels
+    from pg_catalog.pg_enum
+    group by enumtypid
+"""
+
+ARGUMENTS = """
+    select argument.name, format_type(argument.type, null) as type,
+           argument.position > p.pronargs - p.pronargdefaults as has_default
+    from pg_catalog.pg_proc as p
+    cross join lateral unnest(
+        p.proargnames[:p.pronargs], p.proargtypes::oid[]
+    ) with ordinality as argument(name, type, position)
+    where p.oid = %s::regproc
+    order by argument.position
+"""
+
+COLUMNS = """
+    select a.attname as name, format_type(a.atttypid, null) as type, a.attnum as position
+    from pg_catalog.pg_proc as p
+    join pg_catalog.pg_type as t on t.oid = p.prorettype
+    join pg_catalog.pg_attribute as a
+        on a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
+    where p.oid = %(function)s::regproc
+    union all
+    select output.name, format_type(output.type, null), output.position
+    from pg_catalog.pg_proc as p
+    cross join lateral unnest(
+        p.proargnames, p.proallargtypes, p.proargmodes
+    ) with ordinality as output(name, type, mode, position)
+    where p.oid = %(function)s::regproc and output.mode in ('t', 'o')
+    order by position
+"""
+
+Database = psycopg.Connection[Any]
+
+
+def rows(database: Database, query: str, parameters: Any) -> list[dict[str, Any]]:
+    with database.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query, parameters).fetchall()
+
+
+def described(database: Database, columns: list[dict[str, Any]]) -> list[Column]:
+    enums = {enum["type"]: enum["labels"] for enum in rows(database, ENUMS, None)}
+    return [Column(column["name"], (KINDS | enums)[column["type"]]) for column in columns]
+
+
+def fields(model: type[BaseModel]) -> list[Column]:
+    schema = model.model_json_schema(mode="serialization")
+    return [Column(name, kind(field)) for name, field in schema["properties"].items()]
+
+
+def kind(field: dict[str, Any]) -> str:
+    """A field's choices, or its JSON type and format, whether or not it may be null."""
+    for choice in field.get("anyOf", [field]):
+        if "enum" in choice:
+            return ", ".join(choice["enum"])
+        if choice["type"] != "null":
+            return " ".join(filter(None, [choice["type"], choice.get("format")]))
+    raise AssertionError(f"{field} is always null")
+
+
+def operations(start: Start, entry_point: str) -> dict[str, Any]:
+    start(entry_point)
+    group = importlib.import_module(f"tenantry.{entry_point}").GROUP
+    return dict(group.operations)
+
+
+def test_requests_take_what_the_functions_take(
+    start: Start, database: Database, entry_point: str
+) -> None:
+    for name, operation in operations(start, entry_point).items():
+        parameters = rows(database, ARGUMENTS, [f"public.{name}"])
+        assert fields(operation.arguments) == described(database, parameters), name
+        optional = {row["name"] for row in parameters if row["has_default"]}
+        required = {
+            field
+            for field, info in operation.arguments.model_fields.items()
+            if info.is_required()
+        }
+        assert required == {row["name"] for row in parameters} - optional, name
+
+
+def test_results_hold_what_the_functions_return(
+    start: Start, database: Database, entry_point: str
+) -> None:
+    for name, operation in operations(start, entry_point).items():
+        (function,) = rows(
+            database,
+            "select proretset as many from pg_catalog.pg_proc where oid = %s::regproc",
+            [f"public.{name}"],
+        )
+        assert function["many"] == (get_origin(operation.returns) is list), name
+        row = get_args(operation.returns)[0] if function["many"] else operation.returns
+        columns = rows(database, COLUMNS, {"function": f"public.{name}"})
+        assert fields(row) == described(database, columns), name
+
+
+def test_fields_that_may_be_null_are_those_of_the_table(
+    start: Start, database: Database
+) -> None:
+    start("schema_management")
+    tables = {
+        "public.tenants": ("schema_management", "Tenant"),
+        "public.admin_users": ("access_control", "AdminUser"),
+        "public.user_schema_access": ("access_control", "SchemaAccess"),
+    }
+    for table, (module, model) in tables.items():
+        nullable = {
+            row["name"]
+            for row in rows(
+                database,
+                "select attname as name from pg_catalog.pg_attribute"
+                " where attrelid = %s::regclass and attnum > 0"
+                " and not attisdropped and not attnotnull",
+                [table],
+            )
+        }
+        result = getattr(importlib.import_module(f"tenantry.{module}"), model)
+        schema = result.model_json_schema(mode="serialization")["properties"]
+        assert {name for name, field in schema.items() if "anyOf" in field} == nullable, table

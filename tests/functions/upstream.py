@@ -1,0 +1,92 @@
+"""A scripted PostgREST on a real socket."""
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer of the upstream, to be given as written."""
+
+    status: int = 200
+    body: bytes = b"[]"
+    headers: Mapping[str, str] = field(
+        default_factory=lambda: {"Content-Type": "application/json"}
+    )
+    # The announced length, when it is a lie.
+    length: int | None = None
+    hold: bool = False
+
+
+def error(
+    status: int,
+    code: str | None,
+    message: str = "No.",
+    details: str | None = None,
+    hint: str | None = None,
+) -> Reply:
+    """An error as PostgREST words it."""
+    content = {"code": code, "message": message, "details": details, "hint": hint}
+    return Reply(status, json.dumps(content).encode())
+
+
+def result(value: object) -> Reply:
+    return Reply(200, json.dumps(value).encode())
+
+
+@dataclass(frozen=True)
+class Received:
+    path: str
+    headers: Message
+    body: Any
+
+
+class Upstream(ThreadingHTTPServer):
+    """Plays PostgREST on a real socket: gives the scripted replies, keeps the requests."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.script: list[Reply] = []
+        self.received: list[Received] = []
+        self.connections = 0
+        self.released = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def will(self, *replies: Reply) -> None:
+        self.script.extend(replies)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections += 1
+        super().process_request(request, client_address)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Upstream
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.received.append(Received(self.path, self.headers, json.loads(body)))
+        reply = self.server.script.pop(0)
+        if reply.hold:
+            self.server.released.wait(10)
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(reply.length or len(reply.body)))
+        self.end_headers()
+        self.wfile.write(reply.body)
+        self.close_connection = reply.length is not None
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
