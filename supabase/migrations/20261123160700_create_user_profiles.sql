@@ -81,7 +81,7 @@ $$;
 comment on function public.ensure_user_profile(text, text) is
     'The caller''s profile in a tenant, made if there was none (is_new). Any number of calls at once make one row. display_name counts for a new profile only. Members, for themselves. Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated, user_not_found, busy.';
 
-create function public.get_user_profile(schema_name text, user_id uuid default auth.uid())
+create function public.get_user_profile(schema_name text, user_id uuid default null)
     returns public.user_profile
     stable
     security definer
@@ -89,13 +89,14 @@ create function public.get_user_profile(schema_name text, user_id uuid default a
     language plpgsql
 as $$
 declare
+    v_user_id constant uuid := coalesce(user_id, (tenancy.caller()).user_id);
     v_profile public.user_profile;
 begin
     perform tenancy.require_standing(schema_name, platform => null, member => 'read');
 
-    v_profile := tenancy.find_profile(schema_name, user_id);
+    v_profile := tenancy.find_profile(schema_name, v_user_id);
     if v_profile.id is null then
-        raise exception 'User % has no profile in tenant "%".', user_id, schema_name
+        raise exception 'User % has no profile in tenant "%".', v_user_id, schema_name
             using errcode = 'PT404', detail = 'profile_not_found',
                 hint = 'They get one by calling ensure_user_profile, or an admin makes it with create_user_profile.';
     end if;
