@@ -1,12 +1,18 @@
 """The entry points of all groups, for `functions-framework --target <group>`."""
 
 from tenantry.access_control import access_control
+from tenantry.audit_log import audit_log
+from tenantry.ddl_operations import ddl_operations
+from tenantry.schema_inspection import schema_inspection
 from tenantry.schema_management import schema_management
 from tenantry.tenant_status import tenant_status
 from tenantry.user_profiles import user_profiles
 
 __all__ = [
     "access_control",
+    "audit_log",
+    "ddl_operations",
+    "schema_inspection",
     "schema_management",
     "tenant_status",
     "user_profiles",

@@ -2,7 +2,8 @@ create function tenancy.adopt_table(
     schema_name text,
     table_name text,
     reads public.access_level default 'read',
-    writes public.access_level default 'write'
+    writes public.access_level default 'write',
+    audited boolean default true
 )
     returns void
     volatile
@@ -32,8 +33,12 @@ begin
             v_write_test
         );
     end if;
+
+    if audited then
+        perform tenancy.audit_table(schema_name, table_name);
+    end if;
 end;
 $$;
 
-comment on function tenancy.adopt_table(text, text, public.access_level, public.access_level) is
-    'Turns a bare table into a tenant table: row level security and the policies that let these access levels read and write it (writes null: nobody through the API). Privileges follow from the policies; see apply_tenant_privileges.';
+comment on function tenancy.adopt_table(text, text, public.access_level, public.access_level, boolean) is
+    'Turns a bare table into a tenant table: row level security and the policies that let these access levels read and write it (writes null: nobody through the API), and the audit trail. Privileges follow from the policies; see apply_tenant_privileges.';

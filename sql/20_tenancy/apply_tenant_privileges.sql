@@ -24,25 +24,30 @@ begin
     -- The schema first: from here on the next statement of anybody fails.
     execute format('revoke all on schema %I from %s', schema_name, v_roles);
 
-    -- What has no privileges written down has nothing to lose, except routines, which
-    -- PostgreSQL lets everybody call until told otherwise.
+    -- Only what others than the owner may touch: rewriting the rest would cost as much as
+    -- the schema is large. Routines everybody may call until told otherwise.
     select
-        string_agg(c.oid::regclass::text, ', ') filter (where c.relkind <> 'S' and c.relacl is not null),
-        string_agg(c.oid::regclass::text, ', ') filter (where c.relkind = 'S' and c.relacl is not null)
+        string_agg(c.oid::regclass::text, ', ') filter (where c.relkind <> 'S'),
+        string_agg(c.oid::regclass::text, ', ') filter (where c.relkind = 'S')
     into v_relations, v_sequences
     from pg_catalog.pg_depend d
     join pg_catalog.pg_class c on c.oid = d.objid
     where d.refclassid = 'pg_namespace'::regclass
         and d.refobjid = v_namespace
         and d.classid = 'pg_class'::regclass
-        and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S');
+        and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+        and exists (select from aclexplode(c.relacl) a where a.grantee <> c.relowner);
 
     select string_agg(p.oid::regprocedure::text, ', ') into v_routines
     from pg_catalog.pg_depend d
     join pg_catalog.pg_proc p on p.oid = d.objid
     where d.refclassid = 'pg_namespace'::regclass
         and d.refobjid = v_namespace
-        and d.classid = 'pg_proc'::regclass;
+        and d.classid = 'pg_proc'::regclass
+        and (
+            p.proacl is null
+            or exists (select from aclexplode(p.proacl) a where a.grantee <> p.proowner)
+        );
 
     if v_relations is not null then
         execute format('revoke all on table %s from %s', v_relations, v_roles);

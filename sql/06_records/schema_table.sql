@@ -1,0 +1,13 @@
+create type public.schema_table as (
+    table_name text,
+    column_count bigint,
+    row_estimate bigint,
+    total_bytes bigint,
+    description text
+);
+
+comment on type public.schema_table is 'One table of a tenant, as get_schema_tables tells it.';
+comment on column public.schema_table.row_estimate is
+    'Rows as PostgreSQL''s statistics know them; nothing is counted.';
+comment on column public.schema_table.total_bytes is
+    'Size on disk with indexes and out-of-line values, in bytes.';

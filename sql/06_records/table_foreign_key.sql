@@ -1,0 +1,13 @@
+create type public.table_foreign_key as (
+    constraint_name text,
+    columns text[],
+    foreign_table text,
+    foreign_columns text[],
+    on_update text,
+    on_delete text
+);
+
+comment on type public.table_foreign_key is
+    'One foreign key of a tenant''s table, as get_table_foreign_keys tells it.';
+comment on column public.table_foreign_key.on_delete is
+    'NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT.';

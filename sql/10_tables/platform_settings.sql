@@ -1,0 +1,16 @@
+create table tenancy.platform_settings (
+    singleton boolean not null default true,
+    max_tables integer not null default 200,
+    constraint platform_settings_pkey primary key (singleton),
+    constraint platform_settings_is_singleton check (singleton),
+    constraint platform_settings_max_tables_positive check (max_tables > 0)
+);
+
+alter table tenancy.platform_settings enable row level security;
+
+comment on table tenancy.platform_settings is
+    'Limits of the platform, one row. Change them with SQL as postgres.';
+comment on column tenancy.platform_settings.max_tables is
+    'Tables a tenant may have. All tenants share one schema cache in PostgREST, so one tenant''s tables are everybody''s reload time.';
+
+insert into tenancy.platform_settings default values;

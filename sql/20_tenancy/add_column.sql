@@ -1,0 +1,46 @@
+create function tenancy.add_column(
+    schema_name text,
+    table_name text,
+    column_name text,
+    column_type text,
+    is_nullable boolean,
+    default_value jsonb,
+    default_expression text
+)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    set lock_timeout = '100ms'
+    language plpgsql
+as $$
+declare
+    v_definition constant text := tenancy.column_definition(
+        column_name, column_type, is_nullable, default_value, default_expression
+    );
+begin
+    perform tenancy.lock_tables(schema_name, array[table_name]);
+
+    execute format('alter table %I.%I add column %s', schema_name, table_name, v_definition);
+    perform tenancy.audit_table(schema_name, table_name);
+    perform tenancy.reload_schema_cache();
+exception
+    when duplicate_column then
+        raise exception 'Table "%" already has a column "%".', table_name, column_name
+            using errcode = 'PT409', detail = 'column_exists', hint = 'Choose another name.';
+    when not_null_violation then
+        raise exception 'Table "%" has rows, and they would have no value in "%".', table_name, column_name
+            using errcode = 'PT409', detail = 'table_not_empty',
+                hint = 'Give the column a default_value, or let it be nullable.';
+    when datatype_mismatch then
+        raise exception 'The default expression does not fit the type of the column.'
+            using errcode = 'PT400', detail = 'invalid_default',
+                hint = 'now() and current_date fit dates and times, gen_random_uuid() and auth.uid() fit uuid.';
+    when program_limit_exceeded then
+        raise exception 'Table "%" cannot take another column: %.', table_name, sqlerrm
+            using errcode = 'PT422', detail = 'invalid_request', hint = 'Use a second table.';
+end;
+$$;
+
+comment on function tenancy.add_column(text, text, text, text, boolean, jsonb, text) is
+    'Adds a column to a table of a tenant. Only under lock_tenant (PT400: invalid_identifier, invalid_column_type, invalid_default; PT409: column_exists, table_not_empty; 55P03).';

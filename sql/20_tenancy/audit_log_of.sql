@@ -1,0 +1,17 @@
+create function tenancy.audit_log_of(schema_name text)
+    returns regclass
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return case
+        when schema_name = 'public' then 'public.admin_audit_log'::regclass
+        else format('%I.audit_log', schema_name)::regclass
+    end;
+end;
+$$;
+
+comment on function tenancy.audit_log_of(text) is
+    'The audit log in a schema: a tenant''s, or the platform''s in public.';

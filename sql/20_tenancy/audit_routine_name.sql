@@ -1,0 +1,19 @@
+create function tenancy.audit_routine_name(table_name text)
+    returns text
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- Longer names would be cut by PostgreSQL, and two tables could come to share one.
+    if length(table_name) > 52 then
+        return format('tg_%s_%s__audit', left(table_name, 43), left(md5(table_name), 8));
+    end if;
+
+    return format('tg_%s__audit', table_name);
+end;
+$$;
+
+comment on function tenancy.audit_routine_name(text) is
+    'Name of the trigger function that audits a table, in the table''s schema.';

@@ -1,0 +1,78 @@
+create function tenancy.column_default(column_type text, literal jsonb, expression text)
+    returns text
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_is_array constant boolean := column_type like '%[]';
+    v_is_json constant boolean := column_type in ('json', 'jsonb');
+    v_expression text;
+    v_text text;
+    v_fits boolean;
+begin
+    -- A JSON null is no default.
+    if literal is null or literal = 'null' then
+        if expression is null then
+            return null;
+        end if;
+        v_expression := lower(btrim(expression, ' '));
+        if v_expression in ('now()', 'gen_random_uuid()', 'auth.uid()', 'current_date') then
+            return v_expression;
+        end if;
+        raise exception 'This is not a default expression one can use: %.', quote_literal(left(expression, 80))
+            using errcode = 'PT400', detail = 'invalid_default',
+                hint = 'Use now(), gen_random_uuid(), auth.uid() or current_date, or a literal as the default.';
+    end if;
+
+    if expression is not null then
+        raise exception 'A column has a literal default or a default expression, not both.'
+            using errcode = 'PT400', detail = 'invalid_default', hint = 'Leave one of them out.';
+    end if;
+
+    begin
+        if v_is_json then
+            v_text := literal::text;
+        elsif v_is_array then
+            -- Raises for anything but an array; a nested one fails in the cast below.
+            v_text := array(
+                select e.value #>> '{}' from jsonb_array_elements(literal) with ordinality e (value, place)
+                order by e.place
+            )::text;
+        elsif jsonb_typeof(literal) in ('object', 'array') then
+            raise invalid_text_representation;
+        else
+            v_text := literal #>> '{}';
+        end if;
+
+        -- What the type made of it is what is stored: 'now' becomes the time it meant today.
+        -- A cast to varchar(3) cuts silently; one to varchar does not.
+        execute format(
+            'select (%1$L::%2$s)::text, (%1$L::%2$s)::text = (%1$L::%3$s)::text',
+            v_text,
+            column_type,
+            case
+                when column_type like 'character%'
+                    then regexp_replace(replace(column_type, 'character(', 'bpchar('), '\(\d+\)', '')
+                else column_type
+            end
+        )
+        into v_text, v_fits;
+    exception
+        when data_exception or integrity_constraint_violation or program_limit_exceeded then
+            v_fits := false;
+    end;
+
+    if not v_fits then
+        raise exception 'The default % does not fit the type %.', left(literal::text, 80), column_type
+            using errcode = 'PT400', detail = 'invalid_default',
+                hint = 'Give a JSON value of that type, for example 0, "text", true or ["a", "b"].';
+    end if;
+
+    return format('%L::%s', v_text, column_type);
+end;
+$$;
+
+comment on function tenancy.column_default(text, jsonb, text) is
+    'A column''s default as SQL, from a JSON literal or one of the allowed expressions; null for none (PT400 invalid_default). column_type is what tenancy.column_type returned.';

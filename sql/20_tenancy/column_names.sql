@@ -1,0 +1,18 @@
+create function tenancy.column_names(relation oid, numbers smallint[])
+    returns text[]
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return array(
+        select a.attname::text
+        from unnest(numbers) with ordinality n (number, place)
+        join pg_catalog.pg_attribute a on a.attrelid = relation and a.attnum = n.number
+        order by n.place
+    );
+end;
+$$;
+
+comment on function tenancy.column_names(oid, smallint[]) is 'The names of these columns of a table, in this order.';

@@ -1,0 +1,26 @@
+create function tenancy.describe_foreign_keys(relation oid)
+    returns setof public.table_foreign_key
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- By oids, not by names: two tenants' constraints may well be called the same.
+    return query
+    select
+        k.conname::text,
+        tenancy.column_names(k.conrelid, k.conkey),
+        c.relname::text,
+        tenancy.column_names(k.confrelid, k.confkey),
+        tenancy.foreign_key_action(k.confupdtype),
+        tenancy.foreign_key_action(k.confdeltype)
+    from pg_catalog.pg_constraint k
+    join pg_catalog.pg_class c on c.oid = k.confrelid
+    where k.conrelid = relation and k.contype = 'f'
+    order by k.conname;
+end;
+$$;
+
+comment on function tenancy.describe_foreign_keys(oid) is
+    'A table''s foreign keys as get_table_foreign_keys tells them.';

@@ -1,0 +1,30 @@
+create function tenancy.drop_column(schema_name text, table_name text, column_name text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    set lock_timeout = '100ms'
+    language plpgsql
+as $$
+declare
+    v_detail text;
+begin
+    perform tenancy.lock_tables(schema_name, array[table_name]);
+    perform tenancy.require_column_droppable(schema_name, table_name, column_name);
+
+    begin
+        execute format('alter table %I.%I drop column %I restrict', schema_name, table_name, column_name);
+    exception
+        when dependent_objects_still_exist then
+            get stacked diagnostics v_detail = pg_exception_detail;
+            raise exception 'Others depend on column "%" of table "%": %.',
+                column_name, table_name, replace(v_detail, E'\n', '; ')
+                using errcode = 'PT409', detail = 'has_dependents', hint = 'Drop those first.';
+    end;
+    perform tenancy.audit_table(schema_name, table_name);
+    perform tenancy.reload_schema_cache();
+end;
+$$;
+
+comment on function tenancy.drop_column(text, text, text) is
+    'Drops a column of a tenant''s table on which nothing depends. Only under lock_tenant (errors of require_column_droppable; 55P03).';

@@ -1,0 +1,19 @@
+create function tenancy.find_table(schema_name text, table_name text)
+    returns oid
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return (
+        select c.oid
+        from pg_catalog.pg_class c
+        where c.relname = table_name
+            and c.relnamespace = to_regnamespace(quote_ident(schema_name))
+            and c.relkind in ('r', 'p')
+    );
+end;
+$$;
+
+comment on function tenancy.find_table(text, text) is 'A table of a tenant by its name; null when there is none.';

@@ -1,0 +1,23 @@
+create function tenancy.forget_audit_log(schema_name text)
+    returns public.audit_seal
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_seal public.audit_seal;
+begin
+    -- Nobody writes any more, so that the head really is the last one.
+    perform tenancy.lock_tables(schema_name, array['audit_log']);
+    v_seal := tenancy.seal_audit_log(schema_name);
+
+    delete from tenancy.audit_seals s where s.schema_name = forget_audit_log.schema_name;
+    delete from tenancy.audit_seal_runs r where r.schema_name = forget_audit_log.schema_name;
+
+    return v_seal;
+end;
+$$;
+
+comment on function tenancy.forget_audit_log(text) is
+    'The final seal of a tenant that is about to be destroyed, and the end of its chain.';

@@ -1,0 +1,20 @@
+create function tenancy.is_relation(schema_name text, relation_name text)
+    returns boolean
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- Indexes, sequences and views share the tables' names; types do too.
+    return exists (
+        select from pg_catalog.pg_class c
+        where c.relname = relation_name and c.relnamespace = to_regnamespace(quote_ident(schema_name))
+    ) or exists (
+        select from pg_catalog.pg_type t
+        where t.typname = relation_name and t.typnamespace = to_regnamespace(quote_ident(schema_name))
+    );
+end;
+$$;
+
+comment on function tenancy.is_relation(text, text) is 'Whether a name is taken in a tenant''s schema.';

@@ -1,0 +1,19 @@
+create function tenancy.referenced_tables(relation oid)
+    returns text[]
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return array(
+        select distinct c.relname::text
+        from pg_catalog.pg_constraint k
+        join pg_catalog.pg_class c on c.oid = k.confrelid
+        where k.conrelid = relation and k.contype = 'f'
+    );
+end;
+$$;
+
+comment on function tenancy.referenced_tables(oid) is
+    'The tables a table''s foreign keys point at: dropping the keys locks them too.';

@@ -1,0 +1,21 @@
+create function tenancy.require_foreign_key_target(foreign_table text, foreign_column text)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if tenancy.is_template_table(foreign_table)
+        and (foreign_table, foreign_column) not in (('users', 'id'), ('settings', 'key'))
+    then
+        raise exception 'A foreign key cannot point at "%" of table "%", which is part of every tenant.',
+            foreign_column, foreign_table
+            using errcode = 'PT409', detail = 'protected_table',
+                hint = 'Of those tables, only users(id) and settings(key) can be pointed at: the others may change with the template.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_foreign_key_target(text, text) is
+    'Refuses foreign keys that would stand in the way of later tenant migrations (PT409 protected_table).';

@@ -1,0 +1,18 @@
+create function tenancy.require_identifier(name text, kind text)
+    returns void
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if name is null or name !~ '^[a-z][a-z0-9_]{0,62}$' then
+        raise exception 'A % name has 1 to 63 characters: lower-case letters a-z, digits and underscores, a letter first.', kind
+            using errcode = 'PT400', detail = 'invalid_identifier',
+                hint = 'Choose another name.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_identifier(text, text) is
+    'Refuses names that a table, column or constraint cannot have (PT400 invalid_identifier).';

@@ -1,0 +1,18 @@
+create function tenancy.require_own_table(table_name text)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if tenancy.is_template_table(table_name) then
+        raise exception 'Table "%" is part of every tenant and stays as it is.', table_name
+            using errcode = 'PT409', detail = 'protected_table',
+                hint = 'Make a table of your own, or add a column named x_… to "users" or "settings".';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_own_table(text) is
+    'Refuses changes of the tables that the template brings (PT409 protected_table).';

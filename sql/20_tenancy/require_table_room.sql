@@ -1,0 +1,20 @@
+create function tenancy.require_table_room(schema_name text)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_limit constant integer := (select s.max_tables from tenancy.platform_settings s);
+begin
+    if cardinality(tenancy.tables_of(schema_name)) >= v_limit then
+        raise exception 'Tenant "%" has % tables, which is the limit.', schema_name, v_limit
+            using errcode = 'PT409', detail = 'table_limit',
+                hint = 'Drop a table that is no longer needed, or ask the platform for more.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_table_room(text) is
+    'Refuses another table once a tenant has as many as the platform allows (PT409 table_limit).';

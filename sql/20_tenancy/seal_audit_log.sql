@@ -1,0 +1,81 @@
+create function tenancy.seal_audit_log(schema_name text)
+    returns public.audit_seal
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    language plpgsql
+as $$
+declare
+    v_log constant regclass := tenancy.audit_log_of(schema_name);
+    v_floor bigint;
+    v_previous tenancy.audit_seals;
+    v_run tenancy.audit_seal_runs;
+    v_snapshot pg_snapshot;
+    v_last_entry_id bigint;
+    v_entry record;
+    v_place bigint;
+    v_hash bytea;
+    v_entry_hash bytea;
+begin
+    -- Sealers take turns; writers of the log never meet this lock.
+    perform pg_advisory_xact_lock(hashtextextended('tenancy.audit_seals.' || schema_name, 0));
+
+    select * into v_previous
+    from tenancy.audit_seals s
+    where s.schema_name = seal_audit_log.schema_name
+    order by s.place desc
+    limit 1;
+    select * into v_run
+    from tenancy.audit_seal_runs r
+    where r.schema_name = seal_audit_log.schema_name
+    order by r.place desc
+    limit 1;
+    -- Up to here everything is sealed: whoever was running at that run had finished by the
+    -- latest one.
+    select coalesce(max(r.last_entry_id), 0) into v_floor
+    from tenancy.audit_seal_runs r
+    where r.schema_name = seal_audit_log.schema_name
+        and pg_snapshot_xmax(r.snapshot) <= pg_snapshot_xmin(v_run.snapshot);
+
+    v_place := coalesce(v_previous.place, 0);
+    v_hash := coalesce(v_previous.hash, '');
+    v_last_entry_id := tenancy.last_entry_id(v_log);
+    for v_entry in
+        execute format(
+            'select e.id, jsonb_build_array(%s)::text as content, pg_current_snapshot() as snapshot'
+            ' from %s e'
+            ' where e.id > $1'
+            -- Below the oldest running transaction: nobody can still commit among these.
+            '     and tenancy.full_xid(e.xmin) < pg_snapshot_xmin(pg_current_snapshot())'
+            -- What was slipped in behind the last run is not to be blessed.
+            '     and (e.id > $2 or tenancy.full_xid(e.xmin) < pg_snapshot_xmax($3))'
+            '     and not exists ('
+            '         select from tenancy.audit_seals s where s.schema_name = $4 and s.entry_id = e.id'
+            '     )'
+            ' order by e.id',
+            tenancy.audit_entry_columns(schema_name), v_log
+        )
+        using v_floor, coalesce(v_run.last_entry_id, 0), v_run.snapshot, schema_name
+    loop
+        v_snapshot := v_entry.snapshot;
+        v_place := v_place + 1;
+        v_entry_hash := sha256(convert_to(v_entry.content, 'UTF8'));
+        v_hash := sha256(v_hash || v_entry_hash);
+        insert into tenancy.audit_seals (schema_name, place, entry_id, entry_hash, hash)
+        values (schema_name, v_place, v_entry.id, v_entry_hash, v_hash);
+    end loop;
+
+    if v_snapshot is not null then
+        insert into tenancy.audit_seal_runs (schema_name, place, snapshot, last_entry_id)
+        values (schema_name, v_place, v_snapshot, v_last_entry_id);
+    end if;
+
+    return row(
+        v_place - coalesce(v_previous.place, 0), v_place, nullif(encode(v_hash, 'hex'), '')
+    )::public.audit_seal;
+end;
+$$;
+
+comment on function tenancy.seal_audit_log(text) is
+    'Adds to the chain every entry of a log that can no longer get company from a running transaction.';

@@ -1,0 +1,50 @@
+create function public.get_admin_audit_log(
+    schema_name text default null,
+    actor_id uuid default null,
+    action text default null,
+    occurred_from timestamptz default null,
+    occurred_to timestamptz default null,
+    before_id bigint default null,
+    page_size integer default 100
+)
+    returns setof public.admin_audit_log
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tenant_id uuid;
+begin
+    -- The staff see everything, also of tenants that are gone; a tenant's admin sees that
+    -- tenant's, by its id, because a name may have been somebody else's before.
+    if tenancy.platform_role() is null then
+        if schema_name is null then
+            perform tenancy.require_platform_role('viewer');
+        end if;
+        perform tenancy.require_standing(schema_name, platform => null, member => 'admin');
+        select t.id into strict v_tenant_id
+        from public.tenants t
+        where t.schema_name = get_admin_audit_log.schema_name;
+    end if;
+
+    return query
+    select e.*
+    from public.admin_audit_log e
+    where (v_tenant_id is null or e.tenant_id = v_tenant_id)
+        and (get_admin_audit_log.schema_name is null or e.schema_name = get_admin_audit_log.schema_name)
+        and (get_admin_audit_log.actor_id is null or e.actor_id = get_admin_audit_log.actor_id)
+        and (get_admin_audit_log.action is null or e.action = get_admin_audit_log.action)
+        and (occurred_from is null or e.occurred_at >= occurred_from)
+        and (occurred_to is null or e.occurred_at < occurred_to)
+        and (before_id is null or e.id < before_id)
+    order by e.id desc
+    limit least(greatest(page_size, 1), 1000);
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.get_admin_audit_log(text, uuid, text, timestamptz, timestamptz, bigint, integer) is
+    'Admin actions, newest first: by tenant, actor, action (tenant.suspend …), from (included) and to (not); pages as in get_audit_log. Platform staff see all, admins of a tenant that tenant''s. Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';

@@ -1,0 +1,33 @@
+create function public.get_audit_log(
+    schema_name text,
+    actor_id uuid default null,
+    action text default null,
+    table_name text default null,
+    record_id jsonb default null,
+    occurred_from timestamptz default null,
+    occurred_to timestamptz default null,
+    before_id bigint default null,
+    page_size integer default 100
+)
+    returns setof public.audit_entry
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_standing(schema_name, platform => null, member => 'admin');
+
+    return query
+    select * from tenancy.audit_entries(
+        schema_name, actor_id, action, table_name, record_id,
+        occurred_from, occurred_to, before_id, page_size
+    );
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.get_audit_log(text, uuid, text, text, jsonb, timestamptz, timestamptz, bigint, integer) is
+    'Data changes in a tenant, newest first: by actor, action (insert, update, delete, truncate), table, record (key columns as JSON), from (included) and to (not). A page has up to page_size entries, at most 1,000; the next one is before_id = the last id of this one. Admins of the tenant. Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';

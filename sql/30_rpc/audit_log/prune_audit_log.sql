@@ -1,0 +1,36 @@
+create function public.prune_audit_log(schema_name text, before timestamptz)
+    returns public.audit_pruning
+    volatile
+    security definer
+    set search_path = ''
+    set statement_timeout = '60s'
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+    v_pruning public.audit_pruning;
+begin
+    if schema_name is null then
+        perform tenancy.require_platform_role('admin');
+    else
+        v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
+    end if;
+
+    v_pruning := tenancy.prune_audit_log(coalesce(schema_name, 'public'), before);
+
+    if v_pruning.removed > 0 then
+        perform tenancy.log_action(
+            'audit.prune', v_tenant,
+            jsonb_build_object('log', v_pruning.schema_name, 'removed_before', before, 'removed', v_pruning.removed, 'head', v_pruning.head)
+        );
+    end if;
+
+    return v_pruning;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.prune_audit_log(text, timestamptz) is
+    'Retention: removes the entries of a tenant''s audit log, or with a null name of admin_audit_log, that are older than a moment and sealed; the rest of the chain stays verifiable. Platform admins; logged as audit.prune with the number removed and their head. Errors: tenant_not_found, forbidden, not_authenticated, busy.';

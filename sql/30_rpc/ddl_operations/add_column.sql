@@ -1,0 +1,56 @@
+create function public.add_column(
+    schema_name text,
+    table_name text,
+    column_name text,
+    column_type text,
+    is_nullable boolean default true,
+    default_value jsonb default null,
+    default_expression text default null
+)
+    returns public.table_column
+    volatile
+    security definer
+    set search_path = ''
+    -- Longer than the role's own: validating and rewriting take their time.
+    set statement_timeout = '60s'
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+    v_table oid;
+    v_column public.table_column;
+begin
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+
+    v_table := tenancy.require_table(schema_name, table_name);
+    perform tenancy.require_own_column(table_name, column_name);
+    -- The profile RPCs insert into users without knowing of this column.
+    if tenancy.is_template_table(table_name)
+        and not is_nullable and default_value is null and default_expression is null
+    then
+        raise exception 'A column added to "%" is nullable or has a default.', table_name
+            using errcode = 'PT409', detail = 'protected_table',
+                hint = 'The product itself inserts rows there and does not know your column.';
+    end if;
+
+    perform tenancy.add_column(
+        schema_name, table_name, column_name, column_type, is_nullable, default_value, default_expression
+    );
+    select * into v_column
+    from tenancy.describe_columns(v_table) c
+    where c.column_name = add_column.column_name;
+
+    perform tenancy.log_action(
+        'column.add', v_tenant,
+        jsonb_build_object('table_name', table_name, 'after', to_jsonb(v_column))
+    );
+
+    return v_column;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.add_column(text, text, text, text, boolean, jsonb, text) is
+    'Adds a column to a table of a tenant; to users and settings only as x_…, nullable or with a default. Existing rows get the default; gen_random_uuid() makes PostgreSQL write them all anew, while readers wait. Admins of the tenant or of the platform. Errors: invalid_identifier, invalid_column_type, invalid_default, table_not_found, column_exists, table_not_empty, protected_table, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';

@@ -1,0 +1,46 @@
+create function public.create_table(
+    schema_name text,
+    table_name text,
+    columns jsonb,
+    description text default null
+)
+    returns setof public.table_column
+    volatile
+    security definer
+    set search_path = ''
+    -- Longer than the role's own: validating and rewriting take their time.
+    set statement_timeout = '60s'
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+    v_table oid;
+    v_after jsonb;
+begin
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+
+    perform tenancy.require_table_name(table_name);
+    perform tenancy.require_column_objects(columns);
+    if tenancy.is_relation(schema_name, table_name) then
+        raise exception 'Tenant "%" already has a table "%".', schema_name, table_name
+            using errcode = 'PT409', detail = 'table_exists', hint = 'Choose another name.';
+    end if;
+    perform tenancy.require_table_room(schema_name);
+
+    v_table := tenancy.create_table(schema_name, table_name, columns, description);
+
+    select jsonb_agg(to_jsonb(c)) into v_after from tenancy.describe_columns(v_table) c;
+    perform tenancy.log_action(
+        'table.create', v_tenant,
+        jsonb_build_object('table_name', table_name, 'after', jsonb_build_object('columns', v_after, 'description', description))
+    );
+
+    return query select * from tenancy.describe_columns(v_table);
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.create_table(text, text, jsonb, text) is
+    'Makes a table in a tenant, reachable through the Data API at once: members read it, writers write it. columns is an array of {name, type, nullable = true, default, default_expression, primary_key, unique}; without a primary key, the column id becomes it, made as uuid where there is none. Admins of the tenant or of the platform. Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, table_exists, column_exists, table_limit, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';

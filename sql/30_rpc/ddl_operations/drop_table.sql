@@ -1,0 +1,34 @@
+create function public.drop_table(schema_name text, table_name text)
+    returns public.schema_table
+    volatile
+    security definer
+    set search_path = ''
+    -- Longer than the role's own: validating and rewriting take their time.
+    set statement_timeout = '60s'
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+    v_table public.schema_table;
+begin
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+
+    perform tenancy.require_own_table(table_name);
+    v_table := tenancy.describe_table(tenancy.require_table(schema_name, table_name));
+
+    perform tenancy.drop_table(schema_name, table_name);
+
+    perform tenancy.log_action(
+        'table.drop', v_tenant,
+        jsonb_build_object('table_name', table_name, 'before', to_jsonb(v_table))
+    );
+
+    return v_table;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.drop_table(text, text) is
+    'Destroys a table of a tenant and its rows; returns what it was. Nothing cascades. Admins of the tenant or of the platform. Errors: table_not_found, protected_table, has_dependents, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';

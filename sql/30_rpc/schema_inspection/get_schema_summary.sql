@@ -1,0 +1,26 @@
+create function public.get_schema_summary(schema_name text)
+    returns public.schema_summary
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_standing(schema_name, platform => 'viewer', member => 'read');
+
+    return (
+        select row(
+            count(*),
+            coalesce(sum(tenancy.row_estimate(t.relation)), 0)::bigint,
+            coalesce(sum(tenancy.table_bytes(t.relation)), 0)::bigint
+        )::public.schema_summary
+        from unnest(tenancy.tables_of(schema_name)) t (relation)
+    );
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.get_schema_summary(text) is
+    'How many tables a tenant has, about how many rows, and how large they are. Members and platform staff. Errors: tenant_not_found, tenant_suspended, not_authenticated, busy.';

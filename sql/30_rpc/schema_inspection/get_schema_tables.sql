@@ -1,0 +1,23 @@
+create function public.get_schema_tables(schema_name text)
+    returns setof public.schema_table
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_standing(schema_name, platform => 'viewer', member => 'read');
+
+    return query
+    select d.*
+    from unnest(tenancy.tables_of(schema_name)) t (relation)
+    cross join lateral tenancy.describe_table(t.relation) d
+    order by d.table_name;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.get_schema_tables(text) is
+    'The tables of a tenant by name, with sizes and row estimates from statistics; nothing is scanned. Members and platform staff. Errors: tenant_not_found, tenant_suspended, not_authenticated, busy.';

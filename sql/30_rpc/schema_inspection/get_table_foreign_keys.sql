@@ -1,0 +1,20 @@
+create function public.get_table_foreign_keys(schema_name text, table_name text)
+    returns setof public.table_foreign_key
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_standing(schema_name, platform => 'viewer', member => 'read');
+
+    return query
+    select * from tenancy.describe_foreign_keys(tenancy.require_table(schema_name, table_name));
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.get_table_foreign_keys(text, text) is
+    'The foreign keys of a tenant''s table by name. Members and platform staff. Errors: tenant_not_found, table_not_found, tenant_suspended, not_authenticated, busy.';

@@ -1,0 +1,1 @@
+select tenancy.make_append_only('public', 'admin_audit_log');
