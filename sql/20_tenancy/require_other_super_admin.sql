@@ -6,6 +6,11 @@ create function tenancy.require_other_super_admin(user_id uuid)
     language plpgsql
 as $$
 begin
+    -- Users before staff: one who is being deleted takes along the names of those they
+    -- appointed, in no order that could be kept here.
+    perform tenancy.lock_users(
+        user_id || array(select a.user_id from public.admin_users a where a.role = 'super_admin')
+    );
     if tenancy.lock_super_admins() = array[user_id] then
         raise exception 'This is the last super_admin.'
             using errcode = 'PT409', detail = 'last_super_admin',

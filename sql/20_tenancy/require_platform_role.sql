@@ -23,4 +23,4 @@ end;
 $$;
 
 comment on function tenancy.require_platform_role(public.platform_role) is
-    'Refuses whoever has less than this platform role (42501: not_authenticated, forbidden).';
+    'Refuses whoever has less than this platform role (PT401 not_authenticated, 42501 forbidden).';

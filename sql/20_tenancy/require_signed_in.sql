@@ -8,9 +8,11 @@ as $$
 declare
     v_caller constant tenancy.caller := tenancy.caller();
 begin
+    -- Not 42501: a token without a subject comes as a signed-in role, and PostgREST would
+    -- answer 403.
     if v_caller.kind = 'nobody' then
         raise exception 'Sign in first.'
-            using errcode = '42501', detail = 'not_authenticated',
+            using errcode = 'PT401', detail = 'not_authenticated',
                 hint = 'Send the user''s access token as "Authorization: Bearer …".';
     end if;
 
@@ -19,4 +21,4 @@ end;
 $$;
 
 comment on function tenancy.require_signed_in() is
-    'The caller, unless it is nobody (42501 not_authenticated).';
+    'The caller, unless it is nobody (PT401 not_authenticated).';

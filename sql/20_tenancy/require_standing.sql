@@ -57,4 +57,4 @@ end;
 $$;
 
 comment on function tenancy.require_standing(text, public.platform_role, public.access_level, boolean) is
-    'Refuses whoever has neither this platform role nor this access level in an active tenant (42501: not_authenticated, forbidden, tenant_suspended; PT404 tenant_not_found, the same for a stranger and for a missing tenant).';
+    'Refuses whoever has neither this platform role nor this access level in an active tenant (PT401 not_authenticated; 42501: forbidden, tenant_suspended; PT404 tenant_not_found, the same for a stranger and for a missing tenant).';

@@ -320,9 +320,11 @@ as $$
 declare
     v_caller constant tenancy.caller := tenancy.caller();
 begin
+    -- Not 42501: a token without a subject comes as a signed-in role, and PostgREST would
+    -- answer 403.
     if v_caller.kind = 'nobody' then
         raise exception 'Sign in first.'
-            using errcode = '42501', detail = 'not_authenticated',
+            using errcode = 'PT401', detail = 'not_authenticated',
                 hint = 'Send the user''s access token as "Authorization: Bearer …".';
     end if;
 
@@ -331,7 +333,7 @@ end;
 $$;
 
 comment on function tenancy.require_signed_in() is
-    'The caller, unless it is nobody (42501 not_authenticated).';
+    'The caller, unless it is nobody (PT401 not_authenticated).';
 
 create function tenancy.require_platform_role(role public.platform_role)
     returns void
@@ -358,7 +360,7 @@ end;
 $$;
 
 comment on function tenancy.require_platform_role(public.platform_role) is
-    'Refuses whoever has less than this platform role (42501: not_authenticated, forbidden).';
+    'Refuses whoever has less than this platform role (PT401 not_authenticated, 42501 forbidden).';
 
 -- Who may do what with one tenant. Each RPC names the platform role and the access level
 -- that suffice; null means that nobody of that kind may.
@@ -419,4 +421,4 @@ end;
 $$;
 
 comment on function tenancy.require_standing(text, public.platform_role, public.access_level, boolean) is
-    'Refuses whoever has neither this platform role nor this access level in an active tenant (42501: not_authenticated, forbidden, tenant_suspended; PT404 tenant_not_found, the same for a stranger and for a missing tenant).';
+    'Refuses whoever has neither this platform role nor this access level in an active tenant (PT401 not_authenticated; 42501: forbidden, tenant_suspended; PT404 tenant_not_found, the same for a stranger and for a missing tenant).';

@@ -112,6 +112,11 @@ create function tenancy.require_other_super_admin(user_id uuid)
     language plpgsql
 as $$
 begin
+    -- Users before staff: one who is being deleted takes along the names of those they
+    -- appointed, in no order that could be kept here.
+    perform tenancy.lock_users(
+        user_id || array(select a.user_id from public.admin_users a where a.role = 'super_admin')
+    );
     if tenancy.lock_super_admins() = array[user_id] then
         raise exception 'This is the last super_admin.'
             using errcode = 'PT409', detail = 'last_super_admin',
@@ -255,31 +260,57 @@ $$;
 comment on function tenancy.request_id() is
     'The request''s X-Request-Id as the caller claims it; null when there is none or it is malformed.';
 
-create function tenancy.log_action(action text, tenant public.tenants, details jsonb)
-    returns void
-    volatile
+create function tenancy.actor_role(schema_name text)
+    returns text
+    stable
     security definer
     set search_path = ''
     language plpgsql
 as $$
 declare
     v_caller constant tenancy.caller := tenancy.caller();
-    v_role constant text := case
-        when v_caller.kind = 'user' then
-            coalesce(
-                tenancy.platform_role()::text,
-                'tenant_' || tenancy.access_level(tenant.schema_name),
-                'user'
-            )
-        else v_caller.kind
-    end;
 begin
-    insert into public.admin_audit_log
-        (actor_id, actor_role, action, schema_name, tenant_id, details, request_id)
-    values
-        (v_caller.user_id, v_role, action, tenant.schema_name, tenant.id, details, tenancy.request_id());
+    if v_caller.kind <> 'user' then
+        return v_caller.kind;
+    end if;
+
+    return coalesce(
+        tenancy.platform_role()::text,
+        'tenant_' || tenancy.access_level(schema_name),
+        'user'
+    );
 end;
 $$;
 
-comment on function tenancy.log_action(text, public.tenants, jsonb) is
-    'The one writer of admin_audit_log. Called by each RPC that changed something, in its transaction; tenant is null for actions on no tenant.';
+comment on function tenancy.actor_role(text) is
+    'What the caller is now, as the audit log calls it: a platform role, tenant_<access level> in this tenant, service_role or postgres.';
+
+create function tenancy.log_action(
+    action text,
+    tenant public.tenants,
+    details jsonb,
+    actor_role text default null
+)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    insert into public.admin_audit_log
+        (actor_id, actor_role, action, schema_name, tenant_id, details, request_id)
+    values (
+        (tenancy.caller()).user_id,
+        coalesce(log_action.actor_role, tenancy.actor_role(tenant.schema_name)),
+        action,
+        tenant.schema_name,
+        tenant.id,
+        details,
+        tenancy.request_id()
+    );
+end;
+$$;
+
+comment on function tenancy.log_action(text, public.tenants, jsonb, text) is
+    'The one writer of admin_audit_log. Called by each RPC that changed something, in its transaction; tenant is null for actions on no tenant. actor_role is for what may have ended the caller''s own role: what tenancy.actor_role said before.';

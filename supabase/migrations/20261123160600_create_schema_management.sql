@@ -52,6 +52,8 @@ begin
 
     perform tenancy.require_schema_name(v_schema_name);
     perform tenancy.lock_users(array[v_creator]);
+    -- Again, now that the caller is locked: they may have been deleted while waiting.
+    perform tenancy.require_platform_role('admin');
     insert into public.tenants (schema_name, display_name, schema_version, created_by)
     values (
         v_schema_name,
@@ -98,6 +100,15 @@ as $$
 declare
     v_tenant public.tenants;
 begin
+    perform tenancy.require_standing(schema_name, platform => 'super_admin', member => null);
+    -- Users before their grants: one who is being deleted takes along their own and their
+    -- name on those they made, in no order that could be kept here.
+    perform tenancy.lock_users(array(
+        select u.id
+        from public.user_schema_access a
+        cross join unnest(array[a.user_id, a.granted_by]) u (id)
+        where a.schema_name = delete_tenant_schema.schema_name
+    ));
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'super_admin', member => null);
 
     if v_tenant.status <> 'suspended' then

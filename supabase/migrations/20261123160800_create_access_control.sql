@@ -68,11 +68,15 @@ create function public.promote_to_admin(user_id uuid, role public.platform_role 
 as $$
 declare
     v_caller constant tenancy.caller := tenancy.caller();
+    -- Before the change: it may be the caller's own.
+    v_actor_role constant text := tenancy.actor_role(null);
     v_before public.admin_users;
     v_after public.admin_users;
 begin
     perform tenancy.require_platform_role('super_admin');
     perform tenancy.require_user(user_id);
+    -- Again, now that the caller is locked: they may have been deleted while waiting.
+    perform tenancy.require_platform_role('super_admin');
     if role < 'super_admin' then
         perform tenancy.require_other_super_admin(user_id);
     end if;
@@ -94,7 +98,8 @@ begin
         jsonb_build_object(
             'before', case when v_before.user_id is not null then to_jsonb(v_before) end,
             'after', to_jsonb(v_after)
-        )
+        ),
+        v_actor_role
     );
 
     return v_after;
@@ -115,6 +120,8 @@ create function public.revoke_admin(user_id uuid)
     language plpgsql
 as $$
 declare
+    -- Before the change: it may be the caller's own.
+    v_actor_role constant text := tenancy.actor_role(null);
     v_before public.admin_users;
 begin
     perform tenancy.require_platform_role('super_admin');
@@ -129,7 +136,9 @@ begin
                 hint = 'There is nothing to revoke.';
     end if;
 
-    perform tenancy.log_action('admin.revoke', null, jsonb_build_object('before', to_jsonb(v_before)));
+    perform tenancy.log_action(
+        'admin.revoke', null, jsonb_build_object('before', to_jsonb(v_before)), v_actor_role
+    );
 
     return v_before;
 exception
@@ -150,6 +159,8 @@ create function public.revoke_schema_access(schema_name text, user_id uuid)
 as $$
 declare
     v_own constant boolean := user_id = (tenancy.caller()).user_id;
+    -- Before the change: it may be the caller's own.
+    v_actor_role constant text := tenancy.actor_role(schema_name);
     v_tenant public.tenants;
     v_before public.user_schema_access;
 begin
@@ -170,7 +181,7 @@ begin
     end if;
 
     perform tenancy.log_action(
-        'access.revoke', v_tenant, jsonb_build_object('before', to_jsonb(v_before))
+        'access.revoke', v_tenant, jsonb_build_object('before', to_jsonb(v_before)), v_actor_role
     );
 
     return v_before;

@@ -7,11 +7,15 @@ create function public.promote_to_admin(user_id uuid, role public.platform_role 
 as $$
 declare
     v_caller constant tenancy.caller := tenancy.caller();
+    -- Before the change: it may be the caller's own.
+    v_actor_role constant text := tenancy.actor_role(null);
     v_before public.admin_users;
     v_after public.admin_users;
 begin
     perform tenancy.require_platform_role('super_admin');
     perform tenancy.require_user(user_id);
+    -- Again, now that the caller is locked: they may have been deleted while waiting.
+    perform tenancy.require_platform_role('super_admin');
     if role < 'super_admin' then
         perform tenancy.require_other_super_admin(user_id);
     end if;
@@ -33,7 +37,8 @@ begin
         jsonb_build_object(
             'before', case when v_before.user_id is not null then to_jsonb(v_before) end,
             'after', to_jsonb(v_after)
-        )
+        ),
+        v_actor_role
     );
 
     return v_after;

@@ -6,6 +6,8 @@ create function public.revoke_admin(user_id uuid)
     language plpgsql
 as $$
 declare
+    -- Before the change: it may be the caller's own.
+    v_actor_role constant text := tenancy.actor_role(null);
     v_before public.admin_users;
 begin
     perform tenancy.require_platform_role('super_admin');
@@ -20,7 +22,9 @@ begin
                 hint = 'There is nothing to revoke.';
     end if;
 
-    perform tenancy.log_action('admin.revoke', null, jsonb_build_object('before', to_jsonb(v_before)));
+    perform tenancy.log_action(
+        'admin.revoke', null, jsonb_build_object('before', to_jsonb(v_before)), v_actor_role
+    );
 
     return v_before;
 exception

@@ -7,6 +7,8 @@ create function public.revoke_schema_access(schema_name text, user_id uuid)
 as $$
 declare
     v_own constant boolean := user_id = (tenancy.caller()).user_id;
+    -- Before the change: it may be the caller's own.
+    v_actor_role constant text := tenancy.actor_role(schema_name);
     v_tenant public.tenants;
     v_before public.user_schema_access;
 begin
@@ -27,7 +29,7 @@ begin
     end if;
 
     perform tenancy.log_action(
-        'access.revoke', v_tenant, jsonb_build_object('before', to_jsonb(v_before))
+        'access.revoke', v_tenant, jsonb_build_object('before', to_jsonb(v_before)), v_actor_role
     );
 
     return v_before;

@@ -14,6 +14,8 @@ begin
 
     perform tenancy.require_schema_name(v_schema_name);
     perform tenancy.lock_users(array[v_creator]);
+    -- Again, now that the caller is locked: they may have been deleted while waiting.
+    perform tenancy.require_platform_role('admin');
     insert into public.tenants (schema_name, display_name, schema_version, created_by)
     values (
         v_schema_name,

@@ -9,6 +9,15 @@ declare
     v_tenant public.tenants;
     v_seal public.audit_seal;
 begin
+    perform tenancy.require_standing(schema_name, platform => 'super_admin', member => null);
+    -- Users before their grants: one who is being deleted takes along their own and their
+    -- name on those they made, in no order that could be kept here.
+    perform tenancy.lock_users(array(
+        select u.id
+        from public.user_schema_access a
+        cross join unnest(array[a.user_id, a.granted_by]) u (id)
+        where a.schema_name = delete_tenant_schema.schema_name
+    ));
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'super_admin', member => null);
 
     if v_tenant.status <> 'suspended' then

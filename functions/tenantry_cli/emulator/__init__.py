@@ -1,0 +1,2 @@
+"""A Supabase project on this machine, without Docker: PostgreSQL, PostgREST, Auth, the
+functions and a gateway as child processes."""

@@ -1,0 +1,55 @@
+"""Auth: Supabase's own GoTrue-compatible server, of which only /auth/v1 is used."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from tenantry_cli.emulator.parts import NODE, Parts
+from tenantry_cli.emulator.process import Child
+
+
+def start_auth(
+    parts: Parts,
+    *,
+    port: int,
+    database_url: str,
+    jwt_secret: str,
+    site_url: str,
+    directory: Path,
+    log: Path,
+    env: Mapping[str, str],
+) -> Child:
+    """Starts Auth, which makes the tables of schema `auth` before it answers."""
+    config = directory / "supabase" / "config.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.touch(mode=0o600)
+    # A JSON string is a TOML string too.
+    config.write_text(
+        f"""\
+project_id = "tenantry"
+
+[api]
+port = {port}
+
+[db]
+driver = "postgres"
+url = {json.dumps(database_url)}
+
+# The migration history is the Supabase CLI's and belongs to `postgres`.
+[db.migrations]
+enabled = false
+
+[auth]
+enabled = true
+site_url = {json.dumps(site_url)}
+jwt_secret = {json.dumps(jwt_secret)}
+
+[auth.email]
+enable_signup = true
+enable_confirmations = false
+"""
+    )
+    # Without --no-admin, requests without a key would be served as service_role.
+    return Child(
+        "Auth", [NODE, parts.auth, "start", "--no-admin"], log=log, env=env, cwd=directory
+    )

@@ -1,0 +1,72 @@
+-- The schemas of a Supabase database, before Auth and before any migration.
+
+create schema extensions authorization postgres;
+grant usage on schema extensions to anon, authenticated, service_role;
+do $$
+declare
+    v_extension text;
+begin
+    -- Some builds of PostgreSQL come without the contributed modules.
+    for v_extension in
+        select name from pg_available_extensions where name in ('pgcrypto', 'uuid-ossp')
+    loop
+        execute format('create extension if not exists %I with schema extensions', v_extension);
+    end loop;
+end
+$$;
+
+-- The migration history is the project's, though Auth would make it its own if it came first.
+create schema supabase_migrations authorization postgres;
+
+create schema auth authorization supabase_auth_admin;
+grant usage on schema auth to anon, authenticated, service_role, postgres;
+alter default privileges for role supabase_auth_admin in schema auth
+    grant all on tables to postgres;
+alter default privileges for role supabase_auth_admin in schema auth
+    grant all on sequences to postgres;
+alter default privileges for role supabase_auth_admin in schema auth
+    grant all on routines to postgres;
+
+grant usage on schema public to anon, authenticated, service_role;
+grant all on schema public to postgres;
+
+-- Every DDL statement makes PostgREST read its schema cache anew, as on hosted Supabase.
+create function extensions.pgrst_ddl_watch()
+    returns event_trigger
+    language plpgsql
+as $$
+begin
+    if exists (
+        select
+        from pg_catalog.pg_event_trigger_ddl_commands() as command
+        where command.command_tag ~ '^(CREATE|ALTER|COMMENT|GRANT|REVOKE)'
+            and command.schema_name is distinct from 'pg_temp'
+    ) then
+        notify pgrst, 'reload schema';
+    end if;
+end
+$$;
+
+create function extensions.pgrst_drop_watch()
+    returns event_trigger
+    language plpgsql
+as $$
+begin
+    if exists (
+        select
+        from pg_catalog.pg_event_trigger_dropped_objects() as dropped
+        where not dropped.is_temporary
+            and dropped.object_type in (
+                'schema', 'table', 'foreign table', 'view', 'materialized view',
+                'function', 'trigger', 'type', 'rule'
+            )
+    ) then
+        notify pgrst, 'reload schema';
+    end if;
+end
+$$;
+
+create event trigger pgrst_ddl_watch on ddl_command_end
+    execute function extensions.pgrst_ddl_watch();
+create event trigger pgrst_drop_watch on sql_drop
+    execute function extensions.pgrst_drop_watch();

@@ -1,0 +1,95 @@
+"""The functions, served as the cloud would: one functions-framework target per group.
+
+A process of its own, so that what a function does to its process is done to it alone.
+"""
+
+import argparse
+import importlib.util
+import json
+import logging
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import functions_framework
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.wrappers import Response
+
+from tenantry_cli.emulator.server import Server
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+PREFIX = "/functions/v1"
+# How many calls are worked on at once.
+_THREADS = 16
+
+
+def create_app(source: Path) -> "WSGIApplication":
+    """Every entry point of `source` under its name in kebab-case.
+
+    A project whose functions cannot be loaded still has a database to work on: its
+    functions then answer with the reason.
+    """
+    if not source.is_file():
+        return _Reply(503, f"There are no functions: {source.name} is missing.")
+    try:
+        groups = {_path(name): _target(name, source) for name in _entry_points(source)}
+    except Exception as error:
+        logging.exception("%s cannot be loaded", source)
+        return _Reply(503, f"functions/{source.name} cannot be loaded: {error!r}.")
+    index = _Reply(200, "ready", groups=sorted(groups))
+    nothing = _Reply(404, "There is no such group of functions.", code="not_found")
+    return DispatcherMiddleware(nothing, {**groups, f"{PREFIX}/": index})
+
+
+def _entry_points(source: Path) -> list[str]:
+    # functions-framework loads the file again for each target; the modules that it imports
+    # are loaded once.
+    sys.path.insert(0, str(source.parent))
+    spec = importlib.util.spec_from_file_location("main", source)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{source} is no Python module")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return list(module.__all__)
+
+
+def _path(target: str) -> str:
+    return f"{PREFIX}/{target.replace('_', '-')}"
+
+
+def _target(name: str, source: Path) -> "WSGIApplication":
+    app: WSGIApplication = functions_framework.create_app(  # type: ignore[no-untyped-call]
+        target=name, source=str(source), signature_type="http"
+    )
+    return app
+
+
+class _Reply:
+    """Always the same JSON."""
+
+    def __init__(
+        self, status: int, message: str, *, code: str = "unavailable", **more: Any
+    ) -> None:
+        self._status = status
+        self._body = json.dumps({"code": code, "message": message, **more})
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        reply = Response(self._body, self._status, content_type="application/json")
+        return reply(environ, start_response)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--source", type=Path, required=True)
+    arguments.add_argument("--port", type=int, required=True)
+    given = arguments.parse_args()
+    Server(create_app(given.source), given.port, _THREADS).run()
+
+
+if __name__ == "__main__":
+    main()

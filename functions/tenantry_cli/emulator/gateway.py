@@ -1,0 +1,125 @@
+"""The gateway: one address for all parts, with the paths of a Supabase project."""
+
+import argparse
+import json
+from collections.abc import Iterable
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.datastructures import Headers
+from werkzeug.middleware.http_proxy import ProxyMiddleware
+from werkzeug.wrappers import Request, Response
+
+from tenantry_cli.emulator.server import Server
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_THREADS = 64
+# As the hosted gateway: longer than any statement timeout.
+_UPSTREAM_TIMEOUT_SECONDS = 150
+
+
+def create_app(postgrest: str, auth: str, functions: str | None) -> "WSGIApplication":
+    targets: dict[str, dict[str, Any]] = {
+        "/rest/v1": {"target": postgrest, "remove_prefix": True, "host": None},
+        "/auth/v1": {"target": auth, "host": None},
+    }
+    if functions is not None:
+        targets["/functions/v1"] = {"target": functions, "host": None}
+    proxy = ProxyMiddleware(_not_found, targets, timeout=_UPSTREAM_TIMEOUT_SECONDS)
+    return _cors(_api_key(_whole_body(_bad_gateway(proxy))))
+
+
+def _not_found(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    return _error(
+        404, "not_found", "No such path: there are /rest/v1/, /auth/v1/ and /functions/v1/."
+    )(environ, start_response)
+
+
+def _error(status: int, code: str, message: str) -> Response:
+    body = json.dumps({"code": code, "message": message})
+    return Response(body, status, content_type="application/json")
+
+
+def _cors(app: "WSGIApplication") -> "WSGIApplication":
+    """Answers browsers on behalf of PostgREST and Auth; the functions answer themselves."""
+
+    def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        request = Request(environ)
+        if "Origin" not in request.headers or request.path.startswith("/functions/"):
+            return app(environ, start_response)
+        if request.method == "OPTIONS" and request.access_control_request_method:
+            asked = request.headers.get("Access-Control-Request-Headers", "")
+            preflight = Response(
+                status=200,
+                headers={
+                    "Access-Control-Allow-Origin": "*",
+                    "Access-Control-Allow-Methods": "GET,HEAD,PUT,PATCH,POST,DELETE,OPTIONS",
+                    "Access-Control-Allow-Headers": asked,
+                    "Access-Control-Max-Age": "3600",
+                },
+            )
+            return preflight(environ, start_response)
+
+        def allow(status, headers, exc_info=None):  # type: ignore[no-untyped-def]
+            allowed = Headers(headers)
+            allowed["Access-Control-Allow-Origin"] = "*"
+            return start_response(status, allowed.to_wsgi_list(), exc_info)
+
+        return app(environ, allow)
+
+    return wrapped
+
+
+def _api_key(app: "WSGIApplication") -> "WSGIApplication":
+    """Someone who is not signed in is the role of their API key."""
+
+    def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        key = environ.get("HTTP_APIKEY")
+        if key and environ["PATH_INFO"].startswith("/rest/v1/"):
+            environ.setdefault("HTTP_AUTHORIZATION", f"Bearer {key}")
+        return app(environ, start_response)
+
+    return wrapped
+
+
+def _whole_body(app: "WSGIApplication") -> "WSGIApplication":
+    """Gives a body of unknown length a length, without which the proxy never ends it."""
+
+    def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
+            body = environ["wsgi.input"].read()
+            environ["wsgi.input"] = BytesIO(body)
+            environ["CONTENT_LENGTH"] = str(len(body))
+        return app(environ, start_response)
+
+    return wrapped
+
+
+def _bad_gateway(app: "WSGIApplication") -> "WSGIApplication":
+    """Says in JSON that a part is down, where the proxy would say it in HTML."""
+
+    def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        response = Response.from_app(app, environ)
+        if response.status_code == 502 and response.mimetype == "text/html":
+            part = environ["PATH_INFO"].split("/")[1]
+            response = _error(502, "upstream_error", f"The part behind /{part}/v1 is down.")
+        return response(environ, start_response)
+
+    return wrapped
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--port", type=int, required=True)
+    arguments.add_argument("--postgrest", required=True)
+    arguments.add_argument("--auth", required=True)
+    arguments.add_argument("--functions")
+    given = arguments.parse_args()
+    app = create_app(given.postgrest, given.auth, given.functions)
+    Server(app, given.port, _THREADS).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""The project's migrations, applied by the Supabase CLI as on hosted Supabase."""
+
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from tenantry_cli.emulator.parts import Parts
+from tenantry_cli.errors import TenantryError
+
+
+def push_migrations(
+    parts: Parts, *, root: Path, database_url: str, env: Mapping[str, str]
+) -> None:
+    """Applies what is pending; a failing file changes nothing and those before it stay."""
+    done = subprocess.run(
+        [
+            *(parts.supabase, "db", "push", "--yes", "--include-all", "--agent", "no"),
+            *("--workdir", root, f"--remote={database_url}?sslmode=disable"),
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=env,
+        cwd=root,
+    )
+    if done.returncode:
+        raise TenantryError(_sentence(done.stdout))
+
+
+def _sentence(output: str) -> str:
+    files = re.findall(r"Applying migration (\S+?\.sql)", output)
+    where = f"Migration {files[-1]} failed" if files else "The migrations could not be applied"
+    said = [line for line in output.splitlines() if line and not line.startswith(_CHATTER)]
+    return f"{where}: " + "\n".join(said)
+
+
+_CHATTER = ("Target:", "Applying migration", "Try rerunning", "Connecting to", "NOTICE")

@@ -1,0 +1,241 @@
+"""The database server: its cluster, its start, and databases beside the project's own."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+import psutil
+import psycopg
+from psycopg import sql
+
+from tenantry_cli.emulator.process import Child
+from tenantry_cli.errors import TenantryError
+
+DefaultPrivileges = Literal["current", "legacy"]
+
+# Auth's tables and nothing else: what every further database is copied from.
+PRISTINE = "tenantry_pristine"
+
+# As `supabase start` has it. Only this machine can connect.
+_PASSWORD = "postgres"  # noqa: S105
+_SUPERUSER = "supabase_admin"
+# PostgreSQL refuses to run as root.
+_UNPRIVILEGED = "nobody"
+
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    # A socket's path may not exceed 107 bytes, and a project's directory may.
+    "unix_socket_directories": "",
+    "wal_level": "logical",
+    "max_connections": "100",
+    "max_locks_per_transaction": "256",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+_THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+@dataclass(frozen=True)
+class Postgres:
+    binaries: Path
+    data: Path
+    port: int
+    durable: bool = True
+
+    def url(self, database: str = "postgres", role: str = "postgres") -> str:
+        return f"postgresql://{role}:{_PASSWORD}@127.0.0.1:{self.port}/{database}"
+
+    def admin_url(self, database: str = "postgres") -> str:
+        return self.url(database, _SUPERUSER)
+
+    def start(self, log: Path, env: Mapping[str, str]) -> Child:
+        if not (self.data / "PG_VERSION").exists():
+            self._initialize()
+        self._require_same_major()
+        self._end_orphans()
+        settings = _SETTINGS | ({} if self.durable else _THROW_AWAY)
+        child = Child(
+            "PostgreSQL",
+            [
+                *(self.binaries / "postgres", "-D", self.data, "-p", str(self.port)),
+                *(f"--{name}={value}" for name, value in settings.items()),
+            ],
+            log=log,
+            env=env,
+            cwd=self.data.parent,
+            user=_server_user(),
+            # "Fast" shutdown: sessions are ended, nothing is lost.
+            stop_signal=signal.SIGINT,
+        )
+        try:
+            child.wait_until(self._answers, seconds=60)
+        except BaseException:
+            child.stop()
+            raise
+        return child
+
+    def bootstrap(self, default_privileges: DefaultPrivileges) -> None:
+        """Makes an empty Supabase project's roles and schemas, unless they are there."""
+        with psycopg.connect(self.admin_url()) as connection:
+            if connection.execute("select to_regrole('authenticator')").fetchone() != (None,):
+                return
+            # One transaction: after a crash there is all of it or nothing.
+            for script in (
+                "roles.sql",
+                "database.sql",
+                "schemas.sql",
+                f"default_privileges_{default_privileges}.sql",
+            ):
+                connection.execute(_script(script))
+
+    def complete_auth(self) -> None:
+        """Gives Auth's helper functions the meaning they have on hosted Supabase."""
+        with psycopg.connect(self.admin_url()) as connection:
+            connection.execute(_script("auth.sql"))
+
+    def keep_pristine(self) -> None:
+        """Sets a copy aside, once, after Auth made its tables and before any migration."""
+        with self._administer() as connection:
+            if _exists(connection, PRISTINE) or _is_migrated(self.admin_url()):
+                return
+            # A template must have no sessions. Auth, which nobody talks to yet, connects
+            # anew with its next query.
+            connection.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
+                "where datname = 'postgres' and pid <> pg_backend_pid()"
+            )
+            connection.execute(
+                sql.SQL("create database {} template postgres is_template true").format(
+                    sql.Identifier(PRISTINE)
+                )
+            )
+
+    def create_database(self, name: str) -> str:
+        """A second database as the first was before its migrations; returns postgres' URL."""
+        with self._administer() as connection:
+            connection.execute(
+                sql.SQL("create database {} template {}").format(
+                    sql.Identifier(name), sql.Identifier(PRISTINE)
+                )
+            )
+        with psycopg.connect(self.admin_url(name)) as connection:
+            connection.execute(_script("database.sql"))
+        return self.url(name)
+
+    def drop_database(self, name: str) -> None:
+        with self._administer() as connection:
+            connection.execute(
+                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+            )
+
+    def _administer(self) -> psycopg.Connection:
+        """A session that stands in no database one would copy or drop."""
+        return psycopg.connect(self.admin_url("template1"), autocommit=True)
+
+    def _initialize(self) -> None:
+        user = _server_user()
+        draft = self.data.with_name(f"{self.data.name}.draft")
+        password = self.data.with_name(f"{self.data.name}.password")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        password.touch(mode=0o600)
+        password.write_text(_PASSWORD)
+        if user is not None:
+            shutil.chown(draft, user)
+            shutil.chown(password, user)
+        try:
+            done = subprocess.run(
+                [
+                    *(self.binaries / "initdb", "-D", draft, "-U", _SUPERUSER),
+                    *("--auth=scram-sha-256", f"--pwfile={password}"),
+                    *("--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"),
+                    *([] if self.durable else ["--no-sync"]),
+                ],
+                capture_output=True,
+                text=True,
+                cwd=self.data.parent,
+                env={"LC_ALL": "C.UTF-8"},
+                user=user,
+                group=None if user is None else pwd.getpwnam(user).pw_gid,
+                extra_groups=None if user is None else [],
+            )
+        finally:
+            password.unlink()
+        if done.returncode:
+            raise TenantryError(f"PostgreSQL could not make its files:\n{done.stderr}")
+        # Whoever sees the data directory sees a whole cluster.
+        draft.rename(self.data)
+
+    def _require_same_major(self) -> None:
+        major = (self.data / "PG_VERSION").read_text().strip()
+        version = subprocess.check_output([self.binaries / "postgres", "--version"], text=True)
+        if major not in version.split()[2].split("."):
+            raise TenantryError(
+                f"The data in {self.data} belongs to PostgreSQL {major}, not to "
+                f"{version.strip()}: use that version, or --ephemeral."
+            )
+
+    def _end_orphans(self) -> None:
+        """A killed server's sessions outlive it for a moment and hold its shared memory."""
+        if not (self.data / "postmaster.pid").exists():
+            return
+        orphans = []
+        for process in psutil.process_iter():
+            try:
+                if process.cwd() == str(self.data.resolve()):
+                    process.send_signal(signal.SIGQUIT)
+                    orphans.append(process)
+            except (psutil.AccessDenied, psutil.NoSuchProcess):
+                continue
+        psutil.wait_procs(orphans, timeout=10)
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.admin_url(), connect_timeout=5).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+def cluster_directory(state: Path, fallback: Path) -> Path:
+    """Where the cluster lives: in `state` if the server's user can get there."""
+    user = _server_user()
+    if user is None or all(_can_pass(directory, user) for directory in (state, *state.parents)):
+        return state / "postgres"
+    fallback.mkdir(mode=0o711, parents=True, exist_ok=True)
+    return fallback / "postgres"
+
+
+def _server_user() -> str | None:
+    return _UNPRIVILEGED if os.geteuid() == 0 else None
+
+
+def _can_pass(directory: Path, user: str) -> bool:
+    status = directory.stat()
+    if status.st_uid == pwd.getpwnam(user).pw_uid:
+        return bool(status.st_mode & 0o100)
+    return bool(status.st_mode & 0o001)
+
+
+def _exists(connection: psycopg.Connection, database: str) -> bool:
+    found = connection.execute("select from pg_database where datname = %s", [database])
+    return found.fetchone() is not None
+
+
+def _is_migrated(url: str) -> bool:
+    with psycopg.connect(url) as connection:
+        history = "supabase_migrations.schema_migrations"
+        if connection.execute("select to_regclass(%s)", [history]).fetchone() == (None,):
+            return False
+        return connection.execute(f"select from {history} limit 1").fetchone() is not None
+
+
+def _script(name: str) -> bytes:
+    return resources.files(__package__).joinpath("bootstrap", name).read_bytes()

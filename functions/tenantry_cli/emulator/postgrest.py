@@ -1,0 +1,43 @@
+"""PostgREST, set up as on hosted Supabase."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tenantry_cli.emulator.parts import Parts
+from tenantry_cli.emulator.ports import Ports
+from tenantry_cli.emulator.process import Child
+
+
+def start_postgrest(
+    parts: Parts,
+    *,
+    ports: Ports,
+    database_url: str,
+    jwt_secret: str,
+    api_url: str,
+    log: Path,
+    env: Mapping[str, str],
+) -> Child:
+    settings = {
+        "PGRST_DB_URI": database_url,
+        "PGRST_DB_SCHEMAS": "public",
+        "PGRST_DB_EXTRA_SEARCH_PATH": "public, extensions",
+        "PGRST_DB_ANON_ROLE": "anon",
+        "PGRST_DB_MAX_ROWS": "1000",
+        "PGRST_DB_POOL": "10",
+        # Migrations expose schemas through the role's settings and a notification.
+        "PGRST_DB_CONFIG": "true",
+        "PGRST_DB_CHANNEL_ENABLED": "true",
+        "PGRST_JWT_SECRET": jwt_secret,
+        "PGRST_OPENAPI_SERVER_PROXY_URI": f"{api_url}/rest/v1",
+        "PGRST_SERVER_HOST": "127.0.0.1",
+        "PGRST_SERVER_PORT": str(ports.postgrest),
+        "PGRST_ADMIN_SERVER_PORT": str(ports.postgrest_admin),
+    }
+    return Child(
+        "PostgREST",
+        [parts.postgrest],
+        log=log,
+        env={**env, **settings},
+        cwd=log.parent,
+    )

@@ -1,0 +1,87 @@
+"""A child process: its log, its readiness, its end."""
+
+import pwd
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from tenantry_cli.errors import TenantryError
+
+# How often a condition is looked at again while a child is starting.
+_LOOK_AGAIN_SECONDS = 0.02
+_LAST_LINES = 8
+
+
+class Child:
+    """One part of the stack, in a session of its own so that Ctrl-C reaches us alone."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        *,
+        log: Path,
+        env: Mapping[str, str],
+        cwd: Path,
+        user: str | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+    ) -> None:
+        self.name = name
+        self.log = log
+        self._stop_signal = stop_signal
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=env,
+                cwd=cwd,
+                start_new_session=True,
+                user=user,
+                group=None if user is None else _primary_group(user),
+                extra_groups=None if user is None else [],
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def wait_until(self, ready: Callable[[], bool], seconds: float = 30) -> None:
+        """Returns once `ready` says so; raises if the child dies first or takes too long."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            try:
+                self._process.wait(_LOOK_AGAIN_SECONDS)
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > deadline:
+                    raise TenantryError(
+                        f"{self.name} was not ready after {seconds:.0f} s.{self.last_lines()}"
+                    ) from None
+            else:
+                raise TenantryError(self.obituary())
+
+    def obituary(self) -> str:
+        return f"{self.name} stopped with status {self._process.poll()}.{self.last_lines()}"
+
+    def last_lines(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
+        return "".join(f"\n  {line}" for line in lines)
+
+    def stop(self, seconds: float = 10) -> None:
+        self._process.send_signal(self._stop_signal)
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _primary_group(user: str) -> int:
+    return pwd.getpwnam(user).pw_gid

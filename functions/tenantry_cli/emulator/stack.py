@@ -1,0 +1,364 @@
+"""All parts together: started in the order they need each other, stopped in reverse."""
+
+import fcntl
+import hashlib
+import os
+import secrets
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import psutil
+import requests
+from rich.console import Console
+
+from tenantry_cli.emulator.auth import start_auth
+from tenantry_cli.emulator.functions import PREFIX as FUNCTIONS_PATH
+from tenantry_cli.emulator.keys import Keys, load_keys
+from tenantry_cli.emulator.migrations import push_migrations
+from tenantry_cli.emulator.parts import Parts, install_parts
+from tenantry_cli.emulator.ports import DEFAULT, Ports, claim_spare
+from tenantry_cli.emulator.postgres import DefaultPrivileges, Postgres, cluster_directory
+from tenantry_cli.emulator.postgrest import start_postgrest
+from tenantry_cli.emulator.process import Child
+from tenantry_cli.emulator.state import (
+    MARK,
+    State,
+    ephemeral_file,
+    read_state,
+    regular_file,
+    sweep,
+    write_state,
+)
+from tenantry_cli.errors import TenantryError
+from tenantry_cli.project import Project, find_project
+
+_UPSTREAM_TIMEOUT_SECONDS = "10"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running emulator; `with Stack.start() as stack:` is one's own."""
+
+    ports: Ports
+    keys: Keys
+    parts: Parts
+    postgres: Postgres
+    children: tuple[Child, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def api_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.gateway}"
+
+    @property
+    def functions_url(self) -> str:
+        return f"{self.api_url}{FUNCTIONS_PATH}"
+
+    @property
+    def postgrest_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.postgrest}"
+
+    @property
+    def auth_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.auth}"
+
+    @property
+    def db_url(self) -> str:
+        return self.postgres.url()
+
+    @property
+    def admin_db_url(self) -> str:
+        return self.postgres.admin_url()
+
+    @property
+    def anon_key(self) -> str:
+        return self.keys.anon_key
+
+    @property
+    def service_role_key(self) -> str:
+        return self.keys.service_role_key
+
+    @property
+    def jwt_secret(self) -> str:
+        return self.keys.jwt_secret
+
+    @property
+    def connection(self) -> dict[str, str]:
+        """What a client needs, under the names of `supabase status -o json`."""
+        return {
+            "API_URL": self.api_url,
+            "REST_URL": f"{self.api_url}/rest/v1",
+            "FUNCTIONS_URL": self.functions_url,
+            "DB_URL": self.db_url,
+            "ANON_KEY": self.anon_key,
+            "SERVICE_ROLE_KEY": self.service_role_key,
+            "JWT_SECRET": self.jwt_secret,
+            "POSTGREST_URL": self.postgrest_url,
+            "AUTH_URL": self.auth_url,
+            "ADMIN_DB_URL": self.admin_db_url,
+        }
+
+    @classmethod
+    @contextmanager
+    def start(
+        cls,
+        project: Project | None = None,
+        *,
+        port: int | None = DEFAULT,
+        ephemeral: bool = False,
+        default_privileges: DefaultPrivileges = "current",
+        console: Console | None = None,
+    ) -> Iterator["Stack"]:
+        """Starts everything, and stops it at the end of the `with`.
+
+        Without a port, spare ones are found. An ephemeral emulator has a database of its
+        own, which is gone afterwards.
+        """
+        project = project or find_project()
+        console = console or Console(stderr=True, quiet=True)
+        parts = install_parts(console)
+        sweep(project)
+        with ExitStack() as cleanup:
+            home = cleanup.enter_context(_home(project, ephemeral))
+            ports, claim = (Ports(port), Ports(port).claim()) if port else claim_spare()
+            cleanup.enter_context(claim)
+            launch = _Launch(project, parts, ports, home, load_keys(project.state), cleanup)
+            yield launch.run(default_privileges, console.print)
+
+
+@dataclass(frozen=True)
+class _Home:
+    """Where one emulator keeps its things."""
+
+    cluster: Path
+    logs: Path
+    scratch: Path
+    throw_away: Path | None
+
+
+@contextmanager
+def _home(project: Project, ephemeral: bool) -> Iterator[_Home]:
+    if ephemeral:
+        with tempfile.TemporaryDirectory(
+            prefix="tenantry-", ignore_cleanup_errors=True
+        ) as name:
+            directory = Path(name)
+            if os.geteuid() == 0:
+                directory.chmod(0o711)
+            logs = directory / "logs"
+            logs.mkdir()
+            yield _Home(directory / "postgres", logs, directory, directory)
+        return
+    with (project.state / "emulator.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise TenantryError(_already_up(project)) from None
+        digest = hashlib.sha256(str(project.root).encode()).hexdigest()[:16]
+        logs = project.state / "logs"
+        logs.mkdir(exist_ok=True)
+        scratch = project.state / "parts"
+        scratch.mkdir(mode=0o700, exist_ok=True)
+        cluster = cluster_directory(project.state, Path("/var/lib/tenantry") / digest)
+        yield _Home(cluster, logs, scratch, None)
+
+
+def _already_up(project: Project) -> str:
+    state = read_state(regular_file(project))
+    where = f" on port {state.gateway_port}" if state else ""
+    return (
+        f"The emulator of this project is already up{where}: `tenantry status` shows it, "
+        "`tenantry down` stops it, `tenantry up --ephemeral --port N` starts one beside it."
+    )
+
+
+@dataclass(frozen=True)
+class _Launch:
+    project: Project
+    parts: Parts
+    ports: Ports
+    home: _Home
+    keys: Keys
+    cleanup: ExitStack
+    mark: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    def run(
+        self, default_privileges: DefaultPrivileges, report: Callable[[str], None]
+    ) -> Stack:
+        postgres = Postgres(
+            self.parts.postgres,
+            self.home.cluster,
+            self.ports.database,
+            durable=self.home.throw_away is None,
+        )
+        stack = Stack(self.ports, self.keys, self.parts, postgres)
+        path, state = self._record()
+
+        report("Starting PostgreSQL, Auth, PostgREST, the functions and the gateway …")
+        database = self._keep(postgres.start(self._log("postgres"), self._env()))
+        postgres.bootstrap(default_privileges)
+        auth = self._auth(stack)
+        # These need nobody to start, and start while Auth makes its tables.
+        functions = self._functions(stack)
+        gateway = self._gateway(stack, "gateway", self.ports.gateway, with_functions=True)
+        # On a shared gateway, calls that wait for a function could occupy every thread that
+        # this function's own call to the Data API needs.
+        inner = self._gateway(stack, "inner-gateway", self.ports.inner_gateway)
+        auth.wait_until(lambda: _status(f"{stack.auth_url}/auth/v1/health") == 200)
+        postgres.complete_auth()
+        postgres.keep_pristine()
+
+        report("Applying supabase/migrations …")
+        push_migrations(
+            self.parts, root=self.project.root, database_url=stack.db_url, env=self._env()
+        )
+        postgrest = self._postgrest(stack)
+        postgrest.wait_until(
+            lambda: _status(f"http://127.0.0.1:{self.ports.postgrest_admin}/ready") == 200
+        )
+        gateway.wait_until(lambda: _status(stack.api_url) is not None)
+        inner.wait_until(lambda: _status(self._inner_url) is not None)
+        functions.wait_until(lambda: _status(self._functions_url) is not None)
+
+        stack = replace(
+            stack,
+            children=(database, auth, postgrest, functions, inner, gateway),
+            warnings=self._warnings(),
+        )
+        write_state(path, replace(state, connection=stack.connection, warnings=stack.warnings))
+        return stack
+
+    @property
+    def _functions_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.functions}{FUNCTIONS_PATH}/"
+
+    @property
+    def _inner_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.inner_gateway}"
+
+    def _record(self) -> tuple[Path, State]:
+        """Written before the first child, so that none can be left behind unknown."""
+        throw_away = self.home.throw_away
+        path = (
+            regular_file(self.project)
+            if throw_away is None
+            else ephemeral_file(self.project, self.ports.gateway)
+        )
+        state = State(
+            mark=self.mark,
+            gateway_port=self.ports.gateway,
+            supervisor_pid=os.getpid(),
+            supervisor_started=psutil.Process().create_time(),
+            throw_away=None if throw_away is None else str(throw_away),
+        )
+        write_state(path, state)
+        self.cleanup.callback(path.unlink, missing_ok=True)
+        # A signal may come between a child's start and its being kept.
+        self.cleanup.callback(state.end_leftovers)
+        return path, state
+
+    def _auth(self, stack: Stack) -> Child:
+        return self._keep(
+            start_auth(
+                self.parts,
+                port=self.ports.auth,
+                database_url=stack.postgres.url(role="supabase_auth_admin"),
+                jwt_secret=self.keys.jwt_secret,
+                site_url=stack.api_url,
+                directory=self.home.scratch / "auth",
+                log=self._log("auth"),
+                env=self._env(),
+            )
+        )
+
+    def _postgrest(self, stack: Stack) -> Child:
+        return self._keep(
+            start_postgrest(
+                self.parts,
+                ports=self.ports,
+                database_url=stack.postgres.url(role="authenticator"),
+                jwt_secret=self.keys.jwt_secret,
+                api_url=stack.api_url,
+                log=self._log("postgrest"),
+                env=self._env(),
+            )
+        )
+
+    def _functions(self, stack: Stack) -> Child:
+        settings = {
+            "SUPABASE_URL": self._inner_url,
+            "SUPABASE_ANON_KEY": self.keys.anon_key,
+            "TENANTRY_ALLOWED_ORIGINS": "*",
+            "TENANTRY_UPSTREAM_TIMEOUT_SECONDS": _UPSTREAM_TIMEOUT_SECONDS,
+        }
+        source = self.project.functions / "main.py"
+        return self._python(
+            "functions",
+            "functions",
+            *("--port", str(self.ports.functions), "--source", str(source)),
+            env={**os.environ, **self._env(), **settings},
+        )
+
+    def _gateway(
+        self, stack: Stack, name: str, port: int, *, with_functions: bool = False
+    ) -> Child:
+        functions = f"http://127.0.0.1:{self.ports.functions}"
+        return self._python(
+            name,
+            "gateway",
+            *("--port", str(port)),
+            *("--postgrest", stack.postgrest_url, "--auth", stack.auth_url),
+            *(("--functions", functions) if with_functions else ()),
+            env=self._env(),
+        )
+
+    def _python(self, name: str, module: str, *arguments: str, env: dict[str, str]) -> Child:
+        package_root = Path(__file__).resolve().parents[2]
+        return self._keep(
+            Child(
+                f"The {name.replace('-', ' ')}",
+                [sys.executable, "-m", f"{__package__}.{module}", *arguments],
+                log=self._log(name),
+                env={**env, "PYTHONPATH": str(package_root), "PYTHONUNBUFFERED": "1"},
+                cwd=self.project.root,
+                # gunicorn's quick shutdown; the other one waits for idle connections.
+                stop_signal=signal.SIGINT,
+            )
+        )
+
+    def _keep(self, child: Child) -> Child:
+        self.cleanup.callback(child.stop)
+        return child
+
+    def _log(self, name: str) -> Path:
+        return self.home.logs / f"{name}.log"
+
+    def _env(self) -> dict[str, str]:
+        """Next to nothing of the person's environment, so that it works the same for all."""
+        return {
+            MARK: self.mark,
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(self.home.scratch),
+            "LC_ALL": "C.UTF-8",
+            # Nothing here reports home or asks for updates.
+            "DO_NOT_TRACK": "1",
+            "SUPABASE_TELEMETRY_DISABLED": "1",
+            "SUPABASE_NO_UPDATE_NOTIFIER": "1",
+            "SUPABASE_HOME": str(self.home.scratch / "supabase"),
+        }
+
+    def _warnings(self) -> tuple[str, ...]:
+        reply = requests.get(self._functions_url, timeout=10)
+        return () if reply.ok else (reply.json()["message"],)
+
+
+def _status(url: str) -> int | None:
+    try:
+        return requests.get(url, timeout=5).status_code
+    except requests.ConnectionError:
+        return None

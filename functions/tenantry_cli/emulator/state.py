@@ -1,0 +1,115 @@
+"""What a running emulator tells the other commands: one file per emulator."""
+
+import json
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import psutil
+
+from tenantry_cli.errors import TenantryError
+from tenantry_cli.project import Project
+
+# Every process of one start carries the same mark in its environment, workers and their
+# children included. A process id alone may have gone to a stranger since.
+MARK = "TENANTRY_RUN"
+
+
+@dataclass(frozen=True)
+class State:
+    mark: str
+    gateway_port: int
+    supervisor_pid: int
+    supervisor_started: float
+    # Removed at the end: all of an ephemeral emulator, nothing of a regular one.
+    throw_away: str | None
+    # The names of `supabase status -o json`, and a few more; empty until all is ready.
+    connection: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_running(self) -> bool:
+        try:
+            supervisor = psutil.Process(self.supervisor_pid)
+            return (
+                abs(supervisor.create_time() - self.supervisor_started) < 1
+                and supervisor.status() != psutil.STATUS_ZOMBIE
+            )
+        except psutil.NoSuchProcess:
+            return False
+
+    def wait_until_gone(self, seconds: float = 60) -> None:
+        """Not by waiting for the process alone: where nobody reaps it, it never goes."""
+        deadline = time.monotonic() + seconds
+        while self.is_running:
+            if time.monotonic() > deadline:
+                raise TenantryError(f"The emulator did not stop within {seconds:.0f} s.")
+            with suppress(psutil.Error):
+                psutil.Process(self.supervisor_pid).wait(timeout=0.1)
+
+    def end_leftovers(self) -> None:
+        """Ends what a supervisor that was killed left behind."""
+        leftovers = list(_marked(self.mark))
+        for process in leftovers:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGINT)
+        _, stubborn = psutil.wait_procs(leftovers, timeout=5)
+        for process in stubborn:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(stubborn, timeout=5)
+        if self.throw_away is not None:
+            shutil.rmtree(self.throw_away, ignore_errors=True)
+
+
+def regular_file(project: Project) -> Path:
+    return project.state / "emulator.json"
+
+
+def ephemeral_file(project: Project, port: int) -> Path:
+    return project.state / f"ephemeral-{port}.json"
+
+
+def write_state(path: Path, state: State) -> None:
+    # It holds the keys: mkstemp closes it to everybody else.
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(asdict(state), file)
+    Path(draft).replace(path)
+
+
+def read_state(path: Path) -> State | None:
+    try:
+        return State(**json.loads(path.read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def states(project: Project) -> Iterator[tuple[Path, State]]:
+    """All that were written, the regular emulator's first."""
+    for path in (regular_file(project), *sorted(project.state.glob("ephemeral-*.json"))):
+        if (state := read_state(path)) is not None:
+            yield path, state
+
+
+def sweep(project: Project) -> None:
+    """Clears away emulators whose supervisor was killed."""
+    for path, state in states(project):
+        if not state.is_running:
+            state.end_leftovers()
+            path.unlink(missing_ok=True)
+
+
+def _marked(mark: str) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get(MARK) == mark:
+                yield process
+        except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue

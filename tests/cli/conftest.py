@@ -1,0 +1,68 @@
+"""Projects made for one test: small migrations, two functions, and a name with a space."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cli.trial import Trial, spare_port
+from tenantry_cli.emulator.stack import Stack
+
+
+@pytest.fixture
+def trial() -> Iterator[Trial]:
+    """A project of its own to run `tenantry` in; whatever it leaves running is ended."""
+    with _trial() as trial:
+        yield trial
+
+
+@pytest.fixture(scope="session")
+def small_stack() -> Iterator[Stack]:
+    """A running emulator of such a project, for tests that only look."""
+    with _trial() as trial, Stack.start(trial.project, port=None, ephemeral=True) as stack:
+        yield stack
+
+
+@contextmanager
+def _trial() -> Iterator[Trial]:
+    # Not tmp_path: as root, PostgreSQL's user has to be able to pass through.
+    directory = Path(tempfile.mkdtemp(prefix="tenantry trial "))
+    directory.chmod(0o711)
+    trial = Trial(directory, spare_port())
+    try:
+        trial.write("supabase/migrations/20260101000000_create_notes.sql", _MIGRATION)
+        trial.write("supabase/config.toml", 'project_id = "trial"\n')
+        trial.write("functions/main.py", _FUNCTIONS)
+        trial.write("pyproject.toml", "")
+        yield trial
+    finally:
+        trial.end()
+        shutil.rmtree(directory)
+
+
+_MIGRATION = """
+create table public.notes (id integer primary key);
+grant select on public.notes to anon;
+"""
+
+_FUNCTIONS = '''
+import os
+
+import httpx
+
+__all__ = ["first_group", "second_group"]
+
+
+def first_group(request):
+    return {"group": "first", "path": request.path}
+
+
+def second_group(request):
+    """Asks the Data API, as every real function does."""
+    key = os.environ["SUPABASE_ANON_KEY"]
+    url = os.environ["SUPABASE_URL"] + "/rest/v1/notes"
+    return {"notes": httpx.get(url, headers={"apikey": key}).json()}
+'''

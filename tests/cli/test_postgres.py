@@ -1,0 +1,79 @@
+"""The database is as strict as a hosted one, and can be had a second time."""
+
+import psycopg
+import pytest
+import requests
+from psycopg import errors
+
+from tenantry_cli.emulator.stack import Stack
+
+
+def test_postgres_is_no_superuser(small_stack: Stack) -> None:
+    with psycopg.connect(small_stack.db_url) as connection:
+        row = connection.execute(
+            "select rolsuper, rolbypassrls, rolcreaterole from pg_roles where rolname = user"
+        ).fetchone()
+        assert row == (False, True, True)
+        with pytest.raises(errors.InsufficientPrivilege):
+            connection.execute(
+                "create event trigger mine on sql_drop "
+                "execute function extensions.pgrst_drop_watch()"
+            )
+
+
+def test_postgres_sets_what_is_exposed_but_never_becomes_authenticator(
+    small_stack: Stack,
+) -> None:
+    with psycopg.connect(small_stack.postgres.create_database("exposing")) as connection:
+        connection.execute(
+            "alter role authenticator in database exposing set pgrst.db_schemas = 'public'"
+        )
+        with pytest.raises(errors.InsufficientPrivilege):
+            connection.execute("set role authenticator")
+    small_stack.postgres.drop_database("exposing")
+
+
+def test_postgres_acts_as_each_api_role(small_stack: Stack) -> None:
+    with psycopg.connect(small_stack.db_url) as connection:
+        for role in ("anon", "authenticated", "service_role"):
+            connection.execute(f"set role {role}")
+            connection.execute("reset role")
+
+
+def test_second_database_has_auth_and_no_migrations(small_stack: Stack) -> None:
+    url = small_stack.postgres.create_database("second")
+    with psycopg.connect(url) as connection:
+        connection.execute("create table public.refers (id uuid references auth.users (id))")
+        found = connection.execute("select to_regclass('public.notes')").fetchone()
+        assert found == (None,)
+    small_stack.postgres.drop_database("second")
+
+
+def test_auth_survives_that_its_user_is_deleted(small_stack: Stack) -> None:
+    credentials = {"email": "gone@example.com", "password": "correct horse"}
+
+    def ask(path: str) -> requests.Response:
+        return requests.post(
+            f"{small_stack.api_url}/auth/v1/{path}",
+            json=credentials,
+            headers={"apikey": small_stack.anon_key, "Connection": "close"},
+            timeout=30,
+        )
+
+    assert ask("signup").ok
+    with psycopg.connect(small_stack.db_url) as connection:
+        connection.execute("delete from auth.users where email = %s", [credentials["email"]])
+
+    assert ask("token?grant_type=password").status_code == 400
+    assert ask("signup").ok
+
+
+def test_new_schema_is_served_at_once(small_stack: Stack) -> None:
+    """The event triggers tell PostgREST about every new table."""
+    with psycopg.connect(small_stack.db_url) as connection:
+        connection.execute("create table public.fresh (id integer)")
+        connection.execute("grant select on public.fresh to anon")
+    reply = requests.get(
+        f"{small_stack.postgrest_url}/fresh", headers={"Connection": "close"}, timeout=30
+    )
+    assert reply.json() == []

@@ -1,0 +1,186 @@
+"""`tenantry up`, as a person meets it: real processes, a directory with a space in its name."""
+
+import signal
+import socket
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import requests
+
+from cli.trial import Trial
+
+DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+
+
+def get(url: str, key: str) -> requests.Response:
+    return requests.get(url, headers={"apikey": key, "Connection": "close"}, timeout=30)
+
+
+def sign_up(connection: dict[str, str], email: str) -> requests.Response:
+    return requests.post(
+        f"{connection['API_URL']}/auth/v1/signup",
+        json={"email": email, "password": "correct horse"},
+        headers={"apikey": connection["ANON_KEY"], "Connection": "close"},
+        timeout=30,
+    )
+
+
+def test_up_serves_a_project_until_ctrl_c(trial: Trial) -> None:
+    running = trial.up()
+    connection = trial.connection()
+    api, key = connection["API_URL"], connection["ANON_KEY"]
+
+    assert api == f"http://127.0.0.1:{trial.port}"
+    assert connection["DB_URL"].endswith(f":{trial.port + 1}/postgres")
+    assert get(f"{api}/rest/v1/notes", key).json() == []
+    assert sign_up(connection, "ada@example.com").ok
+    first = get(f"{api}/functions/v1/first-group/some/operation", key).json()
+    assert first == {"group": "first", "path": "/some/operation"}
+    assert get(f"{api}/functions/v1/second-group/notes", key).json() == {"notes": []}
+
+    running.send_signal(signal.SIGINT)
+    output, _ = running.communicate(timeout=30)
+
+    assert running.returncode == 0, output
+    assert trial.processes() == []
+    assert trial.tenantry("status").returncode == 1
+
+
+def test_data_and_users_survive_the_death_of_every_process(trial: Trial) -> None:
+    running = trial.up()
+    before = trial.connection()
+    sign_up(before, "ada@example.com")
+    with psycopg.connect(before["DB_URL"]) as database:
+        database.execute("insert into public.notes values (1)")
+
+    # The supervisor first, so that nobody tidies up; then PostgreSQL, as a power cut would.
+    running.kill()
+    for process in trial.processes():
+        if process.name() == "postgres":
+            process.kill()
+    running.communicate(timeout=30)
+    assert trial.tenantry("status").returncode == 1
+
+    again = trial.up()
+    after = trial.connection()
+    assert get(f"{after['API_URL']}/rest/v1/notes", after["ANON_KEY"]).json() == [{"id": 1}]
+    assert after["JWT_SECRET"] == before["JWT_SECRET"]
+    assert sign_up(after, "ada@example.com").status_code == 422
+    again.terminate()
+    again.communicate(timeout=30)
+    assert trial.processes() == []
+
+
+def test_detached_emulator_is_told_to_stop(trial: Trial) -> None:
+    started = trial.up_detached()
+    assert started.returncode == 0, started.stderr
+    assert "ready" in started.stdout
+    connection = trial.connection()
+    assert {"API_URL", "DB_URL", "ANON_KEY", "SERVICE_ROLE_KEY", "JWT_SECRET"} <= set(
+        connection
+    )
+
+    second = trial.up_detached()
+    assert second.returncode == 1
+    assert f"already up on port {trial.port}" in second.stderr
+    assert get(f"{connection['API_URL']}/rest/v1/notes", connection["ANON_KEY"]).ok
+
+    assert trial.tenantry("down").returncode == 0
+    assert trial.processes() == []
+    stopped = trial.tenantry("status", "--json")
+    assert (stopped.returncode, stopped.stdout) == (1, "")
+    assert "No emulator of this project is running" in stopped.stderr
+
+
+def test_a_dead_part_takes_the_emulator_with_it(trial: Trial) -> None:
+    running = trial.up("--ephemeral")
+    for process in psutil.Process(running.pid).children():
+        if process.name() == "postgrest":
+            process.kill()
+
+    output, _ = running.communicate(timeout=30)
+
+    assert running.returncode == 1
+    assert "PostgREST stopped with status -9" in output
+    assert trial.processes() == []
+
+
+def test_broken_migration_is_named_and_nothing_stays(trial: Trial) -> None:
+    broken = "20260102000000_divide_by_zero.sql"
+    trial.write(f"supabase/migrations/{broken}", "select 1 / 0;\n")
+
+    failed = trial.up_detached()
+
+    assert failed.returncode == 1
+    assert broken in failed.stderr
+    assert "division by zero" in failed.stderr
+    assert trial.processes() == []
+
+
+def test_port_in_use_is_one_sentence(trial: Trial) -> None:
+    with socket.create_server(("127.0.0.1", trial.port + 1)):
+        failed = trial.tenantry("up", f"--port={trial.port}")
+
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(f"Error: Port {trial.port + 1} is in use")
+    assert failed.stderr.count("\n") == 1
+    assert trial.processes() == []
+
+
+def test_ephemeral_emulator_leaves_the_regular_one_alone(trial: Trial) -> None:
+    regular = trial.up()
+    beside = Trial(trial.directory, trial.port + 10)
+
+    started = beside.up_detached("--ephemeral")
+
+    assert started.returncode == 0, started.stderr
+    thrown_away = trial.tenantry("status", "--json", f"--port={beside.port}")
+    assert f"http://127.0.0.1:{beside.port}" in thrown_away.stdout
+    assert trial.connection()["API_URL"] == f"http://127.0.0.1:{trial.port}"
+    [directory] = [Path(s.throw_away) for s in trial.states() if s.throw_away]
+    assert directory.is_dir()
+
+    assert trial.tenantry("down", f"--port={beside.port}").returncode == 0
+    assert not directory.exists()
+    assert regular.poll() is None
+    regular.terminate()
+    regular.communicate(timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        (None, "There are no functions: main.py is missing."),
+        ("import missing_module\n", "functions/main.py cannot be loaded: ModuleNotFoundError"),
+    ],
+)
+def test_database_is_there_when_functions_are_not(
+    trial: Trial, source: str | None, sentence: str
+) -> None:
+    main = trial.directory / "functions" / "main.py"
+    main.unlink() if source is None else main.write_text(source)
+
+    started = trial.up_detached("--ephemeral")
+
+    assert started.returncode == 0, started.stderr
+    assert sentence in started.stdout
+    connection = trial.connection()
+    api, key = connection["API_URL"], connection["ANON_KEY"]
+    assert get(f"{api}/rest/v1/notes", key).ok
+    reply = get(f"{api}/functions/v1/first-group", key)
+    assert reply.status_code == 503
+    assert reply.json()["message"].startswith(sentence)
+
+
+@pytest.mark.skipif(not DEBIAN_15.is_dir(), reason="Debian's PostgreSQL 15 is not installed")
+def test_another_postgres_can_be_chosen(trial: Trial) -> None:
+    trial.env["TENANTRY_PG_BIN"] = str(DEBIAN_15)
+
+    started = trial.up_detached("--ephemeral")
+
+    assert started.returncode == 0, started.stderr
+    with psycopg.connect(trial.connection()["DB_URL"]) as database:
+        assert database.info.server_version // 10_000 == 15
+        database.execute("alter role authenticator set pgrst.db_schemas = 'public'")
