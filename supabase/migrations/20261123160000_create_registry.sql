@@ -22,6 +22,61 @@ create type public.tenant_status as enum ('active', 'suspended');
 comment on type public.tenant_status is
     'Whether a tenant answers: an active one does; a suspended one refuses everybody, service key included.';
 
+create type public.audit_entry as (
+    id bigint,
+    occurred_at timestamptz,
+    actor_id uuid,
+    actor_role text,
+    action text,
+    table_name text,
+    record_id jsonb,
+    old_values jsonb,
+    new_values jsonb
+);
+
+comment on type public.audit_entry is 'One entry of a tenant''s audit_log, as get_audit_log tells it.';
+
+create type public.audit_pruning as (
+    schema_name text,
+    removed bigint,
+    head text
+);
+
+comment on type public.audit_pruning is 'The answer of prune_audit_log: how many entries went, and the head of the chain up to the last of them.';
+
+create type public.audit_redaction as (
+    schema_name text,
+    user_id uuid,
+    redacted bigint
+);
+
+comment on type public.audit_redaction is 'The answer of redact_audit_log: how many entries lost their values.';
+
+create type public.audit_seal as (
+    sealed_now bigint,
+    sealed_total bigint,
+    head text
+);
+
+comment on type public.audit_seal is 'The answer of seal_audit_log.';
+comment on column public.audit_seal.sealed_now is 'Entries this call sealed.';
+comment on column public.audit_seal.sealed_total is 'Entries sealed so far, pruned ones included.';
+comment on column public.audit_seal.head is
+    'SHA-256 over all of them in hexadecimal; null while nothing is sealed. Keep it outside the database.';
+
+create type public.audit_verification as (
+    is_intact boolean,
+    checked bigint,
+    head text,
+    problem text,
+    entry_id bigint
+);
+
+comment on type public.audit_verification is 'The answer of verify_audit_log.';
+comment on column public.audit_verification.checked is 'Sealed entries looked at.';
+comment on column public.audit_verification.problem is
+    'changed, removed, inserted (then entry_id says which entry), seal_changed, or head_not_found; null if intact.';
+
 create type tenancy.caller as (
     kind text,
     user_id uuid
@@ -44,6 +99,59 @@ create type public.ensured_user_profile as (
 
 comment on type public.ensured_user_profile is
     'The caller''s profile, and whether this call made it.';
+
+create type public.schema_summary as (
+    table_count bigint,
+    row_estimate bigint,
+    total_bytes bigint
+);
+
+comment on type public.schema_summary is 'The answer of get_schema_summary; units as in schema_table.';
+
+create type public.schema_table as (
+    table_name text,
+    column_count bigint,
+    row_estimate bigint,
+    total_bytes bigint,
+    description text
+);
+
+comment on type public.schema_table is 'One table of a tenant, as get_schema_tables tells it.';
+comment on column public.schema_table.row_estimate is
+    'Rows as PostgreSQL''s statistics know them; nothing is counted.';
+comment on column public.schema_table.total_bytes is
+    'Size on disk with indexes and out-of-line values, in bytes.';
+
+create type public.table_column as (
+    column_name text,
+    ordinal_position integer,
+    data_type text,
+    is_nullable boolean,
+    column_default text,
+    is_primary_key boolean,
+    description text
+);
+
+comment on type public.table_column is 'One column of a tenant''s table, as get_table_columns tells it.';
+comment on column public.table_column.ordinal_position is
+    'Place in the table, from 1; dropped columns leave gaps.';
+comment on column public.table_column.data_type is
+    'The type as PostgreSQL prints it: character varying(40), timestamp with time zone.';
+comment on column public.table_column.column_default is 'The default as SQL; null for none.';
+
+create type public.table_foreign_key as (
+    constraint_name text,
+    columns text[],
+    foreign_table text,
+    foreign_columns text[],
+    on_update text,
+    on_delete text
+);
+
+comment on type public.table_foreign_key is
+    'One foreign key of a tenant''s table, as get_table_foreign_keys tells it.';
+comment on column public.table_foreign_key.on_delete is
+    'NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT.';
 
 create type public.tenant_info as (
     schema_name text,
@@ -142,6 +250,64 @@ alter table public.admin_users enable row level security;
 comment on table public.admin_users is 'Platform staff: who manages tenants. They do not read tenant rows.';
 comment on column public.admin_users.granted_by is
     'User who appointed them; null for the service key, or once that user is deleted.';
+
+create table tenancy.audit_seal_runs (
+    schema_name text not null,
+    place bigint not null,
+    sealed_at timestamptz not null default clock_timestamp(),
+    snapshot pg_snapshot not null,
+    last_entry_id bigint not null,
+    constraint audit_seal_runs_pkey primary key (schema_name, place)
+);
+
+alter table tenancy.audit_seal_runs enable row level security;
+
+comment on table tenancy.audit_seal_runs is
+    'When the chain grew, and what the database looked like then: enough to tell an entry that committed late from one slipped in afterwards.';
+comment on column tenancy.audit_seal_runs.place is 'Place of the last link that the run added.';
+comment on column tenancy.audit_seal_runs.last_entry_id is
+    'The highest entry id handed out by then: a later transaction can only have higher ones.';
+
+create table tenancy.audit_seals (
+    schema_name text not null,
+    place bigint not null,
+    entry_id bigint not null,
+    entry_hash bytea not null,
+    redacted_hash bytea,
+    hash bytea not null,
+    is_anchor boolean not null default false,
+    constraint audit_seals_pkey primary key (schema_name, place),
+    constraint audit_seals_entry_key unique (schema_name, entry_id)
+);
+
+alter table tenancy.audit_seals enable row level security;
+
+comment on table tenancy.audit_seals is
+    'The hash chain over each audit log: one link for each sealed entry, in the order of sealing.';
+comment on column tenancy.audit_seals.schema_name is 'Where the log is: a tenant''s schema, or public for admin_audit_log.';
+comment on column tenancy.audit_seals.entry_hash is 'SHA-256 of the entry as it was sealed.';
+comment on column tenancy.audit_seals.redacted_hash is
+    'SHA-256 of the entry without its values, where they were removed on request.';
+comment on column tenancy.audit_seals.hash is 'SHA-256 of the previous link''s hash and this entry_hash.';
+comment on column tenancy.audit_seals.is_anchor is
+    'The last link before the chain''s remains: its entry and all before it were pruned.';
+
+create table tenancy.platform_settings (
+    singleton boolean not null default true,
+    max_tables integer not null default 200,
+    constraint platform_settings_pkey primary key (singleton),
+    constraint platform_settings_is_singleton check (singleton),
+    constraint platform_settings_max_tables_positive check (max_tables > 0)
+);
+
+alter table tenancy.platform_settings enable row level security;
+
+comment on table tenancy.platform_settings is
+    'Limits of the platform, one row. Change them with SQL as postgres.';
+comment on column tenancy.platform_settings.max_tables is
+    'Tables a tenant may have. All tenants share one schema cache in PostgREST, so one tenant''s tables are everybody''s reload time.';
+
+insert into tenancy.platform_settings default values;
 
 create table tenancy.tenant_migrations (
     version text collate "C" not null,

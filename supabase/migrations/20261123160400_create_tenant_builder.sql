@@ -78,7 +78,8 @@ create function tenancy.adopt_table(
     schema_name text,
     table_name text,
     reads public.access_level default 'read',
-    writes public.access_level default 'write'
+    writes public.access_level default 'write',
+    audited boolean default true
 )
     returns void
     volatile
@@ -108,11 +109,15 @@ begin
             v_write_test
         );
     end if;
+
+    if audited then
+        perform tenancy.audit_table(schema_name, table_name);
+    end if;
 end;
 $$;
 
-comment on function tenancy.adopt_table(text, text, public.access_level, public.access_level) is
-    'Turns a bare table into a tenant table: row level security and the policies that let these access levels read and write it (writes null: nobody through the API). Privileges follow from the policies; see apply_tenant_privileges.';
+comment on function tenancy.adopt_table(text, text, public.access_level, public.access_level, boolean) is
+    'Turns a bare table into a tenant table: row level security and the policies that let these access levels read and write it (writes null: nobody through the API), and the audit trail. Privileges follow from the policies; see apply_tenant_privileges.';
 
 -- The one place that computes what the API roles may touch in a tenant. It is derived from
 -- the registry and the catalog alone, so that suspending and activating again ends exactly
@@ -140,25 +145,30 @@ begin
     -- The schema first: from here on the next statement of anybody fails.
     execute format('revoke all on schema %I from %s', schema_name, v_roles);
 
-    -- What has no privileges written down has nothing to lose, except routines, which
-    -- PostgreSQL lets everybody call until told otherwise.
+    -- Only what others than the owner may touch: rewriting the rest would cost as much as
+    -- the schema is large. Routines everybody may call until told otherwise.
     select
-        string_agg(c.oid::regclass::text, ', ') filter (where c.relkind <> 'S' and c.relacl is not null),
-        string_agg(c.oid::regclass::text, ', ') filter (where c.relkind = 'S' and c.relacl is not null)
+        string_agg(c.oid::regclass::text, ', ') filter (where c.relkind <> 'S'),
+        string_agg(c.oid::regclass::text, ', ') filter (where c.relkind = 'S')
     into v_relations, v_sequences
     from pg_catalog.pg_depend d
     join pg_catalog.pg_class c on c.oid = d.objid
     where d.refclassid = 'pg_namespace'::regclass
         and d.refobjid = v_namespace
         and d.classid = 'pg_class'::regclass
-        and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S');
+        and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+        and exists (select from aclexplode(c.relacl) a where a.grantee <> c.relowner);
 
     select string_agg(p.oid::regprocedure::text, ', ') into v_routines
     from pg_catalog.pg_depend d
     join pg_catalog.pg_proc p on p.oid = d.objid
     where d.refclassid = 'pg_namespace'::regclass
         and d.refobjid = v_namespace
-        and d.classid = 'pg_proc'::regclass;
+        and d.classid = 'pg_proc'::regclass
+        and (
+            p.proacl is null
+            or exists (select from aclexplode(p.proacl) a where a.grantee <> p.proowner)
+        );
 
     if v_relations is not null then
         execute format('revoke all on table %s from %s', v_relations, v_roles);
@@ -449,3 +459,234 @@ $$;
 
 comment on function tenancy.tg_settings__stamp() is
     'Who wrote a setting and when is for the database to say, not for the client.';
+
+create function tenancy.find_table(schema_name text, table_name text)
+    returns oid
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return (
+        select c.oid
+        from pg_catalog.pg_class c
+        where c.relname = table_name
+            and c.relnamespace = to_regnamespace(quote_ident(schema_name))
+            and c.relkind in ('r', 'p')
+    );
+end;
+$$;
+
+comment on function tenancy.find_table(text, text) is 'A table of a tenant by its name; null when there is none.';
+
+create function tenancy.require_table(schema_name text, table_name text)
+    returns oid
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_table constant oid := tenancy.find_table(schema_name, table_name);
+begin
+    if v_table is null then
+        raise exception 'Tenant "%" has no table %.', schema_name, coalesce(format('"%s"', left(table_name, 80)), 'without a name')
+            using errcode = 'PT404', detail = 'table_not_found',
+                hint = 'See its tables with get_schema_tables.';
+    end if;
+
+    return v_table;
+end;
+$$;
+
+comment on function tenancy.require_table(text, text) is 'A table of a tenant by its name (PT404 table_not_found).';
+
+create function tenancy.audit_routine_name(table_name text)
+    returns text
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- Longer names would be cut by PostgreSQL, and two tables could come to share one.
+    if length(table_name) > 52 then
+        return format('tg_%s_%s__audit', left(table_name, 43), left(md5(table_name), 8));
+    end if;
+
+    return format('tg_%s__audit', table_name);
+end;
+$$;
+
+comment on function tenancy.audit_routine_name(text) is
+    'Name of the trigger function that audits a table, in the table''s schema.';
+
+-- One trigger function per table with the table's columns written out, run once a statement
+-- over the rows it touched: a generic comparison of JSON, row by row, costs many times that.
+create function tenancy.audit_table(schema_name text, table_name text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_table constant oid := tenancy.require_table(schema_name, table_name);
+    v_routine constant text := tenancy.audit_routine_name(table_name);
+    v_key text;
+    v_same_key text;
+    v_old text;
+    v_new text;
+begin
+    select
+        'jsonb_build_object(' || string_agg(format('%1$L, %2$s.%1$I', a.attname, '_row'), ', ' order by a.attnum) || ')',
+        string_agg(format('_old.%1$I = _new.%1$I', a.attname), ' and ' order by a.attnum)
+    into v_key, v_same_key
+    from pg_catalog.pg_index i
+    join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey::smallint[])
+    where i.indrelid = v_table and i.indisprimary;
+
+    -- Compared byte by byte: `=` does not exist for json, and calls 1.0 and 1.00 the same.
+    select
+        string_agg(
+            format(
+                'case when row(_old.%1$I)::record operator(pg_catalog.*<>) row(_new.%1$I)::record'
+                ' then jsonb_build_object(%1$L, _old.%1$I) else ''{}'' end',
+                a.attname
+            ),
+            E'\n            || ' order by a.attnum
+        ),
+        string_agg(
+            format(
+                'case when row(_old.%1$I)::record operator(pg_catalog.*<>) row(_new.%1$I)::record'
+                ' then jsonb_build_object(%1$L, _new.%1$I) else ''{}'' end',
+                a.attname
+            ),
+            E'\n            || ' order by a.attnum
+        )
+    into v_old, v_new
+    from pg_catalog.pg_attribute a
+    where a.attrelid = v_table and a.attnum > 0 and not a.attisdropped;
+
+    execute format(
+        $sql$
+create or replace function %1$I.%2$I()
+    returns trigger
+    volatile
+    security definer
+    set search_path = ''
+    -- The plan is kept from a session's first statement, which may have touched one row;
+    -- the next may touch a million.
+    set enable_nestloop = off
+    language plpgsql
+as $audit$
+declare
+    v_caller constant tenancy.caller := tenancy.caller();
+    v_role constant text := case v_caller.kind when 'nobody' then session_user else v_caller.kind end;
+begin
+    if tg_op = 'INSERT' then
+        insert into %1$I.audit_log (actor_id, actor_role, action, table_name, record_id, new_values)
+        select v_caller.user_id, v_role, 'insert', %3$L, %4$s, to_jsonb(_row)
+        from new_rows _row;
+    elsif tg_op = 'DELETE' then
+        insert into %1$I.audit_log (actor_id, actor_role, action, table_name, record_id, old_values)
+        select v_caller.user_id, v_role, 'delete', %3$L, %4$s, to_jsonb(_row)
+        from old_rows _row;
+    elsif tg_op = 'UPDATE' then
+        insert into %1$I.audit_log (actor_id, actor_role, action, table_name, record_id, old_values, new_values)
+        select v_caller.user_id, v_role, 'update', %3$L, %5$s,
+            %6$s,
+            %7$s
+        from old_rows _old
+        join new_rows _new on %8$s
+        where row(_old.*)::record operator(pg_catalog.*<>) row(_new.*)::record
+        -- A row with another key is another row.
+        union all
+        select v_caller.user_id, v_role, 'delete', %3$L, %4$s, to_jsonb(_row), null
+        from old_rows _row
+        where not exists (select from new_rows _new where %9$s)
+        union all
+        select v_caller.user_id, v_role, 'insert', %3$L, %4$s, null, to_jsonb(_row)
+        from new_rows _row
+        where not exists (select from old_rows _old where %10$s);
+    else
+        insert into %1$I.audit_log (actor_id, actor_role, action, table_name)
+        values (v_caller.user_id, v_role, 'truncate', %3$L);
+    end if;
+    return null;
+end;
+$audit$
+        $sql$,
+        schema_name, v_routine, table_name,
+        coalesce(v_key, 'null::jsonb'),
+        coalesce(replace(v_key, '_row.', '_new.'), 'null::jsonb'),
+        v_old, v_new,
+        coalesce(v_same_key, 'false'),
+        coalesce(replace(v_same_key, '_old.', '_row.'), 'false'),
+        coalesce(replace(v_same_key, '_new.', '_row.'), 'false')
+    );
+
+    if not exists (
+        select from pg_catalog.pg_trigger t where t.tgrelid = v_table and t.tgname = 'audit_insert'
+    ) then
+        execute format(
+            'create trigger audit_insert after insert on %1$I.%2$I'
+            ' referencing new table as new_rows for each statement execute function %1$I.%3$I();'
+            'create trigger audit_update after update on %1$I.%2$I'
+            ' referencing old table as old_rows new table as new_rows'
+            ' for each statement execute function %1$I.%3$I();'
+            'create trigger audit_delete after delete on %1$I.%2$I'
+            ' referencing old table as old_rows for each statement execute function %1$I.%3$I();'
+            'create trigger audit_truncate after truncate on %1$I.%2$I'
+            ' for each statement execute function %1$I.%3$I();',
+            schema_name, table_name, v_routine
+        );
+    end if;
+end;
+$$;
+
+comment on function tenancy.audit_table(text, text) is
+    'Makes every change of a tenant''s table leave an entry in the tenant''s audit_log; again after its columns have changed. Only under lock_tenant.';
+
+create function tenancy.tg_audit_log__refuse()
+    returns trigger
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- Set, for their own statement, by the two operations that write down what they did.
+    if tg_op <> 'TRUNCATE' and current_setting('tenancy.maintaining', true) = tg_relid::regclass::text then
+        return case tg_op when 'DELETE' then old else new end;
+    end if;
+
+    raise exception 'An audit log is append-only: % is refused.', tg_op
+        using errcode = '42501', detail = 'forbidden',
+            hint = 'Retention is for prune_audit_log, requests of persons are for redact_audit_log; both are logged.';
+end;
+$$;
+
+comment on function tenancy.tg_audit_log__refuse() is
+    'Keeps what an audit log says: refuses update, delete and truncate to everybody, its owner included.';
+
+create function tenancy.make_append_only(schema_name text, table_name text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    execute format(
+        'create trigger append_only before update or delete on %1$I.%2$I'
+        ' for each row execute function tenancy.tg_audit_log__refuse();'
+        'create trigger append_only_truncate before truncate on %1$I.%2$I'
+        ' for each statement execute function tenancy.tg_audit_log__refuse();',
+        schema_name, table_name
+    );
+end;
+$$;
+
+comment on function tenancy.make_append_only(text, text) is 'Lets a table only grow.';

@@ -35,6 +35,7 @@ select tenancy.register_tenant_migration('0', 'template', $tenant$
         id bigint not null generated always as identity,
         occurred_at timestamptz not null default clock_timestamp(),
         actor_id uuid,
+        actor_role text not null,
         action text not null,
         table_name text not null,
         record_id jsonb,
@@ -47,7 +48,14 @@ select tenancy.register_tenant_migration('0', 'template', $tenant$
     create trigger stamp before insert or update on settings
         for each row execute function tenancy.tg_settings__stamp();
 
+    comment on column audit_log.actor_role is
+        'Who wrote: user (then actor_id says which), service_role, or the database role that ran SQL.';
+    comment on column audit_log.record_id is 'The row, by the columns of its primary key.';
+    comment on column audit_log.old_values is 'Values before: of an update only the columns that changed.';
+    comment on column audit_log.new_values is 'Values after: of an update only the columns that changed.';
+
     select tenancy.adopt_table(current_schema(), 'settings', reads => 'read', writes => 'admin');
     select tenancy.adopt_table(current_schema(), 'users', reads => 'read', writes => null);
-    select tenancy.adopt_table(current_schema(), 'audit_log', reads => 'admin', writes => null);
+    select tenancy.adopt_table(current_schema(), 'audit_log', reads => 'admin', writes => null, audited => false);
+    select tenancy.make_append_only(current_schema(), 'audit_log');
 $tenant$);

@@ -99,6 +99,7 @@ create function public.delete_tenant_schema(schema_name text)
 as $$
 declare
     v_tenant public.tenants;
+    v_seal public.audit_seal;
 begin
     perform tenancy.require_standing(schema_name, platform => 'super_admin', member => null);
     -- Users before their grants: one who is being deleted takes along their own and their
@@ -117,9 +118,14 @@ begin
                 hint = 'Deleting destroys all its data. Suspend it first with suspend_tenant.';
     end if;
 
+    -- The trail goes with the tenant; what remains is what it amounted to.
+    v_seal := tenancy.forget_audit_log(schema_name);
     -- The grants go by cascade.
     delete from public.tenants t where t.id = v_tenant.id;
-    perform tenancy.log_action('tenant.delete', v_tenant, jsonb_build_object('before', to_jsonb(v_tenant)));
+    perform tenancy.log_action(
+        'tenant.delete', v_tenant,
+        jsonb_build_object('before', to_jsonb(v_tenant), 'audit_log', to_jsonb(v_seal))
+    );
     perform tenancy.drop_tenant_schema(schema_name);
 
     return v_tenant;

@@ -26,3 +26,5 @@ create policy select_member on public.user_schema_access
         or schema_name = any ((select tenancy.administered_tenants())::text[])
         or (select tenancy.is_platform_staff())
     );
+
+select tenancy.make_append_only('public', 'admin_audit_log');
