@@ -1,24 +1,14 @@
 """ddl-operations: a tenant's admin shapes the tenant's own tables."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from flask import Request, Response
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from tenantry.database import Database
 from tenantry.endpoint import Group
 from tenantry.fields import Arguments
 from tenantry.schema_inspection import SchemaTable, TableColumn, TableForeignKey
-
-
-def in_capitals(value: object) -> object:
-    return value.strip(" ").upper() if isinstance(value, str) else value
-
-
-ForeignKeyAction = Annotated[
-    Literal["NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT"],
-    BeforeValidator(in_capitals),
-]
 
 
 class Column(BaseModel):
@@ -69,8 +59,8 @@ class AddForeignKey(Arguments):
     column_name: str
     foreign_table: str
     foreign_column: str = "id"
-    on_delete: ForeignKeyAction = "NO ACTION"
-    on_update: ForeignKeyAction = "NO ACTION"
+    on_delete: str = "NO ACTION"
+    on_update: str = "NO ACTION"
 
 
 class DropForeignKey(Arguments):

@@ -23,8 +23,7 @@ KINDS = {
     "text": "string",
     "uuid": "string uuid",
     "timestamp with time zone": "string date-time",
-    "jsonb": "object",
-    "json": "object",
+    "jsonb": "json",
     "boolean": "boolean",
     "integer": "integer",
     "bigint": "integer",
@@ -89,9 +88,17 @@ def kind(field: dict[str, Any]) -> str:
     for choice in field.get("anyOf", [field]):
         if "enum" in choice:
             return ", ".join(choice["enum"])
+        if is_json(choice):
+            return "json"
         if choice["type"] != "null":
             return " ".join(filter(None, [choice["type"], choice.get("format")]))
     raise AssertionError(f"{field} is always null")
+
+
+def is_json(choice: dict[str, Any]) -> bool:
+    """An object, an array of objects, or any value at all: jsonb to the database."""
+    named = choice.get("items", choice)
+    return "type" not in choice or choice["type"] == "object" or "$ref" in named
 
 
 def operations(start: Start, entry_point: str) -> dict[str, Any]:
