@@ -3,8 +3,9 @@
 import re
 from collections.abc import Mapping
 from contextvars import ContextVar
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import httpx
 from postgrest import APIError
@@ -46,6 +47,12 @@ POOL = httpx.Client(
 )
 
 
+@cache
+def adapter(returns: Any) -> TypeAdapter[Any]:
+    """Built once for each result: it costs more than the validation."""
+    return TypeAdapter(returns)
+
+
 class Database:
     """Calls database functions with the caller's own token; the database decides the rest."""
 
@@ -77,12 +84,13 @@ class Database:
             kind = type(error).__name__
             raise UpstreamError(f"The database API gave no usable answer ({kind}).") from error
         try:
-            return TypeAdapter(returns).validate_python(reply.data)
+            result: T = adapter(cast(Any, returns)).validate_python(reply.data)
         except ValidationError as error:
             raise UpstreamError(
                 f"The database API's answer is not what {function} returns.",
                 hint="Apply the migrations that belong to this version of the functions.",
             ) from error
+        return result
 
 
 CUSTOM_STATUS = re.compile(r"PT([45]\d\d)")

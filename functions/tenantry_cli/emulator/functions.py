@@ -64,7 +64,13 @@ def _target(name: str, source: Path) -> "WSGIApplication":
     app: WSGIApplication = functions_framework.create_app(  # type: ignore[no-untyped-call]
         target=name, source=str(source), signature_type="http"
     )
-    return app
+
+    def rooted(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        # A deployed function's own address has no path; Flask would redirect to one.
+        environ["PATH_INFO"] = environ["PATH_INFO"] or "/"
+        return app(environ, start_response)
+
+    return rooted
 
 
 class _Reply:
