@@ -8,6 +8,9 @@ as $$
 declare
     v_migration tenancy.tenant_migrations;
 begin
+    -- Notifications arrive in the order of their sending: before the first DDL statement
+    -- makes an event trigger ask for the tables, PostgREST has to be told of the new list.
+    perform pg_notify('pgrst', 'reload config');
     execute format('create schema %I', schema_name);
 
     for v_migration in select * from tenancy.tenant_migrations m order by m.version loop

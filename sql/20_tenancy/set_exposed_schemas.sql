@@ -12,11 +12,16 @@ begin
         array_to_string(schema_names, ', ')
     );
 
-    -- Both are needed: the first makes PostgREST read the list, the second the tables. The
-    -- empty payload reloads the schema too, and does not merge with a notification that an
-    -- event trigger sent earlier in this transaction, before the list was right.
+    -- Both are needed, the list before the tables.
     perform pg_notify('pgrst', 'reload config');
-    perform pg_notify('pgrst', '');
+    perform tenancy.reload_schema_cache();
+
+    -- In a longer transaction an event trigger may have sent the second before the first,
+    -- and what is sent again keeps its first place. The empty payload means the same and is
+    -- another notification.
+    if current_setting('request.method', true) is null then
+        perform pg_notify('pgrst', '');
+    end if;
 end;
 $$;
 

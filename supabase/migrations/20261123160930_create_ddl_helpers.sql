@@ -635,8 +635,9 @@ create function tenancy.reload_schema_cache()
     language plpgsql
 as $$
 begin
-    -- The empty payload: it does not merge with what an event trigger may have sent.
-    perform pg_notify('pgrst', '');
+    -- Hosted Supabase's event triggers send the same on every DDL statement; identical
+    -- notifications of one transaction become one, and one reload.
+    perform pg_notify('pgrst', 'reload schema');
 end;
 $$;
 
