@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from rich.console import Console
+
 from stage import Address, Stage
 from tenantry_cli.emulator.parts import install_parts
 

@@ -1,0 +1,105 @@
+"""What the API roles may touch, asked of PostgreSQL, and what they are meant to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+Database = psycopg.Connection[dict[str, Any]]
+Privilege = tuple[str, str, str]
+"""A role, a privilege, and what it is on."""
+
+# Effective privileges: through PUBLIC, through other roles, and on single columns too.
+ACTUAL = """
+with roles (name) as (
+    values ('public'), ('anon'), ('authenticated'), ('service_role')
+),
+schemas as (
+    select n.oid, n.nspname from pg_catalog.pg_namespace n
+    where n.nspname = any (%(schemas)s)
+)
+select r.name, p.name as privilege, s.nspname::text as object
+from roles r, schemas s, unnest('{usage,create}'::text[]) p (name)
+where has_schema_privilege(r.name, s.oid, p.name)
+union all
+select r.name, p.name, s.nspname || '.' || c.relname
+from roles r, schemas s
+join pg_catalog.pg_class c on c.relnamespace = s.oid and c.relkind in ('r', 'p', 'v', 'm', 'f')
+cross join unnest('{select,insert,update,delete,truncate,references,trigger}'::text[]) p (name)
+where has_table_privilege(r.name, c.oid, p.name)
+    or (
+        p.name in ('select', 'insert', 'update', 'references')
+        and has_any_column_privilege(r.name, c.oid, p.name)
+    )
+union all
+select r.name, p.name, s.nspname || '.' || c.relname
+from roles r, schemas s
+join pg_catalog.pg_class c on c.relnamespace = s.oid and c.relkind = 'S'
+cross join unnest('{usage,select,update}'::text[]) p (name)
+where has_sequence_privilege(r.name, c.oid, p.name)
+union all
+select r.name, 'execute', s.nspname || '.' || f.proname
+from roles r, schemas s
+join pg_catalog.pg_proc f on f.pronamespace = s.oid
+where has_function_privilege(r.name, f.oid, 'execute')
+"""
+
+EVERYBODY = ("anon", "authenticated", "service_role")
+SIGNED_IN = ("authenticated", "service_role")
+
+REGISTRY = ("tenants", "admin_users", "user_schema_access", "admin_audit_log")
+RPCS = (
+    *("create_tenant_schema", "rename_tenant", "suspend_tenant", "activate_tenant"),
+    *("delete_tenant_schema", "ensure_user_profile", "create_user_profile"),
+    *("get_user_profile", "update_user_profile", "grant_schema_access"),
+    *("revoke_schema_access", "promote_to_admin", "revoke_admin", "check_tenant_status"),
+    *("get_tenant_info", "list_my_tenants"),
+)
+GUARD = ("guard_request", "require_access")
+PREDICATES = (
+    *("has_access", "is_platform_staff", "member_tenants"),
+    *("administered_tenants", "administered_tenant_ids"),
+)
+
+EXPECTED: set[Privilege] = {
+    # The platform's own grants.
+    *((role, "usage", "public") for role in ("public", *EVERYBODY)),
+    # Ours.
+    *((role, "select", f"public.{table}") for role in SIGNED_IN for table in REGISTRY),
+    *((role, "execute", f"public.{rpc}") for role in SIGNED_IN for rpc in RPCS),
+    *((role, "usage", "tenancy") for role in EVERYBODY),
+    *((role, "execute", f"tenancy.{name}") for role in EVERYBODY for name in GUARD),
+    *(("authenticated", "execute", f"tenancy.{name}") for name in PREDICATES),
+}
+
+WRITTEN_BY_ADMINS = ("settings",)
+READ_ONLY = ("users", "audit_log")
+
+
+def expected_in_tenant(schema_name: str) -> set[Privilege]:
+    """In an active tenant, fresh from the template; a suspended one has none."""
+    return {
+        *((role, "usage", schema_name) for role in SIGNED_IN),
+        *(
+            (role, verb, f"{schema_name}.{table}")
+            for role in SIGNED_IN
+            for table in WRITTEN_BY_ADMINS
+            for verb in ("select", "insert", "update", "delete")
+        ),
+        *(
+            (role, "select", f"{schema_name}.{table}")
+            for role in SIGNED_IN
+            for table in READ_ONLY
+        ),
+    }
+
+
+def actual(database: Database, *schemas: str) -> set[Privilege]:
+    rows = database.execute(ACTUAL, {"schemas": list(schemas)})
+    return {(row["name"], row["privilege"], row["object"]) for row in rows}
+
+
+def of_the_project(database: Database) -> set[Privilege]:
+    """Everything of ours but the tenants; the reference schema must come out empty."""
+    return actual(database, "public", "tenancy", "tenant_template")

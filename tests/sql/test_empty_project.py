@@ -1,0 +1,86 @@
+"""A project of our own: made before 30 October 2026, so with the generous default
+privileges, and without anybody in it, so that who is first and last can be seen.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from sql.act import DOORS, act
+from sql.privileges import EXPECTED, actual, expected_in_tenant, of_the_project
+from stage import Address, Stage
+from tenantry_cli.emulator.stack import Stack
+
+
+@pytest.fixture(scope="module")
+def project() -> Iterator[Address]:
+    with Stack.start(port=None, ephemeral=True, default_privileges="legacy") as stack:
+        yield Address(
+            **{field.name: getattr(stack, field.name) for field in dataclasses.fields(Address)}
+        )
+
+
+@pytest.fixture
+def stage(project: Address) -> Iterator[Stage]:
+    stage = Stage(project)
+    try:
+        yield stage
+    finally:
+        stage.close()
+
+
+def test_privileges_are_the_expected_whatever_the_defaults_are(stage: Stage) -> None:
+    name = stage.tenant()
+
+    with psycopg.connect(stage.address.db_url, row_factory=dict_row) as database:
+        assert of_the_project(database) == EXPECTED
+        assert actual(database, name) == expected_in_tenant(name)
+        stage.suspend(name)
+        assert actual(database, name) == set()
+        # Else the defaults were the strict ones, and this would show nothing.
+        database.execute("create table public.forgotten ()")
+        assert ("anon", "insert", "public.forgotten") in of_the_project(database)
+        database.rollback()
+
+
+def test_first_super_admin_is_made_with_the_service_key(stage: Stage) -> None:
+    first = stage.person()
+    arguments: dict[str, Any] = {"user_id": first.id, "role": "super_admin"}
+    assert act(stage, first, "promote_to_admin", **arguments).refusal == (403, "forbidden")
+
+    made = act(stage, stage.service, "promote_to_admin", **arguments)
+
+    assert made.entry["actor_role"] == "service_role"
+    assert made.entry["actor_id"] is None
+    assert act(stage, first, "create_tenant_schema", schema_name=stage.name()).result
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_last_super_admin_stays(stage: Stage, door: str) -> None:
+    last = stage.staff("super_admin")
+    stage.staff("admin")
+    demotions: list[tuple[str, dict[str, Any]]] = [
+        ("revoke_admin", {"user_id": last.id}),
+        ("promote_to_admin", {"user_id": last.id, "role": "admin"}),
+        ("promote_to_admin", {"user_id": last.id, "role": "viewer"}),
+    ]
+
+    for caller, (operation, arguments) in product((last, stage.service), demotions):
+        refused = act(stage, caller, operation, door=door, **arguments)
+        assert refused.refusal == (409, "last_super_admin")
+
+        second = stage.staff("super_admin")
+        allowed = act(stage, caller, operation, door=door, **arguments)
+        assert allowed.entry
+        # As before, for the next.
+        act(
+            stage, second, "promote_to_admin", user_id=last.id, role="super_admin"
+        ).must_succeed()
+        act(stage, last, "revoke_admin", user_id=second.id).must_succeed()

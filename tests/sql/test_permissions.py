@@ -1,0 +1,333 @@
+"""Who may call what: every RPC, every kind of caller, through both doors.
+
+This table is the catalogue. A cell says what a call comes to while the tenant is active, and
+after the slash while it is suspended.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from sql.act import DOORS, act
+from stage import GROUPS, Address, Person, Stage
+
+OUTCOMES = {
+    "ok": (200, None),
+    "out": (401, "not_authenticated"),
+    "no": (403, "forbidden"),
+    "shut": (403, "tenant_suspended"),
+    "none": (404, "tenant_not_found"),
+    "gone": (404, "user_not_found"),
+    "open": (409, "tenant_active"),
+}
+
+# anon_key: the anon key sent as the token. expired: once an admin of the tenant.
+TABLE = """
+                     nobody anon_key stranger expired reader  writer  tenant_admin viewer admin super_admin service_key
+create_tenant_schema out    out      no       no      no      no      no           no     ok    ok          ok
+rename_tenant        out    out      none     none    no      no      ok/shut      no     ok    ok          ok
+suspend_tenant       out    out      none     none    no      no      no           no     ok    ok          ok
+activate_tenant      out    out      none     none    no      no      no           no     ok    ok          ok
+delete_tenant_schema out    out      none     none    no      no      no           no     no    open/ok     open/ok
+ensure_user_profile  out    out      none     none    ok/shut ok/shut ok/shut      no     no    no          no
+create_user_profile  out    out      none     none    no      no      ok/shut      no     ok    ok          ok
+get_user_profile     out    out      none     none    ok/shut ok/shut ok/shut      no     no    no          no
+update_user_profile  out    out      none     none    ok/shut ok/shut ok/shut      no     no    no          no
+grant_schema_access  out    out      none     none    no      no      ok/shut      no     ok    ok          ok
+revoke_schema_access out    out      none     none    no      no      ok/shut      no     ok    ok          ok
+revoke_own_access    out    out      none     none    ok/shut ok/shut ok/shut      no     gone  gone        gone
+promote_to_admin     out    out      no       no      no      no      no           no     no    ok          ok
+revoke_admin         out    out      no       no      no      no      no           no     no    ok          ok
+check_tenant_status  out    out      none     none    ok      ok      ok           ok     ok    ok          ok
+get_tenant_info      out    out      none     none    ok      ok      ok           ok     ok    ok          ok
+list_my_tenants      out    out      ok       ok      ok      ok      ok           ok     ok    ok          ok
+"""  # noqa: E501
+
+# The rows that are not simply the name of an RPC.
+OPERATIONS = {"revoke_own_access": "revoke_schema_access"}
+
+LEVELS = {"reader": "read", "writer": "write", "tenant_admin": "admin"}
+
+# What the audit log calls them.
+ROLES = {
+    "reader": "tenant_read",
+    "writer": "tenant_write",
+    "tenant_admin": "tenant_admin",
+    "service_key": "service_role",
+}
+
+
+def rows() -> Iterator[tuple[str, str, str]]:
+    """The table as (row, kind of caller, cell)."""
+    header, *lines = TABLE.strip().splitlines()
+    for line in lines:
+        row, *cells = line.split()
+        for kind, cell in zip(header.split(), cells, strict=True):
+            yield row, kind, cell
+
+
+def cases() -> Iterator[Any]:
+    for row, kind, cell in rows():
+        active, _, suspended = cell.partition("/")
+        for status, outcome in (("active", active), ("suspended", suspended or active)):
+            yield pytest.param(row, kind, status, outcome, id=f"{row}-{kind}-{status}")
+
+
+class Cast:
+    """Everybody of the table, and two tenants that they all have to do with."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.people = {
+            "nobody": stage.nobody,
+            "anon_key": Person(stage.address.anon_key),
+            "stranger": stage.person(),
+            "expired": stage.person(),
+            "reader": stage.person(),
+            "writer": stage.person(),
+            "tenant_admin": stage.person(),
+            "viewer": stage.staff("viewer"),
+            "admin": stage.staff("admin"),
+            "super_admin": stage.staff("super_admin"),
+            "service_key": stage.service,
+        }
+        self._tenants = {"active": stage.name(), "suspended": stage.name()}
+
+    def tenant(self, status: str) -> str:
+        """The tenant of this status, put up again if the last call changed or deleted it."""
+        name = self._tenants[status]
+        found = self.stage.sql.execute(
+            "select t.status::text,"
+            " (select count(*) from public.user_schema_access a"
+            "  where a.schema_name = t.schema_name and a.user_id = any (%s::uuid[])) as members"
+            " from public.tenants t where t.schema_name = %s",
+            ([person.id for person in self._members().values()], name),
+        ).fetchone()
+        if found is None:
+            self.stage.sql.execute("select public.create_tenant_schema(%s)", (name,))
+            past = datetime.now(UTC) - timedelta(minutes=1)
+            self.stage.grant(name, self.people["expired"], "admin", past)
+        if found is None or found["members"] < len(LEVELS):
+            for kind, person in self._members().items():
+                self.stage.grant(name, person, LEVELS[kind])
+        if found is None or found["status"] != status:
+            (self.stage.suspend if status == "suspended" else self.stage.activate)(name)
+        return name
+
+    def _members(self) -> dict[str, Person]:
+        return {kind: self.people[kind] for kind in LEVELS}
+
+    def profile(self, schema_name: str, person: Person) -> Person:
+        self.stage.sql.execute(
+            SQL("insert into {}.users (id) values (%s) on conflict do nothing").format(
+                Identifier(schema_name)
+            ),
+            (person.id,),
+        )
+        return person
+
+    def without_profile(self, schema_name: str, person: Person) -> None:
+        self.stage.sql.execute(
+            SQL("delete from {}.users where id = %s").format(Identifier(schema_name)),
+            (person.id,),
+        )
+
+    def member(self, schema_name: str) -> Person:
+        return self.stage.member(schema_name, "read")
+
+
+Arguments = dict[str, Any]
+Arrange = Callable[[Cast, str, Person], Arguments]
+
+
+def of_tenant(cast: Cast, tenant: str, caller: Person) -> Arguments:
+    return {"schema_name": tenant}
+
+
+def with_new_name(cast: Cast, tenant: str, caller: Person) -> Arguments:
+    return {"schema_name": cast.stage.name()}
+
+
+def with_new_display_name(cast: Cast, tenant: str, caller: Person) -> Arguments:
+    return {"schema_name": tenant, "display_name": secrets.token_hex(8)}
+
+
+def without_a_profile(cast: Cast, tenant: str, caller: Person) -> Arguments:
+    cast.without_profile(tenant, caller)
+    return {"schema_name": tenant}
+
+
+def with_a_profile(cast: Cast, tenant: str, caller: Person) -> Arguments:
+    if caller.id is not None:
+        cast.profile(tenant, caller)
+    return {"schema_name": tenant, "display_name": secrets.token_hex(8)}
+
+
+def about_a_profile(cast: Cast, tenant: str, caller: Person) -> Arguments:
+    return {"schema_name": tenant, "user_id": cast.profile(tenant, cast.stage.person()).id}
+
+
+def about_a_newcomer(cast: Cast, tenant: str, caller: Person) -> Arguments:
+    return {"schema_name": tenant, "user_id": cast.stage.person().id}
+
+
+def about_a_member(cast: Cast, tenant: str, caller: Person) -> Arguments:
+    return {"schema_name": tenant, "user_id": cast.member(tenant).id}
+
+
+def about_oneself(cast: Cast, tenant: str, caller: Person) -> Arguments:
+    return {"schema_name": tenant, "user_id": caller.id or str(uuid.uuid4())}
+
+
+def to_a_viewer(cast: Cast, tenant: str, caller: Person) -> Arguments:
+    return {"user_id": cast.stage.person().id, "role": "viewer"}
+
+
+def from_a_viewer(cast: Cast, tenant: str, caller: Person) -> Arguments:
+    return {"user_id": cast.stage.staff("viewer").id}
+
+
+def nothing(cast: Cast, tenant: str, caller: Person) -> Arguments:
+    return {}
+
+
+# How to set the scene so that the call can succeed, and with which arguments.
+ARRANGE: dict[str, Arrange] = {
+    "create_tenant_schema": with_new_name,
+    "rename_tenant": with_new_display_name,
+    "suspend_tenant": of_tenant,
+    "activate_tenant": of_tenant,
+    "delete_tenant_schema": of_tenant,
+    "ensure_user_profile": without_a_profile,
+    "create_user_profile": about_a_newcomer,
+    "get_user_profile": about_a_profile,
+    "update_user_profile": with_a_profile,
+    "grant_schema_access": about_a_newcomer,
+    "revoke_schema_access": about_a_member,
+    "revoke_own_access": about_oneself,
+    "promote_to_admin": to_a_viewer,
+    "revoke_admin": from_a_viewer,
+    "check_tenant_status": of_tenant,
+    "get_tenant_info": of_tenant,
+    "list_my_tenants": nothing,
+}
+
+
+@pytest.fixture(scope="module")
+def cast(address: Address) -> Iterator[Cast]:
+    stage = Stage(address)
+    try:
+        yield Cast(stage)
+    finally:
+        stage.close()
+
+
+@pytest.mark.parametrize(("row", "kind", "status", "outcome"), [*cases()])
+def test_both_doors_answer_as_the_table_says(
+    cast: Cast, row: str, kind: str, status: str, outcome: str
+) -> None:
+    operation = OPERATIONS.get(row, row)
+    caller = cast.people[kind]
+    expected_status, expected_code = OUTCOMES[outcome]
+    answers = []
+
+    for door in DOORS:
+        arguments = ARRANGE[row](cast, cast.tenant(status), caller)
+        done = act(cast.stage, caller, operation, door=door, **arguments)
+        if expected_code is None:
+            assert done.reply.status_code == expected_status, done.reply.text
+            for entry in done.entries:
+                assert entry["actor_role"] == ROLES.get(kind, kind)
+                assert entry["actor_id"] == caller.id
+        else:
+            assert done.refusal == (expected_status, expected_code), done.reply.text
+        answers.append(comparable(done.reply.json(), arguments))
+
+    if outcome != "out":
+        assert answers[0] == answers[1]
+
+
+def comparable(body: Any, arguments: Arguments) -> Any:
+    """An answer without what differs from call to call or only in the door's shape."""
+    if isinstance(body, list):
+        return [comparable(element, arguments) for element in body]
+    if "message" in body:
+        message = body["message"]
+        for argument in arguments.values():
+            message = message.replace(argument, "…")
+        return message, body["hint"]
+    varying = {"id", "user_id", "email", "display_name"}
+    return {
+        name: value is not None if name.endswith("_at") else value
+        for name, value in body.items()
+        if name not in varying and value not in arguments.values()
+    } | {"names": sorted(body)}
+
+
+def test_the_table_covers_exactly_the_functions_in_public(
+    database: psycopg.Connection[dict[str, Any]],
+) -> None:
+    found = database.execute(
+        "select proname from pg_catalog.pg_proc where pronamespace = 'public'::regnamespace"
+    ).fetchall()
+
+    in_public = [row["proname"] for row in found]
+    assert sorted(in_public) == sorted({OPERATIONS.get(row, row) for row, _, _ in rows()})
+    assert sorted(in_public) == sorted(GROUPS)
+
+
+def test_every_refusal_of_the_table_is_named_in_the_comment_of_its_function(
+    database: psycopg.Connection[dict[str, Any]],
+) -> None:
+    found = database.execute(
+        "select proname, obj_description(oid, 'pg_proc') as comment"
+        " from pg_catalog.pg_proc where pronamespace = 'public'::regnamespace"
+    ).fetchall()
+    comments = {row["proname"]: row["comment"] for row in found}
+
+    unnamed = {
+        (row, code)
+        for row, _, cell in rows()
+        for outcome in cell.split("/")
+        if (code := OUTCOMES[outcome][1])
+        and not re.search(rf"Errors: .*\b{code}\b", comments[OPERATIONS.get(row, row)])
+    }
+    assert unnamed == set()
+
+
+ABOUT_ONE_TENANT = [row for row in ARRANGE if {c for r, _, c in rows() if r == row} & {"none"}]
+
+
+@pytest.mark.parametrize("row", ABOUT_ONE_TENANT)
+@pytest.mark.parametrize("kind", ["stranger", "expired"])
+@pytest.mark.parametrize("door", DOORS)
+def test_a_stranger_cannot_tell_a_tenant_from_none(
+    cast: Cast, row: str, kind: str, door: str
+) -> None:
+    caller = cast.people[kind]
+    operation = OPERATIONS.get(row, row)
+    missing_name = "test_" + secrets.token_hex(6)
+    replies = []
+
+    for tenant, name in (
+        (cast.tenant("active"), None),
+        (cast.tenant("suspended"), None),
+        (cast.tenant("active"), missing_name),
+    ):
+        arguments = ARRANGE[row](cast, tenant, caller)
+        arguments["schema_name"] = name or tenant
+        reply = act(cast.stage, caller, operation, door=door, **arguments).reply
+        body = reply.json() | {"request_id": None}
+        body["message"] = body["message"].replace(arguments["schema_name"], "…")
+        replies.append((reply.status_code, body))
+
+    assert replies[0] == replies[1] == replies[2]

@@ -1,0 +1,399 @@
+"""The life of a tenant: what each step changes, and what it leaves in the audit log."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from sql.act import DOORS, act, registry
+from stage import Person, Stage
+
+
+@pytest.fixture
+def admin(stage: Stage) -> Person:
+    """A platform admin; the tenants they make go with the test."""
+    return stage.staff("admin")
+
+
+@pytest.fixture
+def super_admin(stage: Stage) -> Person:
+    return stage.staff("super_admin")
+
+
+def tables(stage: Stage, schema_name: str) -> set[str]:
+    found = stage.sql.execute(
+        "select tablename from pg_catalog.pg_tables where schemaname = %s", (schema_name,)
+    )
+    return {row["tablename"] for row in found}
+
+
+def exposed(stage: Stage) -> list[str]:
+    row = stage.sql.execute("select tenancy.exposed_schemas() as schemas").fetchone()
+    assert row is not None
+    schemas: list[str] = row["schemas"]
+    return schemas
+
+
+def trail(stage: Stage, schema_name: str) -> list[str]:
+    found = stage.sql.execute(
+        "select action from public.admin_audit_log where schema_name = %s order by id",
+        (schema_name,),
+    )
+    return [row["action"] for row in found]
+
+
+# Create ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_creating_makes_the_schema_the_row_and_one_entry(
+    stage: Stage, admin: Person, door: str
+) -> None:
+    name = stage.name()
+
+    done = act(
+        stage,
+        admin,
+        "create_tenant_schema",
+        door=door,
+        schema_name=name,
+        display_name="Acme, Inc.",
+    )
+
+    assert done.result["schema_name"] == name
+    assert done.result["display_name"] == "Acme, Inc."
+    assert done.result["status"] == "active"
+    assert done.result["created_by"] == admin.id
+    assert tables(stage, name) == {"settings", "users", "audit_log"}
+    assert name in exposed(stage)
+    assert done.entry == {
+        "actor_id": admin.id,
+        "actor_role": "admin",
+        "action": "tenant.create",
+        "schema_name": name,
+        "tenant_id": done.result["id"],
+        "details": {"after": done.result},
+    }
+
+
+def test_display_name_left_out_is_the_schema_name(stage: Stage, admin: Person) -> None:
+    name = stage.name()
+
+    made = act(stage, admin, "create_tenant_schema", schema_name=name).result
+
+    assert made["display_name"] == name
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_schema_name_left_out_is_opaque(stage: Stage, admin: Person, door: str) -> None:
+    done = act(stage, admin, "create_tenant_schema", door=door, display_name="Acme")
+
+    name = done.result["schema_name"]
+    assert re.fullmatch("t_[0-9a-f]{20}", name)
+    assert done.result["display_name"] == "Acme"
+    assert done.entry["schema_name"] == name
+    assert tables(stage, name) == {"settings", "users", "audit_log"}
+
+
+def test_two_opaque_names_differ(stage: Stage, admin: Person) -> None:
+    names = {act(stage, admin, "create_tenant_schema").result["schema_name"] for _ in range(2)}
+
+    assert len(names) == 2
+
+
+def test_name_of_a_tenant_cannot_be_taken_again(stage: Stage, admin: Person) -> None:
+    name = stage.tenant()
+    before = registry(stage, name)
+
+    again = act(stage, admin, "create_tenant_schema", schema_name=name)
+
+    assert again.refusal == (409, "tenant_exists")
+    assert registry(stage, name) == before
+
+
+def test_name_of_another_schema_cannot_be_taken(stage: Stage, admin: Person) -> None:
+    name = stage.name()
+    stage.sql.execute(SQL("create schema {}").format(Identifier(name)))
+    try:
+        refused = act(stage, admin, "create_tenant_schema", schema_name=name)
+        assert refused.refusal == (409, "schema_exists")
+        assert registry(stage, name) is None
+    finally:
+        stage.sql.execute(SQL("drop schema {}").format(Identifier(name)))
+
+    assert act(stage, admin, "create_tenant_schema", schema_name=name).result
+
+
+# Rename ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_renaming_changes_the_display_name_alone(
+    stage: Stage, admin: Person, door: str
+) -> None:
+    name = stage.tenant()
+    before = registry(stage, name)
+
+    done = act(
+        stage, admin, "rename_tenant", door=door, schema_name=name, display_name="New name"
+    )
+
+    after = registry(stage, name)
+    assert after["tenant"] == done.result
+    changed = {key for key in after["tenant"] if after["tenant"][key] != before["tenant"][key]}
+    assert changed == {"display_name", "updated_at"}
+    assert done.entry == {
+        "actor_id": admin.id,
+        "actor_role": "admin",
+        "action": "tenant.rename",
+        "schema_name": name,
+        "tenant_id": done.result["id"],
+        "details": {"before": name, "after": "New name"},
+    }
+
+
+def test_renaming_by_a_tenant_admin_is_logged_as_theirs(stage: Stage) -> None:
+    name = stage.tenant()
+    tenant_admin = stage.member(name, "admin")
+
+    done = act(stage, tenant_admin, "rename_tenant", schema_name=name, display_name="Ours")
+
+    assert (done.entry["actor_id"], done.entry["actor_role"]) == (
+        tenant_admin.id,
+        "tenant_admin",
+    )
+
+
+def test_renaming_to_the_same_name_changes_nothing(stage: Stage, admin: Person) -> None:
+    name = stage.tenant()
+    arguments: dict[str, Any] = {"schema_name": name, "display_name": "Acme"}
+    first = act(stage, admin, "rename_tenant", **arguments)
+    before = registry(stage, name)
+
+    second = act(stage, admin, "rename_tenant", **arguments)
+
+    assert first.entry
+    assert second.result == first.result
+    assert second.entries == []
+    assert registry(stage, name) == before
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("operation", ["create_tenant_schema", "rename_tenant"])
+@pytest.mark.parametrize(
+    ("display_name", "status"),
+    [("", 400), ("x", 200), ("ß" * 200, 200), ("ß" * 201, 400)],
+    ids=["empty", "one", "longest", "too long"],
+)
+def test_display_name_has_1_to_200_characters(
+    stage: Stage, admin: Person, door: str, operation: str, display_name: str, status: int
+) -> None:
+    name = stage.name() if operation == "create_tenant_schema" else stage.tenant()
+    before = registry(stage, name)
+
+    done = act(stage, admin, operation, door=door, schema_name=name, display_name=display_name)
+
+    assert done.reply.status_code == status
+    if status == 200:
+        assert done.result["display_name"] == display_name
+        assert done.entry
+    else:
+        assert done.entries == []
+        assert registry(stage, name) == before
+
+
+# Suspend and activate -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_suspending_says_when_and_why(stage: Stage, admin: Person, door: str) -> None:
+    name = stage.tenant()
+    before = registry(stage, name)["tenant"]
+
+    done = act(stage, admin, "suspend_tenant", door=door, schema_name=name, reason="unpaid")
+
+    assert done.result["status"] == "suspended"
+    assert done.result["suspended_at"] is not None
+    assert done.result["suspension_reason"] == "unpaid"
+    assert done.entry == {
+        "actor_id": admin.id,
+        "actor_role": "admin",
+        "action": "tenant.suspend",
+        "schema_name": name,
+        "tenant_id": before["id"],
+        "details": {"before": before, "after": done.result},
+    }
+
+
+def test_suspending_again_keeps_the_first_reason(stage: Stage, admin: Person) -> None:
+    name = stage.tenant()
+    first = act(stage, admin, "suspend_tenant", schema_name=name, reason="unpaid")
+    before = registry(stage, name)
+
+    second = act(stage, admin, "suspend_tenant", schema_name=name, reason="other")
+
+    assert second.result == first.result
+    assert second.entries == []
+    assert registry(stage, name) == before
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(("length", "status"), [(1000, 200), (1001, 400)])
+def test_reason_has_at_most_1000_characters(
+    stage: Stage, admin: Person, door: str, length: int, status: int
+) -> None:
+    name = stage.tenant()
+
+    done = act(stage, admin, "suspend_tenant", door=door, schema_name=name, reason="x" * length)
+
+    assert done.reply.status_code == status
+    assert len(done.entries) == (status == 200)
+    expected = "suspended" if status == 200 else "active"
+    assert registry(stage, name)["tenant"]["status"] == expected
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_activating_clears_the_suspension_and_restores_the_privileges(
+    stage: Stage, admin: Person, door: str
+) -> None:
+    name = stage.tenant()
+    fresh = registry(stage, name)
+    suspended = act(stage, admin, "suspend_tenant", schema_name=name, reason="unpaid").result
+    closed = registry(stage, name)
+
+    done = act(stage, admin, "activate_tenant", door=door, schema_name=name)
+
+    reopened = registry(stage, name)
+    assert done.result["status"] == "active"
+    assert done.result["suspended_at"] is None
+    assert done.result["suspension_reason"] is None
+    assert done.entry == {
+        "actor_id": admin.id,
+        "actor_role": "admin",
+        "action": "tenant.activate",
+        "schema_name": name,
+        "tenant_id": done.result["id"],
+        "details": {"before": suspended, "after": done.result},
+    }
+    for acl in ("schema_acl", "relation_acls"):
+        assert closed[acl] != fresh[acl]
+        assert reopened[acl] == fresh[acl]
+
+
+def test_activating_an_active_tenant_changes_nothing(stage: Stage, admin: Person) -> None:
+    name = stage.tenant()
+    before = registry(stage, name)
+
+    done = act(stage, admin, "activate_tenant", schema_name=name)
+
+    assert done.result == before["tenant"]
+    assert done.entries == []
+    assert registry(stage, name) == before
+
+
+# Delete ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_active_tenant_cannot_be_deleted(stage: Stage, super_admin: Person, door: str) -> None:
+    name = stage.tenant()
+    before = registry(stage, name)
+
+    refused = act(stage, super_admin, "delete_tenant_schema", door=door, schema_name=name)
+
+    assert refused.refusal == (409, "tenant_active")
+    assert registry(stage, name) == before
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_deleting_destroys_the_tenant_and_keeps_its_trail(
+    stage: Stage, super_admin: Person, door: str
+) -> None:
+    name = stage.tenant()
+    member = stage.member(name, "read")
+    stage.suspend(name)
+    before = registry(stage, name)["tenant"]
+
+    done = act(stage, super_admin, "delete_tenant_schema", door=door, schema_name=name)
+
+    assert done.result == before
+    assert done.entry == {
+        "actor_id": super_admin.id,
+        "actor_role": "super_admin",
+        "action": "tenant.delete",
+        "schema_name": name,
+        "tenant_id": before["id"],
+        "details": {"before": before},
+    }
+    assert registry(stage, name) is None
+    assert grants(stage, member) == 0
+    assert exposed(stage).count(name) == 0
+    assert stage.sql.execute("select to_regnamespace(%s) as n", (name,)).fetchone() == {
+        "n": None
+    }
+    assert trail(stage, name) == [
+        "tenant.create",
+        "access.grant",
+        "tenant.suspend",
+        "tenant.delete",
+    ]
+
+
+def test_deleting_one_tenant_leaves_the_others(stage: Stage, super_admin: Person) -> None:
+    doomed, other = stage.tenant(), stage.tenant()
+    member = stage.member(other, "read")
+    stage.suspend(doomed)
+    before = registry(stage, other)
+
+    act(stage, super_admin, "delete_tenant_schema", schema_name=doomed).must_succeed()
+
+    assert registry(stage, other) == before
+    assert grants(stage, member) == 1
+    assert other in exposed(stage)
+
+
+def test_deleted_tenant_is_not_found(stage: Stage, super_admin: Person) -> None:
+    name = stage.tenant()
+    stage.suspend(name)
+    act(stage, super_admin, "delete_tenant_schema", schema_name=name).must_succeed()
+
+    again = act(stage, super_admin, "delete_tenant_schema", schema_name=name)
+
+    assert again.refusal == (404, "tenant_not_found")
+
+
+def test_new_tenant_under_an_old_name_does_not_show_the_old_trail_to_its_admin(
+    stage: Stage, super_admin: Person
+) -> None:
+    name = stage.tenant()
+    old_id = registry(stage, name)["tenant"]["id"]
+    stage.suspend(name)
+    act(stage, super_admin, "delete_tenant_schema", schema_name=name).must_succeed()
+    new = act(stage, super_admin, "create_tenant_schema", schema_name=name).result
+    new_admin = stage.member(name, "admin")
+
+    def seen_by(person: Person) -> list[Any]:
+        reply = stage.rows(
+            person,
+            "public",
+            "admin_audit_log",
+            params={"schema_name": f"eq.{name}", "select": "tenant_id,action", "order": "id"},
+        ).raise_for_status()
+        return [(row["tenant_id"], row["action"]) for row in reply.json()]
+
+    news = [(new["id"], "tenant.create"), (new["id"], "access.grant")]
+    olds = [(old_id, f"tenant.{verb}") for verb in ("create", "suspend", "delete")]
+    assert seen_by(new_admin) == news
+    assert seen_by(super_admin) == olds + news
+
+
+def grants(stage: Stage, person: Person) -> int:
+    row = stage.sql.execute(
+        "select count(*) from public.user_schema_access where user_id = %s", (person.id,)
+    ).fetchone()
+    assert row is not None
+    count: int = row["count"]
+    return count
