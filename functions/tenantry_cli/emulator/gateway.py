@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from collections.abc import Iterable
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _THREADS = 64
+# As the server prints them: its time zone is UTC.
+_POSTGRES_TIMESTAMP = re.compile(rb'"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)\+00"')
 # As the hosted gateway: longer than any statement timeout.
 _UPSTREAM_TIMEOUT_SECONDS = 150
 
@@ -28,7 +31,7 @@ def create_app(postgrest: str, auth: str, functions: str | None) -> "WSGIApplica
     if functions is not None:
         targets["/functions/v1"] = {"target": functions, "host": None}
     proxy = ProxyMiddleware(_not_found, targets, timeout=_UPSTREAM_TIMEOUT_SECONDS)
-    return _cors(_api_key(_whole_body(_bad_gateway(proxy))))
+    return _cors(_api_key(_whole_body(_timestamps(_bad_gateway(proxy)))))
 
 
 def _not_found(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -93,6 +96,20 @@ def _whole_body(app: "WSGIApplication") -> "WSGIApplication":
             environ["wsgi.input"] = BytesIO(body)
             environ["CONTENT_LENGTH"] = str(len(body))
         return app(environ, start_response)
+
+    return wrapped
+
+
+def _timestamps(app: "WSGIApplication") -> "WSGIApplication":
+    """Writes Auth's timestamps as hosted Auth does; supabase-py refuses PostgreSQL's way."""
+
+    def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if not environ["PATH_INFO"].startswith("/auth/v1/"):
+            return app(environ, start_response)
+        response = Response.from_app(app, environ)
+        if response.mimetype == "application/json":
+            response.set_data(_POSTGRES_TIMESTAMP.sub(rb'"\1T\2Z"', response.get_data()))
+        return response(environ, start_response)
 
     return wrapped
 

@@ -1,0 +1,84 @@
+"""Client libraries as their makers publish them, against a tenant through every door: Auth,
+the functions, and the Data API with the tenant as profile."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stage import Stage
+from tenantry_cli.emulator.parts import NODE
+from walls.waiting import is_known, until
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def supabase_js(node_modules: Path, tmp_path: Path) -> list[str | Path]:
+    """How to run story.mjs, in a folder where an import finds the library."""
+    (tmp_path / "node_modules").symlink_to(node_modules)
+    return [NODE, shutil.copy(HERE / "story.mjs", tmp_path)]
+
+
+@pytest.fixture
+def supabase_py() -> list[str | Path]:
+    return [sys.executable, "-W", "error", HERE / "story.py"]
+
+
+@pytest.mark.parametrize("library", ["supabase_js", "supabase_py"])
+def test_a_client_app_works_in_its_tenant_and_is_refused_elsewhere(
+    stage: Stage, request: pytest.FixtureRequest, library: str
+) -> None:
+    tenant = stage.tenant()
+    until(lambda: is_known(stage, tenant, "settings"))
+
+    story = _play(stage, tenant, request.getfixturevalue(library))
+
+    no_access = [403, "42501", "forbidden", f'You have no access to tenant "{tenant}".']
+    suspended = [403, "42501", "tenant_suspended", f'Tenant "{tenant}" is suspended.']
+    assert story == {
+        "profiles": [[True, "Ada", True], [False, "Ada", True]],
+        "inserted": [["theme", {"dark": True}]],
+        "upserted": [["theme", "light"]],
+        "updated": [["theme", "dark"]],
+        "read": [["theme", "dark"]],
+        "read_by_service": [["theme", "dark"]],
+        "stranger": [no_access] * 2,
+        "suspended": [suspended] * 3,
+        "deleted": [["theme", "dark"]],
+        "left": [],
+    }
+
+
+def _play(stage: Stage, tenant: str, command: list[str | Path]) -> Any:
+    emails = [f"{secrets.token_hex(8)}@example.com" for _ in range(2)]
+    try:
+        done = subprocess.run(
+            command,
+            env={
+                "PATH": os.environ["PATH"],
+                "SUPABASE_URL": stage.address.api_url,
+                "SUPABASE_ANON_KEY": stage.address.anon_key,
+                "SUPABASE_SERVICE_ROLE_KEY": stage.address.service_role_key,
+                "TENANT": tenant,
+                "MEMBER_EMAIL": emails[0],
+                "STRANGER_EMAIL": emails[1],
+                "PASSWORD": secrets.token_urlsafe(16),
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    finally:
+        stage.sql.execute("delete from auth.users where email = any(%s)", (emails,))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return json.loads(done.stdout)

@@ -1,0 +1,19 @@
+"""Waiting for what happens elsewhere: for the condition itself, never for some time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from stage import Stage
+
+
+def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"nothing happened for {seconds:.0f} s"
+
+
+def is_known(stage: Stage, schema_name: str, path: str) -> bool:
+    """Whether the Data API has heard of a table or `rpc/…`, a moment after it was made."""
+    return stage.rows(stage.nobody, schema_name, path, "OPTIONS").is_success
