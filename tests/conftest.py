@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import psycopg
 import pytest
+
 from stage import Address, Stage
 from tenantry_cli.emulator.stack import Stack
 
@@ -68,3 +70,9 @@ def database(address: Address) -> Iterator[psycopg.Connection[dict[str, Any]]]:
     with psycopg.connect(address.db_url, row_factory=psycopg.rows.dict_row) as connection:
         yield connection
         connection.rollback()
+
+
+@pytest.fixture(scope="session")
+def soak() -> bool:
+    """Whether long campaigns are to run at full size."""
+    return os.environ.get("TENANTRY_SOAK") == "1"

@@ -95,7 +95,8 @@ class Stage:
         user_id = str(uuid.uuid4())
         email = f"{user_id}@example.com"
         self.sql.execute(
-            "insert into auth.users (id, email, aud, role) values (%s, %s, 'authenticated', 'authenticated')",
+            "insert into auth.users (id, email, aud, role)"
+            " values (%s, %s, 'authenticated', 'authenticated')",
             (user_id, email),
         )
         self._people.append(user_id)
@@ -151,7 +152,9 @@ class Stage:
         self.sql.execute("select public.create_tenant_schema(%s)", (name,))
         return name
 
-    def grant(self, schema_name: str, person: Person, level: str, expires_at: Any = None) -> None:
+    def grant(
+        self, schema_name: str, person: Person, level: str, expires_at: Any = None
+    ) -> None:
         self.sql.execute(
             "select public.grant_schema_access(%s, %s, %s, %s)",
             (schema_name, person.id, level, expires_at),

@@ -36,7 +36,13 @@ begin
         and d.refobjid = v_namespace
         and d.classid = 'pg_class'::regclass
         and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-        and exists (select from aclexplode(c.relacl) a where a.grantee <> c.relowner);
+        and (
+            exists (select from aclexplode(c.relacl) a where a.grantee <> c.relowner)
+            or exists (
+                select from pg_catalog.pg_attribute a
+                where a.attrelid = c.oid and a.attacl is not null
+            )
+        );
 
     select string_agg(p.oid::regprocedure::text, ', ') into v_routines
     from pg_catalog.pg_depend d

@@ -18,7 +18,7 @@ begin
         when dependent_objects_still_exist then
             get stacked diagnostics v_detail = pg_exception_detail;
             raise exception 'Others depend on column "%" of table "%": %.',
-                column_name, table_name, replace(v_detail, E'\n', '; ')
+                column_name, table_name, replace(v_detail, E'\n', ', ')
                 using errcode = 'PT409', detail = 'has_dependents', hint = 'Drop those first.';
     end;
     perform tenancy.audit_table(schema_name, table_name);

@@ -19,7 +19,7 @@ begin
     exception
         when dependent_objects_still_exist then
             get stacked diagnostics v_detail = pg_exception_detail;
-            raise exception 'Others depend on table "%": %.', table_name, replace(v_detail, E'\n', '; ')
+            raise exception 'Others depend on table "%": %.', table_name, replace(v_detail, E'\n', ', ')
                 using errcode = 'PT409', detail = 'has_dependents',
                     hint = 'Drop those first, for example with drop_foreign_key.';
     end;

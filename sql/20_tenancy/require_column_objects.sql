@@ -10,7 +10,7 @@ declare
     v_problem text;
 begin
     if columns is null or jsonb_typeof(columns) <> 'array' then
-        v_problem := 'columns is not an array.';
+        v_problem := '"columns" is not an array.';
     elsif jsonb_array_length(columns) > 1000 then
         v_problem := 'A table has at most 1,000 columns.';
     else

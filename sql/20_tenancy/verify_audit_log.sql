@@ -59,7 +59,7 @@ begin
         '         select from tenancy.audit_seal_runs r'
         '         where r.schema_name = $1'
         '             and r.last_entry_id >= e.id'
-        '             and tenancy.full_xid(e.xmin) >= pg_snapshot_xmax(r.snapshot)'
+        '             and tenancy.full_xid(e.xmin) > r.horizon'
         '     )',
         v_log
     )

@@ -120,21 +120,6 @@ $$;
 
 comment on function tenancy.is_relation(text, text) is 'Whether a name is taken in a tenant''s schema.';
 
-create function tenancy.is_template_table(table_name text)
-    returns boolean
-    stable
-    security definer
-    set search_path = ''
-    language plpgsql
-as $$
-begin
-    return tenancy.find_table('tenant_template', table_name) is not null;
-end;
-$$;
-
-comment on function tenancy.is_template_table(text) is
-    'Whether a table belongs to every tenant, rather than to the one whose admin made it.';
-
 create function tenancy.require_own_table(table_name text)
     returns void
     stable
@@ -188,7 +173,7 @@ declare
     v_problem text;
 begin
     if columns is null or jsonb_typeof(columns) <> 'array' then
-        v_problem := 'columns is not an array.';
+        v_problem := '"columns" is not an array.';
     elsif jsonb_array_length(columns) > 1000 then
         v_problem := 'A table has at most 1,000 columns.';
     else
@@ -748,7 +733,7 @@ begin
     exception
         when dependent_objects_still_exist then
             get stacked diagnostics v_detail = pg_exception_detail;
-            raise exception 'Others depend on table "%": %.', table_name, replace(v_detail, E'\n', '; ')
+            raise exception 'Others depend on table "%": %.', table_name, replace(v_detail, E'\n', ', ')
                 using errcode = 'PT409', detail = 'has_dependents',
                     hint = 'Drop those first, for example with drop_foreign_key.';
     end;
@@ -827,7 +812,7 @@ begin
         when dependent_objects_still_exist then
             get stacked diagnostics v_detail = pg_exception_detail;
             raise exception 'Others depend on column "%" of table "%": %.',
-                column_name, table_name, replace(v_detail, E'\n', '; ')
+                column_name, table_name, replace(v_detail, E'\n', ', ')
                 using errcode = 'PT409', detail = 'has_dependents', hint = 'Drop those first.';
     end;
     perform tenancy.audit_table(schema_name, table_name);

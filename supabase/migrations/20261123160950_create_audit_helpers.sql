@@ -37,31 +37,6 @@ $$;
 comment on function tenancy.audit_entry_columns(text) is
     'What of an entry is sealed, as a select list over the alias e.';
 
-create function tenancy.full_xid(short xid)
-    returns xid8
-    stable
-    security definer
-    set search_path = ''
-    language plpgsql
-as $$
-declare
-    v_next constant bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
-    v_low constant bigint := short::text::bigint;
-    v_full bigint := (v_next >> 32 << 32) + v_low;
-begin
-    -- A row shows the lower half of its transaction's number; what lies in the future of
-    -- the current epoch belongs to the one before.
-    if v_full >= v_next + 2147483648 then
-        v_full := v_full - 4294967296;
-    end if;
-
-    return v_full::text::xid8;
-end;
-$$;
-
-comment on function tenancy.full_xid(xid) is
-    'The full transaction number of a row''s xmin, for rows younger than two billion transactions.';
-
 create function tenancy.last_entry_id(log regclass)
     returns bigint
     volatile
@@ -97,11 +72,12 @@ declare
     v_floor bigint;
     v_previous tenancy.audit_seals;
     v_run tenancy.audit_seal_runs;
-    v_snapshot pg_snapshot;
+    v_oldest_running xid8;
     v_last_entry_id bigint;
     v_entry record;
     v_place bigint;
     v_hash bytea;
+    v_horizon xid;
     v_entry_hash bytea;
 begin
     -- Sealers take turns; writers of the log never meet this lock.
@@ -121,30 +97,28 @@ begin
     -- latest one.
     select coalesce(max(r.last_entry_id), 0) into v_floor
     from tenancy.audit_seal_runs r
-    where r.schema_name = seal_audit_log.schema_name
-        and pg_snapshot_xmax(r.snapshot) <= pg_snapshot_xmin(v_run.snapshot);
+    where r.schema_name = seal_audit_log.schema_name and r.horizon <= v_run.oldest_running;
 
     v_place := coalesce(v_previous.place, 0);
     v_hash := coalesce(v_previous.hash, '');
-    v_last_entry_id := tenancy.last_entry_id(v_log);
     for v_entry in
         execute format(
-            'select e.id, jsonb_build_array(%s)::text as content, pg_current_snapshot() as snapshot'
+            'select e.id, jsonb_build_array(%s)::text as content, pg_snapshot_xmin(pg_current_snapshot()) as oldest_running'
             ' from %s e'
             ' where e.id > $1'
             -- Below the oldest running transaction: nobody can still commit among these.
             '     and tenancy.full_xid(e.xmin) < pg_snapshot_xmin(pg_current_snapshot())'
             -- What was slipped in behind the last run is not to be blessed.
-            '     and (e.id > $2 or tenancy.full_xid(e.xmin) < pg_snapshot_xmax($3))'
+            '     and (e.id > $2 or tenancy.full_xid(e.xmin) < $3)'
             '     and not exists ('
             '         select from tenancy.audit_seals s where s.schema_name = $4 and s.entry_id = e.id'
             '     )'
             ' order by e.id',
             tenancy.audit_entry_columns(schema_name), v_log
         )
-        using v_floor, coalesce(v_run.last_entry_id, 0), v_run.snapshot, schema_name
+        using v_floor, coalesce(v_run.last_entry_id, 0), v_run.horizon, schema_name
     loop
-        v_snapshot := v_entry.snapshot;
+        v_oldest_running := v_entry.oldest_running;
         v_place := v_place + 1;
         v_entry_hash := sha256(convert_to(v_entry.content, 'UTF8'));
         v_hash := sha256(v_hash || v_entry_hash);
@@ -152,9 +126,22 @@ begin
         values (schema_name, v_place, v_entry.id, v_entry_hash, v_hash);
     end loop;
 
-    if v_snapshot is not null then
-        insert into tenancy.audit_seal_runs (schema_name, place, snapshot, last_entry_id)
-        values (schema_name, v_place, v_snapshot, v_last_entry_id);
+    if v_oldest_running is not null then
+        -- Whoever has an entry id up to this one got a transaction number before it. The
+        -- block is a subtransaction: it gets its own number with its first write, so that
+        -- one is higher than all of theirs.
+        v_last_entry_id := tenancy.last_entry_id(v_log);
+        begin
+            insert into tenancy.audit_seal_runs
+                (schema_name, place, oldest_running, last_entry_id, horizon)
+            values (schema_name, v_place, v_oldest_running, v_last_entry_id, '0')
+            returning xmin into v_horizon;
+        exception
+            when assert_failure then raise;
+        end;
+        update tenancy.audit_seal_runs r
+        set horizon = tenancy.full_xid(v_horizon)
+        where r.schema_name = seal_audit_log.schema_name and r.place = v_place;
     end if;
 
     return row(
@@ -227,7 +214,7 @@ begin
         '         select from tenancy.audit_seal_runs r'
         '         where r.schema_name = $1'
         '             and r.last_entry_id >= e.id'
-        '             and tenancy.full_xid(e.xmin) >= pg_snapshot_xmax(r.snapshot)'
+        '             and tenancy.full_xid(e.xmin) > r.horizon'
         '     )',
         v_log
     )

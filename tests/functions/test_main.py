@@ -27,7 +27,7 @@ def served(
     target: str, port: int, environment: dict[str, str]
 ) -> Iterator[subprocess.Popen[str]]:
     """One group under the functions-framework command, once it answers."""
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+    process = subprocess.Popen(
         [
             *(sys.executable, "-m", "functions_framework", "--source", "main.py"),
             *("--target", target, "--host", "127.0.0.1", "--port", str(port)),
@@ -130,7 +130,7 @@ import main
 after = {name.partition(".")[0] for name in sys.modules}
 print(*sorted(after - before - sys.stdlib_module_names))
 """
-    loaded = subprocess.run(  # noqa: S603 - our own interpreter and script
+    loaded = subprocess.run(
         [sys.executable, "-c", script],
         cwd=FUNCTIONS,
         env={"PATH": os.environ["PATH"], **environment},

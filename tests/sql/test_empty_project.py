@@ -84,3 +84,22 @@ def test_last_super_admin_stays(stage: Stage, door: str) -> None:
             stage, second, "promote_to_admin", user_id=last.id, role="super_admin"
         ).must_succeed()
         act(stage, last, "revoke_admin", user_id=second.id).must_succeed()
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_tenant_has_at_most_as_many_tables_as_the_platform_allows(
+    stage: Stage, door: str
+) -> None:
+    name = stage.tenant()
+    stage.sql.execute("update tenancy.platform_settings set max_tables = 4 where singleton")
+    try:
+        asked = {"schema_name": name, "columns": []}
+        fourth = act(stage, stage.service, "create_table", door=door, table_name="a", **asked)
+        fifth = act(stage, stage.service, "create_table", door=door, table_name="b", **asked)
+    finally:
+        stage.sql.execute(
+            "update tenancy.platform_settings set max_tables = default where singleton"
+        )
+
+    assert fourth.result
+    assert fifth.refusal == (409, "table_limit")

@@ -310,7 +310,9 @@ ONE_OBJECT = re.compile(
 DEFINITIONS = sorted(
     path.relative_to(SQL).as_posix()
     for path in SQL.rglob("*.sql")
-    if not re.match(r"(25_tenant_template/|9\d_)", path.relative_to(SQL).as_posix())
+    if not re.match(
+        r"(25_tenant_template/|45_triggers/|9\d_)", path.relative_to(SQL).as_posix()
+    )
 )
 
 

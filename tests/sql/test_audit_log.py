@@ -1,0 +1,552 @@
+"""The two audit trails: complete, in the same transaction, and nobody changes them quietly."""
+
+from __future__ import annotations
+
+import random
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from psycopg.sql import SQL, Identifier
+from psycopg.types.json import Jsonb
+
+from sql.act import act
+from stage import Address, Person, Stage
+from walls.waiting import is_known, until
+
+Row = dict[str, Any]
+
+
+@pytest.fixture
+def tenant(stage: Stage) -> str:
+    tenant = stage.tenant()
+    until(lambda: is_known(stage, tenant, "settings"))
+    return tenant
+
+
+@pytest.fixture
+def admin(stage: Stage, tenant: str) -> Person:
+    return stage.member(tenant, "admin")
+
+
+def log(stage: Stage, tenant: str) -> list[Row]:
+    """The tenant's trail, oldest first."""
+    query = SQL("select * from {}.audit_log order by id").format(Identifier(tenant))
+    return stage.sql.execute(query).fetchall()
+
+
+def fill(stage: Stage, tenant: str, rows: int) -> None:
+    stage.sql.execute(
+        SQL(
+            "insert into {}.settings (key) select 'k' || n from generate_series(1, %s) n"
+        ).format(Identifier(tenant)),
+        (rows,),
+    )
+
+
+def seal(stage: Stage, tenant: str) -> Row:
+    found = stage.sql.execute("select * from public.seal_audit_log(%s)", (tenant,)).fetchone()
+    assert found
+    return found
+
+
+def seal_all(stage: Stage, tenant: str, entries: int) -> Row:
+    """Seals until nothing is left: other tests' transactions may be older for a moment."""
+    sealed = seal(stage, tenant)
+    while sealed["sealed_total"] < entries:
+        sealed = seal(stage, tenant)
+    return sealed
+
+
+def verify(connection: psycopg.Connection[Row], tenant: str, head: str | None = None) -> Row:
+    found = connection.execute(
+        "select * from public.verify_audit_log(%s, %s)", (tenant, head)
+    ).fetchone()
+    assert found
+    return found
+
+
+def log_of_platform(stage: Stage, tenant: str) -> list[Row]:
+    """What admin_audit_log says of the tenant, oldest first."""
+    return stage.sql.execute(
+        "select e.* from public.admin_audit_log e"
+        " join public.tenants t on t.id = e.tenant_id"
+        " where t.schema_name = %s order by e.id",
+        (tenant,),
+    ).fetchall()
+
+
+def is_sealed(stage: Stage, entry_id: int) -> bool:
+    """Whether a further seal of admin_audit_log has reached this entry."""
+    stage.sql.execute("select public.seal_audit_log()")
+    found = stage.sql.execute(
+        "select from tenancy.audit_seals where schema_name = 'public' and entry_id = %s",
+        (entry_id,),
+    )
+    return found.fetchone() is not None
+
+
+# What is recorded -----------------------------------------------------------------------
+
+
+def test_changes_through_the_data_api_name_their_user(
+    stage: Stage, tenant: str, admin: Person
+) -> None:
+    stage.rows(admin, tenant, "settings", "POST", json={"key": "theme", "value": 1})
+    stage.rows(
+        admin, tenant, "settings", "PATCH", json={"value": 2}, params={"key": "eq.theme"}
+    )
+    stage.rows(admin, tenant, "settings", "PATCH", json={"value": 9}, params={"key": "eq.no"})
+    stage.rows(admin, tenant, "settings", "DELETE", params={"key": "eq.theme"})
+
+    inserted, updated, deleted = log(stage, tenant)
+
+    assert {entry["actor_id"] for entry in (inserted, updated, deleted)} == {
+        uuid.UUID(admin.id)
+    }
+    assert {entry["actor_role"] for entry in (inserted, updated, deleted)} == {"user"}
+    assert [entry["action"] for entry in log(stage, tenant)] == ["insert", "update", "delete"]
+    assert inserted["record_id"] == {"key": "theme"}
+    assert inserted["old_values"] is None
+    assert inserted["new_values"]["value"] == 1
+    assert (
+        updated["old_values"].keys() == updated["new_values"].keys() == {"value", "updated_at"}
+    )
+    assert (updated["old_values"]["value"], updated["new_values"]["value"]) == (1, 2)
+    assert deleted["old_values"]["value"] == 2
+    assert deleted["new_values"] is None
+
+
+def test_the_service_key_and_sql_are_recorded_as_such(stage: Stage, tenant: str) -> None:
+    stage.rows(stage.service, tenant, "settings", "POST", json={"key": "a"})
+    fill(stage, tenant, 1)
+    stage.sql.execute(SQL("truncate {}.settings").format(Identifier(tenant)))
+
+    entries = log(stage, tenant)
+
+    assert [(e["actor_id"], e["actor_role"], e["action"]) for e in entries] == [
+        (None, "service_role", "insert"),
+        (None, "postgres", "insert"),
+        (None, "postgres", "truncate"),
+    ]
+
+
+def test_a_row_with_another_key_is_another_row(stage: Stage, tenant: str) -> None:
+    fill(stage, tenant, 1)
+    stage.sql.execute(
+        SQL("update {}.settings set key = 'new' where key = 'k1'").format(Identifier(tenant))
+    )
+
+    _, gone, come = sorted(log(stage, tenant), key=lambda e: (e["id"] > 1, e["action"]))
+
+    assert (gone["action"], gone["record_id"]) == ("delete", {"key": "k1"})
+    assert (come["action"], come["record_id"]) == ("insert", {"key": "new"})
+
+
+def test_an_update_that_changes_nothing_leaves_no_entry(stage: Stage, tenant: str) -> None:
+    stage.sql.execute(
+        SQL("create table {0}.notes (id int primary key, n numeric)").format(Identifier(tenant))
+    )
+    stage.sql.execute("select tenancy.adopt_table(%s, 'notes')", (tenant,))
+    notes = SQL("{}.notes").format(Identifier(tenant))
+    stage.sql.execute(SQL("insert into {} values (1, 1.0)").format(notes))
+    stage.sql.execute(SQL("update {} set n = 1.0 where id = 1").format(notes))
+    stage.sql.execute(SQL("update {} set n = 1.00 where id = 1").format(notes))
+
+    assert [entry["action"] for entry in log(stage, tenant)] == ["insert", "update"]
+
+
+def test_upserts_and_cascades_are_recorded(stage: Stage, tenant: str) -> None:
+    for table, columns in (("orders", []), ("items", [{"name": "order_id", "type": "uuid"}])):
+        stage.sql.execute(
+            "select from public.create_table(%s, %s, %s)", (tenant, table, Jsonb(columns))
+        )
+    stage.sql.execute(
+        "select from public.add_foreign_key("
+        "%s, 'items', 'order_id', 'orders', on_delete => 'CASCADE')",
+        (tenant,),
+    )
+    name = Identifier(tenant)
+    stage.sql.execute(
+        SQL(
+            "with o as (insert into {0}.orders default values returning id)"
+            " insert into {0}.items (order_id) select id from o, generate_series(1, 3)"
+        ).format(name)
+    )
+    stage.sql.execute(SQL("delete from {}.orders where true").format(name))
+    for value in (1, 2):
+        stage.sql.execute(
+            SQL(
+                "insert into {}.settings (key, value) values ('k', %s) on conflict (key)"
+                " do update set value = excluded.value where settings.key = excluded.key"
+            ).format(name),
+            (Jsonb(value),),
+        )
+
+    found = sorted((entry["table_name"], entry["action"]) for entry in log(stage, tenant))
+
+    assert found == sorted(
+        [("orders", "insert"), ("orders", "delete")]
+        + 3 * [("items", "insert"), ("items", "delete")]
+        + [("settings", "insert"), ("settings", "update")]
+    )
+
+
+def test_a_rolled_back_transaction_leaves_no_entry(
+    stage: Stage, address: Address, tenant: str
+) -> None:
+    with psycopg.connect(address.db_url) as connection:
+        connection.execute(
+            SQL("insert into {}.settings (key) values ('a')").format(Identifier(tenant))
+        )
+        connection.rollback()
+        connection.execute(
+            SQL("insert into {}.settings (key) values ('b')").format(Identifier(tenant))
+        )
+
+    assert [entry["record_id"] for entry in log(stage, tenant)] == [{"key": "b"}]
+
+
+def test_mixed_changes_by_many_users_at_once_are_all_there_once(
+    stage: Stage, address: Address, tenant: str
+) -> None:
+    """Each worker counts what its statements really did; the log must say the same."""
+    users = [stage.member(tenant, "admin") for _ in range(4)]
+    settings = SQL("{}.settings").format(Identifier(tenant))
+
+    def work(user: Person) -> dict[str, int]:
+        chance = random.Random(user.id)  # noqa: S311
+        done = {"insert": 0, "update": 0, "delete": 0}
+        with psycopg.connect(address.db_url, autocommit=True) as connection:
+            connection.execute("select set_config('role', 'authenticated', false)")
+            connection.execute(
+                "select set_config('request.jwt.claims', %s, false)",
+                (f'{{"sub": "{user.id}"}}',),
+            )
+            for _ in range(25):
+                keys = [f"{user.id}-{chance.randrange(400)}" for _ in range(60)]
+                done["insert"] += connection.execute(
+                    SQL(
+                        "insert into {} (key) select distinct unnest(%s::text[])"
+                        " on conflict do nothing"
+                    ).format(settings),
+                    (keys,),
+                ).rowcount
+                done["update"] += connection.execute(
+                    SQL("update {} set value = %s where key = any (%s)").format(settings),
+                    (Jsonb(chance.random()), keys[:40]),
+                ).rowcount
+                done["delete"] += connection.execute(
+                    SQL("delete from {} where key = any (%s)").format(settings), (keys[30:],)
+                ).rowcount
+        return done
+
+    with ThreadPoolExecutor() as pool:
+        done = dict(zip([user.id for user in users], pool.map(work, users), strict=True))
+
+    recorded: dict[str | None, dict[str, int]] = {
+        user.id: dict.fromkeys(("insert", "update", "delete"), 0) for user in users
+    }
+    for entry in log(stage, tenant):
+        assert entry["record_id"]["key"].startswith(str(entry["actor_id"]))
+        recorded[str(entry["actor_id"])][entry["action"]] += 1
+    assert recorded == done
+    assert sum(sum(kinds.values()) for kinds in done.values()) > 5000
+
+
+# Who reads, and who cannot write --------------------------------------------------------
+
+
+def test_only_the_tenants_admin_reads_its_log(stage: Stage, tenant: str, admin: Person) -> None:
+    fill(stage, tenant, 1)
+    writer, other = stage.member(tenant, "write"), stage.tenant()
+    stranger = stage.member(other, "admin")
+
+    assert len(stage.rows(admin, tenant, "audit_log").json()) == 1
+    assert len(act(stage, admin, "get_audit_log", schema_name=tenant).result) == 1
+    assert stage.rows(writer, tenant, "audit_log").json() == []
+    assert act(stage, writer, "get_audit_log", schema_name=tenant).refusal[0] == 403
+    assert stage.rows(stranger, tenant, "audit_log").status_code == 403
+    assert act(stage, stranger, "get_audit_log", schema_name=tenant).refusal[0] == 404
+    for staff in (stage.staff("viewer"), stage.staff("super_admin")):
+        assert act(stage, staff, "get_audit_log", schema_name=tenant).refusal[0] == 403
+
+
+@pytest.mark.parametrize("log_table", ["audit_log of the tenant", "public.admin_audit_log"])
+def test_nobody_changes_a_log(stage: Stage, tenant: str, log_table: str) -> None:
+    fill(stage, tenant, 1)
+    table = (
+        SQL("public.admin_audit_log")
+        if log_table.startswith("public")
+        else SQL("{}.audit_log").format(Identifier(tenant))
+    )
+    statements = (
+        "update {} set action = 'x' where true",
+        "delete from {} where true",
+        "truncate {}",
+    )
+    for statement in statements:
+        # postgres owns it; the API's roles have not even the privilege.
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
+            stage.sql.execute(SQL(statement).format(table))
+        for role in ("anon", "authenticated", "service_role"):
+            stage.sql.execute(SQL("set role {}").format(Identifier(role)))
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied"):
+                stage.sql.execute(SQL(statement).format(table))
+            stage.sql.execute("reset role")
+
+
+def test_filters_and_pages(stage: Stage, tenant: str, admin: Person) -> None:
+    fill(stage, tenant, 5)
+    stage.rows(admin, tenant, "settings", "POST", json={"key": "mine"})
+
+    def keys(**filters: Any) -> list[str]:
+        entries = act(stage, admin, "get_audit_log", schema_name=tenant, **filters).result
+        return [entry["record_id"]["key"] for entry in entries]
+
+    assert keys() == ["mine", "k5", "k4", "k3", "k2", "k1"]
+    assert keys(actor_id=admin.id) == ["mine"]
+    assert keys(action="delete") == []
+    assert keys(table_name="users") == []
+    assert keys(record_id={"key": "k2"}) == ["k2"]
+    assert keys(occurred_to="2020-01-01T00:00:00Z") == []
+    assert len(keys(occurred_from="2020-01-01T00:00:00Z")) == 6
+    first = act(stage, admin, "get_audit_log", schema_name=tenant, page_size=4).result
+    assert keys(page_size=4, before_id=first[-1]["id"]) == ["k2", "k1"]
+
+
+# Tamper evidence ------------------------------------------------------------------------
+
+TAMPERINGS = {
+    "changed": "update {log} set {field} where id = {id}",
+    "removed": "delete from {log} where id = {id}",
+    "inserted": "insert into {log} (id, actor_role, action, table_name)"
+    " overriding system value values (-{id}, 'user', 'insert', 'settings')",
+}
+FIELDS = (
+    "actor_id = gen_random_uuid()",
+    "occurred_at = occurred_at + interval '1 second'",
+    "action = action || 'x'",
+    "record_id = '{}'",
+    "new_values = null",
+    "old_values = '{\"a\": 1}'",
+)
+
+
+def test_random_tamperings_after_sealing_are_all_found_by_name(
+    stage: Stage, database: psycopg.Connection[Row], soak: bool
+) -> None:
+    tenant = stage.tenant()
+    fill(stage, tenant, 60)
+    head = seal_all(stage, tenant, 60)["head"]
+    assert verify(database, tenant, head)["is_intact"]
+    name = Identifier(tenant)
+    chance = random.Random(7)  # noqa: S311
+
+    for _ in range(1000 if soak else 60):
+        kind = chance.choice(list(TAMPERINGS))
+        entry = chance.randint(1, 60)
+        with database.transaction(force_rollback=True):
+            database.execute(SQL("alter table {}.audit_log disable trigger user").format(name))
+            database.execute(
+                TAMPERINGS[kind]
+                .format(log=f"{tenant}.audit_log", id=entry, field=chance.choice(FIELDS))
+                .encode()
+            )
+            found = verify(database, tenant, head)
+        expected = -entry if kind == "inserted" else entry
+        assert (found["is_intact"], found["problem"], found["entry_id"]) == (
+            False,
+            kind,
+            expected,
+        )
+
+    assert verify(database, tenant, head)["is_intact"]
+
+
+def test_a_chain_made_anew_does_not_contain_the_kept_head(
+    stage: Stage, database: psycopg.Connection[Row]
+) -> None:
+    tenant = stage.tenant()
+    fill(stage, tenant, 5)
+    head = seal_all(stage, tenant, 5)["head"]
+
+    name = Identifier(tenant)
+    database.execute(SQL("alter table {}.audit_log disable trigger user").format(name))
+    database.execute(SQL("update {}.audit_log set action = 'x' where id = 2").format(name))
+    database.execute("delete from tenancy.audit_seals where schema_name = %s", (tenant,))
+    database.execute("delete from tenancy.audit_seal_runs where schema_name = %s", (tenant,))
+    database.execute(SQL("insert into {}.settings (key) values ('later')").format(name))
+    database.execute("select public.seal_audit_log(%s)", (tenant,))
+
+    assert verify(database, tenant)["is_intact"]
+    found = verify(database, tenant, head)
+    assert (found["is_intact"], found["problem"]) == (False, "head_not_found")
+
+
+def test_an_untouched_log_is_never_accused_under_concurrent_writers(
+    stage: Stage, address: Address, soak: bool
+) -> None:
+    tenant = stage.tenant()
+    settings = SQL("{}.settings").format(Identifier(tenant))
+    seals = 1000 if soak else 60
+    heads: list[str | None] = []
+    # As verifying takes longer the longer the log is, each seal pays for the next writes.
+    turns = threading.Semaphore(30)
+
+    def write(worker: int) -> int:
+        """Transactions of all lengths, some rolled back, so that commits come late."""
+        chance = random.Random(worker)  # noqa: S311
+        written = 0
+        with psycopg.connect(address.db_url) as connection:
+            while len(heads) < seals:
+                if not turns.acquire(timeout=0.1):
+                    continue
+                rows = chance.randint(1, 5)
+                for _ in range(rows):
+                    connection.execute(
+                        SQL("insert into {} (key) values (%s)").format(settings),
+                        (str(uuid.uuid4()),),
+                    )
+                if chance.random() < 0.2:
+                    connection.rollback()
+                else:
+                    connection.commit()
+                    written += rows
+        return written
+
+    with ThreadPoolExecutor() as pool:
+        writers = [pool.submit(write, worker) for worker in range(3)]
+        with psycopg.connect(address.db_url, autocommit=True, row_factory=dict_row) as judge:
+            while len(heads) < seals:
+                sealed = judge.execute(
+                    "select * from public.seal_audit_log(%s)", (tenant,)
+                ).fetchone()
+                assert sealed
+                found = verify(judge, tenant, sealed["head"])
+                assert found["is_intact"], found
+                heads.append(sealed["head"])
+                turns.release(6)
+        written = sum(writer.result() for writer in writers)
+
+    assert seal_all(stage, tenant, written)["sealed_total"] == written
+    with psycopg.connect(address.db_url, row_factory=dict_row) as judge:
+        kept = next(head for head in heads if head)
+        assert verify(judge, tenant, kept)["is_intact"]
+
+
+def test_entries_of_running_transactions_are_sealed_later(
+    stage: Stage, address: Address
+) -> None:
+    tenant = stage.tenant()
+    with psycopg.connect(address.db_url) as late:
+        late.execute(
+            SQL("insert into {}.settings (key) values ('late')").format(Identifier(tenant))
+        )
+        fill(stage, tenant, 3)
+        assert seal(stage, tenant)["sealed_total"] == 0
+    assert seal_all(stage, tenant, 4)["sealed_total"] == 4
+    assert verify(stage.sql, tenant)["is_intact"]
+
+
+# Retention, requests of persons, the end -------------------------------------------------
+
+
+def test_pruning_keeps_the_rest_verifiable_and_is_logged(stage: Stage, tenant: str) -> None:
+    admin = stage.staff("admin")
+    fill(stage, tenant, 3)
+    seal_all(stage, tenant, 3)
+    between = stage.sql.execute("select clock_timestamp() as now").fetchone()
+    stage.rows(stage.service, tenant, "settings", "POST", json={"key": "young"})
+    assert between
+
+    pruned = act(
+        stage,
+        admin,
+        "prune_audit_log",
+        schema_name=tenant,
+        before=between["now"].isoformat(),
+    )
+
+    assert pruned.result["removed"] == 3
+    assert pruned.entry["action"] == "audit.prune"
+    assert pruned.entry["details"]["removed"] == 3
+    assert [entry["record_id"] for entry in log(stage, tenant)] == [{"key": "young"}]
+    head = seal_all(stage, tenant, 4)["head"]
+    assert verify(stage.sql, tenant, head) == {
+        "is_intact": True,
+        "checked": 1,
+        "head": head,
+        "problem": None,
+        "entry_id": None,
+    }
+
+
+def test_a_persons_values_can_be_removed_and_the_chain_stays(stage: Stage, tenant: str) -> None:
+    person = stage.member(tenant, "read")
+    act(
+        stage, person, "ensure_user_profile", schema_name=tenant, display_name="Ann"
+    ).must_succeed()
+    seal_all(stage, tenant, 1)
+    profile = log_of_platform(stage, tenant)[-1]
+    until(lambda: is_sealed(stage, profile["id"]))
+
+    done = act(stage, stage.service, "redact_audit_log", schema_name=tenant, user_id=person.id)
+
+    assert done.result["redacted"] == 2
+    (entry,) = log(stage, tenant)
+    assert (entry["record_id"], entry["new_values"]) == ({"id": person.id}, None)
+    assert verify(stage.sql, tenant)["is_intact"]
+    spoken = stage.sql.execute(
+        "select details::text as details from public.admin_audit_log"
+        " where tenant_id = (select id from public.tenants where schema_name = %s)",
+        (tenant,),
+    ).fetchall()
+    assert spoken
+    assert not any(
+        "Ann" in row["details"] or str(person.email) in row["details"] for row in spoken
+    )
+    again = act(stage, stage.service, "redact_audit_log", schema_name=tenant, user_id=person.id)
+    assert again.result["redacted"] == 0
+
+
+def test_deleting_a_tenant_leaves_its_final_head(stage: Stage) -> None:
+    tenant = stage.tenant()
+    fill(stage, tenant, 3)
+    stage.suspend(tenant)
+
+    deleted = act(stage, stage.staff("super_admin"), "delete_tenant_schema", schema_name=tenant)
+
+    seal_of_log = deleted.entry["details"]["audit_log"]
+    assert seal_of_log["sealed_total"] == 3
+    assert len(seal_of_log["head"]) == 64
+    left = stage.sql.execute(
+        "select count(*) as n from tenancy.audit_seals where schema_name = %s", (tenant,)
+    ).fetchone()
+    assert left == {"n": 0}
+
+
+def test_entries_of_a_deleted_user_stay_under_their_id(
+    stage: Stage, tenant: str, admin: Person
+) -> None:
+    stage.rows(admin, tenant, "settings", "POST", json={"key": "a"})
+
+    stage.sql.execute("delete from auth.users where id = %s", (admin.id,))
+
+    (entry,) = log(stage, tenant)
+    assert str(entry["actor_id"]) == admin.id
+
+
+def test_the_platforms_log_is_sealed_and_verified_too(stage: Stage) -> None:
+    admin = stage.staff("admin")
+    stage.tenant()
+
+    sealed = act(stage, admin, "seal_audit_log").result
+    found = act(stage, admin, "verify_audit_log", expected_head=sealed["head"]).result
+
+    assert found["is_intact"], found
+    assert found["checked"] > 0
