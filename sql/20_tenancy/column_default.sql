@@ -21,7 +21,7 @@ begin
         if v_expression in ('now()', 'gen_random_uuid()', 'auth.uid()', 'current_date') then
             return v_expression;
         end if;
-        raise exception 'This is not a default expression one can use: %.', quote_literal(left(expression, 80))
+        raise exception 'This is not a default expression one can use: %.', quote_literal(tenancy.printable(expression))
             using errcode = 'PT400', detail = 'invalid_default',
                 hint = 'Use now(), gen_random_uuid(), auth.uid() or current_date, or a literal as the default.';
     end if;
@@ -65,7 +65,7 @@ begin
     end;
 
     if not v_fits then
-        raise exception 'The default % does not fit the type %.', left(literal::text, 80), column_type
+        raise exception 'The default % does not fit the type %.', tenancy.printable(literal::text), column_type
             using errcode = 'PT400', detail = 'invalid_default',
                 hint = 'Give a JSON value of that type, for example 0, "text", true or ["a", "b"].';
     end if;

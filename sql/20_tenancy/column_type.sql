@@ -67,7 +67,7 @@ begin
     end if;
 
     if v_type is null or not v_fits then
-        raise exception 'This is not a column type one can use: %.', coalesce(quote_literal(left(type_text, 80)), 'null')
+        raise exception 'This is not a column type one can use: %.', coalesce(quote_literal(tenancy.printable(type_text)), 'null')
             using errcode = 'PT400', detail = 'invalid_column_type',
                 hint = 'Use text, varchar(n), char(n), smallint, integer, bigint, numeric(p,s), real, double precision, boolean, date, time, timestamp, timestamptz, interval, uuid, json, jsonb, bytea, inet, cidr or macaddr, or an array of one, such as text[].';
     end if;

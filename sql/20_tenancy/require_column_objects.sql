@@ -18,7 +18,7 @@ begin
             when jsonb_typeof(c.value) <> 'object'
                 then format('Column %s is not an object.', c.place)
             when u.key is not null
-                then format('Column %s has an unknown key %s.', c.place, left(to_json(u.key)::text, 80))
+                then format('Column %s has an unknown key %s.', c.place, tenancy.printable(to_json(u.key)::text))
             when k.key is not null
                 then format('"%s" of column %s is not a %s.', k.key, c.place, k.kind)
             end

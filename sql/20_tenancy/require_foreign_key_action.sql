@@ -11,7 +11,7 @@ begin
     if v_action is null
         or v_action not in ('NO ACTION', 'RESTRICT', 'CASCADE', 'SET NULL', 'SET DEFAULT')
     then
-        raise exception 'This is not an action of a foreign key: %.', coalesce(quote_literal(left(action, 80)), 'null')
+        raise exception 'This is not an action of a foreign key: %.', coalesce(quote_literal(tenancy.printable(action)), 'null')
             using errcode = 'PT422', detail = 'invalid_request',
                 hint = 'Use NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT.';
     end if;

@@ -10,7 +10,7 @@ begin
         and (foreign_table, foreign_column) not in (('users', 'id'), ('settings', 'key'))
     then
         raise exception 'A foreign key cannot point at "%" of table "%", which is part of every tenant.',
-            foreign_column, foreign_table
+            tenancy.printable(foreign_column), foreign_table
             using errcode = 'PT409', detail = 'protected_table',
                 hint = 'Of those tables, only users(id) and settings(key) can be pointed at: the others may change with the template.';
     end if;

@@ -10,7 +10,7 @@ begin
     if table_name = 'audit_log'
         or (tenancy.is_template_table(table_name) and coalesce(column_name, '') not like 'x\_%')
     then
-        raise exception 'Column "%" of table "%" is not the tenant''s to add or drop.', left(column_name, 80), table_name
+        raise exception 'Column "%" of table "%" is not the tenant''s to add or drop.', tenancy.printable(column_name), table_name
             using errcode = 'PT409', detail = 'protected_table',
                 hint = 'Columns of your own in "users" and "settings" are named x_…; "audit_log" takes none.';
     end if;

@@ -26,7 +26,7 @@ begin
 
     -- To a stranger an existing tenant and a missing one look the same.
     if v_status is null or (v_role is null and v_access is null) then
-        raise exception 'There is no tenant "%".', schema_name
+        raise exception 'There is no tenant "%".', tenancy.printable(schema_name)
             using errcode = 'PT404', detail = 'tenant_not_found',
                 hint = 'Check the name with list_my_tenants, or ask for access.';
     end if;

@@ -310,6 +310,23 @@ $$;
 comment on function tenancy.administered_tenant_ids() is
     'Ids of the active tenants that the caller administers. For policies, in a subselect.';
 
+create function tenancy.printable(value text)
+    returns text
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- PostgREST sends the message of a PTnnn error as the reason phrase of its reply, as it
+    -- is: a line break in there would begin a header of the caller's choice.
+    return left(regexp_replace(value, '[^ -~]', '?', 'g'), 80);
+end;
+$$;
+
+comment on function tenancy.printable(text) is
+    'What a caller sent, fit to stand in an error''s message: printable ASCII, at most 80 characters.';
+
 create function tenancy.require_signed_in()
     returns tenancy.caller
     stable
@@ -390,7 +407,7 @@ begin
 
     -- To a stranger an existing tenant and a missing one look the same.
     if v_status is null or (v_role is null and v_access is null) then
-        raise exception 'There is no tenant "%".', schema_name
+        raise exception 'There is no tenant "%".', tenancy.printable(schema_name)
             using errcode = 'PT404', detail = 'tenant_not_found',
                 hint = 'Check the name with list_my_tenants, or ask for access.';
     end if;

@@ -87,7 +87,7 @@ begin
         and not a.attisdropped;
 
     if v_number is null then
-        raise exception 'Table "%" has no column %.', table_name, coalesce(format('"%s"', left(column_name, 80)), 'without a name')
+        raise exception 'Table "%" has no column %.', table_name, coalesce(format('"%s"', tenancy.printable(column_name)), 'without a name')
             using errcode = 'PT404', detail = 'column_not_found',
                 hint = 'See its columns with get_table_columns.';
     end if;
@@ -151,7 +151,7 @@ begin
     if table_name = 'audit_log'
         or (tenancy.is_template_table(table_name) and coalesce(column_name, '') not like 'x\_%')
     then
-        raise exception 'Column "%" of table "%" is not the tenant''s to add or drop.', left(column_name, 80), table_name
+        raise exception 'Column "%" of table "%" is not the tenant''s to add or drop.', tenancy.printable(column_name), table_name
             using errcode = 'PT409', detail = 'protected_table',
                 hint = 'Columns of your own in "users" and "settings" are named x_…; "audit_log" takes none.';
     end if;
@@ -181,7 +181,7 @@ begin
             when jsonb_typeof(c.value) <> 'object'
                 then format('Column %s is not an object.', c.place)
             when u.key is not null
-                then format('Column %s has an unknown key %s.', c.place, left(to_json(u.key)::text, 80))
+                then format('Column %s has an unknown key %s.', c.place, tenancy.printable(to_json(u.key)::text))
             when k.key is not null
                 then format('"%s" of column %s is not a %s.', k.key, c.place, k.kind)
             end
@@ -263,7 +263,7 @@ begin
     if v_action is null
         or v_action not in ('NO ACTION', 'RESTRICT', 'CASCADE', 'SET NULL', 'SET DEFAULT')
     then
-        raise exception 'This is not an action of a foreign key: %.', coalesce(quote_literal(left(action, 80)), 'null')
+        raise exception 'This is not an action of a foreign key: %.', coalesce(quote_literal(tenancy.printable(action)), 'null')
             using errcode = 'PT422', detail = 'invalid_request',
                 hint = 'Use NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT.';
     end if;
@@ -287,7 +287,7 @@ begin
         and (foreign_table, foreign_column) not in (('users', 'id'), ('settings', 'key'))
     then
         raise exception 'A foreign key cannot point at "%" of table "%", which is part of every tenant.',
-            foreign_column, foreign_table
+            tenancy.printable(foreign_column), foreign_table
             using errcode = 'PT409', detail = 'protected_table',
                 hint = 'Of those tables, only users(id) and settings(key) can be pointed at: the others may change with the template.';
     end if;
@@ -313,7 +313,7 @@ begin
 
     if not found then
         raise exception 'Table "%" has no foreign key %.', table_name,
-            coalesce(format('"%s"', left(constraint_name, 80)), 'without a name')
+            coalesce(format('"%s"', tenancy.printable(constraint_name)), 'without a name')
             using errcode = 'PT404', detail = 'constraint_not_found',
                 hint = 'See its foreign keys with get_table_foreign_keys.';
     end if;
@@ -430,7 +430,7 @@ begin
     end if;
 
     if v_type is null or not v_fits then
-        raise exception 'This is not a column type one can use: %.', coalesce(quote_literal(left(type_text, 80)), 'null')
+        raise exception 'This is not a column type one can use: %.', coalesce(quote_literal(tenancy.printable(type_text)), 'null')
             using errcode = 'PT400', detail = 'invalid_column_type',
                 hint = 'Use text, varchar(n), char(n), smallint, integer, bigint, numeric(p,s), real, double precision, boolean, date, time, timestamp, timestamptz, interval, uuid, json, jsonb, bytea, inet, cidr or macaddr, or an array of one, such as text[].';
     end if;
@@ -468,7 +468,7 @@ begin
         if v_expression in ('now()', 'gen_random_uuid()', 'auth.uid()', 'current_date') then
             return v_expression;
         end if;
-        raise exception 'This is not a default expression one can use: %.', quote_literal(left(expression, 80))
+        raise exception 'This is not a default expression one can use: %.', quote_literal(tenancy.printable(expression))
             using errcode = 'PT400', detail = 'invalid_default',
                 hint = 'Use now(), gen_random_uuid(), auth.uid() or current_date, or a literal as the default.';
     end if;
@@ -512,7 +512,7 @@ begin
     end;
 
     if not v_fits then
-        raise exception 'The default % does not fit the type %.', left(literal::text, 80), column_type
+        raise exception 'The default % does not fit the type %.', tenancy.printable(literal::text), column_type
             using errcode = 'PT400', detail = 'invalid_default',
                 hint = 'Give a JSON value of that type, for example 0, "text", true or ["a", "b"].';
     end if;
