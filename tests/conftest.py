@@ -32,9 +32,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     config.stash[_EMULATOR] = ExitStack()
     stack = config.stash[_EMULATOR].enter_context(Stack.start(port=None, ephemeral=True))
-    config.stash[_ADDRESS] = Address(
-        **{field.name: getattr(stack, field.name) for field in dataclasses.fields(Address)}
-    )
+    config.stash[_ADDRESS] = Address.of(stack)
 
 
 @pytest.hookimpl(optionalhook=True)

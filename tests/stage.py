@@ -10,13 +10,15 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import httpx
 import jwt
 import psycopg
 from psycopg.rows import dict_row
+
+from tenantry_cli.emulator.stack import Stack
 
 GROUPS = {
     "create_tenant_schema": "schema-management",
@@ -65,6 +67,10 @@ class Address:
     anon_key: str
     service_role_key: str
     jwt_secret: str
+
+    @classmethod
+    def of(cls, stack: Stack) -> Address:
+        return cls(**{field.name: getattr(stack, field.name) for field in fields(cls)})
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,16 @@ class _Demo:
         self._rows(ann, ACME, "POST", 201, {"key": "theme", "value": {"colour": "teal"}})
         self._rows(ann, ACME, "GET", 200)
 
+        self._say("She makes a table of her own, which the Data API serves at once.")
+        self._call(
+            ann,
+            "ddl-operations/create_table",
+            schema_name=ACME,
+            table_name="orders",
+            columns=[{"name": "title", "type": "text", "nullable": False}],
+        )
+        self._rows(ann, ACME, "GET", 200, table="orders")
+
         self._say("Bob belongs to Globex. Acme refuses him, and its name tells him nothing.")
         self._rows(bob, ACME, "GET", 403)
         self._call(bob, "tenant-status/get_tenant_info", 404, schema_name=ACME)
@@ -166,10 +176,11 @@ class _Demo:
         method: str,
         status: int,
         row: dict[str, Any] | None = None,
+        table: str = "settings",
     ) -> None:
         reply = self._session.request(
             method,
-            f"{self._api}/rest/v1/settings",
+            f"{self._api}/rest/v1/{table}",
             headers={
                 "Authorization": f"Bearer {token}",
                 "apikey": self._anon_key,
@@ -181,7 +192,7 @@ class _Demo:
             timeout=_TIMEOUT_SECONDS,
         )
         said = f" {json.dumps(row)}" if row else ""
-        self._show(method, f"/rest/v1/settings (profile {schema_name}){said}", reply, status)
+        self._show(method, f"/rest/v1/{table} (profile {schema_name}){said}", reply, status)
 
     def _show(
         self, method: str, request: str, reply: requests.Response, status: int, body: Any = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,9 +22,7 @@ def door(request: pytest.FixtureRequest) -> Door:
 def own_address() -> Iterator[Address]:
     """An emulator for campaigns that look at all of it, or keep it busy."""
     with Stack.start(port=None, ephemeral=True) as stack:
-        yield Address(
-            **{field.name: getattr(stack, field.name) for field in dataclasses.fields(Address)}
-        )
+        yield Address.of(stack)
 
 
 @pytest.fixture

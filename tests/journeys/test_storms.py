@@ -191,7 +191,8 @@ class Storm:
 
     def _repeat(self, part: Callable[[random.Random], None]) -> None:
         chance = random.Random()  # noqa: S311
-        while time.monotonic() < self.until:
+        # On a busy machine it takes longer until enough has happened.
+        while time.monotonic() < self.until + (30 if self.left <= 20 else 0):
             part(chance)
 
     # Who takes part ---------------------------------------------------------------------

@@ -4,7 +4,6 @@ privileges, and without anybody in it, so that who is first and last can be seen
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -22,9 +21,7 @@ from tenantry_cli.emulator.stack import Stack
 @pytest.fixture(scope="module")
 def project() -> Iterator[Address]:
     with Stack.start(port=None, ephemeral=True, default_privileges="legacy") as stack:
-        yield Address(
-            **{field.name: getattr(stack, field.name) for field in dataclasses.fields(Address)}
-        )
+        yield Address.of(stack)
 
 
 @pytest.fixture

@@ -23,8 +23,6 @@ def tenant(stage: Stage) -> str:
         "insert into {}.notes select i, 'x' from generate_series(1, 1000) i",
         "insert into {}.settings (key) select i::text from generate_series(1, 1000) i",
         "insert into {}.users (id) select gen_random_uuid() from generate_series(1, 1000)",
-        "insert into {}.audit_log (action, table_name) "
-        "select 'insert', 'notes' from generate_series(1, 1000)",
     ):
         stage.sql.execute(sql.SQL(statement).format(schema))
     stage.sql.execute("select tenancy.adopt_table(%s, 'notes')", (name,))
@@ -38,7 +36,8 @@ def test_reading_asks_for_access_once_a_statement(
 ) -> None:
     plan = _plan_as(stage, tenant, "admin", f"table {{}}.{table}")
 
-    assert plan["Actual Rows"] == 1_000
+    # The trail has an entry for each row of settings and of users.
+    assert plan["Actual Rows"] == (2_000 if table == "audit_log" else 1_000)
     assert [node["Actual Loops"] for node in _init_plans(plan)] == [1]
     assert not _calls(plan)
 
