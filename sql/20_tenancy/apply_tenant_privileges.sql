@@ -1,7 +1,4 @@
--- The one place that computes what the API roles may touch in a tenant. It is derived from
--- the registry and the catalog alone, so that suspending and activating again ends exactly
--- where it began. Objects are found through pg_depend, whose index makes the cost that of
--- one schema however many there are.
+-- The one place that grants anything in a tenant; what, tenant_privileges says.
 create function tenancy.apply_tenant_privileges(schema_name text)
     returns void
     volatile
@@ -11,10 +8,6 @@ create function tenancy.apply_tenant_privileges(schema_name text)
 as $$
 declare
     v_roles constant text := 'public, anon, authenticated, service_role';
-    v_active constant boolean := exists (
-        select from public.tenants t
-        where t.schema_name = apply_tenant_privileges.schema_name and t.status = 'active'
-    );
     v_namespace constant oid := to_regnamespace(quote_ident(schema_name));
     v_relations text;
     v_sequences text;
@@ -59,56 +52,22 @@ begin
         execute format('revoke all on routine %s from %s', v_routines, v_roles);
     end if;
 
-    if not v_active then
-        return;
-    end if;
-
-    -- Grants follow policies: a table that nobody adopted has none and stays unreachable.
-    -- A view shows nothing of its own as long as it asks with its caller's rights.
-    with relations as (
-        select c.oid, c.relkind,
-            case c.relkind
-                when 'v' then 'select'
-                when 'S' then 'usage, select'
-                else tenancy.policy_verbs(c.oid)
-            end as verbs
-        from pg_catalog.pg_depend d
-        join pg_catalog.pg_class c on c.oid = d.objid
-        where d.refclassid = 'pg_namespace'::regclass
-            and d.refobjid = v_namespace
-            and d.classid = 'pg_class'::regclass
-            and (
-                (c.relkind in ('r', 'p') and c.relrowsecurity)
-                or (c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions))
-                -- An identity column needs no grant on its sequence; serial does.
-                or (c.relkind = 'S' and exists (
-                    select from pg_catalog.pg_depend o
-                    where o.classid = 'pg_class'::regclass
-                        and o.objid = c.oid
-                        and o.refclassid = 'pg_class'::regclass
-                        and o.deptype = 'a'
-                ))
-            )
-    ),
-    statements as (
-        select format(
-            'grant %s on %s %s to authenticated, service_role;',
-            r.verbs,
-            case when r.relkind = 'S' then 'sequence' else 'table' end,
-            string_agg(r.oid::regclass::text, ', ')
-        ) as statement
-        from relations r
-        where r.verbs is not null
-        group by r.verbs, r.relkind = 'S', case when r.relkind = 'S' then 'sequence' else 'table' end
+    -- USAGE on the schema last: until then nothing in it can be reached.
+    select string_agg(
+        format('grant %s on %s %s to authenticated, service_role;', s.verbs, s.object_kind, s.object_names), ' '
+        order by s.object_kind = 'schema'
     )
-    select string_agg(s.statement, ' ') into v_grants from statements s;
-
+    into v_grants
+    from (
+        select p.verbs, p.object_kind, string_agg(p.object_name, ', ') as object_names
+        from tenancy.tenant_privileges(schema_name) p
+        group by p.verbs, p.object_kind
+    ) s;
     if v_grants is not null then
         execute v_grants;
     end if;
-    execute format('grant usage on schema %I to authenticated, service_role', schema_name);
 end;
 $$;
 
 comment on function tenancy.apply_tenant_privileges(text) is
-    'Sets the privileges of the API roles on a tenant''s schema, tables, views, sequences and routines to what its status and policies call for. Only under lock_tenant.';
+    'Sets the privileges of the API roles on a tenant''s schema, tables, views, sequences and routines to tenant_privileges. Only under lock_tenant.';
