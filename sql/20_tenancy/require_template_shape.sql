@@ -10,8 +10,9 @@ declare
 begin
     select case
         when o.object_kind = 'column' then format('column "%s" is named x_…, as only tenants name theirs', o.object_name)
-        -- One in each tenant: deleting a user would look into all, and sign-ups would wait.
-        when o.object_kind = 'constraint' then format('"%s" points at a table of Auth', o.object_name)
+        -- One in each tenant: deleting what it points at would look into all of them, and
+        -- each migration would lock that table.
+        when o.object_kind = 'constraint' then format('"%s" points at a table that all tenants share', o.object_name)
         else format('"%s" is no table, no sequence of one, and no view with security_invoker', o.object_name)
     end
     into v_problem
@@ -24,7 +25,7 @@ begin
             where c.relname = o.object_name and c.relnamespace = 'tenant_template'::regnamespace
         )))
         or (o.object_kind = 'column' and o.is_extension)
-        or (o.object_kind = 'constraint' and o.definition ~ ' REFERENCES auth\.')
+        or (o.object_kind = 'constraint' and o.definition ~ ' REFERENCES (?!tenant_template\.)')
     order by o.object_kind, o.object_name
     limit 1;
 
@@ -37,4 +38,4 @@ end;
 $$;
 
 comment on function tenancy.require_template_shape() is
-    'Refuses in the reference schema what no tenant may have: other relations than tables, their sequences and views with security_invoker; columns x_…; foreign keys to Auth (55000).';
+    'Refuses in the reference schema what no tenant may have: other relations than tables, their sequences and views with security_invoker; columns x_…; foreign keys that leave the schema (55000).';

@@ -25,6 +25,16 @@ begin
             from pg_catalog.pg_type t
             where t.typnamespace not in ('tenant_template'::regnamespace, 'pg_toast'::regnamespace)
                 and t.typtype in ('d', 'e', 'r')
+            union all
+            select format('trigger %I on %s', t.tgname, c.oid::regclass), t.ctid, t.xmin
+            from pg_catalog.pg_trigger t
+            join pg_catalog.pg_class c on c.oid = t.tgrelid
+            where c.relnamespace <> 'tenant_template'::regnamespace and not t.tgisinternal
+            union all
+            select format('policy %I on %s', p.polname, c.oid::regclass), p.ctid, p.xmin
+            from pg_catalog.pg_policy p
+            join pg_catalog.pg_class c on c.oid = p.polrelid
+            where c.relnamespace <> 'tenant_template'::regnamespace
         ) o
         where age(o.writer) <= age(pg_current_xact_id()::xid)
             -- Ours: what others have not committed, nobody sees.

@@ -1441,6 +1441,16 @@ begin
             from pg_catalog.pg_type t
             where t.typnamespace not in ('tenant_template'::regnamespace, 'pg_toast'::regnamespace)
                 and t.typtype in ('d', 'e', 'r')
+            union all
+            select format('trigger %I on %s', t.tgname, c.oid::regclass), t.ctid, t.xmin
+            from pg_catalog.pg_trigger t
+            join pg_catalog.pg_class c on c.oid = t.tgrelid
+            where c.relnamespace <> 'tenant_template'::regnamespace and not t.tgisinternal
+            union all
+            select format('policy %I on %s', p.polname, c.oid::regclass), p.ctid, p.xmin
+            from pg_catalog.pg_policy p
+            join pg_catalog.pg_class c on c.oid = p.polrelid
+            where c.relnamespace <> 'tenant_template'::regnamespace
         ) o
         where age(o.writer) <= age(pg_current_xact_id()::xid)
             -- Ours: what others have not committed, nobody sees.
@@ -1464,8 +1474,9 @@ declare
 begin
     select case
         when o.object_kind = 'column' then format('column "%s" is named x_…, as only tenants name theirs', o.object_name)
-        -- One in each tenant: deleting a user would look into all, and sign-ups would wait.
-        when o.object_kind = 'constraint' then format('"%s" points at a table of Auth', o.object_name)
+        -- One in each tenant: deleting what it points at would look into all of them, and
+        -- each migration would lock that table.
+        when o.object_kind = 'constraint' then format('"%s" points at a table that all tenants share', o.object_name)
         else format('"%s" is no table, no sequence of one, and no view with security_invoker', o.object_name)
     end
     into v_problem
@@ -1478,7 +1489,7 @@ begin
             where c.relname = o.object_name and c.relnamespace = 'tenant_template'::regnamespace
         )))
         or (o.object_kind = 'column' and o.is_extension)
-        or (o.object_kind = 'constraint' and o.definition ~ ' REFERENCES auth\.')
+        or (o.object_kind = 'constraint' and o.definition ~ ' REFERENCES (?!tenant_template\.)')
     order by o.object_kind, o.object_name
     limit 1;
 
@@ -1491,4 +1502,4 @@ end;
 $$;
 
 comment on function tenancy.require_template_shape() is
-    'Refuses in the reference schema what no tenant may have: other relations than tables, their sequences and views with security_invoker; columns x_…; foreign keys to Auth (55000).';
+    'Refuses in the reference schema what no tenant may have: other relations than tables, their sequences and views with security_invoker; columns x_…; foreign keys that leave the schema (55000).';
