@@ -14,7 +14,11 @@ declare
         tenant.schema_name,
         tenant.schema_version,
         array(
-            select row(o.*)::tenancy.schema_object from tenancy.schema_objects(tenant.schema_name) o
+            select row(o.*)::tenancy.schema_object
+            from tenancy.schema_objects(
+                tenant.schema_name,
+                without_tables => tenancy.unextended_tables(tenant.schema_name, tenant.schema_version)
+            ) o
         )
     );
     v_after public.tenants;

@@ -1,11 +1,15 @@
 -- Read through pg_depend and the indexes on the tables' oids: the cost is that of one
 -- schema, however many there are. Left out is what may differ between two schemas that are
 -- the same for every purpose: oids, the columns' places, privileges.
-create function tenancy.schema_objects(schema_name text)
+create function tenancy.schema_objects(schema_name text, without_tables text[] default '{}')
     returns setof tenancy.schema_object
     stable
     security definer
     set search_path = ''
+    -- Few rows by index each time; a planner that expects many would read the whole catalog.
+    set enable_hashjoin = off
+    set enable_mergejoin = off
+    set jit = off
     language plpgsql
 as $$
 declare
@@ -19,6 +23,7 @@ begin
         where d.refclassid = 'pg_namespace'::regclass
             and d.refobjid = v_namespace
             and d.classid = 'pg_class'::regclass
+            and not (c.relkind in ('r', 'p') and c.relname = any (without_tables))
     ),
     tables as materialized (
         select r.oid, r.relname::text as table_name
@@ -62,20 +67,21 @@ begin
         concat_ws(
             ' ',
             format_type(s.seqtypid, null), s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle,
-            'of ' || o.table_name || '.' || o.attname
+            'of ' || o.table_name || '.' || o.column_name
         )
     from relations r
     join pg_catalog.pg_sequence s on s.seqrelid = r.oid
     left join lateral (
-        select c.table_name, c.attname, c.is_extension
+        select c.relname::text as table_name, a.attname as column_name, a.attname like 'x\_%' as is_extension
         from pg_catalog.pg_depend d
-        join columns c on c.attrelid = d.refobjid and c.attnum = d.refobjsubid
+        join pg_catalog.pg_class c on c.oid = d.refobjid
+        join pg_catalog.pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
         where d.classid = 'pg_class'::regclass
             and d.objid = r.oid
             and d.refclassid = 'pg_class'::regclass
             and d.deptype in ('a', 'i')
     ) o on true
-    where r.relkind = 'S'
+    where r.relkind = 'S' and coalesce(o.table_name <> all (without_tables), true)
     union all
     select 'column', c.table_name || '.' || c.attname, c.table_name, c.is_extension,
         concat_ws(
@@ -168,5 +174,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.schema_objects(text) is
-    'Everything one schema is made of, each thing with a text that is the same in two schemas if the thing is.';
+comment on function tenancy.schema_objects(text, text[]) is
+    'Everything one schema is made of, but for some tables, each thing with a text that is the same in two schemas if the thing is.';

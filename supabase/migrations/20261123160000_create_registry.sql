@@ -199,6 +199,16 @@ create type public.tenant_behind as (
 comment on type public.tenant_behind is
     'A tenant that lacks migrations; and why, if the next one has failed before.';
 
+create type tenancy.tenant_grant as (
+    object_kind text,
+    object_name text,
+    grantee text,
+    expected text,
+    found text
+);
+
+comment on type tenancy.tenant_grant is 'What one role was to be able to do with one object, and can do.';
+
 create type public.tenant_info as (
     schema_name text,
     display_name text,

@@ -119,7 +119,8 @@ $$;
 comment on function tenancy.adopt_table(text, text, public.access_level, public.access_level, boolean) is
     'Turns a bare table into a tenant table: row level security and the policies that let these access levels read and write it (writes null: nobody through the API), and the audit trail. Privileges follow from the policies; see apply_tenant_privileges.';
 
--- The one place that grants anything in a tenant; what, tenant_privileges says.
+-- The one place that grants anything in a tenant; what, tenant_privileges says. What is right
+-- already is left alone: rewriting it would cost as much as the schema is large.
 create function tenancy.apply_tenant_privileges(schema_name text)
     returns void
     volatile
@@ -128,64 +129,36 @@ create function tenancy.apply_tenant_privileges(schema_name text)
     language plpgsql
 as $$
 declare
-    v_roles constant text := 'public, anon, authenticated, service_role';
-    v_namespace constant oid := to_regnamespace(quote_ident(schema_name));
-    v_relations text;
-    v_sequences text;
-    v_routines text;
-    v_grants text;
+    v_statements text;
 begin
-    -- The schema first: from here on the next statement of anybody fails.
-    execute format('revoke all on schema %I from %s', schema_name, v_roles);
-
-    -- Only what others than the owner may touch: rewriting the rest would cost as much as
-    -- the schema is large. Routines everybody may call until told otherwise.
-    select
-        string_agg(c.oid::regclass::text, ', ') filter (where c.relkind <> 'S'),
-        string_agg(c.oid::regclass::text, ', ') filter (where c.relkind = 'S')
-    into v_relations, v_sequences
-    from pg_catalog.pg_depend d
-    join pg_catalog.pg_class c on c.oid = d.objid
-    where d.refclassid = 'pg_namespace'::regclass
-        and d.refobjid = v_namespace
-        and d.classid = 'pg_class'::regclass
-        and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-        and exists (select from aclexplode(c.relacl) a where a.grantee <> c.relowner);
-
-    select string_agg(p.oid::regprocedure::text, ', ') into v_routines
-    from pg_catalog.pg_depend d
-    join pg_catalog.pg_proc p on p.oid = d.objid
-    where d.refclassid = 'pg_namespace'::regclass
-        and d.refobjid = v_namespace
-        and d.classid = 'pg_proc'::regclass
-        and (
-            p.proacl is null
-            or exists (select from aclexplode(p.proacl) a where a.grantee <> p.proowner)
-        );
-
-    if v_relations is not null then
-        execute format('revoke all on table %s from %s', v_relations, v_roles);
-    end if;
-    if v_sequences is not null then
-        execute format('revoke all on sequence %s from %s', v_sequences, v_roles);
-    end if;
-    if v_routines is not null then
-        execute format('revoke all on routine %s from %s', v_routines, v_roles);
-    end if;
-
-    -- USAGE on the schema last: until then nothing in it can be reached.
-    select string_agg(
-        format('grant %s on %s %s to authenticated, service_role;', s.verbs, s.object_kind, s.object_names), ' '
-        order by s.object_kind = 'schema'
-    )
-    into v_grants
-    from (
-        select p.verbs, p.object_kind, string_agg(p.object_name, ', ') as object_names
+    -- The schema is closed first and opened last.
+    with wrong as materialized (
+        select g.* from tenancy.misplaced_grants(schema_name) g
+    ),
+    statements as (
+        select 1 as step, w.object_kind,
+            format('revoke all on %s %s from public, anon, authenticated, service_role;',
+                w.object_kind, string_agg(distinct w.object_name, ', ')) as statement
+        from wrong w
+        where w.found is not null
+        group by w.object_kind
+        union all
+        select 2, p.object_kind,
+            format('grant %s on %s %s to authenticated, service_role;',
+                p.verbs, p.object_kind, string_agg(p.object_name, ', '))
         from tenancy.tenant_privileges(schema_name) p
-        group by p.verbs, p.object_kind
-    ) s;
-    if v_grants is not null then
-        execute v_grants;
+        where (p.object_kind, p.object_name) in (select w.object_kind, w.object_name from wrong w)
+        group by p.object_kind, p.verbs
+    )
+    select string_agg(
+        s.statement, ' '
+        order by s.step, case s.step when 1 then s.object_kind <> 'schema' else s.object_kind = 'schema' end
+    )
+    into v_statements
+    from statements s;
+
+    if v_statements is not null then
+        execute v_statements;
     end if;
 end;
 $$;
@@ -849,11 +822,15 @@ comment on function tenancy.make_append_only(text, text) is 'Lets a table only g
 -- Read through pg_depend and the indexes on the tables' oids: the cost is that of one
 -- schema, however many there are. Left out is what may differ between two schemas that are
 -- the same for every purpose: oids, the columns' places, privileges.
-create function tenancy.schema_objects(schema_name text)
+create function tenancy.schema_objects(schema_name text, without_tables text[] default '{}')
     returns setof tenancy.schema_object
     stable
     security definer
     set search_path = ''
+    -- Few rows by index each time; a planner that expects many would read the whole catalog.
+    set enable_hashjoin = off
+    set enable_mergejoin = off
+    set jit = off
     language plpgsql
 as $$
 declare
@@ -867,6 +844,7 @@ begin
         where d.refclassid = 'pg_namespace'::regclass
             and d.refobjid = v_namespace
             and d.classid = 'pg_class'::regclass
+            and not (c.relkind in ('r', 'p') and c.relname = any (without_tables))
     ),
     tables as materialized (
         select r.oid, r.relname::text as table_name
@@ -910,20 +888,21 @@ begin
         concat_ws(
             ' ',
             format_type(s.seqtypid, null), s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle,
-            'of ' || o.table_name || '.' || o.attname
+            'of ' || o.table_name || '.' || o.column_name
         )
     from relations r
     join pg_catalog.pg_sequence s on s.seqrelid = r.oid
     left join lateral (
-        select c.table_name, c.attname, c.is_extension
+        select c.relname::text as table_name, a.attname as column_name, a.attname like 'x\_%' as is_extension
         from pg_catalog.pg_depend d
-        join columns c on c.attrelid = d.refobjid and c.attnum = d.refobjsubid
+        join pg_catalog.pg_class c on c.oid = d.refobjid
+        join pg_catalog.pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
         where d.classid = 'pg_class'::regclass
             and d.objid = r.oid
             and d.refclassid = 'pg_class'::regclass
             and d.deptype in ('a', 'i')
     ) o on true
-    where r.relkind = 'S'
+    where r.relkind = 'S' and coalesce(o.table_name <> all (without_tables), true)
     union all
     select 'column', c.table_name || '.' || c.attname, c.table_name, c.is_extension,
         concat_ws(
@@ -1016,8 +995,8 @@ begin
 end;
 $$;
 
-comment on function tenancy.schema_objects(text) is
-    'Everything one schema is made of, each thing with a text that is the same in two schemas if the thing is.';
+comment on function tenancy.schema_objects(text, text[]) is
+    'Everything one schema is made of, but for some tables, each thing with a text that is the same in two schemas if the thing is.';
 
 create function tenancy.template_objects(schema_name text, version text)
     returns setof tenancy.schema_object
@@ -1242,11 +1221,12 @@ $$;
 comment on function tenancy.tenant_privileges(text) is
     'What authenticated and service_role are to have in a tenant: nothing unless it is active; the verbs of each table''s policies; routines that a migration declared callable.';
 
-create function tenancy.privilege_differences(schema_name text)
-    returns setof public.schema_difference
+create function tenancy.misplaced_grants(schema_name text)
+    returns setof tenancy.tenant_grant
     stable
     security definer
     set search_path = ''
+    set jit = off
     language plpgsql
 as $$
 declare
@@ -1254,12 +1234,13 @@ declare
 begin
     return query
     with relations as materialized (
-        select c.*
+        select c.oid, c.relkind, c.relowner, c.relacl
         from pg_catalog.pg_depend d
         join pg_catalog.pg_class c on c.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass
             and d.refobjid = v_namespace
             and d.classid = 'pg_class'::regclass
+            and c.relkind <> 'c'
     ),
     objects as (
         select 'schema' as object_kind, quote_ident(schema_name) as object_name, n.nspowner as owner, n.nspacl as acl
@@ -1269,10 +1250,14 @@ begin
         select case r.relkind when 'S' then 'sequence' else 'table' end, r.oid::regclass::text, r.relowner, r.relacl
         from relations r
         union all
-        select 'column', format('%s.%I', r.oid::regclass, a.attname), r.relowner, a.attacl
+        -- Privileges on columns, which nobody is to have, go with those on their table.
+        select 'table', r.oid::regclass::text, r.relowner, a.attacl
         from relations r
-        join pg_catalog.pg_attribute a on a.attrelid = r.oid
+        cross join lateral (
+            select a.attacl from pg_catalog.pg_attribute a where a.attrelid = r.oid and a.attacl is not null offset 0
+        ) a
         union all
+        -- Routines everybody may call until told otherwise.
         select 'routine', p.oid::regprocedure::text, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
         from pg_catalog.pg_depend d
         join pg_catalog.pg_proc p on p.oid = d.objid
@@ -1295,26 +1280,46 @@ begin
         cross join unnest(array['authenticated', 'service_role']) r (grantee)
     )
     select
-        'grant',
-        format(
-            'on %s %s to %s',
-            coalesce(e.object_kind, f.object_kind),
-            coalesce(e.object_name, f.object_name),
-            coalesce(e.grantee, f.grantee)
-        ),
-        case when f.grantee is null then 'missing' when e.grantee is null then 'extra' else 'different' end,
+        coalesce(e.object_kind, f.object_kind),
+        coalesce(e.object_name, f.object_name),
+        coalesce(e.grantee, f.grantee),
         e.verbs,
         f.verbs
     from expected e
     full join found f
         on f.object_kind = e.object_kind and f.object_name = e.object_name and f.grantee = e.grantee
-    where e.verbs is distinct from f.verbs
-    order by 2;
+    where e.verbs is distinct from f.verbs;
 end;
 $$;
 
-comment on function tenancy.privilege_differences(text) is
-    'In what the privileges on a tenant''s schema, tables, columns, sequences and routines are not those of tenant_privileges.';
+comment on function tenancy.misplaced_grants(text) is
+    'Where the privileges in a tenant are not those of tenant_privileges: who was to have which, and has which.';
+
+create function tenancy.unextended_tables(schema_name text, version text)
+    returns text[]
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return array(
+        select t.table_name
+        from tenancy.tenant_template_objects t
+        where t.version = unextended_tables.version
+            and t.object_kind = 'table'
+            and not exists (
+                select from pg_catalog.pg_attribute a
+                where a.attrelid = tenancy.find_table(schema_name, t.table_name)
+                    and a.attname like 'x\_%'
+                    and not a.attisdropped
+            )
+    );
+end;
+$$;
+
+comment on function tenancy.unextended_tables(text, text) is
+    'Tables of a version of the template to which a tenant has added no column x_….';
 
 create function tenancy.next_migration(version text)
     returns tenancy.tenant_migrations
@@ -1371,7 +1376,11 @@ declare
         tenant.schema_name,
         tenant.schema_version,
         array(
-            select row(o.*)::tenancy.schema_object from tenancy.schema_objects(tenant.schema_name) o
+            select row(o.*)::tenancy.schema_object
+            from tenancy.schema_objects(
+                tenant.schema_name,
+                without_tables => tenancy.unextended_tables(tenant.schema_name, tenant.schema_version)
+            ) o
         )
     );
     v_after public.tenants;

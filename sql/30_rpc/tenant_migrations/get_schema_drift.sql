@@ -22,7 +22,12 @@ begin
         array(select row(o.*)::tenancy.schema_object from tenancy.schema_objects(schema_name) o)
     ) d
     union all
-    select d.* from tenancy.privilege_differences(schema_name) d;
+    select 'grant', format('on %s %s to %s', g.object_kind, g.object_name, g.grantee),
+        case when g.found is null then 'missing' when g.expected is null then 'extra' else 'different' end,
+        g.expected,
+        g.found
+    from tenancy.misplaced_grants(schema_name) g
+    order by 1, 2;
 exception
     when deadlock_detected or lock_not_available or query_canceled then
         perform tenancy.raise_busy();

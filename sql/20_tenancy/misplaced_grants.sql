@@ -1,8 +1,9 @@
-create function tenancy.privilege_differences(schema_name text)
-    returns setof public.schema_difference
+create function tenancy.misplaced_grants(schema_name text)
+    returns setof tenancy.tenant_grant
     stable
     security definer
     set search_path = ''
+    set jit = off
     language plpgsql
 as $$
 declare
@@ -10,12 +11,13 @@ declare
 begin
     return query
     with relations as materialized (
-        select c.*
+        select c.oid, c.relkind, c.relowner, c.relacl
         from pg_catalog.pg_depend d
         join pg_catalog.pg_class c on c.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass
             and d.refobjid = v_namespace
             and d.classid = 'pg_class'::regclass
+            and c.relkind <> 'c'
     ),
     objects as (
         select 'schema' as object_kind, quote_ident(schema_name) as object_name, n.nspowner as owner, n.nspacl as acl
@@ -25,10 +27,14 @@ begin
         select case r.relkind when 'S' then 'sequence' else 'table' end, r.oid::regclass::text, r.relowner, r.relacl
         from relations r
         union all
-        select 'column', format('%s.%I', r.oid::regclass, a.attname), r.relowner, a.attacl
+        -- Privileges on columns, which nobody is to have, go with those on their table.
+        select 'table', r.oid::regclass::text, r.relowner, a.attacl
         from relations r
-        join pg_catalog.pg_attribute a on a.attrelid = r.oid
+        cross join lateral (
+            select a.attacl from pg_catalog.pg_attribute a where a.attrelid = r.oid and a.attacl is not null offset 0
+        ) a
         union all
+        -- Routines everybody may call until told otherwise.
         select 'routine', p.oid::regprocedure::text, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
         from pg_catalog.pg_depend d
         join pg_catalog.pg_proc p on p.oid = d.objid
@@ -51,23 +57,17 @@ begin
         cross join unnest(array['authenticated', 'service_role']) r (grantee)
     )
     select
-        'grant',
-        format(
-            'on %s %s to %s',
-            coalesce(e.object_kind, f.object_kind),
-            coalesce(e.object_name, f.object_name),
-            coalesce(e.grantee, f.grantee)
-        ),
-        case when f.grantee is null then 'missing' when e.grantee is null then 'extra' else 'different' end,
+        coalesce(e.object_kind, f.object_kind),
+        coalesce(e.object_name, f.object_name),
+        coalesce(e.grantee, f.grantee),
         e.verbs,
         f.verbs
     from expected e
     full join found f
         on f.object_kind = e.object_kind and f.object_name = e.object_name and f.grantee = e.grantee
-    where e.verbs is distinct from f.verbs
-    order by 2;
+    where e.verbs is distinct from f.verbs;
 end;
 $$;
 
-comment on function tenancy.privilege_differences(text) is
-    'In what the privileges on a tenant''s schema, tables, columns, sequences and routines are not those of tenant_privileges.';
+comment on function tenancy.misplaced_grants(text) is
+    'Where the privileges in a tenant are not those of tenant_privileges: who was to have which, and has which.';
