@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Iterator
 
 import pytest
-from stage import Address
 
 from migrations.fleet import Fleet
+from stage import Address
 from tenantry_cli.emulator.stack import Stack
 
 

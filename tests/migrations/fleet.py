@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stage import Address, Stage
-
+from stage import Stage
 from tenantry_cli.project import find_project
 
 _PACKAGES = Path(__file__).resolve().parents[2] / "functions"

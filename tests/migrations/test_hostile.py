@@ -65,7 +65,8 @@ MIGRATIONS = {
     " create index if not exists {0}_total_idx on {0} (total);"
     " alter table users rename column display_name to name_{0};"
     " alter table users rename column name_{0} to display_name;",
-    "brutal": "drop table if exists {0}, notes cascade; create table {0} (id bigint primary key);",
+    "brutal": "drop table if exists {0}, notes cascade;"
+    " create table {0} (id bigint primary key);",
 }
 # The migration is not in the tenant's way, or is in nobody's.
 HARMLESS = {"a column in users", "a default in settings"}
