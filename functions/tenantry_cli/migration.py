@@ -81,9 +81,14 @@ def new(name: str) -> None:
     project = find_project()
     version = _next_version(project)
     path = project.migrations / f"{version}_{name}.sql"
-    path.write_text(_TENANT_MIGRATION.format(version=version, name=name))
+    path.write_text(tenant_migration(version, name))
     click.echo(f"Wrote {path.relative_to(project.root)}: fill it in, then `supabase db push`")
     click.echo("registers it and `tenantry migrate` takes it to every tenant.")
+
+
+def tenant_migration(version: str, name: str) -> str:
+    """A tenant migration without its statements."""
+    return _TENANT_MIGRATION.format(version=version, name=name)
 
 
 def build_present(project: Project, database_url: str) -> None:

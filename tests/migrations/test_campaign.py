@@ -63,7 +63,7 @@ def plain_loop(fleet: Fleet, statements: str, table: str, names: list[str]) -> f
 
 @pytest.mark.soak
 def test_fleet_is_migrated_in_the_time_of_a_plain_loop(fleet: Fleet) -> None:
-    """The numbers are for the reader (`pytest -s`); a machine shared with others shifts them."""
+    """`pytest -s` shows the numbers; the bars are for a machine that does nothing else."""
     names, table = fleet.tenants(TENANTS), fleet.table()
     statements = MIGRATION.format(table)
     fleet.register(statements)

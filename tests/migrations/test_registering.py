@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import psycopg
 import pytest
+from click.testing import CliRunner
 
 from migrations.fleet import Fleet
+from tenantry_cli.main import main
+from tenantry_cli.migration import tenant_migration
 
 
 def refusal(fleet: Fleet, statements: str, *callable_routines: str) -> str:
@@ -89,3 +94,33 @@ def test_migration_that_reaches_beyond_one_tenant_is_refused(
 
 def test_routine_declared_callable_must_be_there(fleet: Fleet) -> None:
     assert "declares callable what is not there: nobody" in refusal(fleet, "select 1", "nobody")
+
+
+def test_new_migration_is_ready_to_be_filled_in(
+    fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "supabase/migrations").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+
+    begun = CliRunner().invoke(main, ["migration", "new", "add_orders"])
+
+    assert begun.exit_code == 0, begun.output
+    [path] = (tmp_path / "supabase/migrations").iterdir()
+    version, name = path.stem.split("_", 1)
+    assert name == "add_orders"
+    assert f"register_tenant_migration('{version}', 'add_orders', $tenant$" in path.read_text()
+    refused = CliRunner().invoke(main, ["migration", "new", "Add orders"])
+    assert refused.exit_code == 1
+
+
+def test_text_as_the_command_writes_it_registers(fleet: Fleet) -> None:
+    table, version = fleet.table(), str(int(fleet.latest()) + 1).zfill(14)
+    text = tenant_migration(version, "add_orders").replace(
+        "$tenant$\n\n", f"$tenant$\ncreate table {table} (id bigint primary key);\n"
+    )
+
+    fleet.sql.execute(text.encode())
+
+    assert fleet.latest() == version
+    assert ("table", table) in [found[:2] for found in fleet.objects("tenant_template")]
