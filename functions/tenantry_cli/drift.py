@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from tenantry_cli.data_api import DataApi, project_options
@@ -55,7 +55,7 @@ def _show(console: Console, total: int, differing: dict[str, list[dict[str, Any]
     console.print(f"{total - len(differing)} of {total} tenants are what they should be.")
     if not differing:
         return
-    table = Table("tenant", "what", "difference", "expected", "found")
+    table = Table(Column("tenant", no_wrap=True), "what", "difference", "expected", "found")
     for name, rows in differing.items():
         for row in rows:
             table.add_row(

@@ -20,7 +20,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from tenantry_cli.data_api import (
@@ -276,7 +276,8 @@ def _show(console: Console, report: Report) -> None:
 
 
 def _table(failures: Iterable[Failure]) -> Table:
-    table = Table("tenant", "version", "SQLSTATE", "why")
+    # A name is there to be copied, so it is never folded.
+    table = Table(Column("tenant", no_wrap=True), "version", "SQLSTATE", "why")
     for failure in sorted(failures, key=lambda failure: failure.schema_name):
         table.add_row(
             *(Text(value or "-", overflow="fold") for value in asdict(failure).values())
