@@ -5,6 +5,7 @@ from tenantry.audit_log import audit_log
 from tenantry.ddl_operations import ddl_operations
 from tenantry.schema_inspection import schema_inspection
 from tenantry.schema_management import schema_management
+from tenantry.tenant_migrations import tenant_migrations
 from tenantry.tenant_status import tenant_status
 from tenantry.user_profiles import user_profiles
 
@@ -14,6 +15,7 @@ __all__ = [
     "ddl_operations",
     "schema_inspection",
     "schema_management",
+    "tenant_migrations",
     "tenant_status",
     "user_profiles",
 ]

@@ -29,6 +29,15 @@ _REFERENCE = """\
 It alters tenant_template, which only a tenant migration may do: replace those statements by
 select tenancy.register_tenant_migration(…), as sql/25_tenant_template has it."""
 
+_TENANT_MIGRATION = """\
+-- SQL as for one tenant, names unqualified. New tables are read by members, written by
+-- writers and audited, unless it calls tenancy.adopt_table(current_schema(), …) itself.
+-- Routines that the API may call are named in a fourth argument: array['name'].
+select tenancy.register_tenant_migration('{version}', '{name}', $tenant$
+
+$tenant$);
+"""
+
 
 @click.group()
 def migration() -> None:
@@ -42,11 +51,7 @@ def draft(name: str) -> None:
 
     NAME says what it does, verb first: create_invoices.
     """
-    if not _NAME.fullmatch(name):
-        raise TenantryError(
-            f'"{name}" is no name for a migration: it takes lower-case letters, digits and '
-            "underscores, a letter first, such as create_invoices."
-        )
+    _require_name(name)
     project = find_project()
     with Stack.start(
         project, port=None, ephemeral=True, console=Console(stderr=True, highlight=False)
@@ -63,6 +68,27 @@ def draft(name: str) -> None:
     click.echo(_UNSEEN)
     if "tenant_template" in statements:
         click.echo(_REFERENCE)
+
+
+@migration.command()
+@click.argument("name")
+def new(name: str) -> None:
+    """Begin a tenant migration: one that every tenant's schema receives.
+
+    NAME says what it does, verb first: add_orders.
+    """
+    _require_name(name)
+    project = find_project()
+    version = _next_version(project)
+    path = project.migrations / f"{version}_{name}.sql"
+    path.write_text(tenant_migration(version, name))
+    click.echo(f"Wrote {path.relative_to(project.root)}: fill it in, then `supabase db push`")
+    click.echo("registers it and `tenantry migrate` takes it to every tenant.")
+
+
+def tenant_migration(version: str, name: str) -> str:
+    """A tenant migration without its statements."""
+    return _TENANT_MIGRATION.format(version=version, name=name)
 
 
 def build_present(project: Project, database_url: str) -> None:
@@ -117,6 +143,14 @@ def quiet_environment(home: str) -> dict[str, str]:
         "SUPABASE_NO_UPDATE_NOTIFIER": "1",
         "SUPABASE_HOME": home,
     }
+
+
+def _require_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise TenantryError(
+            f'"{name}" is no name for a migration: it takes lower-case letters, digits and '
+            "underscores, a letter first, such as create_invoices."
+        )
 
 
 def _next_version(project: Project) -> str:

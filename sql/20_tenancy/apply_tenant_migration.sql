@@ -5,12 +5,36 @@ create function tenancy.apply_tenant_migration(schema_name text, migration tenan
     set search_path = ''
     language plpgsql
 as $$
+declare
+    v_path constant text := format('%I, extensions, pg_temp', schema_name);
+    v_tables constant oid[] := tenancy.tables_of(schema_name);
 begin
+    -- Hosted, the API's sessions refuse a backfill without WHERE, which db push had allowed.
+    perform set_config('safeupdate.enabled', 'off', true);
+
     -- For the statements alone; leaving this function puts the empty path back.
-    perform set_config('search_path', format('%I, extensions, pg_temp', schema_name), true);
+    perform set_config('search_path', v_path, true);
     execute migration.statements;
+    -- What is deferred to the commit would fail there, out of everybody's reach.
+    set constraints all immediate;
+
+    if current_setting('search_path') <> v_path then
+        raise exception 'A tenant migration must not set search_path.'
+            using errcode = 'object_not_in_prerequisite_state',
+                hint = 'Leave names unqualified: it runs once in each tenant.';
+    end if;
+    perform set_config('search_path', '', true);
+
+    -- Row level security switched on without a policy is a decision: such a table stays closed.
+    perform tenancy.adopt_table(schema_name, c.relname)
+    from pg_catalog.pg_class c
+    where c.oid = any (tenancy.tables_of(schema_name))
+        and c.oid <> all (v_tables)
+        and not c.relrowsecurity
+        and not exists (select from pg_catalog.pg_policy p where p.polrelid = c.oid);
+    perform tenancy.audit_stale_tables(schema_name);
 end;
 $$;
 
 comment on function tenancy.apply_tenant_migration(text, tenancy.tenant_migrations) is
-    'Runs one tenant migration in one schema.';
+    'Runs one tenant migration in one schema and makes its new tables tenant tables: members read, writers write, everything is audited, unless the migration said otherwise. Privileges are for apply_tenant_privileges.';

@@ -13,7 +13,15 @@ begin
     perform pg_notify('pgrst', 'reload config');
     execute format('create schema %I', schema_name);
 
-    for v_migration in select * from tenancy.tenant_migrations m order by m.version loop
+    -- Not those registered since its row was written: the row says what it has.
+    for v_migration in
+        select m.*
+        from tenancy.tenant_migrations m
+        where m.version <= (
+            select t.schema_version from public.tenants t where t.schema_name = build_tenant_schema.schema_name
+        )
+        order by m.version
+    loop
         perform tenancy.apply_tenant_migration(schema_name, v_migration);
     end loop;
 
@@ -22,4 +30,4 @@ end;
 $$;
 
 comment on function tenancy.build_tenant_schema(text) is
-    'Makes a tenant''s schema by replaying every tenant migration. Only under lock_tenant, or in the transaction that registers the tenant.';
+    'Makes a tenant''s schema by replaying the tenant migrations up to the version in its registry row. Only in the transaction that writes that row.';

@@ -17,6 +17,11 @@ create type public.platform_role as enum ('viewer', 'admin', 'super_admin');
 comment on type public.platform_role is
     'What a member of the platform staff may do: look at tenants, also manage them, also delete them and appoint staff. No role reads tenant rows.';
 
+create type public.tenant_migration_outcome as enum ('migrated', 'up_to_date', 'failed');
+
+comment on type public.tenant_migration_outcome is
+    'What became of a call of migrate_tenant. Of a failed migration the tenant kept nothing.';
+
 create type public.tenant_status as enum ('active', 'suspended');
 
 comment on type public.tenant_status is
@@ -100,6 +105,34 @@ create type public.ensured_user_profile as (
 comment on type public.ensured_user_profile is
     'The caller''s profile, and whether this call made it.';
 
+create type public.schema_difference as (
+    object_kind text,
+    object_name text,
+    difference text,
+    expected text,
+    found text
+);
+
+comment on type public.schema_difference is 'One thing in which a tenant is not what its version says.';
+comment on column public.schema_difference.difference is 'missing, extra or different.';
+comment on column public.schema_difference.expected is 'What the reference schema has; null for what is extra.';
+comment on column public.schema_difference.found is 'What the tenant has; null for what is missing.';
+
+create type tenancy.schema_object as (
+    object_kind text,
+    object_name text,
+    table_name text,
+    is_extension boolean,
+    definition text
+);
+
+comment on type tenancy.schema_object is
+    'One thing in a schema, as two schemas can be compared by: what it is, its name, and all that it says.';
+comment on column tenancy.schema_object.table_name is
+    'The table it is part of, or is; null for what stands by itself.';
+comment on column tenancy.schema_object.is_extension is
+    'Whether it is, or rests on, a column x_…, as a tenant adds them to the template''s tables.';
+
 create type public.schema_summary as (
     table_count bigint,
     row_estimate bigint,
@@ -153,6 +186,29 @@ comment on type public.table_foreign_key is
 comment on column public.table_foreign_key.on_delete is
     'NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT.';
 
+create type public.tenant_behind as (
+    schema_name text,
+    schema_version text,
+    next_version text,
+    pending integer,
+    sqlstate text,
+    message text,
+    failed_at timestamptz
+);
+
+comment on type public.tenant_behind is
+    'A tenant that lacks migrations; and why, if the next one has failed before.';
+
+create type tenancy.tenant_grant as (
+    object_kind text,
+    object_name text,
+    grantee text,
+    expected text,
+    found text
+);
+
+comment on type tenancy.tenant_grant is 'What one role was to be able to do with one object, and can do.';
+
 create type public.tenant_info as (
     schema_name text,
     display_name text,
@@ -176,6 +232,41 @@ create type public.tenant_membership as (
 );
 
 comment on type public.tenant_membership is 'One tenant of the caller, as list_my_tenants tells it.';
+
+create type public.tenant_migration_result as (
+    schema_name text,
+    outcome public.tenant_migration_outcome,
+    version text,
+    pending integer,
+    sqlstate text,
+    message text
+);
+
+comment on type public.tenant_migration_result is 'The answer of migrate_tenant.';
+comment on column public.tenant_migration_result.version is
+    'The migration that was applied or failed; of a tenant that is up to date, the one it is at.';
+comment on column public.tenant_migration_result.pending is 'Migrations that this tenant still lacks.';
+
+create type public.tenant_migration_status as (
+    latest_version text,
+    tenant_count integer,
+    up_to_date integer,
+    behind integer,
+    failed integer
+);
+
+comment on type public.tenant_migration_status is 'The answer of get_migration_status.';
+comment on column public.tenant_migration_status.failed is
+    'Of those behind, the tenants whose next migration has failed and was rolled back.';
+
+create type tenancy.tenant_privilege as (
+    object_kind text,
+    object_name text,
+    verbs text
+);
+
+comment on type tenancy.tenant_privilege is
+    'What authenticated and service_role may do with one object, in the words of a GRANT.';
 
 create type public.tenant_status_report as (
     schema_name text,
@@ -318,8 +409,11 @@ create table tenancy.tenant_migrations (
     version text collate "C" not null,
     name text not null,
     statements text not null,
+    callable_routines text[] not null default '{}',
     registered_at timestamptz not null default now(),
-    constraint tenant_migrations_pkey primary key (version)
+    constraint tenant_migrations_pkey primary key (version),
+    -- So that their order is the order of time.
+    constraint tenant_migrations_version_is_number check (version ~ '^[0-9]+$')
 );
 
 alter table tenancy.tenant_migrations enable row level security;
@@ -328,6 +422,24 @@ comment on table tenancy.tenant_migrations is
     'The tenant template as the migrations that build it, replayed in the order of their versions for each new tenant.';
 comment on column tenancy.tenant_migrations.statements is
     'SQL as for one tenant: unqualified names, run with the tenant''s schema first in search_path.';
+comment on column tenancy.tenant_migrations.callable_routines is
+    'Names of routines that the API may call from this version on, while the tenant is active.';
+
+create table tenancy.tenant_template_objects (
+    version text collate "C" not null,
+    object_kind text not null,
+    object_name text not null,
+    table_name text,
+    definition text not null,
+    constraint tenant_template_objects_pkey primary key (version, object_kind, object_name),
+    constraint tenant_template_objects_version_fkey foreign key (version)
+        references tenancy.tenant_migrations (version) on delete cascade
+);
+
+alter table tenancy.tenant_template_objects enable row level security;
+
+comment on table tenancy.tenant_template_objects is
+    'What the reference schema was made of after each tenant migration: what a tenant at that version is compared with, whether or not the reference has moved on.';
 
 create table public.tenants (
     id uuid not null default gen_random_uuid(),
@@ -336,7 +448,7 @@ create table public.tenants (
     status public.tenant_status not null default 'active',
     suspended_at timestamptz,
     suspension_reason text,
-    schema_version text not null,
+    schema_version text collate "C" not null,
     created_at timestamptz not null default now(),
     created_by uuid,
     updated_at timestamptz not null default now(),
@@ -354,6 +466,9 @@ create table public.tenants (
 -- Deleting a user looks for the tenants they made; without this it reads the whole registry.
 create index tenants_created_by_idx on public.tenants (created_by);
 
+-- Who is behind: nobody, nearly always, and then nothing is read.
+create index tenants_schema_version_idx on public.tenants (schema_version, schema_name);
+
 alter table public.tenants enable row level security;
 
 comment on table public.tenants is
@@ -365,6 +480,27 @@ comment on column public.tenants.schema_version is
     'Version of the last tenant migration this tenant has received.';
 comment on column public.tenants.created_by is
     'User who created the tenant; null for the service key, or once that user is deleted.';
+
+create table tenancy.unfinished_migrations (
+    schema_name text not null,
+    version text collate "C" not null,
+    sqlstate text not null,
+    message text not null,
+    failed_at timestamptz not null,
+    attempts integer not null,
+    constraint unfinished_migrations_pkey primary key (schema_name),
+    constraint unfinished_migrations_schema_name_fkey foreign key (schema_name)
+        references public.tenants (schema_name) on delete cascade,
+    constraint unfinished_migrations_version_fkey foreign key (version)
+        references tenancy.tenant_migrations (version) on delete cascade
+);
+
+alter table tenancy.unfinished_migrations enable row level security;
+
+comment on table tenancy.unfinished_migrations is
+    'Tenants whose next migration failed and was rolled back, until it succeeds.';
+comment on column tenancy.unfinished_migrations.message is
+    'The error without its detail, which may quote the tenant''s rows.';
 
 create table public.user_schema_access (
     user_id uuid not null,

@@ -1,0 +1,147 @@
+"""A project's Data API as the operator's commands use it: with the service key."""
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Self, TypeVar
+
+import click
+import requests
+
+from tenantry_cli.emulator.state import running
+from tenantry_cli.errors import TenantryError
+from tenantry_cli.project import find_project
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PAGE_SIZE = 1000
+
+_TRY_AGAIN = {
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
+# Between attempts, in seconds: long enough for a database that restarts, and for what a
+# gateway stopped waiting for to come to its end.
+_PAUSES = (0.25, 0.5, 1, 2, 4, 8, 10, 10)
+# Longer than migrate_tenant may take.
+_TIMEOUT_SECONDS = (10, 330)
+
+
+class UnansweredError(TenantryError):
+    """The Data API is away, or not in a state to answer anybody."""
+
+
+class RefusedError(TenantryError):
+    """The database refused, and said why."""
+
+    def __init__(self, status: int, code: str | None, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+@dataclass(frozen=True)
+class DataApi:
+    url: str
+    _key: str = field(repr=False)
+    _thread: threading.local = field(default_factory=threading.local, repr=False)
+
+    @classmethod
+    def found(cls, url: str | None, service_key: str | None) -> Self:
+        """The project named by options or environment, else the running emulator."""
+        if url and service_key:
+            return cls(url.rstrip("/"), service_key)
+        if url or service_key:
+            raise TenantryError(
+                "A project takes both: --url (or SUPABASE_URL) and --service-key "
+                "(or SUPABASE_SERVICE_ROLE_KEY)."
+            )
+        connection = running(find_project()).connection
+        return cls(connection["API_URL"], connection["SERVICE_ROLE_KEY"])
+
+    def call(self, function: str, **arguments: Any) -> Any:
+        """The function's result. Repeated while nobody answers, so only for what may be."""
+        return self._request("POST", f"rpc/{function}", json=arguments)
+
+    def tenants(self) -> Iterator[str]:
+        """The names of all tenants, in their order."""
+        last = ""
+        while True:
+            page = self._request(
+                "GET",
+                "tenants",
+                params={
+                    "select": "schema_name",
+                    "schema_name": f"gt.{last}",
+                    "order": "schema_name",
+                    "limit": PAGE_SIZE,
+                },
+            )
+            if not page:
+                return
+            yield from (row["schema_name"] for row in page)
+            last = page[-1]["schema_name"]
+
+    def _request(self, method: str, path: str, **request: Any) -> Any:
+        for pause in (*_PAUSES, None):
+            try:
+                reply = self._session.request(
+                    method, f"{self.url}/rest/v1/{path}", timeout=_TIMEOUT_SECONDS, **request
+                )
+            except (requests.ConnectionError, requests.Timeout) as error:
+                problem: TenantryError = UnansweredError(
+                    f"{self.url} does not answer ({type(error).__name__})."
+                )
+            else:
+                if reply.ok:
+                    return reply.json()
+                problem = _refusal(reply)
+                if reply.status_code not in _TRY_AGAIN:
+                    break
+            if pause is not None:
+                # Many workers wait at once and should not come back at once.
+                time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311
+        raise problem
+
+    @property
+    def _session(self) -> requests.Session:
+        # One for each thread: requests does not promise that threads may share one.
+        if not hasattr(self._thread, "session"):
+            session = requests.Session()
+            session.headers["apikey"] = self._key
+            # The newer secret keys are no tokens.
+            if not self._key.startswith("sb_"):
+                session.headers["Authorization"] = f"Bearer {self._key}"
+            self._thread.session = session
+        return self._thread.session  # type: ignore[no-any-return]
+
+
+def _refusal(reply: requests.Response) -> TenantryError:
+    try:
+        body = reply.json()
+        code, message, detail = body["code"], body["message"], body.get("details")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        code, message, detail = None, f"The Data API answered {reply.status_code}.", None
+    # A 5xx that is not the functions' own "busy" is about everybody.
+    if reply.status_code in _TRY_AGAIN and detail != "busy":
+        return UnansweredError(f"{message} (status {reply.status_code})")
+    return RefusedError(reply.status_code, detail or code, message)
+
+
+def project_options(command: F) -> F:
+    """`--url` and `--service-key`, for projects other than the running emulator."""
+    command = click.option(
+        "--service-key",
+        default=lambda: os.environ.get("SUPABASE_SERVICE_ROLE_KEY"),
+        help="Its service key; SUPABASE_SERVICE_ROLE_KEY keeps it out of process lists.",
+    )(command)
+    return click.option(
+        "--url",
+        default=lambda: os.environ.get("SUPABASE_URL"),
+        help="The project's address, or SUPABASE_URL; without it, the running emulator.",
+    )(command)

@@ -1,0 +1,73 @@
+"""`tenantry drift`: in what tenants are not what their version of the template says."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from tenantry_cli.data_api import DataApi, project_options
+
+
+@click.command()
+@click.option("--tenant", "only", multiple=True, help="This tenant alone; may be repeated.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    help="Tenants compared at once.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The differences as JSON, by tenant.")
+@project_options
+@click.pass_context
+def drift(
+    context: click.Context,
+    only: tuple[str, ...],
+    workers: int,
+    as_json: bool,
+    url: str | None,
+    service_key: str | None,
+) -> None:
+    """Compare every tenant with the reference schema; exits 1 if one differs."""
+    api = DataApi.found(url, service_key)
+    names = list(only or api.tenants())
+
+    def differences(name: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = api.call("get_schema_drift", schema_name=name)
+        return found
+
+    with ThreadPoolExecutor(workers) as pool:
+        found = dict(zip(names, pool.map(differences, names), strict=True))
+    differing = {name: rows for name, rows in found.items() if rows}
+    if as_json:
+        click.echo(json.dumps(differing, indent=2))
+    else:
+        _show(Console(highlight=False), len(names), differing)
+    if differing:
+        context.exit(1)
+
+
+def _show(console: Console, total: int, differing: dict[str, list[dict[str, Any]]]) -> None:
+    console.print(f"{total - len(differing)} of {total} tenants are what they should be.")
+    if not differing:
+        return
+    table = Table(Column("tenant", no_wrap=True), "what", "difference", "expected", "found")
+    for name, rows in differing.items():
+        for row in rows:
+            table.add_row(
+                *(
+                    Text(value or "-", overflow="fold")
+                    for value in (
+                        name,
+                        f"{row['object_kind']} {row['object_name']}",
+                        row["difference"],
+                        row["expected"],
+                        row["found"],
+                    )
+                )
+            )
+    console.print(table)

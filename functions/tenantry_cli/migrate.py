@@ -1,0 +1,285 @@
+"""`tenantry migrate`: takes every tenant to the latest version, and says who is not there."""
+
+import json
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column, Table
+from rich.text import Text
+
+from tenantry_cli.data_api import (
+    PAGE_SIZE,
+    DataApi,
+    RefusedError,
+    UnansweredError,
+    project_options,
+)
+
+
+@dataclass(frozen=True)
+class Failure:
+    schema_name: str
+    version: str | None
+    sqlstate: str | None
+    message: str | None
+
+
+@dataclass
+class Report:
+    """What became of one run; the keys of `--json`."""
+
+    latest_version: str
+    tenants: int = 0
+    migrated: list[str] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+    # Failed in an earlier run, and left alone in this one.
+    skipped: list[Failure] = field(default_factory=list)
+    not_started: list[str] = field(default_factory=list)
+    migrations_applied: int = 0
+    seconds: float = 0
+
+    @property
+    def is_complete(self) -> bool:
+        return not (self.failed or self.skipped or self.not_started)
+
+
+@click.command()
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    help="Tenants migrated at once.",
+)
+@click.option(
+    "--canary",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Migrate N tenants first; stop if one fails.",
+)
+@click.option("--tenant", "only", multiple=True, help="This tenant alone; may be repeated.")
+@click.option("--dry-run", is_flag=True, help="Say which tenants are behind, change nothing.")
+@click.option("--retry-failed", is_flag=True, help="Also tenants that failed before.")
+@click.option("--stop-on-error", is_flag=True, help="Begin no other tenant after a failure.")
+@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+@project_options
+@click.pass_context
+def migrate(
+    context: click.Context,
+    workers: int,
+    canary: int,
+    only: tuple[str, ...],
+    dry_run: bool,
+    retry_failed: bool,
+    stop_on_error: bool,
+    as_json: bool,
+    url: str | None,
+    service_key: str | None,
+) -> None:
+    """Take every tenant to the latest version of the tenant template.
+
+    Whatever ends it, run it again: each tenant has a migration whole or not at all, and what
+    is done is not done twice. Exits 1 if a tenant is still behind.
+    """
+    api = DataApi.found(url, service_key)
+    status = api.call("get_migration_status")
+    report = Report(status["latest_version"], status["tenant_count"])
+    behind = [
+        tenant
+        for tenant in (tenants_behind(api) if status["behind"] else ())
+        if not only or tenant["schema_name"] in only
+    ]
+    for name in {*only} - {tenant["schema_name"] for tenant in behind}:
+        # Up to date, or not there at all, which this says.
+        api.call("check_tenant_status", schema_name=name)
+    # Naming a tenant is wanting it.
+    failed_before = [] if retry_failed or only else [t for t in behind if t["sqlstate"]]
+    report.skipped = [
+        Failure(t["schema_name"], t["next_version"], t["sqlstate"], t["message"])
+        for t in failed_before
+    ]
+    names = [t["schema_name"] for t in behind if t not in failed_before]
+
+    if dry_run:
+        report.not_started = names
+        _show_plan(report, behind, as_json)
+        return
+
+    console = Console(stderr=True, highlight=False)
+    _Run(api, report, workers, stop_on_error, console).run(names, canary)
+    if as_json:
+        click.echo(json.dumps(asdict(report), indent=2))
+    else:
+        _show(Console(highlight=False), report)
+    if not report.is_complete:
+        context.exit(1)
+
+
+def tenants_behind(api: DataApi) -> Iterator[dict[str, Any]]:
+    last = None
+    while page := api.call("list_tenants_behind", after_schema_name=last, page_size=PAGE_SIZE):
+        yield from page
+        last = page[-1]["schema_name"]
+
+
+class _Run:
+    def __init__(
+        self,
+        api: DataApi,
+        report: Report,
+        workers: int,
+        stop_on_error: bool,
+        console: Console,
+    ) -> None:
+        self._api = api
+        self._report = report
+        self._workers = workers
+        self._stop_on_error = stop_on_error
+        self._console = console
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+
+    def run(self, names: Sequence[str], canary: int) -> None:
+        started = time.monotonic()
+        progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _RateColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not (names and self._console.is_terminal),
+        )
+        with progress:
+            task = progress.add_task("Migrating", total=len(names))
+            for group in filter(None, (names[:canary], names[canary:])):
+                for _ in self._all(group):
+                    progress.advance(task)
+                # The rest waits for the canaries.
+                if canary and self._report.failed:
+                    break
+        begun = {*self._report.migrated, *(f.schema_name for f in self._report.failed)}
+        self._report.not_started = [name for name in names if name not in begun]
+        self._report.seconds = round(time.monotonic() - started, 3)
+
+    def _all(self, names: Iterable[str]) -> Iterator[None]:
+        with ThreadPoolExecutor(self._workers) as pool:
+            futures = [pool.submit(self._tenant, name) for name in names]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+                    yield
+            except BaseException:
+                # Ctrl-C: those in hand are finished, no other is begun.
+                self._stop.set()
+                raise
+
+    def _tenant(self, name: str) -> None:
+        pending = 1
+        while pending and not self._stop.is_set():
+            try:
+                result = self._api.call("migrate_tenant", schema_name=name)
+            except RefusedError as error:
+                if error.status == HTTPStatus.NOT_FOUND:
+                    # Deleted in the meantime, and so behind no longer.
+                    self._succeed(name)
+                    return
+                self._fail(Failure(name, None, error.code, str(error)))
+                return
+            except UnansweredError:
+                self._stop.set()
+                raise
+            if result["outcome"] == "failed":
+                self._fail(
+                    Failure(name, result["version"], result["sqlstate"], result["message"])
+                )
+                return
+            pending = result["pending"]
+            if result["outcome"] == "migrated":
+                with self._lock:
+                    self._report.migrations_applied += 1
+        if not pending:
+            self._succeed(name)
+
+    def _succeed(self, name: str) -> None:
+        with self._lock:
+            self._report.migrated.append(name)
+
+    def _fail(self, failure: Failure) -> None:
+        with self._lock:
+            self._report.failed.append(failure)
+        if self._stop_on_error:
+            self._stop.set()
+
+
+class _RateColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.0f}/s")
+
+
+def _show_plan(report: Report, behind: Sequence[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(asdict(report), indent=2))
+        return
+    console = Console(highlight=False)
+    for tenant in behind:
+        failed = tenant["schema_name"] not in report.not_started
+        console.print(
+            f"{tenant['schema_name']}: {tenant['schema_version']} → {report.latest_version}, "
+            f"{tenant['pending']} to apply"
+            + (", skipped because it failed before" if failed else ""),
+            markup=False,
+            soft_wrap=True,
+        )
+    console.print(f"{len(report.not_started)} tenants would be migrated.")
+
+
+def _show(console: Console, report: Report) -> None:
+    if report.is_complete and not report.migrated:
+        console.print(
+            f"Nothing to do: all {report.tenants} tenants are at {report.latest_version}."
+        )
+        return
+    console.print(
+        f"{len(report.migrated)} tenants are now at {report.latest_version} "
+        f"({report.migrations_applied} migrations in {report.seconds:.1f} s)."
+    )
+    if report.not_started:
+        console.print(f"{len(report.not_started)} tenants were not begun or not finished.")
+    if report.failed:
+        console.print(f"{len(report.failed)} failed, and are as they were:")
+        console.print(_table(report.failed))
+    if report.skipped:
+        console.print(
+            f"{len(report.skipped)} were left out because they failed before; "
+            "--retry-failed tries them again:"
+        )
+        console.print(_table(report.skipped))
+
+
+def _table(failures: Iterable[Failure]) -> Table:
+    # A name is there to be copied, so it is never folded.
+    table = Table(Column("tenant", no_wrap=True), "version", "SQLSTATE", "why")
+    for failure in sorted(failures, key=lambda failure: failure.schema_name):
+        table.add_row(
+            *(Text(value or "-", overflow="fold") for value in asdict(failure).values())
+        )
+    return table

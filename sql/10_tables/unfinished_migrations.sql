@@ -1,0 +1,20 @@
+create table tenancy.unfinished_migrations (
+    schema_name text not null,
+    version text collate "C" not null,
+    sqlstate text not null,
+    message text not null,
+    failed_at timestamptz not null,
+    attempts integer not null,
+    constraint unfinished_migrations_pkey primary key (schema_name),
+    constraint unfinished_migrations_schema_name_fkey foreign key (schema_name)
+        references public.tenants (schema_name) on delete cascade,
+    constraint unfinished_migrations_version_fkey foreign key (version)
+        references tenancy.tenant_migrations (version) on delete cascade
+);
+
+alter table tenancy.unfinished_migrations enable row level security;
+
+comment on table tenancy.unfinished_migrations is
+    'Tenants whose next migration failed and was rolled back, until it succeeds.';
+comment on column tenancy.unfinished_migrations.message is
+    'The error without its detail, which may quote the tenant''s rows.';

@@ -1,0 +1,48 @@
+-- Attempts as short as in lock_tables, for the same reason, but of the whole migration: its
+-- statements take their locks as they come, and one that waits holds what it has.
+create function tenancy.advance_tenant(tenant public.tenants, migration tenancy.tenant_migrations)
+    returns public.tenants
+    volatile
+    security definer
+    set search_path = ''
+    set lock_timeout = '100ms'
+    language plpgsql
+as $$
+declare
+    v_give_up constant timestamptz := clock_timestamp() + interval '2 seconds';
+    v_own constant tenancy.schema_object[] := tenancy.own_objects(
+        tenant.schema_name,
+        tenant.schema_version,
+        array(
+            select row(o.*)::tenancy.schema_object
+            from tenancy.schema_objects(
+                tenant.schema_name,
+                without_tables => tenancy.unextended_tables(tenant.schema_name, tenant.schema_version)
+            ) o
+        )
+    );
+    v_after public.tenants;
+begin
+    loop
+        begin
+            perform tenancy.apply_tenant_migration(tenant.schema_name, migration);
+            update public.tenants t
+            set schema_version = migration.version, updated_at = now()
+            where t.id = tenant.id
+            returning * into strict v_after;
+            perform tenancy.apply_tenant_privileges(tenant.schema_name);
+            perform tenancy.require_template(tenant.schema_name, migration.version, v_own);
+            return v_after;
+        exception
+            when lock_not_available or deadlock_detected then
+                if clock_timestamp() >= v_give_up then
+                    raise;
+                end if;
+        end;
+        perform pg_sleep(0.02 + random() * 0.03);
+    end loop;
+end;
+$$;
+
+comment on function tenancy.advance_tenant(public.tenants, tenancy.tenant_migrations) is
+    'Takes a tenant to its next version, or raises and leaves everything as it was. Only under lock_tenant.';

@@ -1,0 +1,24 @@
+create function tenancy.audit_stale_tables(schema_name text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.audit_table(schema_name, c.relname)
+    from pg_catalog.pg_class c
+    where c.oid = any (tenancy.tables_of(schema_name))
+        and tenancy.is_template_table(c.relname)
+        and exists (
+            select from pg_catalog.pg_trigger t
+            join pg_catalog.pg_proc p on p.oid = t.tgfoid
+            where t.tgrelid = c.oid
+                and t.tgname = 'audit_insert'
+                and p.prosrc <> tenancy.audit_routine_source(schema_name, c.relname)
+        );
+end;
+$$;
+
+comment on function tenancy.audit_stale_tables(text) is
+    'Brings up to date the audit trail of those template tables whose columns have changed.';

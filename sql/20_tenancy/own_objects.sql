@@ -1,0 +1,25 @@
+create function tenancy.own_objects(schema_name text, version text, objects tenancy.schema_object[])
+    returns tenancy.schema_object[]
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return array(
+        select row(o.*)::tenancy.schema_object
+        from unnest(objects) o
+        left join (
+            select t.object_kind, t.object_name
+            from tenancy.template_objects(schema_name, version) t
+            where t.table_name is null or t.object_kind = 'table'
+        ) t
+            on t.object_kind = case when o.table_name is null then o.object_kind else 'table' end
+            and t.object_name = coalesce(o.table_name, o.object_name)
+        where t.object_kind is null or o.is_extension
+    );
+end;
+$$;
+
+comment on function tenancy.own_objects(text, text, tenancy.schema_object[]) is
+    'Of a tenant''s objects those that its version of the template does not bring: tables with all that is theirs, and columns x_… with what rests on them.';

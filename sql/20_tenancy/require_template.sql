@@ -1,0 +1,50 @@
+-- The tenant's admin made tables, columns and keys beside the template's, and a migration
+-- written for all tenants knows of none. Whatever it ran into, it ends here or it ended well.
+create function tenancy.require_template(
+    schema_name text,
+    version text,
+    own_before tenancy.schema_object[]
+)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_objects constant tenancy.schema_object[] := array(
+        select row(o.*)::tenancy.schema_object from tenancy.schema_objects(schema_name) o
+    );
+    v_changed text;
+    v_different text;
+begin
+    select string_agg(
+        coalesce(b.object_kind, a.object_kind) || ' ' || coalesce(b.object_name, a.object_name), ', '
+        order by coalesce(b.object_kind, a.object_kind), coalesce(b.object_name, a.object_name)
+    )
+    into v_changed
+    from unnest(own_before) b
+    full join unnest(tenancy.own_objects(schema_name, version, v_objects)) a
+        on a.object_kind = b.object_kind and a.object_name = b.object_name
+    where a.definition is distinct from b.definition;
+    if v_changed is not null then
+        raise exception 'The migration would change what is the tenant''s own: %.', left(v_changed, 1000)
+            using errcode = 'object_not_in_prerequisite_state',
+                hint = 'Rename or drop what is in its way, then migrate this tenant again.';
+    end if;
+
+    select string_agg(format('%s %s is %s', d.object_kind, d.object_name, d.difference), ', ')
+    into v_different
+    from tenancy.schema_differences(schema_name, version, v_objects) d
+    -- By itself and there before: it is no part of the template's tables and was not changed.
+    where not (d.difference = 'extra' and d.object_kind in ('routine', 'type', 'view', 'relation', 'sequence'));
+    if v_different is not null then
+        raise exception 'The tenant would not be what the reference schema is: %.', left(v_different, 1000)
+            using errcode = 'object_not_in_prerequisite_state',
+                hint = 'get_schema_drift shows what differs before the migration.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_template(text, text, tenancy.schema_object[]) is
+    'Refuses a tenant that is not what a version of the template says, or whose own objects are not what they were (55000).';

@@ -1,0 +1,46 @@
+create function tenancy.schema_differences(
+    schema_name text,
+    version text,
+    objects tenancy.schema_object[]
+)
+    returns setof public.schema_difference
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    with expected as materialized (
+        select t.* from tenancy.template_objects(schema_name, version) t
+    ),
+    template_tables as (
+        select e.object_name from expected e where e.object_kind = 'table'
+    ),
+    found as (
+        select o.*
+        from unnest(objects) o
+        where not o.is_extension
+            and (o.table_name is null or o.table_name in (select t.object_name from template_tables t))
+            -- The routine that audits a table is part of that table.
+            and not (
+                o.object_kind = 'routine'
+                and o.definition like 'audits %'
+                and substr(o.definition, 8) not in (select t.object_name from template_tables t)
+            )
+    )
+    select
+        coalesce(e.object_kind, f.object_kind),
+        coalesce(e.object_name, f.object_name),
+        case when f.object_kind is null then 'missing' when e.object_kind is null then 'extra' else 'different' end,
+        e.definition,
+        f.definition
+    from expected e
+    full join found f on f.object_kind = e.object_kind and f.object_name = e.object_name
+    where e.definition is distinct from f.definition
+    order by 1, 2;
+end;
+$$;
+
+comment on function tenancy.schema_differences(text, text, tenancy.schema_object[]) is
+    'In what a tenant''s objects are not those of a version of the template. What tenants may make themselves does not count: tables, and columns x_… in the template''s.';

@@ -1,0 +1,28 @@
+create function public.get_migration_status()
+    returns public.tenant_migration_status
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_latest constant text := tenancy.latest_tenant_version();
+    v_status public.tenant_migration_status;
+begin
+    perform tenancy.require_platform_role('admin');
+
+    v_status.latest_version := v_latest;
+    select count(*) into v_status.tenant_count from public.tenants t;
+    select count(*) into v_status.behind from public.tenants t where t.schema_version < v_latest;
+    v_status.up_to_date := v_status.tenant_count - v_status.behind;
+    select count(*) into v_status.failed from tenancy.unfinished_migrations u;
+
+    return v_status;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.get_migration_status() is
+    'The latest tenant migration, and how many tenants have it, lack it, and failed on the way to it. Platform admins. Errors: forbidden, not_authenticated, busy.';

@@ -1,0 +1,66 @@
+create function public.migrate_tenant(schema_name text)
+    returns public.tenant_migration_result
+    volatile
+    security definer
+    set search_path = ''
+    -- A backfill takes the time it takes; what waits for a lock gives up long before.
+    set statement_timeout = '300s'
+    language plpgsql
+as $$
+declare
+    v_before public.tenants;
+    v_after public.tenants;
+    v_migration tenancy.tenant_migrations;
+    v_sqlstate text;
+    v_message text;
+begin
+    v_before := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
+
+    v_migration := tenancy.next_migration(v_before.schema_version);
+    if v_migration.version is null then
+        return row(schema_name, 'up_to_date', v_before.schema_version, 0, null, null)::public.tenant_migration_result;
+    end if;
+
+    begin
+        v_after := tenancy.advance_tenant(v_before, v_migration);
+    exception
+        when others or query_canceled then
+            get stacked diagnostics v_sqlstate = returned_sqlstate, v_message = message_text;
+            v_message := left(v_message, 2000);
+    end;
+
+    if v_sqlstate is not null then
+        insert into tenancy.unfinished_migrations as u
+            (schema_name, version, sqlstate, message, failed_at, attempts)
+        values (schema_name, v_migration.version, v_sqlstate, v_message, clock_timestamp(), 1)
+        on conflict on constraint unfinished_migrations_pkey do update
+        set version = excluded.version,
+            sqlstate = excluded.sqlstate,
+            message = excluded.message,
+            failed_at = excluded.failed_at,
+            attempts = case when u.version = excluded.version then u.attempts + 1 else 1 end;
+        return row(
+            schema_name, 'failed', v_migration.version,
+            tenancy.pending_migrations(v_before.schema_version), v_sqlstate, v_message
+        )::public.tenant_migration_result;
+    end if;
+
+    delete from tenancy.unfinished_migrations u where u.schema_name = migrate_tenant.schema_name;
+    perform tenancy.log_action(
+        'tenant.migrate', v_after,
+        jsonb_build_object('before', to_jsonb(v_before), 'after', to_jsonb(v_after), 'name', v_migration.name)
+    );
+    perform tenancy.reload_schema_cache();
+
+    return row(
+        schema_name, 'migrated', v_after.schema_version,
+        tenancy.pending_migrations(v_after.schema_version), null, null
+    )::public.tenant_migration_result;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.migrate_tenant(text) is
+    'Gives a tenant the next tenant migration it lacks, whole or not at all; suspended ones too, and they stay so. What fails is told as outcome "failed" with SQLSTATE and message, remembered for list_tenants_behind, and can be tried again. Platform admins. Errors: tenant_not_found, forbidden, not_authenticated, busy.';

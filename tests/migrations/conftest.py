@@ -1,0 +1,30 @@
+"""An emulator beside the shared one: registering a migration changes what all tenants are."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import pytest
+
+from migrations.fleet import Fleet
+from stage import Address
+from tenantry_cli.emulator.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def fleet_address() -> Iterator[Address]:
+    with Stack.start(port=None, ephemeral=True) as stack:
+        yield Address(
+            **{field.name: getattr(stack, field.name) for field in dataclasses.fields(Address)}
+        )
+
+
+@pytest.fixture
+def fleet(fleet_address: Address) -> Iterator[Fleet]:
+    """No tenant, no other test's; gone after it."""
+    fleet = Fleet(fleet_address)
+    try:
+        yield fleet
+    finally:
+        fleet.close()

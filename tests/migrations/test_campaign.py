@@ -1,0 +1,181 @@
+"""A fleet at work: killed drivers and databases, readers in the way, and what it all costs."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import statistics
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import httpx
+import psycopg
+import pytest
+from psycopg import sql
+
+from migrations.fleet import Fleet
+
+FULL = os.environ.get("TENANTRY_SOAK") == "1"
+TENANTS = 1000 if FULL else 40
+ROUNDS = 10 if FULL else 2
+WORKERS = 4
+
+MIGRATION = """
+    create table {0} (
+        id bigint primary key generated always as identity,
+        by_user uuid references users (id),
+        total numeric not null default 0
+    );
+    create index on {0} (by_user);
+    alter table users add column phone_{0} text;
+    update users set phone_{0} = email;
+"""
+
+
+def plain_loop(fleet: Fleet, statements: str, table: str, names: list[str]) -> float:
+    """Seconds that a script takes to make the same of these tenants, and check nothing."""
+    free: queue.SimpleQueue[psycopg.Connection] = queue.SimpleQueue()
+
+    def one(name: str) -> None:
+        connection = free.get()
+        with connection.transaction():
+            connection.execute(
+                sql.SQL("set local search_path = {}, extensions").format(sql.Identifier(name))
+            )
+            connection.execute(statements.encode())
+            connection.execute("select tenancy.adopt_table(%s, %s)", (name, table))
+            connection.execute("select tenancy.audit_table(%s, 'users')", (name,))
+            connection.execute("select tenancy.apply_tenant_privileges(%s)", (name,))
+            connection.execute(
+                "update public.tenants set schema_version = tenancy.latest_tenant_version()"
+                " where schema_name = %s",
+                (name,),
+            )
+        free.put(connection)
+
+    with ExitStack() as stack, ThreadPoolExecutor(WORKERS) as pool:
+        for _ in range(WORKERS):
+            connection = psycopg.connect(fleet.address.db_url, autocommit=True)
+            free.put(stack.enter_context(connection))
+        started = time.perf_counter()
+        list(pool.map(one, names))
+        return time.perf_counter() - started
+
+
+@pytest.mark.soak
+def test_fleet_is_migrated_in_the_time_of_a_plain_loop(fleet: Fleet) -> None:
+    """`pytest -s` shows the numbers; the bars are for a machine that does nothing else."""
+    names, table = fleet.tenants(TENANTS), fleet.table()
+    statements = MIGRATION.format(table)
+    fleet.register(statements)
+    half = TENANTS // 2
+    plain = plain_loop(fleet, statements, table, names[:half])
+
+    report = fleet.roll_out("--workers", str(WORKERS))
+    started = time.perf_counter()
+    nothing = fleet.command("migrate")
+    idle = time.perf_counter() - started
+
+    assert sorted(report["migrated"]) == names[half:]
+    assert nothing.returncode == 0
+    assert set(fleet.versions().values()) == {fleet.latest()}
+    # What the loop made and what we made are the same.
+    assert fleet.drift(names[0]) == fleet.drift(names[-1]) == []
+    print(
+        f"\n{half} tenants each, {WORKERS} connections: plain loop {plain:.2f} s, "
+        f"tenantry migrate {report['seconds']:.2f} s = {report['seconds'] / plain:.2f} x; "
+        f"nothing to do for {TENANTS}: {idle:.2f} s"
+    )
+    assert idle < (1 if FULL else 20)
+    assert report["seconds"] < plain * (1.5 if FULL else 10)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("victim", ["driver", "database"])
+def test_killed_run_is_completed_by_the_next(fleet: Fleet, victim: str) -> None:
+    names = fleet.tenants(TENANTS)
+    for _ in range(ROUNDS if FULL else 1):
+        table = fleet.table()
+        fleet.register(f"create table {table} (id bigint primary key)")
+        version = fleet.register(f"insert into {table} values (1)")  # noqa: S608
+
+        run = fleet.begin("migrate", "--workers", "2")
+        while version not in fleet.versions().values():
+            assert run.poll() is None, run.communicate()
+        if victim == "driver":
+            run.kill()
+        else:
+            kill_database(fleet)
+        run.communicate(timeout=120)
+
+        completed = fleet.command("migrate")
+
+        assert completed.returncode == 0, completed.stderr
+        assert set(fleet.versions().values()) == {version}
+        for name in names:
+            rows = fleet.sql.execute(
+                sql.SQL("select id from {}.{}").format(
+                    sql.Identifier(name), sql.Identifier(table)
+                )
+            ).fetchall()
+            assert [row["id"] for row in rows] == [1]
+
+
+def kill_database(fleet: Fleet) -> None:
+    """One of its processes is enough: PostgreSQL then ends all others and recovers."""
+    worker = fleet.sql.execute(
+        "select pid from pg_stat_activity where usename = 'authenticator' limit 1"
+    ).fetchone()
+    assert worker is not None
+    os.kill(worker["pid"], signal.SIGKILL)
+    fleet.sql.close()
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            fleet.sql = psycopg.connect(
+                fleet.address.db_url, autocommit=True, row_factory=psycopg.rows.dict_row
+            )
+            fleet.sql.execute("select 1")
+            return
+        except psycopg.OperationalError:
+            assert time.monotonic() < deadline
+
+
+@pytest.mark.soak
+def test_reader_sees_no_error_and_hardly_waits(fleet: Fleet) -> None:
+    tenant = fleet.tenant()
+    reader = fleet.member(tenant, "read")
+    fleet.wait_until_served(tenant, "settings", "key")
+    waits: list[float] = []
+    finished = threading.Event()
+
+    def read() -> None:
+        with httpx.Client(
+            base_url=fleet.address.postgrest_url,
+            headers=fleet.headers(reader) | {"Accept-Profile": tenant},
+            timeout=30,
+        ) as http:
+            while not finished.is_set():
+                started = time.perf_counter()
+                reply = http.get("/settings")
+                waits.append(time.perf_counter() - started)
+                assert reply.status_code == 200, reply.text
+
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read)
+        try:
+            for _ in range(30 if FULL else 10):
+                fleet.register(f"alter table settings add column {fleet.table()} text")
+                assert fleet.migrate(tenant)["outcome"] == "migrated"
+        finally:
+            finished.set()
+        reading.result()
+
+    print(
+        f"\n{len(waits)} reads: median {statistics.median(waits) * 1000:.1f} ms, "
+        f"longest {max(waits) * 1000:.0f} ms"
+    )
+    assert max(waits) < (0.15 if FULL else 2)

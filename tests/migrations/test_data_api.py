@@ -1,0 +1,106 @@
+"""How the operator's commands behave when the Data API does not answer as it should."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import requests
+import responses
+from click.testing import CliRunner
+
+from tenantry_cli import data_api
+from tenantry_cli.data_api import DataApi, RefusedError, UnansweredError
+from tenantry_cli.main import main
+
+URL = "https://project.example"
+RPC = f"{URL}/rest/v1/rpc"
+KEY = "sb_secret_never_shown"
+
+
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same number of attempts, without the waiting."""
+    monkeypatch.setattr(data_api, "_PAUSES", (0, 0, 0))
+
+
+@pytest.fixture
+def upstream() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock() as upstream:
+        yield upstream
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_call_is_repeated_until_somebody_answers(
+    upstream: responses.RequestsMock, status: int
+) -> None:
+    upstream.post(f"{RPC}/get_migration_status", status=status, body="<html>")
+    upstream.post(f"{RPC}/get_migration_status", body=requests.ConnectionError("reset"))
+    upstream.post(f"{RPC}/get_migration_status", json={"behind": 0})
+
+    assert DataApi(URL, KEY).call("get_migration_status") == {"behind": 0}
+
+
+def test_call_gives_up_in_the_end(upstream: responses.RequestsMock) -> None:
+    answer = upstream.post(f"{RPC}/get_migration_status", status=503)
+    with pytest.raises(UnansweredError):
+        DataApi(URL, KEY).call("get_migration_status")
+    assert answer.call_count == 4
+
+
+def test_refusal_is_not_repeated(upstream: responses.RequestsMock) -> None:
+    refusal = {"code": "42501", "details": "forbidden", "message": "Not you."}
+    answer = upstream.post(f"{RPC}/get_migration_status", status=403, json=refusal)
+    with pytest.raises(RefusedError, match="Not you"):
+        DataApi(URL, KEY).call("get_migration_status")
+    assert answer.call_count == 1
+
+
+def test_secret_key_is_no_token_and_a_jwt_is(upstream: responses.RequestsMock) -> None:
+    upstream.post(f"{RPC}/get_migration_status", json={})
+    for key in (KEY, "ey.a.jwt"):
+        DataApi(URL, key).call("get_migration_status")
+
+    first, second = (call.request.headers for call in upstream.calls)
+    assert (first["apikey"], "Authorization" in first) == (KEY, False)
+    assert second["Authorization"] == "Bearer ey.a.jwt"
+
+
+def test_busy_tenant_is_that_tenants_failure_and_the_others_go_on(
+    upstream: responses.RequestsMock,
+) -> None:
+    status = {"latest_version": "2", "tenant_count": 2, "behind": 2, "failed": 0}
+    tenant = {"schema_version": "1", "next_version": "2", "pending": 1, "sqlstate": None}
+    upstream.post(f"{RPC}/get_migration_status", json=status)
+    upstream.post(
+        f"{RPC}/list_tenants_behind",
+        json=[tenant | {"schema_name": "acme"}, tenant | {"schema_name": "bolt"}],
+    )
+    upstream.post(f"{RPC}/list_tenants_behind", json=[])
+
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        if json.loads(request.body or "")["schema_name"] == "acme":
+            busy = {"code": "PT503", "details": "busy", "message": "Somebody else."}
+            return 503, {}, json.dumps(busy)
+        return 200, {}, json.dumps({"outcome": "migrated", "version": "2", "pending": 0})
+
+    upstream.add_callback("POST", f"{RPC}/migrate_tenant", answer)
+
+    done = CliRunner().invoke(
+        main, ["migrate", "--json", "--url", URL, "--service-key", KEY], catch_exceptions=False
+    )
+
+    report = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert report["migrated"] == ["bolt"]
+    assert [(f["schema_name"], f["sqlstate"]) for f in report["failed"]] == [("acme", "busy")]
+    assert KEY not in done.output
+
+
+def test_address_without_a_key_is_refused() -> None:
+    done = CliRunner(env={"SUPABASE_SERVICE_ROLE_KEY": None}).invoke(
+        main, ["migrate", "--url", URL]
+    )
+    assert done.exit_code == 1
+    assert "A project takes both" in done.output

@@ -1,0 +1,110 @@
+"""Whatever a tenant's admin may plant: the migration succeeds, or that tenant alone fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from migrations.fleet import Fleet
+
+# What the admin asks for through the API; {} is the name of the table to come.
+TABLE = {"columns": [{"name": "title", "type": "text"}]}
+PLANTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "a table of the same name": [("create_table", {"table_name": "{}"} | TABLE)],
+    "a table named like its key": [("create_table", {"table_name": "{}_pkey"} | TABLE)],
+    "a table named like its index": [("create_table", {"table_name": "{}_total_idx"} | TABLE)],
+    "a table named like its sequence": [("create_table", {"table_name": "{}_id_seq"} | TABLE)],
+    "a table named like its type": [("create_table", {"table_name": "{}_kind"} | TABLE)],
+    "a table named like its view": [("create_table", {"table_name": "{}_sums"} | TABLE)],
+    "a table named like a routine": [
+        ("create_table", {"table_name": "current_schema"} | TABLE)
+    ],
+    "a key to users": [
+        (
+            "create_table",
+            {"table_name": "notes", "columns": [{"name": "author", "type": "uuid"}]},
+        ),
+        (
+            "add_foreign_key",
+            {
+                "table_name": "notes",
+                "column_name": "author",
+                "foreign_table": "users",
+                "foreign_column": "id",
+            },
+        ),
+    ],
+    "a column in users": [
+        (
+            "add_column",
+            {"table_name": "users", "column_name": "x_phone", "column_type": "text"},
+        )
+    ],
+    "a default in settings": [
+        (
+            "add_column",
+            {
+                "table_name": "settings",
+                "column_name": "x_key",
+                "column_type": "uuid",
+                "is_nullable": False,
+                "default_expression": "gen_random_uuid()",
+            },
+        )
+    ],
+}
+MIGRATIONS = {
+    "plain": "create table {0} (id bigint primary key generated always as identity,"
+    " total numeric, by uuid references users (id)); create index on {0} (total);"
+    " create type {0}_kind as enum ('a'); alter table {0} add column kind {0}_kind;"
+    " create view {0}_sums with (security_invoker) as select sum(total) from {0};"
+    " alter table users add column phone_{0} text default 'x';",
+    "careless": "create table if not exists {0} (id bigint primary key, total numeric);"
+    " alter table users add column if not exists phone_{0} text;"
+    " create index if not exists {0}_total_idx on {0} (total);"
+    " alter table users rename column display_name to name_{0};"
+    " alter table users rename column name_{0} to display_name;",
+    "brutal": "drop table if exists {0}, notes cascade;"
+    " create table {0} (id bigint primary key);",
+}
+# The migration is not in the tenant's way, or is in nobody's.
+HARMLESS = {"a column in users", "a default in settings"}
+
+
+@pytest.mark.parametrize("style", MIGRATIONS)
+def test_hostile_tenants_end_well_or_as_they_were(fleet: Fleet, style: str) -> None:
+    table = fleet.table()
+    tenants = {}
+    for plant, calls in PLANTS.items():
+        tenant = tenants[plant] = fleet.tenant()
+        admin = fleet.member(tenant, "admin")
+        for operation, arguments in calls:
+            given = {
+                key: value.format(table) if isinstance(value, str) else value
+                for key, value in arguments.items()
+            }
+            done = fleet.rpc(admin, operation, schema_name=tenant, **given)
+            # A refused plant is the best end.
+            assert done.status_code in (200, 400), done.text
+    innocent = fleet.tenant()
+    version = fleet.register(MIGRATIONS[style].format(table))
+
+    outcomes = {}
+    for plant, tenant in tenants.items():
+        before = fleet.objects(tenant)
+        result = fleet.migrate(tenant)
+        outcomes[plant] = result["outcome"]
+        assert fleet.drift(tenant) == []
+        if result["outcome"] == "failed":
+            assert result["message"]
+            assert fleet.objects(tenant) == before
+        else:
+            assert fleet.versions()[tenant] == version
+            kept = [found for found in before if found[3]]
+            assert [found for found in fleet.objects(tenant) if found[3]] == kept
+
+    assert {outcomes[plant] for plant in HARMLESS} == {"migrated"}
+    assert outcomes["a table of the same name"] == "failed"
+    assert outcomes["a key to users"] == ("failed" if style == "brutal" else "migrated")
+    assert fleet.migrate(innocent)["outcome"] == "migrated"

@@ -1,0 +1,117 @@
+"""`tenantry migrate` and `tenantry drift`, as an operator meets them."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import sql
+
+from migrations.fleet import Fleet
+
+
+def spoil(fleet: Fleet, tenant: str, table: str) -> None:
+    """Puts a table of the tenant's own in the way."""
+    fleet.sql.execute(
+        sql.SQL("create table {}.{} ()").format(sql.Identifier(tenant), sql.Identifier(table))
+    )
+
+
+def clear(fleet: Fleet, tenant: str, table: str) -> None:
+    fleet.sql.execute(
+        sql.SQL("drop table {}.{}").format(sql.Identifier(tenant), sql.Identifier(table))
+    )
+
+
+def test_one_in_ten_fails_the_rest_succeed_and_the_fix_completes_it(fleet: Fleet) -> None:
+    tenants, table = fleet.tenants(10), fleet.table()
+    spoil(fleet, tenants[3], table)
+    version = fleet.register(f"create table {table} (id bigint primary key)")
+
+    first = fleet.roll_out()
+
+    assert first["latest_version"] == version
+    assert sorted(first["migrated"]) == [name for name in tenants if name != tenants[3]]
+    [failure] = first["failed"]
+    assert (failure["schema_name"], failure["sqlstate"]) == (tenants[3], "42P07")
+    assert "already exists" in failure["message"]
+
+    shown = fleet.command("migrate")
+    assert shown.returncode == 1
+    assert tenants[3] in shown.stdout
+    assert "--retry-failed" in shown.stdout
+
+    clear(fleet, tenants[3], table)
+    assert fleet.roll_out("--retry-failed")["migrated"] == [tenants[3]]
+    done = fleet.command("migrate")
+    assert done.returncode == 0
+    assert "Nothing to do" in done.stdout
+    assert fleet.command("drift").returncode == 0
+
+
+def test_canary_that_fails_saves_the_rest(fleet: Fleet) -> None:
+    tenants, table = fleet.tenants(4), fleet.table()
+    spoil(fleet, tenants[0], table)
+    fleet.register(f"create table {table} (id bigint primary key)")
+
+    report = fleet.roll_out("--canary", "1")
+
+    assert [failure["schema_name"] for failure in report["failed"]] == [tenants[0]]
+    assert report["not_started"] == tenants[1:]
+    assert report["migrated"] == []
+    assert fleet.roll_out("--canary", "1")["migrated"] != []
+
+
+def test_stop_on_error_begins_no_other(fleet: Fleet) -> None:
+    tenants, table = fleet.tenants(4), fleet.table()
+    spoil(fleet, tenants[1], table)
+    fleet.register(f"create table {table} (id bigint primary key)")
+
+    report = fleet.roll_out("--stop-on-error", "--workers", "1")
+
+    assert report["migrated"] == tenants[:1]
+    assert report["not_started"] == tenants[2:]
+
+
+def test_dry_run_changes_nothing_and_tenant_names_one(fleet: Fleet) -> None:
+    tenants = fleet.tenants(2)
+    before = fleet.versions()
+    version = fleet.register("select 1")
+
+    planned = fleet.command("migrate", "--dry-run")
+
+    assert planned.returncode == 0
+    assert f"{tenants[0]}: {before[tenants[0]]} → {version}, 1 to apply" in planned.stdout
+    assert fleet.versions() == before
+    assert fleet.roll_out("--tenant", tenants[1])["migrated"] == [tenants[1]]
+    assert fleet.versions()[tenants[0]] == before[tenants[0]]
+    unknown = fleet.command("migrate", "--tenant", "nobody_at_all")
+    assert unknown.returncode == 1
+    assert "There is no tenant" in unknown.stderr
+
+
+def test_several_pending_migrations_are_applied_in_their_order(fleet: Fleet) -> None:
+    tenants, table = fleet.tenants(3), fleet.table()
+    fleet.register(f"create table {table} (id bigint primary key)")
+    fleet.register(f"insert into {table} values (1)")  # noqa: S608
+    fleet.register(f"alter table {table} add column note text")
+
+    report = fleet.roll_out()
+
+    assert sorted(report["migrated"]) == tenants
+    assert report["migrations_applied"] == 9
+
+
+def test_drift_names_the_tenant_and_the_thing(fleet: Fleet) -> None:
+    tenants = fleet.tenants(2)
+    with psycopg.connect(fleet.address.db_url) as database:
+        database.execute(
+            sql.SQL("alter table {}.users alter role drop not null").format(
+                sql.Identifier(tenants[1])
+            )
+        )
+
+    shown = fleet.command("drift")
+
+    assert shown.returncode == 1
+    assert "1 of 2 tenants" in shown.stdout
+    assert tenants[1] in shown.stdout
+    assert tenants[0] not in shown.stdout

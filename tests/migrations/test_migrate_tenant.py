@@ -1,0 +1,254 @@
+"""One tenant, one migration: whole or not at all, and a tenant like any other afterwards."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from migrations.fleet import Fleet
+
+
+def identifiers(text: str, *names: str) -> sql.Composed:
+    return sql.SQL(text).format(*map(sql.Identifier, names))
+
+
+def test_migrated_table_is_walled_audited_and_served(fleet: Fleet) -> None:
+    tenant, other, table = fleet.tenant(), fleet.tenant(), fleet.table()
+    writer, reader = fleet.member(tenant, "write"), fleet.member(tenant, "read")
+    admin, stranger = fleet.member(tenant, "admin"), fleet.member(other, "admin")
+    version = fleet.register(f"create table {table} (id bigint primary key, total numeric)")
+
+    assert fleet.migrate(tenant) == {
+        "schema_name": tenant,
+        "outcome": "migrated",
+        "version": version,
+        "pending": 0,
+        "sqlstate": None,
+        "message": None,
+    }
+
+    fleet.wait_until_served(tenant, table, "total")
+    row = {"id": 1, "total": 9}
+    written = fleet.rows(writer, tenant, table, "POST", json=row)
+    assert written.status_code == 201, written.text
+    assert fleet.rows(reader, tenant, table).json() == [row]
+    assert fleet.rows(reader, tenant, table, "POST", json={"id": 2}).status_code == 403
+    assert fleet.rows(stranger, tenant, table).status_code == 403
+    assert fleet.rows(fleet.nobody, tenant, table).status_code == 401
+    entries = fleet.rows(admin, tenant, "audit_log", params={"table_name": f"eq.{table}"})
+    assert [entry["action"] for entry in entries.json()] == ["insert"]
+    assert fleet.drift(tenant) == []
+
+
+def test_new_column_of_the_template_is_audited_beside_the_tenants_own(fleet: Fleet) -> None:
+    tenant, column = fleet.tenant(), fleet.table()
+    admin = fleet.member(tenant, "admin")
+    added = fleet.rpc(
+        admin, "add_column", schema_name=tenant, table_name="settings",
+        column_name="x_note", column_type="text",
+    )  # fmt: skip
+    assert added.status_code == 200, added.text
+    fleet.register(f"alter table settings add column {column} text")
+
+    assert fleet.migrate(tenant)["outcome"] == "migrated"
+    fleet.wait_until_served(tenant, "settings", column)
+    fleet.rows(
+        admin, tenant, "settings", "POST",
+        json={"key": "a", "value": 1, column: "new", "x_note": "own"},
+    ).raise_for_status()  # fmt: skip
+
+    entry = fleet.rows(admin, tenant, "audit_log").json()[-1]
+    assert entry["new_values"][column] == "new"
+    assert entry["new_values"]["x_note"] == "own"
+    assert fleet.drift(tenant) == []
+
+
+def test_routine_is_callable_only_where_declared_and_while_active(fleet: Fleet) -> None:
+    tenant, name = fleet.tenant(), fleet.table()
+    member = fleet.member(tenant, "read")
+    body = "returns integer language sql stable as 'select 1'"
+    fleet.register(
+        f"create function {name}_open() {body}; create function {name}_closed() {body};",
+        f"{name}_open",
+    )
+    fleet.migrate(tenant)
+
+    def execute(role: str, routine: str) -> bool:
+        row = fleet.sql.execute(
+            "select has_schema_privilege(%s, %s, 'usage')"
+            " and has_function_privilege(%s, %s, 'execute') as allowed",
+            (role, tenant, role, f'"{tenant}".{routine}()'),
+        ).fetchone()
+        assert row is not None
+        return bool(row["allowed"])
+
+    assert execute("authenticated", f"{name}_open")
+    assert execute("service_role", f"{name}_open")
+    assert not execute("anon", f"{name}_open")
+    assert not execute("authenticated", f"{name}_closed")
+    assert not execute("service_role", f"{name}_closed")
+
+    fleet.suspend(tenant)
+    assert not execute("authenticated", f"{name}_open")
+    fleet.activate(tenant)
+    assert execute("authenticated", f"{name}_open")
+    assert fleet.rpc(member, "check_tenant_status", schema_name=tenant).status_code == 200
+    assert fleet.drift(tenant) == []
+
+
+def test_suspended_tenant_is_migrated_and_stays_suspended(fleet: Fleet) -> None:
+    tenant, table = fleet.tenant(), fleet.table()
+    member = fleet.member(tenant, "read")
+    fleet.suspend(tenant)
+    fleet.register(f"create table {table} (id bigint primary key)")
+
+    assert fleet.migrate(tenant)["outcome"] == "migrated"
+
+    assert fleet.rows(member, tenant, table).status_code == 403
+    assert fleet.rows(fleet.service, tenant, table).status_code == 403
+    assert fleet.drift(tenant) == []
+    fleet.activate(tenant)
+    assert fleet.drift(tenant) == []
+
+
+def test_failure_leaves_nothing_and_is_remembered_until_it_succeeds(fleet: Fleet) -> None:
+    tenant, table = fleet.tenant(), fleet.table()
+    start = fleet.versions()[tenant]
+    fleet.sql.execute(
+        identifiers("insert into {}.settings (key, value) values ('n', '1')", tenant)
+    )
+    version = fleet.register(
+        f"create table {table} (id bigint primary key);"  # noqa: S608
+        " alter table settings add column amount integer;"
+        " update settings set amount = 1 / (value #>> '{}')::integer;"
+        " alter table settings drop column amount;"
+    )
+    fleet.sql.execute(identifiers("update {}.settings set value = '0'", tenant))
+    before = fleet.objects(tenant)
+
+    failed = fleet.migrate(tenant)
+    again = fleet.migrate(tenant)
+
+    assert failed["outcome"] == again["outcome"] == "failed"
+    assert (failed["version"], failed["sqlstate"]) == (version, "22012")
+    assert failed["message"] == "division by zero"
+    assert fleet.objects(tenant) == before
+    assert fleet.versions()[tenant] == start
+    status = fleet.rpc(fleet.service, "get_migration_status").json()
+    assert (status["behind"], status["failed"]) == (1, 1)
+    [row] = fleet.rpc(fleet.service, "list_tenants_behind").json()
+    assert (row["schema_name"], row["next_version"], row["sqlstate"]) == (
+        tenant,
+        version,
+        "22012",
+    )
+    assert row["failed_at"] is not None
+    attempts = fleet.sql.execute(
+        "select attempts from tenancy.unfinished_migrations"
+    ).fetchall()
+    assert [row["attempts"] for row in attempts] == [2]
+
+    fleet.sql.execute(identifiers("update {}.settings set value = '2'", tenant))
+    assert fleet.migrate(tenant)["outcome"] == "migrated"
+
+    assert fleet.rpc(fleet.service, "list_tenants_behind").json() == []
+    assert fleet.rpc(fleet.service, "get_migration_status").json()["failed"] == 0
+
+
+def test_ledger_goes_with_its_tenant(fleet: Fleet) -> None:
+    tenant, table = fleet.tenant(), fleet.table()
+    fleet.sql.execute(identifiers("create table {}.{} ()", tenant, table))
+    fleet.register(f"create table {table} (id bigint primary key)")
+    assert fleet.migrate(tenant)["sqlstate"] == "42P07"
+
+    fleet.suspend(tenant)
+    fleet.sql.execute("select public.delete_tenant_schema(%s)", (tenant,))
+
+    assert fleet.rpc(fleet.service, "get_migration_status").json()["failed"] == 0
+
+
+def test_lock_held_by_somebody_fails_the_tenant_in_time(fleet: Fleet) -> None:
+    tenant, column = fleet.tenant(), fleet.table()
+    fleet.register(f"alter table settings add column {column} text")
+    with psycopg.connect(fleet.address.db_url) as holder:
+        holder.execute(identifiers("lock table {}.settings in access share mode", tenant))
+
+        failed = fleet.migrate(tenant)
+
+    assert (failed["outcome"], failed["sqlstate"]) == ("failed", "55P03")
+    assert fleet.migrate(tenant)["outcome"] == "migrated"
+
+
+def test_two_runs_at_once_apply_each_migration_once(fleet: Fleet) -> None:
+    tenants, table = fleet.tenants(4), fleet.table()
+    fleet.register(f"create table {table} (id bigint primary key)")
+    fleet.register(f"insert into {table} values (1)")  # noqa: S608
+
+    def twice(name: str) -> None:
+        for _ in range(2):
+            reply = fleet.rpc(fleet.service, "migrate_tenant", schema_name=name)
+            assert reply.status_code in (200, 503), reply.text
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(twice, tenants * 2))
+
+    for tenant in tenants:
+        rows = fleet.sql.execute(identifiers("select id from {}.{}", tenant, table)).fetchall()
+        assert [row["id"] for row in rows] == [1]
+        log = fleet.sql.execute(
+            "select count(*) as n from public.admin_audit_log"
+            " where action = 'tenant.migrate' and schema_name = %s",
+            (tenant,),
+        ).fetchone()
+        assert log == {"n": 2}
+
+
+def test_only_platform_admins_migrate_and_look(fleet: Fleet) -> None:
+    tenant = fleet.tenant()
+    member, viewer = fleet.member(tenant, "admin"), fleet.staff("viewer")
+    admin = fleet.staff("admin")
+    operations: list[tuple[str, dict[str, str]]] = [
+        ("get_migration_status", {}),
+        ("list_tenants_behind", {}),
+        ("migrate_tenant", {"schema_name": tenant}),
+        ("get_schema_drift", {"schema_name": tenant}),
+    ]
+    for name, arguments in operations:
+        for door in (fleet.rpc, fleet.function):
+            assert door(member, name, **arguments).status_code == 403
+            assert door(viewer, name, **arguments).status_code == 403
+            assert door(fleet.nobody, name, **arguments).status_code == 401
+            assert door(admin, name, **arguments).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "difference"),
+    [
+        ("alter table {}.users alter role drop not null", "column", "different"),
+        ("alter table {}.users alter display_name type varchar(90)", "column", "different"),
+        ("alter table {}.users drop constraint users_role_length", "constraint", "missing"),
+        ("create index extra on {}.users (email)", "index", "extra"),
+        ("drop policy select_member on {}.settings", "policy", "missing"),
+        ("alter table {}.settings disable trigger audit_update", "trigger", "different"),
+        ("alter table {}.settings disable row level security", "table", "different"),
+        ("grant insert on {}.users to authenticated", "grant", "different"),
+        ("grant select (email) on {}.users to anon", "grant", "extra"),
+        ("revoke usage on schema {} from service_role", "grant", "missing"),
+        ("create function {}.planted() returns int return 1", "routine", "extra"),
+        ("drop table {}.settings", "table", "missing"),
+    ],
+)
+def test_drift_names_what_differs(
+    fleet: Fleet, change: str, kind: str, difference: str
+) -> None:
+    tenant = fleet.tenant()
+    assert fleet.drift(tenant) == []
+
+    fleet.sql.execute(identifiers(change, tenant))
+
+    assert (kind, difference) in [
+        (d["object_kind"], d["difference"]) for d in fleet.drift(tenant)
+    ]

@@ -1,0 +1,126 @@
+"""What `supabase db push` accepts as a tenant migration, and what it leaves alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from click.testing import CliRunner
+
+from migrations.fleet import Fleet
+from tenantry_cli.main import main
+from tenantry_cli.migration import tenant_migration
+
+
+def refusal(fleet: Fleet, statements: str, *callable_routines: str) -> str:
+    latest = fleet.latest()
+    before = fleet.objects("tenant_template")
+    with pytest.raises(psycopg.Error) as refused:
+        fleet.register(statements, *callable_routines)
+    assert fleet.latest() == latest
+    assert fleet.objects("tenant_template") == before
+    return str(refused.value)
+
+
+def test_registering_changes_the_reference_and_no_tenant(fleet: Fleet) -> None:
+    tenant, table = fleet.tenant(), fleet.table()
+    before = fleet.objects(tenant)
+
+    version = fleet.register(f"create table {table} (id bigint primary key)")
+
+    assert fleet.objects(tenant) == before
+    assert fleet.versions()[tenant] != version
+    assert ("table", table) in [found[:2] for found in fleet.objects("tenant_template")]
+
+
+def test_new_tenant_starts_at_the_latest_version(fleet: Fleet) -> None:
+    version = fleet.register(f"create table {fleet.table()} (id bigint primary key)")
+
+    tenant = fleet.tenant()
+
+    assert fleet.versions()[tenant] == version
+    assert fleet.drift(tenant) == []
+    assert fleet.migrate(tenant)["outcome"] == "up_to_date"
+
+
+def test_same_text_again_is_nothing_and_another_text_is_refused(fleet: Fleet) -> None:
+    statements = f"create table {fleet.table()} (id bigint primary key)"
+    version = fleet.register(statements)
+    again = "select tenancy.register_tenant_migration(%s, 'test', %s)"
+
+    fleet.sql.execute(again, (version, statements))
+
+    with pytest.raises(psycopg.Error, match="registered already, with another text"):
+        fleet.sql.execute(again, (version, statements + " "))
+
+
+def test_version_below_a_registered_one_is_refused(fleet: Fleet) -> None:
+    fleet.register("select 1")
+    with pytest.raises(psycopg.Error, match="comes too late"):
+        fleet.sql.execute(
+            "select tenancy.register_tenant_migration('00000000000000', 'late', '')"
+        )
+
+
+@pytest.mark.parametrize(
+    ("statements", "reason"),
+    [
+        ("create table broken (id nonsense)", 'type "nonsense" does not exist'),
+        ("create table public.elsewhere ()", "changes what is not the tenant's"),
+        ("create schema elsewhere", "changes what is not the tenant's: schema elsewhere"),
+        (
+            "create trigger planted before insert on public.tenants"
+            " for each row execute function tenancy.tg_settings__stamp()",
+            "changes what is not the tenant's: trigger planted",
+        ),
+        ("create table leaving (id uuid references auth.users (id))", "all tenants share"),
+        ("set search_path = public", "must not set search_path"),
+        ("set lock_timeout = '3s'", "leaves parameters changed: lock_timeout"),
+        ("set role anon", "cannot set parameter"),
+        ("commit", "transaction commands"),
+        ("create materialized view copies as select * from users", "no view with security_inv"),
+        ("create view open_door as select * from users", "no view with security_invoker"),
+        ("create sequence loose", "no sequence of one"),
+        ("alter table users add column x_mine text", "as only tenants name theirs"),
+        ("drop table tenant_template.users", "names the reference schema"),
+    ],
+)
+def test_migration_that_reaches_beyond_one_tenant_is_refused(
+    fleet: Fleet, statements: str, reason: str
+) -> None:
+    assert reason in refusal(fleet, statements)
+
+
+def test_routine_declared_callable_must_be_there(fleet: Fleet) -> None:
+    assert "declares callable what is not there: nobody" in refusal(fleet, "select 1", "nobody")
+
+
+def test_new_migration_is_ready_to_be_filled_in(
+    fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "supabase/migrations").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+
+    begun = CliRunner().invoke(main, ["migration", "new", "add_orders"])
+
+    assert begun.exit_code == 0, begun.output
+    [path] = (tmp_path / "supabase/migrations").iterdir()
+    version, name = path.stem.split("_", 1)
+    assert name == "add_orders"
+    assert f"register_tenant_migration('{version}', 'add_orders', $tenant$" in path.read_text()
+    refused = CliRunner().invoke(main, ["migration", "new", "Add orders"])
+    assert refused.exit_code == 1
+
+
+def test_text_as_the_command_writes_it_registers(fleet: Fleet) -> None:
+    table, version = fleet.table(), str(int(fleet.latest()) + 1).zfill(14)
+    text = tenant_migration(version, "add_orders").replace(
+        "$tenant$\n\n", f"$tenant$\ncreate table {table} (id bigint primary key);\n"
+    )
+
+    fleet.sql.execute(text.encode())
+
+    assert fleet.latest() == version
+    assert ("table", table) in [found[:2] for found in fleet.objects("tenant_template")]
