@@ -1,0 +1,221 @@
+"""Two at once: who wins, who waits, and what the one who waited is told."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import httpx
+import psycopg
+import pytest
+
+from journeys.doors import DOORS, HOLD_TENANT, Door, at_once, code, holding, waiter
+from stage import Person, Stage
+
+HOUR = timedelta(hours=1)
+
+
+# Two who want the same --------------------------------------------------------------------
+
+
+def test_one_name_makes_one_tenant(stage: Stage) -> None:
+    pairs = itertools.cycle(itertools.product(DOORS.values(), repeat=2))
+    admin = stage.staff("admin")
+
+    for doors in itertools.islice(pairs, 20):
+        name = stage.name()
+        create = {"schema_name": name}
+        replies = at_once(
+            *(partial(door, stage, admin, "create_tenant_schema", **create) for door in doors)
+        )
+
+        assert sorted(reply.status_code for reply in replies) == [200, 409]
+        (refused,) = [reply for reply in replies if reply.is_error]
+        assert code(refused) == "tenant_exists"
+
+
+def test_two_tenants_made_at_once_are_both_exposed(
+    stage: Stage, door: Door, caller: ThreadPoolExecutor
+) -> None:
+    one, other = stage.name(), stage.name()
+
+    with psycopg.connect(stage.address.db_url) as connection:
+        connection.execute("select public.create_tenant_schema(%s)", (one,))
+        call = caller.submit(
+            door, stage, stage.service, "create_tenant_schema", schema_name=other
+        )
+        waiter(stage, connection.info.backend_pid, call)
+
+    assert call.result().status_code == 200, call.result().text
+    (exposed,) = stage.sql.execute("select tenancy.exposed_schemas() as names").fetchall()
+    assert {one, other} <= set(exposed["names"])
+
+
+# A grant that ends ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("level", "expiry", "status"),
+    [
+        ("read", timedelta(minutes=30), 200),
+        ("write", HOUR, 200),
+        ("write", HOUR + timedelta(seconds=1), 403),
+        ("read", None, 403),
+        ("admin", timedelta(minutes=30), 403),
+    ],
+)
+def test_admin_whose_grant_expires_grants_nothing_past_it(
+    stage: Stage, door: Door, level: str, expiry: timedelta | None, status: int
+) -> None:
+    tenant = stage.tenant()
+    now = datetime.now(UTC)
+    admin = stage.member(tenant, "admin", expires_at=now + HOUR)
+
+    reply = door(
+        stage,
+        admin,
+        "grant_schema_access",
+        schema_name=tenant,
+        user_id=stage.person().id,
+        access_level=level,
+        expires_at=expiry and (now + expiry).isoformat(),
+    )
+
+    assert reply.status_code == status, reply.text
+    assert status == 200 or code(reply) == "forbidden"
+
+
+def test_admin_whose_grant_expires_cannot_extend_it(stage: Stage, door: Door) -> None:
+    tenant = stage.tenant()
+    admin = stage.member(tenant, "admin", expires_at=datetime.now(UTC) + HOUR)
+    friend = stage.member(tenant, "admin")
+
+    def extend(by: Person) -> httpx.Response:
+        return door(
+            stage,
+            by,
+            "grant_schema_access",
+            schema_name=tenant,
+            user_id=admin.id,
+            access_level="admin",
+        )
+
+    own = extend(admin)
+    assert (own.status_code, code(own)) == (409, "own_grant")
+    assert extend(friend).status_code == 200
+
+
+def test_admin_whose_grant_ended_while_they_waited_grants_nothing(
+    stage: Stage, door: Door, caller: ThreadPoolExecutor
+) -> None:
+    tenant = stage.tenant()
+    admin = stage.member(tenant, "admin")
+    friend = stage.person()
+
+    with holding(stage.address, HOLD_TENANT, tenant) as holder:
+        call = caller.submit(
+            door, stage, admin, "grant_schema_access", schema_name=tenant, user_id=friend.id
+        )
+        waiter(stage, holder.info.backend_pid, call)
+        holder.execute(
+            "update public.user_schema_access set expires_at = now() where user_id = %s",
+            (admin.id,),
+        )
+        holder.commit()
+
+    assert (call.result().status_code, code(call.result())) == (404, "tenant_not_found")
+
+
+def test_revoked_while_they_waited_is_refused(
+    stage: Stage, door: Door, caller: ThreadPoolExecutor
+) -> None:
+    tenant = stage.tenant()
+    admin = stage.staff("admin")
+
+    with holding(stage.address, HOLD_TENANT, tenant) as holder:
+        call = caller.submit(door, stage, admin, "suspend_tenant", schema_name=tenant)
+        waiter(stage, holder.info.backend_pid, call)
+        holder.execute("delete from public.admin_users where user_id = %s", (admin.id,))
+        holder.commit()
+
+    assert (call.result().status_code, code(call.result())) == (404, "tenant_not_found")
+    assert stage.rpc(stage.service, "check_tenant_status", schema_name=tenant).json() == {
+        "schema_name": tenant,
+        "status": "active",
+    }
+
+
+# Busy -------------------------------------------------------------------------------------
+
+
+def assert_busy(reply: httpx.Response, door: Door) -> None:
+    assert (reply.status_code, code(reply)) == (503, "busy"), reply.text
+    assert reply.headers["Retry-After"] == ("1" if door is DOORS["functions"] else "0")
+
+
+def test_waiting_for_a_lock_ends_busy_within_four_seconds(stage: Stage, door: Door) -> None:
+    tenant = stage.tenant()
+    admin = stage.staff("admin")
+
+    with holding(stage.address, HOLD_TENANT, tenant):
+        begun = time.monotonic()
+        reply = door(stage, admin, "suspend_tenant", schema_name=tenant)
+        assert time.monotonic() - begun < 4
+
+    assert_busy(reply, door)
+    assert door(stage, admin, "suspend_tenant", schema_name=tenant).status_code == 200
+
+
+def test_stranger_does_not_even_wait(stage: Stage, door: Door) -> None:
+    tenant = stage.tenant()
+
+    with holding(stage.address, HOLD_TENANT, tenant):
+        reply = door(stage, stage.person(), "suspend_tenant", schema_name=tenant)
+
+    assert (reply.status_code, code(reply)) == (404, "tenant_not_found")
+
+
+def test_cancelled_statement_is_busy(
+    stage: Stage, door: Door, caller: ThreadPoolExecutor
+) -> None:
+    tenant = stage.tenant()
+    admin = stage.staff("admin")
+
+    with holding(stage.address, HOLD_TENANT, tenant) as holder:
+        call = caller.submit(door, stage, admin, "suspend_tenant", schema_name=tenant)
+        pid = waiter(stage, holder.info.backend_pid, call)
+        (cancelled,) = holder.execute("select pg_cancel_backend(%s)", (pid,)).fetchone() or ()
+        reply = call.result()
+
+    assert cancelled
+    assert_busy(reply, door)
+    assert door(stage, admin, "suspend_tenant", schema_name=tenant).status_code == 200
+
+
+DEADLOCKS = "select deadlocks from pg_stat_database where datname = current_database()"
+
+
+def test_deadlock_is_busy(stage: Stage, door: Door, caller: ThreadPoolExecutor) -> None:
+    tenant = stage.tenant()
+    friend = stage.person()
+    grant = {"schema_name": tenant, "user_id": friend.id}
+    (before,) = stage.sql.execute(DEADLOCKS).fetchall()
+
+    with holding(stage.address, HOLD_TENANT, tenant) as holder:
+        # It is the other who notices, and loses.
+        holder.execute("set local deadlock_timeout = '1min'")
+        call = caller.submit(door, stage, stage.service, "grant_schema_access", **grant)
+        waiter(stage, holder.info.backend_pid, call)
+        # The RPC has locked the user, and waits for the tenant: the wrong way round.
+        holder.execute("select from auth.users where id = %s for update", (friend.id,))
+        reply = call.result()
+
+    assert_busy(reply, door)
+    # The session of the RPC may keep it to itself for ten seconds.
+    deadline = time.monotonic() + 30
+    while stage.sql.execute(DEADLOCKS).fetchall() == [before]:
+        assert time.monotonic() < deadline, "It was no deadlock."
+    assert door(stage, stage.service, "grant_schema_access", **grant).status_code == 200

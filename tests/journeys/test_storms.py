@@ -1,0 +1,327 @@
+"""Everybody at once, for a while, in an emulator of one's own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import psycopg
+import pytest
+
+from journeys.doors import DOORS, at_once, code, holding, waiter
+from stage import Person, Stage
+
+SOAK = os.environ.get("TENANTRY_SOAK") == "1"
+
+SUPER_ADMINS = "select user_id::text from public.admin_users where role = 'super_admin'"
+
+
+@pytest.mark.soak
+def test_one_of_two_super_admins_who_revoke_each_other_remains(own_stage: Stage) -> None:
+    stage = own_stage
+    pairs = itertools.cycle(itertools.product(DOORS.values(), repeat=2))
+    one, other = stage.staff("super_admin"), stage.staff("super_admin")
+    assert len(stage.sql.execute(SUPER_ADMINS).fetchall()) == 2
+
+    for doors in itertools.islice(pairs, 1000 if SOAK else 100):
+        revoke_other = partial(doors[0], stage, one, "revoke_admin", user_id=other.id)
+        revoke_one = partial(doors[1], stage, other, "revoke_admin", user_id=one.id)
+        first, second = at_once(revoke_other, revoke_one)
+
+        statuses = sorted([first.status_code, second.status_code])
+        assert statuses in ([200, 403], [200, 409]), (first.text, second.text)
+        left = [row["user_id"] for row in stage.sql.execute(SUPER_ADMINS)]
+        assert left == [one.id if first.is_success else other.id]
+        for person in (one, other):
+            stage.sql.execute("select public.promote_to_admin(%s, 'super_admin')", (person.id,))
+
+
+def delete_user(stage: Stage, person: Person) -> None:
+    """Deletes a user as Auth does it."""
+    url = stage.address.db_url.replace("//postgres:", "//supabase_auth_admin:")
+    with psycopg.connect(url) as auth:
+        auth.execute("delete from auth.users where id = %s", (person.id,))
+
+
+HOLD_ACCESS = "select from public.user_schema_access where user_id = %s for update"
+HOLD_ADMIN = "select from public.admin_users where user_id = %s for update"
+
+
+def test_user_who_let_others_in_can_be_deleted_while_the_tenant_is(
+    own_stage: Stage, caller: ThreadPoolExecutor
+) -> None:
+    """The user's deletion goes from their access to that of others, the tenant's the other
+    way: both may not be on the way at once."""
+    stage = own_stage
+    tenant, elsewhere = stage.tenant(), stage.tenant()
+    host, guest, other_guest = stage.staff("admin"), stage.person(), stage.person()
+    for schema_name, person in ((elsewhere, other_guest), (tenant, guest)):
+        stage.rpc(
+            host, "grant_schema_access", schema_name=schema_name, user_id=person.id
+        ).raise_for_status()
+    stage.grant(tenant, host, "read")
+    stage.suspend(tenant)
+
+    with holding(stage.address, HOLD_ACCESS, other_guest.id) as holder:
+        leaving = caller.submit(delete_user, stage, host)
+        # The host's own access is gone; next come those whom they let in.
+        leaver = waiter(stage, holder.info.backend_pid, leaving)
+        deleting = caller.submit(
+            stage.rpc, stage.service, "delete_tenant_schema", schema_name=tenant
+        )
+        waiter(stage, leaver, deleting)
+
+    leaving.result()
+    assert deleting.result().status_code == 200, deleting.result().text
+
+
+def test_creator_can_be_deleted_while_they_are_let_into_their_tenant(
+    own_stage: Stage, caller: ThreadPoolExecutor
+) -> None:
+    stage = own_stage
+    creator, viewer = stage.staff("super_admin"), stage.person()
+    tenant = stage.name()
+    for operation, arguments in (
+        ("create_tenant_schema", {"schema_name": tenant}),
+        ("promote_to_admin", {"user_id": viewer.id, "role": "viewer"}),
+    ):
+        stage.rpc(creator, operation, **arguments).raise_for_status()
+    grant = {"schema_name": tenant, "user_id": creator.id}
+
+    with holding(stage.address, HOLD_ADMIN, viewer.id) as holder:
+        leaving = caller.submit(delete_user, stage, creator)
+        # The tenant that bears their name comes next.
+        leaver = waiter(stage, holder.info.backend_pid, leaving)
+        granting = caller.submit(stage.rpc, stage.service, "grant_schema_access", **grant)
+        waiter(stage, leaver, granting)
+
+    leaving.result()
+    assert (granting.result().status_code, code(granting.result())) == (404, "user_not_found")
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments"),
+    [
+        ("create_tenant_schema", {}),
+        ("promote_to_admin", {"role": "super_admin"}),
+    ],
+)
+def test_staff_deleted_while_they_act_is_staff_no_more(
+    own_stage: Stage, caller: ThreadPoolExecutor, operation: str, arguments: dict[str, str]
+) -> None:
+    stage = own_stage
+    leaver, viewer = stage.staff("super_admin"), stage.person()
+    stage.rpc(leaver, "promote_to_admin", user_id=viewer.id, role="viewer").raise_for_status()
+    what = {"user_id": stage.person().id} if arguments else {"schema_name": stage.name()}
+
+    with holding(stage.address, HOLD_ADMIN, viewer.id) as holder:
+        leaving = caller.submit(delete_user, stage, leaver)
+        pid = waiter(stage, holder.info.backend_pid, leaving)
+        acting = caller.submit(stage.rpc, leaver, operation, **what, **arguments)
+        waiter(stage, pid, acting)
+
+    leaving.result()
+    assert (acting.result().status_code, code(acting.result())) == (403, "forbidden")
+
+
+def test_super_admin_who_appointed_others_can_be_deleted_while_one_is_dismissed(
+    own_stage: Stage, caller: ThreadPoolExecutor
+) -> None:
+    stage = own_stage
+    colleague, leaver, viewer = sorted(
+        (stage.person() for _ in range(3)), key=lambda person: str(person.id)
+    )
+    for boss, person, role in (
+        (stage.service, leaver, "super_admin"),
+        (leaver, viewer, "viewer"),
+        (leaver, colleague, "super_admin"),
+    ):
+        stage.rpc(boss, "promote_to_admin", user_id=person.id, role=role).raise_for_status()
+
+    with holding(stage.address, HOLD_ADMIN, viewer.id) as holder:
+        leaving = caller.submit(delete_user, stage, leaver)
+        pid = waiter(stage, holder.info.backend_pid, leaving)
+        # Every super_admin is locked for that, the colleague before the leaver.
+        dismissing = caller.submit(stage.rpc, stage.service, "revoke_admin", user_id=viewer.id)
+        waiter(stage, pid, dismissing)
+
+    leaving.result()
+    assert dismissing.result().status_code == 200, dismissing.result().text
+
+
+class Storm:
+    """A few tenants and users, and more who create, grant and delete them than is healthy."""
+
+    # What two who meet may be told, and nothing else.
+    REFUSALS = frozenset(
+        (
+            *("forbidden", "tenant_suspended", "tenant_not_found", "user_not_found"),
+            *("profile_not_found", "tenant_exists", "tenant_active", "profile_exists"),
+            *("last_super_admin", "own_grant", "busy"),
+        )
+    )
+
+    def __init__(self, stage: Stage, seconds: float) -> None:
+        self.stage = stage
+        self.until = time.monotonic() + seconds
+        self.tenants = [stage.name() for _ in range(4)]
+        self.people = [stage.person() for _ in range(8)]
+        self.replies: Counter[tuple[str, int, str]] = Counter()
+        self.faults: list[str] = []
+        self.left = 0
+
+    def blow(self) -> None:
+        parts: list[Callable[[random.Random], None]] = [
+            *[self.manage] * 3,
+            *[self.grant] * 4,
+            *[self.appoint] * 2,
+            *[self.visit] * 2,
+            self.leave,
+        ]
+        with ThreadPoolExecutor(len(parts)) as threads:
+            for part in [threads.submit(self._repeat, part) for part in parts]:
+                part.result()
+
+    def _repeat(self, part: Callable[[random.Random], None]) -> None:
+        chance = random.Random()  # noqa: S311
+        while time.monotonic() < self.until:
+            part(chance)
+
+    # Who takes part ---------------------------------------------------------------------
+
+    def manage(self, chance: random.Random) -> None:
+        """Staff makes, suspends, activates and deletes tenants."""
+        operation = chance.choice(
+            ["create_tenant_schema"] * 3
+            + ["suspend_tenant", "activate_tenant"]
+            + ["delete_tenant_schema"] * 2
+        )
+        tenant = chance.choice(self.tenants)
+        if operation == "delete_tenant_schema":
+            self.ask(chance, self.stage.service, "suspend_tenant", schema_name=tenant)
+        self.ask(chance, self.somebody(chance), operation, schema_name=tenant)
+
+    def grant(self, chance: random.Random) -> None:
+        """Admins let each other into tenants and out again."""
+        friend = chance.choice(self.people).id
+        tenant = chance.choice(self.tenants)
+        if chance.random() < 0.7:
+            level = chance.choice(["read", "admin", "admin"])
+            arguments = {"schema_name": tenant, "user_id": friend, "access_level": level}
+            self.ask(chance, self.somebody(chance), "grant_schema_access", **arguments)
+        else:
+            arguments = {"schema_name": tenant, "user_id": friend}
+            self.ask(chance, self.somebody(chance), "revoke_schema_access", **arguments)
+
+    def appoint(self, chance: random.Random) -> None:
+        """Staff appoints staff, and dismisses it."""
+        friend = chance.choice(self.people).id
+        if chance.random() < 0.8:
+            role = chance.choice(["admin", "super_admin", "super_admin"])
+            self.ask(
+                chance, self.somebody(chance), "promote_to_admin", user_id=friend, role=role
+            )
+        else:
+            self.ask(chance, self.somebody(chance), "revoke_admin", user_id=friend)
+
+    def visit(self, chance: random.Random) -> None:
+        """Members look after their profiles."""
+        tenant = chance.choice(self.tenants)
+        person = chance.choice(self.people)
+        if chance.random() < 0.5:
+            invited = {"schema_name": tenant, "user_id": person.id}
+            self.ask(chance, self.stage.service, "grant_schema_access", **invited)
+            self.ask(chance, person, "ensure_user_profile", schema_name=tenant)
+        else:
+            arguments = {"schema_name": tenant, "display_name": str(chance.random())}
+            self.ask(chance, person, "update_user_profile", **arguments)
+
+    def leave(self, chance: random.Random) -> None:
+        """A user is deleted as Auth does it, and somebody else signs up in their place."""
+        place = chance.randrange(len(self.people))
+        leaver, self.people[place] = self.people[place], self.stage.person()
+        try:
+            delete_user(self.stage, leaver)
+        except psycopg.Error as error:
+            self.faults.append(f"delete user: {error!r}")
+        else:
+            self.left += 1
+
+    # What they are told -----------------------------------------------------------------
+
+    def somebody(self, chance: random.Random) -> Person:
+        return self.stage.service if chance.random() < 0.5 else chance.choice(self.people)
+
+    def ask(
+        self, chance: random.Random, person: Person, operation: str, **arguments: Any
+    ) -> None:
+        door = chance.choice(list(DOORS))
+        reply = DOORS[door](self.stage, person, operation, **arguments)
+        told = "" if reply.is_success else code(reply)
+        self.replies[operation, reply.status_code, told] += 1
+        if reply.is_error and told not in self.REFUSALS:
+            self.faults.append(f"{door} {operation}: {reply.status_code} {reply.text}")
+
+
+def deadlocks(stage: Stage) -> int:
+    """So far. A session tells what it met when it ends, so all of them have to."""
+    with psycopg.connect(stage.address.admin_db_url, autocommit=True) as admin:
+        admin.execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+            " where usename = 'authenticator'"
+        )
+        found = admin.execute(
+            "select deadlocks from pg_stat_database where datname = current_database()"
+        ).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+REGISTRY = "select schema_name as name from public.tenants order by 1"
+SCHEMAS = """
+    select n.nspname::text as name
+    from pg_namespace n
+    join pg_class c on c.relnamespace = n.oid and c.relname = 'audit_log'
+    where n.nspname not in ('tenant_template', 'auth')
+    order by 1
+"""
+EXPOSED = """
+    select name from unnest(tenancy.exposed_schemas()) name
+    where name not in ('public', 'graphql_public')
+    order by 1
+"""
+STRAY_ACCESS = """
+    select * from public.user_schema_access a
+    where not exists (select from public.tenants t where t.schema_name = a.schema_name)
+        or not exists (select from auth.users u where u.id = a.user_id)
+"""
+
+
+@pytest.mark.soak
+def test_user_can_be_deleted_at_any_moment(own_stage: Stage) -> None:
+    stage = own_stage
+    before = deadlocks(stage)
+    storm = Storm(stage, 300 if SOAK else 6)
+
+    storm.blow()
+    assert not storm.faults, "\n".join(storm.faults)
+    # All of it happened: otherwise the storm shows nothing.
+    succeeded = {operation for operation, status, _ in storm.replies if status == 200}
+    assert succeeded >= {
+        *("create_tenant_schema", "suspend_tenant", "activate_tenant"),
+        *("delete_tenant_schema", "grant_schema_access", "revoke_schema_access"),
+        *("promote_to_admin", "ensure_user_profile"),
+    }
+    assert storm.left > 20
+    assert deadlocks(stage) == before
+    registry = stage.sql.execute(REGISTRY).fetchall()
+    assert stage.sql.execute(SCHEMAS).fetchall() == registry
+    assert stage.sql.execute(EXPOSED).fetchall() == registry
+    assert stage.sql.execute(STRAY_ACCESS).fetchall() == []
