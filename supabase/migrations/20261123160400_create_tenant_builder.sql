@@ -502,6 +502,70 @@ $$;
 
 comment on function tenancy.require_table(text, text) is 'A table of a tenant by its name (PT404 table_not_found).';
 
+create function tenancy.tables_of(schema_name text)
+    returns oid[]
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- Through pg_depend, whose index makes the cost that of one schema; pg_class has none
+    -- by schema alone.
+    return array(
+        select c.oid
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_class c on c.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = to_regnamespace(quote_ident(schema_name))
+            and d.classid = 'pg_class'::regclass
+            and c.relkind in ('r', 'p')
+    );
+end;
+$$;
+
+comment on function tenancy.tables_of(text) is 'The tables of one schema, at the cost of that schema alone.';
+
+create function tenancy.is_template_table(table_name text)
+    returns boolean
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return tenancy.find_table('tenant_template', table_name) is not null;
+end;
+$$;
+
+comment on function tenancy.is_template_table(text) is
+    'Whether a table belongs to every tenant, rather than to the one whose admin made it.';
+
+create function tenancy.full_xid(short xid)
+    returns xid8
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_next constant bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
+    v_low constant bigint := short::text::bigint;
+    v_full bigint := (v_next >> 32 << 32) + v_low;
+begin
+    -- A row shows the lower half of its transaction's number; what lies in the future of
+    -- the current epoch belongs to the one before.
+    if v_full >= v_next + 2147483648 then
+        v_full := v_full - 4294967296;
+    end if;
+
+    return v_full::text::xid8;
+end;
+$$;
+
+comment on function tenancy.full_xid(xid) is
+    'The full transaction number of a row''s xmin, for rows younger than two billion transactions.';
+
 create function tenancy.audit_routine_name(table_name text)
     returns text
     immutable

@@ -1,27 +1,3 @@
-create function tenancy.tables_of(schema_name text)
-    returns oid[]
-    stable
-    security definer
-    set search_path = ''
-    language plpgsql
-as $$
-begin
-    -- Through pg_depend, whose index makes the cost that of one schema; pg_class has none
-    -- by schema alone.
-    return array(
-        select c.oid
-        from pg_catalog.pg_depend d
-        join pg_catalog.pg_class c on c.oid = d.objid
-        where d.refclassid = 'pg_namespace'::regclass
-            and d.refobjid = to_regnamespace(quote_ident(schema_name))
-            and d.classid = 'pg_class'::regclass
-            and c.relkind in ('r', 'p')
-    );
-end;
-$$;
-
-comment on function tenancy.tables_of(text) is 'The tables of one schema, at the cost of that schema alone.';
-
 create function tenancy.describe_table(relation oid)
     returns public.schema_table
     stable
