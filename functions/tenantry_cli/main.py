@@ -13,7 +13,7 @@ from tenantry_cli.emulator.parts import install_parts
 from tenantry_cli.emulator.ports import DEFAULT
 from tenantry_cli.emulator.postgres import DefaultPrivileges
 from tenantry_cli.emulator.stack import Stack
-from tenantry_cli.emulator.state import State, states
+from tenantry_cli.emulator.state import running
 from tenantry_cli.emulator.supervisor import (
     Starter,
     start_detached,
@@ -22,7 +22,8 @@ from tenantry_cli.emulator.supervisor import (
 )
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.migration import migration
-from tenantry_cli.project import Project, find_project
+from tenantry_cli.project import find_project
+from tenantry_cli.proof.command import prove
 
 _LABELS = {
     "API_URL": "API URL",
@@ -50,6 +51,7 @@ def main() -> None:
 
 
 main.add_command(migration)
+main.add_command(prove)
 
 
 @main.command()
@@ -75,7 +77,7 @@ def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | Non
         install_parts(console)
         arguments = [f"--port={port}", *(["--ephemeral"] if ephemeral else [])]
         start_detached(arguments, project.state / f"supervisor-{port}.log")
-        state = _running(project, port)
+        state = running(project, port)
         _show(console, state.connection, state.warnings)
         console.print("ready (`tenantry down` stops everything)")
         _walk_demo(console, demo, state.connection)
@@ -107,7 +109,7 @@ def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | Non
 @click.option("--port", type=int, help="The gateway's port, to tell several apart.")
 def status(as_json: bool, port: int | None) -> None:
     """Show how to connect to the running emulator."""
-    state = _running(find_project(), port)
+    state = running(find_project(), port)
     if as_json:
         click.echo(json.dumps(state.connection, indent=2))
     else:
@@ -118,21 +120,10 @@ def status(as_json: bool, port: int | None) -> None:
 @click.option("--port", type=int, help="The gateway's port, to tell several apart.")
 def down(port: int | None) -> None:
     """Stop the running emulator; its data stays."""
-    state = _running(find_project(), port)
+    state = running(find_project(), port)
     psutil.Process(state.supervisor_pid).terminate()
     state.wait_until_gone()
     click.echo("stopped")
-
-
-def _running(project: Project, port: int | None) -> State:
-    """The emulator on that port; without one, the regular emulator, else any other."""
-    for _, state in states(project):
-        if state.is_running and state.connection and port in (None, state.gateway_port):
-            return state
-    where = "" if port is None else f" on port {port}"
-    raise TenantryError(
-        f"No emulator of this project is running{where}: start it with `tenantry up`."
-    )
 
 
 def _show(console: Console, connection: dict[str, str], warnings: Sequence[str]) -> None:

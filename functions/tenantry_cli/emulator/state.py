@@ -98,6 +98,17 @@ def states(project: Project) -> Iterator[tuple[Path, State]]:
             yield path, state
 
 
+def running(project: Project, port: int | None) -> State:
+    """The emulator on that port; without one, the regular emulator, else any other."""
+    for _, state in states(project):
+        if state.is_running and state.connection and port in (None, state.gateway_port):
+            return state
+    where = "" if port is None else f" on port {port}"
+    raise TenantryError(
+        f"No emulator of this project is running{where}: start it with `tenantry up`."
+    )
+
+
 def sweep(project: Project) -> None:
     """Clears away emulators whose supervisor was killed."""
     for path, state in states(project):
