@@ -9,6 +9,7 @@ import click
 import psutil
 from rich.console import Console
 
+from tenantry_cli.doctor.command import doctor
 from tenantry_cli.emulator.parts import install_parts
 from tenantry_cli.emulator.ports import DEFAULT
 from tenantry_cli.emulator.postgres import DefaultPrivileges
@@ -52,6 +53,7 @@ def main() -> None:
 
 main.add_command(migration)
 main.add_command(prove)
+main.add_command(doctor)
 
 
 @main.command()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
+from tenantry_cli.doctor.catalog import connect, examine_catalog
 from tenantry_cli.proof.attempts import Attempt, Expected
 from tenantry_cli.proof.cast import Cast
 from tenantry_cli.proof.evidence import (
@@ -94,6 +95,7 @@ class _Campaign:
         cast.close_doors()
         self._try_everything(list(self._script.attempts()))
         self._look_around()
+        self._look_into_the_catalog()
         self._change_states()
 
         self._add(unproved(self._attempts, self._succeeded))
@@ -143,6 +145,21 @@ class _Campaign:
         self._add(inspect_registry(self._cast))
         for tenant in (self._cast.a, self._cast.b):
             self._add(inspect_rows(self._cast, tenant, self._attempts))
+
+    def _look_into_the_catalog(self) -> None:
+        if self._cast.target.db_url is None:
+            self._result.notes.append("Without --db-url the catalog was not looked into.")
+            return
+        self._progress("looking into the catalog", 0, 0)
+        with connect(self._cast.target.db_url) as connection:
+            self._add(
+                [
+                    Finding(
+                        Verdict.CATALOG, problem.sentence, problem.object, cure=problem.cure
+                    )
+                    for problem in examine_catalog(connection)
+                ]
+            )
 
     def _change_states(self) -> None:
         """What would have disturbed everything else: suspend, activate and delete for real."""
