@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from tenantry_cli.doctor.catalog import connect, examine_catalog
+from tenantry_cli.errors import TenantryError
 from tenantry_cli.proof.attempts import Attempt, Expected
 from tenantry_cli.proof.cast import Cast
 from tenantry_cli.proof.evidence import (
@@ -142,9 +143,19 @@ class _Campaign:
 
     def _look_around(self) -> None:
         self._progress("looking for traces of writes", 0, 0)
-        self._add(inspect_registry(self._cast))
+        self._look("public", lambda: inspect_registry(self._cast))
         for tenant in (self._cast.a, self._cast.b):
-            self._add(inspect_rows(self._cast, tenant, self._attempts))
+            self._look_at_rows(tenant)
+
+    def _look_at_rows(self, tenant: Tenant) -> None:
+        self._look(tenant.name, lambda: inspect_rows(self._cast, tenant, self._attempts))
+
+    def _look(self, where: str, inspect: Callable[[], Iterator[Finding]]) -> None:
+        """Where somebody has done real damage, there may be nothing left to look at."""
+        try:
+            self._add(list(inspect()))
+        except TenantryError as error:
+            self._add([Finding(Verdict.BROKEN_TWIN, f"it cannot be looked at: {error}", where)])
 
     def _look_into_the_catalog(self) -> None:
         if self._cast.target.db_url is None:
@@ -175,7 +186,7 @@ class _Campaign:
         # What was refused while it was suspended works again: it was the suspension.
         self._operate(ADMIN, s, "activate_tenant")
         self._read_all(everybody, opened)
-        self._add(inspect_rows(self._cast, s, self._attempts))
+        self._look_at_rows(s)
         self._operate(ADMIN, s, "suspend_tenant")
         self._read_all(everybody, s)
 

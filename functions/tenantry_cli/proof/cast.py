@@ -61,7 +61,7 @@ GRANTS = (
 # What SQL can make in a tenant's schema and no RPC does. None of it may be reachable but
 # the lens and the hail, which ask with the rights of their caller.
 _EXTRAS = """
-create table {schema}.proof_unregistered (id text primary key, body text);
+create table {schema}.proof_unregistered (id text primary key, body text, number serial);
 create view {schema}.proof_lens with (security_invoker = true)
     as select id, body from {schema}.proof_notes;
 create view {schema}.proof_peephole as select id, body from {schema}.proof_notes;
@@ -72,7 +72,7 @@ create function {schema}.proof_peek() returns setof text stable security definer
     begin atomic select body from {schema}.proof_notes; end;
 """
 _EXTRAS_FILLED = """
-insert into {schema}.proof_unregistered values ('marker', {marker});
+insert into {schema}.proof_unregistered (id, body) values ('marker', {marker});
 refresh materialized view {schema}.proof_copy;
 select tenancy.apply_tenant_privileges({name});
 grant execute on function {schema}.proof_hail() to authenticated, service_role;

@@ -116,6 +116,7 @@ class Script:
                 yield from self._registry(identity, door)
                 yield from self._private(identity, door)
                 yield from self._operations(identity, door)
+                yield from self._contradicting_pages(identity, door)
                 if self.is_full:
                     yield from self._contradictions(identity, door)
             if self.is_full and self.cast.target.functions_url is not None:
@@ -324,6 +325,29 @@ class Script:
                             None if is_plain else Expected.EITHER,
                         )
 
+    def _contradicting_pages(self, identity: Identity, door: Door) -> Iterator[Attempt]:
+        """The page of one tenant in the name of another: only the guard closes it."""
+        for first in self.cast.made:
+            for second in ("public", *(each.name for each in self.cast.made)):
+                if second == first.name:
+                    continue
+                marker = self.cast.marker(first, Audience.STRUCTURE)
+                expected = expect(may_touch_rows(identity, first, Level.READ))
+                yield Attempt(
+                    identity,
+                    first,
+                    "headers",
+                    "OpenAPI page",
+                    "GET",
+                    door.name,
+                    Expected.EITHER if door.has_gateway else expected,
+                    self._request(
+                        identity, door, "GET", "/", profiles((first.name, second), (second,))
+                    ),
+                    partial(shows_text, marker),
+                    ("OpenAPI page", "GET", door.name),
+                )
+
     # The registry, and what is never exposed --------------------------------------------------
 
     def _registry(self, identity: Identity, door: Door) -> Iterator[Attempt]:
@@ -450,7 +474,11 @@ class Script:
                     lambda reply: reply.is_success,
                     ("settings", "GET", door.name),
                 )
-        for helper in ("has_access", "apply_tenant_privileges", "set_exposed_schemas"):
+        for helper, more in (
+            ("has_access", {"level": "read"}),
+            ("apply_tenant_privileges", {}),
+            ("expose_schema", {}),
+        ):
             for profile in ("public", "tenancy"):
                 yield Attempt(
                     identity,
@@ -466,7 +494,7 @@ class Script:
                         "POST",
                         f"/rpc/{helper}",
                         profiles((profile,), (profile,)),
-                        {"schema_name": self.cast.a.name},
+                        {"schema_name": self.cast.a.name} | more,
                     ),
                     lambda reply: reply.is_success,
                     ("check_tenant_status", "POST", door.name),
@@ -502,8 +530,8 @@ class Script:
         def shows(reply: Reply) -> bool:
             if operation.is_list_of_tenants:
                 return reply.is_success and tenant.name in reply.text
-            # To nobody else an error counts as an answer.
-            if may and reply.error_codes & operation.passes:
+            # It comes after the question of permission, so it answers that one.
+            if reply.error_codes & operation.passes:
                 return True
             return reply.is_success and reply.json not in (None, [])
 

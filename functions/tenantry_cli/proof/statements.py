@@ -30,6 +30,7 @@ def statements(cast: Cast, identity: Identity, door: str) -> Iterator[Attempt]:
         role, subject = "authenticated", cast.ids[identity]
     claims = {"role": role} | ({"sub": subject} if subject else {})
     for tenant in cast.made:
+        yield from _walls(identity, tenant, role, claims)
         for name, verb, needs, twin, text in _texts(tenant, row_key("PATCH", identity, door)):
             yield Attempt(
                 identity,
@@ -42,6 +43,31 @@ def statements(cast: Cast, identity: Identity, door: str) -> Iterator[Attempt]:
                 Statement(role, tuple(claims.items()), text),
                 shows_rows,
                 (twin, verb, "SQL"),
+            )
+
+
+def _walls(
+    identity: Identity, tenant: Tenant, role: str, claims: dict[str, str]
+) -> Iterator[Attempt]:
+    """What policies and guard ask, each by itself, whatever the other walls say."""
+    questions = [("require_access", "select 'passed' from tenancy.require_access({}, {})")]
+    # Nobody but signed-in users has policies to be asked for.
+    if role == "authenticated":
+        questions.append(("has_access", "select 'passed' where tenancy.has_access({}, {})"))
+    for name, text in questions:
+        for level in Level:
+            statement = sql.SQL(text).format(tenant.name, level.name.lower())
+            yield Attempt(
+                identity,
+                tenant,
+                "past the guard",
+                name,
+                level.name.lower(),
+                "SQL",
+                expect(may_touch_rows(identity, tenant, level)),
+                Statement(role, tuple(claims.items()), statement.as_string()),
+                shows_rows,
+                (name, level.name.lower(), "SQL"),
             )
 
 
