@@ -41,7 +41,10 @@ class Fault:
 PRIVILEGES = "tenancy.apply_tenant_privileges(text)"
 STATE = "tenancy.access_state(text,public.access_level)"
 ADOPT = "tenancy.adopt_table(text,text,public.access_level,public.access_level,boolean)"
-USAGE = "    execute format('grant usage on schema %I to authenticated, service_role', schema_name);"
+USAGE = (
+    "    execute format('grant usage on schema %I to authenticated, "
+    "service_role', schema_name);"
+)
 
 
 def in_every_tenant(statement: str) -> tuple[Edit, ...]:
@@ -50,22 +53,21 @@ def in_every_tenant(statement: str) -> tuple[Edit, ...]:
     return (Edit(PRIVILEGES, USAGE, USAGE + "\n" + done),)
 
 
-def in_the_template(right: str, wrong: str) -> dict[str, str]:
-    def replace(before: str, after: str) -> str:
-        return (
-            "update tenancy.tenant_migrations set statements = "
-            f"replace(statements, $t${before}$t$, $t${after}$t$) where version = '0'"
-        )
-
-    return {"plant": replace(right, wrong), "cure": replace(wrong, right)}
+def in_the_template(before: str, after: str) -> str:
+    return (
+        "update tenancy.tenant_migrations set statements = "  # noqa: S608
+        f"replace(statements, $t${before}$t$, $t${after}$t$) where version = '0'"
+    )
 
 
-GUARD_OUT = {
-    "plant": "alter role authenticator in database postgres reset pgrst.db_pre_request;"
-    "notify pgrst, 'reload config'",
-    "cure": "alter role authenticator in database postgres set pgrst.db_pre_request = "
-    "'tenancy.guard_request'; notify pgrst, 'reload config'",
-}
+GUARD_OUT = (
+    "alter role authenticator in database postgres reset pgrst.db_pre_request;"
+    "notify pgrst, 'reload config'"
+)
+GUARD_IN = (
+    "alter role authenticator in database postgres set pgrst.db_pre_request = "
+    "'tenancy.guard_request'; notify pgrst, 'reload config'"
+)
 # Some other tenant, or itself while it is the only one.
 ANOTHER = (
     "coalesce((select t.schema_name from public.tenants t "
@@ -121,7 +123,7 @@ FAULTS = (
         "settings",
         in_every_tenant(
             "alter table %1$I.settings disable row level security;"
-            "grant select on %1$I.settings to authenticated, service_role"
+            "grant select, insert, update, delete on %1$I.settings to authenticated, service_role"
         ),
     ),
     Fault(
@@ -129,22 +131,28 @@ FAULTS = (
         "settings",
         in_every_tenant(
             "alter table %1$I.settings disable row level security;"
-            "grant select on %1$I.settings to authenticated, service_role"
+            "grant select, insert, update, delete on %1$I.settings to authenticated, service_role"
         ),
-        **GUARD_OUT,
+        plant=GUARD_OUT,
+        cure=GUARD_IN,
     ),
     Fault(
         "writers may write what is for admins",
         "settings",
-        **in_the_template(
+        plant=in_the_template(
             "'settings', reads => 'read', writes => 'admin'",
             "'settings', reads => 'read', writes => 'write'",
+        ),
+        cure=in_the_template(
+            "'settings', reads => 'read', writes => 'write'",
+            "'settings', reads => 'read', writes => 'admin'",
         ),
     ),
     Fault(
         "members may read the audit trail",
         "audit_log",
-        **in_the_template("'audit_log', reads => 'admin'", "'audit_log', reads => 'read'"),
+        plant=in_the_template("'audit_log', reads => 'admin'", "'audit_log', reads => 'read'"),
+        cure=in_the_template("'audit_log', reads => 'read'", "'audit_log', reads => 'admin'"),
     ),
     Fault(
         "members may write the audit trail",
@@ -197,7 +205,7 @@ FAULTS = (
         ),
     ),
     # The guard
-    Fault("the guard is not installed", "OpenAPI page", **GUARD_OUT),
+    Fault("the guard is not installed", "OpenAPI page", plant=GUARD_OUT, cure=GUARD_IN),
     Fault(
         "the guard lets everything pass",
         "OpenAPI page",

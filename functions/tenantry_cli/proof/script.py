@@ -95,7 +95,12 @@ class Script:
 
     @property
     def tenants(self) -> tuple[Tenant, ...]:
-        return self.cast.tenants if self.is_full else self.cast.made
+        # B's admin is a stranger to A, as A's members are to B: one direction is enough.
+        return self.cast.tenants if self.is_full else (self.cast.a, self.cast.s)
+
+    @property
+    def _existing(self) -> tuple[Tenant, ...]:
+        return tuple(each for each in self.tenants if each.state is not State.MISSING)
 
     def canaries(self) -> list[str]:
         """Keys of the rows that are there for somebody to change or delete."""
@@ -327,7 +332,7 @@ class Script:
 
     def _contradicting_pages(self, identity: Identity, door: Door) -> Iterator[Attempt]:
         """The page of one tenant in the name of another: only the guard closes it."""
-        for first in self.cast.made:
+        for first in self._existing:
             for second in ("public", *(each.name for each in self.cast.made)):
                 if second == first.name:
                     continue
