@@ -28,7 +28,8 @@ def spare() -> Iterator[Target]:
 
 
 @pytest.fixture
-def spare_database(spare: Target) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+def database(spare: Target) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+    """A connection to it as `postgres`, each statement by itself."""
     assert spare.db_url is not None
     with psycopg.connect(
         spare.db_url, autocommit=True, row_factory=psycopg.rows.dict_row

@@ -123,7 +123,8 @@ FAULTS = (
         "settings",
         in_every_tenant(
             "alter table %1$I.settings disable row level security;"
-            "grant select, insert, update, delete on %1$I.settings to authenticated, service_role"
+            "grant select, insert, update, delete on %1$I.settings to authenticated,"
+            " service_role"
         ),
     ),
     Fault(
@@ -131,7 +132,8 @@ FAULTS = (
         "settings",
         in_every_tenant(
             "alter table %1$I.settings disable row level security;"
-            "grant select, insert, update, delete on %1$I.settings to authenticated, service_role"
+            "grant select, insert, update, delete on %1$I.settings to authenticated,"
+            " service_role"
         ),
         plant=GUARD_OUT,
         cure=GUARD_IN,
@@ -159,7 +161,8 @@ FAULTS = (
         "audit_log",
         in_every_tenant(
             "drop policy if exists forge on %1$I.audit_log;"
-            "create policy forge on %1$I.audit_log for insert to authenticated with check (true);"
+            "create policy forge on %1$I.audit_log for insert to authenticated with"
+            " check (true);"
             "grant insert on %1$I.audit_log to authenticated"
         ),
     ),
@@ -324,7 +327,8 @@ FAULTS = (
                 PRIVILEGES,
                 "    if not v_active then\n",
                 "    if not v_active then\n"
-                "        execute format('grant select on %I.settings to authenticated', schema_name);\n",
+                "        execute format('grant select on %I.settings to authenticated',"
+                " schema_name);\n",
             ),
         ),
         leaks=False,
@@ -353,10 +357,11 @@ FAULTS = (
             Edit(
                 PRIVILEGES,
                 USAGE,
-                USAGE
-                + "\n    execute coalesce((select format('grant select on %s to authenticated',"
+                f"{USAGE}\n"  # noqa: S608
+                "    execute coalesce((select format('grant select on %s to authenticated',"
                 " c.oid::regclass) from pg_catalog.pg_class c"
-                " where c.relnamespace = v_namespace and c.relkind = 'm' limit 1), 'select 1');\n",
+                " where c.relnamespace = v_namespace and c.relkind = 'm' limit 1),"
+                " 'select 1');\n",
             ),
         ),
     ),
@@ -367,10 +372,12 @@ FAULTS = (
             Edit(
                 PRIVILEGES,
                 USAGE,
-                USAGE
-                + "\n    execute coalesce((select format('alter table %I.settings add column"
-                " if not exists x_other uuid references %I.users (id)', schema_name, t.schema_name)"
-                " from public.tenants t where t.schema_name <> apply_tenant_privileges.schema_name"
+                f"{USAGE}\n"  # noqa: S608
+                "    execute coalesce((select format('alter table %I.settings add column"
+                " if not exists x_other uuid references %I.users (id)', schema_name,"
+                " t.schema_name)"
+                " from public.tenants t where t.schema_name <>"
+                " apply_tenant_privileges.schema_name"
                 " limit 1), 'select 1');\n",
             ),
         ),
@@ -404,7 +411,8 @@ FAULTS = (
     Fault(
         "everybody may read the registry",
         "tenants",
-        plant="create policy everybody on public.tenants for select to authenticated using (true)",
+        plant="create policy everybody on public.tenants"
+        " for select to authenticated using (true)",
         cure="drop policy everybody on public.tenants",
     ),
     Fault(
@@ -420,7 +428,8 @@ FAULTS = (
         "everybody may appoint staff",
         "admin_users",
         plant="grant insert on public.admin_users to authenticated;"
-        "create policy forge on public.admin_users for insert to authenticated with check (true)",
+        "create policy forge on public.admin_users for insert to authenticated with"
+        " check (true)",
         cure="drop policy forge on public.admin_users;"
         "revoke insert on public.admin_users from authenticated",
     ),
@@ -428,7 +437,8 @@ FAULTS = (
         "everybody may write the platform's audit trail",
         "admin_audit_log",
         plant="grant insert on public.admin_audit_log to authenticated;"
-        "create policy forge on public.admin_audit_log for insert to authenticated with check (true)",
+        "create policy forge on public.admin_audit_log for insert to authenticated with"
+        " check (true)",
         cure="drop policy forge on public.admin_audit_log;"
         "revoke insert on public.admin_audit_log from authenticated",
     ),
@@ -455,7 +465,8 @@ FAULTS = (
         (
             Edit(
                 "public.get_schema_tables(text)",
-                "perform tenancy.require_standing(schema_name, platform => 'viewer', member => 'read');",
+                "perform tenancy.require_standing(schema_name, platform => 'viewer',"
+                " member => 'read');",
                 "",
             ),
         ),
@@ -520,7 +531,8 @@ FAULTS = (
         "get_audit_log",
         (
             Edit(
-                "public.get_audit_log(text,uuid,text,text,jsonb,timestamptz,timestamptz,bigint,integer)",
+                "public.get_audit_log(text,uuid,text,text,jsonb,timestamptz,timestamptz,bigint,integer"
+                ")",
                 "member => 'admin'",
                 "member => 'read'",
             ),

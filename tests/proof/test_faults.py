@@ -31,11 +31,11 @@ CHOSEN = (
 
 @pytest.mark.soak
 def test_every_planted_fault_is_found_and_a_sound_project_is_proved(
-    spare: Target, spare_database: psycopg.Connection[dict[str, Any]]
+    spare: Target, database: psycopg.Connection[dict[str, Any]]
 ) -> None:
     missed = {}
     for fault in CHOSEN:
-        with planted(spare_database, fault):
+        with planted(database, fault):
             result = prove(spare, Selection.BRIEF)
         if (what := _missed(fault, result)) is not None:
             missed[fault.name] = what
@@ -45,7 +45,7 @@ def test_every_planted_fault_is_found_and_a_sound_project_is_proved(
     sound = prove(spare, Selection.BRIEF)
     assert sound.findings == []
     assert sound.attempts > 3000
-    left = spare_database.execute(
+    left = database.execute(
         "select (select count(*) from public.tenants) as tenants,"
         " (select count(*) from auth.users) as users"
     ).fetchone()

@@ -83,7 +83,7 @@ class _Campaign:
     def run(self) -> Result:
         began = time.monotonic()
         cast = self._cast
-        self._progress("making throw-away tenants and people", 0, 0)
+        self._progress(f"making throw-away tenants and people of run {cast.run}", 0, 0)
         cast.make_people()
         cast.make_tenants()
         cast.place_people()

@@ -41,6 +41,7 @@ from tenantry_cli.proof.rules import Audience, Identity, State, Tenant
 from tenantry_cli.target import Target
 
 _TIMEOUT_SECONDS = 60
+_BUSY_TRIES = 5
 _CACHE_SECONDS = 120
 _LONG_AGO = "2020-01-01T00:00:00Z"
 
@@ -261,26 +262,29 @@ class Cast:
         return found
 
     def _must(self, method: str, url: str, **request: Any) -> Any:
-        for _ in range(5):
-            try:
-                reply = self._http.request(method, url, timeout=_TIMEOUT_SECONDS, **request)
-            except requests.RequestException as error:
-                raise TenantryError(f"{method} {url}: {error}") from error
+        for _ in range(_BUSY_TRIES):
+            reply = self._send(method, url, **request)
             if reply.status_code != 503:
                 break
         if not reply.ok:
             raise TenantryError(f"{method} {url} answered {reply.status_code}: {reply.text}")
         return reply.json() if reply.content else None
 
+    def _send(self, method: str, url: str, **request: Any) -> requests.Response:
+        try:
+            return self._http.request(method, url, timeout=_TIMEOUT_SECONDS, **request)
+        except requests.RequestException as error:
+            raise TenantryError(f"{method} {url}: {error}") from error
+
     def _headers(self, token: str) -> dict[str, str]:
         key = token if token == self.target.service_key else self.target.anon_key
         return {"apikey": key, "Authorization": f"Bearer {token}"}
 
     def _options(self, url: str, tenant: Tenant, table: str) -> bool:
-        return self._http.options(
+        return self._send(
+            "OPTIONS",
             f"{url}/{table}",
             headers=self._headers(self.target.anon_key) | {"Accept-Profile": tenant.name},
-            timeout=_TIMEOUT_SECONDS,
         ).ok
 
     def _sql(self, text: str, tenant: Tenant) -> None:
@@ -299,11 +303,11 @@ class Cast:
     def _sign_up(self, identity: Identity) -> None:
         """By sign-up; where that needs confirmation, by the admin API."""
         credentials = {"email": self.email(identity), "password": secrets.token_urlsafe(16)}
-        reply = requests.post(
+        reply = self._send(
+            "POST",
             f"{self.target.auth_url}/signup",
             headers={"apikey": self.target.anon_key},
             json=credentials,
-            timeout=_TIMEOUT_SECONDS,
         )
         if reply.ok and "access_token" in (session := reply.json()):
             self.ids[identity] = session["user"]["id"]
@@ -363,6 +367,11 @@ class Cast:
                 self._remove_tenant(tenant)
             except TenantryError as error:
                 failures.append(str(error))
+        for identity in (VIEWER, ADMIN, SUPER_ADMIN):
+            # An account that outlives the run must not have outlived its role. What has none
+            # any more, and the project's only super_admin, are answered with an error.
+            with suppress(TenantryError, KeyError):
+                self.rpc("revoke_admin", user_id=self.ids[identity])
         try:
             self._remove_people()
         except (TenantryError, psycopg.Error) as error:
@@ -372,11 +381,11 @@ class Cast:
             raise TenantryError("Not everything could be removed:\n" + "\n".join(failures))
 
     def _remove_tenant(self, tenant: Tenant) -> None:
-        known = self._http.post(
+        known = self._send(
+            "POST",
             f"{self.target.rest_url}/rpc/check_tenant_status",
             headers=self._headers(self.target.service_key),
             json={"schema_name": tenant.name},
-            timeout=_TIMEOUT_SECONDS,
         )
         if known.status_code == 404:
             return
@@ -393,11 +402,11 @@ class Cast:
             return
         for identity in set(PEOPLE) & set(self.ids):
             user_id = self.ids[identity]
-            with suppress(requests.RequestException):
-                gone = self._http.delete(
+            with suppress(TenantryError):
+                gone = self._send(
+                    "DELETE",
                     f"{self.target.auth_url}/admin/users/{user_id}",
                     headers=self._headers(self.target.service_key),
-                    timeout=_TIMEOUT_SECONDS,
                 )
                 if gone.ok:
                     continue
