@@ -14,12 +14,10 @@ from tenantry_cli.proof.evidence import Verdict
 from tenantry_cli.proof.script import Selection
 from tenantry_cli.target import Target
 
-# One of each kind that needs another sort of evidence: an attempt through HTTP, one past the
-# guard, a trace afterwards, the catalog.
+# Of each sort of evidence one: through HTTP, past the guard, the catalog.
 SAMPLE = (
-    "a definer RPC without its check",
     "a policy names the wrong tenant",
-    "suspension forgets the service role",
+    "a viewer may suspend",
     "an RPC is granted to anon",
 )
 CHOSEN = (
