@@ -374,8 +374,8 @@ FAULTS = (
                 USAGE,
                 f"{USAGE}\n"  # noqa: S608
                 "    execute coalesce((select format('alter table %I.settings add column"
-                " if not exists x_other uuid references %I.users (id)', schema_name,"
-                " t.schema_name)"
+                " if not exists x_other uuid references %I.users (id)',"
+                " apply_tenant_privileges.schema_name, t.schema_name)"
                 " from public.tenants t where t.schema_name <>"
                 " apply_tenant_privileges.schema_name"
                 " limit 1), 'select 1');\n",

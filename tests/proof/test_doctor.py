@@ -122,8 +122,6 @@ def test_much_damage_at_once_is_found_and_repaired_in_the_safe_order(
     assert code == 1
     found = {(problem["kind"], problem["object"]) for problem in problems}
     assert {(each.kind, each.object.format(**names)) for each, names in cases} <= found
-    # Some of it takes the whole Data API down, which is said too.
-    assert ("Data API down", "public") in found
     assert all(problem["sentence"] and problem["cure"] for problem in problems)
 
     assert diagnosis(spare, "--fix") == (0, [])
