@@ -9,6 +9,7 @@ import click
 import psutil
 from rich.console import Console
 
+from tenantry_cli.doctor.command import doctor
 from tenantry_cli.drift import drift
 from tenantry_cli.emulator.parts import install_parts
 from tenantry_cli.emulator.ports import DEFAULT
@@ -25,6 +26,7 @@ from tenantry_cli.errors import TenantryError
 from tenantry_cli.migrate import migrate
 from tenantry_cli.migration import migration
 from tenantry_cli.project import find_project
+from tenantry_cli.proof.command import prove
 
 _LABELS = {
     "API_URL": "API URL",
@@ -54,6 +56,8 @@ def main() -> None:
 main.add_command(migration)
 main.add_command(migrate)
 main.add_command(drift)
+main.add_command(prove)
+main.add_command(doctor)
 
 
 @main.command()

@@ -26,8 +26,10 @@ begin
     end if;
     v_profile := tenancy.find_profile(schema_name, user_id);
 
+    -- Staff read this log, and they read no rows of tenants: the values stand in the
+    -- tenant's own.
     perform tenancy.log_action(
-        'profile.create', v_tenant, jsonb_build_object('after', to_jsonb(v_profile))
+        'profile.create', v_tenant, jsonb_build_object('after', jsonb_build_object('id', v_profile.id))
     );
 
     return v_profile;
@@ -66,8 +68,10 @@ begin
     end if;
 
     if v_is_new then
+        -- Staff read this log, and they read no rows of tenants: the values stand in the
+        -- tenant's own.
         perform tenancy.log_action(
-            'profile.create', v_tenant, jsonb_build_object('after', to_jsonb(v_profile))
+            'profile.create', v_tenant, jsonb_build_object('after', jsonb_build_object('id', v_profile.id))
         );
     end if;
 
@@ -145,9 +149,18 @@ begin
     perform tenancy.update_profile(schema_name, v_user_id, display_name, metadata);
     v_after := tenancy.find_profile(schema_name, v_user_id);
 
+    -- Staff read this log, and they read no rows of tenants: the values stand in the
+    -- tenant's own.
     perform tenancy.log_action(
         'profile.update', v_tenant,
-        jsonb_build_object('before', to_jsonb(v_before), 'after', to_jsonb(v_after))
+        jsonb_build_object(
+            'after', jsonb_build_object('id', v_after.id),
+            'changed', (
+                select jsonb_agg(a.key order by a.key)
+                from jsonb_each(to_jsonb(v_after)) a
+                where a.value <> to_jsonb(v_before) -> a.key
+            )
+        )
     );
 
     return v_after;

@@ -26,8 +26,10 @@ begin
     end if;
     v_profile := tenancy.find_profile(schema_name, user_id);
 
+    -- Staff read this log, and they read no rows of tenants: the values stand in the
+    -- tenant's own.
     perform tenancy.log_action(
-        'profile.create', v_tenant, jsonb_build_object('after', to_jsonb(v_profile))
+        'profile.create', v_tenant, jsonb_build_object('after', jsonb_build_object('id', v_profile.id))
     );
 
     return v_profile;

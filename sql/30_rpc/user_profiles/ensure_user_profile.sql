@@ -24,8 +24,10 @@ begin
     end if;
 
     if v_is_new then
+        -- Staff read this log, and they read no rows of tenants: the values stand in the
+        -- tenant's own.
         perform tenancy.log_action(
-            'profile.create', v_tenant, jsonb_build_object('after', to_jsonb(v_profile))
+            'profile.create', v_tenant, jsonb_build_object('after', jsonb_build_object('id', v_profile.id))
         );
     end if;
 

@@ -1,0 +1,1 @@
+"""`tenantry doctor`: does the database still keep what the design promises?"""

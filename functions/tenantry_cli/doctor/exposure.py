@@ -1,0 +1,172 @@
+"""The registry, the schemas that exist, and the schemas that the Data API lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from psycopg import sql
+
+from tenantry_cli.doctor.problem import Connection, Problem, Turn, call
+
+_GUARD = "tenancy.guard_request"
+# Nothing in here is ever for clients.
+_PRIVATE = ("tenancy", "tenant_template", "auth", "vault", "extensions", "information_schema")
+
+_SCHEMAS = """
+select
+    tenancy.exposed_schemas() as exposed,
+    array(select t.schema_name from public.tenants t order by 1) as registered,
+    array(select n.nspname::text from pg_namespace n) as present,
+    -- Made like a tenant, and no tenant.
+    array(
+        select distinct n.nspname::text
+        from pg_trigger g
+        join pg_class c on c.oid = g.tgrelid
+        join pg_namespace n on n.oid = c.relnamespace
+        where g.tgfoid = 'tenancy.tg_settings__stamp'::regproc
+            and n.nspname <> 'tenant_template'
+            and not exists (select from public.tenants t where t.schema_name = n.nspname)
+    ) as orphans
+"""
+
+_FORGET = """
+do $repair$
+declare
+    v_tenant public.tenants;
+begin
+    delete from public.tenants t where t.schema_name = {name} returning * into v_tenant;
+    delete from tenancy.audit_seals s where s.schema_name = {name};
+    delete from tenancy.audit_seal_runs r where r.schema_name = {name};
+    perform tenancy.log_action(
+        'tenant.delete', v_tenant,
+        jsonb_build_object('before', to_jsonb(v_tenant), 'by', 'tenantry doctor')
+    );
+end;
+$repair$
+"""
+
+_ADOPT = """
+do $repair$
+declare
+    v_tenant public.tenants;
+begin
+    insert into public.tenants
+        (schema_name, display_name, status, suspended_at, suspension_reason, schema_version)
+    values (
+        {name}, {name}, 'suspended', now(), 'Found without a registry row by tenantry doctor.',
+        tenancy.latest_tenant_version()
+    )
+    returning * into v_tenant;
+    perform tenancy.log_action(
+        'tenant.create', v_tenant,
+        jsonb_build_object('after', to_jsonb(v_tenant), 'by', 'tenantry doctor')
+    );
+end;
+$repair$
+"""
+
+_SETTING = """
+select substring(c.entry from '^pgrst\\.db_pre_request=(.*)$') as function
+from pg_db_role_setting s
+cross join unnest(s.setconfig) c (entry)
+where s.setrole = 'authenticator'::regrole
+    and s.setdatabase in (
+        0, (select d.oid from pg_database d where d.datname = current_database())
+    )
+    and c.entry like 'pgrst.db\\_pre\\_request=%'
+order by s.setdatabase desc
+limit 1
+"""
+
+
+def examine_exposure(connection: Connection) -> Iterator[Problem]:
+    found = connection.execute(_SCHEMAS).fetchone() or {}
+    exposed, registered, present = found["exposed"], found["registered"], found["present"]
+    for name in exposed:
+        if name not in present:
+            yield Problem(
+                "listed but missing",
+                name,
+                f"The Data API lists the schema {name}, which does not exist: that takes the "
+                "whole Data API down.",
+                f"Take it off the list: select tenancy.conceal_schema('{name}');",
+                Turn.OUTAGE,
+                (call("conceal_schema", name),),
+            )
+        elif name in _PRIVATE:
+            yield Problem(
+                "private schema exposed",
+                name,
+                f"The Data API lists the schema {name}, which is not for clients.",
+                f"Take it off the list: select tenancy.conceal_schema('{name}');",
+                Turn.OPENING,
+                (call("conceal_schema", name),),
+            )
+    for name in registered:
+        if name not in present:
+            yield Problem(
+                "tenant without schema",
+                name,
+                f"Tenant {name} is registered and its schema does not exist.",
+                "Restore the schema from a backup, or let --fix remove the registry row.",
+                Turn.REGISTRY,
+                (sql.SQL(_FORGET).format(name=name),),
+            )
+        elif name not in exposed:
+            yield Problem(
+                "not listed",
+                name,
+                f"Tenant {name} is registered and the Data API does not list its schema.",
+                f"Put it on the list: select tenancy.expose_schema('{name}');",
+                Turn.EXPOSURE,
+                (call("expose_schema", name),),
+            )
+    for name in found["orphans"]:
+        yield Problem(
+            "schema without tenant",
+            name,
+            f"The schema {name} is made like a tenant's and is not registered.",
+            "Let --fix register it as a suspended tenant; then look at it, and activate or "
+            "delete it.",
+            Turn.REGISTRY,
+            (
+                sql.SQL(_ADOPT).format(name=name),
+                call("apply_tenant_privileges", name),
+                call("expose_schema", name),
+            ),
+        )
+
+
+def examine_guard(connection: Connection) -> Iterator[Problem]:
+    row = connection.execute(_SETTING).fetchone()
+    function = row["function"] if row else None
+    database = connection.info.dbname
+    install = (
+        sql.SQL("alter role authenticator in database {} set pgrst.db_pre_request = {}").format(
+            sql.Identifier(database), _GUARD
+        ),
+        sql.SQL("notify pgrst, 'reload config'"),
+    )
+    if not function:
+        yield Problem(
+            "guard not installed",
+            _GUARD,
+            "The guard is not installed: nothing runs before a request of the Data API.",
+            f"alter role authenticator in database {database} set pgrst.db_pre_request = "
+            f"'{_GUARD}'; notify pgrst, 'reload config';",
+            Turn.GUARD,
+            install,
+        )
+    elif function != _GUARD:
+        calls = connection.execute(
+            "select exists (select from pg_proc p where p.oid = to_regproc(%s) "
+            "and p.prosrc like %s) as calls",
+            (function, f"%{_GUARD}%"),
+        ).fetchone()
+        if not (calls and calls["calls"]):
+            yield Problem(
+                "guard not called",
+                function,
+                f"The pre-request function is {function}, which does not call the guard.",
+                f"Add this line to it: perform {_GUARD}();",
+            )

@@ -1,0 +1,218 @@
+"""Row level security of the tenants' tables, against the reference schema."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from psycopg import sql
+
+from tenantry_cli.doctor.problem import Connection, Problem, Turn, call
+
+REFERENCE = "tenant_template"
+
+_TABLES = """
+select n.nspname::text as schema, c.relname::text as name, c.relrowsecurity as has_rls,
+    exists (
+        select from pg_trigger g where g.tgrelid = c.oid and g.tgname = 'audit_insert'
+    ) as is_audited
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p')
+    and (n.nspname = 'tenant_template'
+        or exists (select from public.tenants t where t.schema_name = n.nspname))
+"""
+
+_POLICIES = """
+select n.nspname::text as schema, c.relname::text as table, p.polname::text as name,
+    p.polcmd::text as command, p.polpermissive as is_permissive,
+    array(
+        select coalesce(r.rolname, 'public')::text
+        from unnest(p.polroles) u (oid)
+        left join pg_roles r on r.oid = u.oid
+        order by 1
+    ) as roles,
+    pg_get_expr(p.polqual, p.polrelid) as using_test,
+    pg_get_expr(p.polwithcheck, p.polrelid) as check_test
+from pg_policy p
+join pg_class c on c.oid = p.polrelid
+join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'tenant_template'
+    or exists (select from public.tenants t where t.schema_name = n.nspname)
+"""
+
+_TRIGGERS = """
+select n.nspname::text as schema, c.relname::text as table, g.tgname::text as name,
+    g.tgenabled::text as enabled
+from pg_trigger g
+join pg_class c on c.oid = g.tgrelid
+join pg_namespace n on n.oid = c.relnamespace
+where not g.tgisinternal
+    and (n.nspname = 'tenant_template'
+        or exists (select from public.tenants t where t.schema_name = n.nspname))
+"""
+
+_COMMANDS = {"r": "select", "a": "insert", "w": "update", "d": "delete", "*": "all"}
+
+Policy = dict[str, Any]
+Table = tuple[str, str]
+
+
+def examine_policies(connection: Connection) -> Iterator[Problem]:
+    tables = list(connection.execute(_TABLES))
+    policies: dict[Table, dict[str, Policy]] = defaultdict(dict)
+    for row in connection.execute(_POLICIES):
+        policies[row["schema"], row["table"]][row["name"]] = row
+    for table in tables:
+        schema, name = table["schema"], table["name"]
+        present = policies[schema, name]
+        is_template = (REFERENCE, name) in policies
+        if schema == REFERENCE or not (is_template or present or table["is_audited"]):
+            continue
+        wanted = (
+            _translated(policies[REFERENCE, name], schema)
+            if is_template
+            else _of_own_table(schema)
+        )
+        repair = _repair(schema, name, present, wanted)
+        if not table["has_rls"]:
+            yield Problem(
+                "RLS off",
+                f"{schema}.{name}",
+                f"Row level security is off on {schema}.{name}: every member of any tenant "
+                "may be let through.",
+                f"alter table {schema}.{name} enable row level security;",
+                Turn.OPENING,
+                repair,
+            )
+        for policy in sorted(present.keys() | wanted.keys()):
+            if _gist(present.get(policy)) == _gist(wanted.get(policy)):
+                continue
+            what = "is missing"
+            if policy in present:
+                what = "should not be there" if policy not in wanted else "asks something else"
+            yield Problem(
+                "wrong policy",
+                f"{schema}.{name}",
+                f"The policy {policy} on {schema}.{name} {what}.",
+                "Let --fix write the table's policies anew, or see tenancy.adopt_table.",
+                Turn.OPENING,
+                repair,
+            )
+
+
+def examine_triggers(connection: Connection) -> Iterator[Problem]:
+    triggers: dict[Table, dict[str, str]] = defaultdict(dict)
+    for row in connection.execute(_TRIGGERS):
+        triggers[row["schema"], row["table"]][row["name"]] = row["enabled"]
+    present = {(row["schema"], row["name"]) for row in connection.execute(_TABLES)}
+    for schema, name in sorted(present):
+        wanted = triggers.get((REFERENCE, name), {})
+        if schema == REFERENCE:
+            continue
+        for trigger in sorted(wanted):
+            enabled = triggers[schema, name].get(trigger)
+            if enabled in ("O", "A"):
+                continue
+            repair: tuple[sql.SQL | sql.Composed, ...] = ()
+            if enabled is not None:
+                repair = (
+                    sql.SQL("alter table {} enable trigger {}").format(
+                        sql.Identifier(schema, name), sql.Identifier(trigger)
+                    ),
+                )
+            elif trigger == "audit_insert":
+                repair = (call("audit_table", schema, name),)
+            yield Problem(
+                "trigger missing",
+                f"{schema}.{name}",
+                f"The trigger {trigger} on {schema}.{name} is "
+                f"{'disabled' if enabled else 'missing'}: changes leave no trail, or the trail "
+                "can be changed.",
+                "Make it as the reference schema tenant_template has it.",
+                Turn.ORDER,
+                repair,
+            )
+
+
+def _translated(policies: dict[str, Policy], schema: str) -> dict[str, Policy]:
+    def spoken(test: str | None) -> str | None:
+        return test and test.replace(f"'{REFERENCE}'", f"'{schema}'")
+
+    return {
+        name: policy
+        | {
+            "using_test": spoken(policy["using_test"]),
+            "check_test": spoken(policy["check_test"]),
+        }
+        for name, policy in policies.items()
+    }
+
+
+def _of_own_table(schema: str) -> dict[str, Policy]:
+    """What `create_table` gives: members read, writers write."""
+
+    def policy(command: str, using: str | None, check: str | None) -> Policy:
+        def test(level: str | None) -> str | None:
+            return level and (
+                f"( SELECT tenancy.has_access('{schema}'::text, "
+                f"'{level}'::access_level) AS has_access)"
+            )
+
+        return {
+            "command": command,
+            "is_permissive": True,
+            "roles": ["authenticated"],
+            "using_test": test(using),
+            "check_test": test(check),
+        }
+
+    return {
+        "select_member": policy("r", "read", None),
+        "insert_writer": policy("a", None, "write"),
+        "update_writer": policy("w", "write", "write"),
+        "delete_writer": policy("d", "write", None),
+    }
+
+
+def _gist(policy: Policy | None) -> tuple[Any, ...] | None:
+    if policy is None:
+        return None
+    names = ("command", "is_permissive", "roles", "using_test", "check_test")
+    # The type is qualified or not, as the reader's search_path has it.
+    return tuple(
+        value.replace("public.access_level", "access_level")
+        if isinstance(value, str)
+        else value
+        for value in (policy[name] for name in names)
+    )
+
+
+def _repair(
+    schema: str, name: str, present: dict[str, Policy], wanted: dict[str, Policy]
+) -> tuple[sql.SQL | sql.Composed, ...]:
+    table = sql.Identifier(schema, name)
+    statements: list[sql.SQL | sql.Composed] = [
+        sql.SQL("alter table {} enable row level security").format(table)
+    ]
+    statements += [
+        sql.SQL("drop policy {} on {}").format(sql.Identifier(policy), table)
+        for policy in present
+    ]
+    for policy, row in wanted.items():
+        parts: list[sql.Composable] = [
+            sql.SQL("create policy {} on {} for {} to {}").format(
+                sql.Identifier(policy),
+                table,
+                sql.SQL(_COMMANDS[row["command"]]),
+                sql.SQL(", ").join(map(sql.Identifier, row["roles"])),
+            )
+        ]
+        # As PostgreSQL itself prints them, or as written above.
+        for word, test in (("using", row["using_test"]), ("with check", row["check_test"])):
+            if test is not None:
+                text = test.replace("'::access_level", "'::public.access_level")
+                parts.append(sql.SQL(f"{word} ({text})"))
+        statements.append(sql.SQL(" ").join(parts))
+    return (*statements, call("apply_tenant_privileges", schema))

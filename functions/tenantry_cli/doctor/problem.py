@@ -1,0 +1,52 @@
+"""What is wrong, in a sentence, with its cure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+Rows = list[dict[str, Any]]
+Connection = psycopg.Connection[dict[str, Any]]
+
+
+class Turn(IntEnum):
+    """When a repair takes its turn. What takes the whole Data API down comes first, then what
+    may be open to somebody, then what is only missing."""
+
+    OUTAGE = 0
+    GUARD = 1
+    REGISTRY = 2
+    OPENING = 3
+    ORDER = 4
+    EXPOSURE = 5
+
+
+@dataclass(frozen=True)
+class Problem:
+    kind: str
+    object: str
+    sentence: str
+    cure: str
+    turn: Turn = Turn.ORDER
+    # Empty where a person has to decide.
+    repair: tuple[sql.SQL | sql.Composed, ...] = field(default=(), repr=False)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "object": self.object,
+            "sentence": self.sentence,
+            "cure": self.cure,
+            "is_repairable": bool(self.repair),
+        }
+
+
+def call(function: str, *arguments: str) -> sql.Composed:
+    """`select tenancy.<function>(…)`, as a repair."""
+    return sql.SQL("select {}({})").format(
+        sql.Identifier("tenancy", function), sql.SQL(", ").join(map(sql.Literal, arguments))
+    )

@@ -1,0 +1,413 @@
+"""The throw-away tenants and people of one run: made, put in their places, and removed."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import jwt
+import psycopg
+import requests
+from psycopg import sql
+
+from tenantry_cli.errors import TenantryError
+from tenantry_cli.proof.identities import (
+    ADMIN,
+    ADMIN_A,
+    ADMIN_B,
+    ANON,
+    EXPIRED,
+    NOBODY,
+    NOT_YET_REVOKED,
+    OUTDATED,
+    PEOPLE,
+    READER,
+    REVOKED,
+    SERVICE,
+    STRANGER,
+    SUPER_ADMIN,
+    UNNAMED,
+    UNSIGNED,
+    VIEWER,
+    WRITER,
+    WRONGLY_SIGNED,
+)
+from tenantry_cli.proof.rules import Audience, Identity, State, Tenant
+from tenantry_cli.target import Target
+
+_TIMEOUT_SECONDS = 60
+_BUSY_TRIES = 5
+_CACHE_SECONDS = 120
+_LONG_AGO = "2020-01-01T00:00:00Z"
+
+GRANTS = (
+    ("A", READER, "read", None),
+    ("A", WRITER, "write", None),
+    ("A", ADMIN_A, "admin", None),
+    ("A", EXPIRED, "admin", _LONG_AGO),
+    ("A", REVOKED, "admin", None),
+    ("B", ADMIN_B, "admin", None),
+    ("S", READER, "read", None),
+    ("S", WRITER, "write", None),
+    ("S", ADMIN_A, "admin", None),
+    ("S", EXPIRED, "admin", _LONG_AGO),
+    ("S", REVOKED, "admin", None),
+)
+
+# What SQL can make in a tenant's schema and no RPC does. None of it may be reachable but
+# the lens and the hail, which ask with the rights of their caller.
+_EXTRAS = """
+create table {schema}.proof_unregistered (id text primary key, body text, number serial);
+create view {schema}.proof_lens with (security_invoker = true)
+    as select id, body from {schema}.proof_notes;
+create view {schema}.proof_peephole as select id, body from {schema}.proof_notes;
+create materialized view {schema}.proof_copy as select id, body from {schema}.proof_notes;
+create function {schema}.proof_hail() returns setof text stable
+    begin atomic select body from {schema}.proof_notes; end;
+create function {schema}.proof_peek() returns setof text stable security definer
+    begin atomic select body from {schema}.proof_notes; end;
+"""
+_EXTRAS_FILLED = """
+insert into {schema}.proof_unregistered (id, body) values ('marker', {marker});
+refresh materialized view {schema}.proof_copy;
+select tenancy.apply_tenant_privileges({name});
+grant execute on function {schema}.proof_hail() to authenticated, service_role;
+"""
+
+
+@dataclass
+class Cast:
+    target: Target
+    run: str = field(default_factory=lambda: secrets.token_hex(4))
+    ids: dict[Identity, str] = field(default_factory=dict)
+    tokens: dict[Identity, str | None] = field(default_factory=dict)
+    # People whose accounts could not be removed.
+    remaining: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._http = requests.Session()
+        self.a, self.b, self.s, self.m = (
+            Tenant(letter, f"proof_{self.run}_{letter.lower()}", state)
+            for letter, state in (
+                ("A", State.ACTIVE),
+                ("B", State.ACTIVE),
+                ("S", State.SUSPENDED),
+                ("M", State.MISSING),
+            )
+        )
+        self.tenants = (self.a, self.b, self.s, self.m)
+        self.made = (self.a, self.b, self.s)
+        self.markers = re.compile(
+            f"{self.run}-([ABS])-({'|'.join(audience.value for audience in Audience)})"
+        )
+
+    @property
+    def has_sql(self) -> bool:
+        return self.target.db_url is not None
+
+    def marker(self, tenant: Tenant, audience: Audience) -> str:
+        """A text that stands nowhere but in this tenant."""
+        return f"{self.run}-{tenant.letter}-{audience.value}"
+
+    def email(self, identity: Identity) -> str:
+        return f"proof-{self.run}-{PEOPLE.index(identity)}@example.com"
+
+    # Making ---------------------------------------------------------------------------------
+
+    def make_people(self) -> None:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(self._sign_up, PEOPLE))
+        self.tokens[NOT_YET_REVOKED] = self.tokens[REVOKED]
+        self.ids[NOT_YET_REVOKED] = self.ids[REVOKED]
+        self.tokens[NOBODY] = None
+        self.tokens[ANON] = self.target.anon_key
+        self.tokens[SERVICE] = self.target.service_key
+        self._make_impostors()
+
+    def make_tenants(self) -> None:
+        for tenant in self.made:
+            self.rpc(
+                "create_tenant_schema",
+                schema_name=tenant.name,
+                display_name=self.marker(tenant, Audience.REGISTRY),
+            )
+            for table in ("proof_tags", "proof_notes", "proof_spare"):
+                columns = [
+                    {"name": "id", "type": "text", "primary_key": True},
+                    {"name": "body", "type": "text"},
+                    *([{"name": "tag", "type": "text"}] if table == "proof_notes" else []),
+                ]
+                self.rpc(
+                    "create_table",
+                    schema_name=tenant.name,
+                    table_name=table,
+                    columns=columns,
+                    description=self.marker(tenant, Audience.STRUCTURE),
+                )
+            self.rpc(
+                "add_foreign_key",
+                schema_name=tenant.name,
+                table_name="proof_notes",
+                column_name="tag",
+                foreign_table="proof_tags",
+            )
+            self._sql(_EXTRAS, tenant)
+        self._sql("notify pgrst, 'reload schema'", self.a)
+
+    def place_people(self) -> None:
+        for identity, role in (
+            (VIEWER, "viewer"),
+            (ADMIN, "admin"),
+            (SUPER_ADMIN, "super_admin"),
+        ):
+            self.rpc("promote_to_admin", user_id=self.ids[identity], role=role)
+        names = {tenant.letter: tenant.name for tenant in self.made}
+        for letter, identity, level, expires_at in GRANTS:
+            self.rpc(
+                "grant_schema_access",
+                schema_name=names[letter],
+                user_id=self.ids[identity],
+                access_level=level,
+                expires_at=expires_at,
+            )
+        for tenant in self.made:
+            # The stranger has a profile and no access, which is what makes a profile safe to
+            # ask for.
+            for identity in (STRANGER, READER, WRITER, ADMIN_A):
+                self.rpc(
+                    "create_user_profile",
+                    schema_name=tenant.name,
+                    user_id=self.ids[identity],
+                    display_name=self.marker(tenant, Audience.ROWS),
+                )
+
+    def wait_until_known(self) -> None:
+        """Until every door has heard of everything that was made last."""
+        last = "proof_copy" if self.has_sql else "proof_spare"
+        urls = [self.target.rest_url, self.target.postgrest_url]
+        deadline = time.monotonic() + _CACHE_SECONDS
+        for url in filter(None, urls):
+            for tenant in self.made:
+                while not self._options(url, tenant, last):
+                    if time.monotonic() > deadline:
+                        raise TenantryError(
+                            f"The Data API still does not know {tenant.name}.{last} after "
+                            f"{_CACHE_SECONDS} s: `tenantry doctor` may say why."
+                        )
+
+    def fill(self, canaries: list[str]) -> None:
+        """A marker in each table, and the rows that writers will aim at."""
+        for tenant in self.made:
+            marker = self.marker(tenant, Audience.ROWS)
+            self.insert(tenant, "proof_tags", [{"id": "tag", "body": marker}])
+            self.insert(
+                tenant,
+                "proof_notes",
+                [{"id": "marker", "body": marker, "tag": "tag"}]
+                + [{"id": key, "body": marker, "tag": None} for key in canaries],
+            )
+            self.insert(
+                tenant,
+                "settings",
+                [{"key": key, "value": marker} for key in ("marker", *canaries)],
+            )
+            self._sql(_EXTRAS_FILLED, tenant)
+
+    def close_doors(self) -> None:
+        for tenant in (self.a, self.s):
+            self.rpc(
+                "revoke_schema_access",
+                self.tokens[ADMIN_A],
+                schema_name=tenant.name,
+                user_id=self.ids[REVOKED],
+            )
+        self.rpc(
+            "suspend_tenant",
+            schema_name=self.s.name,
+            reason=self.marker(self.s, Audience.REGISTRY),
+        )
+
+    # Asking ---------------------------------------------------------------------------------
+
+    def rpc(self, name: str, token: str | None = None, **arguments: Any) -> Any:
+        """A call that has to succeed, by the service key unless told otherwise."""
+        return self._must(
+            "POST",
+            f"{self.target.rest_url}/rpc/{name}",
+            headers=self._headers(token or self.target.service_key),
+            json=arguments,
+        )
+
+    def insert(self, tenant: Tenant, table: str, rows: list[dict[str, Any]]) -> None:
+        self._must(
+            "POST",
+            f"{self.target.rest_url}/{table}",
+            headers=self._headers(self.target.service_key)
+            | {"Content-Profile": tenant.name, "Prefer": "return=minimal"},
+            json=rows,
+        )
+
+    def rows(self, schema_name: str, query: str) -> list[dict[str, Any]]:
+        """What the service key finds."""
+        found: list[dict[str, Any]] = self._must(
+            "GET",
+            f"{self.target.rest_url}/{query}",
+            headers=self._headers(self.target.service_key) | {"Accept-Profile": schema_name},
+        )
+        return found
+
+    def _must(self, method: str, url: str, **request: Any) -> Any:
+        for _ in range(_BUSY_TRIES):
+            reply = self._send(method, url, **request)
+            if reply.status_code != 503:
+                break
+        if not reply.ok:
+            raise TenantryError(f"{method} {url} answered {reply.status_code}: {reply.text}")
+        return reply.json() if reply.content else None
+
+    def _send(self, method: str, url: str, **request: Any) -> requests.Response:
+        try:
+            return self._http.request(method, url, timeout=_TIMEOUT_SECONDS, **request)
+        except requests.RequestException as error:
+            raise TenantryError(f"{method} {url}: {error}") from error
+
+    def _headers(self, token: str) -> dict[str, str]:
+        key = token if token == self.target.service_key else self.target.anon_key
+        return {"apikey": key, "Authorization": f"Bearer {token}"}
+
+    def _options(self, url: str, tenant: Tenant, table: str) -> bool:
+        return self._send(
+            "OPTIONS",
+            f"{url}/{table}",
+            headers=self._headers(self.target.anon_key) | {"Accept-Profile": tenant.name},
+        ).ok
+
+    def _sql(self, text: str, tenant: Tenant) -> None:
+        if self.target.db_url is None:
+            return
+        statement = sql.SQL(text).format(
+            schema=sql.Identifier(tenant.name),
+            name=tenant.name,
+            marker=self.marker(tenant, Audience.ROWS),
+        )
+        with psycopg.connect(self.target.db_url) as connection:
+            connection.execute(statement)
+
+    # Accounts -------------------------------------------------------------------------------
+
+    def _sign_up(self, identity: Identity) -> None:
+        """By sign-up; where that needs confirmation, by the admin API."""
+        credentials = {"email": self.email(identity), "password": secrets.token_urlsafe(16)}
+        reply = self._send(
+            "POST",
+            f"{self.target.auth_url}/signup",
+            headers={"apikey": self.target.anon_key},
+            json=credentials,
+        )
+        if reply.ok and "access_token" in (session := reply.json()):
+            self.ids[identity] = session["user"]["id"]
+            self.tokens[identity] = session["access_token"]
+            return
+        users = f"{self.target.auth_url}/admin/users"
+        if reply.ok:
+            # Signed up but not confirmed.
+            self.ids[identity] = reply.json()["id"]
+            self._must(
+                "PUT",
+                f"{users}/{self.ids[identity]}",
+                headers=self._headers(self.target.service_key),
+                json={"email_confirm": True},
+            )
+        else:
+            self.ids[identity] = self._must(
+                "POST",
+                users,
+                headers=self._headers(self.target.service_key),
+                json=credentials | {"email_confirm": True},
+            )["id"]
+        session = self._must(
+            "POST",
+            f"{self.target.auth_url}/token?grant_type=password",
+            headers={"apikey": self.target.anon_key},
+            json=credentials,
+        )
+        self.tokens[identity] = session["access_token"]
+
+    def _make_impostors(self) -> None:
+        now = int(time.time())
+        signed_in = {
+            "sub": self.ids[ADMIN_A],
+            "role": "authenticated",
+            "aud": "authenticated",
+            "iat": now,
+            "exp": now + 3600,
+        }
+        service = {"role": "service_role", "iat": now, "exp": now + 3600}
+        self.tokens[UNSIGNED] = jwt.encode(service, "", algorithm="none")
+        self.tokens[WRONGLY_SIGNED] = jwt.encode(service, secrets.token_hex(32), "HS256")
+        if self.target.jwt_secret is not None:
+            secret = self.target.jwt_secret
+            old = signed_in | {"iat": now - 7200, "exp": now - 3600}
+            self.tokens[OUTDATED] = jwt.encode(old, secret, "HS256")
+            unnamed = {name: value for name, value in signed_in.items() if name != "sub"}
+            self.tokens[UNNAMED] = jwt.encode(unnamed, secret, "HS256")
+
+    # Removing -------------------------------------------------------------------------------
+
+    def remove(self) -> None:
+        """Everything that was made, however far it got; raises after trying all of it."""
+        failures = []
+        for tenant in self.made:
+            try:
+                self._remove_tenant(tenant)
+            except TenantryError as error:
+                failures.append(str(error))
+        for identity in (VIEWER, ADMIN, SUPER_ADMIN):
+            # An account that outlives the run must not have outlived its role. What has none
+            # any more, and the project's only super_admin, are answered with an error.
+            with suppress(TenantryError, KeyError):
+                self.rpc("revoke_admin", user_id=self.ids[identity])
+        try:
+            self._remove_people()
+        except (TenantryError, psycopg.Error) as error:
+            failures.append(str(error))
+            self.remaining = [self.email(identity) for identity in PEOPLE]
+        if failures:
+            raise TenantryError("Not everything could be removed:\n" + "\n".join(failures))
+
+    def _remove_tenant(self, tenant: Tenant) -> None:
+        known = self._send(
+            "POST",
+            f"{self.target.rest_url}/rpc/check_tenant_status",
+            headers=self._headers(self.target.service_key),
+            json={"schema_name": tenant.name},
+        )
+        if known.status_code == 404:
+            return
+        self.rpc("suspend_tenant", schema_name=tenant.name)
+        self.rpc("delete_tenant_schema", schema_name=tenant.name)
+
+    def _remove_people(self) -> None:
+        if self.target.db_url is not None:
+            with psycopg.connect(self.target.db_url) as connection:
+                connection.execute(
+                    "delete from auth.users where email = any(%s)",
+                    ([self.email(identity) for identity in PEOPLE],),
+                )
+            return
+        for identity in set(PEOPLE) & set(self.ids):
+            user_id = self.ids[identity]
+            with suppress(TenantryError):
+                gone = self._send(
+                    "DELETE",
+                    f"{self.target.auth_url}/admin/users/{user_id}",
+                    headers=self._headers(self.target.service_key),
+                )
+                if gone.ok:
+                    continue
+            self.remaining.append(self.email(identity))

@@ -1,0 +1,65 @@
+"""The tables and views of a tenant's schema, and who may do what with their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tenantry_cli.proof.rules import Identity, Level
+
+
+@dataclass(frozen=True)
+class Relation:
+    name: str
+    reads: Level | None
+    writes: Level | None
+    key: str
+    # The object whose success vouches for the refusals of one that nobody may touch.
+    like: str
+    is_extra: bool = False
+    body: Callable[[str], dict[str, Any]] = lambda key: {"id": key, "body": "forged"}
+    change: tuple[str, Any] = ("body", "changed")
+
+
+RELATIONS = (
+    Relation(
+        "settings",
+        Level.READ,
+        Level.ADMIN,
+        "key",
+        "settings",
+        body=lambda key: {"key": key, "value": "forged"},
+        change=("value", "changed"),
+    ),
+    Relation(
+        "users",
+        Level.READ,
+        None,
+        "id",
+        "proof_notes",
+        body=lambda key: {"id": "00000000-0000-0000-0000-000000000001", "email": "forged"},
+        change=("display_name", "forged"),
+    ),
+    Relation(
+        "audit_log",
+        Level.ADMIN,
+        None,
+        "id",
+        "proof_notes",
+        body=lambda key: {"actor_role": "forged", "action": "forged", "table_name": "forged"},
+        change=("action", "forged"),
+    ),
+    Relation("proof_notes", Level.READ, Level.WRITE, "id", "proof_notes"),
+    Relation("proof_lens", Level.READ, None, "id", "proof_notes", is_extra=True),
+    Relation("proof_peephole", None, None, "id", "proof_notes", is_extra=True),
+    Relation("proof_copy", None, None, "id", "proof_notes", is_extra=True),
+    Relation("proof_unregistered", None, None, "id", "proof_notes", is_extra=True),
+)
+WRITABLE = tuple(relation for relation in RELATIONS if relation.writes is not None)
+
+HIDDEN = ("proof_peephole", "proof_copy", "proof_unregistered")
+
+
+def row_key(verb: str, identity: Identity, door: str) -> str:
+    return f"{verb}-{identity.name}-{door}".replace(" ", "_")

@@ -1,0 +1,112 @@
+"""SQL as the role a request runs with, where the guard does not stand: two walls are left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from psycopg import sql
+
+from tenantry_cli.proof.attempts import Attempt, expect, shows_rows
+from tenantry_cli.proof.cast import Cast
+from tenantry_cli.proof.identities import NOBODY, PEOPLE, SERVICE, UNNAMED
+from tenantry_cli.proof.relations import RELATIONS, Relation, row_key
+from tenantry_cli.proof.rules import Identity, Level, Tenant, may_touch_rows
+from tenantry_cli.proof.wire import Statement
+
+
+def statements(cast: Cast, identity: Identity, door: str) -> Iterator[Attempt]:
+    """What an identity tries; `door` names the rows that were laid out for it."""
+    # To the database, nobody is the anon key.
+    if identity == NOBODY:
+        return
+    role, subject = "anon", None
+    if identity == SERVICE:
+        role = "service_role"
+    elif identity == UNNAMED:
+        role = "authenticated"
+    elif identity in PEOPLE:
+        role, subject = "authenticated", cast.ids[identity]
+    claims = {"role": role} | ({"sub": subject} if subject else {})
+    for tenant in cast.made:
+        yield from _walls(identity, tenant, role, claims)
+        for name, verb, needs, twin, text in _texts(tenant, row_key("PATCH", identity, door)):
+            yield Attempt(
+                identity,
+                tenant,
+                "past the guard",
+                name,
+                verb,
+                "SQL",
+                expect(may_touch_rows(identity, tenant, needs)),
+                Statement(role, tuple(claims.items()), text),
+                shows_rows,
+                (twin, verb, "SQL"),
+            )
+
+
+def _walls(
+    identity: Identity, tenant: Tenant, role: str, claims: dict[str, str]
+) -> Iterator[Attempt]:
+    """What policies and guard ask, each by itself, whatever the other walls say."""
+    questions = [("require_access", "select 'passed' from tenancy.require_access({}, {})")]
+    # Nobody but signed-in users has policies to be asked for.
+    if role == "authenticated":
+        questions.append(("has_access", "select 'passed' where tenancy.has_access({}, {})"))
+    for name, text in questions:
+        for level in Level:
+            statement = sql.SQL(text).format(tenant.name, level.name.lower())
+            yield Attempt(
+                identity,
+                tenant,
+                "past the guard",
+                name,
+                level.name.lower(),
+                "SQL",
+                expect(may_touch_rows(identity, tenant, level)),
+                Statement(role, tuple(claims.items()), statement.as_string()),
+                shows_rows,
+                (name, level.name.lower(), "SQL"),
+            )
+
+
+def _texts(tenant: Tenant, key: str) -> Iterator[tuple[str, str, Level | None, str, str]]:
+    for relation in RELATIONS:
+        for verb, text in _verbs(tenant, relation, key):
+            needs = relation.reads if verb == "GET" else relation.writes
+            twin = relation.name if needs is not None else relation.like
+            yield relation.name, verb, needs, twin, text
+    for routine, needs in (("proof_hail", Level.READ), ("proof_peek", None)):
+        call = sql.SQL("select * from {}()").format(sql.Identifier(tenant.name, routine))
+        yield routine, "RPC", needs, "proof_hail", call.as_string()
+
+
+def _verbs(tenant: Tenant, relation: Relation, key: str) -> Iterator[tuple[str, str]]:
+    table = sql.Identifier(tenant.name, relation.name)
+    column, value = relation.change
+    body = relation.body("sql")
+    # Of the template's tables that nobody writes, any row will do.
+    where: sql.Composable = sql.SQL("where true")
+    if relation.name not in ("users", "audit_log"):
+        where = sql.SQL("where {} = {}").format(sql.Identifier(relation.key), key)
+    for verb, text in (
+        ("GET", "select * from {table}"),
+        ("POST", "insert into {table} ({columns}) values ({values}) returning 1"),
+        ("PATCH", "update {table} set {column} = {value} {where} returning 1"),
+        ("DELETE", "delete from {table} {where} returning 1"),
+    ):
+        statement = sql.SQL(text).format(
+            table=table,
+            columns=sql.SQL(", ").join(map(sql.Identifier, body)),
+            values=sql.SQL(", ").join(_literal(*each) for each in body.items()),
+            column=sql.Identifier(column),
+            value=_literal(column, value),
+            where=where,
+        )
+        yield verb, statement.as_string()
+
+
+def _literal(column: str, value: Any) -> sql.Literal:
+    # settings.value is jsonb.
+    return sql.Literal(json.dumps(value) if column == "value" else value)

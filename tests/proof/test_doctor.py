@@ -1,0 +1,184 @@
+"""The doctor: each kind of damage is found, said in a sentence, repaired, and gone."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+
+from proof.doctor import diagnosis, tenantry
+from tenantry_cli.target import Target
+
+Database = psycopg.Connection[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Damage:
+    """`{t}` is a tenant made for it, `{o}` another."""
+
+    sql: str
+    kind: str
+    object: str
+    # What the tenant is afterwards, where repairing could not bring it back.
+    left: str | None = "active"
+
+
+DAMAGES = (
+    Damage("drop schema {t} cascade", "listed but missing", "{t}", None),
+    Damage("drop schema {t} cascade", "tenant without schema", "{t}", None),
+    Damage(
+        "delete from public.tenants where schema_name = '{t}'",
+        "schema without tenant",
+        "{t}",
+        "suspended",
+    ),
+    Damage("select tenancy.conceal_schema('{t}')", "not listed", "{t}"),
+    Damage("select tenancy.expose_schema('{t}_gone')", "listed but missing", "{t}_gone"),
+    Damage("select tenancy.expose_schema('tenancy')", "private schema exposed", "tenancy"),
+    Damage("grant usage on schema {t} to anon", "wrong grants", "{t}"),
+    Damage("grant select on {t}.settings to anon", "wrong grants", "{t}.settings"),
+    Damage("revoke select on {t}.users from authenticated", "wrong grants", "{t}.users"),
+    Damage("grant delete on {t}.audit_log to service_role", "wrong grants", "{t}.audit_log"),
+    Damage("grant select on public.admin_users to anon", "too wide", "public.admin_users"),
+    Damage("grant insert on public.tenants to service_role", "too wide", "public.tenants"),
+    Damage(
+        "grant execute on function public.suspend_tenant(text, text) to anon",
+        "too wide",
+        "public.suspend_tenant(schema_name text, reason text)",
+    ),
+    Damage(
+        "grant execute on function tenancy.log_action(text, public.tenants, jsonb, text)"
+        " to authenticated",
+        "too wide",
+        "tenancy.log_action(action text, tenant tenants, details jsonb, actor_role text)",
+    ),
+    Damage(
+        "revoke execute on function tenancy.has_access(text, public.access_level) from"
+        " authenticated",
+        "missing grant",
+        "tenancy.has_access(schema_name text, level access_level)",
+    ),
+    Damage(
+        "create function public.{t}_f() returns integer stable security definer begin"
+        " atomic select 1; end",
+        "too wide",
+        "public.{t}_f()",
+    ),
+    Damage("alter table {t}.settings disable row level security", "RLS off", "{t}.settings"),
+    Damage("drop policy update_admin on {t}.settings", "wrong policy", "{t}.settings"),
+    Damage("alter policy select_member on {t}.notes using (true)", "wrong policy", "{t}.notes"),
+    Damage(
+        "alter policy select_member on {t}.users using ((select"
+        " tenancy.has_access('{o}', 'read')))",
+        "wrong policy",
+        "{t}.users",
+    ),
+    Damage("create policy open on {t}.notes to anon using (true)", "wrong policy", "{t}.notes"),
+    Damage(
+        "alter table {t}.settings disable trigger audit_update",
+        "trigger missing",
+        "{t}.settings",
+    ),
+    Damage(
+        "alter role authenticator in database postgres reset pgrst.db_pre_request;"
+        " notify pgrst, 'reload config'",
+        "guard not installed",
+        "tenancy.guard_request",
+    ),
+    Damage("create publication {t}_p for table {t}.settings", "published", "{t}.settings"),
+    Damage(
+        "alter table {t}.notes add column x_o uuid references {o}.users (id)",
+        "foreign key out of the tenant",
+        "{t}.notes",
+    ),
+    Damage(
+        "create view public.{t}_v as select * from {t}.settings; grant select on"
+        " public.{t}_v to anon",
+        "view around the walls",
+        "public.{t}_v",
+    ),
+    Damage(
+        "alter default privileges in schema {t} grant select on tables to anon",
+        "default privileges",
+        "{t}",
+    ),
+)
+
+
+def test_much_damage_at_once_is_found_and_repaired_in_the_safe_order(
+    spare: Target, database: Database
+) -> None:
+    other = _tenant(database)
+    cases = [(damage, {"t": _tenant(database), "o": other}) for damage in DAMAGES]
+    for damage, names in cases:
+        database.execute(damage.sql.format(**names).encode())
+
+    code, problems = diagnosis(spare)
+
+    assert code == 1
+    found = {(problem["kind"], problem["object"]) for problem in problems}
+    assert {(each.kind, each.object.format(**names)) for each, names in cases} <= found
+    assert all(problem["sentence"] and problem["cure"] for problem in problems)
+
+    assert diagnosis(spare, "--fix") == (0, [])
+
+    assert [(damage.sql, _status(database, names["t"])) for damage, names in cases] == [
+        (damage.sql, damage.left) for damage in DAMAGES
+    ]
+    for name in (other, *(names["t"] for _, names in cases)):
+        _remove(database, name)
+
+
+@pytest.mark.soak
+def test_each_damage_is_found_and_repaired_by_itself(spare: Target, database: Database) -> None:
+    other = _tenant(database)
+    for damage in DAMAGES if os.environ.get("TENANTRY_SOAK") == "1" else DAMAGES[::9]:
+        names = {"t": _tenant(database), "o": other}
+        database.execute(damage.sql.format(**names).encode())
+
+        code, problems = diagnosis(spare)
+
+        assert code == 1, damage.sql
+        found = {(problem["kind"], problem["object"]) for problem in problems}
+        assert (damage.kind, damage.object.format(**names)) in found
+        assert diagnosis(spare, "--fix") == (0, []), damage.sql
+        assert _status(database, names["t"]) == damage.left
+        _remove(database, names["t"])
+    _remove(database, other)
+
+
+def test_a_sound_project_is_told_so(spare: Target) -> None:
+    result = tenantry(spare, "doctor")
+
+    assert (result.exit_code, result.output) == (0, "All is well.\n")
+
+
+def _tenant(database: Database) -> str:
+    name = f"test_{secrets.token_hex(6)}"
+    database.execute("select public.create_tenant_schema(%s)", (name,))
+    database.execute(
+        'select public.create_table(%s, \'notes\', \'[{"name": "body", "type": "text"}]\')',
+        (name,),
+    )
+    return name
+
+
+def _status(database: Database, tenant: str) -> str | None:
+    row = database.execute(
+        "select status::text from public.tenants where schema_name = %s", (tenant,)
+    ).fetchone()
+    return row["status"] if row else None
+
+
+def _remove(database: Database, tenant: str) -> None:
+    if _status(database, tenant) is None:
+        return
+    database.execute(f"drop view if exists public.{tenant}_v".encode())
+    database.execute("select public.suspend_tenant(%s)", (tenant,))
+    database.execute("select public.delete_tenant_schema(%s)", (tenant,))
+    database.execute(f"drop publication if exists {tenant}_p".encode())
+    database.execute(f"drop function if exists public.{tenant}_f()".encode())

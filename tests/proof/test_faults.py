@@ -1,0 +1,65 @@
+"""The proof is only worth what it finds: faults are planted one at a time."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import psycopg
+import pytest
+
+from proof.faults import FAULTS, Fault, planted
+from tenantry_cli.proof.campaign import Result, prove
+from tenantry_cli.proof.evidence import Verdict
+from tenantry_cli.proof.script import Selection
+from tenantry_cli.target import Target
+
+# Of each sort of evidence one: through HTTP, past the guard, the catalog.
+SAMPLE = (
+    "a policy names the wrong tenant",
+    "a viewer may suspend",
+    "an RPC is granted to anon",
+)
+CHOSEN = (
+    FAULTS
+    if os.environ.get("TENANTRY_SOAK") == "1"
+    else tuple(fault for fault in FAULTS if fault.name in SAMPLE)
+)
+
+
+@pytest.mark.soak
+def test_every_planted_fault_is_found_and_a_sound_project_is_proved(
+    spare: Target, database: psycopg.Connection[dict[str, Any]]
+) -> None:
+    missed = {}
+    for fault in CHOSEN:
+        with planted(database, fault):
+            result = prove(spare, Selection.BRIEF)
+        if (what := _missed(fault, result)) is not None:
+            missed[fault.name] = what
+
+    assert missed == {}
+
+    sound = prove(spare, Selection.BRIEF)
+    assert sound.findings == []
+    assert sound.attempts > 3000
+    left = database.execute(
+        "select (select count(*) from public.tenants) as tenants,"
+        " (select count(*) from auth.users) as users"
+    ).fetchone()
+    assert left == {"tenants": 0, "users": 0}
+
+
+def test_there_are_at_least_thirty_faults_each_by_its_own_name() -> None:
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 30
+
+
+def _missed(fault: Fault, result: Result) -> str | None:
+    """What the report fails to say."""
+    leaks = result.of(Verdict.LEAK)
+    named = leaks if fault.leaks else result.findings
+    if fault.leaks and not leaks:
+        return f"no leak among {[finding.why for finding in result.findings][:5]}"
+    if not any(fault.object in finding.object for finding in named):
+        return f"{fault.object} is not among {sorted({finding.object for finding in named})}"
+    return None
