@@ -59,6 +59,7 @@ RPCS = (
     *("get_schema_summary", "create_table", "drop_table", "add_column", "drop_column"),
     *("add_foreign_key", "drop_foreign_key", "get_audit_log", "get_admin_audit_log"),
     *("seal_audit_log", "verify_audit_log", "prune_audit_log", "redact_audit_log"),
+    *("get_migration_status", "list_tenants_behind", "migrate_tenant", "get_schema_drift"),
 )
 GUARD = ("guard_request", "require_access")
 PREDICATES = (

@@ -67,6 +67,10 @@ seal_audit_log         out    out      none     none    no      no      no      
 verify_audit_log       out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 prune_audit_log        out    out      none     none    no      no      no           no     ok    ok          ok
 redact_audit_log       out    out      none     none    no      no      no           no     ok    ok          ok
+get_migration_status   out    out      no       no      no      no      no           no     ok    ok          ok
+list_tenants_behind    out    out      no       no      no      no      no           no     ok    ok          ok
+migrate_tenant         out    out      none     none    no      no      no           no     ok    ok          ok
+get_schema_drift       out    out      none     none    no      no      no           no     ok    ok          ok
 """  # noqa: E501
 
 # The rows that are not simply the name of an RPC.
@@ -296,6 +300,10 @@ ARRANGE: dict[str, Arrange] = {
     "verify_audit_log": of_tenant,
     "prune_audit_log": before_long_ago,
     "redact_audit_log": about_a_member,
+    "get_migration_status": nothing,
+    "list_tenants_behind": nothing,
+    "migrate_tenant": of_tenant,
+    "get_schema_drift": of_tenant,
 }
 
 
