@@ -127,10 +127,7 @@ def _cell(result: Result, identity: str, group: str) -> Text:
     if found:
         return Text(f"{len(found)} broken", style="bold yellow")
     allowed = result.counts[(identity, group, Expected.ALLOWED)]
-    refused = (
-        result.counts[(identity, group, Expected.REFUSED)]
-        + result.counts[(identity, group, Expected.EITHER)]
-    )
+    refused = result.counts[(identity, group, Expected.REFUSED)]
     cell = Text()
     if allowed:
         cell.append(f"{allowed}●", style="green")
