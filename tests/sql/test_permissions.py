@@ -345,7 +345,7 @@ def comparable(body: Any, arguments: Arguments) -> Any:
     """An answer without what differs from call to call or only in the door's shape."""
     if isinstance(body, list):
         return [comparable(element, arguments) for element in body]
-    if "message" in body:
+    if "hint" in body:
         message = body["message"]
         for argument in arguments.values():
             message = message.replace(str(argument), "…")

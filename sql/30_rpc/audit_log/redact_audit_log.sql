@@ -14,23 +14,7 @@ begin
 
     v_redaction.schema_name := schema_name;
     v_redaction.user_id := user_id;
-    v_redaction.redacted :=
-        tenancy.redact_audit_log(
-            schema_name,
-            'e.table_name = ''users'' and e.record_id ->> ''id'' = $2::text',
-            'old_values = null, new_values = null',
-            user_id
-        )
-        + tenancy.redact_audit_log(
-            'public',
-            format(
-                'e.tenant_id = %L and e.action in (''profile.create'', ''profile.update'')'
-                ' and e.details #>> ''{after,id}'' = $2::text',
-                v_tenant.id
-            ),
-            'details = jsonb_build_object(''redacted'', true)',
-            user_id
-        );
+    v_redaction.redacted := tenancy.redact_audit_log(schema_name, user_id);
 
     if v_redaction.redacted > 0 then
         perform tenancy.log_action('audit.redact', v_tenant, to_jsonb(v_redaction));
@@ -44,4 +28,4 @@ end;
 $$;
 
 comment on function public.redact_audit_log(text, uuid) is
-    'On a person''s request: takes the values of their profile (e-mail address, names, metadata) out of the sealed entries of a tenant''s audit log and of admin_audit_log. That something happened, when and by whom stays, and so does the chain. Entries too young to be sealed are left for the next call. Platform admins; logged as audit.redact. Errors: tenant_not_found, forbidden, not_authenticated, busy.';
+    'On a person''s request: takes the values of their profile (e-mail address, names, metadata) out of the sealed entries of a tenant''s audit log; admin_audit_log never had them. That something happened, when and by whom stays, and so does the chain. Entries too young to be sealed are left for the next call. Platform admins; logged as audit.redact. Errors: tenant_not_found, forbidden, not_authenticated, busy.';
