@@ -92,11 +92,19 @@ class Stage:
     def __init__(self, address: Address) -> None:
         self.address = address
         self.http = httpx.Client(base_url=address.api_url, timeout=30)
-        self.sql = psycopg.connect(address.db_url, autocommit=True, row_factory=dict_row)
+        self.sql = self._connect()
         self.service = Person(address.service_role_key)
         self.nobody = Person(None)
         self._people: list[str] = []
         self._tenants: list[str] = []
+
+    def reconnect(self) -> None:
+        """Opens the session for SQL again, after a test has killed the server."""
+        self.sql.close()
+        self.sql = self._connect()
+
+    def _connect(self) -> psycopg.Connection[dict[str, Any]]:
+        return psycopg.connect(self.address.db_url, autocommit=True, row_factory=dict_row)
 
     # People -----------------------------------------------------------------------------
 

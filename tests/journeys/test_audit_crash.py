@@ -1,0 +1,101 @@
+"""The server is killed under load: what was committed is in the trail, and nothing else is."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from stage import Stage
+from walls.waiting import until
+
+ROUNDS = 20 if os.environ.get("TENANTRY_SOAK") == "1" else 3
+WRITERS = 4
+
+
+@pytest.mark.soak
+def test_a_committed_change_is_in_the_trail_also_after_a_crash(own_stage: Stage) -> None:
+    address = own_stage.address
+    tenant = own_stage.tenant()
+    settings = SQL("{}.settings").format(Identifier(tenant))
+    confirmed: set[str] = set()
+
+    def write(worker: int, round_: int, enough: threading.Event) -> None:
+        """Inserts until the server dies under it, and remembers what was confirmed."""
+        chance = random.Random(worker * 1000 + round_)  # noqa: S311
+        done = 0
+        while not enough.is_set():
+            done = insert(worker, round_, done, enough, chance)
+
+    def insert(
+        worker: int, round_: int, done: int, enough: threading.Event, chance: random.Random
+    ) -> int:
+        try:
+            # A throw-away emulator confirms before it has written; a real one never does.
+            with psycopg.connect(
+                address.db_url, options="-c synchronous_commit=on"
+            ) as connection:
+                while True:
+                    keys = [
+                        f"{round_}-{worker}-{done}-{n}" for n in range(chance.randint(1, 5))
+                    ]
+                    connection.execute(
+                        SQL("insert into {} (key) select unnest(%s::text[])").format(settings),
+                        (keys,),
+                    )
+                    if chance.random() < 0.2:
+                        connection.rollback()
+                    else:
+                        connection.commit()
+                        confirmed.update(keys)
+                    done += 1
+                    if done >= 20:
+                        enough.set()
+        except psycopg.OperationalError:
+            # Or it was still about to recover from the last round: then once more.
+            return done + 1
+
+    def all_set(events: list[threading.Event]) -> bool:
+        return all(event.is_set() for event in events)
+
+    def answers() -> bool:
+        try:
+            psycopg.connect(address.db_url, connect_timeout=5).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    for round_ in range(ROUNDS):
+        enough = [threading.Event() for _ in range(WRITERS)]
+        with ThreadPoolExecutor() as pool:
+            writers = [pool.submit(write, n, round_, enough[n]) for n in range(WRITERS)]
+            until(partial(all_set, enough), 60)
+            with psycopg.connect(address.db_url) as connection:
+                # One process that dies takes the whole server down, which recovers by itself.
+                os.kill(connection.info.backend_pid, signal.SIGKILL)
+            for writer in writers:
+                writer.result()
+        until(answers)
+    # For the end of the stage too: its own session died with the server.
+    own_stage.reconnect()
+
+    with psycopg.connect(address.db_url) as connection:
+        present = {
+            key for (key,) in connection.execute(SQL("select key from {}").format(settings))
+        }
+        logged = [
+            key
+            for (key,) in connection.execute(
+                SQL("select record_id ->> 'key' from {}.audit_log").format(Identifier(tenant))
+            )
+        ]
+    assert len(confirmed) > ROUNDS * WRITERS * 20
+    assert confirmed <= present
+    assert sorted(logged) == sorted(present)
