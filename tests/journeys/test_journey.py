@@ -13,6 +13,7 @@ import pytest
 
 from journeys.doors import DOORS, HOLD_TENANT, Door, code, holding
 from stage import Address, Person, Stage
+from walls.waiting import is_known, until
 
 PRIVILEGES = """
     select n.nspname as name, n.nspacl::text as privileges
@@ -156,6 +157,7 @@ def walk(stage: Stage, door: Door) -> list[tuple[str, int, Any]]:
 
     # Rows through the Data API: the admin writes, the reader reads, the rival neither.
     assert answered(stage, alice, acme, 200).json() == []
+    until(lambda: is_known(stage, acme, "settings"))
     written = stage.rows(
         alice, acme, "settings", "POST", json={"key": "colour", "value": "teal"}
     )

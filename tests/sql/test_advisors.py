@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -70,11 +71,17 @@ def careless_table(address: Address) -> Iterator[str]:
 def test_advisors_find_nothing_but_what_is_allowed_with_a_reason(
     stage: Stage, address: Address
 ) -> None:
-    stage.tenant()
+    tenant = stage.tenant()
 
-    found = [f for f in findings(address.db_url) if "advisors_must_see_this" not in f["detail"]]
+    # Other tests' tenants stand beside ours, some with a wall taken down.
+    found = [
+        finding
+        for finding in findings(address.db_url)
+        if "advisors_must_see_this" not in finding["detail"]
+        and not re.search(rf"`(?!{tenant}\b)test_\w+\.", finding["detail"])
+    ]
 
-    assert [f["detail"] for f in found if not is_allowed(f)] == []
+    assert [finding["detail"] for finding in found if not is_allowed(finding)] == []
 
 
 def test_advisors_catch_a_planted_fault(careless_table: str, address: Address) -> None:
