@@ -1,9 +1,8 @@
 """The `tenantry` command."""
 
 import json
-import os
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import click
 import psutil
@@ -13,7 +12,6 @@ from tenantry_cli.doctor.command import doctor
 from tenantry_cli.drift import drift
 from tenantry_cli.emulator.parts import install_parts
 from tenantry_cli.emulator.ports import DEFAULT
-from tenantry_cli.emulator.postgres import DefaultPrivileges
 from tenantry_cli.emulator.stack import Stack
 from tenantry_cli.emulator.state import running
 from tenantry_cli.emulator.supervisor import (
@@ -96,7 +94,6 @@ def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | Non
                 project,
                 port=port,
                 ephemeral=ephemeral,
-                default_privileges=_default_privileges(),
                 console=console,
             ) as stack,
         ):
@@ -144,10 +141,3 @@ def _walk_demo(console: Console, wanted: bool, connection: dict[str, str]) -> No
         from tenantry_cli import demo
 
         demo.run(connection, console)
-
-
-def _default_privileges() -> DefaultPrivileges:
-    chosen = os.environ.get("TENANTRY_DEFAULT_PRIVILEGES", "current")
-    if chosen not in ("current", "legacy"):
-        raise TenantryError("TENANTRY_DEFAULT_PRIVILEGES is `current` or `legacy`.")
-    return cast(DefaultPrivileges, chosen)

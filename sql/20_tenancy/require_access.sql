@@ -5,13 +5,23 @@ create function tenancy.require_access(schema_name text, level public.access_lev
     set search_path = ''
     language plpgsql
 as $$
+declare
+    v_state constant text := tenancy.access_state(schema_name, level);
 begin
-    case tenancy.access_state(schema_name, level)
-        when 'granted' then
-            return;
-        when 'no_tenant' then
-            -- A schema of the project's own: not ours to judge.
-            return;
+    -- A schema of the project's own is not ours to judge.
+    if v_state in ('granted', 'no_tenant') then
+        return;
+    end if;
+
+    perform tenancy.log_refusal(
+        case v_state
+            when 'nobody' then 'not_authenticated'
+            when 'suspended' then 'tenant_suspended'
+            else 'forbidden'
+        end,
+        schema_name
+    );
+    case v_state
         when 'nobody' then
             raise exception 'Sign in to reach tenant "%".', schema_name
                 using errcode = '42501', detail = 'not_authenticated',

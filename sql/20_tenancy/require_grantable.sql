@@ -19,6 +19,7 @@ begin
     end if;
 
     if user_id = v_caller.user_id then
+        perform tenancy.log_refusal('own_grant', schema_name);
         raise exception 'Nobody changes their own access to a tenant.'
             using errcode = 'PT409', detail = 'own_grant',
                 hint = 'Ask another admin of the tenant. You can drop your access with revoke_schema_access.';
@@ -32,6 +33,7 @@ begin
     if v_own_expiry is not null
         and (access_level = 'admin' or expires_at is null or expires_at > v_own_expiry)
     then
+        perform tenancy.log_refusal('forbidden', schema_name);
         raise exception 'Your own access ends at %; you can grant neither "admin" nor anything past that.',
             v_own_expiry
             using errcode = '42501', detail = 'forbidden',

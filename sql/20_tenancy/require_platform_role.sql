@@ -15,6 +15,7 @@ begin
         return;
     end if;
 
+    perform tenancy.log_refusal('forbidden');
     raise exception 'This needs the platform role "%"; you have %.',
         require_platform_role.role, coalesce(format('"%s"', v_role), 'none')
         using errcode = '42501', detail = 'forbidden',

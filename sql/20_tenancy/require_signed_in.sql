@@ -11,6 +11,7 @@ begin
     -- Not 42501: a token without a subject comes as a signed-in role, and PostgREST would
     -- answer 403.
     if v_caller.kind = 'nobody' then
+        perform tenancy.log_refusal('not_authenticated');
         raise exception 'Sign in first.'
             using errcode = 'PT401', detail = 'not_authenticated',
                 hint = 'Send the user''s access token as "Authorization: Bearer …".';

@@ -26,6 +26,7 @@ begin
 
     -- To a stranger an existing tenant and a missing one look the same.
     if v_status is null or (v_role is null and v_access is null) then
+        perform tenancy.log_refusal('tenant_not_found', schema_name);
         raise exception 'There is no tenant "%".', tenancy.printable(schema_name)
             using errcode = 'PT404', detail = 'tenant_not_found',
                 hint = 'Check the name with list_my_tenants, or ask for access.';
@@ -39,11 +40,13 @@ begin
         if v_status = 'active' or even_suspended then
             return;
         end if;
+        perform tenancy.log_refusal('tenant_suspended', schema_name);
         raise exception 'Tenant "%" is suspended.', schema_name
             using errcode = '42501', detail = 'tenant_suspended',
                 hint = 'Nothing is lost. It answers again once a platform admin activates it.';
     end if;
 
+    perform tenancy.log_refusal('forbidden', schema_name);
     raise exception 'This needs % on tenant "%".',
         concat_ws(
             ' or ',

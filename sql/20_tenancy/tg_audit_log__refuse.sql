@@ -11,6 +11,7 @@ begin
         return case tg_op when 'DELETE' then old else new end;
     end if;
 
+    perform tenancy.log_refusal('forbidden', tg_table_schema);
     raise exception 'An audit log is append-only: % is refused.', tg_op
         using errcode = '42501', detail = 'forbidden',
             hint = 'Retention is for prune_audit_log, requests of persons are for redact_audit_log; both are logged.';

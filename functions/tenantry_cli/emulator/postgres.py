@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import psutil
 import psycopg
@@ -40,6 +40,14 @@ _SETTINGS = {
     "log_timezone": "UTC",
 }
 _THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+def chosen_default_privileges() -> DefaultPrivileges:
+    """Which of hosted Supabase's two settings a new cluster starts with."""
+    chosen = os.environ.get("TENANTRY_DEFAULT_PRIVILEGES", "current")
+    if chosen not in ("current", "legacy"):
+        raise TenantryError("TENANTRY_DEFAULT_PRIVILEGES is `current` or `legacy`.")
+    return cast(DefaultPrivileges, chosen)
 
 
 @dataclass(frozen=True)

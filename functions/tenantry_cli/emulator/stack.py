@@ -22,7 +22,12 @@ from tenantry_cli.emulator.keys import Keys, load_keys
 from tenantry_cli.emulator.migrations import push_migrations
 from tenantry_cli.emulator.parts import Parts, install_parts
 from tenantry_cli.emulator.ports import DEFAULT, Ports, claim_spare
-from tenantry_cli.emulator.postgres import DefaultPrivileges, Postgres, cluster_directory
+from tenantry_cli.emulator.postgres import (
+    DefaultPrivileges,
+    Postgres,
+    chosen_default_privileges,
+    cluster_directory,
+)
 from tenantry_cli.emulator.postgrest import start_postgrest
 from tenantry_cli.emulator.process import Child
 from tenantry_cli.emulator.state import (
@@ -111,15 +116,17 @@ class Stack:
         *,
         port: int | None = DEFAULT,
         ephemeral: bool = False,
-        default_privileges: DefaultPrivileges = "current",
+        default_privileges: DefaultPrivileges | None = None,
         console: Console | None = None,
     ) -> Iterator["Stack"]:
         """Starts everything, and stops it at the end of the `with`.
 
         Without a port, spare ones are found. An ephemeral emulator has a database of its
-        own, which is gone afterwards.
+        own, which is gone afterwards. Default privileges not given are those that
+        TENANTRY_DEFAULT_PRIVILEGES names.
         """
         project = project or find_project()
+        default_privileges = default_privileges or chosen_default_privileges()
         console = console or Console(stderr=True, quiet=True)
         parts = install_parts(console)
         sweep(project)

@@ -1,0 +1,25 @@
+-- The raised error rolls back whatever its transaction wrote, and a table that a refusal
+-- could write to would be one that strangers could fill. The server's log keeps both off.
+create function tenancy.log_refusal(code text, schema_name text default null)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- As JSON: whatever the caller sent stays on its line.
+    raise log 'tenantry refused %', jsonb_strip_nulls(jsonb_build_object(
+        'code', code,
+        'actor_id', (tenancy.caller()).user_id,
+        'actor_role', tenancy.actor_role(schema_name),
+        'schema_name', tenancy.printable(schema_name),
+        'method', current_setting('request.method', true),
+        'path', tenancy.printable(current_setting('request.path', true)),
+        'request_id', tenancy.request_id()
+    ));
+end;
+$$;
+
+comment on function tenancy.log_refusal(text, text) is
+    'Writes one line about a refused attempt to the server''s log (severity LOG): code, actor, the actor''s role at that time, tenant, method, path and request id. Called right before the error is raised.';
