@@ -6,6 +6,7 @@ everything from the environment and serves through gunicorn: one worker, THREADS
 
 from __future__ import annotations
 
+import ast
 import fcntl
 import hashlib
 import os
@@ -18,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import platformdirs
 import psutil
@@ -27,6 +28,15 @@ import pytest
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 
 _GIT = shutil.which("git") or "git"
+
+
+def entry_points() -> list[str]:
+    """The groups that main.py names, read without running it."""
+    for statement in ast.parse((FUNCTIONS / "main.py").read_text()).body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id="__all__")], value=names):
+                return cast(list[str], ast.literal_eval(names))
+    raise AssertionError("main.py has no __all__")
 
 
 @dataclass(frozen=True)
