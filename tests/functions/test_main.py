@@ -14,6 +14,7 @@ import httpx
 from functions.callers import token
 from functions.deployment import FUNCTIONS, Deployment, repository, uploaded
 from functions.upstream import Upstream, result
+from stage import GROUPS
 
 PROJECT = tomllib.loads((FUNCTIONS.parent / "pyproject.toml").read_text())["project"]
 MIB = 1024 * 1024
@@ -27,7 +28,9 @@ def test_group_starts_alone_and_ends_on_sigterm(
         assert health.status_code == 200
         assert health.json()["name"] == entry_point.replace("_", "-")
         assert health.json()["version"] == PROJECT["version"]
-        assert health.json()["operations"]
+        assert set(health.json()["operations"]) == {
+            operation for operation, group in GROUPS.items() if group == health.json()["name"]
+        }
         group.process.send_signal(signal.SIGTERM)
         assert group.process.wait(timeout=20) == 0
     (line,) = map(json.loads, group.logged())

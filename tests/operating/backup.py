@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-README = Path(__file__).parents[2] / "README.md"
+from operating.readme import block
 
 
 def programs() -> Path:
@@ -19,14 +19,6 @@ def programs() -> Path:
     assert package is not None
     assert package.origin is not None
     return Path(package.origin).parent / "pginstall" / "bin"
-
-
-def block(language: str, word: str) -> str:
-    """The README's only block of that language that contains the word."""
-    blocks = re.findall(rf"^```{language}\n(.*?)^```", README.read_text(), re.DOTALL | re.M)
-    found: str
-    (found,) = [text for text in blocks if word in text]
-    return found
 
 
 @dataclass(frozen=True)
