@@ -147,7 +147,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
 def installed() -> Path:
     """The programs of an environment with requirements.txt: made once per user and text."""
     requirements = (FUNCTIONS / "requirements.txt").read_bytes()
-    version = f"{sys.implementation.cache_tag} {sys.prefix}"
+    version = f"{sys.implementation.cache_tag} {sys.base_prefix}"
     digest = hashlib.sha256(requirements + version.encode()).hexdigest()[:16]
     cache = platformdirs.user_cache_path("tenantry", ensure_exists=True)
     home = cache / f"functions-{digest}"
