@@ -132,6 +132,10 @@ class Stage:
         self._people.append(session["user"]["id"])
         return Person(session["access_token"], session["user"]["id"], email)
 
+    def adopt(self, user_id: str) -> None:
+        """Has a user that somebody else signed up removed with the test."""
+        self._people.append(user_id)
+
     def staff(self, role: str) -> Person:
         """A person with a platform role."""
         person = self.person()

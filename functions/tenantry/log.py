@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from tenantry.settings import SETTINGS
+
 LONGEST_NAME = 63
 
 
@@ -29,7 +31,7 @@ class LogLine:
             "severity": severity(status),
             "message": f"{self.group}/{self.operation or ''} {status}",
             "time": datetime.now(UTC).isoformat(),
-            "logging.googleapis.com/trace": self.trace,
+            "logging.googleapis.com/trace": self.trace and trace_name(self.trace),
             "request_id": self.request_id,
             "group": self.group,
             "operation": self.operation,
@@ -47,6 +49,13 @@ class LogLine:
         # One write, so that lines of concurrent requests do not mix.
         sys.stdout.write(json.dumps(given) + "\n")
         sys.stdout.flush()
+
+
+def trace_name(trace_id: str) -> str:
+    """What shows the line beside the trace's others: Cloud Logging wants the full name."""
+    if SETTINGS.google_cloud_project is None:
+        return trace_id
+    return f"projects/{SETTINGS.google_cloud_project}/traces/{trace_id}"
 
 
 def severity(status: int) -> str:

@@ -16,6 +16,7 @@ class BadSetting(SystemExit):
 
 @dataclass(frozen=True)
 class Settings:
+    google_cloud_project: str | None
     supabase_url: str
     supabase_anon_key: str = field(repr=False)
     allowed_origins: frozenset[str]
@@ -39,6 +40,8 @@ class Settings:
             "how many seconds the database API may take to answer",
         )
         return cls(
+            # Google's own name for it. Without it logs name traces by their id alone.
+            google_cloud_project=environment.get("GOOGLE_CLOUD_PROJECT", "").strip() or None,
             supabase_url=web_address(url),
             supabase_anon_key=harmless_key(key),
             allowed_origins=frozenset(filter(None, map(str.strip, origins.split(",")))),

@@ -1,11 +1,9 @@
 """The functions as functions-framework serves them, in front of a scripted PostgREST."""
 
-import ast
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import cast
 
 import functions_framework
@@ -14,18 +12,8 @@ from flask import Flask
 from werkzeug.test import Client
 
 from functions.callers import Start, User
+from functions.deployment import FUNCTIONS, entry_points
 from functions.upstream import Upstream
-
-MAIN = Path(__file__).parents[2] / "functions" / "main.py"
-
-
-def entry_points() -> list[str]:
-    """The groups that main.py names, read without running it."""
-    for statement in ast.parse(MAIN.read_text()).body:
-        match statement:
-            case ast.Assign(targets=[ast.Name(id="__all__")], value=names):
-                return cast(list[str], ast.literal_eval(names))
-    raise AssertionError("main.py has no __all__")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -81,9 +69,11 @@ def start(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Itera
         started = {"FUNCTION_TARGET": target, "FUNCTION_SIGNATURE_TYPE": "http"}
         for name, value in (environment | started | changed).items():
             monkeypatch.setenv(name, value)
+        if "GOOGLE_CLOUD_PROJECT" not in changed:
+            monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
         monkeypatch.setattr(sys, "path", [*sys.path])
         create_app: Callable[..., Flask] = functions_framework.create_app
-        return create_app(target, str(MAIN), "http").test_client()
+        return create_app(target, str(FUNCTIONS / "main.py"), "http").test_client()
 
     yield start
     forget()

@@ -222,6 +222,15 @@ def test_valid_trace_is_logged_and_passed_on(
     assert logged(capsys)[0]["logging.googleapis.com/trace"] == TRACE
 
 
+def test_trace_is_logged_by_its_full_name_where_the_project_is_known(
+    start: Start, upstream: Upstream, capsys: pytest.CaptureFixture[str]
+) -> None:
+    member = User(start("tenant_status", GOOGLE_CLOUD_PROJECT="acme-prod"))
+    check(member, upstream, traceparent=f"00-{TRACE}-b7ad6b7169203331-01")
+    name = f"projects/acme-prod/traces/{TRACE}"
+    assert logged(capsys)[0]["logging.googleapis.com/trace"] == name
+
+
 @pytest.mark.parametrize("given", ["nonsense", f"00-{'0' * 32}-b7ad6b7169203331-01"])
 def test_invalid_trace_is_dropped(
     member: User, upstream: Upstream, capsys: pytest.CaptureFixture[str], given: str

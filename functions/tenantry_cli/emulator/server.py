@@ -16,6 +16,9 @@ class Server(BaseApplication):  # type: ignore[misc]
             "worker_class": "gthread",
             "threads": threads,
             "graceful_timeout": 2,
+            # Longer than the functions keep an idle connection (httpx: 5 s), or the two sides
+            # race: one closes while the other sends, and that request is lost.
+            "keepalive": 75,
             # A worker is alive as long as its threads are; a slow request is none of its
             # business.
             "timeout": 0,

@@ -1,0 +1,416 @@
+"""One tenant backed up, destroyed and brought back, by the README's own commands."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import dict_row
+from psycopg.sql import SQL, Identifier
+
+from operating.backup import Backup, programs
+from operating.readme import block
+from stage import Address, Person, Stage
+from tenantry_cli.emulator.postgres import Postgres
+from tenantry_cli.migration import build_present
+from tenantry_cli.project import find_project
+from walls.waiting import is_known, until
+
+Connection = psycopg.Connection[dict[str, Any]]
+
+# What the tenant is, in the catalog's words: every object with its owner, its comment and
+# each privilege on it; the rows are compared beside it.
+CATALOG = """
+with objects as (
+    select 'schema' as kind, n.nspname::text as name, n.nspowner as owner, n.nspacl as acl,
+        obj_description(n.oid, 'pg_namespace') as text
+    from pg_namespace n where n.nspname = %(schema)s
+    union all
+    select 'relation ' || c.relkind::text, c.relname, c.relowner, c.relacl,
+        concat_ws(' ', c.reloptions::text, c.relrowsecurity, obj_description(c.oid, 'pg_class'))
+    from pg_class c where c.relnamespace = %(schema)s::regnamespace
+    union all
+    select 'routine', p.oid::regprocedure::text, p.proowner, p.proacl,
+        concat_ws(' ', p.prosecdef, p.proconfig::text, p.prosrc)
+    from pg_proc p where p.pronamespace = %(schema)s::regnamespace
+    union all
+    select 'trigger', format('%%s on %%s', t.tgname, c.relname), c.relowner, null,
+        concat_ws(' ', t.tgenabled, pg_get_triggerdef(t.oid))
+    from pg_trigger t join pg_class c on c.oid = t.tgrelid
+    where c.relnamespace = %(schema)s::regnamespace and not t.tgisinternal
+    union all
+    select 'policy', format('%%s on %%s', p.polname, c.relname), c.relowner, null,
+        concat_ws(' ', p.polcmd, p.polroles::regrole[]::text,
+            pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))
+    from pg_policy p join pg_class c on c.oid = p.polrelid
+    where c.relnamespace = %(schema)s::regnamespace
+    union all
+    select 'constraint', format('%%s on %%s', k.conname, c.relname), c.relowner, null,
+        pg_get_constraintdef(k.oid)
+    from pg_constraint k join pg_class c on c.oid = k.conrelid
+    where c.relnamespace = %(schema)s::regnamespace
+    union all
+    select 'column', format('%%s.%%s', c.relname, a.attname), c.relowner, a.attacl,
+        concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
+            pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum))
+    from pg_attribute a
+    join pg_class c on c.oid = a.attrelid
+    left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
+    where c.relnamespace = %(schema)s::regnamespace and a.attnum > 0 and not a.attisdropped
+)
+select o.kind, o.name, o.owner::regrole::text as owner, o.text,
+    array(
+        select concat_ws(' ', a.privilege_type, a.grantee::regrole, a.grantor::regrole)
+        from aclexplode(o.acl) a order by 1
+    ) as privileges
+from objects o order by 1, 2
+"""
+
+
+def catalog(sql: Connection, tenant: str) -> list[dict[str, Any]]:
+    return sql.execute(CATALOG, {"schema": tenant}).fetchall()
+
+
+def contents(sql: Connection, tenant: str, *tables: str) -> dict[str, list[Any]]:
+    """All rows, and where the identity of the log has got to."""
+    rows = {
+        table: sql.execute(
+            SQL("select to_jsonb(t) as row from {} t order by 1").format(
+                Identifier(tenant, table)
+            )
+        ).fetchall()
+        for table in tables
+    }
+    last = SQL("select last_value, is_called from {}").format(
+        Identifier(tenant, "audit_log_id_seq")
+    )
+    return {**rows, "sequence": sql.execute(last).fetchall()}
+
+
+def registry(sql: Connection, tenant: str, *columns: str) -> dict[str, Any] | None:
+    chosen = SQL(", ").join(map(Identifier, columns))
+    query = SQL("select {} from public.tenants where schema_name = %s").format(chosen)
+    return sql.execute(query, (tenant,)).fetchone()
+
+
+def access(sql: Connection, tenant: str) -> list[dict[str, Any]]:
+    return sql.execute(
+        "select * from public.user_schema_access where schema_name = %s order by user_id",
+        (tenant,),
+    ).fetchall()
+
+
+def verified(sql: Connection, tenant: str, head: str) -> dict[str, Any] | None:
+    return sql.execute(
+        "select is_intact, problem from public.verify_audit_log(%s, %s)", (tenant, head)
+    ).fetchone()
+
+
+def is_sealed(sql: Connection, tenant: str) -> bool:
+    """Seals the tenant's log; whether that left nothing out."""
+    query = SQL(
+        "select sealed_total = (select count(*) from {}) as is_sealed"
+        " from public.seal_audit_log(%s)"
+    )
+    told = sql.execute(query.format(Identifier(tenant, "audit_log")), (tenant,)).fetchone()
+    return told is not None and told["is_sealed"]
+
+
+# What a backup must not change of the registry row.
+LASTING = ("id", "display_name", "schema_version", "created_at")
+INTACT = {"is_intact": True, "problem": None}
+
+
+def exists(sql: Connection, tenant: str) -> bool:
+    found = sql.execute("select to_regnamespace(%s) as schema", (tenant,)).fetchone()
+    return found is not None and found["schema"] is not None
+
+
+def status_of(stage: Stage, person: Person, tenant: str) -> int:
+    return stage.rows(person, tenant, "orders").status_code
+
+
+def destroy(stage: Stage, tenant: str) -> None:
+    stage.suspend(tenant)
+    stage.sql.execute("select public.delete_tenant_schema(%s)", (tenant,))
+    until(lambda: status_of(stage, stage.service, tenant) == 406)
+
+
+def open_again(stage: Stage, tenant: str, head: str) -> None:
+    """The README's last block: two looks, and the opening."""
+    statements = block("sql", "get_schema_drift").replace("acme", tenant)
+    drift, verification, activation = statements.replace("<head>", head).strip().splitlines()
+    assert stage.sql.execute(drift.encode()).fetchall() == []
+    verified = stage.sql.execute(verification.encode()).fetchone()
+    assert verified is not None
+    assert (verified["is_intact"], verified["problem"]) == (True, None)
+    stage.sql.execute(activation.encode())
+
+
+class Acme:
+    """A tenant with one of everything, and the people in it."""
+
+    tables = ("audit_log", "hidden", "orders", "settings", "users")
+
+    def __init__(self, stage: Stage) -> None:
+        self.name = stage.tenant()
+        self.admin = stage.member(self.name, "admin")
+        self.reader = stage.member(self.name, "read")
+        self.former = stage.member(self.name, "read", "2026-01-01")
+        self.leaver = stage.member(self.name, "write")
+        self.stranger = stage.person()
+        stage.rpc(
+            self.admin,
+            "create_table",
+            schema_name=self.name,
+            table_name="orders",
+            description="What was ordered.",
+            columns=[
+                {"name": "id", "type": "uuid", "primary_key": True},
+                {"name": "customer", "type": "uuid"},
+                {"name": "note", "type": "text", "default": "it's \\N \t new\nline"},
+            ],
+        ).raise_for_status()
+        stage.rpc(
+            self.admin,
+            "add_foreign_key",
+            schema_name=self.name,
+            table_name="orders",
+            column_name="customer",
+            foreign_table="users",
+        ).raise_for_status()
+        stage.rpc(
+            self.admin,
+            "add_column",
+            schema_name=self.name,
+            table_name="users",
+            column_name="x_team",
+            column_type="text",
+        ).raise_for_status()
+        stage.sql.execute(
+            SQL(
+                "create table {hidden} (secret text); insert into {hidden} values ('hidden');"
+            ).format(hidden=Identifier(self.name, "hidden"))
+        )
+        for person in (self.admin, self.leaver):
+            stage.rpc(person, "ensure_user_profile", schema_name=self.name).raise_for_status()
+        until(lambda: is_known(stage, self.name, "orders"))
+        for note in ("first", 'se"cond\\'):
+            self.order(stage, self.admin, note).raise_for_status()
+        # Entries of a moment when others were busy wait for a later seal.
+        until(lambda: is_sealed(stage.sql, self.name))
+        # The name of one who leaves, on what stays.
+        stage.sql.execute(
+            "update public.tenants set created_by = %s where schema_name = %s",
+            (self.leaver.id, self.name),
+        )
+        stage.sql.execute(
+            "update public.user_schema_access set granted_by = %s"
+            " where schema_name = %s and user_id = %s",
+            (self.leaver.id, self.name, self.reader.id),
+        )
+
+    def order(self, stage: Stage, person: Person, note: str) -> httpx.Response:
+        row = {"id": str(uuid.uuid4()), "customer": self.admin.id, "note": note}
+        return stage.rows(person, self.name, "orders", "POST", json=row)
+
+    def order_when_known(self, stage: Stage, person: Person, note: str) -> httpx.Response:
+        """Writes get a 404 while PostgREST reads what it missed: the deletion, the return."""
+        replies: list[httpx.Response] = []
+
+        def is_answered() -> bool:
+            replies.append(self.order(stage, person, note))
+            return replies[-1].status_code != 404
+
+        until(is_answered)
+        return replies[-1]
+
+
+@pytest.fixture
+def other_project(address: Address) -> Iterator[str]:
+    """The URL of a database with all migrations and nobody in it."""
+    port = conninfo_to_dict(address.db_url)["port"]
+    # Of a server that already runs only the port matters.
+    server = Postgres(Path("unused"), Path("unused"), int(str(port)))
+    name = f"test_{secrets.token_hex(6)}"
+    try:
+        url = server.create_database(name)
+        build_present(find_project(), url)
+        yield url
+    finally:
+        server.drop_database(name)
+
+
+@pytest.fixture
+def acme(stage: Stage) -> Acme:
+    return Acme(stage)
+
+
+def test_tenant_comes_back_as_it_was(stage: Stage, acme: Acme, tmp_path: Path) -> None:
+    backup = Backup(acme.name, tmp_path)
+    head = backup.take(stage.address.db_url)
+    was_catalog = catalog(stage.sql, acme.name)
+    was_contents = contents(stage.sql, acme.name, *acme.tables)
+    was_registry = registry(stage.sql, acme.name, *LASTING)
+    was_access = access(stage.sql, acme.name)
+    destroy(stage, acme.name)
+    stage.sql.execute("delete from auth.users where id = %s", (acme.leaver.id,))
+
+    restored = backup.restore(stage.address.db_url)
+    assert (restored.returncode, restored.stderr) == (0, "")
+
+    # Back, and closed to everybody.
+    until(lambda: status_of(stage, acme.admin, acme.name) == 403)
+    for person in (acme.reader, acme.stranger, stage.service):
+        assert status_of(stage, person, acme.name) == 403
+    privileges = str([row["privileges"] for row in catalog(stage.sql, acme.name)])
+    assert "postgres" in privileges
+    assert not any(role in privileges for role in ("anon", "authenticated", "service_role"))
+    assert registry(stage.sql, acme.name, "status", "suspension_reason", "created_by") == {
+        "status": "suspended",
+        "suspension_reason": "restored from a backup",
+        "created_by": None,
+    }
+
+    open_again(stage, acme.name, head)
+
+    assert catalog(stage.sql, acme.name) == was_catalog
+    assert contents(stage.sql, acme.name, *acme.tables) == was_contents
+    assert registry(stage.sql, acme.name, *LASTING) == was_registry
+    assert access(stage.sql, acme.name) == [
+        row | ({"granted_by": None} if str(row["granted_by"]) == acme.leaver.id else {})
+        for row in was_access
+        if str(row["user_id"]) != acme.leaver.id
+    ]
+    assert acme.leaver.id in {str(row["granted_by"]) for row in was_access}
+
+
+def test_restored_tenant_is_in_use_again(stage: Stage, acme: Acme, tmp_path: Path) -> None:
+    backup = Backup(acme.name, tmp_path)
+    head = backup.take(stage.address.db_url)
+    destroy(stage, acme.name)
+    assert backup.restore(stage.address.db_url).returncode == 0
+    open_again(stage, acme.name, head)
+    # Everybody has what they had, and nothing more.
+    for person in (acme.stranger, acme.former):
+        assert status_of(stage, person, acme.name) == 403
+    for person in (acme.reader, acme.leaver, acme.admin, stage.service):
+        assert status_of(stage, person, acme.name) == 200
+    assert acme.order_when_known(stage, acme.leaver, "third").status_code == 201
+    assert acme.order_when_known(stage, acme.reader, "forged").status_code == 403
+    notes = stage.rows(acme.reader, acme.name, "orders").json()
+    assert sorted(row["note"] for row in notes) == ["first", 'se"cond\\', "third"]
+    hidden = stage.rows(stage.service, acme.name, "hidden")
+    assert (hidden.status_code, hidden.json()["code"]) == (403, "42501")
+
+    # The trail goes on where it was, and still only grows.
+    log = Identifier(acme.name, "audit_log")
+    for statement in ("delete from {}", "update {} set action = 'forged'", "truncate {}"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
+            stage.sql.execute(SQL(statement).format(log))
+    until(lambda: is_sealed(stage.sql, acme.name))
+    assert verified(stage.sql, acme.name, head) == INTACT
+    entries = stage.rpc(stage.service, "get_admin_audit_log", schema_name=acme.name).json()
+    assert [entry["action"] for entry in entries][:3] == [
+        "tenant.activate",
+        "tenant.restore",
+        "tenant.delete",
+    ]
+
+
+def test_both_files_of_a_backup_show_one_moment(
+    stage: Stage, acme: Acme, tmp_path: Path
+) -> None:
+    # While it is taken somebody writes, is granted access, and the log is sealed.
+    meanwhile = """psql "$DB_URL" -qX -v ON_ERROR_STOP=1 -o /dev/null <<'SQL'
+        insert into acme.settings (key) values (gen_random_uuid()::text);
+        select public.grant_schema_access('acme', 'the-stranger', 'read');
+        select public.seal_audit_log('acme');
+    """
+    meanwhile = f"{meanwhile.strip()}\nSQL\n".replace("acme", acme.name)
+    meanwhile = meanwhile.replace("the-stranger", str(acme.stranger.id))
+    overlay = tmp_path / "overlay"
+    overlay.mkdir()
+    pg_dump = overlay / "pg_dump"
+    pg_dump.write_text(
+        f'#!/bin/sh\nset -e\n{meanwhile}"{programs()}/pg_dump" "$@"\n{meanwhile}'
+    )
+    pg_dump.chmod(0o755)
+    backup = Backup(acme.name, tmp_path, overlay)
+    head = backup.take(stage.address.db_url)
+    assert len(contents(stage.sql, acme.name, "settings")["settings"]) == 2
+    destroy(stage, acme.name)
+
+    assert backup.restore(stage.address.db_url).returncode == 0
+    assert contents(stage.sql, acme.name, "settings")["settings"] == []
+    assert verified(stage.sql, acme.name, head) == INTACT
+    assert acme.stranger.id not in {str(row["user_id"]) for row in access(stage.sql, acme.name)}
+
+
+def test_failed_dump_is_no_backup(stage: Stage, acme: Acme, tmp_path: Path) -> None:
+    (tmp_path / f"{acme.name}.dump").mkdir()
+    with pytest.raises(AssertionError, match="There is no backup: pg_dump failed"):
+        Backup(acme.name, tmp_path).take(stage.address.db_url)
+    assert not (tmp_path / f"{acme.name}.rows").exists()
+
+
+def test_restore_is_whole_or_not_at_all(stage: Stage, acme: Acme, tmp_path: Path) -> None:
+    backup = Backup(acme.name, tmp_path)
+    backup.take(stage.address.db_url)
+
+    # Over a tenant that is there: it stays as it is.
+    acme.order(stage, acme.admin, "after the backup").raise_for_status()
+    before = catalog(stage.sql, acme.name), contents(stage.sql, acme.name, *acme.tables)
+    assert backup.restore(stage.address.db_url).returncode != 0
+    after = catalog(stage.sql, acme.name), contents(stage.sql, acme.name, *acme.tables)
+    assert after == before
+    assert status_of(stage, acme.admin, acme.name) == 200
+
+    # From damaged files: nothing is there afterwards.
+    destroy(stage, acme.name)
+    dump, rows = backup.dump.read_bytes(), backup.rows.read_bytes()
+    for damage in (
+        lambda: backup.rows.unlink(),
+        lambda: backup.rows.write_bytes(rows[: len(rows) // 2].rstrip(b"\n")),
+        lambda: backup.dump.unlink(),
+        lambda: backup.dump.write_bytes(dump[: len(dump) - 200]),
+    ):
+        backup.dump.write_bytes(dump)
+        backup.rows.write_bytes(rows)
+        damage()
+        assert backup.restore(stage.address.db_url).returncode != 0
+        assert not exists(stage.sql, acme.name)
+        assert registry(stage.sql, acme.name, "id") is None
+
+    backup.dump.write_bytes(dump)
+    assert backup.restore(stage.address.db_url).returncode == 0
+    assert exists(stage.sql, acme.name)
+
+
+def test_another_project_lets_in_whom_it_knows(
+    stage: Stage, acme: Acme, tmp_path: Path, other_project: str
+) -> None:
+    backup = Backup(acme.name, tmp_path)
+    head = backup.take(stage.address.db_url)
+    with psycopg.connect(other_project, autocommit=True, row_factory=dict_row) as there:
+        there.execute("insert into auth.users (id) values (%s)", (acme.reader.id,))
+        restored = backup.restore(other_project)
+        assert (restored.returncode, restored.stderr) == (0, "")
+
+        there.execute("select public.activate_tenant(%s)", (acme.name,))
+        assert catalog(there, acme.name) == catalog(stage.sql, acme.name)
+        assert contents(there, acme.name, *acme.tables) == contents(
+            stage.sql, acme.name, *acme.tables
+        )
+        assert [str(row["user_id"]) for row in access(there, acme.name)] == [acme.reader.id]
+        assert verified(there, acme.name, head) == INTACT
+        exposed = there.execute("select tenancy.exposed_schemas() as names").fetchone()
+        assert exposed is not None
+        assert acme.name in exposed["names"]

@@ -1,0 +1,114 @@
+"""What the README tells operators is true of the code."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import httpx
+import pytest
+
+from functions.deployment import FUNCTIONS, Deployment, entry_points
+from operating.readme import block, table
+from sql.test_errors import catalogue
+from stage import Stage
+from tenantry import errors
+
+# Set by the system or by HTTP, not by whoever deploys.
+NOT_OURS = {"CONTENT_LENGTH", "HTTP_APIKEY", "HTTP_TRANSFER_ENCODING", "PATH_INFO"}
+# Read by what we deploy with, not by us.
+THEIRS = {"THREADS", "WORKERS"}
+
+
+def settings() -> dict[str, str]:
+    """The environment that the README deploys with."""
+    lines = block("yaml", "SUPABASE_URL").splitlines()
+    return {name: value.strip('"') for name, value in (line.split(": ", 1) for line in lines)}
+
+
+@pytest.mark.parametrize("command", ["gcloud functions deploy", "gcloud run deploy"])
+def test_deploy_commands_deploy_every_target(command: str) -> None:
+    script = block("sh", command)
+    (loop,) = re.findall(r"for target in (.*?)\ndo\n", script, re.DOTALL)
+    assert loop.replace("\\", "").split() == entry_points()
+    assert f"--concurrency {settings()['THREADS']} " in script
+
+
+def test_target_starts_with_the_settings_of_the_readme(deployment: Deployment) -> None:
+    environment = settings() | {
+        "SUPABASE_URL": "https://ref.supabase.co",
+        "SUPABASE_ANON_KEY": "sb_publishable_key",
+    }
+    with deployment.serve("tenant_status", environment) as group:
+        for origin in environment["TENANTRY_ALLOWED_ORIGINS"].split(","):
+            reply = httpx.get(group.url, headers={"Origin": origin})
+            assert reply.headers["Access-Control-Allow-Origin"] == origin
+
+
+def test_table_of_variables_is_what_the_code_reads() -> None:
+    # By name from an environment, or as the variable of a command's option.
+    reading = r"environ(?:ment)?(?:\.get\(|\[)|setting\(\s*|\(\"[a-z-]+\", "
+    read = {
+        name
+        for path in FUNCTIONS.rglob("*.py")
+        for name in re.findall(rf'(?:{reading})"([A-Z]+_[A-Z_]+)"', path.read_text())
+    }
+    told = {
+        name
+        for variables, *_ in table("Environment variables")
+        for name in re.findall(r"`([A-Z_]+)`", variables)
+    }
+    assert told == (read - NOT_OURS) | THEIRS | {"TENANTRY_SOAK"}
+
+
+def test_table_of_errors_is_what_callers_can_get() -> None:
+    ours = {
+        (error.status, error.code)
+        for error in vars(errors).values()
+        if isinstance(error, type)
+        and issubclass(error, errors.ServiceError)
+        and hasattr(error, "code")
+    }
+    # Of data that PostgreSQL itself rejected.
+    rejected = (400, "invalid_request")
+    told = [
+        (int(status), code)
+        for status, codes, _ in table("Errors and what to do")
+        for code in re.findall(r"`(\w+)`", codes)
+    ]
+    assert sorted(told) == sorted(catalogue() | ours | {rejected})
+    assert all(advice for _, _, advice in table("Errors and what to do"))
+
+
+def test_request_id_leads_to_the_log_line_and_to_the_change(
+    stage: Stage, deployment: Deployment
+) -> None:
+    tenant, admin = stage.tenant(), stage.staff("admin")
+    environment = settings() | {
+        "SUPABASE_URL": stage.address.api_url,
+        "SUPABASE_ANON_KEY": stage.address.anon_key,
+    }
+    with deployment.serve("schema_management", environment) as group:
+        for name in ("Acme", "Acme", "x" * 201):
+            reply = httpx.post(
+                f"{group.url}/rename_tenant",
+                headers=stage.headers(admin),
+                json={"schema_name": tenant, "display_name": name},
+            )
+        lines = {line["request_id"]: line for line in map(json.loads, group.logged())}
+
+    # The last was refused, the one before changed nothing, the first did.
+    assert [line["status"] for line in lines.values()] == [200, 200, 400]
+    refused = lines[reply.json()["request_id"]]
+    assert (refused["operation"], refused["error"]) == ("rename_tenant", "invalid_request")
+    query = block("sql", "where request_id")
+    (example,) = re.findall("'([0-9a-f]{32})'", query)
+    assert f'request_id="{example}"' in block("sh", "gcloud logging read")
+    found = [
+        stage.sql.execute(query.replace(example, request_id).encode()).fetchall()
+        for request_id in lines
+    ]
+    ((entry,), *others) = found
+    assert others == [[], []]
+    assert (entry["action"], entry["schema_name"]) == ("tenant.rename", tenant)
+    assert str(entry["actor_id"]) == admin.id == next(iter(lines.values()))["actor"]
