@@ -15,6 +15,7 @@ import requests
 from tenantry_cli.emulator.state import running
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.project import find_project
+from tenantry_cli.target import key_headers
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -105,7 +106,7 @@ class DataApi:
                     break
             if pause is not None:
                 # Many workers wait at once and should not come back at once.
-                time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311
+                time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  # nosec B311
         raise problem
 
     @property
@@ -113,10 +114,7 @@ class DataApi:
         # One for each thread: requests does not promise that threads may share one.
         if not hasattr(self._thread, "session"):
             session = requests.Session()
-            session.headers["apikey"] = self._key
-            # The newer secret keys are no tokens.
-            if not self._key.startswith("sb_"):
-                session.headers["Authorization"] = f"Bearer {self._key}"
+            session.headers.update(key_headers(self._key))
             self._thread.session = session
         return self._thread.session  # type: ignore[no-any-return]
 

@@ -35,6 +35,23 @@ class Target:
     def auth_url(self) -> str:
         return f"{self.api_url}/auth/v1"
 
+    @property
+    def has_opaque_keys(self) -> bool:
+        """Whether its keys mean nothing to anybody but the project's gateway."""
+        return is_opaque(self.anon_key) or is_opaque(self.service_key)
+
+
+def is_opaque(key: str) -> bool:
+    """`sb_publishable_…` and `sb_secret_…` are no tokens, as `anon` and `service_role` are."""
+    return key.startswith("sb_")
+
+
+def key_headers(key: str, api_key: str | None = None) -> dict[str, str]:
+    """What lets a token in, or an API key, which may be none of its own."""
+    if is_opaque(key):
+        return {"apikey": key}
+    return {"apikey": api_key or key, "Authorization": f"Bearer {key}"}
+
 
 _OPTIONS = (
     ("url", "SUPABASE_URL", "API_URL", "The project's URL."),

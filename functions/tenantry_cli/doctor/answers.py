@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import requests
 
 from tenantry_cli.doctor.problem import Connection, Problem, Turn
-from tenantry_cli.target import Target
+from tenantry_cli.target import Target, key_headers
 
 _TIMEOUT_SECONDS = 30
 
@@ -19,11 +19,7 @@ def examine_answers(connection: Connection, target: Target) -> Iterator[Problem]
         try:
             return session.get(
                 f"{target.rest_url}/{path}",
-                headers={
-                    "apikey": key,
-                    "Authorization": f"Bearer {key}",
-                    "Accept-Profile": schema,
-                },
+                headers=key_headers(key) | {"Accept-Profile": schema},
                 timeout=_TIMEOUT_SECONDS,
             ).status_code
         except requests.RequestException:

@@ -24,7 +24,7 @@ DefaultPrivileges = Literal["current", "legacy"]
 PRISTINE = "tenantry_pristine"
 
 # As `supabase start` has it. Only this machine can connect.
-_PASSWORD = "postgres"  # noqa: S105
+_PASSWORD = "postgres"  # noqa: S105  # nosec B105
 _SUPERUSER = "supabase_admin"
 # PostgreSQL refuses to run as root.
 _UNPRIVILEGED = "nobody"
@@ -239,10 +239,12 @@ def _exists(connection: psycopg.Connection, database: str) -> bool:
 
 def _is_migrated(url: str) -> bool:
     with psycopg.connect(url) as connection:
-        history = "supabase_migrations.schema_migrations"
-        if connection.execute("select to_regclass(%s)", [history]).fetchone() == (None,):
+        history = sql.Identifier("supabase_migrations", "schema_migrations")
+        name = history.as_string(connection)
+        if connection.execute("select to_regclass(%s)", [name]).fetchone() == (None,):
             return False
-        return connection.execute(f"select from {history} limit 1").fetchone() is not None
+        query = sql.SQL("select from {} limit 1").format(history)
+        return connection.execute(query).fetchone() is not None
 
 
 def _script(name: str) -> bytes:

@@ -99,6 +99,7 @@ class _Campaign:
         self._look_into_the_catalog()
         self._change_states()
 
+        self._tell_what_was_not_tried()
         self._add(unproved(self._attempts, self._succeeded))
         self._result.seconds = time.monotonic() - began
         self._result.attempts = len(self._attempts)
@@ -170,6 +171,21 @@ class _Campaign:
                     )
                     for problem in examine_catalog(connection)
                 ]
+            )
+
+    def _tell_what_was_not_tried(self) -> None:
+        target = self._cast.target
+        notes = self._result.notes
+        if target.functions_url is None:
+            notes.append("Without --functions-url the functions were not tried.")
+        if target.jwt_secret is None:
+            notes.append("Without --jwt-secret expired and unnamed tokens were not tried.")
+        if target.postgrest_url is None:
+            notes.append("Without --postgrest-url PostgREST's own port was not tried.")
+        elif target.has_opaque_keys:
+            notes.append(
+                "PostgREST's own port was not tried: only a gateway knows sb_… keys. Give the "
+                "legacy anon and service_role keys to try it too."
             )
 
     def _change_states(self) -> None:

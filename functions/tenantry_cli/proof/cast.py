@@ -38,7 +38,7 @@ from tenantry_cli.proof.identities import (
     WRONGLY_SIGNED,
 )
 from tenantry_cli.proof.rules import Audience, Identity, State, Tenant
-from tenantry_cli.target import Target
+from tenantry_cli.target import Target, key_headers
 
 _TIMEOUT_SECONDS = 60
 _BUSY_TRIES = 5
@@ -121,7 +121,7 @@ class Cast:
 
     def make_people(self) -> None:
         with ThreadPoolExecutor(4) as pool:
-            list(pool.map(self._sign_up, PEOPLE))
+            list(pool.map(self._open_account, PEOPLE))
         self.tokens[NOT_YET_REVOKED] = self.tokens[REVOKED]
         self.ids[NOT_YET_REVOKED] = self.ids[REVOKED]
         self.tokens[NOBODY] = None
@@ -278,7 +278,7 @@ class Cast:
 
     def _headers(self, token: str) -> dict[str, str]:
         key = token if token == self.target.service_key else self.target.anon_key
-        return {"apikey": key, "Authorization": f"Bearer {token}"}
+        return key_headers(token, key)
 
     def _options(self, url: str, tenant: Tenant, table: str) -> bool:
         return self._send(
@@ -300,43 +300,44 @@ class Cast:
 
     # Accounts -------------------------------------------------------------------------------
 
-    def _sign_up(self, identity: Identity) -> None:
-        """By sign-up; where that needs confirmation, by the admin API."""
+    def _open_account(self, identity: Identity) -> None:
+        """By Auth's admin API, which asks nobody to confirm and sends no mail; without one, as
+        the emulator is, by sign-up."""
         credentials = {"email": self.email(identity), "password": secrets.token_urlsafe(16)}
-        reply = self._send(
+        made = self._send(
+            "POST",
+            f"{self.target.auth_url}/admin/users",
+            headers=self._headers(self.target.service_key),
+            json=credentials | {"email_confirm": True},
+        )
+        if made.ok:
+            self.ids[identity] = made.json()["id"]
+            session = self._must(
+                "POST",
+                f"{self.target.auth_url}/token?grant_type=password",
+                headers={"apikey": self.target.anon_key},
+                json=credentials,
+            )
+        else:
+            session = self._sign_up(identity, credentials, made)
+        self.tokens[identity] = session["access_token"]
+
+    def _sign_up(
+        self, identity: Identity, credentials: dict[str, str], refusal: requests.Response
+    ) -> dict[str, Any]:
+        session: dict[str, Any] = self._must(
             "POST",
             f"{self.target.auth_url}/signup",
             headers={"apikey": self.target.anon_key},
             json=credentials,
         )
-        if reply.ok and "access_token" in (session := reply.json()):
-            self.ids[identity] = session["user"]["id"]
-            self.tokens[identity] = session["access_token"]
-            return
-        users = f"{self.target.auth_url}/admin/users"
-        if reply.ok:
-            # Signed up but not confirmed.
-            self.ids[identity] = reply.json()["id"]
-            self._must(
-                "PUT",
-                f"{users}/{self.ids[identity]}",
-                headers=self._headers(self.target.service_key),
-                json={"email_confirm": True},
+        self.ids[identity] = session.get("user", session)["id"]
+        if "access_token" not in session:
+            raise TenantryError(
+                "Sign-up needs confirmation, and Auth's admin API does not take the service "
+                f"key: it answered {refusal.status_code}: {refusal.text}"
             )
-        else:
-            self.ids[identity] = self._must(
-                "POST",
-                users,
-                headers=self._headers(self.target.service_key),
-                json=credentials | {"email_confirm": True},
-            )["id"]
-        session = self._must(
-            "POST",
-            f"{self.target.auth_url}/token?grant_type=password",
-            headers={"apikey": self.target.anon_key},
-            json=credentials,
-        )
-        self.tokens[identity] = session["access_token"]
+        return session
 
     def _make_impostors(self) -> None:
         now = int(time.time())

@@ -46,7 +46,8 @@ from tenantry_cli.proof.rules import (
     may_touch_rows,
 )
 from tenantry_cli.proof.statements import statements
-from tenantry_cli.proof.wire import Reply, Request, headers, profiles
+from tenantry_cli.proof.wire import Reply, Request, profiles
+from tenantry_cli.target import is_opaque, key_headers
 
 _PRIVATE_SCHEMAS = ("tenancy", "tenant_template", "auth", "information_schema", "pg_catalog")
 
@@ -88,7 +89,8 @@ class Script:
     def doors(self) -> tuple[Door, ...]:
         target = self.cast.target
         gateway = Door("gateway", target.rest_url, True)
-        if target.postgrest_url is None:
+        # Without a gateway nobody knows what an opaque key stands for.
+        if target.postgrest_url is None or target.has_opaque_keys:
             return (gateway,)
         direct = Door("PostgREST", target.postgrest_url, False)
         return (gateway, direct) if self.is_full else (direct,)
@@ -124,10 +126,17 @@ class Script:
                 yield from self._contradicting_pages(identity, door)
                 if self.is_full:
                     yield from self._contradictions(identity, door)
-            if self.is_full and self.cast.target.functions_url is not None:
+            if self.is_full and self._may_call_functions(identity):
                 yield from self._operations(identity, None)
             if self.cast.has_sql and not identity.is_impostor:
                 yield from statements(self.cast, identity, self.doors[0].name)
+
+    def _may_call_functions(self, identity: Identity) -> bool:
+        """The functions take tokens, and an opaque service key is none."""
+        target = self.cast.target
+        if identity == SERVICE and is_opaque(target.service_key):
+            return False
+        return target.functions_url is not None
 
     # Rows of a tenant -----------------------------------------------------------------------
 
@@ -590,10 +599,12 @@ class Script:
         self, identity: Identity, *more: tuple[str, str], has_gateway: bool
     ) -> tuple[tuple[str, str], ...]:
         token = self.cast.tokens[identity]
-        if not has_gateway or identity == NOBODY:
-            return headers(None, token, *more)
-        key = self.cast.target.anon_key
-        return headers(token if identity == SERVICE else key, token, *more)
+        if token is None:
+            return more
+        if not has_gateway:
+            return (("Authorization", f"Bearer {token}"), *more)
+        key = token if identity == SERVICE else self.cast.target.anon_key
+        return (*key_headers(token, key).items(), *more)
 
     def _request(
         self,

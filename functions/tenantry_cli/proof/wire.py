@@ -156,17 +156,6 @@ class Wire:
         return connection
 
 
-def headers(
-    anon_key: str | None, token: str | None, *more: tuple[str, str]
-) -> tuple[tuple[str, str], ...]:
-    named: list[tuple[str, str]] = []
-    if anon_key is not None:
-        named.append(("apikey", anon_key))
-    if token is not None:
-        named.append(("Authorization", f"Bearer {token}"))
-    return (*named, *more)
-
-
 def profiles(accept: Sequence[str], content: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return (
         *(("Accept-Profile", name) for name in accept),

@@ -1,0 +1,71 @@
+"""`tenantry prove` where only a URL and two keys are known, and sign-up needs confirmation."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from proof.doctor import tenantry
+from proof.hosted import Hosted, serving
+from stage import Address, Stage
+from tenantry_cli.target import Target
+
+KINDS = ("new", "legacy") if os.environ.get("TENANTRY_SOAK") == "1" else ("new",)
+
+
+@pytest.fixture
+def hosted(address: Address) -> Hosted:
+    return Hosted(address)
+
+
+@pytest.fixture
+def url(hosted: Hosted, stage: Stage) -> Iterator[str]:
+    with serving(hosted) as url:
+        yield url
+    stage.sql.execute("delete from auth.users where id = any(%s::uuid[])", ([*hosted.users],))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_hosted_project_is_proved_and_left_as_it_was(
+    hosted: Hosted, url: str, address: Address, stage: Stage, tmp_path: Path, kind: str
+) -> None:
+    keys = {
+        "legacy": (address.anon_key, address.service_role_key),
+        "new": (hosted.publishable_key, hosted.secret_key),
+    }
+    file = tmp_path / "proof.json"
+
+    result = tenantry(Target(url, *keys[kind]), "prove", "--brief", "--json", str(file))
+
+    assert result.exit_code == 0, result.output
+    report = json.loads(file.read_text())
+    assert (report["is_proved"], report["findings"]) == (True, [])
+    assert report["attempts"] > 500
+    assert [note.split()[1] for note in report["notes"] if note.startswith("Without")] == [
+        *("--db-url", "--functions-url", "--jwt-secret", "--postgrest-url"),
+    ]
+    assert not any("remains" in note for note in report["notes"])
+    assert hosted.users == set()
+    (run,) = {email.split("-")[1] for email in hosted.emails}
+    left = stage.sql.execute(
+        "select (select count(*) from public.tenants where schema_name like %(tenant)s)"
+        " + (select count(*) from auth.users where email like %(person)s) as left",
+        {"tenant": f"proof\\_{run}\\_%", "person": f"proof-{run}-%"},
+    ).fetchone()
+    assert left == {"left": 0}
+
+
+def test_without_confirmation_and_without_admin_api_it_says_so(
+    hosted: Hosted, url: str, address: Address
+) -> None:
+    hosted.has_admin_api = False
+
+    result = tenantry(Target(url, address.anon_key, address.service_role_key), "prove")
+
+    assert result.exit_code == 2
+    assert "needs confirmation" in result.output or "rate limit" in result.output
