@@ -26,9 +26,10 @@ _TRY_AGAIN = {
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 }
-# Between attempts, in seconds: long enough for a database that restarts, and for what a
-# gateway stopped waiting for to come to its end.
-_PAUSES = (0.25, 0.5, 1, 2, 4, 8, 10, 10)
+# Between attempts, in seconds: long enough for a database that restarts, for PostgREST to read
+# the schemas of a thousand tenants on a busy machine, and for what a gateway stopped waiting
+# for to come to its end.
+_PAUSES = (0.25, 0.5, 1, 2, 4, 8, 10, 10, 10, 10, 10)
 # Longer than migrate_tenant may take.
 _TIMEOUT_SECONDS = (10, 330)
 

@@ -1,42 +1,37 @@
 """The `tenantry` command."""
 
-import json
-from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import click
-import psutil
-from rich.console import Console
 
-from tenantry_cli.doctor.command import doctor
-from tenantry_cli.drift import drift
-from tenantry_cli.emulator.parts import install_parts
-from tenantry_cli.emulator.ports import DEFAULT
-from tenantry_cli.emulator.stack import Stack
-from tenantry_cli.emulator.state import running
-from tenantry_cli.emulator.supervisor import (
-    Starter,
-    start_detached,
-    stopping_cleanly,
-    watch,
-)
 from tenantry_cli.errors import TenantryError
-from tenantry_cli.migrate import migrate
-from tenantry_cli.migration import migration
-from tenantry_cli.project import find_project
-from tenantry_cli.proof.command import prove
 
-_LABELS = {
-    "API_URL": "API URL",
-    "FUNCTIONS_URL": "Functions URL",
-    "DB_URL": "Database URL",
-    "ANON_KEY": "anon key",
-    "SERVICE_ROLE_KEY": "service_role key",
+# Where each command is. It is loaded when it is called for: what the emulator and the proof
+# are made of takes longer to load than most commands take to run.
+_COMMANDS = {
+    "doctor": "tenantry_cli.doctor.command",
+    "down": "tenantry_cli.emulator.command",
+    "drift": "tenantry_cli.drift",
+    "migrate": "tenantry_cli.migrate",
+    "migration": "tenantry_cli.migration",
+    "prove": "tenantry_cli.proof.command",
+    "status": "tenantry_cli.emulator.command",
+    "up": "tenantry_cli.emulator.command",
 }
 
 
 class _Commands(click.Group):
     """Shows what a person can act on as a sentence, never as a stack trace."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -49,95 +44,3 @@ class _Commands(click.Group):
 @click.version_option(package_name="tenantry")
 def main() -> None:
     """Schema-per-tenant multi-tenancy for Supabase."""
-
-
-main.add_command(migration)
-main.add_command(migrate)
-main.add_command(drift)
-main.add_command(prove)
-main.add_command(doctor)
-
-
-@main.command()
-@click.option("--demo", is_flag=True, help="Walk the whole story against the running stack.")
-@click.option("--detach", is_flag=True, help="Return when ready; it runs in the background.")
-@click.option(
-    "--ephemeral", is_flag=True, help="A database of its own, thrown away at the end."
-)
-@click.option(
-    "--port",
-    type=click.IntRange(1024, 65_000),
-    default=DEFAULT,
-    show_default=True,
-    help="The gateway's port; the other parts take the seven after it.",
-)
-@click.option("--ready-fd", type=int, hidden=True)
-def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | None) -> None:
-    """Start the emulator, apply the migrations, and stay until Ctrl-C."""
-    project = find_project()
-    console = Console(highlight=False, soft_wrap=True)
-    if detach:
-        # Here, where its progress is seen.
-        install_parts(console)
-        arguments = [f"--port={port}", *(["--ephemeral"] if ephemeral else [])]
-        start_detached(arguments, project.state / f"supervisor-{port}.log")
-        state = running(project, port)
-        _show(console, state.connection, state.warnings)
-        console.print("ready (`tenantry down` stops everything)")
-        _walk_demo(console, demo, state.connection)
-        return
-    starter = Starter(ready_fd)
-    try:
-        with (
-            stopping_cleanly(),
-            Stack.start(
-                project,
-                port=port,
-                ephemeral=ephemeral,
-                console=console,
-            ) as stack,
-        ):
-            _show(console, stack.connection, stack.warnings)
-            console.print("ready (Ctrl-C stops everything)")
-            starter.tell_ready()
-            _walk_demo(console, demo, stack.connection)
-            watch(stack)
-    except TenantryError as error:
-        starter.tell_failure(error)
-        raise
-
-
-@main.command()
-@click.option("--json", "as_json", is_flag=True, help="The names of `supabase status -o json`.")
-@click.option("--port", type=int, help="The gateway's port, to tell several apart.")
-def status(as_json: bool, port: int | None) -> None:
-    """Show how to connect to the running emulator."""
-    state = running(find_project(), port)
-    if as_json:
-        click.echo(json.dumps(state.connection, indent=2))
-    else:
-        _show(Console(highlight=False, soft_wrap=True), state.connection, state.warnings)
-
-
-@main.command()
-@click.option("--port", type=int, help="The gateway's port, to tell several apart.")
-def down(port: int | None) -> None:
-    """Stop the running emulator; its data stays."""
-    state = running(find_project(), port)
-    psutil.Process(state.supervisor_pid).terminate()
-    state.wait_until_gone()
-    click.echo("stopped")
-
-
-def _show(console: Console, connection: dict[str, str], warnings: Sequence[str]) -> None:
-    for name, label in _LABELS.items():
-        console.print(f"{label:>16}: {connection[name]}", markup=False)
-    for warning in warnings:
-        console.print(warning, style="yellow", markup=False)
-
-
-def _walk_demo(console: Console, wanted: bool, connection: dict[str, str]) -> None:
-    if wanted:
-        from tenantry_cli import demo
-
-        demo.run(connection, console)

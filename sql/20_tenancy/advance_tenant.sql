@@ -10,17 +10,20 @@ create function tenancy.advance_tenant(tenant public.tenants, migration tenancy.
 as $$
 declare
     v_give_up constant timestamptz := clock_timestamp() + interval '2 seconds';
-    v_own constant tenancy.schema_object[] := tenancy.own_objects(
-        tenant.schema_name,
-        tenant.schema_version,
-        array(
-            select row(o.*)::tenancy.schema_object
-            from tenancy.schema_objects(
-                tenant.schema_name,
-                without_tables => tenancy.unextended_tables(tenant.schema_name, tenant.schema_version)
-            ) o
+    v_own constant tenancy.schema_object[] := case
+        when tenancy.has_own_objects(tenant.schema_name, tenant.schema_version) then tenancy.own_objects(
+            tenant.schema_name,
+            tenant.schema_version,
+            array(
+                select row(o.*)::tenancy.schema_object
+                from tenancy.schema_objects(
+                    tenant.schema_name,
+                    without_tables => tenancy.unextended_tables(tenant.schema_name, tenant.schema_version)
+                ) o
+            )
         )
-    );
+        else '{}'
+    end;
     v_after public.tenants;
 begin
     loop

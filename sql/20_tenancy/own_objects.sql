@@ -10,9 +10,9 @@ begin
         select row(o.*)::tenancy.schema_object
         from unnest(objects) o
         left join (
-            select t.object_kind, t.object_name
-            from tenancy.template_objects(schema_name, version) t
-            where t.table_name is null or t.object_kind = 'table'
+            select t.object_kind, replace(t.object_name, 'tenant_template.', quote_ident(schema_name) || '.') as object_name
+            from tenancy.tenant_template_objects t
+            where t.version = own_objects.version and (t.table_name is null or t.object_kind = 'table')
         ) t
             on t.object_kind = case when o.table_name is null then o.object_kind else 'table' end
             and t.object_name = coalesce(o.table_name, o.object_name)

@@ -10,6 +10,8 @@ create function tenancy.schema_objects(schema_name text, without_tables text[] d
     set enable_hashjoin = off
     set enable_mergejoin = off
     set jit = off
+    -- Planning takes longer than reading, and would be done five times in each session.
+    set plan_cache_mode = force_generic_plan
     language plpgsql
 as $$
 declare

@@ -16,12 +16,12 @@ import functions_framework
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.wrappers import Response
 
+from tenantry_cli.emulator.paths import FUNCTIONS
 from tenantry_cli.emulator.server import Server
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-PREFIX = "/functions/v1"
 # How many calls are worked on at once.
 _THREADS = 16
 
@@ -41,7 +41,7 @@ def create_app(source: Path) -> "WSGIApplication":
         return _Reply(503, f"functions/{source.name} cannot be loaded: {error!r}.")
     index = _Reply(200, "ready", groups=sorted(groups))
     nothing = _Reply(404, "There is no such group of functions.", code="not_found")
-    return DispatcherMiddleware(nothing, {**groups, f"{PREFIX}/": index})
+    return DispatcherMiddleware(nothing, {**groups, f"{FUNCTIONS}/": index})
 
 
 def _entry_points(source: Path) -> list[str]:
@@ -57,7 +57,7 @@ def _entry_points(source: Path) -> list[str]:
 
 
 def _path(target: str) -> str:
-    return f"{PREFIX}/{target.replace('_', '-')}"
+    return f"{FUNCTIONS}/{target.replace('_', '-')}"
 
 
 def _target(name: str, source: Path) -> "WSGIApplication":

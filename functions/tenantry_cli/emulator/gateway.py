@@ -11,6 +11,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.middleware.http_proxy import ProxyMiddleware
 from werkzeug.wrappers import Request, Response
 
+from tenantry_cli.emulator.paths import AUTH, FUNCTIONS, REST
 from tenantry_cli.emulator.server import Server
 
 if TYPE_CHECKING:
@@ -25,11 +26,11 @@ _UPSTREAM_TIMEOUT_SECONDS = 150
 
 def create_app(postgrest: str, auth: str, functions: str | None) -> "WSGIApplication":
     targets: dict[str, dict[str, Any]] = {
-        "/rest/v1": {"target": postgrest, "remove_prefix": True, "host": None},
-        "/auth/v1": {"target": auth, "host": None},
+        REST: {"target": postgrest, "remove_prefix": True, "host": None},
+        AUTH: {"target": auth, "host": None},
     }
     if functions is not None:
-        targets["/functions/v1"] = {"target": functions, "host": None}
+        targets[FUNCTIONS] = {"target": functions, "host": None}
     proxy = ProxyMiddleware(_not_found, targets, timeout=_UPSTREAM_TIMEOUT_SECONDS)
     return _cors(_api_key(_whole_body(_timestamps(_bad_gateway(proxy)))))
 
@@ -50,7 +51,7 @@ def _cors(app: "WSGIApplication") -> "WSGIApplication":
 
     def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         request = Request(environ)
-        if "Origin" not in request.headers or request.path.startswith("/functions/"):
+        if "Origin" not in request.headers or request.path.startswith(f"{FUNCTIONS}/"):
             return app(environ, start_response)
         if request.method == "OPTIONS" and request.access_control_request_method:
             asked = request.headers.get("Access-Control-Request-Headers", "")
@@ -80,7 +81,7 @@ def _api_key(app: "WSGIApplication") -> "WSGIApplication":
 
     def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         key = environ.get("HTTP_APIKEY")
-        if key and environ["PATH_INFO"].startswith("/rest/v1/"):
+        if key and environ["PATH_INFO"].startswith(f"{REST}/"):
             environ.setdefault("HTTP_AUTHORIZATION", f"Bearer {key}")
         return app(environ, start_response)
 
@@ -104,7 +105,7 @@ def _timestamps(app: "WSGIApplication") -> "WSGIApplication":
     """Writes Auth's timestamps as hosted Auth does; supabase-py refuses PostgreSQL's way."""
 
     def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        if not environ["PATH_INFO"].startswith("/auth/v1/"):
+        if not environ["PATH_INFO"].startswith(f"{AUTH}/"):
             return app(environ, start_response)
         response = Response.from_app(app, environ)
         if response.mimetype == "application/json":

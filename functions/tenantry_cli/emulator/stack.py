@@ -17,10 +17,10 @@ import requests
 from rich.console import Console
 
 from tenantry_cli.emulator.auth import start_auth
-from tenantry_cli.emulator.functions import PREFIX as FUNCTIONS_PATH
 from tenantry_cli.emulator.keys import Keys, load_keys
 from tenantry_cli.emulator.migrations import push_migrations
 from tenantry_cli.emulator.parts import Parts, install_parts
+from tenantry_cli.emulator.paths import AUTH, FUNCTIONS, REST
 from tenantry_cli.emulator.ports import DEFAULT, Ports, claim_spare
 from tenantry_cli.emulator.postgres import (
     DefaultPrivileges,
@@ -62,7 +62,7 @@ class Stack:
 
     @property
     def functions_url(self) -> str:
-        return f"{self.api_url}{FUNCTIONS_PATH}"
+        return f"{self.api_url}{FUNCTIONS}"
 
     @property
     def postgrest_url(self) -> str:
@@ -97,7 +97,7 @@ class Stack:
         """What a client needs, under the names of `supabase status -o json`."""
         return {
             "API_URL": self.api_url,
-            "REST_URL": f"{self.api_url}/rest/v1",
+            "REST_URL": f"{self.api_url}{REST}",
             "FUNCTIONS_URL": self.functions_url,
             "DB_URL": self.db_url,
             "ANON_KEY": self.anon_key,
@@ -216,7 +216,7 @@ class _Launch:
         # On a shared gateway, calls that wait for a function could occupy every thread that
         # this function's own call to the Data API needs.
         inner = self._gateway(stack, "inner-gateway", self.ports.inner_gateway)
-        auth.wait_until(lambda: _status(f"{stack.auth_url}/auth/v1/health") == 200)
+        auth.wait_until(lambda: _status(f"{stack.auth_url}{AUTH}/health") == 200)
         postgres.complete_auth()
         postgres.keep_pristine()
 
@@ -242,7 +242,7 @@ class _Launch:
 
     @property
     def _functions_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports.functions}{FUNCTIONS_PATH}/"
+        return f"http://127.0.0.1:{self.ports.functions}{FUNCTIONS}/"
 
     @property
     def _inner_url(self) -> str:

@@ -57,7 +57,7 @@ def start_detached(arguments: Sequence[str], log: Path) -> None:
     # It shows the keys.
     log.touch(mode=0o600)
     with log.open("wb") as output:
-        subprocess.Popen(
+        supervisor = subprocess.Popen(
             [sys.executable, "-m", "tenantry_cli", "up", *arguments, f"--ready-fd={writer}"],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -70,6 +70,8 @@ def start_detached(arguments: Sequence[str], log: Path) -> None:
         # Ends when the other side has spoken, or has died without a word.
         verdict = pipe.read()
     if verdict != _READY:
+        # It has stopped everything it started and is about to end itself.
+        supervisor.wait()
         raise TenantryError(verdict or f"The emulator did not start:\n{log.read_text()}")
 
 

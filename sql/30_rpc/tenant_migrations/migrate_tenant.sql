@@ -5,6 +5,8 @@ create function public.migrate_tenant(schema_name text)
     set search_path = ''
     -- A backfill takes the time it takes; what waits for a lock gives up long before.
     set statement_timeout = '300s'
+    -- A session is used for few tenants: what it plans it plans once, not five times first.
+    set plan_cache_mode = force_generic_plan
     language plpgsql
 as $$
 declare

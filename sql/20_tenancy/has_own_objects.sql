@@ -1,0 +1,57 @@
+-- Most tenants have nothing of their own, and then there is nothing that a migration must
+-- leave alone. By names and through indexes, which costs a fraction of describing it all. What
+-- is not known for a part of the template counts as the tenant's.
+create function tenancy.has_own_objects(schema_name text, version text)
+    returns boolean
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return exists (
+        select
+        from pg_catalog.pg_depend d
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = to_regnamespace(quote_ident(schema_name))
+            and not case d.classid
+                when 'pg_class'::regclass then exists (
+                    select
+                    from pg_catalog.pg_class c
+                    join tenancy.tenant_template_objects o
+                        on o.version = has_own_objects.version
+                        and o.object_kind = case c.relkind when 'S' then 'sequence' when 'v' then 'view' else 'table' end
+                        and o.object_name = c.relname::text
+                    where c.oid = d.objid
+                        and c.relkind in ('r', 'p', 'v', 'S')
+                        and not exists (
+                            select from pg_catalog.pg_attribute a
+                            where a.attrelid = c.oid and a.attname like 'x\_%' and not a.attisdropped
+                        )
+                )
+                when 'pg_proc'::regclass then exists (
+                    select
+                    from pg_catalog.pg_proc p
+                    join tenancy.tenant_template_objects o
+                        on o.version = has_own_objects.version
+                        and o.object_kind = 'routine'
+                        and o.object_name = p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')'
+                    where p.oid = d.objid
+                )
+                when 'pg_type'::regclass then exists (
+                    select
+                    from pg_catalog.pg_type t
+                    join tenancy.tenant_template_objects o
+                        on o.version = has_own_objects.version
+                        and o.object_kind = 'type'
+                        and o.object_name = t.typname::text
+                    where t.oid = d.objid
+                )
+                else false
+            end
+    );
+end;
+$$;
+
+comment on function tenancy.has_own_objects(text, text) is
+    'Whether there is anything in a tenant that its version of the template does not bring; in doubt, yes.';

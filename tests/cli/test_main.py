@@ -1,0 +1,27 @@
+"""What a command loads before it does anything."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize("command", ["migrate", "drift"])
+def test_command_loads_neither_the_emulator_nor_the_proof(command: str) -> None:
+    script = (
+        "import sys\n"
+        "from tenantry_cli.main import main\n"
+        f"main([{command!r}, '--help'], standalone_mode=False)\n"
+        "print('loaded:', *sys.modules)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    loaded = done.stdout.split("loaded:")[1].split()
+    assert f"tenantry_cli.{command}" in loaded
+    for costly in ("functions_framework", "psycopg", "httpx", "tenantry_cli.emulator.stack"):
+        assert costly not in loaded

@@ -1,0 +1,69 @@
+"""What one tenant's migration costs, counted: the same however many tenants there are."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import sql
+
+from migrations.fleet import Fleet
+
+
+def calls(fleet: Fleet, tenant: str) -> dict[str, int]:
+    """How often each helper runs while the tenant is migrated; rolled back afterwards."""
+    with psycopg.connect(fleet.address.admin_db_url) as database:
+        database.execute("set track_functions = 'all'")
+        database.execute("set role postgres")
+        result = database.execute(
+            "select outcome::text from public.migrate_tenant(%s)", (tenant,)
+        ).fetchone()
+        assert result == ("migrated",)
+        rows = database.execute(
+            "select funcname, calls from pg_stat_xact_user_functions"
+            " where schemaname = 'tenancy'"
+        ).fetchall()
+        database.rollback()
+    return dict(rows)
+
+
+def test_cost_does_not_grow_with_the_fleet(fleet: Fleet) -> None:
+    tenant, table = fleet.tenant(), fleet.table()
+    fleet.register(
+        f"create table {table} (id bigint primary key);"
+        f" alter table users add column {table} text"
+    )
+    alone = calls(fleet, tenant)
+
+    fleet.tenants(5)
+
+    assert calls(fleet, tenant) == alone
+    assert fleet.migrate(tenant)["outcome"] == "migrated"
+
+
+def test_tenant_without_anything_of_its_own_is_described_once(fleet: Fleet) -> None:
+    plain, owner, extended = (fleet.tenant() for _ in range(3))
+    fleet.sql.execute(sql.SQL("create table {}.notes ()").format(sql.Identifier(owner)))
+    fleet.rpc(
+        fleet.service, "add_column", schema_name=extended, table_name="users",
+        column_name="x_phone", column_type="text",
+    ).raise_for_status()  # fmt: skip
+    fleet.register(f"create table {fleet.table()} (id bigint primary key)")
+
+    assert calls(fleet, plain)["schema_objects"] == 1
+    # Before and after, to see that what is theirs is what it was.
+    assert calls(fleet, owner)["schema_objects"] == 2
+    assert calls(fleet, extended)["schema_objects"] == 2
+
+
+def test_migration_asks_for_the_schema_cache_once(fleet: Fleet) -> None:
+    tenant, table = fleet.tenant(), fleet.table()
+    fleet.register(
+        f"create table {table} (id bigint primary key);"
+        f" alter table users add column {table} text"
+    )
+    with psycopg.connect(fleet.address.db_url, autocommit=True) as listener:
+        listener.execute("listen pgrst")
+
+        assert fleet.migrate(tenant)["outcome"] == "migrated"
+
+        asked = [notice.payload for notice in listener.notifies(timeout=1)]
+    assert asked == ["reload schema"]
