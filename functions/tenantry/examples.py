@@ -290,11 +290,11 @@ EXAMPLES = {
         ACME,
         [
             {
-                "object_kind": "table",
-                "object_name": "settings",
-                "difference": "changed",
-                "expected": "x",
-                "found": "y",
+                "object_kind": "column",
+                "object_name": "settings.value",
+                "difference": "different",
+                "expected": "jsonb not null default 'null'::jsonb",
+                "found": "jsonb default 'null'::jsonb",
             }
         ],
     ),
@@ -328,5 +328,5 @@ EXAMPLES = {
         {**SUSPENDED, "suspension_reason": "unpaid invoice"},
     ),
     "activate_tenant": Example(ACME, MIGRATED),
-    "delete_tenant_schema": Example(ACME, {**SUSPENDED, "suspension_reason": None}),
+    "delete_tenant_schema": Example(ACME, {**SUSPENDED, "suspension_reason": "contract ended"}),
 }

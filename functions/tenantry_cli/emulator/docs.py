@@ -15,7 +15,7 @@ _OURS = Path(__file__).parent
 # draws icons by itself.
 _POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'"
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 )
 
 

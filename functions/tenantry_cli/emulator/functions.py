@@ -42,6 +42,7 @@ def create_app(source: Path, swagger_ui: Path) -> "WSGIApplication":
         return _Reply(503, f"functions/{source.name} cannot be loaded: {error!r}.")
     index = _Reply(200, "ready", groups=sorted(groups))
     nothing = _Reply(404, "There is no such group of functions.", code="not_found")
+    pages: dict[str, WSGIApplication]
     pages = {f"{PREFIX}/": index, f"{PREFIX}/docs": docs.create_app(swagger_ui)}
     if whole := groups.get(f"{PREFIX}/openapi"):
         pages[f"{PREFIX}/openapi.json"] = _at("/openapi.json", whole)
