@@ -32,7 +32,7 @@ def test_browser_is_told_to_fetch_nothing_from_elsewhere(stage: Stage) -> None:
 
     sources = {source for rule in policy.split(";") for source in rule.split()[1:]}
     assert "default-src 'none'" in policy
-    assert sources == {"'none'", "'self'", "'unsafe-inline'", "data:"}
+    assert sources == {"'none'", "'self'", "'unsafe-inline'", "data:", "http://127.0.0.1:*"}
     assert "script-src 'self';" in policy
 
 

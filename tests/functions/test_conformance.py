@@ -168,6 +168,7 @@ def set_scene(stage: Stage) -> None:
     stage.sql.execute("select public.promote_to_admin(%s, 'viewer')", (BOB,))
 
 
+@pytest.mark.soak
 def test_no_generated_request_gets_a_reply_that_the_document_does_not_allow(
     stage: Stage, soak: bool
 ) -> None:
@@ -183,7 +184,7 @@ def test_no_generated_request_gets_a_reply_that_the_document_does_not_allow(
         name = str(schema.get_operation_id(operation))
 
         @settings(
-            max_examples=500 if soak else 13,
+            max_examples=200 if soak else 13,
             derandomize=True,
             database=None,
             deadline=None,
