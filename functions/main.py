@@ -3,6 +3,7 @@
 from tenantry.access_control import access_control
 from tenantry.audit_log import audit_log
 from tenantry.ddl_operations import ddl_operations
+from tenantry.openapi import openapi
 from tenantry.schema_inspection import schema_inspection
 from tenantry.schema_management import schema_management
 from tenantry.tenant_migrations import tenant_migrations
@@ -13,6 +14,7 @@ __all__ = [
     "access_control",
     "audit_log",
     "ddl_operations",
+    "openapi",
     "schema_inspection",
     "schema_management",
     "tenant_migrations",

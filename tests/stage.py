@@ -165,8 +165,12 @@ class Stage:
     def name(self) -> str:
         """A schema name nobody has; whatever gets it is removed with the test."""
         name = f"test_{secrets.token_hex(6)}"
-        self._tenants.append(name)
+        self.adopt(name)
         return name
+
+    def adopt(self, schema_name: str) -> None:
+        """Whatever gets this name is removed with the test."""
+        self._tenants.append(schema_name)
 
     def tenant(self) -> str:
         """The schema name of a new, active tenant."""

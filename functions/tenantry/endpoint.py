@@ -4,7 +4,8 @@ import json
 import re
 import traceback
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any, get_type_hints
 
@@ -65,9 +66,16 @@ class Operation:
 class Group:
     """The operations behind one entry point, and everything they have in common."""
 
-    def __init__(self, name: str, *functions: Callable[[Database, Any], object]) -> None:
+    def __init__(
+        self,
+        name: str,
+        *functions: Callable[[Database, Any], object],
+        documents: "Sequence[Group]" = (),
+    ) -> None:
         self.name = name
         self.operations = {operation.name: operation for operation in map(Operation, functions)}
+        # The groups that its OpenAPI document describes.
+        self.documents = documents or (self,)
 
     def answer(self, request: Request) -> Response:
         trace = TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
@@ -98,6 +106,9 @@ class Group:
         if request.path == "/":
             require_method(request, "GET", "HEAD")
             return reply(self._health())
+        if request.path == "/openapi.json":
+            require_method(request, "GET", "HEAD")
+            return reply(self._document)
         operation = self._operation(request.path.removeprefix("/"))
         line.operation = operation.name
         require_method(request, "POST")
@@ -114,6 +125,13 @@ class Group:
                 f"{self.name} has no such operation; it has {', '.join(self.operations)}."
             )
         return self.operations[name]
+
+    @cached_property
+    def _document(self) -> dict[str, object]:
+        # Imported when somebody asks: what only serves calls starts without it.
+        from tenantry.document import document
+
+        return document(self)
 
     def _health(self) -> dict[str, object]:
         return {"name": self.name, "version": __version__, "operations": [*self.operations]}

@@ -66,11 +66,11 @@ def iso_8601(value: object) -> object:
     )
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(iso_8601, json_schema_input_type=str)]
-"""A point in time in arguments. Without a zone it would mean whatever the server's zone is."""
-
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 """A point in time in results, passed on letter by letter as the database wrote it."""
+
+Moment = Annotated[AwareDatetime, BeforeValidator(iso_8601, json_schema_input_type=Timestamp)]
+"""A point in time in arguments. Without a zone it would mean whatever the server's zone is."""
 
 Metadata = dict[str, JsonValue]
 AccessLevel = Literal["read", "write", "admin"]

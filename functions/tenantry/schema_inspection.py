@@ -59,24 +59,41 @@ class GetSchemaSummary(Arguments):
 
 
 def get_schema_tables(database: Database, arguments: GetSchemaTables) -> list[SchemaTable]:
-    """The tables of a tenant by name, with sizes and row estimates from statistics."""
+    """The tables of a tenant by name, with sizes and row estimates from statistics.
+
+    The tables of a tenant by name, with sizes and row estimates from statistics; nothing is
+    scanned. Members and platform staff. Errors: tenant_not_found, tenant_suspended,
+    not_authenticated, busy.
+    """
     return database.call("get_schema_tables", arguments, list[SchemaTable])
 
 
 def get_table_columns(database: Database, arguments: GetTableColumns) -> list[TableColumn]:
-    """The columns of a table in their order."""
+    """The columns of a table in their order.
+
+    The columns of a tenant's table in their order. Members and platform staff. Errors:
+    tenant_not_found, table_not_found, tenant_suspended, not_authenticated, busy.
+    """
     return database.call("get_table_columns", arguments, list[TableColumn])
 
 
 def get_table_foreign_keys(
     database: Database, arguments: GetTableForeignKeys
 ) -> list[TableForeignKey]:
-    """The foreign keys of a table by name."""
+    """The foreign keys of a table by name.
+
+    The foreign keys of a tenant's table by name. Members and platform staff. Errors:
+    tenant_not_found, table_not_found, tenant_suspended, not_authenticated, busy.
+    """
     return database.call("get_table_foreign_keys", arguments, list[TableForeignKey])
 
 
 def get_schema_summary(database: Database, arguments: GetSchemaSummary) -> SchemaSummary:
-    """How many tables a tenant has, about how many rows, and their size on disk."""
+    """How many tables a tenant has, about how many rows, and their size on disk.
+
+    How many tables a tenant has, about how many rows, and how large they are. Members and
+    platform staff. Errors: tenant_not_found, tenant_suspended, not_authenticated, busy.
+    """
     return database.call("get_schema_summary", arguments, SchemaSummary)
 
 

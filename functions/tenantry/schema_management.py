@@ -46,27 +46,52 @@ class DeleteTenantSchema(Arguments):
 
 
 def create_tenant_schema(database: Database, arguments: CreateTenantSchema) -> Tenant:
-    """Create a tenant; without a name it gets one that tells strangers nothing."""
+    """Create a tenant; without a name it gets one that tells strangers nothing.
+
+    Makes a tenant: its schema with the template's tables, and its place on the Data API,
+    where it answers within moments. Left out, the name is a random one that tells nothing.
+    Platform admins. Errors: invalid_schema_name, tenant_exists, schema_exists, forbidden,
+    not_authenticated, busy.
+    """
     return database.call("create_tenant_schema", arguments, Tenant)
 
 
 def rename_tenant(database: Database, arguments: RenameTenant) -> Tenant:
-    """Change the name that people see; the schema keeps its own."""
+    """Change the name that people see; the schema keeps its own.
+
+    Changes what people call a tenant; the schema keeps its name. Admins of the tenant or of
+    the platform. Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated,
+    busy.
+    """
     return database.call("rename_tenant", arguments, Tenant)
 
 
 def suspend_tenant(database: Database, arguments: SuspendTenant) -> Tenant:
-    """Close a tenant to everybody, at once and until it is activated."""
+    """Close a tenant to everybody, at once and until it is activated.
+
+    Closes a tenant at once, service key included: USAGE on the schema first, then every
+    privilege in it. No row is lost. Repeating it changes nothing, the first reason stays.
+    Platform admins. Errors: tenant_not_found, forbidden, not_authenticated, busy.
+    """
     return database.call("suspend_tenant", arguments, Tenant)
 
 
 def activate_tenant(database: Database, arguments: ActivateTenant) -> Tenant:
-    """Open a suspended tenant again, with the access it had."""
+    """Open a suspended tenant again, with the access it had.
+
+    Opens a suspended tenant again with exactly the privileges it had. Repeating it changes
+    nothing. Platform admins. Errors: tenant_not_found, forbidden, not_authenticated, busy.
+    """
     return database.call("activate_tenant", arguments, Tenant)
 
 
 def delete_tenant_schema(database: Database, arguments: DeleteTenantSchema) -> Tenant:
-    """Destroy a suspended tenant and all its data; the reply is its last state."""
+    """Destroy a suspended tenant and all its data; the reply is its last state.
+
+    Destroys a suspended tenant: schema, rows, grants and its place on the Data API.
+    admin_audit_log keeps what was done. There is no way back. super_admins. Errors:
+    tenant_not_found, tenant_active, forbidden, not_authenticated, busy.
+    """
     return database.call("delete_tenant_schema", arguments, Tenant)
 
 

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from flask import Request, Response
+from pydantic import StrictInt
 
 from tenantry.database import Database
 from tenantry.endpoint import Group
@@ -52,7 +53,7 @@ class GetMigrationStatus(Arguments):
 
 class ListTenantsBehind(Arguments):
     after_schema_name: str | None = None
-    page_size: int = 100
+    page_size: StrictInt = 100
 
 
 class MigrateTenant(Arguments):
@@ -66,22 +67,43 @@ class GetSchemaDrift(Arguments):
 def get_migration_status(
     database: Database, arguments: GetMigrationStatus
 ) -> TenantMigrationStatus:
-    """The latest version, and how many tenants have it, lack it, or failed on the way."""
+    """The latest version, and how many tenants have it, lack it, or failed on the way.
+
+    The latest tenant migration, and how many tenants have it, lack it, and failed on the
+    way to it. Platform admins. Errors: forbidden, not_authenticated, busy.
+    """
     return database.call("get_migration_status", arguments, TenantMigrationStatus)
 
 
 def list_tenants_behind(database: Database, arguments: ListTenantsBehind) -> list[TenantBehind]:
-    """Tenants that lack migrations, by name, a page at a time."""
+    """Tenants that lack migrations, by name, a page at a time.
+
+    Tenants that lack tenant migrations, by name, with the reason if the next one has
+    failed; for the next page give the last name as after_schema_name. At most 1,000 a page.
+    Platform admins. Errors: forbidden, not_authenticated, busy.
+    """
     return database.call("list_tenants_behind", arguments, list[TenantBehind])
 
 
 def migrate_tenant(database: Database, arguments: MigrateTenant) -> TenantMigrationResult:
-    """Give a tenant the next migration it lacks, whole or not at all."""
+    """Give a tenant the next migration it lacks, whole or not at all.
+
+    Gives a tenant the next tenant migration it lacks, whole or not at all; suspended ones
+    too, and they stay so. What fails is told as outcome "failed" with SQLSTATE and message,
+    remembered for list_tenants_behind, and can be tried again. Platform admins. Errors:
+    tenant_not_found, forbidden, not_authenticated, busy.
+    """
     return database.call("migrate_tenant", arguments, TenantMigrationResult)
 
 
 def get_schema_drift(database: Database, arguments: GetSchemaDrift) -> list[SchemaDifference]:
-    """In what a tenant is not what its version of the template says."""
+    """In what a tenant is not what its version of the template says.
+
+    In what a tenant differs from the reference schema at its version: tables, columns,
+    constraints, indexes, policies, triggers, routines, types, and grants. Its own tables
+    and columns x_… are no difference, their grants are looked at too. Empty if all is well.
+    Platform admins. Errors: tenant_not_found, forbidden, not_authenticated, busy.
+    """
     return database.call("get_schema_drift", arguments, list[SchemaDifference])
 
 

@@ -42,17 +42,29 @@ class ListMyTenants(Arguments):
 
 
 def check_tenant_status(database: Database, arguments: CheckTenantStatus) -> TenantStatusReport:
-    """Whether a tenant is open or suspended."""
+    """Whether a tenant is open or suspended.
+
+    Whether a tenant is active or suspended. Members, also of a suspended tenant, and
+    platform staff. Errors: tenant_not_found, not_authenticated, busy.
+    """
     return database.call("check_tenant_status", arguments, TenantStatusReport)
 
 
 def get_tenant_info(database: Database, arguments: GetTenantInfo) -> TenantInfo:
-    """A tenant as its members see it, and the caller's own access to it."""
+    """A tenant as its members see it, and the caller's own access to it.
+
+    What a member or the platform staff may know of a tenant, suspended or not. Errors:
+    tenant_not_found, not_authenticated, busy.
+    """
     return database.call("get_tenant_info", arguments, TenantInfo)
 
 
 def list_my_tenants(database: Database, arguments: ListMyTenants) -> list[TenantMembership]:
-    """The tenants that the caller may enter, suspended ones included."""
+    """The tenants that the caller may enter, suspended ones included.
+
+    The tenants on which the caller holds an unexpired grant, by name. Anyone signed in; the
+    service key is nobody's member and gets none. Errors: not_authenticated, busy.
+    """
     return database.call("list_my_tenants", arguments, list[TenantMembership])
 
 

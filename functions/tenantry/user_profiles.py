@@ -50,22 +50,44 @@ class UpdateUserProfile(Arguments):
 
 
 def ensure_user_profile(database: Database, arguments: EnsureUserProfile) -> EnsuredUserProfile:
-    """The caller's own profile, made if this is their first visit."""
+    """The caller's own profile, made if this is their first visit.
+
+    The caller's profile in a tenant, made if there was none (is_new). Any number of calls
+    at once make one row. display_name counts for a new profile only. Members, for
+    themselves. Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated,
+    user_not_found, busy.
+    """
     return database.call("ensure_user_profile", arguments, EnsuredUserProfile)
 
 
 def create_user_profile(database: Database, arguments: CreateUserProfile) -> UserProfile:
-    """Make a profile for somebody else, before they first come."""
+    """Make a profile for somebody else, before they first come.
+
+    Makes a profile for a user. It grants nothing: access is for grant_schema_access. role
+    is the product's own label; metadata is a JSON object. Admins of the tenant or of the
+    platform. Errors: tenant_not_found, user_not_found, profile_exists, tenant_suspended,
+    forbidden, not_authenticated, busy.
+    """
     return database.call("create_user_profile", arguments, UserProfile)
 
 
 def get_user_profile(database: Database, arguments: GetUserProfile) -> UserProfile:
-    """A member's profile; without a user id, the caller's own."""
+    """A member's profile; without a user id, the caller's own.
+
+    A profile in a tenant, the caller's own if user_id is left out. Members. Errors:
+    tenant_not_found, profile_not_found, tenant_suspended, forbidden, not_authenticated,
+    busy.
+    """
     return database.call("get_user_profile", arguments, UserProfile)
 
 
 def update_user_profile(database: Database, arguments: UpdateUserProfile) -> UserProfile:
-    """Change the caller's own profile; what is left out stays."""
+    """Change the caller's own profile; what is left out stays.
+
+    Changes the caller's own profile; what is null stays as it is, metadata is replaced
+    whole. Members. Errors: tenant_not_found, profile_not_found, tenant_suspended,
+    forbidden, not_authenticated, busy.
+    """
     return database.call("update_user_profile", arguments, UserProfile)
 
 

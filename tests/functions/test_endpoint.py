@@ -82,6 +82,7 @@ def test_unknown_operation_is_404_and_names_the_known_ones(member: User) -> None
         ("GET", "/check_tenant_status", "POST, OPTIONS"),
         ("DELETE", "/check_tenant_status", "POST, OPTIONS"),
         ("POST", "/", "GET, HEAD, OPTIONS"),
+        ("POST", "/openapi.json", "GET, HEAD, OPTIONS"),
     ],
 )
 def test_wrong_method_is_405_with_allow(

@@ -148,3 +148,30 @@ def test_metadata_that_cannot_be_stored_is_422(
 def test_member_without_arguments_asks_about_nothing(start: Start) -> None:
     user = User(start("tenant_status"))
     assert "not an argument" in complaint(user, "list_my_tenants", {"schema_name": "acme"})
+
+
+@pytest.mark.parametrize(
+    ("target", "operation", "arguments"),
+    [
+        ("audit_log", "get_admin_audit_log", {"page_size": "5"}),
+        ("audit_log", "get_admin_audit_log", {"page_size": True}),
+        ("audit_log", "get_admin_audit_log", {"before_id": "5"}),
+        ("tenant_migrations", "list_tenants_behind", {"page_size": "5"}),
+        (
+            "ddl_operations",
+            "add_column",
+            {
+                "schema_name": "acme",
+                "table_name": "orders",
+                "column_name": "note",
+                "column_type": "text",
+                "is_nullable": "yes",
+            },
+        ),
+    ],
+)
+def test_text_is_no_number_and_no_boolean(
+    start: Start, target: str, operation: str, arguments: dict[str, object]
+) -> None:
+    *_, name = arguments
+    assert f'"{name}"' in complaint(User(start(target)), operation, arguments)

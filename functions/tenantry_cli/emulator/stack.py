@@ -302,12 +302,14 @@ class _Launch:
             "SUPABASE_ANON_KEY": self.keys.anon_key,
             "TENANTRY_ALLOWED_ORIGINS": "*",
             "TENANTRY_UPSTREAM_TIMEOUT_SECONDS": _UPSTREAM_TIMEOUT_SECONDS,
+            "TENANTRY_FUNCTIONS_URL": stack.functions_url,
         }
         source = self.project.functions / "main.py"
         return self._python(
             "functions",
             "functions",
             *("--port", str(self.ports.functions), "--source", str(source)),
+            *("--swagger-ui", str(self.parts.swagger_ui)),
             env={**os.environ, **self._env(), **settings},
         )
 

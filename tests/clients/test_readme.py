@@ -1,0 +1,191 @@
+"""The README's code for client apps, run as it stands there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from rich.console import Console
+
+from stage import Stage
+from tenantry_cli.emulator.parts import NODE, install_parts
+from tenantry_cli.emulator.paths import FUNCTIONS as FUNCTIONS_PATH
+from tenantry_cli.emulator.ports import Ports
+from walls.waiting import is_known, until
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+JS_PRELUDE = """
+const { SUPABASE_URL, SUPABASE_ANON_KEY, FUNCTIONS_URL, email, password } = process.env
+"""
+JS_EPILOGUE = """
+console.log(JSON.stringify([profile, rows]))
+process.exit()
+"""
+PYTHON_PRELUDE = """
+import os
+names = "SUPABASE_URL SUPABASE_ANON_KEY FUNCTIONS_URL email password".split()
+SUPABASE_URL, SUPABASE_ANON_KEY, FUNCTIONS_URL, email, password = map(os.environ.get, names)
+"""
+PYTHON_EPILOGUE = """
+import json
+print(json.dumps([profile, [[row.key, row.value] for row in settings]]))
+"""
+TS_PRELUDE = """
+declare const SUPABASE_URL: string, SUPABASE_ANON_KEY: string
+"""
+
+
+def block(language: str, needle: str) -> str:
+    """The one block of the README in a language that has the needle in it."""
+    (found,) = [
+        code
+        for code in re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+        if needle in code
+    ]
+    return str(found)
+
+
+@pytest.fixture
+def acme(stage: Stage) -> str:
+    """The README's tenant, for one test at a time; with one setting in it."""
+    stage.sql.execute("select pg_advisory_lock(hashtext('acme'))")
+    stage.adopt("acme")
+    stage.sql.execute("select public.create_tenant_schema('acme')")
+    stage.sql.execute("insert into acme.settings (key, value) values ('theme', '\"teal\"')")
+    return "acme"
+
+
+@pytest.fixture
+def environment(stage: Stage, acme: str) -> Iterator[dict[str, str]]:
+    """What the snippets need to know; the functions live elsewhere than the project."""
+    gateway = urlsplit(stage.address.api_url).port
+    assert gateway is not None
+    email = f"{secrets.token_hex(8)}@example.com"
+    password = secrets.token_urlsafe(16)
+    reply = stage.http.post(
+        "/auth/v1/signup",
+        headers={"apikey": stage.address.anon_key},
+        json={"email": email, "password": password},
+    ).raise_for_status()
+    user_id = reply.json()["user"]["id"]
+    stage.sql.execute("select public.grant_schema_access(%s, %s)", (acme, user_id))
+    until(lambda: is_known(stage, acme, "settings"))
+    yield {
+        "PATH": os.environ["PATH"],
+        "SUPABASE_URL": stage.address.api_url,
+        "SUPABASE_ANON_KEY": stage.address.anon_key,
+        "FUNCTIONS_URL": f"http://127.0.0.1:{Ports(gateway).functions}{FUNCTIONS_PATH}",
+        "email": email,
+        "password": password,
+    }
+    stage.sql.execute("delete from auth.users where id = %s", (user_id,))
+
+
+@pytest.fixture(scope="session")
+def supabase_cli(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the Supabase CLI in it, as on the PATH of whoever uses it."""
+    directory = tmp_path_factory.mktemp("bin")
+    (directory / "supabase").symlink_to(install_parts(Console(stderr=True)).supabase)
+    return directory
+
+
+@pytest.fixture
+def generated(stage: Stage, supabase_cli: Path, tmp_path: Path) -> Path:
+    """The folder in which the README's commands have written the tenant's types."""
+    done = subprocess.run(
+        ["/bin/sh", "-euc", block("sh", "supabase gen types")],
+        cwd=tmp_path,
+        env={
+            "PATH": f"{supabase_cli}:{os.environ['PATH']}",
+            "HOME": str(tmp_path),
+            "DB_URL": f"{stage.address.db_url}?sslmode=disable",
+            "DO_NOT_TRACK": "1",
+            "SUPABASE_TELEMETRY_DISABLED": "1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+def output(command: list[str | Path], cwd: Path, env: dict[str, str]) -> Any:
+    done = subprocess.run(
+        command, cwd=cwd, env=env, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def test_javascript_runs_as_it_stands(
+    environment: dict[str, str], node_modules: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "node_modules").symlink_to(node_modules)
+    code = JS_PRELUDE + block("js", "FunctionsClient") + JS_EPILOGUE
+    (tmp_path / "app.mjs").write_text(code)
+
+    profile, rows = output([NODE, "app.mjs"], tmp_path, environment)
+
+    assert (profile["email"], profile["is_new"]) == (environment["email"], True)
+    assert rows == [{"key": "theme", "value": "teal"}]
+
+
+def test_python_runs_as_it_stands(environment: dict[str, str], generated: Path) -> None:
+    code = block("python", "create_client") + block("python", "database_types")
+    (generated / "app.py").write_text(PYTHON_PRELUDE + code + PYTHON_EPILOGUE)
+
+    profile, settings = output([sys.executable, "app.py"], generated, environment)
+
+    assert (profile["email"], profile["is_new"]) == (environment["email"], True)
+    assert settings == [["theme", "teal"]]
+
+
+def test_generated_typescript_checks_the_code_that_uses_it(
+    generated: Path, node_modules: Path
+) -> None:
+    (generated / "node_modules").symlink_to(node_modules)
+    code = TS_PRELUDE + block("ts", "database.types")
+    (generated / "good.ts").write_text(code)
+    (generated / "bad.ts").write_text(code.replace("updated_at", "altered_at"))
+
+    def complaints(name: str) -> str:
+        return subprocess.run(
+            [
+                *(NODE, node_modules / "typescript" / "bin" / "tsc", "--noEmit", "--strict"),
+                *("--target", "es2022", "--module", "esnext", "--lib", "es2022,dom"),
+                *("--moduleResolution", "bundler", "--skipLibCheck", name),
+            ],
+            cwd=generated,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        ).stdout
+
+    assert complaints("good.ts") == ""
+    assert "altered_at" in complaints("bad.ts")
+
+
+def test_generated_types_have_the_tenants_tables(generated: Path) -> None:
+    typescript = (generated / "database.types.ts").read_text()
+    python = (generated / "database_types.py").read_text()
+
+    for table, model in (
+        ("settings", "Settings"),
+        ("users", "Users"),
+        ("audit_log", "AuditLog"),
+    ):
+        assert f'"{table}": {{' in typescript
+        assert f"class TenantTemplate{model}(BaseModel):" in python
+    for name in ("create_tenant_schema", "tenants"):
+        assert f'"{name}":' in typescript

@@ -1,0 +1,193 @@
+"""The OpenAPI documents: valid, complete, and saying what the database says of itself."""
+
+import importlib
+import re
+from typing import Any
+from urllib.parse import urljoin
+
+import psycopg
+import pytest
+from openapi_schema_validator import OAS31Validator, oas31_format_checker
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from functions.callers import Start
+from functions.test_models import operations
+from sql.test_errors import SQL_ROOT, catalogue
+from stage import GROUPS
+
+# What a function adds to the database's own refusals.
+ADDED = {
+    (400, "invalid_json"),
+    (400, "invalid_request"),
+    (401, "not_authenticated"),
+    (403, "forbidden"),
+    (413, "payload_too_large"),
+    (422, "invalid_request"),
+    (500, "internal_error"),
+    (502, "upstream_error"),
+    (503, "busy"),
+    (504, "upstream_timeout"),
+}
+
+Json = dict[str, Any]
+
+
+def document(start: Start, target: str = "openapi", **changed: str) -> Json:
+    reply = start(target, **changed).get("/openapi.json")
+    assert (reply.status_code, reply.content_type) == (200, "application/json")
+    assert isinstance(reply.json, dict)
+    return reply.json
+
+
+def posts(whole: Json) -> dict[str, Json]:
+    """The operations that are not health checks, by path."""
+    return {path: item["post"] for path, item in whole["paths"].items() if "post" in item}
+
+
+def errors(operation: Json) -> set[tuple[int, str]]:
+    return {
+        (int(status), code)
+        for status, reply in operation["responses"].items()
+        if status != "200"
+        for part in reply["content"]["application/json"]["schema"]["allOf"]
+        for code in part.get("properties", {}).get("code", {}).get("enum", [])
+    }
+
+
+def comments(database: psycopg.Connection[dict[str, Any]]) -> dict[str, str]:
+    rows = database.execute(
+        "select proname, obj_description(oid, 'pg_proc') as comment"
+        " from pg_catalog.pg_proc where pronamespace = 'public'::regnamespace"
+    )
+    return {row["proname"]: row["comment"] for row in rows}
+
+
+def test_document_is_valid_and_has_the_groups_operations(
+    start: Start, entry_point: str
+) -> None:
+    whole = document(start, entry_point)
+    assert list(OpenAPIV31SpecValidator(whole).iter_errors()) == []
+    name = entry_point.replace("_", "-")
+    expected = {
+        f"/{group}/{operation}" if entry_point == "openapi" else f"/{operation}"
+        for operation, group in GROUPS.items()
+        if name in {group, "openapi"}
+    }
+    assert posts(whole).keys() == expected
+    # And one health check for each group.
+    groups = set(GROUPS.values()) if entry_point == "openapi" else {name}
+    gets = {path for path, item in whole["paths"].items() if "get" in item}
+    assert gets == {f"/{group}/" if entry_point == "openapi" else "/" for group in groups}
+    ids = [each["operationId"] for item in whole["paths"].values() for each in item.values()]
+    assert len(ids) == len(set(ids)) == len(expected) + len(groups)
+
+
+def test_operations_say_what_their_database_functions_say(
+    start: Start, database: psycopg.Connection[dict[str, Any]]
+) -> None:
+    said = comments(database)
+    for operation in posts(document(start)).values():
+        name = operation["operationId"]
+        description, _, codes = said[name].rpartition(" Errors: ")
+        assert operation["description"] == description, name
+        refusals = {each for each in catalogue() if each[1] in re.findall(r"\w+", codes)}
+        assert errors(operation) == refusals | ADDED, name
+        assert operation["summary"].endswith("."), name
+        assert operation["summary"] not in description, name
+
+
+def test_docstrings_are_a_summary_and_the_comment(
+    start: Start, database: psycopg.Connection[dict[str, Any]], entry_point: str
+) -> None:
+    said = comments(database)
+    for name, operation in operations(start, entry_point).items():
+        _, comment = (operation.function.__doc__ or "").split("\n\n")
+        assert " ".join(comment.split()) == said[name]
+
+
+def test_errors_are_described_as_in_the_conventions(start: Start) -> None:
+    start("openapi")
+    refusals = importlib.import_module("tenantry.refusals").REFUSALS
+    table = re.findall(
+        r"^\| (\d{3}) \| `(\w+)` \| (.*) \|$",
+        (SQL_ROOT / "CONVENTIONS.md").read_text(),
+        re.MULTILINE,
+    )
+    assert refusals == {code: (int(status), when) for status, code, when in table}
+
+
+def test_examples_fit_their_schemas(start: Start) -> None:
+    whole = document(start)
+
+    def complaints(content: Json) -> list[str]:
+        schema = content["schema"] | {"components": whole["components"]}
+        validator = OAS31Validator(schema, format_checker=oas31_format_checker)
+        return [error.message for error in validator.iter_errors(content["example"])]
+
+    for path, item in whole["paths"].items():
+        for operation in item.values():
+            asked = operation.get("requestBody")
+            contents = [asked] if asked else []
+            for part in (*contents, operation["responses"]["200"]):
+                assert complaints(part["content"]["application/json"]) == [], path
+
+
+def test_all_but_health_asks_for_a_token(start: Start) -> None:
+    whole = document(start)
+    (scheme,) = whole["components"]["securitySchemes"].values()
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    for item in whole["paths"].values():
+        for method, operation in item.items():
+            security = operation.get("security", whole["security"])
+            assert security == ([] if method == "get" else [{"bearer": []}])
+
+
+@pytest.mark.parametrize(
+    ("target", "found", "path", "url"),
+    [
+        (
+            "tenant_status",
+            "https://a.run.app/openapi.json",
+            "/get_tenant_info",
+            "https://a.run.app/get_tenant_info",
+        ),
+        (
+            "tenant_status",
+            "https://example.com/f/tenant-status/openapi.json",
+            "/get_tenant_info",
+            "https://example.com/f/tenant-status/get_tenant_info",
+        ),
+        (
+            "openapi",
+            "https://example.com/f/openapi/openapi.json",
+            "/tenant-status/get_tenant_info",
+            "https://example.com/f/tenant-status/get_tenant_info",
+        ),
+    ],
+)
+def test_server_is_where_the_document_was_found(
+    start: Start, target: str, found: str, path: str, url: str
+) -> None:
+    whole = document(start, target)
+    assert path in whole["paths"]
+    (server,) = whole["servers"]
+    assert urljoin(found, server["url"]).rstrip("/") + path == url
+
+
+@pytest.mark.parametrize(
+    ("target", "server"),
+    [
+        ("tenant_status", "https://example.com/f/tenant-status"),
+        ("openapi", "https://example.com/f"),
+    ],
+)
+def test_server_is_the_address_that_was_set(start: Start, target: str, server: str) -> None:
+    whole = document(start, target, TENANTRY_FUNCTIONS_URL="https://example.com/f/")
+    assert whole["servers"] == [{"url": server}]
+
+
+def test_openapi_documents_every_entry_point_of_main(start: Start, entry_point: str) -> None:
+    start("openapi")
+    group = importlib.import_module(f"tenantry.{entry_point}").GROUP
+    whole = importlib.import_module("tenantry.openapi").GROUP
+    assert (group in whole.documents) == (entry_point != "openapi")
