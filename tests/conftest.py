@@ -19,6 +19,8 @@ import pytest
 from stage import Address, Stage
 from tenantry_cli.emulator.stack import Stack
 
+pytest_plugins = ["browser"]
+
 _EMULATOR = pytest.StashKey[ExitStack]()
 _ADDRESS = pytest.StashKey[Address]()
 
