@@ -19,7 +19,7 @@ import pytest
 from stage import Address, Stage
 from tenantry_cli.emulator.stack import Stack
 
-pytest_plugins = ["browser"]
+pytest_plugins = ["browser", "functions.deployment"]
 
 _EMULATOR = pytest.StashKey[ExitStack]()
 _ADDRESS = pytest.StashKey[Address]()

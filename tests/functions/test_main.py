@@ -3,78 +3,42 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import pytest
 
 from functions.callers import token
+from functions.deployment import FUNCTIONS, Deployment, repository, uploaded
 from functions.upstream import Upstream, result
 
-FUNCTIONS = Path(__file__).parents[2] / "functions"
+PROJECT = tomllib.loads((FUNCTIONS.parent / "pyproject.toml").read_text())["project"]
 MIB = 1024 * 1024
 
 
-@contextmanager
-def served(
-    target: str, port: int, environment: dict[str, str]
-) -> Iterator[subprocess.Popen[str]]:
-    """One group under the functions-framework command, once it answers."""
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "functions_framework", "--source", "main.py"),
-            *("--target", target, "--host", "127.0.0.1", "--port", str(port)),
-        ],
-        cwd=FUNCTIONS,
-        env={"PATH": os.environ["PATH"], **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            await_listener(process, port)
-            yield process
-        finally:
-            process.kill()
-
-
-def await_listener(process: subprocess.Popen[str], port: int) -> None:
-    deadline = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-
-
 def test_group_starts_alone_and_ends_on_sigterm(
-    entry_point: str, free_port: int, environment: dict[str, str]
+    entry_point: str, deployment: Deployment, environment: dict[str, str]
 ) -> None:
-    with served(entry_point, free_port, environment) as process:
-        health = httpx.get(f"http://127.0.0.1:{free_port}/")
+    with deployment.serve(entry_point, environment) as group:
+        health = httpx.get(group.url)
         assert health.status_code == 200
         assert health.json()["name"] == entry_point.replace("_", "-")
+        assert health.json()["version"] == PROJECT["version"]
         assert health.json()["operations"]
-        process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=20)
-    assert process.returncode == 0
-    (line,) = map(json.loads, out.splitlines())
+        group.process.send_signal(signal.SIGTERM)
+        assert group.process.wait(timeout=20) == 0
+    (line,) = map(json.loads, group.logged())
     assert line["status"] == 200
 
 
 def test_process_without_a_setting_ends_with_one_sentence(
-    free_port: int, environment: dict[str, str]
+    deployment: Deployment, environment: dict[str, str]
 ) -> None:
     del environment["SUPABASE_URL"]
-    with served("tenant_status", free_port, environment) as process:
+    with deployment.start("tenant_status", environment, subprocess.PIPE) as process:
         out, err = process.communicate(timeout=20)
     assert process.returncode == 1
     assert (out, err) == (
@@ -84,7 +48,7 @@ def test_process_without_a_setting_ends_with_one_sentence(
 
 
 def test_forked_worker_serves_calls_and_stops_bodies_without_a_length(
-    free_port: int, environment: dict[str, str], upstream: Upstream
+    deployment: Deployment, environment: dict[str, str], upstream: Upstream
 ) -> None:
     def chunks(size: int) -> Iterator[bytes]:
         yield b"{"
@@ -93,30 +57,35 @@ def test_forked_worker_serves_calls_and_stops_bodies_without_a_length(
         yield b"}"
 
     upstream.will(result([]))
-    url = f"http://127.0.0.1:{free_port}/list_my_tenants"
     with (
-        served("tenant_status", free_port, environment),
+        deployment.serve("tenant_status", environment) as group,
         httpx.Client(headers={"Authorization": f"Bearer {token(sub='a')}"}) as client,
     ):
+        url = f"{group.url}/list_my_tenants"
         assert client.post(url, content=chunks(MIB // 2)).json() == []
         large = client.post(url, content=chunks(8 * MIB))
         assert (large.status_code, large.json()["code"]) == (413, "payload_too_large")
         # The connection is still good: the rest of the body was read.
-        assert client.get(f"http://127.0.0.1:{free_port}/").status_code == 200
+        assert client.get(group.url).status_code == 200
     assert len(upstream.received) == 1
 
 
 def test_deploy_installs_what_the_project_depends_on() -> None:
-    project = tomllib.loads((FUNCTIONS.parent / "pyproject.toml").read_text())["project"]
     requirements = (FUNCTIONS / "requirements.txt").read_text().splitlines()
-    assert requirements == project["dependencies"]
+    assert requirements == PROJECT["dependencies"]
 
 
-def test_health_tells_the_projects_version(free_port: int, environment: dict[str, str]) -> None:
-    project = tomllib.loads((FUNCTIONS.parent / "pyproject.toml").read_text())["project"]
-    with served("tenant_status", free_port, environment):
-        health = httpx.get(f"http://127.0.0.1:{free_port}/")
-    assert health.json()["version"] == project["version"]
+def test_deploy_uploads_what_the_targets_need_and_nothing_else(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "functions")
+    for stray in (".env.yaml", "key.json", "dump.sql", ".venv/bin/python", "tenantry/x.pyc"):
+        (folder / stray).parent.mkdir(parents=True, exist_ok=True)
+        (folder / stray).touch()
+    package = [
+        str(path.relative_to(FUNCTIONS))
+        for path in FUNCTIONS.glob("tenantry/**/*")
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
+    assert uploaded(folder) == sorted(["main.py", "requirements.txt", *package])
 
 
 def test_start_imports_no_package_beyond_its_frameworks_and_an_http_client(
@@ -139,8 +108,3 @@ print(*sorted(after - before - sys.stdlib_module_names))
         text=True,
     )
     assert loaded.stdout.split() == ["main", "tenantry"]
-
-
-@pytest.mark.parametrize("private", ["tenantry_cli/", ".env*"])
-def test_deploy_leaves_out(private: str) -> None:
-    assert private in (FUNCTIONS / ".gcloudignore").read_text().splitlines()
