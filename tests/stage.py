@@ -120,13 +120,13 @@ class Stage:
         self._people.append(user_id)
         return Person(self.token(user_id), user_id, email)
 
-    def sign_up(self) -> Person:
+    def sign_up(self, password: str | None = None) -> Person:
         """A user of Auth, made by signing up over HTTP."""
         email = f"{uuid.uuid4()}@example.com"
         reply = self.http.post(
             "/auth/v1/signup",
             headers={"apikey": self.address.anon_key},
-            json={"email": email, "password": secrets.token_urlsafe(16)},
+            json={"email": email, "password": password or secrets.token_urlsafe(16)},
         ).raise_for_status()
         session = reply.json()
         self._people.append(session["user"]["id"])

@@ -20,6 +20,8 @@ class Settings:
     supabase_anon_key: str = field(repr=False)
     allowed_origins: frozenset[str]
     upstream_timeout_seconds: float
+    functions_url: str | None
+    public_supabase_url: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -38,22 +40,30 @@ class Settings:
             "TENANTRY_UPSTREAM_TIMEOUT_SECONDS",
             "how many seconds the database API may take to answer",
         )
+        # Only documents name it; without it they say where they are relative to themselves.
+        functions_url = environment.get("TENANTRY_FUNCTIONS_URL", "").strip().rstrip("/")
+        # Browsers may know the project by another address than the functions next to it.
+        public_url = environment.get("TENANTRY_PUBLIC_SUPABASE_URL", "").strip() or url
         return cls(
-            supabase_url=web_address(url),
+            supabase_url=web_address("SUPABASE_URL", url),
             supabase_anon_key=harmless_key(key),
             allowed_origins=frozenset(filter(None, map(str.strip, origins.split(",")))),
             upstream_timeout_seconds=positive_seconds(timeout),
+            functions_url=web_address("TENANTRY_FUNCTIONS_URL", functions_url)
+            if functions_url
+            else None,
+            public_supabase_url=web_address("TENANTRY_PUBLIC_SUPABASE_URL", public_url),
         )
 
 
-def web_address(text: str) -> str:
+def web_address(name: str, text: str) -> str:
     try:
         parts = urlsplit(text)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname)
     except ValueError:
         usable = False
     if not usable:
-        raise BadSetting("SUPABASE_URL must be an http or https address.")
+        raise BadSetting(f"{name} must be an http or https address.")
     return text
 
 

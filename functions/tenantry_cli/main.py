@@ -11,6 +11,7 @@ from rich.console import Console
 
 from tenantry_cli.doctor.command import doctor
 from tenantry_cli.drift import drift
+from tenantry_cli.emulator.bundle import bundle
 from tenantry_cli.emulator.parts import install_parts
 from tenantry_cli.emulator.ports import DEFAULT
 from tenantry_cli.emulator.postgres import DefaultPrivileges
@@ -130,6 +131,16 @@ def down(port: int | None) -> None:
     psutil.Process(state.supervisor_pid).terminate()
     state.wait_until_gone()
     click.echo("stopped")
+
+
+@main.command("bundle")
+def bundle_command() -> None:
+    """Put supabase-js beside the console's page, for a deploy to upload."""
+    project = find_project()
+    placed = bundle(install_parts(Console(highlight=False)), project)
+    if placed is None:
+        raise TenantryError("This project's functions have no console.")
+    click.echo(placed.relative_to(project.root))
 
 
 def _show(console: Console, connection: dict[str, str], warnings: Sequence[str]) -> None:

@@ -46,6 +46,10 @@ class Parts:
         return self.modules / "@supabase" / f"cli-{_platform()}" / "bin" / "supabase"
 
     @property
+    def supabase_js(self) -> Path:
+        return self.modules / "@supabase" / "supabase-js" / "dist" / "umd" / "supabase.js"
+
+    @property
     def postgres(self) -> Path:
         """The directory of `postgres` and `initdb`; TENANTRY_PG_BIN names another one."""
         if chosen := os.environ.get("TENANTRY_PG_BIN"):

@@ -17,6 +17,7 @@ import requests
 from rich.console import Console
 
 from tenantry_cli.emulator.auth import start_auth
+from tenantry_cli.emulator.bundle import bundle
 from tenantry_cli.emulator.functions import PREFIX as FUNCTIONS_PATH
 from tenantry_cli.emulator.keys import Keys, load_keys
 from tenantry_cli.emulator.migrations import push_migrations
@@ -295,7 +296,10 @@ class _Launch:
             "SUPABASE_ANON_KEY": self.keys.anon_key,
             "TENANTRY_ALLOWED_ORIGINS": "*",
             "TENANTRY_UPSTREAM_TIMEOUT_SECONDS": _UPSTREAM_TIMEOUT_SECONDS,
+            "TENANTRY_FUNCTIONS_URL": stack.functions_url,
+            "TENANTRY_PUBLIC_SUPABASE_URL": stack.api_url,
         }
+        bundle(self.parts, self.project)
         source = self.project.functions / "main.py"
         return self._python(
             "functions",
