@@ -1,7 +1,8 @@
-"""The entry points of all groups, for `functions-framework --target <group>`."""
+"""The entry points of all groups and the console, for `functions-framework --target`."""
 
 from tenantry.access_control import access_control
 from tenantry.audit_log import audit_log
+from tenantry.console import console
 from tenantry.ddl_operations import ddl_operations
 from tenantry.openapi import openapi
 from tenantry.schema_inspection import schema_inspection
@@ -13,6 +14,7 @@ from tenantry.user_profiles import user_profiles
 __all__ = [
     "access_control",
     "audit_log",
+    "console",
     "ddl_operations",
     "openapi",
     "schema_inspection",

@@ -120,19 +120,19 @@ class Stage:
         self._people.append(user_id)
         return Person(self.token(user_id), user_id, email)
 
-    def sign_up(self) -> Person:
+    def sign_up(self, password: str | None = None) -> Person:
         """A user of Auth, made by signing up over HTTP."""
         email = f"{uuid.uuid4()}@example.com"
         reply = self.http.post(
             "/auth/v1/signup",
             headers={"apikey": self.address.anon_key},
-            json={"email": email, "password": secrets.token_urlsafe(16)},
+            json={"email": email, "password": password or secrets.token_urlsafe(16)},
         ).raise_for_status()
         session = reply.json()
         self._people.append(session["user"]["id"])
         return Person(session["access_token"], session["user"]["id"], email)
 
-    def adopt(self, user_id: str) -> None:
+    def adopt_person(self, user_id: str) -> None:
         """Has a user that somebody else signed up removed with the test."""
         self._people.append(user_id)
 
@@ -165,10 +165,10 @@ class Stage:
     def name(self) -> str:
         """A schema name nobody has; whatever gets it is removed with the test."""
         name = f"test_{secrets.token_hex(6)}"
-        self.adopt(name)
+        self.adopt_tenant(name)
         return name
 
-    def adopt(self, schema_name: str) -> None:
+    def adopt_tenant(self, schema_name: str) -> None:
         """Whatever gets this name is removed with the test."""
         self._tenants.append(schema_name)
 

@@ -22,6 +22,7 @@ class Settings:
     allowed_origins: frozenset[str]
     upstream_timeout_seconds: float
     functions_url: str | None
+    public_supabase_url: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -42,6 +43,8 @@ class Settings:
         )
         # Only documents name it; without it they say where they are relative to themselves.
         functions_url = environment.get("TENANTRY_FUNCTIONS_URL", "").strip().rstrip("/")
+        # Browsers may know the project by another address than the functions next to it.
+        public_url = environment.get("TENANTRY_PUBLIC_SUPABASE_URL", "").strip() or url
         return cls(
             # Google's own name for it. Without it logs name traces by their id alone.
             google_cloud_project=environment.get("GOOGLE_CLOUD_PROJECT", "").strip() or None,
@@ -52,6 +55,7 @@ class Settings:
             functions_url=web_address("TENANTRY_FUNCTIONS_URL", functions_url)
             if functions_url
             else None,
+            public_supabase_url=web_address("TENANTRY_PUBLIC_SUPABASE_URL", public_url),
         )
 
 

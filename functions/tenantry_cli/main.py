@@ -10,6 +10,7 @@ from tenantry_cli.errors import TenantryError
 # Where each command is. It is loaded when it is called for: what the emulator and the proof
 # are made of takes longer to load than most commands take to run.
 _COMMANDS = {
+    "bundle": "tenantry_cli.emulator.command",
     "doctor": "tenantry_cli.doctor.command",
     "down": "tenantry_cli.emulator.command",
     "drift": "tenantry_cli.drift",

@@ -49,7 +49,7 @@ def sign_up(page: Page, stage: Stage, tenant: str) -> str:
     """Through the page; the new user gets write access to the tenant's settings."""
     email, password = f"{secrets.token_hex(8)}@example.com", secrets.token_urlsafe(16)
     user_id: str = page.act("signUp", email, password)["result"]
-    stage.adopt(user_id)
+    stage.adopt_person(user_id)
     stage.sql.execute("select public.grant_schema_access(%s, %s, 'admin')", (tenant, user_id))
     return user_id
 

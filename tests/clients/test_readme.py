@@ -59,7 +59,7 @@ def block(language: str, needle: str) -> str:
 def acme(stage: Stage) -> str:
     """The README's tenant, for one test at a time; with one setting in it."""
     stage.sql.execute("select pg_advisory_lock(hashtext('acme'))")
-    stage.adopt("acme")
+    stage.adopt_tenant("acme")
     stage.sql.execute("select public.create_tenant_schema('acme')")
     stage.sql.execute("insert into acme.settings (key, value) values ('theme', '\"teal\"')")
     return "acme"

@@ -1,4 +1,4 @@
-"""`tenantry up`, `status` and `down`."""
+"""`tenantry up`, `status`, `down` and `bundle`."""
 
 import json
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ import click
 import psutil
 from rich.console import Console
 
+from tenantry_cli.emulator.bundle import place_supabase_js
 from tenantry_cli.emulator.parts import install_parts
 from tenantry_cli.emulator.ports import DEFAULT
 from tenantry_cli.emulator.stack import Stack
@@ -98,6 +99,16 @@ def down(port: int | None) -> None:
     psutil.Process(state.supervisor_pid).terminate()
     state.wait_until_gone()
     click.echo("stopped")
+
+
+@click.command()
+def bundle() -> None:
+    """Put supabase-js beside the console's page, for a deploy to upload."""
+    project = find_project()
+    placed = place_supabase_js(install_parts(Console(highlight=False)), project)
+    if placed is None:
+        raise TenantryError("This project's functions have no console.")
+    click.echo(placed.relative_to(project.root))
 
 
 def _show(console: Console, connection: dict[str, str], warnings: Sequence[str]) -> None:

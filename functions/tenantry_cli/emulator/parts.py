@@ -46,6 +46,10 @@ class Parts:
         return self.modules / "@supabase" / f"cli-{_platform()}" / "bin" / "supabase"
 
     @property
+    def supabase_js(self) -> Path:
+        return self.modules / "@supabase" / "supabase-js" / "dist" / "umd" / "supabase.js"
+
+    @property
     def swagger_ui(self) -> Path:
         return self.modules / "swagger-ui-dist"
 

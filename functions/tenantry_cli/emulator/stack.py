@@ -17,6 +17,7 @@ import requests
 from rich.console import Console
 
 from tenantry_cli.emulator.auth import start_auth
+from tenantry_cli.emulator.bundle import place_supabase_js
 from tenantry_cli.emulator.keys import Keys, load_keys
 from tenantry_cli.emulator.migrations import push_migrations
 from tenantry_cli.emulator.parts import Parts, install_parts
@@ -303,7 +304,9 @@ class _Launch:
             "TENANTRY_ALLOWED_ORIGINS": "*",
             "TENANTRY_UPSTREAM_TIMEOUT_SECONDS": _UPSTREAM_TIMEOUT_SECONDS,
             "TENANTRY_FUNCTIONS_URL": stack.functions_url,
+            "TENANTRY_PUBLIC_SUPABASE_URL": stack.api_url,
         }
+        place_supabase_js(self.parts, self.project)
         source = self.project.functions / "main.py"
         return self._python(
             "functions",

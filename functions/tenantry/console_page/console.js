@@ -1,0 +1,448 @@
+// The console: which view the address asks for, and what each shows.
+
+import {
+  badge, button, bytes, code, count, element, facts, heading, json, moment, person,
+  problem, waiting,
+} from './elements.js'
+import { pages, rowsOf } from './lists.js'
+import {
+  call, caller, connect, grants, signIn, signOut, tenant, tenants, whenSignedOut,
+} from './project.js'
+
+const content = document.getElementById('content')
+const notice = document.getElementById('notice')
+const sections = document.getElementById('sections')
+const account = document.getElementById('account')
+
+let me = null
+let turn = 0
+const search = { text: '', status: '' }
+
+// Only to leave out what would be refused: SQL decides.
+const manages = () => me.role === 'admin' || me.role === 'super_admin'
+const link = (text, ...path) =>
+  element('a', { href: `#/${path.map(encodeURIComponent).join('/')}` }, text)
+const tell = (text) => notice.replaceChildren(text)
+
+// Signing in --------------------------------------------------------------------------------
+
+function signInView() {
+  const problems = element('div', { class: 'problems' })
+  const form = element('form', { class: 'card' },
+    heading('Sign in'),
+    element('p', { class: 'hint' }, 'For the platform’s staff.'),
+    element('div', { class: 'field' },
+      element('label', { for: 'email' }, 'Email'),
+      element('input', { id: 'email', name: 'email', type: 'email', required: true, autocomplete: 'username' })),
+    element('div', { class: 'field' },
+      element('label', { for: 'password' }, 'Password'),
+      element('input', {
+        id: 'password', name: 'password', type: 'password', required: true, autocomplete: 'current-password',
+      })),
+    problems,
+    element('button', { type: 'submit', class: 'primary' }, 'Sign in'))
+  submits(form, problems, async ({ email, password }) => {
+    await signIn(email, password)
+    await start()
+  })
+  return { title: 'Sign in', nodes: [form], focus: form.elements.email }
+}
+
+function strangerView() {
+  return {
+    title: 'No access',
+    nodes: [
+      heading('This console is for platform staff'),
+      element('p', {}, `${me.email} has no role on the platform.`),
+      element('p', { class: 'hint' }, 'Ask a super_admin for one, or sign in as somebody else.'),
+      button('Sign out', leave),
+    ],
+  }
+}
+
+// Tenants -----------------------------------------------------------------------------------
+
+const TENANT_COLUMNS = [
+  ['Name', (row) => link(row.display_name, 'tenants', row.schema_name)],
+  ['Schema', (row) => code(row.schema_name)],
+  ['Status', (row) => badge(row.status)],
+  ['Created', (row) => moment(row.created_at)],
+]
+
+async function tenantsView() {
+  const list = element('div')
+  const form = element('form', { role: 'search', class: 'search' },
+    element('div', { class: 'field' },
+      element('label', { for: 'search-text' }, 'Name contains'),
+      element('input', { id: 'search-text', name: 'text', type: 'search', value: search.text, autocomplete: 'off' })),
+    element('div', { class: 'field' },
+      element('label', { for: 'search-status' }, 'Status'),
+      element('select', { id: 'search-status', name: 'status' },
+        ...[['', 'Any'], ['active', 'Active'], ['suspended', 'Suspended']].map(([value, text]) =>
+          element('option', { value, selected: value === search.status }, text)))),
+    element('button', { type: 'submit' }, 'Search'))
+  const problems = element('div', { class: 'problems' })
+
+  async function fill() {
+    const nothing = search.text || search.status
+      ? 'No tenant matches. Search for less, or for any status.'
+      : 'There are no tenants yet.'
+    const asked = { ...search }
+    list.replaceChildren(await pages(
+      'Tenants', TENANT_COLUMNS, (last, size) => tenants(asked, last, size), nothing, tell))
+  }
+
+  submits(form, problems, async ({ text, status }) => {
+    Object.assign(search, { text: text.trim(), status })
+    await fill()
+    const found = list.querySelectorAll('tbody tr').length
+    tell(found === 0 ? 'No tenant found.' : found === 1 ? '1 tenant.' : `${found} tenants shown.`)
+  })
+  await fill()
+  return {
+    title: 'Tenants',
+    nodes: [
+      element('div', { class: 'title' },
+        heading('Tenants'), manages() ? button('New tenant', askForTenant, 'primary') : null),
+      form, problems, list,
+    ],
+  }
+}
+
+function askForTenant() {
+  ask('create', async ({ display_name, schema_name }) => {
+    const given = schema_name.trim() ? { display_name, schema_name: schema_name.trim() } : { display_name }
+    const made = await call('schema-management', 'create_tenant_schema', given)
+    return () => go(`#/tenants/${encodeURIComponent(made.schema_name)}`, `${made.display_name} was created.`)
+  })
+}
+
+// One tenant --------------------------------------------------------------------------------
+
+const PARTS = {
+  members: ['Members', membersPart],
+  tables: ['Tables', tablesPart],
+  log: ['Admin log', (row) => adminLog(row.schema_name)],
+  changes: ['Data changes', changesPart],
+}
+
+async function tenantView(name, part = 'members', ...rest) {
+  if (!Object.hasOwn(PARTS, part)) return nowhereView()
+  const [row, info] = await Promise.all([
+    tenant(name), call('tenant-status', 'get_tenant_info', { schema_name: name }),
+  ])
+  const [label, show] = PARTS[part]
+  const shown = await show(row, ...rest)
+  // The tenant's own log is for its admins: staff see it only where somebody let them in.
+  const reads = Object.entries(PARTS).filter(([key]) => key !== 'changes' || info.access_level === 'admin')
+  return {
+    title: `${label} · ${row.display_name}`,
+    nodes: [
+      element('p', { class: 'back' }, link('All tenants', 'tenants')),
+      element('div', { class: 'title' },
+        element('div', {}, heading(row.display_name), element('p', { class: 'under' }, code(row.schema_name), ' ', badge(row.status))),
+        manages() ? statusButton(row) : null),
+      facts({
+        ...(row.status === 'suspended'
+          ? { Suspended: moment(row.suspended_at), Reason: row.suspension_reason ?? '–' } : {}),
+        Created: moment(row.created_at),
+        'Created by': person(row.created_by),
+        Members: count(info.member_count),
+        'Template version': code(row.schema_version),
+      }),
+      element('nav', { class: 'parts', 'aria-label': 'Parts of the tenant' },
+        ...reads.map(([key, [text]]) => {
+          const made = link(text, 'tenants', name, key)
+          if (key === part) made.setAttribute('aria-current', 'page')
+          return made
+        })),
+      element('section', { 'aria-labelledby': 'part' }, ...shown),
+    ],
+  }
+}
+
+const partHeading = (...text) => element('h2', { id: 'part' }, ...text)
+
+function statusButton(row) {
+  if (row.status === 'active') {
+    return button('Suspend …', () => ask('suspend', async ({ reason }) => {
+      await call('schema-management', 'suspend_tenant', { schema_name: row.schema_name, reason })
+      return () => show(`${row.display_name} is suspended.`)
+    }, `Suspend ${row.display_name}?`), 'danger')
+  }
+  const problems = element('div')
+  let busy = false
+  const press = button('Activate', async () => {
+    if (busy) return
+    busy = true
+    problems.replaceChildren()
+    try {
+      await call('schema-management', 'activate_tenant', { schema_name: row.schema_name })
+      await show(`${row.display_name} is active again.`)
+    } catch (error) {
+      problems.replaceChildren(problem(error))
+    } finally {
+      busy = false
+    }
+  }, 'primary')
+  return element('div', {}, press, problems)
+}
+
+const GRANT_COLUMNS = [
+  ['User', (row) => code(row.user_id)],
+  ['Access', (row) => row.access_level],
+  ['Until', (row) => row.expires_at === null ? 'no end' : expiry(row.expires_at)],
+  ['Granted', (row) => moment(row.granted_at)],
+  ['By', (row) => person(row.granted_by, 'service key, or a deleted user')],
+]
+
+function expiry(text) {
+  if (new Date(text) > new Date()) return moment(text)
+  return element('span', {}, moment(text), ' ', element('span', { class: 'badge suspended' }, 'expired'))
+}
+
+async function membersPart(row) {
+  return [
+    partHeading('Members and their grants'),
+    await pages('Members', GRANT_COLUMNS, (last, size) => grants(row.schema_name, last, size),
+      'Nobody has access to this tenant yet.', tell),
+  ]
+}
+
+async function tablesPart(row, table = null) {
+  if (table !== null) return columnsOf(row.schema_name, table)
+  const tables = await call('schema-inspection', 'get_schema_tables', { schema_name: row.schema_name })
+  return [
+    partHeading('Tables'),
+    rowsOf('Tables', [
+      ['Table', (each) => link(each.table_name, 'tenants', row.schema_name, 'tables', each.table_name)],
+      ['Columns', (each) => count(each.column_count)],
+      ['Rows, about', (each) => count(each.row_estimate)],
+      ['Size', (each) => bytes(each.total_bytes)],
+      ['Description', (each) => each.description ?? '–'],
+    ], tables, 'This tenant has no tables.'),
+  ]
+}
+
+async function columnsOf(schema_name, table_name) {
+  const given = { schema_name, table_name }
+  const [columns, keys] = await Promise.all([
+    call('schema-inspection', 'get_table_columns', given),
+    call('schema-inspection', 'get_table_foreign_keys', given),
+  ])
+  return [
+    element('p', { class: 'back' }, link('All tables', 'tenants', schema_name, 'tables')),
+    partHeading('Columns of ', code(table_name)),
+    rowsOf('Columns', [
+      ['Column', (each) => code(each.column_name)],
+      ['Type', (each) => code(each.data_type)],
+      ['Null', (each) => each.is_nullable ? 'yes' : 'no'],
+      ['Default', (each) => each.column_default === null ? '–' : code(each.column_default)],
+      ['Key', (each) => each.is_primary_key ? 'primary' : '–'],
+      ['Description', (each) => each.description ?? '–'],
+    ], columns, 'This table has no columns.'),
+    element('h3', {}, 'Foreign keys'),
+    rowsOf('Foreign keys', [
+      ['Name', (each) => code(each.constraint_name)],
+      ['Columns', (each) => code(each.columns.join(', '))],
+      ['Points at', (each) => code(`${each.foreign_table} (${each.foreign_columns.join(', ')})`)],
+      ['On delete', (each) => each.on_delete.toLowerCase()],
+      ['On update', (each) => each.on_update.toLowerCase()],
+    ], keys, 'It points at no other table.'),
+  ]
+}
+
+async function changesPart(row) {
+  const columns = [
+    ['When', (each) => moment(each.occurred_at)],
+    ['What', (each) => `${each.action} in ${each.table_name}`],
+    ['Who', (each) => actor(each)],
+    ['Row', (each) => code(JSON.stringify(each.record_id))],
+    ['Values', (each) => json({ old: each.old_values, new: each.new_values })],
+  ]
+  return [
+    partHeading('Changes of its rows'),
+    await log('Data changes', columns, 'get_audit_log', { schema_name: row.schema_name }, 'No row was changed yet.'),
+  ]
+}
+
+// The trails --------------------------------------------------------------------------------
+
+function log(name, columns, operation, given, nothing) {
+  return pages(name, columns, (last, size) => call('audit-log', operation, {
+    ...given, page_size: size, ...(last ? { before_id: last.id } : {}),
+  }), nothing, tell)
+}
+
+const actor = ({ actor_id, actor_role }) => actor_id === null
+  ? actor_role : element('span', {}, code(actor_id), ` as ${actor_role}`)
+
+async function adminLog(schema_name = null) {
+  const columns = [
+    ['When', (each) => moment(each.occurred_at)],
+    ['What', (each) => code(each.action)],
+    ['Tenant', (each) => each.schema_name === null ? '–' : code(each.schema_name)],
+    ['Who', (each) => actor(each)],
+    ['Request id', (each) => each.request_id === null ? '–' : code(each.request_id)],
+    ['Details', (each) => json(each.details)],
+  ].filter(([title]) => schema_name === null || title !== 'Tenant')
+  return [
+    ...(schema_name === null ? [] : [partHeading('What staff and tenant admins did')]),
+    await log('Admin log', columns, 'get_admin_audit_log',
+      schema_name === null ? {} : { schema_name }, 'Nothing has been done yet.'),
+  ]
+}
+
+async function logView() {
+  return {
+    title: 'Admin log',
+    nodes: [
+      heading('Admin log'),
+      element('p', { class: 'hint' }, 'What was done to tenants, grants and roles; newest first.'),
+      ...await adminLog(),
+    ],
+  }
+}
+
+function nowhereView() {
+  return {
+    title: 'Not found',
+    nodes: [heading('There is nothing here'), element('p', {}, link('All tenants', 'tenants'))],
+  }
+}
+
+// Moving about ------------------------------------------------------------------------------
+
+function view() {
+  if (me === null) return signInView()
+  if (me.role === null) return strangerView()
+  const path = location.hash.replace(/^#\/?/, '').split('/').map(decoded)
+  if (path[0] === '') return tenantsView()
+  if (path[0] === 'tenants') return path[1] ? tenantView(...path.slice(1)) : tenantsView()
+  if (path[0] === 'log') return logView()
+  return nowhereView()
+}
+
+function decoded(part) {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
+async function show(news = '') {
+  const mine = ++turn
+  notice.replaceChildren()
+  content.replaceChildren(waiting())
+  content.setAttribute('aria-busy', 'true')
+  account.hidden = me === null
+  sections.hidden = me === null || me.role === null
+  const section = location.hash.startsWith('#/log') ? '#/log' : '#/tenants'
+  for (const each of sections.children) {
+    if (each.getAttribute('href') === section) each.setAttribute('aria-current', 'page')
+    else each.removeAttribute('aria-current')
+  }
+  document.getElementById('who').replaceChildren(me === null ? '' : `${me.email} · ${me.role ?? 'no role'}`)
+
+  let shown
+  try {
+    shown = await view()
+  } catch (error) {
+    shown = failureView(error, () => show())
+  }
+  // Somebody has gone elsewhere in the meantime.
+  if (mine !== turn) return
+  content.replaceChildren(...shown.nodes)
+  content.removeAttribute('aria-busy')
+  document.title = `${shown.title} · Tenantry console`
+  window.scrollTo(0, 0)
+  ;(shown.focus ?? content.querySelector('h1')).focus()
+  if (news) tell(news)
+}
+
+function failureView(error, again) {
+  return {
+    title: 'Error',
+    nodes: [heading('This could not be shown'), problem(error), button('Try again', again)],
+  }
+}
+
+function go(hash, news) {
+  history.pushState(null, '', hash)
+  return show(news)
+}
+
+// `act` answers what to do once the dialog is gone: nothing behind it can have the focus.
+function ask(name, act, title = null) {
+  const dialog = document.getElementById(name)
+  const form = dialog.querySelector('form')
+  const problems = form.querySelector('.problems')
+  form.reset()
+  problems.replaceChildren()
+  if (title !== null) dialog.querySelector('h2').replaceChildren(title)
+  form.querySelector('.cancel').onclick = () => dialog.close()
+  submits(form, problems, async (given) => {
+    const next = await act(given)
+    dialog.close()
+    await next()
+  })
+  dialog.showModal()
+}
+
+// One submission at a time; what goes wrong is said where it was asked.
+function submits(form, problems, act) {
+  let busy = false
+  form.onsubmit = async (event) => {
+    event.preventDefault()
+    if (busy) return
+    busy = true
+    form.setAttribute('aria-busy', 'true')
+    problems.replaceChildren()
+    try {
+      await act(Object.fromEntries(new FormData(form)))
+    } catch (error) {
+      problems.replaceChildren(problem(error))
+    } finally {
+      busy = false
+      form.removeAttribute('aria-busy')
+    }
+  }
+}
+
+async function leave() {
+  await signOut()
+  forget()
+}
+
+function forget() {
+  if (me === null) return
+  me = null
+  Object.assign(search, { text: '', status: '' })
+  for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close()
+  history.replaceState(null, '', '#/tenants')
+  show()
+}
+
+async function start() {
+  me = await caller()
+  await show()
+}
+
+async function boot() {
+  content.replaceChildren(waiting())
+  try {
+    await connect()
+    whenSignedOut(forget)
+    await start()
+  } catch (error) {
+    content.replaceChildren(...failureView(error, () => location.reload()).nodes)
+  }
+}
+
+window.addEventListener('hashchange', () => {
+  // The link that skips to the content is no address of a view.
+  if (location.hash !== '#content') show()
+})
+document.getElementById('sign-out').addEventListener('click', leave)
+boot()

@@ -1,0 +1,69 @@
+// Rows, a page at a time.
+
+import { button, element, empty, problem } from './elements.js'
+
+const SIZE = 50
+
+// The roles are said outright, because the narrow layout's styles take them away.
+function table(name, columns) {
+  const body = element('tbody', { role: 'rowgroup' })
+  const head = element('tr', { role: 'row' },
+    ...columns.map(([title]) => element('th', { role: 'columnheader', scope: 'col' }, title)))
+  return [
+    element('table', { role: 'table', 'aria-label': name },
+      element('thead', { role: 'rowgroup' }, head), body),
+    body,
+  ]
+}
+
+function line(row, columns) {
+  return element('tr', { role: 'row', tabindex: '-1' },
+    ...columns.map(([title, cell]) =>
+      element('td', { role: 'cell', 'data-title': title }, cell(row))))
+}
+
+export function rowsOf(name, columns, rows, nothing) {
+  if (!rows.length) return empty(nothing)
+  const [whole, body] = table(name, columns)
+  body.append(...rows.map((row) => line(row, columns)))
+  return whole
+}
+
+// `load(last, size)` answers the rows after `last`. The first page is there when this returns.
+export async function pages(name, columns, load, nothing, tell) {
+  const first = await load(null, SIZE)
+  if (!first.length) return element('div', {}, empty(nothing))
+  const [whole, body] = table(name, columns)
+  const problems = element('div')
+  const more = button('Show more', next)
+  let last
+  let busy = false
+
+  function add(rows) {
+    last = rows.at(-1)
+    body.append(...rows.map((row) => line(row, columns)))
+    more.hidden = rows.length < SIZE
+  }
+
+  async function next() {
+    if (busy) return
+    busy = true
+    problems.replaceChildren()
+    try {
+      const rows = await load(last, SIZE)
+      const seen = body.rows.length
+      if (rows.length) add(rows)
+      else more.hidden = true
+      // The button may be gone now, so reading goes on where it stopped.
+      body.rows[Math.min(seen, body.rows.length - 1)].focus()
+      tell(rows.length ? `${rows.length} more, ${body.rows.length} in all.` : 'That was all.')
+    } catch (error) {
+      problems.replaceChildren(problem(error))
+    } finally {
+      busy = false
+    }
+  }
+
+  add(first)
+  return element('div', {}, whole, problems, more)
+}

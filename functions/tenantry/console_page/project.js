@@ -1,0 +1,116 @@
+// The Supabase project and the functions, as the signed-in user is allowed to see them.
+
+/* global supabase */
+
+export class Refusal extends Error {
+  constructor({ message, hint = null, code = null, request_id = null }) {
+    super(message)
+    this.hint = hint
+    this.code = code
+    this.requestId = request_id
+  }
+}
+
+const UNREACHABLE = { message: 'There was no answer.', hint: 'Look at the connection, then try again.' }
+
+let client
+let functions
+
+export async function connect() {
+  const reply = await fetch(new URL('config.json', import.meta.url))
+  const config = await reply.json()
+  if (!reply.ok) throw new Refusal(config)
+  // The groups are the console's neighbours. Its own folder stands in the address once, or
+  // twice if the page was opened with a slash at the end.
+  const beside = new URL(import.meta.url).href.replace(/(\/console)+\/[^/]*$/, '')
+  functions = config.functions_url ?? beside
+  client = supabase.createClient(config.supabase_url, config.anon_key, {
+    // A tab of its own: what is left open elsewhere, or closed, is signed out.
+    auth: { storage: sessionStorage, detectSessionInUrl: false },
+  })
+}
+
+export async function signIn(email, password) {
+  const { error } = await client.auth.signInWithPassword({ email, password })
+  if (!error) return
+  if (error.status === undefined || error.status === 0 || error.status >= 500) throw new Refusal(UNREACHABLE)
+  if (error.status === 429) {
+    throw new Refusal({ message: 'Too many attempts.', hint: 'Wait a minute, then try again.' })
+  }
+  throw new Refusal({ message: 'The email address or the password is wrong.', hint: 'Check both and try again.' })
+}
+
+export async function signOut() {
+  // Whatever the server says, this tab forgets.
+  await client.auth.signOut({ scope: 'local' }).catch(() => sessionStorage.clear())
+}
+
+export function whenSignedOut(act) {
+  client.auth.onAuthStateChange((event) => {
+    if (event === 'SIGNED_OUT') act()
+  })
+}
+
+// Who is signed in, and their role on the platform: what to show. What they may do, the
+// database decides each time.
+export async function caller() {
+  const { data: { session } } = await client.auth.getSession()
+  if (!session) return null
+  const staff = await rows(client.from('admin_users').select('role').eq('user_id', session.user.id))
+  return { id: session.user.id, email: session.user.email, role: staff[0]?.role ?? null }
+}
+
+export async function call(group, operation, given) {
+  const { data: { session } } = await client.auth.getSession()
+  let reply
+  let result
+  try {
+    reply = await fetch(`${functions}/${group}/${operation}`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${session?.access_token ?? ''}`, 'Content-Type': 'application/json' },
+      body: JSON.stringify(given),
+    })
+    result = await reply.json()
+  } catch {
+    throw new Refusal(UNREACHABLE)
+  }
+  if (!reply.ok) throw new Refusal(result)
+  return result
+}
+
+async function rows(query) {
+  const { data, error } = await query
+  if (!error) return data
+  // PostgREST's detail is a code of ours, if the refusal is ours.
+  if (error.code) throw new Refusal({ message: error.message, hint: error.hint, code: error.details })
+  throw new Refusal(UNREACHABLE)
+}
+
+// Each page begins after the last row's key: hosted projects cut a reply at 1,000 rows, and
+// rows that come or go in between move nothing.
+
+export function tenants({ text, status }, last, size) {
+  let query = client.from('tenants').select('schema_name, display_name, status, created_at')
+  if (text) {
+    const pattern = quoted(`%${text.replace(/[\\%_]/g, '\\$&')}%`)
+    query = query.or(`schema_name.ilike.${pattern},display_name.ilike.${pattern}`)
+  }
+  if (status) query = query.eq('status', status)
+  if (last) query = query.gt('schema_name', last.schema_name)
+  return rows(query.order('schema_name').limit(size))
+}
+
+// PostgREST's own quotes: commas and brackets in it are then nothing special.
+const quoted = (text) => `"${text.replace(/[\\"]/g, '\\$&')}"`
+
+export async function tenant(name) {
+  const [found] = await rows(client.from('tenants').select('*').eq('schema_name', name))
+  if (found) return found
+  throw new Refusal({ message: `There is no tenant "${name}".`, hint: 'It may have been deleted since.' })
+}
+
+export function grants(name, last, size) {
+  let query = client.from('user_schema_access').select('*').eq('schema_name', name)
+  if (last) query = query.gt('user_id', last.user_id)
+  return rows(query.order('user_id').limit(size))
+}

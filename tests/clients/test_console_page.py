@@ -1,0 +1,243 @@
+"""Platform staff work in the console, in a real browser and by keyboard alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from clients.console import Console
+from functions.deployment import Deployment
+from stage import Person, Stage
+
+PASSWORD = "correct horse battery"
+MARKUP = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
+
+
+@pytest.fixture
+def console(browser: Chrome, stage: Stage) -> Console:
+    browser.set_script_timeout(30)
+    # As on a screen: a window without the focus shows none.
+    browser.execute_cdp_cmd("Emulation.setFocusEmulationEnabled", {"enabled": True})
+    return Console(browser, f"{stage.address.api_url}/functions/v1/console")
+
+
+@pytest.fixture
+def axe(node_modules: Path) -> Path:
+    return node_modules / "axe-core" / "axe.min.js"
+
+
+def staff(stage: Stage, role: str) -> Person:
+    person = stage.sign_up(PASSWORD)
+    stage.sql.execute("select public.promote_to_admin(%s, %s)", (person.id, role))
+    return person
+
+
+def signed_in(console: Console, person: Person) -> None:
+    assert person.email is not None
+    console.open()
+    console.sign_in(person.email, PASSWORD)
+    console.until(lambda: console.title == "Tenants")
+
+
+def test_an_admin_runs_a_tenants_life_by_keyboard(stage: Stage, console: Console) -> None:
+    admin, tenant = staff(stage, "admin"), stage.name()
+    signed_in(console, admin)
+
+    console.use("New tenant")
+    console.write("Display name", "Wayne & Sons")
+    console.write("Schema name optional", tenant)
+    console.press(Keys.ENTER)
+    console.until(lambda: console.title == "Wayne & Sons")
+    assert console.text("#notice") == "Wayne & Sons was created."
+    assert "Nobody has access to this tenant yet." in console.text("main")
+    assert console.text(".under .badge") == "active"
+
+    console.use("Suspend …")
+    console.press(Keys.ESCAPE)
+    console.until(lambda: not console.shown("dialog"))
+    assert console.browser.switch_to.active_element.text == "Suspend …"
+    console.use("Suspend …")
+    console.write("Reason", "unpaid invoice")
+    console.use("Suspend tenant")
+    console.until(lambda: console.text(".under .badge") == "suspended")
+    assert "unpaid invoice" in console.text(".facts")
+    assert console.text("#notice") == "Wayne & Sons is suspended."
+    row = stage.sql.execute(
+        "select status, suspension_reason from public.tenants where schema_name = %s", (tenant,)
+    ).fetchone()
+    assert row == {"status": "suspended", "suspension_reason": "unpaid invoice"}
+
+    console.use("Activate")
+    console.until(lambda: console.text(".under .badge") == "active")
+
+    member = stage.member(tenant, "write")
+    stage.grant(tenant, admin, "admin")
+    console.browser.refresh()
+    console.until(lambda: str(member.id) in console.text("table"))
+    console.use("Tables")
+    console.until(lambda: "settings" in console.text("table"))
+    console.use("settings")
+    console.until(lambda: "jsonb" in console.text("table"))
+    console.use("Admin log")
+    console.until(lambda: "tenant.activate" in console.text("table"))
+
+    stage.sql.execute(f"insert into {tenant}.settings values ('theme', '1')")  # noqa: S608
+    console.open(f"#/tenants/{tenant}/changes")
+    console.until(lambda: "insert in settings" in console.text("table"))
+    console.use("Show")
+    console.until(lambda: '"theme"' in console.text("pre"))
+    console.use("Sign out")
+    console.until(lambda: console.title == "Sign in")
+    assert console.log() == []
+
+
+def test_a_viewer_is_offered_nothing_to_change_and_refused_it(
+    stage: Stage, console: Console
+) -> None:
+    viewer, admin, tenant = staff(stage, "viewer"), stage.staff("admin"), stage.tenant()
+    signed_in(console, viewer)
+    assert console.buttons() == {"Sign out", "Search"} | (console.buttons() & {"Show more"})
+    console.open(f"#/tenants/{tenant}/log")
+    console.until(lambda: "tenant.create" in console.text("table"))
+    assert console.buttons() == {"Sign out"}
+    assert "Data changes" not in console.text(".parts")
+
+    forced = console.browser.execute_async_script(
+        """
+        const [url, schema_name, done] = arguments;
+        import(`${url}/project.js`).then(async (project) => {
+            await project.connect();
+            await project.call('schema-management', 'suspend_tenant', {schema_name});
+        }).catch((error) => done([error.code, error.message]));
+        """,
+        console.url,
+        tenant,
+    )
+    assert forced[0] == "forbidden"
+    assert stage.function(admin, "suspend_tenant", schema_name=tenant).status_code == 200
+
+
+def test_somebody_without_a_role_is_told_so(stage: Stage, console: Console) -> None:
+    person = stage.sign_up(PASSWORD)
+    assert person.email is not None
+    console.open()
+    console.sign_in(person.email, "wrong")
+    wrong = "The email address or the password is wrong."
+    console.until(lambda: wrong in console.text(".problem"))
+    console.write("Password", PASSWORD)
+    console.press(Keys.ENTER)
+    console.until(lambda: console.title == "This console is for platform staff")
+    assert not console.shown("#sections")
+    assert console.complaints() == []
+
+
+def test_a_refusal_is_shown_with_its_hint_and_request_id(
+    stage: Stage, console: Console
+) -> None:
+    tenant = stage.tenant()
+    signed_in(console, staff(stage, "admin"))
+    console.use("New tenant")
+    console.write("Display name", "Again")
+    console.write("Schema name optional", tenant)
+    console.press(Keys.ENTER)
+    shown = console.until(lambda: console.text("dialog .problem")).splitlines()
+    assert shown[0] == f'There already is a tenant "{tenant}".'
+    assert shown[1] == "Choose another name, or leave it out for a random one."
+    assert shown[2].startswith("Request id: ")
+
+
+def test_markup_in_names_and_reasons_is_text(stage: Stage, console: Console) -> None:
+    tenant = stage.tenant()
+    stage.sql.execute("select public.rename_tenant(%s, %s)", (tenant, MARKUP))
+    stage.sql.execute("select public.suspend_tenant(%s, %s)", (tenant, MARKUP))
+    signed_in(console, staff(stage, "admin"))
+    console.write("Name contains", f'({tenant},"%')
+    console.press(Keys.ENTER)
+    console.until(lambda: "No tenant matches." in console.text("main"))
+    console.write("Name contains", "TITLE='TAKEN'\"")
+    console.press(Keys.ENTER)
+    console.until(lambda: console.text("#notice") == "1 tenant.")
+    assert MARKUP in console.text("table")
+    console.use(MARKUP)
+    console.until(lambda: console.title == MARKUP)
+    assert MARKUP in console.text(".facts")
+    console.open(f"#/tenants/{tenant}/log")
+    console.until(lambda: console.shown("details"))
+    assert console.browser.find_elements(By.CSS_SELECTOR, "main img, main script") == []
+    assert "taken" not in console.browser.title.replace(MARKUP, "")
+    assert console.log() == []
+
+
+def test_more_rows_than_a_page_follow_by_their_key(stage: Stage, console: Console) -> None:
+    tenant = stage.tenant()
+    for _ in range(53):
+        stage.member(tenant, "read")
+    signed_in(console, staff(stage, "viewer"))
+    console.open(f"#/tenants/{tenant}/members")
+    console.until(lambda: len(console.shown("tbody tr")) == 50)
+    console.use("Show more")
+    console.until(lambda: console.text("#notice") == "3 more, 53 in all.")
+    users = [each.text for each in console.shown("tbody td:first-child")]
+    assert len(set(users)) == 53
+    assert "Show more" not in console.buttons()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_view_is_accessible_and_fits_a_phone(
+    stage: Stage, console: Console, axe: Path, scheme: str
+) -> None:
+    tenant, admin = stage.tenant(), staff(stage, "admin")
+    stage.grant(tenant, admin, "admin")
+    console.browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
+    )
+    console.open()
+    console.until(lambda: console.title == "Sign in")
+    assert console.violations(axe) == []
+    signed_in(console, admin)
+    for place, seen in {
+        "tenants": "table",
+        f"tenants/{tenant}": "table",
+        f"tenants/{tenant}/tables/users": "h3",
+        f"tenants/{tenant}/changes": ".empty, table",
+        "tenants/no_such_tenant": ".problem",
+        "log": "table",
+    }.items():
+        # Another address first, so that what is seen is never the view before.
+        console.open("#/nowhere")
+        console.until(lambda: console.title == "There is nothing here")
+        console.open(f"#/{place}")
+        console.until(lambda seen=seen: console.shown(seen))  # type: ignore[misc]
+        for width in (1280, 390):
+            console.width(width)
+            assert not console.is_wider_than_the_screen(), (place, width)
+            assert console.violations(axe) == [], (place, width)
+    console.open(f"#/tenants/{tenant}")
+    console.until(lambda: console.title == tenant)
+    console.use("Suspend …")
+    assert console.violations(axe) == []
+    assert console.complaints() == []
+
+
+def test_a_deployed_console_works_on_an_origin_of_its_own(
+    stage: Stage, console: Console, deployment: Deployment
+) -> None:
+    environment = {
+        "SUPABASE_URL": stage.address.api_url,
+        "SUPABASE_ANON_KEY": stage.address.anon_key,
+        "TENANTRY_ALLOWED_ORIGINS": "",
+        "TENANTRY_UPSTREAM_TIMEOUT_SECONDS": "10",
+        "TENANTRY_FUNCTIONS_URL": f"{stage.address.api_url}/functions/v1",
+    }
+    tenant = stage.tenant()
+    with deployment.serve("console", environment) as served:
+        console = Console(console.browser, f"{served.url}/")
+        signed_in(console, staff(stage, "viewer"))
+        console.open(f"#/tenants/{tenant}/tables")
+        console.until(lambda: "settings" in console.text("table"))
+    assert console.log() == []
