@@ -38,14 +38,15 @@ REQUEST_ID = (
 )
 
 # What every operation may answer besides what its docstring names: everything of ours but
-# what only an unknown address or method gets.
+# what only an unknown address or method gets, and what a page defines for itself.
 EVERYWHERE = [
     ("invalid_request", Refusal(400, "the database cannot take a value")),
     ("forbidden", REFUSALS["forbidden"]),
     *(
         (error.code, Refusal(error.status, error.__doc__ or ""))
         for error in ServiceError.__subclasses__()
-        if error not in {MethodNotAllowedError, OperationNotFoundError, RefusedError}
+        if error.__module__ == ServiceError.__module__
+        and error not in {MethodNotAllowedError, OperationNotFoundError, RefusedError}
     ),
 ]
 
