@@ -66,6 +66,41 @@ def test_new_column_of_the_template_is_audited_beside_the_tenants_own(fleet: Fle
     assert fleet.drift(tenant) == []
 
 
+def test_rows_changed_after_their_columns_are_audited_in_full(fleet: Fleet) -> None:
+    tenant, column = fleet.tenant(), fleet.table()
+    admin = fleet.member(tenant, "admin")
+    fleet.sql.execute(identifiers("insert into {}.settings (key) values ('a')", tenant))
+    fleet.register(
+        f"alter table settings add column {column} text;"
+        f" update settings set {column} = 'kept';"
+        f" alter table settings rename column {column} to {column}_new;"
+        f" update settings set {column}_new = 'renamed';"
+        " insert into settings (key) values ('b');"
+        f" alter table settings drop column {column}_new;"
+        " update settings set key = 'c' where key = 'b';"
+        " delete from settings where key = 'c'"
+    )
+
+    assert fleet.migrate(tenant)["outcome"] == "migrated"
+
+    entries = fleet.rpc(admin, "get_audit_log", schema_name=tenant).json()
+    told = sorted(entries, key=lambda entry: entry["id"])
+    for entry in told:
+        for values in filter(None, (entry["old_values"], entry["new_values"])):
+            values.pop("updated_at", None)
+    assert [(entry["action"], entry["record_id"]["key"]) for entry in told[1:]] == [
+        ("update", "a"), ("update", "a"), ("insert", "b"),
+        ("delete", "b"), ("insert", "c"), ("delete", "c"),
+    ]  # fmt: skip
+    assert [(entry["old_values"], entry["new_values"]) for entry in told[1:3]] == [
+        ({column: None}, {column: "kept"}),
+        ({f"{column}_new": "kept"}, {f"{column}_new": "renamed"}),
+    ]
+    assert told[3]["new_values"][f"{column}_new"] is None
+    assert all(column not in str(entry) for entry in told[4:])
+    assert fleet.drift(tenant) == []
+
+
 def test_routine_is_callable_only_where_declared_and_while_active(fleet: Fleet) -> None:
     tenant, name = fleet.tenant(), fleet.table()
     member = fleet.member(tenant, "read")
