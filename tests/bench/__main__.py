@@ -12,9 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tenantry_cli.emulator.stack import Stack
 from tenantry_cli.project import find_project
-from tests.bench import data_api, functions, lifecycle, peer, plots
-from tests.bench.places import place
-from tests.bench.results import Results
+
+from . import data_api, functions, lifecycle, peer, plots
+from .places import place
+from .results import Results
 
 _FEW = 10
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 
-from tests.bench.places import Caller, Place, data_api, new_name, until
-from tests.bench.results import Results
-from tests.bench.rounds import Action, by_turns, timed
-
-_NO_TEMPLATE = "{}"
+from .places import Caller, Place, data_api, new_name, until
+from .results import Results
+from .rounds import Action, by_turns, timed
 
 
 def measure_reads(results: Results, few: Place, rounds: int) -> None:

@@ -8,10 +8,12 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import psycopg
 import requests
 
 from tenantry_cli.emulator.functions import PREFIX
@@ -19,9 +21,10 @@ from tenantry_cli.emulator.ports import claim_spare
 from tenantry_cli.emulator.process import Child
 from tenantry_cli.emulator.stack import Stack
 from tenantry_cli.project import find_project
-from tests.bench.places import Caller, Place
-from tests.bench.results import Results
-from tests.bench.rounds import Action, by_turns, timed
+
+from .places import Caller, Place
+from .results import Results
+from .rounds import Action, by_turns, timed
 
 _CALLERS = 32
 _BURST_SECONDS = 2.0
@@ -58,7 +61,8 @@ def measure_calls(results: Results, stack: Stack, rounds: int) -> None:
     gateway = stack.ports.inner_gateway
     with ExitStack() as cleanup:
         naive = cleanup.enter_context(_naive(stack))
-        with stack_place(stack) as place:
+        with psycopg.connect(stack.db_url, autocommit=True) as connection:
+            place = Place(stack, "postgres", connection)
             tenant = place.create()
             token = place.member(tenant)
         body = {"schema_name": tenant}
@@ -97,26 +101,6 @@ def measure_calls(results: Results, stack: Stack, rounds: int) -> None:
             f"Requests per second with {_CALLERS} callers: {1 / served['ours'].median:.0f} ours,"
             f" {1 / served['naive'].median:.0f} with a client per request."
         )
-
-
-def stack_place(stack: Stack) -> _StackPlace:
-    return _StackPlace(stack)
-
-
-class _StackPlace:
-    """The stack's own database, which its functions and its gateway serve."""
-
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
-
-    def __enter__(self) -> Place:
-        import psycopg
-
-        self._sql = psycopg.connect(self._stack.db_url, autocommit=True)
-        return Place(self._stack, "postgres", self._sql)
-
-    def __exit__(self, *error: object) -> None:
-        self._sql.close()
 
 
 def _import(statement: str, functions: str) -> Action:
@@ -158,20 +142,16 @@ def _burst(port: int, path: str, token: str, body: object) -> Action:
     return run
 
 
-class _naive:  # noqa: N801
-    """The handler one would write first, served as the emulator serves ours."""
-
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
-        self._cleanup = ExitStack()
-
-    def __enter__(self) -> int:
+@contextmanager
+def _naive(stack: Stack) -> Iterator[int]:
+    """The handler one would write first, served as the emulator serves ours; its port."""
+    with ExitStack() as cleanup:
         ports, claim = claim_spare()
-        self._cleanup.enter_context(claim)
-        scratch = self._cleanup.enter_context(tempfile.TemporaryDirectory())
+        cleanup.enter_context(claim)
+        scratch = cleanup.enter_context(tempfile.TemporaryDirectory())
         settings = _SETTINGS | {
-            "SUPABASE_URL": f"http://127.0.0.1:{self._stack.ports.inner_gateway}",
-            "SUPABASE_ANON_KEY": self._stack.anon_key,
+            "SUPABASE_URL": f"http://127.0.0.1:{stack.ports.inner_gateway}",
+            "SUPABASE_ANON_KEY": stack.anon_key,
         }
         child = Child(
             "The naive function",
@@ -183,12 +163,9 @@ class _naive:  # noqa: N801
             env={**os.environ, **settings},
             cwd=find_project().root,
         )
-        self._cleanup.callback(child.stop)
+        cleanup.callback(child.stop)
         child.wait_until(lambda: _answers(f"http://127.0.0.1:{ports.functions}{PREFIX}/"))
-        return ports.functions
-
-    def __exit__(self, *error: object) -> None:
-        self._cleanup.close()
+        yield ports.functions
 
 
 def _answers(url: str) -> bool:

@@ -6,10 +6,10 @@ import time
 
 import psycopg
 
-from tests.bench.handwritten import script
-from tests.bench.places import Place, new_name
-from tests.bench.results import Results
-from tests.bench.rounds import Action, Series, by_turns, timed
+from .handwritten import script
+from .places import Place, new_name
+from .results import Results
+from .rounds import Action, by_turns, timed
 
 _INSPECTIONS = {
     "get_schema_tables": "select public.get_schema_tables(%s)",
@@ -248,7 +248,3 @@ def _home(place: Place) -> str:
         f" author uuid references {tenant}.users (id))".encode()
     )
     return tenant
-
-
-def series_of(values: list[float]) -> Series:
-    return Series(tuple(values))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-from tests.bench.results import Results
-from tests.bench.rounds import Ratio, Series
+from .results import Results
+from .rounds import Ratio, Series
 
 mpl.use("Agg")
 

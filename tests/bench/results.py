@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from tests.bench.rounds import Ratio, Series
+from .rounds import Ratio, Series
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ _STYLES = {"holds": "green", "misses": "red", "reported": ""}
 
 
 def _cells(row: Row) -> list[str]:
-    spread = "" if row.spread is None else f"{row.spread[0]:.2f}–{row.spread[1]:.2f}"
+    spread = "" if row.spread is None else f"{row.spread[0]:.2f} to {row.spread[1]:.2f}"
     bar = "" if row.bar is None else f"≤ {row.bar:g}{row.unit}"
     value = f"{row.value:.2f}{row.unit}"
     return [

@@ -11,10 +11,11 @@ from django.conf import settings
 from django.core.management import call_command
 
 from tenantry_cli.emulator.stack import Stack
-from tests.bench.lifecycle import creation
-from tests.bench.places import Place, new_name
-from tests.bench.results import Results
-from tests.bench.rounds import Action, by_turns
+
+from ..lifecycle import creation
+from ..places import Place, new_name
+from ..results import Results
+from ..rounds import Action, by_turns
 
 _DATABASE = "django_tenants"
 _BASE = "base_tenant"
