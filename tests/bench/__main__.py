@@ -33,8 +33,15 @@ _FEW = 10
     type=click.Path(file_okay=False, path_type=Path),
     help="Where the JSON and the pictures go; .tenantry/bench unless given.",
 )
+@click.option(
+    "--by-processor",
+    is_flag=True,
+    help="Time SQL by the processor time of its session: for a machine that others use, too.",
+)
 @click.option("--only", multiple=True, help="Only these parts: growth, api, rest, peer, …")
-def main(tenants: str, rounds: int, output: Path | None, only: tuple[str, ...]) -> None:
+def main(
+    tenants: str, rounds: int, output: Path | None, by_processor: bool, only: tuple[str, ...]
+) -> None:
     """Measures what Tenantry costs, on an emulator of its own that is gone afterwards."""
     console = Console()
     sizes = sorted(int(size) for size in tenants.split(","))
@@ -61,7 +68,7 @@ def main(tenants: str, rounds: int, output: Path | None, only: tuple[str, ...]) 
         whole = progress.add_task("All", total=len(sizes) + 8)
         step("starting an emulator")
         stack = running.enter_context(Stack.start(port=None, ephemeral=True))
-        few = running.enter_context(place(stack, "few"))
+        few = running.enter_context(place(stack, "few", by_processor))
         few.grow(_FEW, lambda _: None)
 
         def part(name: str, description: str) -> bool:
@@ -81,14 +88,17 @@ def main(tenants: str, rounds: int, output: Path | None, only: tuple[str, ...]) 
         if part("large", "4   a tenant of 300 tables"):
             lifecycle.measure_large_tenant(results, few, rounds)
         if part("migrations", "13  thirty tenant migrations"):
-            with place(stack, "thirty") as many, place(stack, "one") as single:
+            with (
+                place(stack, "thirty", by_processor) as many,
+                place(stack, "one", by_processor) as single,
+            ):
                 lifecycle.measure_migrations(results, many, single, rounds)
         if part("peer", "3   django-tenants"):
             peer.measure(results, stack, few, rounds)
         if part("read", "7   reads through the walls"):
             data_api.measure_reads(results, few, rounds)
         if wanted("growth") or wanted("api"):
-            crowd = running.enter_context(place(stack, "crowd"))
+            crowd = running.enter_context(place(stack, "crowd", by_processor))
             for size in sizes:
                 progress.advance(whole)
                 step(f"growing to {size:,} tenants")
@@ -108,6 +118,8 @@ def main(tenants: str, rounds: int, output: Path | None, only: tuple[str, ...]) 
                 step("11  memory of a connection")
                 data_api.measure_memory(results, crowd, min(1000, sizes[-1]))
         step("writing")
+    if by_processor:
+        results.remarks.append("SQL alone was timed by the processor time of its session.")
     results.remarks.append(f"{time.monotonic() - begun:.0f} s in all")
     results.write_json(output / "bench.json")
     (output / "bench.md").write_text(results.markdown())

@@ -22,7 +22,7 @@ statements as (
             case when a.attidentity = 'a' then ' generated always as identity' end),
         ', ' order by a.attnum)
         || coalesce((select string_agg(format(', constraint %%I %%s', k.conname, pg_get_constraintdef(k.oid)), '')
-            from pg_constraint k where k.conrelid = t.oid and k.contype in ('p', 'u', 'c')), ''))
+            from pg_constraint k where k.conrelid = t.oid and k.contype in ('p', 'u', 'c')), '')) as statement
     from tables t
     join pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
     left join pg_attrdef d on d.adrelid = t.oid and d.adnum = a.attnum

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import psycopg
 
 from .handwritten import script
 from .places import Place, new_name
 from .results import Results
-from .rounds import Action, by_turns, timed
+from .rounds import Action, by_turns
 
 _INSPECTIONS = {
     "get_schema_tables": "select public.get_schema_tables(%s)",
@@ -75,9 +73,9 @@ def measure_script(results: Results, few: Place, rounds: int) -> None:
     def write() -> float:
         name = new_name()
         statements = by_hand.replace("{schema}", name)
-        begun = time.perf_counter()
+        begun = few.clock()
         few.sql.execute(statements.encode())
-        taken = time.perf_counter() - begun
+        taken = few.clock() - begun
         few.sql.execute(f"drop schema {name} cascade".encode())
         few.sql.execute("delete from public.tenants where schema_name = %s", (name,))
         return taken
@@ -183,9 +181,9 @@ def creation(place: Place) -> Action:
 
     def create() -> float:
         name = new_name()
-        begun = time.perf_counter()
+        begun = place.clock()
         place.create(name)
-        taken = time.perf_counter() - begun
+        taken = place.clock() - begun
         place.remove(name)
         return taken
 
@@ -193,22 +191,23 @@ def creation(place: Place) -> Action:
 
 
 def _closing(place: Place, tenant: str) -> Action:
-    def close_and_open() -> None:
+    def close_and_open() -> float:
+        begun = place.clock()
         place.sql.execute("select public.suspend_tenant(%s)", (tenant,))
         place.sql.execute("select public.activate_tenant(%s)", (tenant,))
+        return place.clock() - begun
 
-    return timed(close_and_open)
+    return close_and_open
 
 
 def _asking(place: Place, query: str, tenant: str, times: int) -> Action:
-    def ask() -> None:
+    def ask() -> float:
+        begun = place.clock()
         for _ in range(times):
             place.sql.execute(query.encode(), (tenant,)).fetchall()
+        return (place.clock() - begun) / times
 
-    def run() -> float:
-        return timed(ask)() / times
-
-    return run
+    return ask
 
 
 def _leaving(place: Place, tenant: str) -> Action:
@@ -221,9 +220,9 @@ def _leaving(place: Place, tenant: str) -> Action:
         user_id = place.user()
         place.sql.execute("select public.grant_schema_access(%s, %s)", (tenant, user_id))
         place.sql.execute("select public.create_user_profile(%s, %s)", (tenant, user_id))
-        begun = time.perf_counter()
+        begun = place.clock(auth)
         auth.execute("delete from auth.users where id = %s", (user_id,))
-        return time.perf_counter() - begun
+        return place.clock(auth) - begun
 
     return leave
 
@@ -232,9 +231,9 @@ def _update(place: Place, tenant: str, table: str) -> Action:
     def update() -> float:
         place.sql.execute(f"vacuum {table}".encode())
         place.sql.execute(f"vacuum {tenant}.audit_log".encode())
-        begun = time.perf_counter()
+        begun = place.clock()
         place.sql.execute(f"update {table} set amount = amount + 1 where true".encode())
-        return time.perf_counter() - begun
+        return place.clock() - begun
 
     return update
 

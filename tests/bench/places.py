@@ -45,6 +45,15 @@ class Place:
     stack: Stack
     database: str
     sql: psycopg.Connection[tuple[Any, ...]]
+    by_processor: bool = False
+
+    def clock(self, session: psycopg.Connection[tuple[Any, ...]] | None = None) -> float:
+        """Seconds: of the wall, or those that the processor has spent on a session, which on
+        a busy machine are the same for both sides (Linux)."""
+        if not self.by_processor:
+            return time.perf_counter()
+        pid = (session or self.sql).info.backend_pid
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
     @property
     def url(self) -> str:
@@ -116,7 +125,7 @@ class Place:
 
 
 @contextmanager
-def place(stack: Stack, database: str) -> Iterator[Place]:
+def place(stack: Stack, database: str, by_processor: bool) -> Iterator[Place]:
     """A further database with our migrations. No PostgREST looks at it yet, whose reading of
     the schema would compete with what is measured."""
     url = stack.postgres.create_database(database)
@@ -128,7 +137,7 @@ def place(stack: Stack, database: str) -> Iterator[Place]:
             env=quiet_environment(scratch),
         )
     with psycopg.connect(url, autocommit=True) as connection:
-        yield Place(stack, database, connection)
+        yield Place(stack, database, connection, by_processor)
     stack.postgres.drop_database(database)
 
 
