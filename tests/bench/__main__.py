@@ -38,7 +38,12 @@ _FEW = 10
     is_flag=True,
     help="Time SQL by the processor time of its session: for a machine that others use, too.",
 )
-@click.option("--only", multiple=True, help="Only these parts: growth, api, rest, peer, …")
+@click.option(
+    "--only",
+    multiple=True,
+    help="Only this part: import, function, script, audit, large, migrations, peer, read, growth,"
+    " api or memory; may be repeated.",
+)
 def main(
     tenants: str, rounds: int, output: Path | None, by_processor: bool, only: tuple[str, ...]
 ) -> None:
@@ -97,7 +102,7 @@ def main(
             peer.measure(results, stack, few, rounds)
         if part("read", "7   reads through the walls"):
             data_api.measure_reads(results, few, rounds)
-        if wanted("growth") or wanted("api"):
+        if wanted("growth") or wanted("api") or wanted("memory"):
             crowd = running.enter_context(place(stack, "crowd", by_processor))
             for size in sizes:
                 progress.advance(whole)
@@ -114,7 +119,7 @@ def main(
                     data_api.measure_first_reply(
                         results, crowd, few, max(5, rounds - 2), size == sizes[-1]
                     )
-            if wanted("api"):
+            if wanted("memory"):
                 step("11  memory of a connection")
                 data_api.measure_memory(results, crowd, min(1000, sizes[-1]))
         step("writing")

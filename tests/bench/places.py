@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import itertools
 import json
 import os
 import tempfile
@@ -29,13 +28,12 @@ from tenantry_cli.emulator.stack import Stack
 from tenantry_cli.migration import quiet_environment
 from tenantry_cli.project import find_project
 
-# As long as the names that `create_tenant_schema` makes itself.
-_NAMES = (f"t_{uuid.uuid4().hex[:20]}" for _ in itertools.count())
 _CREATORS = 2
 
 
 def new_name() -> str:
-    return next(_NAMES)
+    """As long as those that `create_tenant_schema` makes itself."""
+    return f"t_{uuid.uuid4().hex[:20]}"
 
 
 @dataclass(frozen=True)
