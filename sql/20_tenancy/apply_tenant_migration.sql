@@ -32,7 +32,9 @@ begin
         and c.oid <> all (v_tables)
         and not c.relrowsecurity
         and not exists (select from pg_catalog.pg_policy p where p.polrelid = c.oid);
-    perform tenancy.audit_stale_tables(schema_name);
+    if cardinality(v_tables) > 0 then
+        perform tenancy.audit_stale_tables(schema_name);
+    end if;
 end;
 $$;
 

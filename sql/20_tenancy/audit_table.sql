@@ -10,6 +10,12 @@ as $$
 declare
     v_table constant oid := tenancy.require_table(schema_name, table_name);
     v_routine constant text := tenancy.audit_routine_name(table_name);
+    v_is_new constant boolean := not exists (
+        select from pg_catalog.pg_trigger t where t.tgrelid = v_table and t.tgname = 'audit_insert'
+    );
+    -- PostgreSQL looks a function up among all of its name, and each tenant has one of this
+    -- name: it gets it when nothing has to look for it any more.
+    v_first_name constant text := case when v_is_new then 'tg_' || v_table || '__audit' else v_routine end;
 begin
     execute format(
         $sql$
@@ -24,12 +30,10 @@ create or replace function %1$I.%2$I()
     language plpgsql
 as %3$L
         $sql$,
-        schema_name, v_routine, tenancy.audit_routine_source(schema_name, table_name)
+        schema_name, v_first_name, tenancy.audit_routine_source(schema_name, table_name)
     );
 
-    if not exists (
-        select from pg_catalog.pg_trigger t where t.tgrelid = v_table and t.tgname = 'audit_insert'
-    ) then
+    if v_is_new then
         execute format(
             'create trigger audit_insert after insert on %1$I.%2$I'
             ' referencing new table as new_rows for each statement execute function %1$I.%3$I();'
@@ -39,8 +43,10 @@ as %3$L
             'create trigger audit_delete after delete on %1$I.%2$I'
             ' referencing old table as old_rows for each statement execute function %1$I.%3$I();'
             'create trigger audit_truncate after truncate on %1$I.%2$I'
-            ' for each statement execute function %1$I.%3$I();',
-            schema_name, table_name, v_routine
+            ' for each statement execute function %1$I.%3$I();'
+            'revoke all on function %1$I.%3$I() from public, anon, authenticated, service_role;'
+            'alter function %1$I.%3$I() rename to %4$I;',
+            schema_name, table_name, v_first_name, v_routine
         );
     end if;
 end;

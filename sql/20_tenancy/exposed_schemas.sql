@@ -9,18 +9,22 @@ declare
     v_list text;
 begin
     -- The setting for this database outranks the one for the whole cluster.
-    select substring(c.entry from '^pgrst\.db_schemas=(.*)$') into v_list
+    select substr(c.entry, length('pgrst.db_schemas=') + 1) into v_list
     from pg_catalog.pg_db_role_setting s
     cross join unnest(s.setconfig) c (entry)
     where s.setrole = 'authenticator'::regrole
         and s.setdatabase in (
             0, (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
         )
-        and c.entry like 'pgrst.db_schemas=%'
+        and starts_with(c.entry, 'pgrst.db_schemas=')
     order by s.setdatabase desc
     limit 1;
 
     if v_list is not null then
+        -- As we write it. Every creation reads the whole list, and a pattern takes long.
+        if replace(v_list, ', ', '') !~ '[\s,]' then
+            return string_to_array(v_list, ', ');
+        end if;
         return regexp_split_to_array(btrim(v_list), '\s*,\s*');
     end if;
 

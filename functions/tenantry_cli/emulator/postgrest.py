@@ -17,6 +17,7 @@ def start_postgrest(
     api_url: str,
     log: Path,
     env: Mapping[str, str],
+    overrides: Mapping[str, str] | None = None,
 ) -> Child:
     settings = {
         "PGRST_DB_URI": database_url,
@@ -38,6 +39,6 @@ def start_postgrest(
         "PostgREST",
         [parts.postgrest],
         log=log,
-        env={**env, **settings},
+        env={**env, **settings, **(overrides or {})},
         cwd=log.parent,
     )

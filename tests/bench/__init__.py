@@ -1,0 +1,1 @@
+"""What Tenantry costs, and how that grows with the number of tenants."""

@@ -1,0 +1,174 @@
+"""What the Data API costs: reads behind the walls, a new tenant's first reply, memory."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+
+from .places import Caller, Place, data_api, new_name, until
+from .results import Results
+from .rounds import Action, by_turns, timed
+
+
+def measure_reads(results: Results, few: Place, rounds: int) -> None:
+    """Row 7: behind grants, policies and the guard; and of the same table bare."""
+    tenant = few.create()
+    for statement in (
+        "create schema if not exists bare",
+        f"create table bare.settings (like {tenant}.settings including all)",
+        "grant usage on schema bare to authenticated",
+        "grant select on bare.settings to authenticated",
+        f"insert into {tenant}.settings (key, value, updated_at)"
+        " select 'key_' || i, to_jsonb(md5(i::text)), now() from generate_series(1, 1000) i",
+        f"insert into bare.settings select * from {tenant}.settings",
+    ):
+        few.sql.execute(statement.encode())
+    few.settle()
+    token = few.member(tenant)
+    with ExitStack() as cleanup:
+        ours = cleanup.enter_context(data_api(few))
+        # Told by its environment alone, so without the guard.
+        bare = cleanup.enter_context(
+            data_api(few, PGRST_DB_CONFIG="false", PGRST_DB_SCHEMAS="bare")
+        )
+        callers = {"walls": Caller(ours.port, token), "bare": Caller(bare.port, token)}
+        profiles = {"walls": tenant, "bare": "bare"}
+        for path, measured, bar, repeats in (
+            ("/settings?key=eq.key_500", "a point read", 1.10, 300),
+            ("/settings", "1,000 rows", 1.03, 40),
+        ):
+            sides = {name: _get(callers[name], path, profiles[name]) for name in callers}
+            series = by_turns(sides, rounds=rounds, repeats=repeats, warm_up=100)
+            results.ratio(
+                7,
+                f"{measured} through PostgREST behind the three walls ÷ bare",
+                series["walls"],
+                series["bare"],
+                bar,
+            )
+    few.remove(tenant)
+    few.sql.execute("drop schema bare cascade")
+
+
+def measure_first_reply(
+    results: Results, crowd: Place, few: Place, rounds: int, last: bool
+) -> None:
+    """Row 8: from asking for a tenant to the first answer out of it."""
+    tenants = len(crowd.names())
+    places = {"crowd": crowd, "few": few}
+    made: dict[str, list[str]] = {name: [] for name in places}
+    writes: dict[str, list[float]] = {name: [] for name in places}
+
+    with ExitStack() as cleanup:
+        callers = {}
+        for name, place in places.items():
+            api = cleanup.enter_context(data_api(place))
+            callers[name] = Caller(api.port, place.stack.service_role_key)
+
+        def first_reply(name: str) -> float:
+            caller, tenant = callers[name], new_name()
+            made[name].append(tenant)
+            begun = time.perf_counter()
+            caller.post("/rpc/create_tenant_schema", {"schema_name": tenant})
+            until(lambda: caller.request("GET", "/settings", profile=tenant)[0] == 200)
+            taken = time.perf_counter() - begun
+
+            # The next round waits until PostgREST has read its schema anew, which occupies
+            # a core. Then it takes writes, too.
+            def accepted() -> bool:
+                time.sleep(0.01)
+                body = {"key": "first"}
+                status, _ = caller.request("POST", "/settings", profile=tenant, body=body)
+                return status == 201
+
+            until(accepted)
+            writes[name].append(time.perf_counter() - begun)
+            return taken
+
+        actions: dict[str, Action] = {
+            name: (lambda name=name: first_reply(name))  # type: ignore[misc]
+            for name in places
+        }
+        series = by_turns(actions, rounds=rounds, warm_up=1)
+    measured = "create to first 200"
+    results.grown(measured, tenants, series["crowd"], series["few"])
+    if last:
+        size = f"{tenants:,} tenants ÷ 10"
+        results.ratio(
+            8, f"{measured} on the Data API, {size}", series["crowd"], series["few"], 2
+        )
+        results.remarks.append(
+            f"From create to the first write: {sorted(writes['crowd'])[rounds // 2]:.2f} s with"
+            f" {tenants:,} tenants, {sorted(writes['few'])[rounds // 2]:.2f} s with 10."
+        )
+    for name, place in places.items():
+        for tenant in made[name]:
+            place.remove(tenant)
+
+
+def measure_memory(results: Results, crowd: Place, touched: int) -> None:
+    """Row 11: what one database connection holds after it has served many tenants."""
+    user_id = crowd.user()
+    names = crowd.names()[:touched]
+    crowd.sql.execute(
+        "insert into public.user_schema_access (user_id, schema_name, access_level)"
+        " select %s, unnest(%s::text[]), 'read'",
+        (user_id, names),
+    )
+    crowd.settle()
+    token = crowd.token(user_id)
+    for prepared, bar in (("false", 5.0), ("true", None)):
+        with data_api(
+            crowd,
+            application="bench_memory",
+            PGRST_DB_POOL="1",
+            PGRST_DB_POOL_MAX_IDLETIME="1",
+            PGRST_DB_PREPARED_STATEMENTS=prepared,
+        ) as api:
+            caller = Caller(api.port, token)
+            # The session that read the schema has room left over from that, which would hide
+            # what it needs now; once idle, it is replaced.
+            old = _sessions(crowd)
+
+            def is_replaced(caller: Caller = caller, old: frozenset[int] = old) -> bool:
+                time.sleep(1.5)
+                caller.get("/settings", profile=names[0])
+                return not _sessions(crowd) <= old
+
+            until(is_replaced)
+            (session,) = _sessions(crowd) - old
+            for _ in range(20):
+                caller.get("/settings", profile=names[0])
+            before = _anonymous_bytes(session)
+            for name in names:
+                caller.get("/settings", profile=name)
+            after = _anonymous_bytes(session)
+        results.quantity(
+            11,
+            f"memory a connection grew by after {touched:,} tenants,"
+            f" db-prepared-statements = {prepared}",
+            (after - before) / 2**20,
+            " MB",
+            bar,
+            f"from {before / 2**20:.1f} to {after / 2**20:.1f} MB",
+        )
+
+
+def _sessions(place: Place) -> frozenset[int]:
+    rows = place.sql.execute(
+        "select pid from pg_stat_activity where datname = current_database()"
+        " and application_name = 'bench_memory'"
+    )
+    return frozenset(pid for (pid,) in rows)
+
+
+def _anonymous_bytes(pid: int) -> int:
+    with open(f"/proc/{pid}/status") as status:  # noqa: PTH123
+        for line in status:
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+    raise RuntimeError(f"Process {pid} tells nothing about its memory.")
+
+
+def _get(caller: Caller, path: str, profile: str) -> Action:
+    return timed(lambda: caller.get(path, profile=profile))

@@ -1,0 +1,1 @@
+"""The app each tenant has: the three tables of our template."""

@@ -1,0 +1,117 @@
+"""What was measured, against which bar, and how it is told."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from rich.table import Table
+
+from .rounds import Ratio, Series
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    number: int
+    measured: str
+    value: float
+    spread: tuple[float, float] | None
+    bar: float | None
+    above: str
+    below: str
+    unit: str = ""
+
+    @property
+    def verdict(self) -> str:
+        if self.bar is None:
+            return "reported"
+        return "holds" if self.value <= self.bar else "misses"
+
+
+@dataclass
+class Results:
+    rows: list[Row] = field(default_factory=list)
+    # measured → tenants → (the crowd's, the few's) medians by round, in milliseconds
+    growth: dict[str, dict[int, tuple[Series, Series]]] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+    def ratio(
+        self, number: int, measured: str, above: Series, below: Series, bar: float | None
+    ) -> None:
+        ratio = Ratio(above, below)
+        self.rows.append(
+            Row(
+                number,
+                measured,
+                ratio.median,
+                ratio.spread,
+                bar,
+                _milliseconds(above.median),
+                _milliseconds(below.median),
+            )
+        )
+
+    def quantity(
+        self, number: int, measured: str, value: float, unit: str, bar: float | None, note: str
+    ) -> None:
+        self.rows.append(Row(number, measured, value, None, bar, note, "", unit))
+
+    def grown(self, measured: str, tenants: int, crowd: Series, few: Series) -> None:
+        self.growth.setdefault(measured, {})[tenants] = (crowd, few)
+
+    def table(self) -> Table:
+        table = Table(title="What it costs")
+        for heading in ("", "measured", "median", "spread", "bar", "", "above", "below"):
+            table.add_column(heading)
+        for row in self._sorted():
+            table.add_row(*_cells(row), style=_STYLES[row.verdict])
+        return table
+
+    def markdown(self) -> str:
+        lines = [
+            "| | measured | median | spread | bar | | above | below |",
+            "|--:|---|--:|---|--:|---|--:|--:|",
+            *(f"| {' | '.join(_cells(row))} |" for row in self._sorted()),
+        ]
+        return "\n".join(lines) + "\n"
+
+    def write_json(self, path: Path) -> None:
+        growth = {
+            measured: {
+                tenants: {"crowd_seconds": crowd.rounds, "few_seconds": few.rounds}
+                for tenants, (crowd, few) in sizes.items()
+            }
+            for measured, sizes in self.growth.items()
+        }
+        rows = [asdict(row) | {"verdict": row.verdict} for row in self._sorted()]
+        told = {"rows": rows, "growth": growth, "remarks": self.remarks}
+        path.write_text(json.dumps(told, indent=2) + "\n")
+
+    def _sorted(self) -> list[Row]:
+        return sorted(self.rows, key=lambda row: row.number)
+
+
+_STYLES = {"holds": "green", "misses": "red", "reported": ""}
+
+
+def _cells(row: Row) -> list[str]:
+    spread = "" if row.spread is None else f"{row.spread[0]:.2f} to {row.spread[1]:.2f}"
+    bar = "" if row.bar is None else f"≤ {row.bar:g}{row.unit}"
+    value = f"{row.value:.2f}{row.unit}"
+    return [
+        str(row.number),
+        row.measured,
+        value,
+        spread,
+        bar,
+        row.verdict,
+        row.above,
+        row.below,
+    ]
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.3g} ms"

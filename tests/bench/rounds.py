@@ -1,0 +1,77 @@
+"""How a ratio is measured: both sides by turns, in rounds, after a warm-up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from statistics import median
+
+# One action; returns the seconds it took, which need not be all it did.
+Action = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One side: the median of each round."""
+
+    rounds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return median(self.rounds)
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        return min(self.rounds), max(self.rounds)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Two sides of the same rounds: what disturbed a round disturbed both."""
+
+    above: Series
+    below: Series
+    rounds: tuple[float, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        pairs = zip(self.above.rounds, self.below.rounds, strict=True)
+        object.__setattr__(self, "rounds", tuple(a / b for a, b in pairs))
+
+    @property
+    def median(self) -> float:
+        return median(self.rounds)
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        return min(self.rounds), max(self.rounds)
+
+
+def timed(action: Callable[[], object]) -> Action:
+    def run() -> float:
+        begun = time.perf_counter()
+        action()
+        return time.perf_counter() - begun
+
+    return run
+
+
+def by_turns(
+    sides: Mapping[str, Action], *, rounds: int, repeats: int = 1, warm_up: int = 1
+) -> dict[str, Series]:
+    """Every round runs each side `repeats` times, one after the other, the first by turns."""
+    for _ in range(warm_up):
+        for action in sides.values():
+            action()
+    medians: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(rounds):
+        taken: dict[str, list[float]] = {name: [] for name in sides}
+        for repeat in range(repeats):
+            order = list(sides)
+            if (number + repeat) % 2:
+                order.reverse()
+            for name in order:
+                taken[name].append(sides[name]())
+        for name, seconds in taken.items():
+            medians[name].append(median(seconds))
+    return {name: Series(tuple(values)) for name, values in medians.items()}

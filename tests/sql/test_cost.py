@@ -1,0 +1,158 @@
+"""What an operation reads and locks does not follow the number of tenants.
+
+Counted, not timed: the rows that the catalog and the registry returned, before and after a
+crowd of tenants has come. Whoever looks through a whole table sees the crowd.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from stage import Stage
+
+# Few enough to be made in a moment. Each brings at least one row to every table counted, so
+# that reading a table whole shows as at least so many rows more.
+CROWD = 40
+
+# Rows that came out of a table read in order, and out of its indexes.
+ROWS_READ = """
+select sum(pg_stat_get_xact_tuples_returned(o.oid))::bigint as rows
+from (
+    select c.oid
+    from unnest(array[
+        'pg_attrdef', 'pg_attribute', 'pg_class', 'pg_constraint', 'pg_depend',
+        'pg_description', 'pg_index', 'pg_namespace', 'pg_policy', 'pg_proc', 'pg_sequence',
+        'pg_shdepend', 'pg_trigger', 'pg_type', 'public.tenants', 'public.user_schema_access'
+    ]::regclass[]) t (oid)
+    cross join lateral (
+        select t.oid union all select i.indexrelid from pg_index i where i.indrelid = t.oid
+    ) c
+) o
+"""
+
+Database = psycopg.Connection[dict[str, Any]]
+Operation = Callable[[Database, str], None]
+
+
+@pytest.fixture
+def tenants(stage: Stage) -> list[str]:
+    """A few tenants with a table of their own that points at the template's."""
+    names = [stage.tenant() for _ in range(6)]
+    for name in names:
+        stage.sql.execute(
+            "select public.create_table(%s, 'notes', %s)",
+            (name, '[{"name": "id", "type": "uuid", "primary_key": true}]'),
+        )
+        stage.sql.execute("select public.add_foreign_key(%s, 'notes', 'id', 'users')", (name,))
+    return names
+
+
+def _create(database: Database, tenant: str) -> None:
+    database.execute("select public.create_tenant_schema(%s)", (f"{tenant}_2",))
+
+
+def _suspend_and_activate(database: Database, tenant: str) -> None:
+    database.execute("select public.suspend_tenant(%s)", (tenant,))
+    database.execute("select public.activate_tenant(%s)", (tenant,))
+
+
+def _inspect(database: Database, tenant: str) -> None:
+    for call in (
+        "get_schema_tables(%s)",
+        "get_table_columns(%s, 'users')",
+        "get_table_foreign_keys(%s, 'notes')",
+        "get_schema_summary(%s)",
+    ):
+        assert database.execute(f"select public.{call}".encode(), (tenant,)).fetchall()
+
+
+def _delete_user(database: Database, tenant: str) -> None:
+    user = database.execute(
+        "insert into auth.users (id, email) values (gen_random_uuid(), gen_random_uuid())"
+        " returning id"
+    ).fetchone()
+    assert user is not None
+    database.execute("select public.grant_schema_access(%s, %s)", (tenant, user["id"]))
+    database.execute("delete from auth.users where id = %s", (user["id"],))
+
+
+def _look_through_the_catalog(database: Database, tenant: str) -> None:
+    database.execute(
+        "select from pg_catalog.pg_class c where c.oid::regclass::text = %s", [tenant]
+    )
+
+
+OPERATIONS = (_create, _suspend_and_activate, _inspect, _delete_user)
+
+
+def test_no_operation_reads_more_rows_with_more_tenants(
+    stage: Stage, tenants: list[str]
+) -> None:
+    # Others than before: what a rollback leaves behind is read like live rows.
+    first, others = tenants[:3], tenants[3:]
+    before = _rows_read(stage, first)
+    for _ in range(CROWD):
+        stage.tenant()
+    more = {
+        operation: rows - before[operation]
+        for operation, rows in _rows_read(stage, others).items()
+    }
+
+    # Another test's tenants come and go meanwhile, which reading all would see, too.
+    assert more.pop(_look_through_the_catalog) >= CROWD
+    assert {operation.__name__: rows for operation, rows in more.items() if rows >= CROWD} == {}
+
+
+def _rows_read(stage: Stage, tenants: list[str]) -> dict[Operation, int]:
+    """What each operation read, in a session that has done it before with another tenant."""
+    return {
+        operation: min(_differences(stage, tenants, operation)[1:])
+        for operation in (*OPERATIONS, _look_through_the_catalog)
+    }
+
+
+def _differences(stage: Stage, tenants: list[str], operation: Operation) -> list[int]:
+    with psycopg.connect(stage.address.db_url, row_factory=dict_row) as database:
+        # Plans are made for as many tenants as there are, which here are few: a plan that
+        # could use an index is to do so.
+        database.execute("set local enable_seqscan = off")
+        counts = [_count(database)]
+        for tenant in tenants:
+            operation(database, tenant)
+            counts.append(_count(database))
+        database.rollback()
+    return [later - earlier for earlier, later in itertools.pairwise(counts)]
+
+
+def _count(database: Database) -> int:
+    row = database.execute(ROWS_READ).fetchone()
+    assert row is not None
+    return int(row["rows"])
+
+
+def test_each_creation_takes_the_same_locks(stage: Stage, tenants: list[str]) -> None:
+    with psycopg.connect(stage.address.db_url, row_factory=dict_row) as database:
+        held = []
+        for tenant in tenants:
+            _create(database, tenant)
+            held.append(_locks(database))
+        database.rollback()
+    taken = [later - earlier for earlier, later in itertools.pairwise(held)]
+
+    assert taken[0] == taken[1] < 40
+    # The first also takes those on the catalog and the registry.
+    assert held[0] < 100
+
+
+def _locks(database: Database) -> int:
+    row = database.execute(
+        "select count(*) as locks from pg_locks where pid = pg_backend_pid()"
+    ).fetchone()
+    assert row is not None
+    return int(row["locks"])
