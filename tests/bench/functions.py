@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 import requests
 
-from tenantry_cli.emulator.functions import PREFIX
+from tenantry_cli.emulator.paths import FUNCTIONS
 from tenantry_cli.emulator.ports import claim_spare
 from tenantry_cli.emulator.process import Child
 from tenantry_cli.emulator.stack import Stack
@@ -66,11 +66,11 @@ def measure_calls(results: Results, stack: Stack, rounds: int) -> None:
             tenant = place.create()
             token = place.member(tenant)
         body = {"schema_name": tenant}
-        ours = f"{PREFIX}/tenant-status/check_tenant_status"
+        ours = f"{FUNCTIONS}/tenant-status/check_tenant_status"
         doors = {
             "ours": (stack.ports.functions, ours),
             "raw": (gateway, "/rest/v1/rpc/check_tenant_status"),
-            "naive": (naive, f"{PREFIX}/check-tenant-status"),
+            "naive": (naive, f"{FUNCTIONS}/check-tenant-status"),
         }
         sides = {
             name: _post(Caller(port, token), path, body)
@@ -164,7 +164,7 @@ def _naive(stack: Stack) -> Iterator[int]:
             cwd=find_project().root,
         )
         cleanup.callback(child.stop)
-        child.wait_until(lambda: _answers(f"http://127.0.0.1:{ports.functions}{PREFIX}/"))
+        child.wait_until(lambda: _answers(f"http://127.0.0.1:{ports.functions}{FUNCTIONS}/"))
         yield ports.functions
 
 
