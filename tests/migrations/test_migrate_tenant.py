@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
+import jwt
 import psycopg
 import pytest
 from psycopg import sql
 
 from migrations.fleet import Fleet
+from stage import Person
 
 
 def identifiers(text: str, *names: str) -> sql.Composed:
@@ -41,6 +44,62 @@ def test_migrated_table_is_walled_audited_and_served(fleet: Fleet) -> None:
     entries = fleet.rows(admin, tenant, "audit_log", params={"table_name": f"eq.{table}"})
     assert [entry["action"] for entry in entries.json()] == ["insert"]
     assert fleet.drift(tenant) == []
+
+
+def test_everybody_tries_everything_on_a_migrated_table(fleet: Fleet) -> None:
+    tenant, other, table = fleet.tenant(), fleet.tenant(), fleet.table()
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    revoked = fleet.member(tenant, "admin")
+    readers = [fleet.member(tenant, "read")]
+    writers = [fleet.member(tenant, "write"), fleet.member(tenant, "admin"), fleet.service]
+    # Whom PostgREST knows, and whom it does not.
+    outsiders = [
+        fleet.person(), fleet.member(other, "admin"), fleet.member(tenant, "admin", past),
+        revoked, *map(fleet.staff, ("viewer", "admin", "super_admin")),
+    ]  # fmt: skip
+    nobodies = [
+        fleet.nobody,
+        Person(fleet.token(str(writers[0].id), exp=1)),
+        Person(jwt.encode({"sub": writers[0].id, "role": "authenticated"}, "x" * 32)),
+    ]
+    fleet.sql.execute("select public.revoke_schema_access(%s, %s)", (tenant, revoked.id))
+    fleet.register(f"create table {table} (id bigint primary key, total numeric)")
+    fleet.migrate(tenant)
+    fleet.wait_until_served(tenant, table, "total")
+
+    def attempts(person: Person) -> list[int]:
+        """The statuses of reading, adding, changing and removing a row of one's own."""
+        fleet.sql.execute(identifiers("truncate {0}.{1}", tenant, table))
+        fleet.sql.execute(identifiers("insert into {}.{} values (1, 7)", tenant, table))
+        row = {"id": "eq.1"}
+        read = fleet.rows(person, tenant, table)
+        assert read.json() == [{"id": 1, "total": 7}] or not read.is_success
+        answers = [
+            read,
+            fleet.rows(person, tenant, table, "POST", json={"id": 2}),
+            fleet.rows(person, tenant, table, "PATCH", params=row, json={"total": 8}),
+            fleet.rows(person, tenant, table, "DELETE", params=row),
+        ]
+        left = fleet.sql.execute(
+            identifiers("select id, total from {}.{}", tenant, table)
+        ).fetchall()
+        written = (
+            [{"id": 2, "total": None}] if answers[1].is_success else [{"id": 1, "total": 7}]
+        )
+        assert left == written
+        return [answer.status_code for answer in answers]
+
+    expected = (
+        (readers, [200, 403, 403, 403]),
+        (writers, [200, 201, 200, 200]),
+        (outsiders, [403] * 4),
+        (nobodies, [401] * 4),
+    )
+    assert [[attempts(person) for person in people] for people, _ in expected] == [
+        [statuses] * len(people) for people, statuses in expected
+    ]
+    fleet.suspend(tenant)
+    assert [attempts(person) for person in [*readers, *writers]] == [[403] * 4] * 4
 
 
 def test_new_column_of_the_template_is_audited_beside_the_tenants_own(fleet: Fleet) -> None:
