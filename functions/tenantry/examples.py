@@ -16,7 +16,7 @@ ANN = "7c9e2a5d-3b41-4f86-a1c0-5d8e9f2b6a34"
 BOB = "e41f8b7a-96c2-4d05-8e3f-1a7b5c9d0e62"
 CREATED = "2026-11-23T09:00:00.820727+00:00"
 CHANGED = "2026-11-23T14:30:00.353417+00:00"
-MIGRATION = "20261120090000"
+MIGRATION = "20270120090000"
 HEAD = "bd213427a9cbe857870e9c21c59c543c253dc8c1e0ea9bb06168db2c54bed4ef"
 
 ACME = {"schema_name": "acme"}
@@ -29,7 +29,7 @@ TENANT = {
     "status": "active",
     "suspended_at": None,
     "suspension_reason": None,
-    "schema_version": "0",
+    "schema_version": "20261125164000",
     "created_at": CREATED,
     "created_by": OLGA,
     "updated_at": CREATED,
@@ -266,7 +266,7 @@ EXAMPLES = {
         [
             {
                 **ACME,
-                "schema_version": "0",
+                "schema_version": "20261125164000",
                 "next_version": MIGRATION,
                 "pending": 1,
                 "sqlstate": None,
