@@ -86,20 +86,21 @@ class Load:
         parts = [self.manage, self.grant, self.grant, self.shape, self.shape, self.visit]
         while not over.is_set():
             chance.choice(parts)(chance)
-            if chance.random() < 0.02:
+            if chance.random() < 0.04:
                 self.sign_up()
 
     def manage(self, chance: random.Random) -> None:
         tenant = chance.choice(self.tenants)
         operation = chance.choice(
             ["create_tenant_schema"] * 3
-            + ["suspend_tenant", "activate_tenant"] * 2
-            + ["delete_tenant_schema"]
+            + ["suspend_tenant"] * 2
+            + ["activate_tenant", "delete_tenant_schema"]
         )
         self.ask(chance, self.stage.service, operation, schema_name=tenant)
-        # A suspended tenant has little to show.
-        if operation == "suspend_tenant" and chance.random() < 0.7:
-            self.ask(chance, self.stage.service, "activate_tenant", schema_name=tenant)
+        if operation == "suspend_tenant":
+            # A suspended tenant has little to show, and only such a one can be deleted.
+            then = "activate_tenant" if chance.random() < 0.7 else "delete_tenant_schema"
+            self.ask(chance, self.stage.service, then, schema_name=tenant)
 
     def grant(self, chance: random.Random) -> None:
         arguments = {
