@@ -177,8 +177,9 @@ def visiting(visits: dict[str, Visit]) -> Iterator[list[Answer]]:
             yield answers
         finally:
             over.set()
-        for visitor in visitors:
-            visitor.result()
+            # Who fell silent says why, also where somebody already waited for them in vain.
+            for visitor in visitors:
+                visitor.result()
 
 
 def _visits(stage: Stage, tenant: str) -> dict[str, Visit]:
