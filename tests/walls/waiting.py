@@ -7,11 +7,14 @@ from collections.abc import Callable
 
 from stage import Stage
 
+_LOOK_AGAIN_SECONDS = 0.01
+
 
 def until(condition: Callable[[], bool], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"nothing happened for {seconds:.0f} s"
+        time.sleep(_LOOK_AGAIN_SECONDS)
 
 
 def is_known(stage: Stage, schema_name: str, path: str) -> bool:

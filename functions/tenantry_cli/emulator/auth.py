@@ -7,6 +7,8 @@ from pathlib import Path
 from tenantry_cli.emulator.parts import NODE, Parts
 from tenantry_cli.emulator.process import Child
 
+_DRIVER = Path(__file__).resolve().with_name("auth_driver.mjs")
+
 
 def start_auth(
     parts: Parts,
@@ -51,5 +53,9 @@ enable_confirmations = false
     )
     # Without --no-admin, requests without a key would be served as service_role.
     return Child(
-        "Auth", [NODE, parts.auth, "start", "--no-admin"], log=log, env=env, cwd=directory
+        "Auth",
+        [NODE, "--import", _DRIVER.as_uri(), parts.auth, "start", "--no-admin"],
+        log=log,
+        env=env,
+        cwd=directory,
     )

@@ -120,8 +120,11 @@ class Cast:
     # Making ---------------------------------------------------------------------------------
 
     def make_people(self) -> None:
+        first, *others = PEOPLE
+        # Whatever refuses this one refuses all: one mail less is sent, and the reason is told.
+        self._open_account(first)
         with ThreadPoolExecutor(4) as pool:
-            list(pool.map(self._open_account, PEOPLE))
+            list(pool.map(self._open_account, others))
         self.tokens[NOT_YET_REVOKED] = self.tokens[REVOKED]
         self.ids[NOT_YET_REVOKED] = self.ids[REVOKED]
         self.tokens[NOBODY] = None

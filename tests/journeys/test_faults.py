@@ -1,0 +1,253 @@
+"""A mixed load while backends die, and while nothing does: all of it agrees afterwards."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import httpx
+import psycopg
+import pytest
+
+from journeys.doors import DOORS
+from journeys.load import OPERATIONS, Load, assert_trail_tells_what_is_there
+from journeys.test_storms import STRAY_ACCESS
+from stage import Address, Person, Stage
+from tenantry_cli.doctor.answers import examine_answers
+from tenantry_cli.doctor.catalog import connect, examine_catalog
+from tenantry_cli.emulator.stack import Stack
+from tenantry_cli.target import Target
+from walls.waiting import is_known, until
+
+SOAK = os.environ.get("TENANTRY_SOAK") == "1"
+CRASHES = 10 if SOAK else 1
+KILLS = 500 if SOAK else 20
+SECONDS = 60 if SOAK else 5
+SUSPENSIONS = 200 if SOAK else 4
+
+KILL = """
+    select count(*) filter (where pg_terminate_backend(pid)) as killed
+    from (
+        select pid from pg_stat_activity
+        where usename = 'authenticator' and (state <> 'idle' or random() < 0.2)
+        order by random() limit 1
+    ) victim
+"""
+
+
+@pytest.fixture
+def fresh_stage(fresh_emulator: Stage) -> Stage:
+    # A test that crashed the server took this session with it.
+    fresh_emulator.reconnect()
+    return fresh_emulator
+
+
+@pytest.fixture(scope="module")
+def fresh_emulator() -> Iterator[Stage]:
+    """An emulator whose trail is all these tests' own, and that means what it confirms."""
+    with Stack.start(port=None, ephemeral=True) as stack:
+        with psycopg.connect(stack.admin_db_url, autocommit=True) as admin:
+            for role in ("authenticator", "supabase_auth_admin"):
+                # A throw-away emulator confirms before it has written; a real one never does.
+                admin.execute(f"alter role {role} set synchronous_commit = on")
+                admin.execute(
+                    "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                    " where usename = %s",
+                    (role,),
+                )
+        stage = Stage(Address.of(stack))
+        until(partial(_answers, stage))
+        yield stage
+        # The emulator goes as it is: the trail ends at what is there.
+        stage.sql.close()
+        stage.http.close()
+
+
+def _answers(stage: Stage) -> bool:
+    """By both doors, and to somebody who signs up."""
+    try:
+        psycopg.connect(stage.address.db_url, connect_timeout=5).close()
+        replies = [
+            *(door(stage, stage.service, "list_my_tenants") for door in DOORS.values()),
+            stage.http.get("/auth/v1/health", headers={"apikey": stage.address.anon_key}),
+        ]
+    except (psycopg.OperationalError, httpx.TransportError):
+        return False
+    return all(reply.is_success for reply in replies)
+
+
+def assert_all_of_one_piece(load: Load) -> int:
+    """Registry, schemas, grants, policies, exposure, answers and trail, without repair."""
+    address = load.stage.address
+    target = Target(address.api_url, address.anon_key, address.service_role_key)
+    with connect(address.db_url) as connection:
+        assert examine_catalog(connection) == []
+        until(lambda: not list(examine_answers(connection, target)), 60)
+    assert load.stage.sql.execute(STRAY_ACCESS).fetchall() == []
+    return assert_trail_tells_what_is_there(load)
+
+
+@pytest.mark.soak
+def test_what_was_confirmed_is_there_and_agrees_after_kills_and_crashes(
+    fresh_stage: Stage,
+) -> None:
+    stage = fresh_stage
+    load = Load(stage, may_break=True)
+    chance = random.Random()  # noqa: S311
+    kills = 0
+
+    def goes_on(since: int) -> bool:
+        done = load.done
+        return done.total() - done["sign up"] > since
+
+    with load.running():
+        for round_ in range(1, CRASHES + 1):
+            with psycopg.connect(stage.address.admin_db_url, autocommit=True) as admin:
+                while kills < KILLS * round_ / CRASHES:
+                    # At any moment of a request, not only while it waits for us.
+                    threading.Event().wait(chance.uniform(0, 0.08))
+                    row = admin.execute(KILL).fetchone()
+                    kills += row[0] if row else 0
+                    # Who is never well has nothing to lose.
+                    done = load.done
+                    until(partial(goes_on, done.total() - done["sign up"]), 60)
+                # One process that dies takes the whole server down, which recovers by itself.
+                os.kill(admin.info.backend_pid, signal.SIGKILL)
+            until(partial(_answers, stage), 90)
+        before = load.done
+        until(lambda: (load.done - before).keys() >= OPERATIONS, 60)
+
+    stage.reconnect()
+    assert not load.faults, "\n".join(load.faults[:20])
+    entries = assert_all_of_one_piece(load)
+    print(f"{kills} kills, {CRASHES} crashes, {load.lost} answers lost, {entries} entries")
+    print(load.done)
+
+
+@pytest.mark.soak
+def test_nobody_is_told_of_a_deadlock_and_nothing_is_orphaned(fresh_stage: Stage) -> None:
+    load = Load(fresh_stage, may_break=False)
+
+    with load.running(8):
+        over = time.monotonic() + SECONDS
+        until(lambda: time.monotonic() > over and load.done.keys() >= OPERATIONS, SECONDS + 60)
+
+    assert not load.faults, "\n".join(load.faults[:20])
+    entries = assert_all_of_one_piece(load)
+    print(f"{entries} entries", load.replies)
+
+
+# Suspension -------------------------------------------------------------------------------
+
+Visit = Callable[[], httpx.Response]
+
+
+@dataclass(frozen=True)
+class Answer:
+    began: float
+    visit: str
+    status: int
+    text: str
+
+
+@contextmanager
+def visiting(visits: dict[str, Visit]) -> Iterator[list[Answer]]:
+    """Everybody asks without a pause; the list grows until the block ends."""
+    answers: list[Answer] = []
+    over = threading.Event()
+
+    def ask(name: str, visit: Visit) -> None:
+        while not over.is_set():
+            began = time.monotonic()
+            reply = visit()
+            answers.append(Answer(began, name, reply.status_code, reply.text))
+
+    with ThreadPoolExecutor(len(visits)) as threads:
+        visitors = [threads.submit(ask, *visit) for visit in visits.items()]
+        try:
+            yield answers
+        finally:
+            over.set()
+            # Who fell silent says why, also where somebody already waited for them in vain.
+            for visitor in visitors:
+                visitor.result()
+
+
+def _visits(stage: Stage, tenant: str) -> dict[str, Visit]:
+    reader, admin = stage.member(tenant, "read"), stage.member(tenant, "admin")
+    service = stage.service
+    chance = random.Random()  # noqa: S311
+
+    def write(who: Person) -> httpx.Response:
+        return stage.rows(who, tenant, "settings", "POST", json={"key": str(chance.random())})
+
+    visits: dict[str, Visit] = {
+        "reader reads": partial(stage.rows, reader, tenant, "settings"),
+        "service key reads": partial(stage.rows, service, tenant, "users"),
+        "admin writes": partial(write, admin),
+        "service key writes": partial(write, service),
+    }
+    calls: dict[str, tuple[Person, dict[str, str]]] = {
+        "get_schema_tables": (reader, {}),
+        "get_user_profile": (reader, {}),
+        "ensure_user_profile": (reader, {}),
+        "update_user_profile": (admin, {"display_name": "Ada"}),
+        "grant_schema_access": (admin, {"user_id": str(reader.id)}),
+    }
+    for door_name, door in DOORS.items():
+        for operation, (who, arguments) in calls.items():
+            visits[f"{operation} by {door_name}"] = partial(
+                door, stage, who, operation, schema_name=tenant, **arguments
+            )
+    for who in (reader, admin):
+        stage.rpc(who, "ensure_user_profile", schema_name=tenant).raise_for_status()
+    return visits
+
+
+@pytest.mark.soak
+def test_nothing_begun_after_the_reply_to_suspend_succeeds_by_any_door(
+    fresh_stage: Stage,
+) -> None:
+    stage = fresh_stage
+    tenant, boss = stage.tenant(), stage.service
+    until(lambda: is_known(stage, tenant, "settings"))
+    visits = _visits(stage, tenant)
+    doors = [DOORS[name] for name in DOORS]
+    refused: Counter[str] = Counter()
+
+    def all_told(answers: list[Answer], since: float, *, success: bool) -> bool:
+        told = {
+            each.visit
+            for each in answers
+            if each.began > since and (each.status < 400) == success
+        }
+        return told == visits.keys()
+
+    with visiting(visits) as answers:
+        for round_ in range(SUSPENSIONS):
+            door = doors[round_ % len(doors)]
+            answers.clear()
+            until(partial(all_told, answers, 0, success=True), 60)
+
+            door(stage, boss, "suspend_tenant", schema_name=tenant).raise_for_status()
+            closed_at = time.monotonic()
+
+            until(partial(all_told, answers, closed_at, success=False), 60)
+            late = [each for each in answers if each.began > closed_at]
+            assert {each.status for each in late} == {403}, [
+                each for each in late if each.status != 403
+            ][:5]
+            refused.update(each.visit for each in late)
+            door(stage, boss, "activate_tenant", schema_name=tenant).raise_for_status()
+
+    print(SUSPENSIONS, sum(refused.values()), refused)
+    assert refused.keys() == visits.keys()
