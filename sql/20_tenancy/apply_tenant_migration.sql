@@ -7,7 +7,8 @@ create function tenancy.apply_tenant_migration(schema_name text, migration tenan
 as $$
 declare
     v_path constant text := format('%I, extensions, pg_temp', schema_name);
-    v_tables constant oid[] := tenancy.tables_of(schema_name);
+    v_tables_before constant oid[] := tenancy.tables_of(schema_name);
+    v_tables_now oid[];
 begin
     -- Hosted, the API's sessions refuse a backfill without WHERE, which db push had allowed.
     perform set_config('safeupdate.enabled', 'off', true);
@@ -25,16 +26,17 @@ begin
     end if;
     perform set_config('search_path', '', true);
 
+    v_tables_now := tenancy.tables_of(schema_name);
+    if cardinality(v_tables_before) > 0 then
+        perform tenancy.audit_stale_tables(schema_name);
+    end if;
     -- Row level security switched on without a policy is a decision: such a table stays closed.
     perform tenancy.adopt_table(schema_name, c.relname)
     from pg_catalog.pg_class c
-    where c.oid = any (tenancy.tables_of(schema_name))
-        and c.oid <> all (v_tables)
+    where c.oid = any (v_tables_now)
+        and c.oid <> all (v_tables_before)
         and not c.relrowsecurity
         and not exists (select from pg_catalog.pg_policy p where p.polrelid = c.oid);
-    if cardinality(v_tables) > 0 then
-        perform tenancy.audit_stale_tables(schema_name);
-    end if;
 end;
 $$;
 

@@ -16,18 +16,22 @@ begin
     ),
     statements as (
         select 1 as step, w.object_kind,
-            format('revoke all on %s %s from public, anon, authenticated, service_role;',
-                w.object_kind, string_agg(distinct w.object_name, ', ')) as statement
+            format('revoke all on %s %s from %s;',
+                w.object_kind, string_agg(w.object_name, ', '), w.grantee) as statement
         from wrong w
-        where w.found is not null
-        group by w.object_kind
+        where w.found is not null and w.grantee in ('public', 'anon', 'authenticated', 'service_role')
+        group by w.object_kind, w.grantee
         union all
-        select 2, p.object_kind,
-            format('grant %s on %s %s to authenticated, service_role;',
-                p.verbs, p.object_kind, string_agg(p.object_name, ', '))
-        from tenancy.tenant_privileges(schema_name) p
-        where (p.object_kind, p.object_name) in (select w.object_kind, w.object_name from wrong w)
-        group by p.object_kind, p.verbs
+        select 2, o.object_kind,
+            format('grant %s on %s %s to %s;',
+                o.expected, o.object_kind, string_agg(o.object_name, ', '), o.grantees)
+        from (
+            select w.object_kind, w.object_name, w.expected, string_agg(w.grantee, ', ' order by w.grantee) as grantees
+            from wrong w
+            where w.expected is not null
+            group by w.object_kind, w.object_name, w.expected
+        ) o
+        group by o.object_kind, o.expected, o.grantees
     )
     select string_agg(
         s.statement, ' '

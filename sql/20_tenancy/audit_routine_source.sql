@@ -6,13 +6,8 @@ create function tenancy.audit_routine_source(schema_name text, table_name text)
     language plpgsql
 as $$
 declare
-    v_columns text;
     v_statements record;
 begin
-    select array_agg(a.attname order by a.attnum)::text into v_columns
-    from pg_catalog.pg_attribute a
-    where a.attrelid = tenancy.require_table(schema_name, table_name)
-        and a.attnum > 0 and not a.attisdropped;
     v_statements := tenancy.audit_statements(schema_name, table_name, 'v_caller.user_id, v_role');
 
     return format(
@@ -52,7 +47,7 @@ begin
     return null;
 end;
         $sql$,
-        schema_name, table_name, v_columns,
+        schema_name, table_name, v_statements.columns,
         v_statements.on_insert, v_statements.on_delete, v_statements.on_update
     );
 end;

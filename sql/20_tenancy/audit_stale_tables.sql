@@ -5,10 +5,12 @@ create function tenancy.audit_stale_tables(schema_name text)
     set search_path = ''
     language plpgsql
 as $$
+declare
+    v_tables constant oid[] := tenancy.tables_of(schema_name);
 begin
     perform tenancy.audit_table(schema_name, c.relname)
     from pg_catalog.pg_class c
-    where c.oid = any (tenancy.tables_of(schema_name))
+    where c.oid = any (v_tables)
         and tenancy.is_template_table(c.relname)
         and exists (
             select from pg_catalog.pg_trigger t

@@ -4,7 +4,8 @@ create function tenancy.audit_statements(
     actor text,
     out on_insert text,
     out on_delete text,
-    out on_update text
+    out on_update text,
+    out columns text
 )
     returns record
     stable
@@ -19,16 +20,13 @@ declare
     v_old text;
     v_new text;
 begin
-    select
-        'jsonb_build_object(' || string_agg(format('%1$L, %2$s.%1$I', a.attname, '_row'), ', ' order by a.attnum) || ')',
-        string_agg(format('_old.%1$I = _new.%1$I', a.attname), ' and ' order by a.attnum)
-    into v_key, v_same_key
-    from pg_catalog.pg_index i
-    join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey::smallint[])
-    where i.indrelid = v_table and i.indisprimary;
-
     -- Compared byte by byte: `=` does not exist for json, and calls 1.0 and 1.00 the same.
     select
+        array_agg(a.attname order by a.attnum)::text,
+        'jsonb_build_object(' || string_agg(format('%1$L, %2$s.%1$I', a.attname, '_row'), ', ' order by a.attnum)
+            filter (where a.attnum = any (i.indkey::smallint[])) || ')',
+        string_agg(format('_old.%1$I = _new.%1$I', a.attname), ' and ' order by a.attnum)
+            filter (where a.attnum = any (i.indkey::smallint[])),
         string_agg(
             format(
                 'case when row(_old.%1$I)::record operator(pg_catalog.*<>) row(_new.%1$I)::record'
@@ -45,8 +43,9 @@ begin
             ),
             E'\n            || ' order by a.attnum
         )
-    into v_old, v_new
+    into columns, v_key, v_same_key, v_old, v_new
     from pg_catalog.pg_attribute a
+    left join pg_catalog.pg_index i on i.indrelid = a.attrelid and i.indisprimary
     where a.attrelid = v_table and a.attnum > 0 and not a.attisdropped;
 
     on_insert := format(

@@ -49,6 +49,8 @@ begin
                         and o.deptype = 'a'
                 ))
             )
+        -- Asked once an object, not once more by the condition.
+        offset 0
     ) r
     where r.verbs is not null
     union all

@@ -3,6 +3,8 @@ create function public.create_tenant_schema(schema_name text default null, displ
     volatile
     security definer
     set search_path = ''
+    -- A new schema invalidates every plan: what is planned again is planned once.
+    set plan_cache_mode = force_generic_plan
     language plpgsql
 as $$
 declare
