@@ -41,16 +41,28 @@ class Fault:
 PRIVILEGES = "tenancy.apply_tenant_privileges(text)"
 STATE = "tenancy.access_state(text,public.access_level)"
 ADOPT = "tenancy.adopt_table(text,text,public.access_level,public.access_level,boolean)"
-USAGE = (
-    "    execute format('grant usage on schema %I to authenticated, "
-    "service_role', schema_name);"
-)
+GRANTED = "    if v_statements is not null then\n        execute v_statements;\n    end if;\n"
+MISPLACED = "tenancy.misplaced_grants(schema_name) g\n"
+
+
+def in_active_tenants(statements: str) -> tuple[Edit, ...]:
+    """Something done to each active tenant after its privileges have been set."""
+    active = (
+        "    if exists (select from public.tenants t where t.status = 'active'"
+        " and t.schema_name = apply_tenant_privileges.schema_name) then\n"
+    )
+    return (Edit(PRIVILEGES, GRANTED, f"{GRANTED}{active}{statements}    end if;\n"),)
+
+
+def overlooked(condition: str) -> tuple[Edit, ...]:
+    """Privileges found where none should be, and left there."""
+    forgets = f"{MISPLACED}        where not (g.expected is null and {condition})\n"
+    return (Edit(PRIVILEGES, MISPLACED, forgets),)
 
 
 def in_every_tenant(statement: str) -> tuple[Edit, ...]:
     """Something done to each active tenant; `%1$I` is its schema."""
-    done = f"    execute format($fault$ {statement} $fault$, schema_name);\n"
-    return (Edit(PRIVILEGES, USAGE, USAGE + "\n" + done),)
+    return in_active_tenants(f"    execute format($fault$ {statement} $fault$, schema_name);\n")
 
 
 def in_the_template(before: str, after: str) -> str:
@@ -275,76 +287,43 @@ FAULTS = (
     Fault(
         "suspension forgets the service role",
         "settings",
-        (
-            Edit(
-                PRIVILEGES,
-                "'public, anon, authenticated, service_role'",
-                "'public, anon, authenticated'",
-            ),
-        ),
+        overlooked("g.grantee = 'service_role'"),
     ),
     Fault(
         "suspension revokes nothing",
         "settings",
-        (
-            Edit(
-                PRIVILEGES,
-                "    execute format('revoke all on schema",
-                "    if not v_active then return; end if;\n"
-                "    execute format('revoke all on schema",
-            ),
-        ),
+        overlooked("g.grantee in ('authenticated', 'service_role')"),
     ),
     Fault(
         "suspension forgets sequences",
         "proof_unregistered_number_seq",
-        (
-            Edit(
-                PRIVILEGES,
-                "if v_sequences is not null then",
-                "if v_sequences is not null and v_active then",
-            ),
-        ),
+        overlooked("g.object_kind = 'sequence'"),
         leaks=False,
     ),
     Fault(
         "suspension forgets routines",
         "proof_hail",
-        (
-            Edit(
-                PRIVILEGES,
-                "if v_routines is not null then",
-                "if v_routines is not null and v_active then",
-            ),
-        ),
+        overlooked("g.object_kind = 'routine' and g.grantee <> 'public'"),
         leaks=False,
     ),
     Fault(
         "suspension forgets one table",
         "settings",
-        (
-            Edit(
-                PRIVILEGES,
-                "    if not v_active then\n",
-                "    if not v_active then\n"
-                "        execute format('grant select on %I.settings to authenticated',"
-                " schema_name);\n",
-            ),
-        ),
+        overlooked("g.object_name like '%settings' and g.grantee = 'authenticated'"),
         leaks=False,
     ),
     # What else is in a tenant's schema
     Fault(
         "a definer routine keeps its default EXECUTE",
         "proof_peek",
-        (Edit(PRIVILEGES, "if v_routines is not null then", "if false then"),),
+        overlooked("g.object_kind = 'routine'"),
     ),
     Fault(
         "a view without security_invoker is granted",
         "proof_peephole",
         (
             Edit(
-                PRIVILEGES,
+                "tenancy.tenant_privileges(text)",
                 "(c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions))",
                 "c.relkind = 'v'",
             ),
@@ -353,33 +332,23 @@ FAULTS = (
     Fault(
         "a materialized view is granted",
         "proof_copy",
-        (
-            Edit(
-                PRIVILEGES,
-                USAGE,
-                f"{USAGE}\n"  # noqa: S608
-                "    execute coalesce((select format('grant select on %s to authenticated',"
-                " c.oid::regclass) from pg_catalog.pg_class c"
-                " where c.relnamespace = v_namespace and c.relkind = 'm' limit 1),"
-                " 'select 1');\n",
-            ),
+        in_active_tenants(
+            "    execute coalesce((select format('grant select on %s to authenticated',"
+            " c.oid::regclass) from pg_catalog.pg_class c where c.relkind = 'm'"
+            " and c.relnamespace = to_regnamespace(quote_ident(schema_name)) limit 1),"
+            " 'select 1');\n"
         ),
     ),
     Fault(
         "a foreign key points into another tenant",
         "settings",
-        (
-            Edit(
-                PRIVILEGES,
-                USAGE,
-                f"{USAGE}\n"  # noqa: S608
-                "    execute coalesce((select format('alter table %I.settings add column"
-                " if not exists x_other uuid references %I.users (id)',"
-                " apply_tenant_privileges.schema_name, t.schema_name)"
-                " from public.tenants t where t.schema_name <>"
-                " apply_tenant_privileges.schema_name"
-                " limit 1), 'select 1');\n",
-            ),
+        in_active_tenants(
+            "    execute coalesce((select format('alter table %I.settings add column"
+            " if not exists x_other uuid references %I.users (id)',"
+            " apply_tenant_privileges.schema_name, t.schema_name)"
+            " from public.tenants t where t.schema_name <>"
+            " apply_tenant_privileges.schema_name"
+            " limit 1), 'select 1');\n"
         ),
         leaks=False,
     ),

@@ -54,6 +54,25 @@ def test_there_are_at_least_thirty_faults_each_by_its_own_name() -> None:
     assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 30
 
 
+def test_every_fault_still_has_its_place(
+    database: psycopg.Connection[dict[str, Any]],
+) -> None:
+    """Only a few are planted in each run: the others must not get lost meanwhile."""
+    lost = []
+    for fault in FAULTS:
+        texts: dict[str, str] = {}
+        for edit in fault.edits:
+            row = database.execute(
+                "select pg_get_functiondef(%s::regprocedure) as text", (edit.function,)
+            ).fetchone()
+            assert row
+            text = texts.get(edit.function, row["text"])
+            if edit.right not in text:
+                lost.append(fault.name)
+            texts[edit.function] = text.replace(edit.right, edit.wrong)
+    assert lost == []
+
+
 def _missed(fault: Fault, result: Result) -> str | None:
     """What the report fails to say."""
     leaks = result.of(Verdict.LEAK)
