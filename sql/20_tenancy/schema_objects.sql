@@ -128,9 +128,38 @@ begin
     join pg_catalog.pg_policy p on p.polrelid = t.oid
     union all
     select 'trigger', t.table_name || '.' || g.tgname, t.table_name, false,
-        concat_ws(', ', pg_get_triggerdef(g.oid), 'enabled ' || g.tgenabled::text)
+        concat_ws(
+            ', ',
+            case
+                -- The words of pg_get_triggerdef, which looks up all functions of that name to
+                -- find them, and each tenant has one.
+                when p.pronamespace = v_namespace and g.tgqual is null and g.tgconstraint = 0
+                    and g.tgnargs = 0 and cardinality(g.tgattr) = 0
+                then concat_ws(
+                    ' ',
+                    'CREATE TRIGGER', quote_ident(g.tgname),
+                    case g.tgtype & 66 when 2 then 'BEFORE' else 'AFTER' end,
+                    concat_ws(
+                        ' OR ',
+                        case when g.tgtype & 4 > 0 then 'INSERT' end,
+                        case when g.tgtype & 8 > 0 then 'DELETE' end,
+                        case when g.tgtype & 16 > 0 then 'UPDATE' end,
+                        case when g.tgtype & 32 > 0 then 'TRUNCATE' end
+                    ),
+                    format('ON %I.%I', schema_name, t.table_name),
+                    case when num_nonnulls(g.tgoldtable, g.tgnewtable) > 0 then 'REFERENCING' end,
+                    'OLD TABLE AS ' || quote_ident(g.tgoldtable),
+                    'NEW TABLE AS ' || quote_ident(g.tgnewtable),
+                    case g.tgtype & 1 when 1 then 'FOR EACH ROW' else 'FOR EACH STATEMENT' end,
+                    format('EXECUTE FUNCTION %I.%I()', schema_name, p.proname)
+                )
+                else pg_get_triggerdef(g.oid)
+            end,
+            'enabled ' || g.tgenabled::text
+        )
     from tables t
     join pg_catalog.pg_trigger g on g.tgrelid = t.oid
+    join pg_catalog.pg_proc p on p.oid = g.tgfoid
     where not g.tgisinternal
     union all
     select 'routine', format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid)), null, false,

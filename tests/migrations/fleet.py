@@ -43,6 +43,11 @@ class Fleet(Stage):
     def tenants(self, count: int) -> list[str]:
         return sorted(self.tenant() for _ in range(count))
 
+    def settle(self) -> None:
+        """Statistics of the catalog as autovacuum makes them by and by; without them
+        PostgREST may need longer for its cache than its role may take."""
+        self.sql.execute("vacuum analyze")
+
     def migrate(self, schema_name: str) -> dict[str, Any]:
         """migrate_tenant through the Data API, with the service key."""
         reply = self.rpc(self.service, "migrate_tenant", schema_name=schema_name)

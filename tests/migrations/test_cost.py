@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import psycopg
 from psycopg import sql
 
 from migrations.fleet import Fleet
+from rows_read import rows_read
 
 
 def calls(fleet: Fleet, tenant: str) -> dict[str, int]:
@@ -37,6 +40,32 @@ def test_cost_does_not_grow_with_the_fleet(fleet: Fleet) -> None:
 
     assert calls(fleet, tenant) == alone
     assert fleet.migrate(tenant)["outcome"] == "migrated"
+
+
+def test_rows_read_do_not_grow_with_the_fleet(fleet: Fleet) -> None:
+    """Each tenant's audit functions are namesakes of all others': nothing may look for a
+    function by name, which reads all of that name."""
+    crowd = 40
+    tenants = [fleet.tenant() for _ in range(6)]
+    fleet.register(f"create table {fleet.table()} (id bigint primary key)")
+    before = reads(fleet, tenants[:3])
+
+    fleet.tenants(crowd)
+
+    # Others than before: what a rollback leaves behind is read like live rows.
+    assert reads(fleet, tenants[3:]) < before + crowd
+
+
+def reads(fleet: Fleet, tenants: list[str]) -> int:
+    """Rows read for the tenant that took fewest, in a session that has migrated another."""
+    with psycopg.connect(fleet.address.db_url) as database:
+        database.execute("set local enable_seqscan = off")
+        counts = []
+        for tenant in tenants:
+            database.execute("select public.migrate_tenant(%s)", (tenant,))
+            counts.append(rows_read(database))
+        database.rollback()
+    return min(later - earlier for earlier, later in itertools.pairwise(counts))
 
 
 def test_tenant_without_anything_of_its_own_is_described_once(fleet: Fleet) -> None:

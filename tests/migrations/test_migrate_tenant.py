@@ -348,3 +348,42 @@ def test_drift_names_what_differs(
     assert (kind, difference) in [
         (d["object_kind"], d["difference"]) for d in fleet.drift(tenant)
     ]
+
+
+def test_triggers_are_told_in_the_words_of_postgresql(fleet: Fleet) -> None:
+    tenant, table = fleet.tenant(), fleet.table()
+    fleet.register(f"""
+        create table {table} (id bigint primary key, "a B" text);
+        create function "on {table}"() returns trigger language plpgsql
+            as 'begin return new; end';
+        create trigger "a B" before insert or update or delete on {table}
+            for each row execute function "on {table}"();
+        create trigger some_columns after update of "a B", id on {table}
+            for each row execute function "on {table}"();
+        create trigger some_rows before insert on {table}
+            for each row when (new.id > 1) execute function "on {table}"();
+        create trigger with_arguments after delete or truncate on {table}
+            for each statement execute function "on {table}"('x', 'it''s');
+        create constraint trigger late after insert on {table} deferrable initially deferred
+            for each row execute function "on {table}"();
+        create trigger two_tables after update on {table}
+            referencing new table as "N" old table as o
+            for each statement execute function "on {table}"();
+    """)
+    assert fleet.migrate(tenant)["outcome"] == "migrated"
+
+    for schema_name in ("tenant_template", tenant):
+        rows = fleet.sql.execute(
+            "select format('%%s.%%s', c.relname, t.tgname) as name,"
+            " pg_get_triggerdef(t.oid) as told"
+            " from pg_trigger t join pg_class c on c.oid = t.tgrelid"
+            " where c.relnamespace = to_regnamespace(%s) and not t.tgisinternal",
+            (schema_name,),
+        ).fetchall()
+        assert len(rows) > 6
+        told = {(row["name"], f"{row['told']}, enabled O") for row in rows}
+        assert told == {
+            (name, definition)
+            for kind, name, _, _, definition in fleet.objects(schema_name)
+            if kind == "trigger"
+        }

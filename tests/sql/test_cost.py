@@ -14,27 +14,12 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from rows_read import rows_read
 from stage import Stage
 
 # Few enough to be made in a moment. Each brings at least one row to every table counted, so
 # that reading a table whole shows as at least so many rows more.
 CROWD = 40
-
-# Rows that came out of a table read in order, and out of its indexes.
-ROWS_READ = """
-select sum(pg_stat_get_xact_tuples_returned(o.oid))::bigint as rows
-from (
-    select c.oid
-    from unnest(array[
-        'pg_attrdef', 'pg_attribute', 'pg_class', 'pg_constraint', 'pg_depend',
-        'pg_description', 'pg_index', 'pg_namespace', 'pg_policy', 'pg_proc', 'pg_sequence',
-        'pg_shdepend', 'pg_trigger', 'pg_type', 'public.tenants', 'public.user_schema_access'
-    ]::regclass[]) t (oid)
-    cross join lateral (
-        select t.oid union all select i.indexrelid from pg_index i where i.indrelid = t.oid
-    ) c
-) o
-"""
 
 Database = psycopg.Connection[dict[str, Any]]
 Operation = Callable[[Database, str], None]
@@ -96,12 +81,11 @@ def test_no_operation_reads_more_rows_with_more_tenants(
 ) -> None:
     # Others than before: what a rollback leaves behind is read like live rows.
     first, others = tenants[:3], tenants[3:]
-    before = _rows_read(stage, first)
+    before = _reads(stage, first)
     for _ in range(CROWD):
         stage.tenant()
     more = {
-        operation: rows - before[operation]
-        for operation, rows in _rows_read(stage, others).items()
+        operation: rows - before[operation] for operation, rows in _reads(stage, others).items()
     }
 
     # Another test's tenants come and go meanwhile, which reading all would see, too.
@@ -109,7 +93,7 @@ def test_no_operation_reads_more_rows_with_more_tenants(
     assert {operation.__name__: rows for operation, rows in more.items() if rows >= CROWD} == {}
 
 
-def _rows_read(stage: Stage, tenants: list[str]) -> dict[Operation, int]:
+def _reads(stage: Stage, tenants: list[str]) -> dict[Operation, int]:
     """What each operation read, in a session that has done it before with another tenant."""
     return {
         operation: min(_differences(stage, tenants, operation)[1:])
@@ -122,18 +106,12 @@ def _differences(stage: Stage, tenants: list[str], operation: Operation) -> list
         # Plans are made for as many tenants as there are, which here are few: a plan that
         # could use an index is to do so.
         database.execute("set local enable_seqscan = off")
-        counts = [_count(database)]
+        counts = [rows_read(database)]
         for tenant in tenants:
             operation(database, tenant)
-            counts.append(_count(database))
+            counts.append(rows_read(database))
         database.rollback()
     return [later - earlier for earlier, later in itertools.pairwise(counts)]
-
-
-def _count(database: Database) -> int:
-    row = database.execute(ROWS_READ).fetchone()
-    assert row is not None
-    return int(row["rows"])
 
 
 def test_each_creation_takes_the_same_locks(stage: Stage, tenants: list[str]) -> None:
