@@ -158,6 +158,7 @@ def _naive(stack: Stack) -> Iterator[int]:
             [
                 *(sys.executable, "-m", "tenantry_cli.emulator.functions"),
                 *("--port", str(ports.functions), "--source", _NAIVE),
+                *("--swagger-ui", stack.parts.swagger_ui),
             ],
             log=Path(scratch, "naive.log"),
             env={**os.environ, **settings},

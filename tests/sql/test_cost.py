@@ -7,11 +7,13 @@ crowd of tenants has come. Whoever looks through a whole table sees the crowd.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from rows_read import rows_read
@@ -134,3 +136,39 @@ def _locks(database: Database) -> int:
     ).fetchone()
     assert row is not None
     return int(row["locks"])
+
+
+def test_auditing_costs_a_statement_not_its_rows(stage: Stage) -> None:
+    tenant = stage.tenant()
+    with psycopg.connect(stage.address.admin_db_url, row_factory=dict_row) as database:
+        database.execute("set track_functions = 'all'")
+        settings = sql.Identifier(tenant, "settings")
+        database.execute(
+            sql.SQL(
+                "insert into {} (key) select i::text from generate_series(1, 500) i"
+            ).format(settings)
+        )
+        counts = [_calls(database)]
+        for keys in (["1"], [str(key) for key in range(1, 501)]):
+            database.execute(
+                sql.SQL("update {} set value = '1' where key = any(%s)").format(settings),
+                (keys,),
+            )
+            counts.append(_calls(database))
+        database.rollback()
+
+    of_one, of_all = (later - earlier for earlier, later in itertools.pairwise(counts))
+    assert 0 < of_one["tg_settings__audit"] == of_all["tg_settings__audit"]
+    # Who it was is found once, too. The stamp is each row's own.
+    assert of_one - Counter(tg_settings__stamp=1) == of_all - Counter(tg_settings__stamp=500)
+
+
+def _calls(database: Database) -> Counter[str]:
+    """How often each function has run in this transaction."""
+    rows = database.execute(
+        "select funcname, calls from pg_stat_xact_user_functions"
+    ).fetchall()
+    calls: Counter[str] = Counter()
+    for row in rows:
+        calls[row["funcname"]] += row["calls"]
+    return calls
