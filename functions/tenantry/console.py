@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from flask import Request, Response
 
 from tenantry import body
-from tenantry.endpoint import refusal, reply, request_id_of, require_method
+from tenantry.endpoint import answered, reply, require_method
 from tenantry.errors import ServiceError
 from tenantry.log import LogLine
 from tenantry.settings import SETTINGS
@@ -54,14 +54,8 @@ class File:
 
 
 def console(request: Request) -> Response:
-    line = LogLine(request_id_of(request), None, NAME)
-    try:
-        response = respond(request, line)
-    except ServiceError as error:
-        response = refusal(error, line)
+    response = answered(request, NAME, respond)
     response.headers.update(headers())
-    response.headers["X-Request-Id"] = line.request_id
-    line.write(response.status_code)
     return response
 
 

@@ -78,26 +78,12 @@ class Group:
         self.documents = documents or (self,)
 
     def answer(self, request: Request) -> Response:
-        trace = TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
-        line = LogLine(request_id_of(request), trace and trace[1], self.name)
-        # What follows the request upstream, so that the logs there name it too.
-        baggage = {"X-Request-Id": line.request_id}
-        if trace:
-            baggage["traceparent"] = trace[0]
-        try:
-            response = self._respond(request, line, baggage)
-        except ServiceError as error:
-            response = refusal(error, line)
-        except Exception:
-            line.stack_trace = traceback.format_exc()
-            response = refusal(InternalError(), line)
-        response.headers["X-Request-Id"] = line.request_id
+        response = answered(request, self.name, self._respond)
         preflight = request.method == "OPTIONS"
         response.headers.update(cors.headers(request.origin, preflight=preflight))
-        line.write(response.status_code)
         return response
 
-    def _respond(self, request: Request, line: LogLine, baggage: Mapping[str, str]) -> Response:
+    def _respond(self, request: Request, line: LogLine) -> Response:
         content = body.read(request.stream)
         # A preflight is answered whatever the path: a page can read the 404 of the real
         # request, and nothing at all of a refused preflight.
@@ -117,7 +103,7 @@ class Group:
         given = body.parse(content)
         arguments = operation.well_formed(given)
         line.schema_name = getattr(arguments, "schema_name", None)
-        return reply(operation.function(Database(caller, baggage), arguments))
+        return reply(operation.function(Database(caller, baggage(request, line)), arguments))
 
     def _operation(self, name: str) -> Operation:
         if name not in self.operations:
@@ -135,6 +121,30 @@ class Group:
 
     def _health(self) -> dict[str, object]:
         return {"name": self.name, "version": __version__, "operations": [*self.operations]}
+
+
+def answered(
+    request: Request, group: str, respond: Callable[[Request, LogLine], Response]
+) -> Response:
+    """A response with what every entry point owes: errors as JSON, an id, a line in the log."""
+    trace = TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
+    line = LogLine(request_id_of(request), trace and trace[1], group)
+    try:
+        response = respond(request, line)
+    except ServiceError as error:
+        response = refusal(error, line)
+    except Exception:
+        line.stack_trace = traceback.format_exc()
+        response = refusal(InternalError(), line)
+    response.headers["X-Request-Id"] = line.request_id
+    line.write(response.status_code)
+    return response
+
+
+def baggage(request: Request, line: LogLine) -> Mapping[str, str]:
+    """What follows the request upstream, so that the logs there name it too."""
+    ours = {"X-Request-Id": line.request_id}
+    return ours | {"traceparent": request.headers["traceparent"]} if line.trace else ours
 
 
 def request_id_of(request: Request) -> str:

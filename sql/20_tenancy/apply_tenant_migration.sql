@@ -30,6 +30,9 @@ begin
     if cardinality(v_tables_before) > 0 then
         perform tenancy.audit_stale_tables(schema_name);
     end if;
+    if not v_tables_before <@ v_tables_now then
+        perform tenancy.drop_unused_audit_routines(schema_name);
+    end if;
     -- Row level security switched on without a policy is a decision: such a table stays closed.
     perform tenancy.adopt_table(schema_name, c.relname)
     from pg_catalog.pg_class c

@@ -11,16 +11,15 @@ begin
     perform tenancy.audit_table(schema_name, c.relname)
     from pg_catalog.pg_class c
     where c.oid = any (v_tables)
-        and tenancy.is_template_table(c.relname)
-        and exists (
-            select from pg_catalog.pg_trigger t
+        and tenancy.find_table('tenant_template', c.relname) is not null
+        and tenancy.audit_routine_source(schema_name, c.relname) <> (
+            select p.prosrc
+            from pg_catalog.pg_trigger t
             join pg_catalog.pg_proc p on p.oid = t.tgfoid
-            where t.tgrelid = c.oid
-                and t.tgname = 'audit_insert'
-                and p.prosrc <> tenancy.audit_routine_source(schema_name, c.relname)
+            where t.tgrelid = c.oid and t.tgname = 'audit_insert'
         );
 end;
 $$;
 
 comment on function tenancy.audit_stale_tables(text) is
-    'Brings up to date the audit trail of those template tables whose columns have changed.';
+    'Brings up to date the audit trail of those template tables whose columns or names have changed.';

@@ -10,13 +10,22 @@ as $$
 declare
     v_table constant oid := tenancy.require_table(schema_name, table_name);
     v_routine constant text := tenancy.audit_routine_name(table_name);
-    v_is_new constant boolean := not exists (
-        select from pg_catalog.pg_trigger t where t.tgrelid = v_table and t.tgname = 'audit_insert'
+    v_present constant text := (
+        select p.proname
+        from pg_catalog.pg_trigger t
+        join pg_catalog.pg_proc p on p.oid = t.tgfoid
+        where t.tgrelid = v_table and t.tgname = 'audit_insert'
     );
+    v_is_new constant boolean := v_present is null;
     -- PostgreSQL looks a function up among all of its name, and each tenant has one of this
     -- name: it gets it when nothing has to look for it any more.
     v_first_name constant text := case when v_is_new then 'tg_' || v_table || '__audit' else v_routine end;
 begin
+    -- The table was called otherwise when it got its triggers.
+    if v_present <> v_routine then
+        execute format('alter function %I.%I() rename to %I', schema_name, v_present, v_routine);
+    end if;
+
     execute format(
         $sql$
 create or replace function %1$I.%2$I()
@@ -53,4 +62,4 @@ end;
 $$;
 
 comment on function tenancy.audit_table(text, text) is
-    'Makes every change of a tenant''s table leave an entry in the tenant''s audit_log; again after its columns have changed. Only under lock_tenant.';
+    'Makes every change of a tenant''s table leave an entry in the tenant''s audit_log; again after its columns or its name have changed. Only under lock_tenant.';

@@ -1,4 +1,4 @@
-create function tenancy.require_foreign_key_target(foreign_table text, foreign_column text)
+create function tenancy.require_foreign_key_target(schema_name text, foreign_table text, foreign_column text)
     returns void
     stable
     security definer
@@ -6,7 +6,7 @@ create function tenancy.require_foreign_key_target(foreign_table text, foreign_c
     language plpgsql
 as $$
 begin
-    if tenancy.is_template_table(foreign_table)
+    if tenancy.is_template_table(schema_name, foreign_table)
         and (foreign_table, foreign_column) not in (('users', 'id'), ('settings', 'key'))
     then
         raise exception 'A foreign key cannot point at "%" of table "%", which is part of every tenant.',
@@ -17,5 +17,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.require_foreign_key_target(text, text) is
+comment on function tenancy.require_foreign_key_target(text, text, text) is
     'Refuses foreign keys that would stand in the way of later tenant migrations (PT409 protected_table).';

@@ -1,4 +1,4 @@
-create function tenancy.require_own_column(table_name text, column_name text)
+create function tenancy.require_own_column(schema_name text, table_name text, column_name text)
     returns void
     stable
     security definer
@@ -8,7 +8,7 @@ as $$
 begin
     -- The prefix is the promise that no later template column is called so.
     if table_name = 'audit_log'
-        or (tenancy.is_template_table(table_name) and coalesce(column_name, '') not like 'x\_%')
+        or (tenancy.is_template_table(schema_name, table_name) and coalesce(column_name, '') not like 'x\_%')
     then
         raise exception 'Column "%" of table "%" is not the tenant''s to add or drop.', tenancy.printable(column_name), table_name
             using errcode = 'PT409', detail = 'protected_table',
@@ -17,5 +17,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.require_own_column(text, text) is
+comment on function tenancy.require_own_column(text, text, text) is
     'Refuses columns that would clash with the template (PT409 protected_table).';

@@ -1,4 +1,4 @@
-create function tenancy.require_own_table(table_name text)
+create function tenancy.require_own_table(schema_name text, table_name text)
     returns void
     stable
     security definer
@@ -6,7 +6,7 @@ create function tenancy.require_own_table(table_name text)
     language plpgsql
 as $$
 begin
-    if tenancy.is_template_table(table_name) then
+    if tenancy.is_template_table(schema_name, table_name) then
         raise exception 'Table "%" is part of every tenant and stays as it is.', table_name
             using errcode = 'PT409', detail = 'protected_table',
                 hint = 'Make a table of your own, or add a column named x_… to "users" or "settings".';
@@ -14,5 +14,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.require_own_table(text) is
+comment on function tenancy.require_own_table(text, text) is
     'Refuses changes of the tables that the template brings (PT409 protected_table).';

@@ -108,3 +108,33 @@ def test_hostile_tenants_end_well_or_as_they_were(fleet: Fleet, style: str) -> N
     assert outcomes["a table of the same name"] == "failed"
     assert outcomes["a key to users"] == ("failed" if style == "brutal" else "migrated")
     assert fleet.migrate(innocent)["outcome"] == "migrated"
+
+
+def test_the_admin_makes_way_for_a_table_that_clashes(fleet: Fleet) -> None:
+    tenant, table = fleet.tenant(), fleet.table()
+    admin, name = fleet.member(tenant, "admin"), {"schema_name": tenant, "table_name": table}
+    fleet.rpc(admin, "create_table", **name, **TABLE).raise_for_status()
+    fleet.register(f"create table {table} (id bigint primary key)")
+    assert fleet.migrate(tenant)["sqlstate"] == "42P07"
+
+    fleet.rpc(admin, "drop_table", **name).raise_for_status()
+
+    assert fleet.migrate(tenant)["outcome"] == "migrated"
+    # Now it is the template's.
+    refused = fleet.rpc(admin, "drop_table", **name)
+    assert (refused.status_code, refused.json()["details"]) == (409, "protected_table")
+
+
+def test_a_table_is_protected_until_the_tenant_has_dropped_it_too(fleet: Fleet) -> None:
+    tenant, table = fleet.tenant(), fleet.table()
+    admin, name = fleet.member(tenant, "admin"), {"schema_name": tenant, "table_name": table}
+    fleet.register(f"create table {table} (id bigint primary key)")
+    fleet.migrate(tenant)
+    fleet.register(f"drop table {table}")
+
+    refused = fleet.rpc(admin, "drop_table", **name)
+
+    assert (refused.status_code, refused.json()["details"]) == (409, "protected_table")
+    assert fleet.migrate(tenant)["outcome"] == "migrated"
+    fleet.rpc(admin, "create_table", **name, **TABLE).raise_for_status()
+    fleet.rpc(admin, "drop_table", **name).raise_for_status()

@@ -387,3 +387,45 @@ def test_triggers_are_told_in_the_words_of_postgresql(fleet: Fleet) -> None:
             for kind, name, _, _, definition in fleet.objects(schema_name)
             if kind == "trigger"
         }
+
+
+def routines(fleet: Fleet, schema_name: str) -> set[str]:
+    return {name for kind, name, *_ in fleet.objects(schema_name) if kind == "routine"}
+
+
+def test_the_audit_trail_follows_a_renamed_table(fleet: Fleet) -> None:
+    tenant, before, after = fleet.tenant(), fleet.table(), fleet.table()
+    admin = fleet.member(tenant, "admin")
+    fleet.register(f"create table {before} (id bigint primary key)")
+    assert fleet.migrate(tenant)["outcome"] == "migrated"
+    fleet.register(f"alter table {before} rename to {after}")
+
+    assert fleet.migrate(tenant)["outcome"] == "migrated"
+
+    fleet.sql.execute(identifiers("insert into {}.{} values (1)", tenant, after))
+    either = {"table_name": f"in.({before},{after})"}
+    entries = fleet.rows(admin, tenant, "audit_log", params=either).json()
+    assert [entry["table_name"] for entry in entries] == [after]
+    for schema_name in ("tenant_template", tenant, fleet.tenant()):
+        assert f"tg_{after}__audit()" in routines(fleet, schema_name)
+        assert f"tg_{before}__audit()" not in routines(fleet, schema_name)
+    assert fleet.drift(tenant) == []
+
+
+def test_a_dropped_table_leaves_its_name_to_another(fleet: Fleet) -> None:
+    tenant, dropped, replaced = fleet.tenant(), fleet.table(), fleet.table()
+    fleet.register(
+        f"create table {dropped} (id bigint primary key);"
+        f" create table {replaced} (id bigint primary key)"
+    )
+    fleet.migrate(tenant)
+    fleet.register(
+        f"drop table {dropped}, {replaced}; create table {replaced} (id uuid primary key)"
+    )
+
+    assert fleet.migrate(tenant)["outcome"] == "migrated"
+
+    for schema_name in ("tenant_template", tenant, fleet.tenant()):
+        assert f"tg_{replaced}__audit()" in routines(fleet, schema_name)
+        assert f"tg_{dropped}__audit()" not in routines(fleet, schema_name)
+    assert fleet.drift(tenant) == []

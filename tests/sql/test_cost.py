@@ -30,7 +30,7 @@ Operation = Callable[[Database, str], None]
 @pytest.fixture
 def tenants(stage: Stage) -> list[str]:
     """A few tenants with a table of their own that points at the template's."""
-    names = [stage.tenant() for _ in range(6)]
+    names = [stage.tenant() for _ in range(8)]
     for name in names:
         stage.sql.execute(
             "select public.create_table(%s, 'notes', %s)",
@@ -82,7 +82,7 @@ def test_no_operation_reads_more_rows_with_more_tenants(
     stage: Stage, tenants: list[str]
 ) -> None:
     # Others than before: what a rollback leaves behind is read like live rows.
-    first, others = tenants[:3], tenants[3:]
+    first, others = tenants[:4], tenants[4:]
     before = _reads(stage, first)
     for _ in range(CROWD):
         stage.tenant()

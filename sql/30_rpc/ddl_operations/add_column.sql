@@ -23,9 +23,9 @@ begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
 
     v_table := tenancy.require_table(schema_name, table_name);
-    perform tenancy.require_own_column(table_name, column_name);
+    perform tenancy.require_own_column(schema_name, table_name, column_name);
     -- The profile RPCs insert into users without knowing of this column.
-    if tenancy.is_template_table(table_name)
+    if tenancy.is_template_table(schema_name, table_name)
         and not is_nullable and default_value is null and default_expression is null
     then
         raise exception 'A column added to "%" is nullable or has a default.', table_name

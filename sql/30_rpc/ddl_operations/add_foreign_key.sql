@@ -22,8 +22,8 @@ declare
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
 
-    perform tenancy.require_own_table(table_name);
-    perform tenancy.require_foreign_key_target(foreign_table, foreign_column);
+    perform tenancy.require_own_table(schema_name, table_name);
+    perform tenancy.require_foreign_key_target(schema_name, foreign_table, foreign_column);
 
     v_constraint_name := tenancy.add_foreign_key(
         schema_name, table_name, column_name, foreign_table, foreign_column, on_delete, on_update

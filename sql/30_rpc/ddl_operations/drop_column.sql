@@ -15,7 +15,7 @@ begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
 
     v_table := tenancy.require_table(schema_name, table_name);
-    perform tenancy.require_own_column(table_name, column_name);
+    perform tenancy.require_own_column(schema_name, table_name, column_name);
     perform tenancy.require_column(schema_name, table_name, column_name);
     select * into v_column
     from tenancy.describe_columns(v_table) c

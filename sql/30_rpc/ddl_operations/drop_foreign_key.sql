@@ -13,7 +13,7 @@ declare
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
 
-    perform tenancy.require_own_table(table_name);
+    perform tenancy.require_own_table(schema_name, table_name);
     v_foreign_key := tenancy.require_foreign_key(schema_name, table_name, constraint_name);
 
     perform tenancy.drop_foreign_key(schema_name, table_name, constraint_name);

@@ -13,7 +13,7 @@ declare
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
 
-    perform tenancy.require_own_table(table_name);
+    perform tenancy.require_own_table(schema_name, table_name);
     v_table := tenancy.describe_table(tenancy.require_table(schema_name, table_name));
 
     perform tenancy.drop_table(schema_name, table_name);

@@ -1,0 +1,33 @@
+create function tenancy.drop_unused_audit_routines(schema_name text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_statements constant text := (
+        select string_agg(format('drop function %I.%I();', schema_name, p.proname), ' ')
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_proc p on p.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = to_regnamespace(quote_ident(schema_name))
+            and d.classid = 'pg_proc'::regclass
+            and p.prorettype = 'trigger'::regtype
+            and p.proname like 'tg\_%\_\_audit'
+            and not exists (
+                select from pg_catalog.pg_depend t
+                where t.refclassid = 'pg_proc'::regclass
+                    and t.refobjid = p.oid
+                    and t.classid = 'pg_trigger'::regclass
+            )
+    );
+begin
+    if v_statements is not null then
+        execute v_statements;
+    end if;
+end;
+$$;
+
+comment on function tenancy.drop_unused_audit_routines(text) is
+    'Drops what audited tables that are no longer there: the triggers went with them, their functions stay behind.';
