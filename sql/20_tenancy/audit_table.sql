@@ -11,7 +11,7 @@ declare
     v_table constant oid := tenancy.require_table(schema_name, table_name);
     v_routine constant text := tenancy.audit_routine_name(table_name);
     v_present constant text := (
-        select p.proname
+        select p.proname::text
         from pg_catalog.pg_trigger t
         join pg_catalog.pg_proc p on p.oid = t.tgfoid
         where t.tgrelid = v_table and t.tgname = 'audit_insert'

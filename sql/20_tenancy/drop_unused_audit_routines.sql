@@ -6,8 +6,10 @@ create function tenancy.drop_unused_audit_routines(schema_name text)
     language plpgsql
 as $$
 declare
-    v_statements constant text := (
-        select string_agg(format('drop function %I.%I();', schema_name, p.proname), ' ')
+    v_routine text;
+begin
+    for v_routine in
+        select p.proname::text
         from pg_catalog.pg_depend d
         join pg_catalog.pg_proc p on p.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass
@@ -21,11 +23,9 @@ declare
                     and t.refobjid = p.oid
                     and t.classid = 'pg_trigger'::regclass
             )
-    );
-begin
-    if v_statements is not null then
-        execute v_statements;
-    end if;
+    loop
+        execute format('drop function %I.%I()', schema_name, v_routine);
+    end loop;
 end;
 $$;
 
