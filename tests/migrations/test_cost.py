@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
+from collections import Counter
 
 import psycopg
 from psycopg import sql
 
+from counting import calls, rows_read_by_each
 from migrations.fleet import Fleet
-from rows_read import rows_read
 
 
-def calls(fleet: Fleet, tenant: str) -> dict[str, int]:
-    """How often each helper runs while the tenant is migrated; rolled back afterwards."""
+def calls_for(fleet: Fleet, tenant: str) -> Counter[str]:
+    """How often each function runs while the tenant is migrated; rolled back afterwards."""
     with psycopg.connect(fleet.address.admin_db_url) as database:
         database.execute("set track_functions = 'all'")
         database.execute("set role postgres")
@@ -20,12 +20,9 @@ def calls(fleet: Fleet, tenant: str) -> dict[str, int]:
             "select outcome::text from public.migrate_tenant(%s)", (tenant,)
         ).fetchone()
         assert result == ("migrated",)
-        rows = database.execute(
-            "select funcname, calls from pg_stat_xact_user_functions"
-            " where schemaname = 'tenancy'"
-        ).fetchall()
+        counted = calls(database)
         database.rollback()
-    return dict(rows)
+    return counted
 
 
 def test_cost_does_not_grow_with_the_fleet(fleet: Fleet) -> None:
@@ -34,11 +31,11 @@ def test_cost_does_not_grow_with_the_fleet(fleet: Fleet) -> None:
         f"create table {table} (id bigint primary key);"
         f" alter table users add column {table} text"
     )
-    alone = calls(fleet, tenant)
+    alone = calls_for(fleet, tenant)
 
     fleet.tenants(5)
 
-    assert calls(fleet, tenant) == alone
+    assert calls_for(fleet, tenant) == alone
     assert fleet.migrate(tenant)["outcome"] == "migrated"
 
 
@@ -59,13 +56,13 @@ def test_rows_read_do_not_grow_with_the_fleet(fleet: Fleet) -> None:
 def reads(fleet: Fleet, tenants: list[str]) -> int:
     """Rows read for the tenant that took fewest, in a session that has migrated another."""
     with psycopg.connect(fleet.address.db_url) as database:
-        database.execute("set local enable_seqscan = off")
-        counts = []
-        for tenant in tenants:
-            database.execute("select public.migrate_tenant(%s)", (tenant,))
-            counts.append(rows_read(database))
+        rows = rows_read_by_each(
+            database,
+            tenants,
+            lambda tenant: database.execute("select public.migrate_tenant(%s)", (tenant,)),
+        )
         database.rollback()
-    return min(later - earlier for earlier, later in itertools.pairwise(counts))
+    return min(rows)
 
 
 def test_tenant_without_anything_of_its_own_is_described_once(fleet: Fleet) -> None:
@@ -77,10 +74,10 @@ def test_tenant_without_anything_of_its_own_is_described_once(fleet: Fleet) -> N
     ).raise_for_status()  # fmt: skip
     fleet.register(f"create table {fleet.table()} (id bigint primary key)")
 
-    assert calls(fleet, plain)["schema_objects"] == 1
+    assert calls_for(fleet, plain)["schema_objects"] == 1
     # Before and after, to see that what is theirs is what it was.
-    assert calls(fleet, owner)["schema_objects"] == 2
-    assert calls(fleet, extended)["schema_objects"] == 2
+    assert calls_for(fleet, owner)["schema_objects"] == 2
+    assert calls_for(fleet, extended)["schema_objects"] == 2
 
 
 def test_migration_asks_for_the_schema_cache_once(fleet: Fleet) -> None:

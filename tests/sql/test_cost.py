@@ -16,7 +16,7 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from rows_read import rows_read
+from counting import calls, rows_read_by_each
 from stage import Stage
 
 # Few enough to be made in a moment. Each brings at least one row to every table counted, so
@@ -98,22 +98,16 @@ def test_no_operation_reads_more_rows_with_more_tenants(
 def _reads(stage: Stage, tenants: list[str]) -> dict[Operation, int]:
     """What each operation read, in a session that has done it before with another tenant."""
     return {
-        operation: min(_differences(stage, tenants, operation)[1:])
+        operation: min(_read(stage, tenants, operation))
         for operation in (*OPERATIONS, _look_through_the_catalog)
     }
 
 
-def _differences(stage: Stage, tenants: list[str], operation: Operation) -> list[int]:
+def _read(stage: Stage, tenants: list[str], operation: Operation) -> list[int]:
     with psycopg.connect(stage.address.db_url, row_factory=dict_row) as database:
-        # Plans are made for as many tenants as there are, which here are few: a plan that
-        # could use an index is to do so.
-        database.execute("set local enable_seqscan = off")
-        counts = [rows_read(database)]
-        for tenant in tenants:
-            operation(database, tenant)
-            counts.append(rows_read(database))
+        rows = rows_read_by_each(database, tenants, lambda tenant: operation(database, tenant))
         database.rollback()
-    return [later - earlier for earlier, later in itertools.pairwise(counts)]
+    return rows
 
 
 def test_each_creation_takes_the_same_locks(stage: Stage, tenants: list[str]) -> None:
@@ -148,27 +142,16 @@ def test_auditing_costs_a_statement_not_its_rows(stage: Stage) -> None:
                 "insert into {} (key) select i::text from generate_series(1, 500) i"
             ).format(settings)
         )
-        counts = [_calls(database)]
+        counts = [calls(database)]
         for keys in (["1"], [str(key) for key in range(1, 501)]):
             database.execute(
                 sql.SQL("update {} set value = '1' where key = any(%s)").format(settings),
                 (keys,),
             )
-            counts.append(_calls(database))
+            counts.append(calls(database))
         database.rollback()
 
     of_one, of_all = (later - earlier for earlier, later in itertools.pairwise(counts))
     assert 0 < of_one["tg_settings__audit"] == of_all["tg_settings__audit"]
     # Who it was is found once, too. The stamp is each row's own.
     assert of_one - Counter(tg_settings__stamp=1) == of_all - Counter(tg_settings__stamp=500)
-
-
-def _calls(database: Database) -> Counter[str]:
-    """How often each function has run in this transaction."""
-    rows = database.execute(
-        "select funcname, calls from pg_stat_xact_user_functions"
-    ).fetchall()
-    calls: Counter[str] = Counter()
-    for row in rows:
-        calls[row["funcname"]] += row["calls"]
-    return calls
