@@ -8,6 +8,7 @@ signed like Auth's, which takes a thousandth of the time and is the same to the 
 from __future__ import annotations
 
 import secrets
+import ssl
 import time
 import uuid
 from dataclasses import dataclass, fields
@@ -59,6 +60,10 @@ GROUPS = {
     "list_my_tenants": "tenant-status",
 }
 
+# httpx would read the certificates of all authorities anew for each client, which takes
+# longer than most tests.
+_TLS = ssl.create_default_context()
+
 
 @dataclass(frozen=True)
 class Address:
@@ -91,7 +96,7 @@ class Stage:
 
     def __init__(self, address: Address) -> None:
         self.address = address
-        self.http = httpx.Client(base_url=address.api_url, timeout=30)
+        self.http = httpx.Client(base_url=address.api_url, timeout=30, verify=_TLS)
         self.sql = self._connect()
         self.service = Person(address.service_role_key)
         self.nobody = Person(None)
