@@ -1,4 +1,4 @@
--- The one place that grants anything in a tenant; what, tenant_privileges says. What is right
+-- The one place that grants anything in a tenant; what, misplaced_grants says. What is right
 -- already is left alone: rewriting it would cost as much as the schema is large.
 create function tenancy.apply_tenant_privileges(schema_name text)
     returns void
@@ -47,4 +47,4 @@ end;
 $$;
 
 comment on function tenancy.apply_tenant_privileges(text) is
-    'Sets the privileges of the API roles on a tenant''s schema, tables, views, sequences and routines to tenant_privileges. Only under lock_tenant.';
+    'Sets the privileges of the API roles on a tenant''s schema, tables, views, sequences and routines to what misplaced_grants expects. Only under lock_tenant.';

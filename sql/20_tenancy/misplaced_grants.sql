@@ -1,3 +1,7 @@
+-- What the API roles are to have is derived from the registry and the catalog alone, so that
+-- suspending and activating again ends exactly where it began. Objects are found through
+-- pg_depend, whose index makes the cost that of one schema however many there are, and in one
+-- query: every creation has to plan it again.
 create function tenancy.misplaced_grants(schema_name text)
     returns setof tenancy.tenant_grant
     stable
@@ -8,66 +12,86 @@ create function tenancy.misplaced_grants(schema_name text)
 as $$
 declare
     v_namespace constant oid := to_regnamespace(quote_ident(schema_name));
+    v_version text;
+    v_entitled oid[] := '{}';
 begin
+    select t.schema_version into v_version
+    from public.tenants t
+    where t.schema_name = misplaced_grants.schema_name and t.status = 'active';
+    if found then
+        v_entitled := array['authenticated'::regrole, 'service_role'::regrole];
+    end if;
+
     return query
-    with relations as materialized (
-        select c.oid, c.relkind, c.relowner, c.relacl
+    with objects as (
+        select 'schema' as object_kind, quote_ident(schema_name) as object_name,
+            null::oid as relation, n.nspowner as owner, n.nspacl as acl, 'usage' as verbs
+        from pg_catalog.pg_namespace n
+        where n.oid = v_namespace
+        union all
+        select case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass::text,
+            c.oid, c.relowner, c.relacl,
+            -- Grants follow policies: a table that nobody adopted has none and stays unreachable.
+            case
+                when v_version is null then null
+                when c.relkind in ('r', 'p') and c.relrowsecurity then tenancy.policy_verbs(c.oid)
+                -- It shows nothing of its own as long as it asks with its caller's rights.
+                when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then 'select'
+                -- An identity column needs no grant on its sequence; serial does.
+                when c.relkind = 'S' and exists (
+                    select from pg_catalog.pg_depend o
+                    where o.classid = 'pg_class'::regclass
+                        and o.objid = c.oid
+                        and o.refclassid = 'pg_class'::regclass
+                        and o.deptype = 'a'
+                ) then 'select, usage'
+            end
         from pg_catalog.pg_depend d
         join pg_catalog.pg_class c on c.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass
             and d.refobjid = v_namespace
             and d.classid = 'pg_class'::regclass
             and c.relkind <> 'c'
-    ),
-    objects as (
-        select 'schema' as object_kind, quote_ident(schema_name) as object_name, n.nspowner as owner, n.nspacl as acl
-        from pg_catalog.pg_namespace n
-        where n.oid = v_namespace
-        union all
-        select case r.relkind when 'S' then 'sequence' else 'table' end, r.oid::regclass::text, r.relowner, r.relacl
-        from relations r
-        union all
-        -- Privileges on columns, which nobody is to have, go with those on their table.
-        select 'table', r.oid::regclass::text, r.relowner, a.attacl
-        from relations r
-        cross join lateral (
-            select a.attacl from pg_catalog.pg_attribute a where a.attrelid = r.oid and a.attacl is not null offset 0
-        ) a
         union all
         -- Routines everybody may call until told otherwise.
-        select 'routine', p.oid::regprocedure::text, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
+        select 'routine', p.oid::regprocedure::text,
+            null, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)),
+            case when exists (
+                select from tenancy.tenant_migrations m
+                where m.version <= v_version and p.proname = any (m.callable_routines)
+            ) then 'execute' end
         from pg_catalog.pg_depend d
         join pg_catalog.pg_proc p on p.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass
             and d.refobjid = v_namespace
             and d.classid = 'pg_proc'::regclass
-    ),
-    found as (
-        select o.object_kind, o.object_name,
-            case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
-            string_agg(lower(a.privilege_type), ', ' order by lower(a.privilege_type)) as verbs
-        from objects o
-        cross join aclexplode(o.acl) a
-        where a.grantee <> o.owner
-        group by o.object_kind, o.object_name, a.grantee
-    ),
-    expected as (
-        select p.object_kind, p.object_name, r.grantee, p.verbs
-        from tenancy.tenant_privileges(schema_name) p
-        cross join unnest(array['authenticated', 'service_role']) r (grantee)
     )
-    select
-        coalesce(e.object_kind, f.object_kind),
-        coalesce(e.object_name, f.object_name),
-        coalesce(e.grantee, f.grantee),
-        e.verbs,
-        f.verbs
-    from expected e
-    full join found f
-        on f.object_kind = e.object_kind and f.object_name = e.object_name and f.grantee = e.grantee
-    where e.verbs is distinct from f.verbs;
+    select o.object_kind, o.object_name, g.grantee, g.expected, g.found
+    from objects o
+    cross join lateral (
+        select case v.grantee when 0 then 'public' else v.grantee::regrole::text end as grantee,
+            string_agg(v.verb, ', ' order by v.verb) filter (where v.is_due) as expected,
+            string_agg(v.verb, ', ' order by v.verb) filter (where not v.is_due) as found
+        from (
+            select r.oid, e.verb, true
+            from unnest(v_entitled) r (oid)
+            cross join string_to_table(o.verbs, ', ') e (verb)
+            union all
+            select a.grantee, lower(a.privilege_type), false
+            from aclexplode(o.acl) a
+            where a.grantee <> o.owner
+            union all
+            -- Privileges on columns, which nobody is to have, go with those on their table.
+            select a.grantee, lower(a.privilege_type), false
+            from pg_catalog.pg_attribute c
+            cross join aclexplode(c.attacl) a
+            where c.attrelid = o.relation and a.grantee <> o.owner
+        ) v (grantee, verb, is_due)
+        group by v.grantee
+    ) g
+    where g.expected is distinct from g.found;
 end;
 $$;
 
 comment on function tenancy.misplaced_grants(text) is
-    'Where the privileges in a tenant are not those of tenant_privileges: who was to have which, and has which.';
+    'Where the privileges in a tenant are not what they are to be: who was to have which, and has which. To be, for authenticated and service_role: nothing unless the tenant is active; the verbs of each table''s policies; routines that a migration declared callable. For others nothing.';

@@ -323,8 +323,8 @@ FAULTS = (
         "proof_peephole",
         (
             Edit(
-                "tenancy.tenant_privileges(text)",
-                "(c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions))",
+                "tenancy.misplaced_grants(text)",
+                "c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions)",
                 "c.relkind = 'v'",
             ),
         ),

@@ -75,8 +75,8 @@ ALLOWED = (
     Allowance(
         NOT_SANITIZED,
         ("tenancy.apply_tenant_privileges",),
-        "Put together from tenant_privileges and misplaced_grants, whose names are printed by "
-        "regclass, regprocedure and quote_ident and whose verbs are literals.",
+        "Put together from misplaced_grants, whose names are printed by regclass, regprocedure "
+        "and quote_ident and whose verbs are literals.",
     ),
     Allowance(
         NOT_SANITIZED,
@@ -152,7 +152,7 @@ ALLOWED = (
         CONVERSION,
         (
             *("tenancy.describe_table", "tenancy.add_foreign_key", "tenancy.schema_objects"),
-            *("tenancy.tenant_privileges", "tenancy.misplaced_grants"),
+            "tenancy.misplaced_grants",
         ),
         "One conversion in a call, of the catalog's own types.",
         'cast "',
