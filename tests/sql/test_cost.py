@@ -19,9 +19,10 @@ from psycopg.rows import dict_row
 from counting import calls, rows_read_by_each
 from stage import Stage
 
-# Few enough to be made in a moment. Each brings at least one row to every table counted, so
-# that reading a table whole shows as at least so many rows more.
-CROWD = 40
+# Few enough to be made in moments. Each brings at least one row to every table counted, so
+# that reading a table whole shows as at least so many rows more; and more of them than the 40
+# rows or so by which counts differ anyway, since what other sessions change is read anew.
+CROWD = 100
 
 Database = psycopg.Connection[dict[str, Any]]
 Operation = Callable[[Database, str], None]
