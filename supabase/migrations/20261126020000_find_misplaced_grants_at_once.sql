@@ -1,8 +1,7 @@
--- A creation plans every query anew: what is to be granted and what is granted are found in one.
+-- What is to be granted and what is granted are found in one query.
 -- What the API roles are to have is derived from the registry and the catalog alone, so that
 -- suspending and activating again ends exactly where it began. Objects are found through
--- pg_depend, whose index makes the cost that of one schema however many there are, and in one
--- query: every creation has to plan it again.
+-- pg_depend, whose index makes the cost that of one schema however many there are.
 create or replace function tenancy.misplaced_grants(schema_name text)
     returns setof tenancy.tenant_grant
     stable
@@ -14,21 +13,18 @@ as $$
 declare
     v_namespace constant oid := to_regnamespace(quote_ident(schema_name));
     v_version text;
-    v_entitled oid[] := '{}';
 begin
     select t.schema_version into v_version
     from public.tenants t
     where t.schema_name = misplaced_grants.schema_name and t.status = 'active';
-    if found then
-        v_entitled := array['authenticated'::regrole, 'service_role'::regrole];
-    end if;
 
     return query
     with objects as (
         select 'schema' as object_kind, quote_ident(schema_name) as object_name,
             null::oid as relation, n.nspowner as owner, n.nspacl as acl, 'usage' as verbs
-        from pg_catalog.pg_namespace n
-        where n.oid = v_namespace
+        -- It is due also where it is gone: granting on it fails, and nothing opens.
+        from (select) tenant
+        left join pg_catalog.pg_namespace n on n.oid = v_namespace
         union all
         select case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass::text,
             c.oid, c.relowner, c.relacl,
@@ -75,8 +71,9 @@ begin
             string_agg(v.verb, ', ' order by v.verb) filter (where not v.is_due) as found
         from (
             select r.oid, e.verb, true
-            from unnest(v_entitled) r (oid)
+            from unnest(array['authenticated'::regrole::oid, 'service_role'::regrole]) r (oid)
             cross join string_to_table(o.verbs, ', ') e (verb)
+            where v_version is not null
             union all
             select a.grantee, lower(a.privilege_type), false
             from aclexplode(o.acl) a

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
@@ -281,6 +282,21 @@ def test_activating_clears_the_suspension_and_restores_the_privileges(
     for acl in ("schema_acl", "relation_acls"):
         assert closed[acl] != fresh[acl]
         assert reopened[acl] == fresh[acl]
+
+
+def test_a_tenant_without_its_schema_is_not_activated(
+    stage: Stage, database: psycopg.Connection[dict[str, Any]]
+) -> None:
+    name = stage.tenant()
+    stage.suspend(name)
+
+    # Not committed: a schema that is listed and missing takes the Data API down for all.
+    database.execute(SQL("drop schema {} cascade").format(Identifier(name)))
+    with pytest.raises(psycopg.errors.InvalidSchemaName):
+        database.execute("select public.activate_tenant(%s)", (name,))
+
+    database.rollback()
+    database.execute("select public.activate_tenant(%s)", (name,))
 
 
 def test_activating_an_active_tenant_changes_nothing(stage: Stage, admin: Person) -> None:
