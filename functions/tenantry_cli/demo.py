@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from typing import Any
 
 import requests
@@ -16,6 +17,7 @@ ACME = "demo_acme"
 GLOBEX = "demo_globex"
 
 _TIMEOUT_SECONDS = 30
+_PAUSE_SECONDS = 0.05
 
 
 def run(connection: dict[str, str], console: Console) -> None:
@@ -90,6 +92,7 @@ class _Demo:
         self._call(ann, "user-profiles/ensure_user_profile", schema_name=ACME)
 
         self._say("She writes and reads rows of Acme through the Data API, with her own token.")
+        self._wait_until_written(ann, ACME, "settings")
         self._rows(ann, ACME, "POST", 201, {"key": "theme", "value": {"colour": "teal"}})
         self._rows(ann, ACME, "GET", 200)
 
@@ -98,10 +101,10 @@ class _Demo:
             ann,
             "ddl-operations/create_table",
             schema_name=ACME,
-            table_name="orders",
+            table_name="products",
             columns=[{"name": "title", "type": "text", "nullable": False}],
         )
-        self._rows(ann, ACME, "GET", 200, table="orders")
+        self._rows(ann, ACME, "GET", 200, table="products")
 
         self._say("Bob belongs to Globex. Acme refuses him, and its name tells him nothing.")
         self._rows(bob, ACME, "GET", 403)
@@ -193,6 +196,25 @@ class _Demo:
         )
         said = f" {json.dumps(row)}" if row else ""
         self._show(method, f"/rest/v1/{table} (profile {schema_name}){said}", reply, status)
+
+    def _wait_until_written(self, token: str, schema_name: str, table: str) -> None:
+        """PostgREST reads a new table at once, and writes it once it has read the schema."""
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
+        while not self._session.options(
+            f"{self._api}/rest/v1/{table}",
+            headers={
+                "Authorization": f"Bearer {token}",
+                "apikey": self._anon_key,
+                "Accept-Profile": schema_name,
+            },
+            timeout=_TIMEOUT_SECONDS,
+        ).ok:
+            if time.monotonic() > deadline:
+                raise TenantryError(
+                    f"The demo stops here: after {_TIMEOUT_SECONDS} s the Data API still does "
+                    f"not know {schema_name}.{table}; `tenantry doctor` may say why."
+                )
+            time.sleep(_PAUSE_SECONDS)
 
     def _show(
         self, method: str, request: str, reply: requests.Response, status: int, body: Any = None

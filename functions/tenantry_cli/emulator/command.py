@@ -72,7 +72,11 @@ def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | Non
             _show(console, stack.connection, stack.warnings)
             console.print("ready (Ctrl-C stops everything)")
             starter.tell_ready()
-            _walk_demo(console, demo, stack.connection)
+            try:
+                _walk_demo(console, demo, stack.connection)
+            except TenantryError as error:
+                # The emulator works all the same, and is what one looks with.
+                console.print(str(error), style="red", markup=False)
             watch(stack)
     except TenantryError as error:
         starter.tell_failure(error)
