@@ -53,8 +53,8 @@ def grant_schema_access(database: Database, arguments: GrantSchemaAccess) -> Sch
     what they had. Repeating it changes nothing. Nobody changes their own grant, except that
     platform admins may let themselves in. A tenant admin whose own grant expires can grant
     neither admin nor anything past that moment. Admins of the tenant or of the platform.
-    Errors: tenant_not_found, user_not_found, own_grant, tenant_suspended, forbidden,
-    not_authenticated, busy.
+    Errors: invalid_request, tenant_not_found, user_not_found, own_grant, tenant_suspended,
+    forbidden, not_authenticated, busy.
     """
     return database.call("grant_schema_access", arguments, SchemaAccess)
 
@@ -74,8 +74,8 @@ def promote_to_admin(database: Database, arguments: PromoteToAdmin) -> AdminUser
 
     Gives a user a platform role in place of the one they had, which may be higher. The
     first super_admin is made with the service key. Repeating it changes nothing.
-    super_admins. Errors: user_not_found, last_super_admin, forbidden, not_authenticated,
-    busy.
+    super_admins. Errors: invalid_request, user_not_found, last_super_admin, forbidden,
+    not_authenticated, busy.
     """
     return database.call("promote_to_admin", arguments, AdminUser)
 

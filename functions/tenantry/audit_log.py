@@ -157,7 +157,7 @@ def prune_audit_log(database: Database, arguments: PruneAuditLog) -> AuditPrunin
     Retention: removes the entries of a tenant's audit log, or with a null name of
     admin_audit_log, that are older than a moment and sealed; the rest of the chain stays
     verifiable. Platform admins; logged as audit.prune with the number removed and their
-    head. Errors: tenant_not_found, forbidden, not_authenticated, busy.
+    head. Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.
     """
     return database.call("prune_audit_log", arguments, AuditPruning)
 

@@ -50,8 +50,8 @@ def create_tenant_schema(database: Database, arguments: CreateTenantSchema) -> T
 
     Makes a tenant: its schema with the template's tables, and its place on the Data API,
     where it answers within moments. Left out, the name is a random one that tells nothing.
-    Platform admins. Errors: invalid_schema_name, tenant_exists, schema_exists, forbidden,
-    not_authenticated, busy.
+    Platform admins. Errors: invalid_schema_name, invalid_request, tenant_exists,
+    schema_exists, forbidden, not_authenticated, busy.
     """
     return database.call("create_tenant_schema", arguments, Tenant)
 
@@ -60,8 +60,8 @@ def rename_tenant(database: Database, arguments: RenameTenant) -> Tenant:
     """Change the name that people see; the schema keeps its own.
 
     Changes what people call a tenant; the schema keeps its name. Admins of the tenant or of
-    the platform. Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated,
-    busy.
+    the platform. Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden,
+    not_authenticated, busy.
     """
     return database.call("rename_tenant", arguments, Tenant)
 
@@ -71,7 +71,8 @@ def suspend_tenant(database: Database, arguments: SuspendTenant) -> Tenant:
 
     Closes a tenant at once, service key included: USAGE on the schema first, then every
     privilege in it. No row is lost. Repeating it changes nothing, the first reason stays.
-    Platform admins. Errors: tenant_not_found, forbidden, not_authenticated, busy.
+    Platform admins. Errors: invalid_request, tenant_not_found, forbidden,
+    not_authenticated, busy.
     """
     return database.call("suspend_tenant", arguments, Tenant)
 

@@ -54,8 +54,8 @@ def ensure_user_profile(database: Database, arguments: EnsureUserProfile) -> Ens
 
     The caller's profile in a tenant, made if there was none (is_new). Any number of calls
     at once make one row. display_name counts for a new profile only. Members, for
-    themselves. Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated,
-    user_not_found, busy.
+    themselves. Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden,
+    not_authenticated, user_not_found, busy.
     """
     return database.call("ensure_user_profile", arguments, EnsuredUserProfile)
 
@@ -65,8 +65,8 @@ def create_user_profile(database: Database, arguments: CreateUserProfile) -> Use
 
     Makes a profile for a user. It grants nothing: access is for grant_schema_access. role
     is the product's own label; metadata is a JSON object. Admins of the tenant or of the
-    platform. Errors: tenant_not_found, user_not_found, profile_exists, tenant_suspended,
-    forbidden, not_authenticated, busy.
+    platform. Errors: invalid_request, tenant_not_found, user_not_found, profile_exists,
+    tenant_suspended, forbidden, not_authenticated, busy.
     """
     return database.call("create_user_profile", arguments, UserProfile)
 
@@ -85,8 +85,8 @@ def update_user_profile(database: Database, arguments: UpdateUserProfile) -> Use
     """Change the caller's own profile; what is left out stays.
 
     Changes the caller's own profile; what is null stays as it is, metadata is replaced
-    whole. Members. Errors: tenant_not_found, profile_not_found, tenant_suspended,
-    forbidden, not_authenticated, busy.
+    whole. Members. Errors: invalid_request, tenant_not_found, profile_not_found,
+    tenant_suspended, forbidden, not_authenticated, busy.
     """
     return database.call("update_user_profile", arguments, UserProfile)
 

@@ -19,4 +19,4 @@ alter table tenancy.unfinished_migrations enable row level security;
 comment on table tenancy.unfinished_migrations is
     'Tenants whose next migration failed and was rolled back, until it succeeds.';
 comment on column tenancy.unfinished_migrations.message is
-    'The error without its detail, which may quote the tenant''s rows.';
+    'The error without what may quote the tenant''s rows.';

@@ -21,7 +21,15 @@ declare
 begin
     perform tenancy.lock_tables(schema_name, array[table_name]);
 
-    execute format('alter table %I.%I add column %s', schema_name, table_name, v_definition);
+    begin
+        execute format('alter table %I.%I add column %s', schema_name, table_name, v_definition);
+    exception
+        when query_canceled then
+            raise exception 'Writing "%" into all rows of "%" takes too long: nobody could read the table meanwhile.',
+                column_name, table_name
+                using errcode = 'PT422', detail = 'invalid_request',
+                    hint = 'Nothing was changed. Add the column without a default, and fill it by updates of some thousand rows each.';
+    end;
     perform tenancy.audit_table(schema_name, table_name);
     perform tenancy.reload_schema_cache();
 exception
@@ -43,4 +51,4 @@ end;
 $$;
 
 comment on function tenancy.add_column(text, text, text, text, boolean, jsonb, text) is
-    'Adds a column to a table of a tenant. Only under lock_tenant (PT400: invalid_identifier, invalid_column_type, invalid_default; PT409: column_exists, table_not_empty; 55P03).';
+    'Adds a column to a table of a tenant. Only under lock_tenant (PT400: invalid_identifier, invalid_column_type, invalid_default; PT409: column_exists, table_not_empty; PT422 invalid_request; 55P03).';

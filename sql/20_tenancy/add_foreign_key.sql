@@ -60,6 +60,10 @@ exception
             column_name, table_name, foreign_column, foreign_table
             using errcode = 'PT400', detail = 'invalid_column_type',
                 hint = 'Give both columns the same type.';
+    when program_limit_exceeded then
+        raise exception 'Values of "%" are too long for the index that a foreign key needs: %.', column_name, sqlerrm
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Nothing was changed. Use a column of short values, such as a uuid.';
     when undefined_object then
         raise exception 'A column of type json cannot be part of a foreign key.'
             using errcode = 'PT400', detail = 'invalid_column_type', hint = 'Use another column.';
@@ -67,4 +71,4 @@ end;
 $$;
 
 comment on function tenancy.add_foreign_key(text, text, text, text, text, text, text) is
-    'Adds a foreign key between two tables of one tenant, indexed and validated; its name. Writers of both tables wait until the transaction ends, readers do not. Only under lock_tenant (PT400 invalid_column_type; PT404: table_not_found, column_not_found; PT409: foreign_key_violation, foreign_key_target; 55P03).';
+    'Adds a foreign key between two tables of one tenant, indexed and validated; its name. Writers of both tables wait until the transaction ends, readers do not. Only under lock_tenant (PT400 invalid_column_type; PT404: table_not_found, column_not_found; PT409: foreign_key_violation, foreign_key_target; PT422 invalid_request; 55P03).';

@@ -6,8 +6,9 @@ create function tenancy.audit_routine_name(table_name text)
     language plpgsql
 as $$
 begin
-    -- Longer names would be cut by PostgreSQL, and two tables could come to share one.
-    if length(table_name) > 52 then
+    -- Longer names would be cut by PostgreSQL, and two tables could come to share one. A name
+    -- of 52 characters would fit, and could be the shortened one of another.
+    if length(table_name) > 51 then
         return format('tg_%s_%s__audit', left(table_name, 43), left(md5(table_name), 8));
     end if;
 

@@ -14,6 +14,7 @@ declare
     v_migration tenancy.tenant_migrations;
     v_settings jsonb;
     v_elsewhere text[];
+    v_routines oid[];
     v_problem text;
 begin
     -- Two that register at once take turns; nobody who reads waits.
@@ -55,6 +56,9 @@ begin
     perform set_config('safeupdate.enabled', 'off', true);
     v_settings := tenancy.session_settings();
     v_elsewhere := tenancy.touched_elsewhere();
+    v_routines := array(
+        select p.oid from pg_catalog.pg_proc p where p.pronamespace = 'tenant_template'::regnamespace
+    );
     perform tenancy.apply_tenant_migration('tenant_template', v_migration);
 
     select string_agg(s.key, ', ' order by s.key) into v_problem
@@ -80,6 +84,19 @@ begin
     if v_problem is not null then
         raise exception 'Tenant migration % declares callable what is not there: %.', version, v_problem
             using hint = 'callable_routines takes names of routines, without arguments.';
+    end if;
+    -- Callable are names: another routine of such a name would be open without a word.
+    select string_agg(distinct p.proname::text, ', ') into v_problem
+    from pg_catalog.pg_proc p
+    where p.pronamespace = 'tenant_template'::regnamespace
+        and p.oid <> all (v_routines)
+        and p.proname <> all (callable_routines)
+        and exists (
+            select from tenancy.tenant_migrations m where p.proname = any (m.callable_routines)
+        );
+    if v_problem is not null then
+        raise exception 'Tenant migration % makes a routine of a name that the API may call already: %.', version, v_problem
+            using hint = 'Name it in callable_routines if the API may call this one, too; else call it otherwise.';
     end if;
     perform tenancy.require_template_shape();
 

@@ -16,7 +16,7 @@ begin
         and not a.attisdropped;
 
     if v_number is null then
-        raise exception 'Table "%" has no column %.', table_name, coalesce(format('"%s"', tenancy.printable(column_name)), 'without a name')
+        raise exception 'Table "%" has no column %.', table_name, coalesce('"' || tenancy.printable(column_name) || '"', 'without a name')
             using errcode = 'PT404', detail = 'column_not_found',
                 hint = 'See its columns with get_table_columns.';
     end if;

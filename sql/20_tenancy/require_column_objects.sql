@@ -11,8 +11,8 @@ declare
 begin
     if columns is null or jsonb_typeof(columns) <> 'array' then
         v_problem := '"columns" is not an array.';
-    elsif jsonb_array_length(columns) > 1000 then
-        v_problem := 'A table has at most 1,000 columns.';
+    elsif jsonb_array_length(columns) > 999 then
+        v_problem := 'A table is made with at most 999 columns.';
     else
         select case
             when jsonb_typeof(c.value) <> 'object'

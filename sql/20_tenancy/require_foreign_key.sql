@@ -14,7 +14,7 @@ begin
 
     if not found then
         raise exception 'Table "%" has no foreign key %.', table_name,
-            coalesce(format('"%s"', tenancy.printable(constraint_name)), 'without a name')
+            coalesce('"' || tenancy.printable(constraint_name) || '"', 'without a name')
             using errcode = 'PT404', detail = 'constraint_not_found',
                 hint = 'See its foreign keys with get_table_foreign_keys.';
     end if;

@@ -17,7 +17,7 @@ begin
 
     perform tenancy.log_refusal('forbidden');
     raise exception 'This needs the platform role "%"; you have %.',
-        require_platform_role.role, coalesce(format('"%s"', v_role), 'none')
+        require_platform_role.role, coalesce('"' || v_role || '"', 'none')
         using errcode = '42501', detail = 'forbidden',
             hint = 'Ask a super_admin of the platform.';
 end;

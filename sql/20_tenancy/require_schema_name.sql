@@ -1,6 +1,6 @@
 create function tenancy.require_schema_name(schema_name text)
     returns void
-    immutable
+    stable
     security definer
     set search_path = ''
     language plpgsql
@@ -20,6 +20,8 @@ begin
             'pgmq_public', 'pgsodium', 'pgsodium_masks', 'pgtle', 'public', 'realtime', 'repack',
             'storage', 'tenancy', 'tenant_template', 'tiger', 'tiger_data', 'topology', 'vault'
         )
+        -- A role's unqualified names mean, first of all, what is in the schema of its name.
+        or to_regrole(schema_name) is not null
     then
         raise exception 'The name "%" is reserved.', schema_name
             using errcode = 'PT400', detail = 'invalid_schema_name',

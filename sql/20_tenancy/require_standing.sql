@@ -50,8 +50,8 @@ begin
     raise exception 'This needs % on tenant "%".',
         concat_ws(
             ' or ',
-            format('the access level "%s"', member),
-            format('the platform role "%s"', platform)
+            'the access level "' || member || '"',
+            'the platform role "' || platform || '"'
         ),
         schema_name
         using errcode = '42501', detail = 'forbidden',

@@ -9,7 +9,7 @@ declare
     v_table constant oid := tenancy.find_table(schema_name, table_name);
 begin
     if v_table is null then
-        raise exception 'Tenant "%" has no table %.', schema_name, coalesce(format('"%s"', tenancy.printable(table_name)), 'without a name')
+        raise exception 'Tenant "%" has no table %.', schema_name, coalesce('"' || tenancy.printable(table_name) || '"', 'without a name')
             using errcode = 'PT404', detail = 'table_not_found',
                 hint = 'See its tables with get_schema_tables.';
     end if;

@@ -162,6 +162,10 @@ begin
     join pg_catalog.pg_proc p on p.oid = g.tgfoid
     where not g.tgisinternal
     union all
+    select 'rule', t.table_name || '.' || r.rulename, t.table_name, false, pg_get_ruledef(r.oid)
+    from tables t
+    join pg_catalog.pg_rewrite r on r.ev_class = t.oid
+    union all
     select 'routine', format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid)), null, false,
         case
             when p.prokind = 'a' then 'aggregate'

@@ -254,6 +254,24 @@ def test_failure_leaves_nothing_and_is_remembered_until_it_succeeds(fleet: Fleet
     assert fleet.rpc(fleet.service, "get_migration_status").json()["failed"] == 0
 
 
+def test_failure_shows_no_values_of_the_tenant(fleet: Fleet) -> None:
+    tenant = fleet.tenant()
+    fleet.sql.execute(
+        identifiers("insert into {}.settings (key, value) values ('n', '\"secret\"')", tenant)
+    )
+    fleet.register(
+        "alter table settings add column amount integer;"
+        " update settings set amount = (value #>> '{}')::integer"
+    )
+
+    failed = fleet.migrate(tenant)
+
+    assert (failed["outcome"], failed["sqlstate"]) == ("failed", "22P02")
+    assert failed["message"].startswith("A value in the tenant does not fit.")
+    [row] = fleet.rpc(fleet.service, "list_tenants_behind").json()
+    assert "secret" not in str(row)
+
+
 def test_ledger_goes_with_its_tenant(fleet: Fleet) -> None:
     tenant, table = fleet.tenant(), fleet.table()
     fleet.sql.execute(identifiers("create table {}.{} ()", tenant, table))
@@ -334,6 +352,7 @@ def test_only_platform_admins_migrate_and_look(fleet: Fleet) -> None:
         ("grant select (email) on {}.users to anon", "grant", "extra"),
         ("revoke usage on schema {} from service_role", "grant", "missing"),
         ("create function {}.planted() returns int return 1", "routine", "extra"),
+        ("create rule hush as on insert to {}.users do instead nothing", "rule", "extra"),
         ("drop table {}.settings", "table", "missing"),
     ],
 )

@@ -96,6 +96,18 @@ def test_routine_declared_callable_must_be_there(fleet: Fleet) -> None:
     assert "declares callable what is not there: nobody" in refusal(fleet, "select 1", "nobody")
 
 
+def test_another_routine_of_a_callable_name_is_declared_again(fleet: Fleet) -> None:
+    name = f"f_{fleet.table()}"
+    fleet.register(f"create function {name}() returns int return 1", name)
+    other = f"create function {name}(a int) returns int return a"
+
+    assert f"the API may call already: {name}" in refusal(fleet, other)
+
+    fleet.register(other, name)
+    # What is replaced is no other routine.
+    fleet.register(f"create or replace function {name}() returns int return 2")
+
+
 def test_new_migration_is_ready_to_be_filled_in(
     fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

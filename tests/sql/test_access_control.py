@@ -694,3 +694,18 @@ def test_user_of_a_suspended_and_of_a_deleted_tenant_can_be_deleted(stage: Stage
     ).fetchone()
     assert profile == {"count": 1}
     assert grant_of(stage, suspended, person) is None
+
+
+def test_null_is_no_level_and_no_role(stage: Stage) -> None:
+    tenant, person, root = stage.tenant(), stage.person(), stage.staff("super_admin")
+    access = {"schema_name": tenant, "user_id": person.id}
+
+    for operation, arguments in (
+        ("grant_schema_access", access | {"access_level": None}),
+        ("promote_to_admin", {"user_id": person.id, "role": None}),
+    ):
+        for door in DOORS:
+            refused = act(stage, root, operation, door=door, **arguments)
+            assert refused.refusal == (422, "invalid_request")
+
+    assert act(stage, root, "grant_schema_access", **access).result["access_level"] == "read"

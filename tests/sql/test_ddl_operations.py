@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from functools import partial
@@ -9,6 +10,7 @@ from typing import Any, cast
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 from supabase import ClientOptions, create_client
 
 from stage import Address, Person, Stage
@@ -478,9 +480,168 @@ def test_the_templates_tables_are_protected(stage: Stage, tenant: str, admin: Pe
     assert code("add_column", **audit) == protected
     needed = {"table_name": "users", "column_name": "x_a", "column_type": "int"}
     assert code("add_column", **needed, is_nullable=False) == protected
+    null = stage.rpc(admin, "add_column", schema_name=tenant, **needed, is_nullable=None)
+    assert null.json()["is_nullable"] is True
+    assert code("drop_column", table_name="users", column_name="x_a")[0] == 200
     assert code("add_column", **needed, is_nullable=False, default_value=0)[0] == 200
     assert stage.function(admin, "ensure_user_profile", schema_name=tenant).is_success
     assert code("drop_column", table_name="users", column_name="x_a")[0] == 200
+
+
+def test_a_description_has_at_most_1000_characters(
+    stage: Stage, tenant: str, admin: Person
+) -> None:
+    def status(length: int) -> int:
+        return stage.rpc(
+            admin,
+            "create_table",
+            schema_name=tenant,
+            table_name="orders",
+            columns=COLUMNS,
+            description="ß" * length,
+        ).status_code
+
+    assert status(1001) == 422
+    assert status(1000) == 200
+
+
+def test_a_table_has_as_many_columns_as_the_data_api_tells_of(
+    stage: Stage, tenant: str, admin: Person
+) -> None:
+    def make(columns: int) -> Any:
+        return stage.rpc(
+            admin,
+            "create_table",
+            schema_name=tenant,
+            table_name="wide",
+            columns=[{"name": f"c{n}", "type": "int"} for n in range(columns)],
+        )
+
+    def add(table: str, column: str) -> tuple[int, str]:
+        reply = stage.function(
+            admin,
+            "add_column",
+            schema_name=tenant,
+            table_name=table,
+            column_name=column,
+            column_type="int",
+        )
+        return reply.status_code, reply.json().get("message", "")
+
+    assert make(1000).json()["details"] == "invalid_request"
+    assert len(make(999).json()) == 1000
+    assert add("wide", "another")[0] == 422
+
+    # Dropped columns count for PostgreSQL, and a template table has to take later ones.
+    stage.sql.execute(
+        SQL(
+            "do $$ begin for n in 1..792 loop"
+            " alter table {0}.users add x_a int; alter table {0}.users drop x_a;"
+            " end loop; end $$"
+        ).format(Identifier(tenant))
+    )
+    assert add("users", "x_b") == (200, "")
+    status, message = add("users", "x_c")
+    assert (status, message) == (
+        422,
+        'Table "users" has 800 columns, dropped ones included, which is the limit.',
+    )
+
+
+def test_a_column_that_takes_long_to_write_is_refused(
+    stage: Stage, tenant: str, admin: Person
+) -> None:
+    create(stage, admin, tenant, "orders")
+    # A row as slow to write as many, for the Data API alone: its index is made anew with it.
+    stage.sql.execute(
+        SQL(
+            "create function {0}.slow(title text) returns text immutable language plpgsql as $$"
+            " begin if current_setting('request.method', true) is not null then"
+            " perform pg_sleep(6); end if; return title; end $$;"
+            "create index on {0}.orders ({0}.slow(title));"
+            "insert into {0}.orders (title) values ('tea')"
+        ).format(Identifier(tenant))
+    )
+
+    def add(**default: Any) -> tuple[int, str]:
+        reply = stage.function(
+            admin,
+            "add_column",
+            schema_name=tenant,
+            table_name="orders",
+            column_name="token",
+            column_type="uuid",
+            **default,
+        )
+        return reply.status_code, reply.json().get("hint", "")
+
+    status, hint = add(default_expression="gen_random_uuid()")
+    assert status == 422
+    assert hint.startswith("Nothing was changed. Add the column without a default")
+    assert add() == (200, "")
+
+
+def test_a_refusal_names_what_would_have_let_in(
+    stage: Stage, tenant: str, admin: Person
+) -> None:
+    def message(operation: str, person: Person, **more: Any) -> str:
+        said: str = stage.rpc(person, operation, schema_name=tenant, **more).json()["message"]
+        return said
+
+    assert message("suspend_tenant", admin) == (
+        f'This needs the platform role "admin" on tenant "{tenant}".'
+    )
+    assert message("get_user_profile", stage.staff("viewer")) == (
+        f'This needs the access level "read" on tenant "{tenant}".'
+    )
+    assert message(
+        "add_foreign_key", admin, table_name=None, column_name="a", foreign_table="b"
+    ) == (f'Tenant "{tenant}" has no table without a name.')
+    assert stage.rpc(admin, "promote_to_admin", user_id=admin.id).json()["message"] == (
+        'This needs the platform role "super_admin"; you have none.'
+    )
+
+
+def test_no_two_tables_share_what_audits_them(stage: Stage, tenant: str, admin: Person) -> None:
+    long = "a" * 60
+    # What the first one's audit function is called after.
+    other = f"{long[:43]}_{hashlib.md5(long.encode()).hexdigest()[:8]}"  # noqa: S324
+
+    for table in (long, other):
+        create(stage, admin, tenant, table)
+        insert = SQL("insert into {}.{} (title) values ('tea')")
+        stage.sql.execute(insert.format(Identifier(tenant), Identifier(table)))
+
+    entries = stage.rpc(admin, "get_audit_log", schema_name=tenant).json()
+    assert {entry["table_name"] for entry in entries} == {long, other}
+
+
+def test_a_foreign_key_needs_values_that_fit_an_index(
+    stage: Stage, tenant: str, admin: Person
+) -> None:
+    create(stage, admin, tenant, "orders", [{"name": "label", "type": "text", "unique": True}])
+    create(stage, admin, tenant, "items", [{"name": "label", "type": "text"}])
+    key = {
+        "schema_name": tenant,
+        "table_name": "items",
+        "column_name": "label",
+        "foreign_table": "orders",
+        "foreign_column": "label",
+    }
+    items = SQL("{}.items").format(Identifier(tenant))
+    stage.sql.execute(
+        SQL(
+            "insert into {} (label)"
+            " select string_agg(md5(n::text), '') from generate_series(1, 1000) n"
+        ).format(items)
+    )
+
+    refused = stage.function(admin, "add_foreign_key", **key)
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+    assert "too long for the index" in refused.json()["message"]
+    stage.sql.execute(SQL("delete from {} where label is not null").format(items))
+    assert stage.function(admin, "add_foreign_key", **key).is_success
 
 
 def test_foreign_keys(stage: Stage, tenant: str, admin: Person) -> None:

@@ -45,6 +45,8 @@ RESERVED = [
     *("graphql_public", "supabase_migrations", "supabase_functions", "supabase_anything"),
     *("pgbouncer", "pgsodium", "pgsodium_masks", "cron", "net", "pgmq", "pgmq_public"),
     *("tenancy", "tenant_template"),
+    # Roles: their unqualified names would mean the tenant's tables.
+    *("postgres", "authenticated", "anon", "service_role", "authenticator"),
 ]
 
 ACCEPTED = {
@@ -52,7 +54,6 @@ ACCEPTED = {
     "63 bytes": "n" * 51 + secrets.token_hex(6),
     "digits and underscores": "a_1__2_",
     **{f"keyword {word}": word for word in ("order", "select", "user")},
-    "name of a role": "authenticated",
 }
 
 

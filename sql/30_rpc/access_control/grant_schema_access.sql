@@ -19,6 +19,7 @@ begin
     perform tenancy.require_standing(schema_name, platform => 'admin', member => 'admin');
     perform tenancy.require_user(user_id);
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+    perform tenancy.require_argument('access_level', access_level::text);
     perform tenancy.require_grantable(schema_name, user_id, access_level, expires_at);
 
     select * into v_before
@@ -57,4 +58,4 @@ end;
 $$;
 
 comment on function public.grant_schema_access(text, uuid, public.access_level, timestamptz) is
-    'Lets a user into a tenant at a level, until expires_at (null: until revoked); replaces what they had. Repeating it changes nothing. Nobody changes their own grant, except that platform admins may let themselves in. A tenant admin whose own grant expires can grant neither admin nor anything past that moment. Admins of the tenant or of the platform. Errors: tenant_not_found, user_not_found, own_grant, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Lets a user into a tenant at a level, until expires_at (null: until revoked); replaces what they had. Repeating it changes nothing. Nobody changes their own grant, except that platform admins may let themselves in. A tenant admin whose own grant expires can grant neither admin nor anything past that moment. Admins of the tenant or of the platform. Errors: invalid_request, tenant_not_found, user_not_found, own_grant, tenant_suspended, forbidden, not_authenticated, busy.';

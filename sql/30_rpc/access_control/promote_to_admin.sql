@@ -16,6 +16,7 @@ begin
     perform tenancy.require_user(user_id);
     -- Again, now that the caller is locked: they may have been deleted while waiting.
     perform tenancy.require_platform_role('super_admin');
+    perform tenancy.require_argument('role', role::text);
     if role < 'super_admin' then
         perform tenancy.require_other_super_admin(user_id);
     end if;
@@ -49,4 +50,4 @@ end;
 $$;
 
 comment on function public.promote_to_admin(uuid, public.platform_role) is
-    'Gives a user a platform role in place of the one they had, which may be higher. The first super_admin is made with the service key. Repeating it changes nothing. super_admins. Errors: user_not_found, last_super_admin, forbidden, not_authenticated, busy.';
+    'Gives a user a platform role in place of the one they had, which may be higher. The first super_admin is made with the service key. Repeating it changes nothing. super_admins. Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, busy.';

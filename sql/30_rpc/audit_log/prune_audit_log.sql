@@ -16,6 +16,12 @@ begin
         v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
     end if;
 
+    -- Null is what a program sends that has lost its date, and nothing is older than the future.
+    if before is null or before > now() then
+        raise exception '"before" is to be a moment in the past.'
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Nothing was removed. Give the moment up to which entries may go, for example "2026-01-31T00:00:00Z".';
+    end if;
     v_pruning := tenancy.prune_audit_log(coalesce(schema_name, 'public'), before);
 
     if v_pruning.removed > 0 then
@@ -33,4 +39,4 @@ end;
 $$;
 
 comment on function public.prune_audit_log(text, timestamptz) is
-    'Retention: removes the entries of a tenant''s audit log, or with a null name of admin_audit_log, that are older than a moment and sealed; the rest of the chain stays verifiable. Platform admins; logged as audit.prune with the number removed and their head. Errors: tenant_not_found, forbidden, not_authenticated, busy.';
+    'Retention: removes the entries of a tenant''s audit log, or with a null name of admin_audit_log, that are older than a moment and sealed; the rest of the chain stays verifiable. Platform admins; logged as audit.prune with the number removed and their head. Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';

@@ -11,13 +11,15 @@ create function public.add_column(
     volatile
     security definer
     set search_path = ''
-    -- Longer than the role's own: validating and rewriting take their time.
-    set statement_timeout = '60s'
+    -- Nobody reads the table while its rows are written anew, and PostgREST, which waits for it
+    -- when somebody else's schema has changed, gives up after 8 s and then answers nobody.
+    set statement_timeout = '5s'
     language plpgsql
 as $$
 declare
     v_tenant public.tenants;
     v_table oid;
+    v_is_nullable constant boolean := coalesce(is_nullable, true);
     v_column public.table_column;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
@@ -26,15 +28,16 @@ begin
     perform tenancy.require_own_column(schema_name, table_name, column_name);
     -- The profile RPCs insert into users without knowing of this column.
     if tenancy.is_template_table(schema_name, table_name)
-        and not is_nullable and default_value is null and default_expression is null
+        and not v_is_nullable and default_value is null and default_expression is null
     then
         raise exception 'A column added to "%" is nullable or has a default.', table_name
             using errcode = 'PT409', detail = 'protected_table',
                 hint = 'The product itself inserts rows there and does not know your column.';
     end if;
 
+    perform tenancy.require_column_room(schema_name, table_name);
     perform tenancy.add_column(
-        schema_name, table_name, column_name, column_type, is_nullable, default_value, default_expression
+        schema_name, table_name, column_name, column_type, v_is_nullable, default_value, default_expression
     );
     select * into v_column
     from tenancy.describe_columns(v_table) c
@@ -53,4 +56,4 @@ end;
 $$;
 
 comment on function public.add_column(text, text, text, text, boolean, jsonb, text) is
-    'Adds a column to a table of a tenant; to users and settings only as x_…, nullable or with a default. Existing rows get the default; gen_random_uuid() makes PostgreSQL write them all anew, while readers wait. Admins of the tenant or of the platform. Errors: invalid_identifier, invalid_column_type, invalid_default, table_not_found, column_exists, table_not_empty, protected_table, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Adds a column to a table of a tenant; to users and settings only as x_…, nullable or with a default. Existing rows get the default; gen_random_uuid() makes PostgreSQL write them all anew while readers wait, and is refused where that takes longer than 5 s. Admins of the tenant or of the platform. Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, table_not_found, column_exists, table_not_empty, protected_table, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';

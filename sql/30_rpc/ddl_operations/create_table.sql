@@ -21,6 +21,7 @@ begin
 
     perform tenancy.require_table_name(table_name);
     perform tenancy.require_column_objects(columns);
+    perform tenancy.require_text('description', description, 1000);
     if tenancy.is_relation(schema_name, table_name) then
         raise exception 'Tenant "%" already has a table "%".', schema_name, table_name
             using errcode = 'PT409', detail = 'table_exists', hint = 'Choose another name.';

@@ -15,6 +15,7 @@ begin
     perform tenancy.require_platform_role('admin');
 
     perform tenancy.require_schema_name(v_schema_name);
+    perform tenancy.require_text('display_name', coalesce(display_name, v_schema_name), 200, shortest => 1);
     perform tenancy.lock_users(array[v_creator]);
     -- Again, now that the caller is locked: they may have been deleted while waiting.
     perform tenancy.require_platform_role('admin');
@@ -52,4 +53,4 @@ end;
 $$;
 
 comment on function public.create_tenant_schema(text, text) is
-    'Makes a tenant: its schema with the template''s tables, and its place on the Data API, where it answers within moments. Left out, the name is a random one that tells nothing. Platform admins. Errors: invalid_schema_name, tenant_exists, schema_exists, forbidden, not_authenticated, busy.';
+    'Makes a tenant: its schema with the template''s tables, and its place on the Data API, where it answers within moments. Left out, the name is a random one that tells nothing. Platform admins. Errors: invalid_schema_name, invalid_request, tenant_exists, schema_exists, forbidden, not_authenticated, busy.';

@@ -3,6 +3,8 @@ create function public.delete_tenant_schema(schema_name text)
     volatile
     security definer
     set search_path = ''
+    -- Longer than the role's own: a long audit log is sealed before it goes.
+    set statement_timeout = '60s'
     language plpgsql
 as $$
 declare

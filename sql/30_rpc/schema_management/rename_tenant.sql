@@ -11,6 +11,7 @@ declare
 begin
     v_before := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
 
+    perform tenancy.require_text('display_name', display_name, 200, shortest => 1);
     if v_before.display_name = rename_tenant.display_name then
         return v_before;
     end if;
@@ -33,4 +34,4 @@ end;
 $$;
 
 comment on function public.rename_tenant(text, text) is
-    'Changes what people call a tenant; the schema keeps its name. Admins of the tenant or of the platform. Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Changes what people call a tenant; the schema keeps its name. Admins of the tenant or of the platform. Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';

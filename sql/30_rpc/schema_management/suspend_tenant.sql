@@ -11,6 +11,7 @@ declare
 begin
     v_before := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
 
+    perform tenancy.require_text('reason', reason, 1000);
     if v_before.status = 'suspended' then
         return v_before;
     end if;
@@ -34,4 +35,4 @@ end;
 $$;
 
 comment on function public.suspend_tenant(text, text) is
-    'Closes a tenant at once, service key included: USAGE on the schema first, then every privilege in it. No row is lost. Repeating it changes nothing, the first reason stays. Platform admins. Errors: tenant_not_found, forbidden, not_authenticated, busy.';
+    'Closes a tenant at once, service key included: USAGE on the schema first, then every privilege in it. No row is lost. Repeating it changes nothing, the first reason stays. Platform admins. Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';

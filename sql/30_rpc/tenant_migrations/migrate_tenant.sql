@@ -28,6 +28,10 @@ begin
     exception
         when others or query_canceled then
             get stacked diagnostics v_sqlstate = returned_sqlstate, v_message = message_text;
+            -- What a value cannot become is told with the value, and staff read no rows of tenants.
+            if v_sqlstate like '22%' and v_sqlstate <> '22012' then
+                v_message := 'A value in the tenant does not fit. It is the tenant''s and not shown here.';
+            end if;
             v_message := left(v_message, 2000);
     end;
 

@@ -19,6 +19,9 @@ begin
     perform tenancy.require_user(user_id);
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
 
+    perform tenancy.require_text('display_name', display_name, 200);
+    perform tenancy.require_text('role', role, 100, shortest => 1);
+    perform tenancy.require_metadata(metadata);
     if not tenancy.insert_profile(schema_name, user_id, display_name, role, metadata) then
         raise exception 'User % already has a profile in tenant "%".', user_id, schema_name
             using errcode = 'PT409', detail = 'profile_exists',
@@ -40,4 +43,4 @@ end;
 $$;
 
 comment on function public.create_user_profile(text, uuid, text, text, jsonb) is
-    'Makes a profile for a user. It grants nothing: access is for grant_schema_access. role is the product''s own label; metadata is a JSON object. Admins of the tenant or of the platform. Errors: tenant_not_found, user_not_found, profile_exists, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Makes a profile for a user. It grants nothing: access is for grant_schema_access. role is the product''s own label; metadata is a JSON object. Admins of the tenant or of the platform. Errors: invalid_request, tenant_not_found, user_not_found, profile_exists, tenant_suspended, forbidden, not_authenticated, busy.';

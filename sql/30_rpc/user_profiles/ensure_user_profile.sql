@@ -19,6 +19,7 @@ begin
     if v_profile.id is null then
         perform tenancy.require_user(v_user_id);
         v_tenant := tenancy.lock_tenant(schema_name, platform => null, member => 'read');
+        perform tenancy.require_text('display_name', display_name, 200);
         v_is_new := tenancy.insert_profile(schema_name, v_user_id, display_name);
         v_profile := tenancy.find_profile(schema_name, v_user_id);
     end if;
@@ -39,4 +40,4 @@ end;
 $$;
 
 comment on function public.ensure_user_profile(text, text) is
-    'The caller''s profile in a tenant, made if there was none (is_new). Any number of calls at once make one row. display_name counts for a new profile only. Members, for themselves. Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated, user_not_found, busy.';
+    'The caller''s profile in a tenant, made if there was none (is_new). Any number of calls at once make one row. display_name counts for a new profile only. Members, for themselves. Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, user_not_found, busy.';

@@ -17,6 +17,8 @@ declare
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => null, member => 'read');
 
+    perform tenancy.require_text('display_name', display_name, 200);
+    perform tenancy.require_metadata(coalesce(metadata, '{}'));
     v_before := tenancy.find_profile(schema_name, v_user_id);
     if v_before.id is null then
         raise exception 'You have no profile in tenant "%" yet.', schema_name
@@ -54,4 +56,4 @@ end;
 $$;
 
 comment on function public.update_user_profile(text, text, jsonb) is
-    'Changes the caller''s own profile; what is null stays as it is, metadata is replaced whole. Members. Errors: tenant_not_found, profile_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Changes the caller''s own profile; what is null stays as it is, metadata is replaced whole. Members. Errors: invalid_request, tenant_not_found, profile_not_found, tenant_suspended, forbidden, not_authenticated, busy.';

@@ -1,0 +1,18 @@
+create function tenancy.require_argument(argument text, value text)
+    returns void
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if value is null then
+        raise exception '"%" is null.', argument
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Give it a value. Where it has a default, leaving it out gives that.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_argument(text, text) is
+    'Refuses null for an argument that needs a value (PT422 invalid_request, as the functions answer).';

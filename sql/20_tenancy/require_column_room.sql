@@ -1,0 +1,25 @@
+create function tenancy.require_column_room(schema_name text, table_name text)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    -- PostgreSQL counts up to 1,600, dropped ones included. The Data API tells of 1,000; and
+    -- half of a template table is kept for the columns of later tenant migrations, which
+    -- fail in a tenant whose table is full.
+    v_limit constant integer := case when tenancy.is_template_table(schema_name, table_name) then 800 else 999 end;
+    v_columns constant integer := (
+        select c.relnatts::integer from pg_catalog.pg_class c where c.oid = tenancy.require_table(schema_name, table_name)
+    );
+begin
+    if v_columns >= v_limit then
+        raise exception 'Table "%" has % columns, dropped ones included, which is the limit.', table_name, v_columns
+            using errcode = 'PT422', detail = 'invalid_request', hint = 'Use a second table.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_column_room(text, text) is
+    'Refuses another column once a table has had as many as it can take (PT404 table_not_found, PT422 invalid_request).';
