@@ -35,6 +35,8 @@ def test_up_serves_a_project_until_ctrl_c(trial: Trial) -> None:
 
     assert api == f"http://127.0.0.1:{trial.port}"
     assert connection["DB_URL"].endswith(f":{trial.port + 1}/postgres")
+    # They quote tokens and rows.
+    assert (trial.project.state / "logs").stat().st_mode & 0o777 == 0o700
     assert get(f"{api}/rest/v1/notes", key).json() == []
     assert sign_up(connection, "ada@example.com").ok
     first = get(f"{api}/functions/v1/first-group/some/operation", key).json()
@@ -143,7 +145,7 @@ def test_ephemeral_emulator_leaves_the_regular_one_alone(trial: Trial) -> None:
     assert f"http://127.0.0.1:{beside.port}" in thrown_away.stdout
     assert trial.connection()["API_URL"] == f"http://127.0.0.1:{trial.port}"
     [directory] = [Path(s.throw_away) for s in trial.states() if s.throw_away]
-    assert directory.is_dir()
+    assert (directory / "logs").stat().st_mode & 0o777 == 0o700
 
     assert trial.tenantry("down", f"--port={beside.port}").returncode == 0
     assert not directory.exists()

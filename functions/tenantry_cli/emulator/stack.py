@@ -159,7 +159,8 @@ def _home(project: Project, ephemeral: bool) -> Iterator[_Home]:
             if os.geteuid() == 0:
                 directory.chmod(0o711)
             logs = directory / "logs"
-            logs.mkdir()
+            # They quote tokens and rows.
+            logs.mkdir(mode=0o700)
             yield _Home(directory / "postgres", logs, directory, directory)
         return
     with (project.state / "emulator.lock").open("w") as lock:
@@ -170,6 +171,7 @@ def _home(project: Project, ephemeral: bool) -> Iterator[_Home]:
         digest = hashlib.sha256(str(project.root).encode()).hexdigest()[:16]
         logs = project.state / "logs"
         logs.mkdir(exist_ok=True)
+        logs.chmod(0o700)
         scratch = project.state / "parts"
         scratch.mkdir(mode=0o700, exist_ok=True)
         cluster = cluster_directory(project.state, Path("/var/lib/tenantry") / digest)
