@@ -1161,9 +1161,11 @@ begin
                 hint = 'Choose another name, or leave it out for a random one.';
     end if;
 
+    -- Before the schema, whose making has every plan forgotten that this shares with the above.
+    perform tenancy.log_action('tenant.create', v_tenant, jsonb_build_object('after', to_jsonb(v_tenant)));
+
     perform tenancy.build_tenant_schema(v_schema_name);
 
-    perform tenancy.log_action('tenant.create', v_tenant, jsonb_build_object('after', to_jsonb(v_tenant)));
     perform tenancy.expose_schema(v_schema_name);
 
     return v_tenant;
