@@ -7,7 +7,7 @@ from pydantic import StrictInt
 
 from tenantry.database import Database
 from tenantry.endpoint import Group
-from tenantry.fields import Arguments, Metadata, Moment, Result, Timestamp
+from tenantry.fields import Arguments, JsonObject, Metadata, Moment, Result, Timestamp
 
 
 class AuditEntry(Result):
@@ -17,9 +17,9 @@ class AuditEntry(Result):
     actor_role: str
     action: str
     table_name: str
-    record_id: Metadata | None
-    old_values: Metadata | None
-    new_values: Metadata | None
+    record_id: JsonObject | None
+    old_values: JsonObject | None
+    new_values: JsonObject | None
 
 
 class AdminAuditEntry(Result):
@@ -30,7 +30,7 @@ class AdminAuditEntry(Result):
     action: str
     schema_name: str | None
     tenant_id: UUID | None
-    details: Metadata
+    details: JsonObject
     request_id: str | None
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypeVar, cast
@@ -26,14 +26,15 @@ from tenantry.settings import SETTINGS
 
 T = TypeVar("T")
 
-# supabase-py's APIError does not carry the HTTP status, and only the status tells whether
-# PostgREST saw an anonymous or a signed-in caller. It is kept per thread of execution: an
-# APIError always follows a response in the same one, so the value is never another request's.
-upstream_status: ContextVar[int] = ContextVar("upstream_status")
+# supabase-py tells neither the HTTP status of a refusal, and only the status tells whether
+# PostgREST saw an anonymous or a signed-in caller, nor the bytes of a result. The response is
+# kept per call: whatever execute() returns or raises as an APIError follows a response in the
+# same context, so it is never another call's.
+upstream_response: ContextVar[httpx.Response] = ContextVar("upstream_response")
 
 
-def keep_status(response: httpx.Response) -> None:
-    upstream_status.set(response.status_code)
+def keep(response: httpx.Response) -> None:
+    upstream_response.set(response)
 
 
 # One pool for all callers: a client of its own would cost each request a TLS context and a
@@ -43,7 +44,7 @@ def keep_status(response: httpx.Response) -> None:
 POOL = httpx.Client(
     timeout=SETTINGS.upstream_timeout_seconds,
     cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-    event_hooks={"response": [keep_status]},
+    event_hooks={"response": [keep]},
 )
 
 
@@ -55,6 +56,9 @@ def adapter(returns: Any) -> TypeAdapter[Any]:
 
 class Database:
     """Calls database functions with the caller's own token; the database decides the rest."""
+
+    # What the last call was answered, letter by letter.
+    reply: bytes
 
     def __init__(self, caller: Caller, headers: Mapping[str, str]) -> None:
         self._client = create_client(
@@ -72,25 +76,52 @@ class Database:
     def call(self, function: str, arguments: Arguments, returns: type[T]) -> T:
         # Only what the caller gave: the defaults are the database's.
         given = arguments.model_dump(mode="json", exclude_unset=True)
+        # A context that ends with the call: the thread's own would hold on to a large reply
+        # until the thread's next one.
+        context = copy_context()
         try:
-            reply = self._client.rpc(function, given).execute()
+            data = context.run(self._client.rpc(function, given).execute).data
         except APIError as error:
-            raise translated(error, upstream_status.get()) from error
+            raise translated(error, context[upstream_response].status_code) from error
         except httpx.PoolTimeout as error:
             raise BusyError from error
         except httpx.TimeoutException as error:
             raise UpstreamTimeoutError from error
-        except (httpx.RequestError, UnicodeDecodeError) as error:
-            kind = type(error).__name__
-            raise UpstreamError(f"The database API gave no usable answer ({kind}).") from error
+        except httpx.RequestError as error:
+            raise unusable(error) from error
+        except (ValueError, RecursionError):
+            data = read_again(context[upstream_response])
+        self.reply = context[upstream_response].content
         try:
-            result: T = adapter(cast(Any, returns)).validate_python(reply.data)
+            # Of an empty body supabase-py makes an empty list.
+            result: T = adapter(cast(Any, returns)).validate_python(
+                data if self.reply else None
+            )
         except ValidationError as error:
             raise UpstreamError(
                 f"The database API's answer is not what {function} returns.",
                 hint="Apply the migrations that belong to this version of the functions.",
             ) from error
         return result
+
+
+def read_again(response: httpx.Response) -> object:
+    """A reply that supabase-py could not read."""
+    try:
+        # Python makes no int of more than 4,300 digits, because that takes it long, and a
+        # numeric of PostgreSQL has up to 131,072. Here it matters only that it is a number.
+        return response.json(parse_int=float)
+    except RecursionError as error:
+        raise UpstreamError(
+            "The database API's answer is nested too deep to be read here.",
+            hint="Call the RPC of the same name on the Data API, which passes it on unread.",
+        ) from error
+    except ValueError as error:
+        raise unusable(error) from error
+
+
+def unusable(error: Exception) -> UpstreamError:
+    return UpstreamError(f"The database API gave no usable answer ({type(error).__name__}).")
 
 
 CUSTOM_STATUS = re.compile(r"PT([45]\d\d)")

@@ -26,6 +26,7 @@ from tenantry.errors import (
 from tenantry.fields import Arguments
 from tenantry.log import LONGEST_NAME, LogLine
 
+JSON = "application/json"
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -103,7 +104,11 @@ class Group:
         given = body.parse(content)
         arguments = operation.well_formed(given)
         line.schema_name = getattr(arguments, "schema_name", None)
-        return reply(operation.function(Database(caller, baggage(request, line)), arguments))
+        database = Database(caller, baggage(request, line))
+        operation.function(database, arguments)
+        # The result is known to be what the operation returns, and is passed on as the
+        # database wrote it: read and written anew, a large number would lose digits.
+        return Response(database.reply, content_type=JSON)
 
     def _operation(self, name: str) -> Operation:
         if name not in self.operations:
@@ -158,7 +163,7 @@ def require_method(request: Request, *methods: str) -> None:
 
 
 def reply(content: object, status: int = HTTPStatus.OK) -> Response:
-    return Response(to_json(content), status, content_type="application/json")
+    return Response(to_json(content), status, content_type=JSON)
 
 
 def refusal(error: ServiceError, line: LogLine) -> Response:

@@ -4,7 +4,7 @@ Shape only: whether a name is allowed, a user exists or a caller may, the databa
 """
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AwareDatetime,
@@ -73,6 +73,9 @@ Moment = Annotated[AwareDatetime, BeforeValidator(iso_8601, json_schema_input_ty
 """A point in time in arguments. Without a zone it would mean whatever the server's zone is."""
 
 Metadata = dict[str, JsonValue]
+JsonObject = dict[str, Any]
+"""What results pass on as the database keeps it, without a look inside."""
+
 AccessLevel = Literal["read", "write", "admin"]
 PlatformRole = Literal["viewer", "admin", "super_admin"]
 TenantStatus = Literal["active", "suspended"]

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from tenantry.database import Database
 from tenantry.endpoint import Group
-from tenantry.fields import Arguments, Metadata, Result, Timestamp
+from tenantry.fields import Arguments, JsonObject, Metadata, Result, Timestamp
 
 
 class UserProfile(Result):
@@ -15,7 +15,7 @@ class UserProfile(Result):
     email: str | None
     display_name: str | None
     role: str
-    metadata: Metadata
+    metadata: JsonObject
     created_at: Timestamp
     updated_at: Timestamp
     is_active: bool

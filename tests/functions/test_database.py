@@ -1,5 +1,10 @@
 """What the caller is told when the database API refuses, fails or stays silent."""
 
+import gc
+import importlib
+import json
+
+import httpx
 import pytest
 
 from functions.callers import Start, User, token
@@ -188,4 +193,79 @@ def test_silent_upstream_is_504(start: Start, upstream: Upstream) -> None:
 
 def test_new_column_does_not_break_an_older_function(member: User, upstream: Upstream) -> None:
     upstream.will(result({**ACTIVE, "added_later": 1}))
-    assert member.post("check_tenant_status", ACME).json == ACTIVE
+    reply = member.post("check_tenant_status", ACME)
+    assert (reply.status_code, reply.json) == (200, {**ACTIVE, "added_later": 1})
+
+
+# What comes back is what the database wrote.
+
+ENTRY = b"""\
+[{"id":1,"occurred_at":"2026-11-23T16:00:00+00:00","actor_id":null,"actor_role":"service",\
+"action":"insert","table_name":"orders","record_id":null,"old_values":null, \n\
+ "new_values":{"total": %b}}]"""
+
+
+def test_every_operation_passes_the_databases_bytes_on(
+    start: Start, upstream: Upstream, entry_point: str
+) -> None:
+    client = start(entry_point)
+    examples = importlib.import_module("tenantry.examples").EXAMPLES
+    for name in client.get("/").json["operations"]:  # type: ignore[index]
+        written = json.dumps(examples[name].reply, indent=1, ensure_ascii=False).encode()
+        upstream.will(Reply(200, written))
+        reply = User(client).post(name, examples[name].request)
+        assert (reply.status_code, reply.data) == (200, written), name
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"123456789012345678.99",
+        b"9" * 400 + b".5",
+        b"-" + b"9" * 131_072,
+        b"9" * 131_072 + b"." + b"9" * 16_383,
+        b"[" * 600 + b"]" * 600,
+    ],
+    ids=["long", "beyond a double", "longest", "longest with a fraction", "deep"],
+)
+def test_no_value_of_a_row_is_changed_or_stops_the_page(
+    start: Start, upstream: Upstream, value: bytes
+) -> None:
+    upstream.will(Reply(200, ENTRY % value))
+    reply = User(start("audit_log")).post("get_audit_log", ACME)
+    assert (reply.status_code, reply.data) == (200, ENTRY % value)
+
+
+def test_answer_nested_too_deep_is_502_and_names_the_way_around(
+    start: Start, upstream: Upstream
+) -> None:
+    upstream.will(Reply(200, ENTRY % (b"[" * 20_000 + b"]" * 20_000)))
+    reply = User(start("audit_log")).post("get_audit_log", ACME)
+    assert reply.json is not None
+    assert (reply.status_code, reply.json["code"]) == (502, "upstream_error")
+    assert "nested too deep" in reply.json["message"]
+    assert "RPC" in reply.json["hint"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", ENTRY % (b"9" * 5000 + b",,"), ENTRY % b'"\xff"', ENTRY.replace(b'"id":1', b'"id":{}')],
+    ids=["empty", "broken behind a long number", "no UTF-8", "no id"],
+)
+def test_unusable_rows_are_502(start: Start, upstream: Upstream, body: bytes) -> None:
+    upstream.will(Reply(200, body))
+    reply = User(start("audit_log")).post("get_audit_log", ACME)
+    assert reply.json is not None
+    assert (reply.status_code, reply.json["code"]) == (502, "upstream_error")
+
+
+def test_large_reply_is_not_kept_after_its_call(start: Start, upstream: Upstream) -> None:
+    client = start("audit_log")
+    upstream.will(Reply(200, ENTRY % (b'"' + b"x" * 1_000_000 + b'"')))
+    assert User(client).post("get_audit_log", ACME).status_code == 200
+    gc.collect()
+    assert not [
+        response
+        for response in gc.get_objects()
+        if type(response) is httpx.Response and len(response.content) > 1_000_000
+    ]
