@@ -1,7 +1,7 @@
 """The request's body: read within limits, and JSON in the strict sense."""
 
 import json
-import math
+from decimal import Decimal, InvalidOperation
 from typing import IO, NoReturn
 
 from werkzeug.exceptions import ClientDisconnected
@@ -10,6 +10,8 @@ from tenantry.errors import InvalidJsonError, PayloadTooLargeError
 
 LARGEST_BODY = 1024 * 1024
 CHUNK = 64 * 1024
+# What a refusal quotes of a number.
+LONGEST_NUMBER = 63
 
 
 def read(stream: IO[bytes]) -> bytes:
@@ -38,7 +40,7 @@ def parse(body: bytes) -> dict[str, object]:
             body.decode(),
             object_pairs_hook=unambiguous,
             parse_constant=not_a_number,
-            parse_float=finite,
+            parse_float=kept,
         )
     except (ValueError, RecursionError) as error:
         raise InvalidJsonError from error
@@ -59,8 +61,22 @@ def not_a_number(literal: str) -> NoReturn:
     raise InvalidJsonError(f"The body contains {literal}, which JSON does not have.")
 
 
-def finite(literal: str) -> float:
+def kept(literal: str) -> float:
+    """A fraction as a double, if that says the same number: what is stored is what was sent."""
     number = float(literal)
-    if math.isinf(number):
-        raise InvalidJsonError("The body contains a number too large to keep.")
-    return number
+    if says(literal, number):
+        return number
+    shown = literal if len(literal) <= LONGEST_NUMBER else f"{literal[:LONGEST_NUMBER]}…"
+    raise InvalidJsonError(
+        f"The body contains the number {shown}, which a double does not keep as it is.",
+        hint="Round it to 15 digits, or send it as text where text is taken: as a column's "
+        "default, or in metadata.",
+    )
+
+
+def says(literal: str, number: float) -> bool:
+    try:
+        return Decimal(literal) == Decimal(repr(number))
+    except InvalidOperation:
+        # An exponent of more than 18 digits.
+        return False

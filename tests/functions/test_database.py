@@ -249,7 +249,12 @@ def test_answer_nested_too_deep_is_502_and_names_the_way_around(
 
 @pytest.mark.parametrize(
     "body",
-    [b"", ENTRY % (b"9" * 5000 + b",,"), ENTRY % b'"\xff"', ENTRY.replace(b'"id":1', b'"id":{}')],
+    [
+        b"",
+        ENTRY % (b"9" * 5000 + b",,"),
+        ENTRY % b'"\xff"',
+        ENTRY.replace(b'"id":1', b'"id":{}'),
+    ],
     ids=["empty", "broken behind a long number", "no UTF-8", "no id"],
 )
 def test_unusable_rows_are_502(start: Start, upstream: Upstream, body: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -166,6 +167,53 @@ def test_body_that_is_no_json_object_is_400(
     reply = member.client.post("/check_tenant_status", data=body, headers=headers)
     assert_refused(reply, 400, "invalid_json")
     assert upstream.received == []
+
+
+def number(start: Start, literal: str) -> TestResponse:
+    """A profile whose metadata holds a number just so written."""
+    member = User(start("user_profiles"))
+    return member.client.post(
+        "/update_user_profile",
+        data=f'{{"schema_name": "acme", "metadata": {{"price": {literal}}}}}',
+        headers={"Authorization": f"Bearer {member.token}"},
+    )
+
+
+@pytest.mark.parametrize(
+    "literal",
+    [
+        *("0.12345678901234567890", "12345678901234567.89", "9007199254740993.0"),
+        *("1e-999", "1e999", "9e" + "9" * 30, "1e-" + "9" * 30, "0." + "3" * 100_000),
+    ],
+    ids=lambda literal: literal[:24],
+)
+def test_fraction_that_would_be_changed_is_400_and_named(
+    start: Start, upstream: Upstream, literal: str
+) -> None:
+    reply = number(start, literal)
+    assert_refused(reply, 400, "invalid_json")
+    assert reply.json is not None
+    assert f"the number {literal[:63]}" in reply.json["message"]
+    assert len(reply.json["message"]) < 200
+    assert "as text" in reply.json["hint"]
+    assert upstream.received == []
+
+
+@pytest.mark.parametrize(
+    "literal",
+    [
+        *("0.1", "2.50", "-0.0", "1E+2", "0e999", "1e23", "5e-324", "1.7976931348623157e308"),
+        *("12345678901234567890123", "0.12345678901234568", "1." + "0" * 100_000),
+    ],
+    ids=lambda literal: literal[:24],
+)
+def test_number_reaches_the_database_as_it_was_sent(
+    start: Start, upstream: Upstream, literal: str
+) -> None:
+    upstream.will(error(404, "PT404", details="profile_not_found"))
+    assert number(start, literal).status_code == 404
+    price = upstream.received[0].body["metadata"]["price"]
+    assert Decimal(str(price)) == Decimal(literal)
 
 
 def test_empty_body_means_no_arguments(member: User, upstream: Upstream) -> None:
