@@ -80,7 +80,7 @@ class Database:
         # until the thread's next one.
         context = copy_context()
         try:
-            data = context.run(self._client.rpc(function, given).execute).data
+            data: object = context.run(self._client.rpc(function, given).execute).data
         except APIError as error:
             raise translated(error, context[upstream_response].status_code) from error
         except httpx.PoolTimeout as error:

@@ -7,11 +7,11 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from flask import Request, Response
 from pydantic import ValidationError
-from pydantic_core import to_json
+from pydantic_core import ErrorDetails, to_json
 
 from tenantry import __version__, body, cors
 from tenantry.caller import Caller
@@ -45,23 +45,42 @@ class Operation:
         try:
             return self.arguments.model_validate(given)
         except ValidationError as error:
-            names = ", ".join(self.arguments.model_fields) or "none"
+            first = error.errors(include_url=False, include_input=False)[0]
             raise InvalidRequestError(
-                self._complaint(error), hint=f"The arguments of {self.name}: {names}."
+                self._complaint(first), hint=self._hint(first["loc"])
             ) from error
 
-    def _complaint(self, error: ValidationError) -> str:
-        first = error.errors(include_url=False, include_input=False)[0]
-        if not first["loc"]:
-            return "The name of an argument is not text."
-        # Quoted as JSON: whatever the caller named stays readable and one line.
-        name = json.dumps(str(first["loc"][0])[:LONGEST_NAME])
-        match first["type"]:
-            case "extra_forbidden":
-                return f"{name} is not an argument of {self.name}."
-            case "missing":
-                return f"{self.name} needs the argument {name}."
-        return f"The argument {name} of {self.name} does not fit: {first['msg']}."
+    def _complaint(self, first: ErrorDetails) -> str:
+        match first["type"], first["loc"]:
+            case _, ():
+                return "The name of an argument is not text."
+            case "extra_forbidden", (name,):
+                return f"{quoted(name)} is not an argument of {self.name}."
+            case "missing", (name,):
+                return f"{self.name} needs the argument {quoted(name)}."
+            case "extra_forbidden", (*entry, name):
+                return f"{quoted(name)} is not a member of {quoted(*entry)} in {self.name}."
+            case "missing", (*entry, name):
+                return f"{quoted(*entry)} in {self.name} needs the member {quoted(name)}."
+        place, reason = quoted(*first["loc"]), first["msg"]
+        return f"The argument {place} of {self.name} does not fit: {reason}."
+
+    def _hint(self, place: tuple[int | str, ...]) -> str:
+        if len(place) > 1:
+            # Of what arguments hold, only entries of lists have a shape of their own.
+            (entry,) = get_args(self.arguments.model_fields[str(place[0])].annotation)
+            return f"The members of {quoted(*place[:2])}: {', '.join(entry.model_fields)}."
+        names = ", ".join(self.arguments.model_fields) or "none"
+        return f"The arguments of {self.name}: {names}."
+
+
+def quoted(*place: int | str) -> str:
+    """A place in the arguments, such as columns[0].type."""
+    steps = (
+        f"[{step}]" if isinstance(step, int) else f".{step[:LONGEST_NAME]}" for step in place
+    )
+    # Quoted as JSON: whatever the caller named stays readable and one line.
+    return json.dumps("".join(steps).removeprefix("."))
 
 
 class Group:

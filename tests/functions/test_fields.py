@@ -67,6 +67,7 @@ def test_only_the_given_arguments_are_passed_on(
     [
         ({"user_id": USER}, 'grant_schema_access needs the argument "schema_name".'),
         (GRANT | {"x\n": 1}, '"x\\n" is not an argument of grant_schema_access.'),
+        (GRANT | {"[0]": 1}, '"[0]" is not an argument of grant_schema_access.'),
         (GRANT | {"\ud800": 1}, "The name of an argument is not text."),
         (GRANT | {"schema_name": None}, '"schema_name"'),
         (GRANT | {"schema_name": 5}, '"schema_name"'),
@@ -96,6 +97,48 @@ def test_complaint_comes_with_the_arguments_there_are(admin: User) -> None:
     assert reply.json["hint"] == (
         "The arguments of grant_schema_access: schema_name, user_id, access_level, expires_at."
     )
+
+
+COLUMN = {"name": "a", "type": "text"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ([{"name": "a"}], '"columns[0]" in create_table needs the member "type".'),
+        ([COLUMN, {}], '"columns[1]" in create_table needs the member "name".'),
+        (
+            [COLUMN, COLUMN | {"tpye": 1}],
+            '"tpye" is not a member of "columns[1]" in create_table.',
+        ),
+        (
+            [COLUMN | {'"].x\n\u202e': 1}],
+            '"\\"].x\\n\\u202e" is not a member of "columns[0]" in create_table.',
+        ),
+        (
+            [COLUMN | {"x" * 1000: 1}],
+            f'"{"x" * 63}" is not a member of "columns[0]" in create_table.',
+        ),
+        (
+            [COLUMN | {"type": 5}],
+            'The argument "columns[0].type" of create_table does not fit:',
+        ),
+        ([COLUMN, "b text"], 'The argument "columns[1]" of create_table does not fit:'),
+    ],
+    ids=["missing", "missing second", "extra", "hostile", "long", "type", "no object"],
+)
+def test_complaint_names_the_member_and_the_entry(
+    start: Start, upstream: Upstream, columns: object, sentence: str
+) -> None:
+    arguments = {"schema_name": "acme", "table_name": "orders", "columns": columns}
+    reply = User(start("ddl_operations")).post("create_table", arguments)
+    assert reply.json is not None
+    assert (reply.status_code, reply.json["code"]) == (422, "invalid_request")
+    assert reply.json["message"].startswith(sentence)
+    assert reply.json["hint"].endswith(
+        ": name, type, nullable, default, default_expression, primary_key, unique."
+    )
+    assert upstream.received == []
 
 
 @pytest.mark.parametrize("name", ["", "pg_catalog", 'x"; drop schema y', "Ünïcode", "x" * 99])
