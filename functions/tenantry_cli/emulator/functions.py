@@ -7,14 +7,16 @@ import argparse
 import importlib.util
 import json
 import logging
+import re
 import sys
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import functions_framework
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Request, Response
 
 from tenantry_cli.emulator import docs
 from tenantry_cli.emulator.paths import FUNCTIONS
@@ -23,6 +25,9 @@ from tenantry_cli.emulator.server import Server
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+# What the functions take over from the caller. Theirs is not imported: which `tenantry` is
+# loaded is for `source` to say.
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # How many calls are worked on at once.
 _THREADS = 16
 
@@ -34,19 +39,27 @@ def create_app(source: Path, swagger_ui: Path) -> "WSGIApplication":
     functions then answer with the reason.
     """
     if not source.is_file():
-        return _Reply(503, f"There are no functions: {source.name} is missing.")
+        return _Refusal(
+            503,
+            "unavailable",
+            f"There are no functions: {source.name} is missing.",
+            "Put it into its place, and start the emulator again.",
+        )
     try:
         groups = {_path(name): _target(name, source) for name in _entry_points(source)}
     except Exception as error:
         logging.exception("%s cannot be loaded", source)
-        return _Reply(503, f"functions/{source.name} cannot be loaded: {error!r}.")
-    index = _Reply(200, "ready", groups=sorted(groups))
-    nothing = _Reply(404, "There is no such group of functions.", code="not_found")
+        return _Refusal(
+            503,
+            "unavailable",
+            f"functions/{source.name} cannot be loaded: {error!r}.",
+            "Repair it, and start the emulator again; its log has the stack trace.",
+        )
     pages: dict[str, WSGIApplication]
-    pages = {f"{FUNCTIONS}/": index, f"{FUNCTIONS}/docs": docs.create_app(swagger_ui)}
+    pages = {f"{FUNCTIONS}/docs": docs.create_app(swagger_ui)}
     if whole := groups.get(f"{FUNCTIONS}/openapi"):
         pages[f"{FUNCTIONS}/openapi.json"] = _at("/openapi.json", whole)
-    return DispatcherMiddleware(nothing, {**groups, **pages})
+    return DispatcherMiddleware(_index(sorted(groups)), {**groups, **pages})
 
 
 def _entry_points(source: Path) -> list[str]:
@@ -87,19 +100,43 @@ def _at(path: str, app: "WSGIApplication") -> "WSGIApplication":
     return placed
 
 
-class _Reply:
-    """Always the same JSON."""
+def _index(groups: list[str]) -> "WSGIApplication":
+    """The groups there are, at their common address; anywhere else there is nothing."""
+    nothing = _Refusal(
+        404,
+        "operation_not_found",
+        f"There is no such group of functions; there are {', '.join(groups)}.",
+        f"Call {FUNCTIONS}/<group>/<operation>.",
+    )
 
-    def __init__(
-        self, status: int, message: str, *, code: str = "unavailable", **more: Any
-    ) -> None:
+    def index(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        request = Request(environ)
+        if request.path != f"{FUNCTIONS}/" or request.method not in {"GET", "HEAD"}:
+            return nothing(environ, start_response)
+        reply = Response(json.dumps({"groups": groups}), content_type="application/json")
+        return reply(environ, start_response)
+
+    return index
+
+
+class _Refusal:
+    """Always the same error, as the functions word theirs."""
+
+    def __init__(self, status: int, code: str, message: str, hint: str) -> None:
         self._status = status
-        self._body = json.dumps({"code": code, "message": message, **more})
+        self._error = {"code": code, "message": message, "hint": hint}
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        reply = Response(self._body, self._status, content_type="application/json")
+        given = Request(environ).headers.get("X-Request-Id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        reply = Response(
+            json.dumps({**self._error, "request_id": request_id}),
+            self._status,
+            {"X-Request-Id": request_id},
+            content_type="application/json",
+        )
         return reply(environ, start_response)
 
 

@@ -1,0 +1,61 @@
+"""What stands around the groups of functions: their index, and what is said elsewhere."""
+
+from pathlib import Path
+
+import pytest
+import requests
+from werkzeug.test import Client
+
+from tenantry_cli.emulator.functions import create_app
+from tenantry_cli.emulator.stack import Stack
+
+MEMBERS = {"code", "message", "hint", "request_id"}
+
+
+def call(stack: Stack, method: str, path: str, **headers: str) -> requests.Response:
+    url = f"{stack.functions_url}/{path}"
+    return requests.request(method, url, headers={"Connection": "close", **headers}, timeout=30)
+
+
+def test_index_names_the_groups(small_stack: Stack) -> None:
+    reply = call(small_stack, "GET", "")
+    assert reply.status_code == 200
+    assert reply.json() == {
+        "groups": ["/functions/v1/first-group", "/functions/v1/second-group"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", ""),
+        ("GET", "nope"),
+        ("POST", "nope/operation"),
+        ("POST", "/first-group/operation"),
+        ("POST", "first-groups/operation"),
+    ],
+)
+def test_where_no_group_is_the_refusal_is_worded_as_a_groups(
+    small_stack: Stack, method: str, path: str
+) -> None:
+    reply = call(small_stack, method, path, **{"X-Request-Id": "order-66"})
+    assert (reply.status_code, reply.json()["code"]) == (404, "operation_not_found")
+    assert reply.json().keys() == MEMBERS
+    assert "/functions/v1/first-group" in reply.json()["message"]
+    assert reply.json()["request_id"] == reply.headers["X-Request-Id"] == "order-66"
+
+
+def test_unfit_request_id_is_replaced(small_stack: Stack) -> None:
+    replies = [call(small_stack, "GET", "nope", **{"X-Request-Id": "a b"}) for _ in range(2)]
+    first, second = (reply.headers["X-Request-Id"] for reply in replies)
+    assert len({"a b", first, second}) == 3
+    assert replies[0].json()["request_id"] == first
+
+
+def test_project_without_functions_says_what_to_do(tmp_path: Path) -> None:
+    reply = Client(create_app(tmp_path / "main.py", tmp_path)).get("/functions/v1/first-group")
+    assert reply.status_code == 503
+    assert reply.json is not None
+    assert reply.json.keys() == MEMBERS
+    assert reply.json["message"] == "There are no functions: main.py is missing."
+    assert reply.json["hint"]
