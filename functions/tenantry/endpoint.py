@@ -110,14 +110,14 @@ class Group:
         if request.method == "OPTIONS":
             return Response(status=HTTPStatus.NO_CONTENT)
         if request.path == "/":
-            require_method(request, "GET", "HEAD")
+            require_method(request, "GET", "HEAD", "OPTIONS")
             return reply(self._health())
         if request.path == "/openapi.json":
-            require_method(request, "GET", "HEAD")
+            require_method(request, "GET", "HEAD", "OPTIONS")
             return reply(self._document)
         operation = self._operation(request.path.removeprefix("/"))
         line.operation = operation.name
-        require_method(request, "POST")
+        require_method(request, "POST", "OPTIONS")
         caller = Caller.from_header(request.headers.get("Authorization"))
         line.actor = caller.subject
         given = body.parse(content)
@@ -178,7 +178,7 @@ def request_id_of(request: Request) -> str:
 
 def require_method(request: Request, *methods: str) -> None:
     if request.method not in methods:
-        raise MethodNotAllowedError(", ".join([*methods, "OPTIONS"]))
+        raise MethodNotAllowedError(", ".join(methods))
 
 
 def reply(content: object, status: int = HTTPStatus.OK) -> Response:
