@@ -36,6 +36,11 @@ class Caller:
             return subject
         return None
 
+    @property
+    def role(self) -> object:
+        """The role that the token claims, which PostgREST takes on if the token is valid."""
+        return claims(self.token).get("role")
+
 
 def claims(token: str) -> Mapping[str, object]:
     """What a JWT says of itself, unverified; nothing when it is not a JWT."""

@@ -61,6 +61,7 @@ class Database:
     reply: bytes
 
     def __init__(self, caller: Caller, headers: Mapping[str, str]) -> None:
+        self._caller = caller
         self._client = create_client(
             SETTINGS.supabase_url,
             SETTINGS.supabase_anon_key,
@@ -82,7 +83,8 @@ class Database:
         try:
             data: object = context.run(self._client.rpc(function, given).execute).data
         except APIError as error:
-            raise translated(error, context[upstream_response].status_code) from error
+            status = context[upstream_response].status_code
+            raise translated(error, status, self._caller) from error
         except httpx.PoolTimeout as error:
             raise BusyError from error
         except httpx.TimeoutException as error:
@@ -135,7 +137,7 @@ TRY_AGAIN = {
 }
 
 
-def translated(error: APIError, status: int) -> ServiceError:
+def translated(error: APIError, status: int, caller: Caller) -> ServiceError:
     """What PostgREST's refusal means to our caller."""
     sqlstate = error.code or ""
     our_code = catalogued(error.details)
@@ -145,6 +147,10 @@ def translated(error: APIError, status: int) -> ServiceError:
         return denial(our_code, status, error)
     if sqlstate in TOKEN_REFUSED:
         return NotAuthenticatedError("The access token is invalid or has expired.")
+    # How PostgreSQL words it when PostgREST takes on the token's role. A wrong argument has
+    # another code, and no sentence about this role.
+    if (sqlstate, error.message) == ("22023", f'role "{caller.role}" does not exist'):
+        return NotAuthenticatedError("The access token names a role that does not exist.")
     if sqlstate in TRY_AGAIN:
         return BusyError()
     # Data that no argument check could foresee, or a trigger of the product's own that

@@ -104,6 +104,18 @@ def test_refused_token_is_401(member: User, upstream: Upstream, code: str) -> No
     assert told["message"] == "The access token is invalid or has expired."
 
 
+def test_token_of_a_role_that_does_not_exist_is_401(start: Start, upstream: Upstream) -> None:
+    client = start("tenant_status")
+    refused = error(400, "22023", 'role "ghost" does not exist')
+    told = ask(User(client, token(sub="a-user", role="ghost")), upstream, refused)
+    assert (told["status"], told["code"]) == (401, "not_authenticated")
+    assert told["message"] == "The access token names a role that does not exist."
+    # Of another role it is the database's sentence on an argument.
+    for other in (token(sub="a-user", role="authenticated"), token(sub="a-user"), "opaque"):
+        told = ask(User(client, other), upstream, refused)
+        assert (told["status"], told["code"]) == (400, "invalid_request")
+
+
 @pytest.mark.parametrize(
     ("status", "code"),
     [
