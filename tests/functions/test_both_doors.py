@@ -1,0 +1,73 @@
+"""What the database says is the same through a function and through the RPC."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from psycopg.types.json import Jsonb
+
+from stage import Person, Stage
+
+# As numeric has it, and no double: too many digits, too large, too long for an int of Python.
+NUMBERS = ["123456789012345678.99", "9" * 400 + ".5", "-" + "9" * 5000]
+
+
+def invoices(stage: Stage) -> tuple[str, Person]:
+    """A tenant with a row for each of the numbers, and its admin."""
+    tenant = stage.tenant()
+    columns = [{"name": "total", "type": "numeric"}]
+    stage.sql.execute(
+        "select public.create_table(%s, 'invoices', %s)", (tenant, Jsonb(columns))
+    )
+    for number in NUMBERS:
+        stage.sql.execute(f"insert into {tenant}.invoices (total) values ({number})")  # noqa: S608
+    return tenant, stage.member(tenant, "admin")
+
+
+def texts(stage: Stage, caller: Person, operation: str, **arguments: object) -> list[str]:
+    replies: list[httpx.Response] = [
+        door(caller, operation, **arguments) for door in (stage.function, stage.rpc)
+    ]
+    assert [reply.status_code for reply in replies] == [200, 200]
+    return [reply.text for reply in replies]
+
+
+def test_large_numbers_of_rows_are_told_alike(stage: Stage) -> None:
+    tenant, admin = invoices(stage)
+    function, rpc = texts(stage, admin, "get_audit_log", schema_name=tenant)
+    assert function == rpc
+    for number in NUMBERS:
+        assert f'"total": {number}' in function
+
+
+@pytest.mark.parametrize("operation", ["get_table_columns", "get_schema_tables"])
+def test_rows_are_told_alike(stage: Stage, operation: str) -> None:
+    tenant, admin = invoices(stage)
+    arguments = {"table_name": "invoices"} if operation == "get_table_columns" else {}
+    function, rpc = texts(stage, admin, operation, schema_name=tenant, **arguments)
+    assert function == rpc
+
+
+def test_number_as_text_is_the_default_to_its_last_digit(stage: Stage) -> None:
+    tenant, admin = invoices(stage)
+    reply = stage.function(
+        admin,
+        "add_column",
+        schema_name=tenant,
+        table_name="invoices",
+        column_name="rate",
+        column_type="numeric",
+        default_value="0.12345678901234567890",
+    )
+    assert reply.status_code == 200
+    assert "0.12345678901234567890" in reply.json()["column_default"]
+
+
+def test_token_of_a_role_that_does_not_exist_is_401(stage: Stage) -> None:
+    person = stage.person()
+    assert person.id is not None
+    stranger = Person(stage.token(person.id, role="ghost"), person.id)
+    reply = stage.function(stranger, "list_my_tenants")
+    assert (reply.status_code, reply.json()["code"]) == (401, "not_authenticated")
+    assert "role that does not exist" in reply.json()["message"]
+    assert stage.function(person, "list_my_tenants").status_code == 200
