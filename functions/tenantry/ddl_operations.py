@@ -29,7 +29,7 @@ class CreateTable(Arguments):
     schema_name: str
     table_name: str
     columns: Annotated[list[Column], Field(max_length=1000)]
-    description: str | None = None
+    description: Annotated[str, Field(max_length=1000)] | None = None
 
 
 class DropTable(Arguments):

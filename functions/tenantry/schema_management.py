@@ -1,8 +1,10 @@
 """schema-management: the life of a tenant, from its creation to its end."""
 
+from typing import Annotated
 from uuid import UUID
 
 from flask import Request, Response
+from pydantic import Field
 
 from tenantry.database import Database
 from tenantry.endpoint import Group
@@ -22,19 +24,23 @@ class Tenant(Result):
     updated_at: Timestamp
 
 
+DisplayName = Annotated[str, Field(min_length=1, max_length=200)]
+Reason = Annotated[str, Field(max_length=1000)]
+
+
 class CreateTenantSchema(Arguments):
     schema_name: str | None = None
-    display_name: str | None = None
+    display_name: DisplayName | None = None
 
 
 class RenameTenant(Arguments):
     schema_name: str
-    display_name: str
+    display_name: DisplayName
 
 
 class SuspendTenant(Arguments):
     schema_name: str
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 class ActivateTenant(Arguments):

@@ -1,5 +1,6 @@
 """user-profiles: who a user is within one tenant."""
 
+from typing import Annotated
 from uuid import UUID
 
 from flask import Request, Response
@@ -25,16 +26,20 @@ class EnsuredUserProfile(UserProfile):
     is_new: bool
 
 
+DisplayName = Annotated[str, Field(max_length=200)]
+Role = Annotated[str, Field(min_length=1, max_length=100)]
+
+
 class EnsureUserProfile(Arguments):
     schema_name: str
-    display_name: str | None = None
+    display_name: DisplayName | None = None
 
 
 class CreateUserProfile(Arguments):
     schema_name: str
     user_id: UUID
-    display_name: str | None = None
-    role: str = "member"
+    display_name: DisplayName | None = None
+    role: Role = "member"
     metadata: Metadata = Field(default={})
 
 
@@ -45,7 +50,7 @@ class GetUserProfile(Arguments):
 
 class UpdateUserProfile(Arguments):
     schema_name: str
-    display_name: str | None = None
+    display_name: DisplayName | None = None
     metadata: Metadata | None = None
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from functions.callers import Start, User
-from functions.upstream import Upstream, result
+from functions.upstream import Upstream, error, result
+from stage import GROUPS
 
 USER = "6f0c2b1e-7c0f-4b6e-9d5a-0a4f0a4c1c11"
 ACCESS = {
@@ -186,6 +187,61 @@ def test_metadata_that_cannot_be_stored_is_422(
 ) -> None:
     arguments = {"schema_name": "acme", "metadata": metadata}
     assert sentence in complaint(owner, "update_user_profile", arguments)
+
+
+PROFILE_OF = {"schema_name": "acme", "user_id": USER}
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "argument", "longest"),
+    [
+        ("create_tenant_schema", {}, "display_name", 200),
+        ("rename_tenant", {"schema_name": "acme"}, "display_name", 200),
+        ("suspend_tenant", {"schema_name": "acme"}, "reason", 1000),
+        ("ensure_user_profile", {"schema_name": "acme"}, "display_name", 200),
+        ("create_user_profile", PROFILE_OF, "display_name", 200),
+        ("create_user_profile", PROFILE_OF, "role", 100),
+        ("update_user_profile", {"schema_name": "acme"}, "display_name", 200),
+        (
+            "create_table",
+            {"schema_name": "acme", "table_name": "orders", "columns": []},
+            "description",
+            1000,
+        ),
+    ],
+)
+def test_text_has_the_length_that_the_database_keeps(
+    start: Start,
+    upstream: Upstream,
+    operation: str,
+    arguments: dict[str, object],
+    argument: str,
+    longest: int,
+) -> None:
+    user = User(start(GROUPS[operation].replace("-", "_")))
+    # Counted are letters, not bytes.
+    fits = arguments | {argument: "\N{SNOWMAN}" * longest}
+    upstream.will(error(404, "PT404", details="tenant_not_found"))
+    assert user.post(operation, fits).status_code == 404
+    assert upstream.received[0].body == fits
+    said = complaint(user, operation, arguments | {argument: "x" * (longest + 1)})
+    assert f'"{argument}" of {operation} does not fit' in said
+    assert f"at most {longest} characters" in said
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments"),
+    [
+        ("create_tenant_schema", {"display_name": ""}),
+        ("rename_tenant", {"schema_name": "acme", "display_name": ""}),
+        ("create_user_profile", {**PROFILE_OF, "role": ""}),
+    ],
+)
+def test_name_of_a_tenant_and_role_are_not_empty(
+    start: Start, operation: str, arguments: dict[str, object]
+) -> None:
+    user = User(start(GROUPS[operation].replace("-", "_")))
+    assert "at least 1 character" in complaint(user, operation, arguments)
 
 
 def test_member_without_arguments_asks_about_nothing(start: Start) -> None:

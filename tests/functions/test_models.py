@@ -1,6 +1,7 @@
 """The models in Python and the functions in SQL say the same."""
 
 import importlib
+import re
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
@@ -135,6 +136,45 @@ def test_results_hold_what_the_functions_return(
         row = get_args(operation.returns)[0] if function["many"] else operation.returns
         columns = rows(database, COLUMNS, {"function": f"public.{name}"})
         assert fields(row) == described(database, columns), name
+
+
+LENGTHS = {
+    "tenants_display_name_length": [
+        ("schema_management", "CreateTenantSchema", "display_name"),
+        ("schema_management", "RenameTenant", "display_name"),
+    ],
+    "tenants_suspension_reason_length": [("schema_management", "SuspendTenant", "reason")],
+    "users_display_name_length": [
+        ("user_profiles", "EnsureUserProfile", "display_name"),
+        ("user_profiles", "CreateUserProfile", "display_name"),
+        ("user_profiles", "UpdateUserProfile", "display_name"),
+    ],
+    "users_role_length": [("user_profiles", "CreateUserProfile", "role")],
+}
+
+
+def test_texts_are_as_long_as_the_tables_take(start: Start, database: Database) -> None:
+    start("openapi")
+    constraints = rows(
+        database,
+        "select conname as name, pg_get_constraintdef(oid) as definition"
+        " from pg_catalog.pg_constraint where conname like %s and conrelid in"
+        " ('public.tenants'::regclass, 'tenant_template.users'::regclass)",
+        ["%%_length"],
+    )
+    assert {constraint["name"] for constraint in constraints} == LENGTHS.keys()
+    for constraint in constraints:
+        taken = [
+            int(bound[0])
+            if (bound := re.findall(rf"{sign} (\d+)", constraint["definition"]))
+            else None
+            for sign in (">=", "<=")
+        ]
+        for module, name, field in LENGTHS[constraint["name"]]:
+            model = getattr(importlib.import_module(f"tenantry.{module}"), name)
+            schema = model.model_json_schema()["properties"][field]
+            text = schema.get("anyOf", [schema])[0]
+            assert [text.get("minLength"), text.get("maxLength")] == taken, (name, field)
 
 
 def test_fields_that_may_be_null_are_those_of_the_table(
