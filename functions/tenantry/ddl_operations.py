@@ -28,7 +28,7 @@ class Column(BaseModel):
 class CreateTable(Arguments):
     schema_name: str
     table_name: str
-    columns: Annotated[list[Column], Field(max_length=1000)]
+    columns: Annotated[list[Column], Field(max_length=999)]
     description: Annotated[str, Field(max_length=1000)] | None = None
 
 
