@@ -69,6 +69,7 @@ class Parts:
 
 def install_parts(console: Console) -> Parts:
     """The parts of this version's lock file, downloaded if they are not here yet."""
+    _require_published()
     home = _cache() / _version()
     parts = Parts(home / "node_modules")
     if home.is_dir():
@@ -79,6 +80,15 @@ def install_parts(console: Console) -> Parts:
     return parts
 
 
+def _require_published() -> None:
+    # PostgreSQL is there for others, too, PostgREST for this one.
+    if _platform() != "linux-x64":
+        raise TenantryError(
+            f"The emulator's parts are published for Linux on x86-64 (linux-x64), and this is "
+            f"{_platform()}. Use such a machine, a virtual one or a container."
+        )
+
+
 def _download(home: Path, console: Console) -> None:
     staging = Path(tempfile.mkdtemp(dir=home.parent, prefix="installing-"))
     try:
@@ -87,12 +97,10 @@ def _download(home: Path, console: Console) -> None:
             (staging / name).write_bytes(_manifest(name))
         _npm_ci(staging, console)
         parts = Parts(staging / "node_modules")
+        # Optional for npm, because other platforms have other ones: it goes on without.
         for binary in (parts.postgrest, parts.supabase, parts._postgres_package):
             if not binary.exists():
-                raise TenantryError(
-                    f"The emulator's parts are not published for {_platform()}: "
-                    f"{binary.name} is missing."
-                )
+                raise TenantryError(f"npm left out {binary.name}: run `tenantry up` again.")
         # npm is told to run no install scripts; this one makes PostgreSQL's library links.
         subprocess.run(
             [NODE, Path("scripts", "hydrate-symlinks.js")],
