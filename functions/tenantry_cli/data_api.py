@@ -1,23 +1,17 @@
 """A project's Data API as the operator's commands use it: with the service key."""
 
-import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Self, TypeVar
+from typing import Any
 
-import click
 import requests
 
-from tenantry_cli.emulator.state import running
 from tenantry_cli.errors import TenantryError
-from tenantry_cli.project import find_project
-from tenantry_cli.target import key_headers
-
-F = TypeVar("F", bound=Callable[..., Any])
+from tenantry_cli.target import Command, key_headers, service_options
 
 PAGE_SIZE = 1000
 
@@ -52,19 +46,6 @@ class DataApi:
     url: str
     _key: str = field(repr=False)
     _thread: threading.local = field(default_factory=threading.local, repr=False)
-
-    @classmethod
-    def found(cls, url: str | None, service_key: str | None) -> Self:
-        """The project named by options or environment, else the running emulator."""
-        if url and service_key:
-            return cls(url.rstrip("/"), service_key)
-        if url or service_key:
-            raise TenantryError(
-                "A project takes both: --url (or SUPABASE_URL) and --service-key "
-                "(or SUPABASE_SERVICE_ROLE_KEY)."
-            )
-        connection = running(find_project()).connection
-        return cls(connection["API_URL"], connection["SERVICE_ROLE_KEY"])
 
     def call(self, function: str, **arguments: Any) -> Any:
         """The function's result. Repeated while nobody answers, so only for what may be."""
@@ -132,15 +113,7 @@ def _refusal(reply: requests.Response) -> TenantryError:
     return RefusedError(reply.status_code, detail or code, message)
 
 
-def project_options(command: F) -> F:
-    """`--url` and `--service-key`, for projects other than the running emulator."""
-    command = click.option(
-        "--service-key",
-        default=lambda: os.environ.get("SUPABASE_SERVICE_ROLE_KEY"),
-        help="Its service key; SUPABASE_SERVICE_ROLE_KEY keeps it out of process lists.",
-    )(command)
-    return click.option(
-        "--url",
-        default=lambda: os.environ.get("SUPABASE_URL"),
-        help="The project's address, or SUPABASE_URL; without it, the running emulator.",
-    )(command)
+def project_options(command: Command) -> Command:
+    """`--url` and `--service-key`, for projects other than the running emulator, and what
+    answers there as `api`."""
+    return service_options(command, "api", DataApi)

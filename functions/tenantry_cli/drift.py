@@ -29,11 +29,9 @@ def drift(
     only: tuple[str, ...],
     workers: int,
     as_json: bool,
-    url: str | None,
-    service_key: str | None,
+    api: DataApi,
 ) -> None:
     """Compare every tenant with the reference schema; exits 1 if one differs."""
-    api = DataApi.found(url, service_key)
     names = list(only or api.tenants())
 
     def differences(name: str) -> list[dict[str, Any]]:

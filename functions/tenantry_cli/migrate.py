@@ -90,15 +90,13 @@ def migrate(
     retry_failed: bool,
     stop_on_error: bool,
     as_json: bool,
-    url: str | None,
-    service_key: str | None,
+    api: DataApi,
 ) -> None:
     """Take every tenant to the latest version of the tenant template.
 
     Whatever ends it, run it again: each tenant has a migration whole or not at all, and what
     is done is not done twice. Exits 1 if a tenant is still behind.
     """
-    api = DataApi.found(url, service_key)
     status = api.call("get_migration_status")
     report = Report(status["latest_version"], status["tenant_count"])
     behind = [

@@ -96,11 +96,3 @@ def test_busy_tenant_is_that_tenants_failure_and_the_others_go_on(
     assert report["migrated"] == ["bolt"]
     assert [(f["schema_name"], f["sqlstate"]) for f in report["failed"]] == [("acme", "busy")]
     assert KEY not in done.output
-
-
-def test_address_without_a_key_is_refused() -> None:
-    done = CliRunner(env={"SUPABASE_SERVICE_ROLE_KEY": None}).invoke(
-        main, ["migrate", "--url", URL]
-    )
-    assert done.exit_code == 1
-    assert "A project takes both" in done.output

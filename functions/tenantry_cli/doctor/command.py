@@ -31,7 +31,9 @@ def doctor(target: Target, fix: bool, as_json: bool) -> None:
     """
     console = Console(highlight=False, soft_wrap=True)
     if target.db_url is None:
-        raise TenantryError("The doctor sees privileges and policies: give --db-url.")
+        raise TenantryError(
+            "The doctor sees privileges and policies: give --db-url (or SUPABASE_DB_URL) too."
+        )
     with connect(target.db_url) as connection:
         problems = examine(connection, target)
         repaired: list[Problem] = []

@@ -1,0 +1,143 @@
+"""Which project a command works on: one, whole, and never a bit of two."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+import psutil
+import pytest
+from click.testing import CliRunner, Result
+
+from tenantry_cli.emulator.state import State, regular_file, write_state
+from tenantry_cli.main import main
+from tenantry_cli.project import Project
+from tenantry_cli.target import Target, target_options
+
+EMULATOR = {
+    "API_URL": "http://127.0.0.1:54321",
+    "ANON_KEY": "emulator.anon",
+    "SERVICE_ROLE_KEY": "emulator.service",
+    "DB_URL": "postgresql://postgres:postgres@127.0.0.1:9/postgres",
+    "JWT_SECRET": "emulator secret",
+    "FUNCTIONS_URL": "http://127.0.0.1:54321/functions/v1",
+    "POSTGREST_URL": "http://127.0.0.1:54323",
+}
+VARIABLES = (
+    "SUPABASE_URL",
+    "SUPABASE_ANON_KEY",
+    "SUPABASE_SERVICE_ROLE_KEY",
+    "SUPABASE_DB_URL",
+    "SUPABASE_JWT_SECRET",
+    "TENANTRY_FUNCTIONS_URL",
+    "TENANTRY_POSTGREST_URL",
+)
+HOSTED = {
+    "SUPABASE_URL": "https://project.example/",
+    "SUPABASE_ANON_KEY": "hosted.anon",
+    "SUPABASE_SERVICE_ROLE_KEY": "hosted.service",
+}
+
+
+@click.command()
+@target_options
+def shown(target: Target) -> None:
+    click.echo(repr(target))
+
+
+@pytest.fixture(autouse=True)
+def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that says it is running, in the directory that commands are called in."""
+    (tmp_path / "pyproject.toml").touch()
+    project = Project(tmp_path)
+    project.migrations.mkdir(parents=True)
+    started = psutil.Process().create_time()
+    write_state(
+        regular_file(project), State("mark", 54321, os.getpid(), started, None, EMULATOR)
+    )
+    monkeypatch.chdir(tmp_path)
+
+
+def run(command: click.Command, *arguments: str, **environment: str) -> Result:
+    return CliRunner(env={**dict.fromkeys(VARIABLES), **environment}).invoke(
+        command, arguments, prog_name="tenantry"
+    )
+
+
+def test_without_anything_it_is_the_emulator_whole() -> None:
+    assert run(shown).output.strip() == repr(
+        Target(
+            EMULATOR["API_URL"],
+            EMULATOR["ANON_KEY"],
+            EMULATOR["SERVICE_ROLE_KEY"],
+            EMULATOR["FUNCTIONS_URL"],
+            EMULATOR["POSTGREST_URL"],
+            EMULATOR["DB_URL"],
+            EMULATOR["JWT_SECRET"],
+        )
+    )
+
+
+def test_with_a_url_nothing_is_the_emulators() -> None:
+    assert run(shown, **HOSTED).output.strip() == repr(
+        Target("https://project.example", "hosted.anon", "hosted.service")
+    )
+
+
+@pytest.mark.parametrize("variable", VARIABLES[1:])
+def test_what_is_set_without_a_url_is_refused_by_its_name(variable: str) -> None:
+    result = run(main, "doctor", "--fix", **{variable: "https://another.example"})
+
+    assert result.exit_code == 1
+    assert f"{variable} is given without a URL" in result.output
+    assert "SUPABASE_URL" in result.output
+    assert f"leave {variable} out" in result.output
+
+
+def test_an_option_without_a_url_is_refused_by_its_name() -> None:
+    result = run(
+        main, "doctor", "--db-url", "postgresql://another", SUPABASE_SERVICE_ROLE_KEY="stale"
+    )
+
+    assert result.exit_code == 1
+    assert "SUPABASE_SERVICE_ROLE_KEY and --db-url are given without a URL" in result.output
+
+
+@pytest.mark.parametrize("command", ["migrate", "drift"])
+def test_a_stale_key_does_not_go_to_the_emulator(command: str) -> None:
+    result = run(main, command, SUPABASE_SERVICE_ROLE_KEY="stale")
+
+    assert result.exit_code == 1
+    assert "SUPABASE_SERVICE_ROLE_KEY is given without a URL" in result.output
+
+
+def test_a_url_without_keys_names_them_and_where_it_came_from() -> None:
+    set_ = run(main, "doctor", SUPABASE_URL="https://project.example")
+    given = run(main, "migrate", "--url", "https://project.example")
+
+    assert (set_.exit_code, given.exit_code) == (1, 1)
+    assert "SUPABASE_URL names a project: give --anon-key (or SUPABASE_ANON_KEY)" in set_.output
+    assert "--service-key (or SUPABASE_SERVICE_ROLE_KEY) too" in set_.output
+    assert "--url names a project: give --service-key" in given.output
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "project.example", "ftp://project.example", "https://", "http://[::1", "http://a:b"],
+)
+def test_no_address_is_refused_and_shown(url: str) -> None:
+    result = run(main, "migrate", "--url", url, "--service-key", "key")
+
+    assert result.exit_code == 1
+    assert f"--url is {url!r}, which is no address" in result.output
+
+
+@pytest.mark.parametrize("key", ["", "secret\n", " secret", "secr\u00e9t", "secret\u200b"])
+def test_no_key_is_refused_and_not_shown(key: str) -> None:
+    result = run(main, "migrate", "--url", HOSTED["SUPABASE_URL"], "--service-key", key)
+
+    assert result.exit_code == 1
+    assert "--service-key holds" in result.output
+    assert "copy the key again" in result.output
+    assert "secr" not in result.output
