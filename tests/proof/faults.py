@@ -474,6 +474,17 @@ FAULTS = (
         ),
     ),
     Fault(
+        "a tenant's admin may migrate it",
+        "migrate_tenant",
+        (
+            Edit(
+                "public.migrate_tenant(text)",
+                "platform => 'admin', member => null",
+                "platform => 'admin', member => 'admin'",
+            ),
+        ),
+    ),
+    Fault(
         "everybody may become super_admin",
         "promote_to_admin",
         (

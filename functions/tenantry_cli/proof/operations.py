@@ -57,6 +57,8 @@ class Operation:
     # For whom even these arguments would change something.
     spare: Callable[[Scene], bool] = lambda scene: False
     label: str = ""
+    # An empty list is an answer too: a refusal is an error.
+    may_be_empty: bool = False
     # Answers everybody; what counts is whether it names the tenant.
     is_list_of_tenants: bool = False
 
@@ -364,6 +366,34 @@ OPERATIONS = (
         "audit-log",
         _PLATFORM_ADMIN,
         _tenant(user_id="00000000-0000-0000-0000-000000000000"),
+    ),
+    # tenant-migrations
+    Operation(
+        "get_migration_status",
+        "tenant-migrations",
+        _PLATFORM_ADMIN,
+        _fixed(),
+        is_stable=True,
+        has_tenant=False,
+    ),
+    Operation(
+        "list_tenants_behind",
+        "tenant-migrations",
+        _PLATFORM_ADMIN,
+        _fixed(page_size=1),
+        is_stable=True,
+        has_tenant=False,
+        may_be_empty=True,
+    ),
+    # Made a moment ago, it has every migration.
+    Operation("migrate_tenant", "tenant-migrations", _PLATFORM_ADMIN, _tenant()),
+    Operation(
+        "get_schema_drift",
+        "tenant-migrations",
+        _PLATFORM_ADMIN,
+        _tenant(),
+        is_stable=True,
+        may_be_empty=True,
     ),
     # tenant-status
     Operation("check_tenant_status", "tenant-status", _CURIOUS, _tenant(), is_stable=True),

@@ -547,7 +547,7 @@ class Script:
             # It comes after the question of permission, so it answers that one.
             if reply.error_codes & operation.passes:
                 return True
-            return reply.is_success and reply.json not in (None, [])
+            return reply.is_success and (operation.may_be_empty or reply.json not in (None, []))
 
         name = operation.name if operation.standing is not NO_ONE else "get_schema_summary"
         door_name = "functions" if door is None else door.name
