@@ -121,9 +121,9 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def serving(hosted: Hosted) -> Iterator[str]:
+def serving(project: WSGIApplication) -> Iterator[str]:
     """Its URL."""
-    server = make_server("127.0.0.1", 0, hosted, threaded=True, request_handler=_Quiet)
+    server = make_server("127.0.0.1", 0, project, threaded=True, request_handler=_Quiet)
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:

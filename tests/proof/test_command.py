@@ -5,16 +5,25 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
+import psycopg
 import pytest
+from click.testing import CliRunner
+from werkzeug.wrappers import Response
 
 from proof.doctor import tenantry
+from proof.hosted import serving
 from stage import Address, Stage
+from tenantry_cli.main import main
 from tenantry_cli.target import Target
 
 
@@ -109,6 +118,79 @@ prove(
 """
 
 
+def test_a_second_interruption_does_not_stop_the_clearing_away(
+    target: Target, address: Address, stage: Stage
+) -> None:
+    options = {
+        "--url": target.api_url,
+        "--anon-key": target.anon_key,
+        "--service-key": target.service_key,
+        "--db-url": address.db_url,
+    }
+    # It shows how far it is to a terminal alone.
+    terminal, its_end = pty.openpty()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "tenantry_cli", "prove", "--brief", *chain(*options.items())],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=its_end,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "TERM": "xterm",
+            "COLUMNS": "200",
+        },
+    )
+    os.close(its_end)
+    said = _read(terminal, until="trying")
+    (run,) = set(re.findall(r"of run (\w{8})", said))
+    running.send_signal(signal.SIGINT)
+    with psycopg.connect(address.db_url) as holder:
+        # The last tenant to be removed: until this ends, the removal does not.
+        held = holder.execute(
+            "select from public.tenants where schema_name = %s for update", (f"proof_{run}_s",)
+        )
+        assert held.rowcount == 1
+        said = _read(terminal, until="removing")
+        _wait_until_held_up(stage, holder.info.backend_pid)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            running.send_signal(number)
+        # Heard, it would have ended by now and said so, with the tenant still held.
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.wait(1)
+    said += _read(terminal)
+
+    assert running.wait(60) == 2
+    assert "Error: Interrupted; what was made has been removed." in said
+    assert "Traceback" not in said
+    left = stage.sql.execute(
+        "select (select count(*) from public.tenants where schema_name like %(tenant)s)"
+        " + (select count(*) from auth.users where email like %(person)s) as left",
+        {"tenant": f"proof\\_{run}\\_%", "person": f"proof-{run}-%"},
+    ).fetchone()
+    assert left == {"left": 0}
+
+
+def _read(terminal: int, until: str | None = None) -> str:
+    """What is said until these words, or until nobody holds the other end any more."""
+    said = b""
+    while until is None or until.encode() not in said:
+        try:
+            some = os.read(terminal, 65536)
+        except OSError:
+            break
+        said += some
+    return said.decode(errors="replace")
+
+
+def _wait_until_held_up(stage: Stage, holder: int) -> None:
+    deadline = time.monotonic() + 30
+    while not stage.sql.execute(
+        "select from pg_stat_activity where %s = any (pg_blocking_pids(pid))", (holder,)
+    ).rowcount:
+        assert time.monotonic() < deadline
+
+
 def test_a_project_that_does_not_answer_is_no_proof(target: Target) -> None:
     silent = dataclasses.replace(target, api_url="http://127.0.0.1:9", postgrest_url=None)
 
@@ -116,6 +198,55 @@ def test_a_project_that_does_not_answer_is_no_proof(target: Target) -> None:
 
     assert result.exit_code == 2
     assert "127.0.0.1:9" in result.output
+
+
+def test_a_page_of_html_is_no_proof(target: Target) -> None:
+    with serving(Response("<html>Welcome</html>", content_type="text/html")) as url:
+        result = tenantry(dataclasses.replace(target, api_url=url), "prove")
+
+    assert result.exit_code == 2
+    assert "something else than JSON" in result.output
+    assert "<html>Welcome" in result.output
+
+
+def test_without_keys_it_does_not_run(target: Target) -> None:
+    result = tenantry(dataclasses.replace(target, anon_key="", service_key=""), "prove")
+
+    assert result.exit_code == 2
+    assert "give --anon-key" in result.output
+
+
+def test_without_an_emulator_it_does_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "supabase" / "migrations").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+
+    result = CliRunner().invoke(main, ["prove"])
+
+    assert result.exit_code == 2
+    assert "No emulator of this project is running" in result.output
+
+
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_made(
+    target: Target, tmp_path: Path
+) -> None:
+    silent = dataclasses.replace(target, api_url="http://127.0.0.1:9")
+    file = tmp_path / "nowhere" / "proof.json"
+
+    result = tenantry(silent, "prove", "--json", str(file))
+
+    assert result.exit_code == 2
+    assert f"--json {file} cannot be written (No such file or directory)" in result.output
+
+
+def test_a_run_that_fails_leaves_no_report(target: Target, tmp_path: Path) -> None:
+    silent = dataclasses.replace(target, api_url="http://127.0.0.1:9")
+
+    tenantry(silent, "prove", "--json", str(tmp_path / "proof.json"))
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_leak_is_shown_with_its_request(target: Target, file: Path) -> None:

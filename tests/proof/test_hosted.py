@@ -68,4 +68,20 @@ def test_without_confirmation_and_without_admin_api_it_says_so(
     result = tenantry(Target(url, address.anon_key, address.service_role_key), "prove")
 
     assert result.exit_code == 2
-    assert "needs confirmation" in result.output
+    # What went wrong comes first, then what is left of it.
+    assert result.output.lstrip().startswith("Error: Sign-up needs confirmation")
+    (email,) = hosted.emails
+    assert f"The account {email} remains: remove it by hand." in result.output
+
+
+def test_nobody_is_made_where_the_database_does_not_answer(
+    hosted: Hosted, url: str, address: Address
+) -> None:
+    silent = "postgresql://postgres@127.0.0.1:9/postgres"
+    target = Target(url, address.anon_key, address.service_role_key, db_url=silent)
+
+    result = tenantry(target, "prove")
+
+    assert result.exit_code == 2
+    assert "The database does not answer" in result.output
+    assert hosted.emails == set()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from tenantry_cli.doctor.catalog import connect, examine_catalog
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.proof.attempts import Attempt, Expected
-from tenantry_cli.proof.cast import Cast
+from tenantry_cli.proof.cast import Cast, Leftovers
 from tenantry_cli.proof.evidence import (
     Finding,
     Verdict,
@@ -28,6 +28,7 @@ from tenantry_cli.proof.identities import (
     SERVICE,
     SUPER_ADMIN,
 )
+from tenantry_cli.proof.interruption import undisturbed
 from tenantry_cli.proof.operations import OPERATIONS
 from tenantry_cli.proof.relations import RELATIONS
 from tenantry_cli.proof.rules import Identity, State, Tenant
@@ -48,6 +49,8 @@ class Result:
     counts: Counter[tuple[str, str, Expected]] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    # What was made and could not be removed, though it should have been.
+    remains: list[str] = field(default_factory=list)
 
     @property
     def is_proved(self) -> bool:
@@ -62,12 +65,28 @@ def prove(
     selection: Selection = Selection.FULL,
     progress: Progress = lambda stage, done, total: None,
 ) -> Result:
-    """Runs the whole campaign; leaves nothing behind, also when it is interrupted."""
+    """Runs the whole campaign; leaves nothing behind, also when it is interrupted. What it
+    could not remove is in the result, or in the error after what led to it."""
     campaign = _Campaign(target, selection, progress)
     try:
-        return campaign.run()
-    finally:
-        campaign.close()
+        result = campaign.run()
+        left = campaign.close()
+    except BaseException as error:
+        # Interrupted before it could close its ears, it did not begin to remove anything.
+        if sentences := campaign.close().sentences:
+            raise TenantryError("\n".join([_told(error), *sentences])) from error
+        raise
+    result.remains = left.failures
+    result.notes += Leftovers(accounts=left.accounts).sentences
+    return result
+
+
+def _told(error: BaseException) -> str:
+    if isinstance(error, TenantryError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "Interrupted, and not everything that was made could be removed."
+    return f"The proof broke off: {type(error).__name__}: {error}"
 
 
 class _Campaign:
@@ -83,6 +102,7 @@ class _Campaign:
     def run(self) -> Result:
         began = time.monotonic()
         cast = self._cast
+        cast.reach_everything()
         self._progress(f"making throw-away tenants and people of run {cast.run}", 0, 0)
         cast.make_people()
         cast.make_tenants()
@@ -105,16 +125,13 @@ class _Campaign:
         self._result.attempts = len(self._attempts)
         return self._result
 
-    def close(self) -> None:
-        self._progress("removing what was made", 0, 0)
-        try:
-            self._cast.remove()
-        finally:
-            self._wire.close()
-            self._result.notes += [
-                f"The account {email} remains: remove it by hand."
-                for email in self._cast.remaining
-            ]
+    def close(self) -> Leftovers:
+        with undisturbed():
+            try:
+                self._progress("removing what was made", 0, 0)
+                return self._cast.remove()
+            finally:
+                self._wire.close()
 
     # Attempts -------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import time
@@ -15,6 +16,7 @@ import psycopg
 import requests
 from psycopg import sql
 
+from tenantry_cli.doctor.catalog import connect
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.proof.identities import (
     ADMIN,
@@ -43,6 +45,9 @@ from tenantry_cli.target import Target, key_headers
 _TIMEOUT_SECONDS = 60
 _BUSY_TRIES = 5
 _CACHE_SECONDS = 120
+# Between two looks at what PostgREST gets to when it does.
+_PAUSE_SECONDS = 0.1
+_EXCERPT = 300
 _LONG_AGO = "2020-01-01T00:00:00Z"
 
 GRANTS = (
@@ -81,16 +86,34 @@ grant execute on function {schema}.proof_hail() to authenticated, service_role;
 
 
 @dataclass
+class Leftovers:
+    """What a run could not remove."""
+
+    failures: list[str] = field(default_factory=list)
+    # Addresses of people, whom not every project lets remove.
+    accounts: list[str] = field(default_factory=list)
+
+    @property
+    def sentences(self) -> list[str]:
+        return [
+            *self.failures,
+            *(f"The account {email} remains: remove it by hand." for email in self.accounts),
+        ]
+
+
+@dataclass
 class Cast:
     target: Target
     run: str = field(default_factory=lambda: secrets.token_hex(4))
     ids: dict[Identity, str] = field(default_factory=dict)
     tokens: dict[Identity, str | None] = field(default_factory=dict)
-    # People whose accounts could not be removed.
-    remaining: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._http = requests.Session()
+        # Begun, and so to be removed, also where an answer never came.
+        self._begun_tenants: list[Tenant] = []
+        self._begun_people: set[Identity] = set()
+        self._begun_staff: list[Identity] = []
         self.a, self.b, self.s, self.m = (
             Tenant(letter, f"proof_{self.run}_{letter.lower()}", state)
             for letter, state in (
@@ -119,6 +142,17 @@ class Cast:
 
     # Making ---------------------------------------------------------------------------------
 
+    def reach_everything(self) -> None:
+        """Asks the database and the Data API once, before anything is there to be removed."""
+        if self.target.db_url is not None:
+            connect(self.target.db_url).close()
+        status = self.rpc("get_migration_status")
+        if not isinstance(status, dict) or "latest_version" not in status:
+            raise TenantryError(
+                f"{self.target.rest_url} does not answer as a Data API with these migrations "
+                "does: look at --url, and push the migrations first."
+            )
+
     def make_people(self) -> None:
         first, *others = PEOPLE
         # Whatever refuses this one refuses all: one mail less is sent, and the reason is told.
@@ -134,6 +168,7 @@ class Cast:
 
     def make_tenants(self) -> None:
         for tenant in self.made:
+            self._begun_tenants.append(tenant)
             self.rpc(
                 "create_tenant_schema",
                 schema_name=tenant.name,
@@ -168,6 +203,7 @@ class Cast:
             (ADMIN, "admin"),
             (SUPER_ADMIN, "super_admin"),
         ):
+            self._begun_staff.append(identity)
             self.rpc("promote_to_admin", user_id=self.ids[identity], role=role)
         names = {tenant.letter: tenant.name for tenant in self.made}
         for letter, identity, level, expires_at in GRANTS:
@@ -202,6 +238,7 @@ class Cast:
                             f"The Data API still does not know {tenant.name}.{last} after "
                             f"{_CACHE_SECONDS} s: `tenantry doctor` may say why."
                         )
+                    time.sleep(_PAUSE_SECONDS)
 
     def fill(self, canaries: list[str]) -> None:
         """A marker in each table, and the rows that writers will aim at."""
@@ -270,8 +307,10 @@ class Cast:
             if reply.status_code != 503:
                 break
         if not reply.ok:
-            raise TenantryError(f"{method} {url} answered {reply.status_code}: {reply.text}")
-        return reply.json() if reply.content else None
+            raise TenantryError(
+                f"{method} {url} answered {reply.status_code}: {_excerpt(reply)}"
+            )
+        return _parsed(reply) if reply.content else None
 
     def _send(self, method: str, url: str, **request: Any) -> requests.Response:
         try:
@@ -298,8 +337,13 @@ class Cast:
             name=tenant.name,
             marker=self.marker(tenant, Audience.ROWS),
         )
-        with psycopg.connect(self.target.db_url) as connection:
-            connection.execute(statement)
+        try:
+            with psycopg.connect(self.target.db_url) as connection:
+                connection.execute(statement)
+        except psycopg.Error as error:
+            raise TenantryError(
+                f"The database of --db-url cannot prepare {tenant.name}: {error}"
+            ) from error
 
     # Accounts -------------------------------------------------------------------------------
 
@@ -307,6 +351,7 @@ class Cast:
         """By Auth's admin API, which asks nobody to confirm and sends no mail; without one, as
         the emulator is, by sign-up."""
         credentials = {"email": self.email(identity), "password": secrets.token_urlsafe(16)}
+        self._begun_people.add(identity)
         made = self._send(
             "POST",
             f"{self.target.auth_url}/admin/users",
@@ -314,7 +359,7 @@ class Cast:
             json=credentials | {"email_confirm": True},
         )
         if made.ok:
-            self.ids[identity] = made.json()["id"]
+            self.ids[identity] = _member(_parsed(made), "id")
             session = self._must(
                 "POST",
                 f"{self.target.auth_url}/token?grant_type=password",
@@ -323,22 +368,29 @@ class Cast:
             )
         else:
             session = self._sign_up(identity, credentials, made)
-        self.tokens[identity] = session["access_token"]
+        self.tokens[identity] = _member(session, "access_token")
 
     def _sign_up(
         self, identity: Identity, credentials: dict[str, str], refusal: requests.Response
     ) -> dict[str, Any]:
-        session: dict[str, Any] = self._must(
+        reply = self._send(
             "POST",
             f"{self.target.auth_url}/signup",
             headers={"apikey": self.target.anon_key},
             json=credentials,
         )
-        self.ids[identity] = session.get("user", session)["id"]
+        if not reply.ok:
+            self._begun_people.discard(identity)
+            raise TenantryError(
+                f"Auth makes no account. By its admin API it answered {refusal.status_code}: "
+                f"{_excerpt(refusal)}; by sign-up {reply.status_code}: {_excerpt(reply)}"
+            )
+        session: dict[str, Any] = _parsed(reply)
+        self.ids[identity] = _member(_member(session, "user", session), "id")
         if "access_token" not in session:
             raise TenantryError(
                 "Sign-up needs confirmation, and Auth's admin API does not take the service "
-                f"key: it answered {refusal.status_code}: {refusal.text}"
+                f"key: it answered {refusal.status_code}: {_excerpt(refusal)}"
             )
         return session
 
@@ -363,26 +415,25 @@ class Cast:
 
     # Removing -------------------------------------------------------------------------------
 
-    def remove(self) -> None:
-        """Everything that was made, however far it got; raises after trying all of it."""
-        failures = []
-        for tenant in self.made:
+    def remove(self) -> Leftovers:
+        """What was made, however far it got; what is left of it after trying all."""
+        left = Leftovers()
+        for tenant in self._begun_tenants:
             try:
                 self._remove_tenant(tenant)
             except TenantryError as error:
-                failures.append(str(error))
-        for identity in (VIEWER, ADMIN, SUPER_ADMIN):
-            # An account that outlives the run must not have outlived its role. What has none
-            # any more, and the project's only super_admin, are answered with an error.
-            with suppress(TenantryError, KeyError):
-                self.rpc("revoke_admin", user_id=self.ids[identity])
-        try:
-            self._remove_people()
-        except (TenantryError, psycopg.Error) as error:
-            failures.append(str(error))
-            self.remaining = [self.email(identity) for identity in PEOPLE]
-        if failures:
-            raise TenantryError("Not everything could be removed:\n" + "\n".join(failures))
+                left.failures.append(f"The tenant {tenant.name} could not be removed: {error}")
+        for identity in self._begun_staff:
+            # An account that outlives the run must not have outlived its role.
+            try:
+                self._remove_role(identity)
+            except TenantryError as error:
+                left.failures.append(
+                    f"The platform role of {self.email(identity)} could not be taken: {error}"
+                )
+        if self._begun_people:
+            self._remove_people(left)
+        return left
 
     def _remove_tenant(self, tenant: Tenant) -> None:
         known = self._send(
@@ -396,22 +447,61 @@ class Cast:
         self.rpc("suspend_tenant", schema_name=tenant.name)
         self.rpc("delete_tenant_schema", schema_name=tenant.name)
 
-    def _remove_people(self) -> None:
+    def _remove_role(self, identity: Identity) -> None:
+        reply = self._send(
+            "POST",
+            f"{self.target.rest_url}/rpc/revoke_admin",
+            headers=self._headers(self.target.service_key),
+            json={"user_id": self.ids[identity]},
+        )
+        # Who has none any more, and the project's only super_admin, whose account goes next.
+        if not reply.ok and not any(
+            code in reply.text for code in ("user_not_found", "last_super_admin")
+        ):
+            raise TenantryError(f"the answer was {reply.status_code}: {_excerpt(reply)}")
+
+    def _remove_people(self, left: Leftovers) -> None:
+        people = sorted(self._begun_people, key=PEOPLE.index)
+        emails = [self.email(identity) for identity in people]
         if self.target.db_url is not None:
-            with psycopg.connect(self.target.db_url) as connection:
-                connection.execute(
-                    "delete from auth.users where email = any(%s)",
-                    ([self.email(identity) for identity in PEOPLE],),
-                )
+            try:
+                with psycopg.connect(self.target.db_url) as connection:
+                    connection.execute(
+                        "delete from auth.users where email = any(%s)", (emails,)
+                    )
+            except psycopg.Error as error:
+                left.failures.append(f"The accounts could not be removed: {error}")
+                left.accounts += emails
             return
-        for identity in set(PEOPLE) & set(self.ids):
-            user_id = self.ids[identity]
-            with suppress(TenantryError):
+        for identity, email in zip(people, emails, strict=True):
+            # Without an id its making was never answered.
+            with suppress(TenantryError, KeyError):
                 gone = self._send(
                     "DELETE",
-                    f"{self.target.auth_url}/admin/users/{user_id}",
+                    f"{self.target.auth_url}/admin/users/{self.ids[identity]}",
                     headers=self._headers(self.target.service_key),
                 )
                 if gone.ok:
                     continue
-            self.remaining.append(self.email(identity))
+            left.accounts.append(email)
+
+
+def _parsed(reply: requests.Response) -> Any:
+    try:
+        return reply.json()
+    except ValueError as error:
+        raise TenantryError(
+            f"{reply.url} answered {reply.status_code} with something else than JSON, so it is "
+            f"no Supabase project: {_excerpt(reply)}"
+        ) from error
+
+
+def _member(body: Any, name: str, *default: Any) -> Any:
+    if isinstance(body, dict) and (name in body or default):
+        return body.get(name, *default)
+    raise TenantryError(f"Auth answered without {name}: {json.dumps(body)[:_EXCERPT]}")
+
+
+def _excerpt(reply: requests.Response) -> str:
+    """The beginning: a page of HTML says no more by being long."""
+    return reply.text[:_EXCERPT]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+import traceback
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,39 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.proof.campaign import Result
 from tenantry_cli.proof.campaign import prove as run
+from tenantry_cli.proof.interruption import interruptible
 from tenantry_cli.proof.report import as_json, show
 from tenantry_cli.proof.script import Selection
 from tenantry_cli.target import Target, target_options
 
 _COULD_NOT_RUN = 2
+_INTERRUPTED = "Interrupted; what was made has been removed."
 # What a matrix takes where the output is no terminal.
 _WIDTH = 140
+
+
+def _never_like_a_leak(command: Callable[..., None]) -> Callable[..., None]:
+    """Whatever keeps it from running, its exit code is not the one of a leak."""
+
+    @wraps(command)
+    def with_exit_code(*positional: Any, **arguments: Any) -> None:
+        try:
+            command(*positional, **arguments)
+        except (TenantryError, KeyboardInterrupt) as error:
+            _fail(str(error) or _INTERRUPTED)
+            raise SystemExit(_COULD_NOT_RUN) from error
+        except (click.exceptions.Exit, click.Abort, click.ClickException):
+            raise
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            _fail(
+                f"The proof broke off: {type(error).__name__}: {error} "
+                f"({Path(place.filename).name}, line {place.lineno}). That is a defect of "
+                "`tenantry prove`: report it with this sentence."
+            )
+            raise SystemExit(_COULD_NOT_RUN) from error
+
+    return with_exit_code
 
 
 @click.command()
@@ -33,29 +59,53 @@ _WIDTH = 140
     help="Write it all there.",
 )
 @click.option("--brief", is_flag=True, help="One door and fewer verbs: a quick look.")
+@_never_like_a_leak
 @target_options
 def prove(target: Target, file: Path | None, brief: bool) -> None:
     """Try everything as everybody, and show that the tenants are sealed.
 
     Makes throw-away tenants and people in the project, and removes them. Without --url it is
     the running emulator. Exit code 0: proved; 1: a leak, or a proof that does not hold; 2: it
-    could not run.
+    could not run, or not remove what it made.
     """
+    if file is not None:
+        _require_writable(file)
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDTH)
-    selection = Selection.BRIEF if brief else Selection.FULL
-    try:
-        with _interruptible():
-            result = _run(target, selection, console)
-    except TenantryError as error:
-        click.echo(f"Error: {error}", err=True)
-        raise SystemExit(_COULD_NOT_RUN) from error
+    with interruptible():
+        result = _run(target, Selection.BRIEF if brief else Selection.FULL, console)
     show(result, console)
+    failures = list(result.remains)
     if file is not None:
-        file.write_text(json.dumps(as_json(result), indent=2, ensure_ascii=False) + "\n")
+        try:
+            file.write_text(json.dumps(as_json(result), indent=2, ensure_ascii=False) + "\n")
+        except OSError as error:
+            failures.append(f"The report could not be written to {file}: {error.strerror}.")
+    if failures:
+        _fail("\n".join(failures))
     if not result.is_proved:
         raise SystemExit(1)
+    if failures:
+        raise SystemExit(_COULD_NOT_RUN)
+
+
+def _fail(sentence: str) -> None:
+    click.echo(f"Error: {sentence}", err=True)
+
+
+def _require_writable(file: Path) -> None:
+    """Found out before the campaign, not after it."""
+    is_new = not file.exists()
+    try:
+        with file.open("a"):
+            pass
+    except OSError as error:
+        raise TenantryError(
+            f"--json {file} cannot be written ({error.strerror}): name another file."
+        ) from error
+    if is_new:
+        file.unlink()
 
 
 def _run(target: Target, selection: Selection, console: Console) -> Result:
@@ -73,19 +123,3 @@ def _run(target: Target, selection: Selection, console: Console) -> Result:
             shown.update(task, description=stage, completed=done, total=total or None)
 
         return run(target, selection, progress)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Being told to end is like Ctrl-C: what was made is removed first."""
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise TenantryError("Interrupted; what was made has been removed.") from None
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -123,7 +123,7 @@ class Wire:
                 reply = self._http.request(
                     request.method, request.url, headers=headers, content=content
                 )
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 if not left:
                     raise TenantryError(f"{request.method} {request.url}: {error}") from error
                 continue
@@ -150,7 +150,10 @@ class Wire:
     def _connection(self) -> psycopg.Connection[Any]:
         connection: psycopg.Connection[Any] | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = psycopg.connect(self._db_url or "", autocommit=True)
+            try:
+                connection = psycopg.connect(self._db_url or "", autocommit=True)
+            except psycopg.Error as error:
+                raise TenantryError(f"The database does not answer: {error}") from error
             self._local.connection = connection
             self._connections.append(connection)
         return connection
