@@ -29,4 +29,4 @@ def diagnosis(target: Target, *options: str) -> tuple[int, list[dict[str, Any]]]
     """The doctor's exit code, and the problems it leaves."""
     result = tenantry(target, "doctor", "--json", *options)
     assert result.exit_code in (0, 1), result.output
-    return result.exit_code, json.loads(result.output)["problems"]
+    return result.exit_code, json.loads(result.stdout)["problems"]

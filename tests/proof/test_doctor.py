@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import secrets
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +13,8 @@ import psycopg
 import pytest
 
 from proof.doctor import diagnosis, tenantry
+from tenantry_cli.doctor.catalog import connect, examine_catalog
+from tenantry_cli.doctor.problem import Problem, lasting
 from tenantry_cli.target import Target
 
 Database = psycopg.Connection[dict[str, Any]]
@@ -124,7 +128,7 @@ def test_much_damage_at_once_is_found_and_repaired_in_the_safe_order(
     assert {(each.kind, each.object.format(**names)) for each, names in cases} <= found
     assert all(problem["sentence"] and problem["cure"] for problem in problems)
 
-    assert diagnosis(spare, "--fix") == (0, [])
+    assert diagnosis(spare, "--fix", "--forget-missing") == (0, [])
 
     assert [(damage.sql, _status(database, names["t"])) for damage, names in cases] == [
         (damage.sql, damage.left) for damage in DAMAGES
@@ -145,7 +149,7 @@ def test_each_damage_is_found_and_repaired_by_itself(spare: Target, database: Da
         assert code == 1, damage.sql
         found = {(problem["kind"], problem["object"]) for problem in problems}
         assert (damage.kind, damage.object.format(**names)) in found
-        assert diagnosis(spare, "--fix") == (0, []), damage.sql
+        assert diagnosis(spare, "--fix", "--forget-missing") == (0, []), damage.sql
         assert _status(database, names["t"]) == damage.left
         _remove(database, names["t"])
     _remove(database, other)
@@ -155,6 +159,103 @@ def test_a_sound_project_is_told_so(spare: Target) -> None:
     result = tenantry(spare, "doctor")
 
     assert (result.exit_code, result.output) == (0, "All is well.\n")
+
+
+def test_a_repair_that_fails_is_told_for_every_problem_it_was_for(
+    spare: Target, database: Database
+) -> None:
+    tenant = _tenant(database)
+    row = database.execute(
+        "select pg_get_functiondef('tenancy.apply_tenant_privileges(text)'::regprocedure) as f"
+    ).fetchone()
+    assert row is not None
+    for table in ("settings", "notes"):
+        database.execute(f"grant select on {tenant}.{table} to anon".encode())
+    broken = row["f"].replace("begin\n", "begin\n    raise exception 'not today';\n", 1)
+    database.execute(broken.encode())
+    try:
+        code, problems = diagnosis(spare, "--fix")
+        shown = tenantry(spare, "doctor", "--fix")
+    finally:
+        database.execute(row["f"].encode())
+
+    assert code == 1
+    assert [(each["kind"], each["object"]) for each in problems] == [
+        ("wrong grants", f"{tenant}.notes"),
+        ("wrong grants", f"{tenant}.settings"),
+    ]
+    assert all("not today" in each["error"] for each in problems)
+    assert shown.output.count("Not repaired: not today") == 2
+    assert "repaired" not in shown.output.replace("Not repaired", "")
+    assert diagnosis(spare, "--fix") == (0, [])
+    _remove(database, tenant)
+
+
+def test_a_tenant_without_schema_is_forgotten_only_where_somebody_says_so(
+    spare: Target, database: Database
+) -> None:
+    tenant = _tenant(database)
+    database.execute(f"drop schema {tenant} cascade".encode())
+
+    code, [problem] = diagnosis(spare, "--fix")
+
+    assert (code, problem["kind"], problem["object"]) == (1, "tenant without schema", tenant)
+    assert "--fix --forget-missing" in problem["cure"]
+    assert _status(database, tenant) == "active"
+    alone = tenantry(spare, "doctor", "--forget-missing")
+    assert (alone.exit_code, "give --fix too" in alone.output) == (1, True)
+    assert diagnosis(spare, "--fix", "--forget-missing") == (0, [])
+    assert _status(database, tenant) is None
+
+
+def test_a_role_without_rights_is_told_which_to_take(spare: Target, database: Database) -> None:
+    assert spare.db_url is not None
+    database.execute("create role nosy login password 'nosy'")
+    url = spare.db_url.replace("//postgres:postgres@", "//nosy:nosy@")
+    try:
+        result = tenantry(dataclasses.replace(spare, db_url=url), "doctor")
+    finally:
+        database.execute("drop role nosy")
+
+    assert result.exit_code == 1
+    assert "The database refuses to be examined (permission denied" in result.output
+    assert "the role postgres" in result.output
+
+
+def test_what_is_wrong_for_a_moment_alone_is_no_problem() -> None:
+    def problem(name: str, sentence: str = "") -> Problem:
+        return Problem("not listed", name, sentence, "")
+
+    looks = iter([[problem("made"), problem("broken", "then")], [problem("broken", "now")]])
+
+    assert lasting(lambda: next(looks)) == [problem("broken", "now")]
+
+
+def test_tenants_come_and_go_while_it_looks(spare: Target, database: Database) -> None:
+    """Each look of the catalog meets others' changes; none of them is damage."""
+    is_over = threading.Event()
+
+    def come_and_go() -> None:
+        assert spare.db_url is not None
+        with psycopg.connect(
+            spare.db_url, autocommit=True, row_factory=psycopg.rows.dict_row
+        ) as own:
+            while not is_over.is_set():
+                # Each is there for longer than two looks take: of one that is not, both may
+                # meet a change.
+                for name in [_tenant(own) for _ in range(5)]:
+                    _remove(own, name)
+
+    other = threading.Thread(target=come_and_go)
+    other.start()
+    try:
+        with connect(str(spare.db_url)) as connection:
+            found = [examine_catalog(connection) for _ in range(15)]
+    finally:
+        is_over.set()
+        other.join()
+
+    assert found == [[]] * 15
 
 
 def _tenant(database: Database) -> str:

@@ -10,6 +10,7 @@ from tenantry_cli.doctor.problem import Connection, Problem, Turn
 from tenantry_cli.target import Target, key_headers
 
 _TIMEOUT_SECONDS = 30
+KINDS = ("Data API down", "wrong answer", "open to anybody")
 
 
 def examine_answers(connection: Connection, target: Target) -> Iterator[Problem]:

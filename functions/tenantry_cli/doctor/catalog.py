@@ -11,7 +11,7 @@ from tenantry_cli.doctor.exposure import examine_exposure, examine_guard
 from tenantry_cli.doctor.openings import examine_openings
 from tenantry_cli.doctor.policies import examine_policies, examine_triggers
 from tenantry_cli.doctor.privileges import examine_system_privileges, examine_tenant_privileges
-from tenantry_cli.doctor.problem import Connection, Problem
+from tenantry_cli.doctor.problem import Connection, Problem, lasting
 from tenantry_cli.errors import TenantryError
 
 _EXAMINATIONS = (
@@ -23,6 +23,8 @@ _EXAMINATIONS = (
     examine_triggers,
     examine_openings,
 )
+# Of an examination that something was deleted under.
+_TRIES = 3
 
 
 def connect(db_url: str) -> Connection:
@@ -42,9 +44,33 @@ def connect(db_url: str) -> Connection:
 
 
 def examine_catalog(connection: Connection) -> list[Problem]:
-    """At one moment: what others create or delete meanwhile is all there, or not at all."""
-    connection.rollback()
-    connection.execute("set transaction isolation level repeatable read, read only")
-    problems = list(chain.from_iterable(look(connection) for look in _EXAMINATIONS))
-    connection.rollback()
-    return problems
+    return lasting(lambda: _examine(connection))
+
+
+def _examine(connection: Connection) -> list[Problem]:
+    """At one moment: what others create or delete meanwhile is all there, or not at all. That
+    holds for tables; a function that asks the catalog sees the present one, and may then look
+    for what is gone."""
+    for left in reversed(range(_TRIES)):
+        try:
+            connection.rollback()
+            connection.execute("set transaction isolation level repeatable read, read only")
+            return list(chain.from_iterable(look(connection) for look in _EXAMINATIONS))
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise TenantryError(
+                f"The database refuses to be examined ({_first_line(error)}): give --db-url of "
+                "the role postgres."
+            ) from error
+        except psycopg.Error as error:
+            if not left or connection.closed:
+                raise TenantryError(
+                    f"The database cannot be examined: {_first_line(error)}"
+                ) from error
+        finally:
+            if not connection.closed:
+                connection.rollback()
+    raise AssertionError
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return (error.diag.message_primary or str(error)).splitlines()[0]

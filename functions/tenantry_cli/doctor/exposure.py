@@ -108,9 +108,11 @@ def examine_exposure(connection: Connection) -> Iterator[Problem]:
                 "tenant without schema",
                 name,
                 f"Tenant {name} is registered and its schema does not exist.",
-                "Restore the schema from a backup, or let --fix remove the registry row.",
+                "Restore the schema from a backup, or let --fix --forget-missing remove the "
+                "registry row, with its grants of access and its seals, for good.",
                 Turn.REGISTRY,
                 (sql.SQL(_FORGET).format(name=name),),
+                is_final=True,
             )
         elif name not in exposed:
             yield Problem(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -34,6 +35,8 @@ class Problem:
     turn: Turn = Turn.ORDER
     # Empty where a person has to decide.
     repair: tuple[sql.SQL | sql.Composed, ...] = field(default=(), repr=False)
+    # What cannot be undone is repaired only where a person said so.
+    is_final: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -43,6 +46,21 @@ class Problem:
             "cure": self.cure,
             "is_repairable": bool(self.repair),
         }
+
+    def is_same_as(self, other: Problem) -> bool:
+        """Of the same thing; what is said of it may have changed."""
+        return (self.kind, self.object) == (other.kind, other.object)
+
+
+def lasting(look: Callable[[], list[Problem]]) -> list[Problem]:
+    """What is found twice. What others make and delete at this moment looks wrong once: not
+    everything that is asked of the catalog sees the same moment."""
+    first = look()
+    if not first:
+        return []
+    return [
+        problem for problem in look() if any(problem.is_same_as(before) for before in first)
+    ]
 
 
 def call(function: str, *arguments: str) -> sql.Composed:
