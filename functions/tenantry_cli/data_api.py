@@ -20,6 +20,12 @@ _TRY_AGAIN = {
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 }
+# Errors that another attempt may not meet.
+_PASSING = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+)
 # Between attempts, in seconds: long enough for a database that restarts, for PostgREST to read
 # the schemas of a thousand tenants on a busy machine, and for what a gateway stopped waiting
 # for to come to its end.
@@ -76,13 +82,15 @@ class DataApi:
                 reply = self._session.request(
                     method, f"{self.url}/rest/v1/{path}", timeout=_TIMEOUT_SECONDS, **request
                 )
-            except (requests.ConnectionError, requests.Timeout) as error:
+            except requests.RequestException as error:
                 problem: TenantryError = UnansweredError(
                     f"{self.url} does not answer ({type(error).__name__})."
                 )
+                if not isinstance(error, _PASSING):
+                    break
             else:
                 if reply.ok:
-                    return reply.json()
+                    return _result(reply)
                 problem = _refusal(reply)
                 if reply.status_code not in _TRY_AGAIN:
                     break
@@ -99,6 +107,16 @@ class DataApi:
             session.headers.update(key_headers(self._key))
             self._thread.session = session
         return self._thread.session  # type: ignore[no-any-return]
+
+
+def _result(reply: requests.Response) -> Any:
+    try:
+        return reply.json()
+    except ValueError as error:
+        raise UnansweredError(
+            f"{reply.url} answered {reply.status_code} with something else than JSON: "
+            "the URL is not that of a Supabase project."
+        ) from error
 
 
 def _refusal(reply: requests.Response) -> TenantryError:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from tenantry_cli.data_api import DataApi, project_options
+from tenantry_cli.data_api import DataApi, RefusedError, project_options
 
 
 @click.command()
@@ -34,17 +34,24 @@ def drift(
     """Compare every tenant with the reference schema; exits 1 if one differs."""
     names = list(only or api.tenants())
 
-    def differences(name: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = api.call("get_schema_drift", schema_name=name)
+    def differences(name: str) -> list[dict[str, Any]] | None:
+        try:
+            found: list[dict[str, Any]] = api.call("get_schema_drift", schema_name=name)
+        except RefusedError as error:
+            # Deleted since it was listed. One that was named should be there.
+            if error.code != "tenant_not_found" or only:
+                raise
+            return None
         return found
 
     with ThreadPoolExecutor(workers) as pool:
-        found = dict(zip(names, pool.map(differences, names), strict=True))
+        compared = dict(zip(names, pool.map(differences, names), strict=True))
+    found = {name: rows for name, rows in compared.items() if rows is not None}
     differing = {name: rows for name, rows in found.items() if rows}
     if as_json:
         click.echo(json.dumps(differing, indent=2))
     else:
-        _show(Console(highlight=False), len(names), differing)
+        _show(Console(highlight=False), len(found), differing)
     if differing:
         context.exit(1)
 

@@ -96,3 +96,60 @@ def test_busy_tenant_is_that_tenants_failure_and_the_others_go_on(
     assert report["migrated"] == ["bolt"]
     assert [(f["schema_name"], f["sqlstate"]) for f in report["failed"]] == [("acme", "busy")]
     assert KEY not in done.output
+
+
+def test_what_is_no_json_is_a_sentence(upstream: responses.RequestsMock) -> None:
+    answer = upstream.post(f"{RPC}/get_migration_status", body="<html>Welcome</html>")
+
+    done = CliRunner().invoke(main, ["migrate", "--url", URL, "--service-key", KEY])
+
+    assert done.exit_code == 1
+    assert "answered 200 with something else than JSON" in done.output
+    assert answer.call_count == 1
+
+
+def test_what_another_attempt_would_meet_again_is_a_sentence_at_once(
+    upstream: responses.RequestsMock,
+) -> None:
+    endless = upstream.post(f"{RPC}/get_migration_status", body=requests.TooManyRedirects("30"))
+
+    done = CliRunner().invoke(main, ["migrate", "--url", URL, "--service-key", KEY])
+
+    assert done.exit_code == 1
+    assert f"{URL} does not answer (TooManyRedirects)" in done.output
+    assert endless.call_count == 1
+
+
+GONE = {
+    "code": "PT404",
+    "details": "tenant_not_found",
+    "message": 'There is no tenant "acme".',
+}
+
+
+def test_drift_leaves_out_a_tenant_deleted_meanwhile(upstream: responses.RequestsMock) -> None:
+    names = [{"schema_name": "acme"}, {"schema_name": "bolt"}]
+    upstream.get(f"{URL}/rest/v1/tenants", json=names)
+    upstream.get(f"{URL}/rest/v1/tenants", json=[])
+
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        is_gone = json.loads(request.body or "")["schema_name"] == "acme"
+        return (404, {}, json.dumps(GONE)) if is_gone else (200, {}, "[]")
+
+    upstream.add_callback("POST", f"{RPC}/get_schema_drift", answer)
+
+    done = CliRunner().invoke(main, ["drift", "--url", URL, "--service-key", KEY])
+
+    assert done.exit_code == 0, done.output
+    assert "1 of 1 tenants" in done.output
+
+
+def test_drift_misses_a_tenant_that_was_named(upstream: responses.RequestsMock) -> None:
+    upstream.post(f"{RPC}/get_schema_drift", status=404, json=GONE)
+
+    done = CliRunner().invoke(
+        main, ["drift", "--tenant", "acme", "--url", URL, "--service-key", KEY]
+    )
+
+    assert done.exit_code == 1
+    assert "There is no tenant" in done.output
