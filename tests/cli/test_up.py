@@ -99,6 +99,28 @@ def test_detached_emulator_is_told_to_stop(trial: Trial) -> None:
     assert "No emulator of this project is running" in stopped.stderr
 
 
+@pytest.mark.parametrize("options", [(), ("--detach",)])
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_before_it_is_ready_it_says_so_and_leaves_nothing(
+    trial: Trial, options: tuple[str, ...], ending: signal.Signals
+) -> None:
+    running = trial.begin_up(*options)
+    while not any(process.name() == "postgres" for process in _alive(trial)):
+        assert running.poll() is None
+
+    running.send_signal(ending)
+    output, _ = running.communicate(timeout=60)
+
+    assert running.returncode == 130, output
+    assert output.endswith("stopped before it was ready\n")
+    assert trial.processes() == []
+
+
+def _alive(trial: Trial) -> list[psutil.Process]:
+    # Some end between being found and being asked.
+    return [process for process in trial.processes() if process.is_running()]
+
+
 def test_a_dead_part_takes_the_emulator_with_it(trial: Trial) -> None:
     running = trial.up("--ephemeral")
     for process in psutil.Process(running.pid).children():

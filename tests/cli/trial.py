@@ -53,14 +53,7 @@ class Trial:
 
     def up(self, *arguments: str) -> subprocess.Popen[str]:
         """Starts `tenantry up` in the foreground and returns once it says that it is ready."""
-        running = subprocess.Popen(
-            self._command(("up", f"--port={self.port}", *arguments)),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=self.directory,
-            env=self._env(),
-        )
+        running = self.begin_up(*arguments)
         assert running.stdout is not None
         said = ""
         for line in running.stdout:
@@ -69,6 +62,17 @@ class Trial:
                 return running
         running.wait()
         raise AssertionError(said)
+
+    def begin_up(self, *arguments: str) -> subprocess.Popen[str]:
+        """Starts `tenantry up`, whatever becomes of it."""
+        return subprocess.Popen(
+            self._command(("up", f"--port={self.port}", *arguments)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self.directory,
+            env=self._env(),
+        )
 
     def up_detached(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.tenantry("up", "--detach", f"--port={self.port}", *arguments)

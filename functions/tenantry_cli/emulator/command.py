@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import NoReturn
 
 import click
 import psutil
@@ -21,6 +22,8 @@ from tenantry_cli.emulator.supervisor import (
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.project import find_project
 
+# As a shell tells Ctrl-C.
+_INTERRUPTED = 130
 _LABELS = {
     "API_URL": "API URL",
     "FUNCTIONS_URL": "Functions URL",
@@ -48,11 +51,16 @@ def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | Non
     """Start the emulator, apply the migrations, and stay until Ctrl-C."""
     project = find_project()
     console = Console(highlight=False, soft_wrap=True)
+    is_ready = False
     if detach:
-        # Here, where its progress is seen.
-        install_parts(console)
-        arguments = [f"--port={port}", *(["--ephemeral"] if ephemeral else [])]
-        start_detached(arguments, project.state / f"supervisor-{port}.log")
+        with stopping_cleanly():
+            # Here, where its progress is seen.
+            install_parts(console)
+            arguments = [f"--port={port}", *(["--ephemeral"] if ephemeral else [])]
+            start_detached(arguments, project.state / f"supervisor-{port}.log")
+            is_ready = True
+        if not is_ready:
+            _end_early()
         state = running(project, port)
         _show(console, state.connection, state.warnings)
         console.print("ready (`tenantry down` stops everything)")
@@ -72,6 +80,7 @@ def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | Non
             _show(console, stack.connection, stack.warnings)
             console.print("ready (Ctrl-C stops everything)")
             starter.tell_ready()
+            is_ready = True
             try:
                 _walk_demo(console, demo, stack.connection)
             except TenantryError as error:
@@ -81,6 +90,8 @@ def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | Non
     except TenantryError as error:
         starter.tell_failure(error)
         raise
+    if not is_ready:
+        _end_early()
 
 
 @click.command()
@@ -113,6 +124,11 @@ def bundle() -> None:
     if placed is None:
         raise TenantryError("This project's functions have no console.")
     click.echo(placed.relative_to(project.root))
+
+
+def _end_early() -> NoReturn:
+    click.echo("stopped before it was ready", err=True)
+    raise SystemExit(_INTERRUPTED)
 
 
 def _show(console: Console, connection: dict[str, str], warnings: Sequence[str]) -> None:

@@ -30,10 +30,15 @@ def stopping_cleanly() -> Iterator[None]:
             signal.signal(ending, signal.SIG_IGN)
         raise Stopped
 
-    for ending in _ENDINGS:
-        signal.signal(ending, stop)
+    before = {ending: signal.signal(ending, stop) for ending in _ENDINGS}
     with suppress(Stopped):
-        yield
+        try:
+            yield
+        finally:
+            for ending, handler in before.items():
+                # Once stopped, there is nothing left to do but to end.
+                if signal.getsignal(ending) is stop:
+                    signal.signal(ending, handler)
 
 
 def watch(stack: Stack) -> None:
@@ -43,6 +48,9 @@ def watch(stack: Stack) -> None:
     # for sigwait.
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
+    # Asked already, at a moment when Python drops what a handler raises: a finalizer's.
+    if any(signal.getsignal(ending) is signal.SIG_IGN for ending in _ENDINGS):
+        return
     while True:
         for child in stack.children:
             if not child.is_alive:
@@ -67,8 +75,14 @@ def start_detached(arguments: Sequence[str], log: Path) -> None:
         )
     os.close(writer)
     with os.fdopen(reader) as pipe:
-        # Ends when the other side has spoken, or has died without a word.
-        verdict = pipe.read()
+        try:
+            # Ends when the other side has spoken, or has died without a word.
+            verdict = pipe.read()
+        except BaseException:
+            # In a session of its own, it has not heard of what interrupted us.
+            supervisor.terminate()
+            supervisor.wait()
+            raise
     if verdict != _READY:
         # It has stopped everything it started and is about to end itself.
         supervisor.wait()
