@@ -31,7 +31,10 @@ def drift(
     as_json: bool,
     api: DataApi,
 ) -> None:
-    """Compare every tenant with the reference schema; exits 1 if one differs."""
+    """Compare every tenant with the reference schema.
+
+    Exits 1 if one differs.
+    """
     names = list(only or api.tenants())
 
     def differences(name: str) -> list[dict[str, Any]] | None:

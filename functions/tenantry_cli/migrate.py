@@ -95,7 +95,7 @@ def migrate(
     """Take every tenant to the latest version of the tenant template.
 
     Whatever ends it, run it again: each tenant has a migration whole or not at all, and what
-    is done is not done twice. Exits 1 if a tenant is still behind.
+    is done is not done twice. Exits 1 if a tenant is still behind (a dry run exits 0).
     """
     status = api.call("get_migration_status")
     report = Report(status["latest_version"], status["tenant_count"])
@@ -247,30 +247,45 @@ def _show_plan(report: Report, behind: Sequence[dict[str, Any]], as_json: bool) 
             markup=False,
             soft_wrap=True,
         )
-    console.print(f"{len(report.not_started)} tenants would be migrated.")
+    console.print(f"{_counted(len(report.not_started), 'tenant')} would be migrated.")
 
 
 def _show(console: Console, report: Report) -> None:
     if report.is_complete and not report.migrated:
-        console.print(
-            f"Nothing to do: all {report.tenants} tenants are at {report.latest_version}."
+        everybody = (
+            "the one tenant is"
+            if report.tenants == 1
+            else f"all {_counted(report.tenants, 'tenant', 'is', 'are')}"
         )
+        console.print(f"Nothing to do: {everybody} at {report.latest_version}.")
         return
     console.print(
-        f"{len(report.migrated)} tenants are now at {report.latest_version} "
-        f"({report.migrations_applied} migrations in {report.seconds:.1f} s)."
+        f"{_counted(len(report.migrated), 'tenant', 'is', 'are')} now at "
+        f"{report.latest_version} ({_counted(report.migrations_applied, 'migration')} in "
+        f"{report.seconds:.1f} s)."
     )
     if report.not_started:
-        console.print(f"{len(report.not_started)} tenants were not begun or not finished.")
+        console.print(
+            f"{_counted(len(report.not_started), 'tenant', 'was', 'were')} not begun or not "
+            "finished."
+        )
     if report.failed:
-        console.print(f"{len(report.failed)} failed, and are as they were:")
+        console.print(
+            f"{_counted(len(report.failed), 'tenant')} failed; nothing was changed there:"
+        )
         console.print(_table(report.failed))
     if report.skipped:
         console.print(
-            f"{len(report.skipped)} were left out because they failed before; "
-            "--retry-failed tries them again:"
+            f"{_counted(len(report.skipped), 'tenant', 'was', 'were')} left out because of an "
+            "earlier failure; --retry-failed tries again:"
         )
         console.print(_table(report.skipped))
+
+
+def _counted(number: int, what: str, verb_of_one: str = "", verb_of_many: str = "") -> str:
+    is_one = number == 1
+    verb = verb_of_one if is_one else verb_of_many
+    return f"{number} {what if is_one else f'{what}s'}{verb and f' {verb}'}"
 
 
 def _table(failures: Iterable[Failure]) -> Table:

@@ -6,6 +6,9 @@ import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
+
+from tenantry_cli.main import main
 
 
 @pytest.mark.parametrize("command", ["migrate", "drift"])
@@ -25,3 +28,10 @@ def test_command_loads_neither_the_emulator_nor_the_proof(command: str) -> None:
     assert f"tenantry_cli.{command}" in loaded
     for costly in ("functions_framework", "psycopg", "httpx", "tenantry_cli.emulator.stack"):
         assert costly not in loaded
+
+
+def test_no_summary_is_cut_at_eighty_columns() -> None:
+    shown = CliRunner().invoke(main, ["--help"], terminal_width=80)
+
+    assert shown.exit_code == 0
+    assert "..." not in shown.output.partition("Commands:")[2]

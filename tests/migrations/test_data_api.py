@@ -153,3 +153,23 @@ def test_drift_misses_a_tenant_that_was_named(upstream: responses.RequestsMock) 
 
     assert done.exit_code == 1
     assert "There is no tenant" in done.output
+
+
+def test_one_tenant_is_told_of_as_one(upstream: responses.RequestsMock) -> None:
+    status = {"latest_version": "2", "tenant_count": 1, "behind": 1, "failed": 0}
+    tenant = {"schema_name": "acme", "schema_version": "1", "next_version": "2", "pending": 1}
+    failed = {"sqlstate": "42P07", "message": "there already"}
+    upstream.post(f"{RPC}/get_migration_status", json=status)
+    upstream.post(f"{RPC}/list_tenants_behind", json=[tenant | failed])
+    upstream.post(f"{RPC}/list_tenants_behind", json=[])
+    upstream.post(f"{RPC}/list_tenants_behind", json=[tenant | {"sqlstate": None}])
+    upstream.post(f"{RPC}/list_tenants_behind", json=[])
+    upstream.post(f"{RPC}/migrate_tenant", json={"outcome": "migrated", "pending": 0})
+
+    left_out, migrated = (
+        CliRunner().invoke(main, ["migrate", "--url", URL, "--service-key", KEY])
+        for _ in range(2)
+    )
+
+    assert "1 tenant was left out" in left_out.output
+    assert "1 tenant is now at 2 (1 migration in" in migrated.output

@@ -42,9 +42,10 @@ class Outcome:
 @click.option("--json", "as_json", is_flag=True, help="Print problems as JSON.")
 @target_options
 def doctor(target: Target, fix: bool, forget_missing: bool, as_json: bool) -> None:
-    """Compare registry, schemas, grants, policies and settings, and say what is wrong.
+    """Say what is wrong in the database; repair it with --fix.
 
-    It needs the database URL. Exit code 0: all is well; 1: something is not.
+    Compares registry, schemas, grants, policies and settings. It needs the database URL.
+    Exit code 0: all is well; 1: something is not.
     """
     console = Console(highlight=False, soft_wrap=True)
     if target.db_url is None:

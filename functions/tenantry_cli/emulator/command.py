@@ -48,7 +48,7 @@ _LABELS = {
 )
 @click.option("--ready-fd", type=int, hidden=True)
 def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | None) -> None:
-    """Start the emulator, apply the migrations, and stay until Ctrl-C."""
+    """Start the emulator, migrate it, and stay until Ctrl-C."""
     project = find_project()
     console = Console(highlight=False, soft_wrap=True)
     is_ready = False
@@ -118,7 +118,7 @@ def down(port: int | None) -> None:
 
 @click.command()
 def bundle() -> None:
-    """Put supabase-js beside the console's page, for a deploy to upload."""
+    """Put supabase-js beside the console's page, for a deploy."""
     project = find_project()
     placed = place_supabase_js(install_parts(Console(highlight=False)), project)
     if placed is None:

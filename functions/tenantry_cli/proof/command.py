@@ -62,7 +62,7 @@ def _never_like_a_leak(command: Callable[..., None]) -> Callable[..., None]:
 @_never_like_a_leak
 @target_options
 def prove(target: Target, file: Path | None, brief: bool) -> None:
-    """Try everything as everybody, and show that the tenants are sealed.
+    """Try everything as everybody: are the tenants sealed?
 
     Makes throw-away tenants and people in the project, and removes them. Without --url it is
     the running emulator. Exit code 0: proved; 1: a leak, or a proof that does not hold; 2: it

@@ -53,10 +53,18 @@ DISCLOSURES = (
 )
 
 _SHOWN_FINDINGS = 25
+# Wider than any matrix.
+_UNBOUND = 1000
 
 
 def show(result: Result, console: Console) -> None:
-    console.print(_matrix(result))
+    matrix = _matrix(result)
+    # A narrow table cuts its cells, and no leak may be cut.
+    unbound = console.options.update(width=_UNBOUND)
+    if console.measure(matrix, options=unbound).maximum > console.width:
+        _list(result, console)
+    else:
+        console.print(matrix)
     console.print(
         "● went through, as it should   ○ refused, as it should: every kind of refusal has a "
         "twin that went through",
@@ -106,14 +114,24 @@ def _names() -> list[str]:
 
 def _matrix(result: Result) -> Table:
     table = Table(title="Who got what", title_justify="left", pad_edge=False)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for group in GROUPS:
-        table.add_column(group, justify="right")
+        # A word a line: the numbers below are as short.
+        table.add_column(group.replace(" ", "\n"), justify="right", no_wrap=True)
     for identity in _names():
         cells = [_cell(result, identity, group) for group in GROUPS]
         if any(cell.plain for cell in cells):
             table.add_row(identity, *cells)
     return table
+
+
+def _list(result: Result, console: Console) -> None:
+    """The matrix, a line for each cell."""
+    console.print("Who got what", style="italic")
+    for identity in _names():
+        for group in GROUPS:
+            if cell := _cell(result, identity, group):
+                console.print(Text.assemble(f"{identity}, {group}: ", cell))
 
 
 def _cell(result: Result, identity: str, group: str) -> Text:
