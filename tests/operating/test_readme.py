@@ -47,7 +47,7 @@ def test_target_starts_with_the_settings_of_the_readme(deployment: Deployment) -
 
 def test_table_of_variables_is_what_the_code_reads() -> None:
     # By name from an environment, or as the variable of a command's option.
-    reading = r"environ(?:ment)?(?:\.get\(|\[)|setting\(\s*|\(\"[a-z-]+\", "
+    reading = r"environ(?:ment)?(?:\.get\(|\[)|setting\(\s*|_Option\(\s*\"[a-z-]+\", "
     read = {
         name
         for path in FUNCTIONS.rglob("*.py")
