@@ -96,10 +96,12 @@ def examine(connection: Connection, target: Target) -> list[Problem]:
 
 def _examine_answers(connection: Connection, target: Target) -> list[Problem]:
     try:
-        return list(examine_answers(connection, target))
-    finally:
+        found = list(examine_answers(connection, target))
         # The next look is at what is there by then.
         connection.rollback()
+    except psycopg.Error as error:
+        raise TenantryError(f"The database went away while it was examined: {error}") from error
+    return found
 
 
 def repair(
