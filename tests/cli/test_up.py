@@ -1,7 +1,9 @@
 """`tenantry up`, as a person meets it: real processes, a directory with a space in its name."""
 
+import shutil
 import signal
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import pytest
 import requests
 
 from cli.trial import Trial
+from tenantry_cli.project import find_project
+from walls.waiting import until
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
@@ -100,15 +104,13 @@ def test_detached_emulator_is_told_to_stop(trial: Trial) -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--detach",)])
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_before_it_is_ready_it_says_so_and_leaves_nothing(
-    trial: Trial, options: tuple[str, ...], ending: signal.Signals
+    trial: Trial, options: tuple[str, ...]
 ) -> None:
     running = trial.begin_up(*options)
-    while not any(process.name() == "postgres" for process in _alive(trial)):
-        assert running.poll() is None
+    until(lambda: "postgres" in _names(trial))
 
-    running.send_signal(ending)
+    running.send_signal(signal.SIGINT)
     output, _ = running.communicate(timeout=60)
 
     assert running.returncode == 130, output
@@ -116,13 +118,20 @@ def test_stopped_before_it_is_ready_it_says_so_and_leaves_nothing(
     assert trial.processes() == []
 
 
-def _alive(trial: Trial) -> list[psutil.Process]:
-    # Some end between being found and being asked.
-    return [process for process in trial.processes() if process.is_running()]
+def _names(trial: Trial) -> Iterator[str]:
+    for process in trial.processes():
+        # Some end between being found and being asked.
+        with suppress(psutil.NoSuchProcess):
+            yield process.name()
 
 
-def test_a_dead_part_takes_the_emulator_with_it(trial: Trial) -> None:
-    running = trial.up("--ephemeral")
+def test_a_story_that_stops_leaves_the_emulator_and_a_dead_part_takes_it(trial: Trial) -> None:
+    # A project without our migrations and functions cannot tell the story.
+    running = trial.up("--demo", "--ephemeral")
+    trial.read_until(running, "The demo stops here")
+    connection = trial.connection()
+    assert get(f"{connection['API_URL']}/rest/v1/notes", connection["ANON_KEY"]).ok
+
     for process in psutil.Process(running.pid).children():
         if process.name() == "postgrest":
             process.kill()
@@ -132,6 +141,20 @@ def test_a_dead_part_takes_the_emulator_with_it(trial: Trial) -> None:
     assert running.returncode == 1
     assert "PostgREST stopped with status -9" in output
     assert trial.processes() == []
+
+
+def test_the_story_is_told_to_its_end(trial: Trial) -> None:
+    project = find_project()
+    for part in ("functions", "supabase"):
+        shutil.copytree(project.root / part, trial.directory / part, dirs_exist_ok=True)
+    running = trial.up("--demo", "--ephemeral")
+
+    said = trial.read_until(running, "The story is finished.")
+
+    assert "The demo stops here" not in said
+    running.send_signal(signal.SIGINT)
+    output, _ = running.communicate(timeout=30)
+    assert running.returncode == 0, output
 
 
 def test_broken_migration_is_named_and_nothing_stays(trial: Trial) -> None:

@@ -54,12 +54,17 @@ class Trial:
     def up(self, *arguments: str) -> subprocess.Popen[str]:
         """Starts `tenantry up` in the foreground and returns once it says that it is ready."""
         running = self.begin_up(*arguments)
+        self.read_until(running, "ready (Ctrl-C stops everything)")
+        return running
+
+    def read_until(self, running: subprocess.Popen[str], sentence: str) -> str:
+        """What it says up to and with that sentence, which has to come."""
         assert running.stdout is not None
         said = ""
         for line in running.stdout:
             said += line
-            if line.startswith("ready"):
-                return running
+            if sentence in line:
+                return said
         running.wait()
         raise AssertionError(said)
 

@@ -98,7 +98,7 @@ def test_request_id_leads_to_the_log_line_and_to_the_change(
         lines = {line["request_id"]: line for line in map(json.loads, group.logged())}
 
     # The last was refused, the one before changed nothing, the first did.
-    assert [line["status"] for line in lines.values()] == [200, 200, 400]
+    assert [line["status"] for line in lines.values()] == [200, 200, 422]
     refused = lines[reply.json()["request_id"]]
     assert (refused["operation"], refused["error"]) == ("rename_tenant", "invalid_request")
     query = block("sql", "where request_id")

@@ -698,7 +698,7 @@ def test_user_of_a_suspended_and_of_a_deleted_tenant_can_be_deleted(stage: Stage
 
 def test_null_is_no_level_and_no_role(stage: Stage) -> None:
     tenant, person, root = stage.tenant(), stage.person(), stage.staff("super_admin")
-    access = {"schema_name": tenant, "user_id": person.id}
+    access: dict[str, Any] = {"schema_name": tenant, "user_id": person.id}
 
     for operation, arguments in (
         ("grant_schema_access", access | {"access_level": None}),
