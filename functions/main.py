@@ -1,5 +1,7 @@
 """The entry points of all groups and the console, for `functions-framework --target`."""
 
+from flask import Response, current_app, has_app_context, request
+
 from tenantry.access_control import access_control
 from tenantry.audit_log import audit_log
 from tenantry.console import console
@@ -23,3 +25,17 @@ __all__ = [
     "tenant_status",
     "user_profiles",
 ]
+
+
+def reserved(_: Exception) -> Response:
+    """Answers for `robots.txt` and `favicon.ico`, which functions-framework keeps from targets.
+
+    It would say in HTML that there is no such page; every reply of a group is JSON.
+    """
+    answer: Response = globals()[current_app.name](request)
+    return answer
+
+
+# functions-framework loads this file in the context of the target's own Flask application.
+if has_app_context():
+    current_app.register_error_handler(404, reserved)

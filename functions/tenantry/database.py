@@ -37,14 +37,27 @@ def keep(response: httpx.Response) -> None:
     upstream_response.set(response)
 
 
-# One pool for all callers: a client of its own would cost each request a TLS context and a
+# One pool for all callers: one of its own would cost each request a TLS context and a
 # handshake. It is made at import, before gunicorn forks, and that is safe because it opens
-# its first connection with the first request, in the worker. Nothing in it belongs to a
-# caller: tokens are headers of each request, and cookies are never kept.
+# its first connection with the first request, in the worker. Cookies are never kept.
 POOL = httpx.Client(
     timeout=SETTINGS.upstream_timeout_seconds,
     cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
     event_hooks={"response": [keep]},
+)
+# And one client, which costs more to make than all that is done here for a call. Nothing in
+# it belongs to a caller: a token is a header of its own request, and a request without one
+# comes as anon, who may do nothing. Nobody may ever sign in with it: supabase-py would send
+# that user's token with everybody's requests.
+CLIENT = create_client(
+    SETTINGS.supabase_url,
+    SETTINGS.supabase_anon_key,
+    ClientOptions(
+        httpx_client=POOL,
+        auto_refresh_token=False,
+        persist_session=False,
+        postgrest_client_retry=False,
+    ),
 )
 
 
@@ -62,26 +75,18 @@ class Database:
 
     def __init__(self, caller: Caller, headers: Mapping[str, str]) -> None:
         self._caller = caller
-        self._client = create_client(
-            SETTINGS.supabase_url,
-            SETTINGS.supabase_anon_key,
-            ClientOptions(
-                headers={**headers, "Authorization": f"Bearer {caller.token}"},
-                httpx_client=POOL,
-                auto_refresh_token=False,
-                persist_session=False,
-                postgrest_client_retry=False,
-            ),
-        )
+        self._headers = {**headers, "Authorization": f"Bearer {caller.token}"}
 
     def call(self, function: str, arguments: Arguments, returns: type[T]) -> T:
         # Only what the caller gave: the defaults are the database's.
         given = arguments.model_dump(mode="json", exclude_unset=True)
+        rpc = CLIENT.rpc(function, given)
+        rpc.request.headers.update(self._headers)
         # A context that ends with the call: the thread's own would hold on to a large reply
         # until the thread's next one.
         context = copy_context()
         try:
-            data: object = context.run(self._client.rpc(function, given).execute).data
+            data: object = context.run(rpc.execute).data
         except APIError as error:
             status = context[upstream_response].status_code
             raise translated(error, status, self._caller) from error
