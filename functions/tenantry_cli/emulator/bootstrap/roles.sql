@@ -16,7 +16,8 @@ grant pg_monitor, pg_read_all_data, pg_signal_backend to postgres;
 
 -- Supabase's supautils extension lets `postgres` set pgrst.* on the reserved role
 -- authenticator. These two grants stand in for it; SET ROLE to it stays out of reach.
-grant set on parameter "pgrst.db_schemas", "pgrst.db_pre_request" to postgres;
+grant set on parameter "pgrst.db_schemas", "pgrst.db_pre_request", "pgrst.db_prepared_statements"
+    to postgres;
 do $$
 begin
     if current_setting('server_version_num')::integer >= 160000 then
