@@ -20,6 +20,8 @@ begin
         where m.version <= (
             select t.schema_version from public.tenants t where t.schema_name = build_tenant_schema.schema_name
         )
+            -- One of comments alone is there to have the audit trail refreshed, which is new here.
+            and m.statements !~ '^(\s|--[^\n]*(\n|$))*$'
         order by m.version
     loop
         perform tenancy.apply_tenant_migration(schema_name, v_migration);

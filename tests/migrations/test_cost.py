@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -13,16 +16,28 @@ from migrations.fleet import Fleet
 
 def calls_for(fleet: Fleet, tenant: str) -> Counter[str]:
     """How often each function runs while the tenant is migrated; rolled back afterwards."""
-    with psycopg.connect(fleet.address.admin_db_url) as database:
-        database.execute("set track_functions = 'all'")
-        database.execute("set role postgres")
+    with tracked(fleet) as database:
         result = database.execute(
             "select outcome::text from public.migrate_tenant(%s)", (tenant,)
         ).fetchone()
         assert result == ("migrated",)
-        counted = calls(database)
+        return calls(database)
+
+
+def replayed(fleet: Fleet) -> int:
+    """How many tenant migrations a new tenant replays; it is rolled back afterwards."""
+    with tracked(fleet) as database:
+        database.execute("select public.create_tenant_schema()")
+        return calls(database)["apply_tenant_migration"]
+
+
+@contextmanager
+def tracked(fleet: Fleet) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(fleet.address.admin_db_url) as database:
+        database.execute("set track_functions = 'all'")
+        database.execute("set role postgres")
+        yield database
         database.rollback()
-    return counted
 
 
 def test_cost_does_not_grow_with_the_fleet(fleet: Fleet) -> None:
@@ -78,6 +93,16 @@ def test_tenant_without_anything_of_its_own_is_described_once(fleet: Fleet) -> N
     # Before and after, to see that what is theirs is what it was.
     assert calls_for(fleet, owner)["schema_objects"] == 2
     assert calls_for(fleet, extended)["schema_objects"] == 2
+
+
+def test_new_tenant_replays_what_does_something_there(fleet: Fleet) -> None:
+    before = replayed(fleet)
+
+    fleet.register("-- Nothing of its own.\n\n    -- Only the trail.")
+    assert replayed(fleet) == before
+
+    fleet.register(f"-- Something.\ncreate table {fleet.table()} (id bigint primary key)")
+    assert replayed(fleet) == before + 1
 
 
 def test_migration_asks_for_the_schema_cache_once(fleet: Fleet) -> None:
