@@ -16,7 +16,8 @@ _LIFETIME_SECONDS = 2
 
 
 def measure_reads(results: Results, few: Place, rounds: int) -> None:
-    """Row 7: behind grants, policies and the guard; and of the same table bare."""
+    """Row 7: behind grants, policies and the guard; of the same table bare; and of that behind
+    a guard that does nothing, below which no guard can cost."""
     tenant = few.create()
     for statement in (
         "create schema if not exists bare",
@@ -26,6 +27,7 @@ def measure_reads(results: Results, few: Place, rounds: int) -> None:
         f"insert into {tenant}.settings (key, value, updated_at)"
         " select 'key_' || i, to_jsonb(md5(i::text)), now() from generate_series(1, 1000) i",
         f"insert into bare.settings select * from {tenant}.settings",
+        "create function bare.guard() returns void language plpgsql as 'begin end'",
     ):
         few.sql.execute(statement.encode())
     few.settle()
@@ -33,16 +35,21 @@ def measure_reads(results: Results, few: Place, rounds: int) -> None:
     with ExitStack() as cleanup:
         ours = cleanup.enter_context(data_api(few))
         # Told by its environment alone, so without the guard.
-        bare = cleanup.enter_context(
-            data_api(few, PGRST_DB_CONFIG="false", PGRST_DB_SCHEMAS="bare")
-        )
-        callers = {"walls": Caller(ours.port, token), "bare": Caller(bare.port, token)}
-        profiles = {"walls": tenant, "bare": "bare"}
+        alone = {"PGRST_DB_CONFIG": "false", "PGRST_DB_SCHEMAS": "bare"}
+        bare = cleanup.enter_context(data_api(few, **alone))
+        idle = cleanup.enter_context(data_api(few, PGRST_DB_PRE_REQUEST="bare.guard", **alone))
+        callers = {
+            "walls": (Caller(ours.port, token), tenant),
+            "idle": (Caller(idle.port, token), "bare"),
+            "bare": (Caller(bare.port, token), "bare"),
+        }
         for path, measured, bar, repeats in (
             ("/settings?key=eq.key_500", "a point read", 1.10, 300),
             ("/settings", "1,000 rows", 1.03, 40),
         ):
-            sides = {name: _get(callers[name], path, profiles[name]) for name in callers}
+            sides = {
+                name: _get(caller, path, profile) for name, (caller, profile) in callers.items()
+            }
             series = by_turns(sides, rounds=rounds, repeats=repeats, warm_up=100)
             results.ratio(
                 7,
@@ -50,6 +57,13 @@ def measure_reads(results: Results, few: Place, rounds: int) -> None:
                 series["walls"],
                 series["bare"],
                 bar,
+            )
+            results.ratio(
+                7,
+                f"{measured} behind a guard that does nothing ÷ bare",
+                series["idle"],
+                series["bare"],
+                None,
             )
     few.remove(tenant)
     few.sql.execute("drop schema bare cascade")
