@@ -9,15 +9,21 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from stage import Address, Stage
+from tenantry_cli.emulator.postgres import Postgres
 from tenantry_cli.emulator.stack import Stack
+from tenantry_cli.migration import build_present
+from tenantry_cli.project import find_project
 
 pytest_plugins = ["browser", "functions.deployment"]
 
@@ -70,6 +76,21 @@ def database(address: Address) -> Iterator[psycopg.Connection[dict[str, Any]]]:
     with psycopg.connect(address.db_url, row_factory=psycopg.rows.dict_row) as connection:
         yield connection
         connection.rollback()
+
+
+@pytest.fixture
+def other_project(address: Address) -> Iterator[str]:
+    """The URL of a database with all migrations and nobody in it."""
+    port = conninfo_to_dict(address.db_url)["port"]
+    # Of a server that already runs only the port matters.
+    server = Postgres(Path("unused"), Path("unused"), int(str(port)))
+    name = f"test_{secrets.token_hex(6)}"
+    try:
+        url = server.create_database(name)
+        build_present(find_project(), url)
+        yield url
+    finally:
+        server.drop_database(name)
 
 
 @pytest.fixture(scope="session")

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import secrets
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 
 from operating.backup import Backup, programs
 from operating.readme import block
-from stage import Address, Person, Stage
-from tenantry_cli.emulator.postgres import Postgres
-from tenantry_cli.migration import build_present
-from tenantry_cli.project import find_project
+from stage import Person, Stage
 from walls.waiting import is_known, until
 
 Connection = psycopg.Connection[dict[str, Any]]
@@ -231,21 +225,6 @@ class Acme:
 
         until(is_answered)
         return replies[-1]
-
-
-@pytest.fixture
-def other_project(address: Address) -> Iterator[str]:
-    """The URL of a database with all migrations and nobody in it."""
-    port = conninfo_to_dict(address.db_url)["port"]
-    # Of a server that already runs only the port matters.
-    server = Postgres(Path("unused"), Path("unused"), int(str(port)))
-    name = f"test_{secrets.token_hex(6)}"
-    try:
-        url = server.create_database(name)
-        build_present(find_project(), url)
-        yield url
-    finally:
-        server.drop_database(name)
 
 
 @pytest.fixture
