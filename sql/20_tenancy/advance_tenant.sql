@@ -10,8 +10,13 @@ create function tenancy.advance_tenant(tenant public.tenants, migration tenancy.
 as $$
 declare
     v_give_up constant timestamptz := clock_timestamp() + interval '2 seconds';
-    v_own constant tenancy.schema_object[] := case
-        when tenancy.has_own_objects(tenant.schema_name, tenant.schema_version) then tenancy.own_objects(
+    v_own tenancy.schema_object[] := '{}';
+    v_after public.tenants;
+begin
+    if tenancy.has_own_objects(tenant.schema_name, tenant.schema_version) then
+        -- First, so that it is none of what the migration must not do.
+        perform tenancy.audit_stale_tables(tenant.schema_name);
+        v_own := tenancy.own_objects(
             tenant.schema_name,
             tenant.schema_version,
             array(
@@ -21,11 +26,9 @@ declare
                     without_tables => tenancy.unextended_tables(tenant.schema_name, tenant.schema_version)
                 ) o
             )
-        )
-        else '{}'
-    end;
-    v_after public.tenants;
-begin
+        );
+    end if;
+
     loop
         begin
             perform tenancy.apply_tenant_migration(tenant.schema_name, migration);

@@ -11,7 +11,6 @@ begin
     perform tenancy.audit_table(schema_name, c.relname)
     from pg_catalog.pg_class c
     where c.oid = any (v_tables)
-        and tenancy.find_table('tenant_template', c.relname) is not null
         and tenancy.audit_routine_source(schema_name, c.relname) <> (
             select p.prosrc
             from pg_catalog.pg_trigger t
@@ -22,4 +21,4 @@ end;
 $$;
 
 comment on function tenancy.audit_stale_tables(text) is
-    'Brings up to date the audit trail of those template tables whose columns or names have changed.';
+    'Brings up to date the audit trail of those tables whose columns or names have changed, or whose trail was written by an older version of this.';

@@ -452,3 +452,26 @@ def test_a_dropped_table_leaves_its_name_to_another(fleet: Fleet) -> None:
         assert f"tg_{replaced}__audit()" in routines(fleet, schema_name)
         assert f"tg_{dropped}__audit()" not in routines(fleet, schema_name)
     assert fleet.drift(tenant) == []
+
+
+def test_the_trail_of_a_tenants_own_table_is_brought_up_to_date(fleet: Fleet) -> None:
+    """As an older version wrote it, or as a backup from then brings it back."""
+    tenant = fleet.tenant()
+    fleet.sql.execute(
+        "select public.create_table(%s, 'visits', %s)",
+        (tenant, '[{"name": "id", "type": "bigint", "primary_key": true}]'),
+    )
+    row = fleet.sql.execute(
+        "select pg_get_functiondef((%s || '.tg_visits__audit()')::regprocedure) as text",
+        (tenant,),
+    ).fetchone()
+    assert row is not None
+    older = row["text"].replace("begin\n", "begin\n    -- As it was.\n", 1)
+    assert older != row["text"]
+    fleet.sql.execute(older.encode())
+    assert [d["object_name"] for d in fleet.drift(tenant)] == ["tg_visits__audit()"]
+    fleet.register("-- Nothing but the trail.")
+
+    assert fleet.migrate(tenant)["outcome"] == "migrated"
+
+    assert fleet.drift(tenant) == []

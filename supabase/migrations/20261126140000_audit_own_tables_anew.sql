@@ -1,0 +1,96 @@
+-- The tables that tenants made themselves kept the trail as it was written when they were made:
+-- told as drift for ever, for only the template's were brought up to date.
+
+create or replace function tenancy.audit_stale_tables(schema_name text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tables constant oid[] := tenancy.tables_of(schema_name);
+begin
+    perform tenancy.audit_table(schema_name, c.relname)
+    from pg_catalog.pg_class c
+    where c.oid = any (v_tables)
+        and tenancy.audit_routine_source(schema_name, c.relname) <> (
+            select p.prosrc
+            from pg_catalog.pg_trigger t
+            join pg_catalog.pg_proc p on p.oid = t.tgfoid
+            where t.tgrelid = c.oid and t.tgname = 'audit_insert'
+        );
+end;
+$$;
+
+comment on function tenancy.audit_stale_tables(text) is
+    'Brings up to date the audit trail of those tables whose columns or names have changed, or whose trail was written by an older version of this.';
+
+-- Attempts as short as in lock_tables, for the same reason, but of the whole migration: its
+-- statements take their locks as they come, and one that waits holds what it has.
+create or replace function tenancy.advance_tenant(tenant public.tenants, migration tenancy.tenant_migrations)
+    returns public.tenants
+    volatile
+    security definer
+    set search_path = ''
+    set lock_timeout = '100ms'
+    language plpgsql
+as $$
+declare
+    v_give_up constant timestamptz := clock_timestamp() + interval '2 seconds';
+    v_own tenancy.schema_object[] := '{}';
+    v_after public.tenants;
+begin
+    if tenancy.has_own_objects(tenant.schema_name, tenant.schema_version) then
+        -- First, so that it is none of what the migration must not do.
+        perform tenancy.audit_stale_tables(tenant.schema_name);
+        v_own := tenancy.own_objects(
+            tenant.schema_name,
+            tenant.schema_version,
+            array(
+                select row(o.*)::tenancy.schema_object
+                from tenancy.schema_objects(
+                    tenant.schema_name,
+                    without_tables => tenancy.unextended_tables(tenant.schema_name, tenant.schema_version)
+                ) o
+            )
+        );
+    end if;
+
+    loop
+        begin
+            perform tenancy.apply_tenant_migration(tenant.schema_name, migration);
+            update public.tenants t
+            set schema_version = migration.version, updated_at = now()
+            where t.id = tenant.id
+            returning * into strict v_after;
+            perform tenancy.apply_tenant_privileges(tenant.schema_name);
+            perform tenancy.require_template(tenant.schema_name, migration.version, v_own);
+            return v_after;
+        exception
+            when lock_not_available or deadlock_detected then
+                if clock_timestamp() >= v_give_up then
+                    raise;
+                end if;
+        end;
+        perform pg_sleep(0.02 + random() * 0.03);
+    end loop;
+end;
+$$;
+
+comment on function tenancy.advance_tenant(public.tenants, tenancy.tenant_migrations) is
+    'Takes a tenant to its next version, or raises and leaves everything as it was. Only under lock_tenant.';
+
+do $$
+begin
+    -- The next tenant migration would do it, too; until there is one, they would be drift.
+    perform tenancy.audit_stale_tables(locked.schema_name)
+    from (
+        select t.schema_name
+        from public.tenants t
+        where tenancy.has_own_objects(t.schema_name, t.schema_version)
+        order by t.schema_name
+        for no key update
+    ) locked;
+end;
+$$;
