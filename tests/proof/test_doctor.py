@@ -208,6 +208,63 @@ def test_a_tenant_without_schema_is_forgotten_only_where_somebody_says_so(
     assert _status(database, tenant) is None
 
 
+def test_a_tenant_behind_is_to_be_what_its_own_version_says(
+    spare: Target, database: Database
+) -> None:
+    """What its migration will change is not done before by the doctor: it would fail then."""
+    _register(database, "create table parcels (id bigint primary key)")
+    tenant = _tenant(database)
+    database.execute(f"create table {tenant}.crates (id bigint primary key)".encode())
+    database.execute("select tenancy.adopt_table(%s, 'crates')", (tenant,))
+    database.execute("select tenancy.apply_tenant_privileges(%s)", (tenant,))
+    _register(
+        database,
+        """
+        alter policy select_member on parcels rename to select_reader;
+        create trigger calm before update on parcels
+            for each row execute function suppress_redundant_updates_trigger();
+        create table crates (id bigint primary key);
+        select tenancy.adopt_table(current_schema(), 'crates', reads => 'admin');
+        """,
+    )
+
+    assert diagnosis(spare) == (0, [])
+
+    for damage in (
+        "alter table {t}.parcels disable row level security",
+        "create policy open on {t}.parcels to anon using (true)",
+        "alter policy select_member on {t}.crates using (true)",
+    ):
+        database.execute(damage.format(t=tenant).encode())
+    code, problems = diagnosis(spare)
+    kinds = {(each["kind"], each["object"]) for each in problems}
+    assert code == 1
+    assert kinds >= {
+        ("wrong before its migration", f"{tenant}.parcels"),
+        ("wrong policy", f"{tenant}.crates"),
+    }
+    assert diagnosis(spare, "--fix") == (0, [])
+
+    database.execute(f"alter policy select_member on {tenant}.parcels using (true)".encode())
+    code, [problem] = diagnosis(spare, "--fix")
+    assert (code, problem["object"]) == (1, f"{tenant}.parcels")
+    assert f"tenantry drift --tenant {tenant}" in problem["cure"]
+    database.execute(
+        f"alter policy select_member on {tenant}.parcels using "
+        f"((select tenancy.has_access('{tenant}', 'read')))".encode()
+    )
+
+    database.execute(f"drop table {tenant}.crates".encode())
+    database.execute(f"drop function {tenant}.tg_crates__audit()".encode())
+    row = database.execute(
+        "select m.outcome, m.message from public.migrate_tenant(%s) m", (tenant,)
+    ).fetchone()
+    assert row == {"outcome": "migrated", "message": None}
+    assert diagnosis(spare) == (0, [])
+    _remove(database, tenant)
+    _register(database, "drop table parcels, crates")
+
+
 def test_a_role_without_rights_is_told_which_to_take(spare: Target, database: Database) -> None:
     assert spare.db_url is not None
     database.execute("create role nosy login password 'nosy'")
@@ -283,3 +340,11 @@ def _remove(database: Database, tenant: str) -> None:
     database.execute("select public.delete_tenant_schema(%s)", (tenant,))
     database.execute(f"drop publication if exists {tenant}_p".encode())
     database.execute(f"drop function if exists public.{tenant}_f()".encode())
+
+
+def _register(database: Database, statements: str) -> None:
+    database.execute(
+        "select tenancy.register_tenant_migration("
+        "((tenancy.latest_tenant_version())::bigint + 1)::text, 'test', %s)",
+        (statements,),
+    )

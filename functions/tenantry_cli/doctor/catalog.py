@@ -9,7 +9,11 @@ from psycopg.rows import dict_row
 
 from tenantry_cli.doctor.exposure import examine_exposure, examine_guard
 from tenantry_cli.doctor.openings import examine_openings
-from tenantry_cli.doctor.policies import examine_policies, examine_triggers
+from tenantry_cli.doctor.policies import (
+    examine_changed_tables,
+    examine_policies,
+    examine_triggers,
+)
 from tenantry_cli.doctor.privileges import examine_system_privileges, examine_tenant_privileges
 from tenantry_cli.doctor.problem import Connection, Problem, lasting
 from tenantry_cli.errors import TenantryError
@@ -21,6 +25,7 @@ _EXAMINATIONS = (
     examine_system_privileges,
     examine_policies,
     examine_triggers,
+    examine_changed_tables,
     examine_openings,
 )
 # Of an examination that something was deleted under.

@@ -53,6 +53,58 @@ where not g.tgisinternal
         or exists (select from public.tenants t where t.schema_name = n.nspname))
 """
 
+# What a tenant behind is to have is what the reference had at its version. By tenant, the
+# tables of which the reference has changed since, and whether the tenant's version has them.
+_CHANGED = """
+with versions as (
+    select distinct t.schema_version as version
+    from public.tenants t
+    where t.schema_version <> tenancy.latest_tenant_version()
+),
+parts as (
+    select o.* from tenancy.tenant_template_objects o
+    where o.object_kind in ('table', 'policy', 'trigger')
+),
+tables as (
+    select v.version, p.table_name, p.object_kind, p.object_name, p.definition, 1 as had
+    from versions v
+    join parts p on p.version = v.version
+    union all
+    select v.version, p.table_name, p.object_kind, p.object_name, p.definition, 0
+    from versions v
+    join parts p on p.version = tenancy.latest_tenant_version()
+),
+changed as (
+    select c.version, c.table_name, bool_or(c.is_had) as is_had
+    from (
+        select t.version, t.table_name, count(*) = 1 as is_changed, bool_or(t.had = 1) as is_had
+        from tables t
+        group by t.version, t.table_name, t.object_kind, t.object_name, t.definition
+    ) c
+    group by c.version, c.table_name
+    having bool_or(c.is_changed)
+)
+select t.schema_name as schema, c.table_name as name, c.is_had
+from public.tenants t
+join changed c on c.version = t.schema_version
+where to_regnamespace(quote_ident(t.schema_name)) is not null
+"""
+
+_DIFFERENCES = """
+select o.schema, d.object_kind as kind, d.object_name as name, d.difference,
+    d.expected like '%%row level security%%'
+        and d.found not like '%%row level security%%' as lacks_rls
+from unnest(%(schemas)s::text[]) o (schema)
+join public.tenants t on t.schema_name = o.schema
+cross join lateral tenancy.schema_differences(
+    t.schema_name,
+    t.schema_version,
+    array(select row(s.*)::tenancy.schema_object from tenancy.schema_objects(t.schema_name) s)
+) d
+where d.object_kind in ('table', 'policy', 'trigger')
+order by 1, 2, 3
+"""
+
 _COMMANDS = {"r": "select", "a": "insert", "w": "update", "d": "delete", "*": "all"}
 
 Policy = dict[str, Any]
@@ -64,10 +116,14 @@ def examine_policies(connection: Connection) -> Iterator[Problem]:
     policies: dict[Table, dict[str, Policy]] = defaultdict(dict)
     for row in connection.execute(_POLICIES):
         policies[row["schema"], row["table"]][row["name"]] = row
+    changed = _changed(connection)
     for table in tables:
         schema, name = table["schema"], table["name"]
+        if changed.get((schema, name)):
+            continue
         present = policies[schema, name]
-        is_template = (REFERENCE, name) in policies
+        # What the tenant will have by that name it has not yet.
+        is_template = (REFERENCE, name) in policies and (schema, name) not in changed
         if schema == REFERENCE or not (is_template or present or table["is_audited"]):
             continue
         wanted = (
@@ -107,7 +163,7 @@ def examine_triggers(connection: Connection) -> Iterator[Problem]:
     for row in connection.execute(_TRIGGERS):
         triggers[row["schema"], row["table"]][row["name"]] = row["enabled"]
     present = {(row["schema"], row["name"]) for row in connection.execute(_TABLES)}
-    for schema, name in sorted(present):
+    for schema, name in sorted(present - _changed(connection).keys()):
         wanted = triggers.get((REFERENCE, name), {})
         if schema == REFERENCE:
             continue
@@ -134,6 +190,41 @@ def examine_triggers(connection: Connection) -> Iterator[Problem]:
                 Turn.ORDER,
                 repair,
             )
+
+
+def examine_changed_tables(connection: Connection) -> Iterator[Problem]:
+    """Of tenants behind: to make them what the reference is now is for their migration alone,
+    which finds nothing to change where somebody else has done it."""
+    had = {table for table, is_had in _changed(connection).items() if is_had}
+    schemas = {"schemas": sorted({schema for schema, _ in had})}
+    for row in connection.execute(_DIFFERENCES, schemas):
+        schema, name = row["schema"], row["name"].split(".", 1)[0]
+        if (schema, name) not in had:
+            continue
+        table = sql.Identifier(schema, name)
+        repair: tuple[sql.Composed, ...] = ()
+        if row["lacks_rls"]:
+            repair = (sql.SQL("alter table {} enable row level security").format(table),)
+        elif row["kind"] == "policy" and row["difference"] == "extra":
+            policy = sql.Identifier(row["name"].split(".", 1)[1])
+            repair = (sql.SQL("drop policy {} on {}").format(policy, table),)
+        yield Problem(
+            "wrong before its migration",
+            f"{schema}.{name}",
+            f"The {row['kind']} {row['name']} of tenant {schema} is {row['difference']}, by "
+            "the version of the template that it has.",
+            f"{repair[0].as_string(connection)};"
+            if repair
+            else f"Make it by hand what tenantry drift --tenant {schema} says; then tenantry "
+            "migrate takes the tenant to the latest version.",
+            Turn.OPENING,
+            (*repair, call("apply_tenant_privileges", schema)) if repair else (),
+        )
+
+
+def _changed(connection: Connection) -> dict[Table, bool]:
+    """Whether the tenant's version has it, of each table that the reference has otherwise."""
+    return {(row["schema"], row["name"]): row["is_had"] for row in connection.execute(_CHANGED)}
 
 
 def _translated(policies: dict[str, Policy], schema: str) -> dict[str, Policy]:
