@@ -19,6 +19,8 @@ from walls.waiting import is_known, until
 
 Connection = psycopg.Connection[dict[str, Any]]
 
+OLDER = Path("/usr/lib/postgresql/15/bin")
+
 # What the tenant is, in the catalog's words: every object with its owner, its comment and
 # each privilege on it; the rows are compared beside it.
 CATALOG = """
@@ -338,6 +340,13 @@ def test_failed_dump_is_no_backup(stage: Stage, acme: Acme, tmp_path: Path) -> N
     with pytest.raises(AssertionError, match="There is no backup: pg_dump failed"):
         Backup(acme.name, tmp_path).take(stage.address.db_url)
     assert not (tmp_path / f"{acme.name}.rows").exists()
+
+
+@pytest.mark.skipif(not OLDER.is_dir(), reason="PostgreSQL 15's programs are not there")
+def test_older_programs_make_no_backup(stage: Stage, acme: Acme, tmp_path: Path) -> None:
+    """Its pg_dump refuses the server, and its psql does not know how pg_dump ended."""
+    with pytest.raises(AssertionError, match="There is no backup: pg_dump failed"):
+        Backup(acme.name, tmp_path, OLDER).take(stage.address.db_url)
 
 
 def test_restore_is_whole_or_not_at_all(stage: Stage, acme: Acme, tmp_path: Path) -> None:
