@@ -87,6 +87,16 @@ DAMAGES = (
         "trigger missing",
         "{t}.settings",
     ),
+    Damage("drop trigger audit_update on {t}.settings", "trigger missing", "{t}.settings"),
+    Damage(
+        "drop trigger audit_insert on {t}.notes; drop trigger audit_delete on {t}.notes",
+        "trigger missing",
+        "{t}.notes",
+    ),
+    Damage("drop function {t}.tg_users__audit() cascade", "trigger missing", "{t}.users"),
+    Damage(
+        "alter table {t}.notes disable trigger audit_insert", "trigger missing", "{t}.notes"
+    ),
     Damage(
         "alter role authenticator in database postgres reset pgrst.db_pre_request;"
         " notify pgrst, 'reload config'",
@@ -263,6 +273,27 @@ def test_a_tenant_behind_is_to_be_what_its_own_version_says(
     assert diagnosis(spare) == (0, [])
     _remove(database, tenant)
     _register(database, "drop table parcels, crates")
+
+
+def test_a_tenant_found_without_its_row_still_gets_what_it_lacks(
+    spare: Target, database: Database
+) -> None:
+    tenant = _tenant(database)
+    _register(database, "create table parcels (id bigint primary key)")
+    database.execute("delete from public.tenants where schema_name = %s", (tenant,))
+
+    assert diagnosis(spare, "--fix") == (0, [])
+
+    row = database.execute(
+        "select m.outcome, m.pending from public.migrate_tenant(%s) m", (tenant,)
+    ).fetchone()
+    assert row == {"outcome": "migrated", "pending": 0}
+    assert (
+        database.execute("select * from public.get_schema_drift(%s)", (tenant,)).fetchall()
+        == []
+    )
+    _remove(database, tenant)
+    _register(database, "drop table parcels")
 
 
 def test_a_role_without_rights_is_told_which_to_take(spare: Target, database: Database) -> None:

@@ -54,7 +54,22 @@ begin
         (schema_name, display_name, status, suspended_at, suspension_reason, schema_version)
     values (
         {name}, {name}, 'suspended', now(), 'Found without a registry row by tenantry doctor.',
-        tenancy.latest_tenant_version()
+        -- The version that it is most like: at a later one it would never get what it lacks.
+        (
+            select m.version
+            from tenancy.tenant_migrations m
+            order by (
+                select count(*)
+                from tenancy.schema_differences(
+                    {name}, m.version,
+                    array(
+                        select row(o.*)::tenancy.schema_object
+                        from tenancy.schema_objects({name}) o
+                    )
+                )
+            ), m.version desc
+            limit 1
+        )
     )
     returning * into v_tenant;
     perform tenancy.log_action(

@@ -11,14 +11,19 @@ from psycopg import sql
 from tenantry_cli.doctor.problem import Connection, Problem, Turn, call
 
 REFERENCE = "tenant_template"
+_AUDIT_TRIGGERS = ("audit_delete", "audit_insert", "audit_truncate", "audit_update")
 
 _TABLES = """
 select n.nspname::text as schema, c.relname::text as name, c.relrowsecurity as has_rls,
+    r.audit_routine,
     exists (
         select from pg_trigger g where g.tgrelid = c.oid and g.tgname = 'audit_insert'
-    ) as is_audited
+    )
+    -- It stays where somebody drops the triggers.
+    or to_regprocedure(format('%I.%I()', n.nspname, r.audit_routine)) is not null as is_audited
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
+cross join lateral tenancy.audit_routine_name(c.relname::text) r (audit_routine)
 where c.relkind in ('r', 'p')
     and (n.nspname = 'tenant_template'
         or exists (select from public.tenants t where t.schema_name = n.nspname))
@@ -162,11 +167,16 @@ def examine_triggers(connection: Connection) -> Iterator[Problem]:
     triggers: dict[Table, dict[str, str]] = defaultdict(dict)
     for row in connection.execute(_TRIGGERS):
         triggers[row["schema"], row["table"]][row["name"]] = row["enabled"]
-    present = {(row["schema"], row["name"]) for row in connection.execute(_TABLES)}
-    for schema, name in sorted(present - _changed(connection).keys()):
-        wanted = triggers.get((REFERENCE, name), {})
-        if schema == REFERENCE:
+    changed = _changed(connection)
+    for table in sorted(
+        connection.execute(_TABLES), key=lambda row: (row["schema"], row["name"])
+    ):
+        schema, name = table["schema"], table["name"]
+        if schema == REFERENCE or changed.get((schema, name)):
             continue
+        wanted = set(triggers.get((REFERENCE, name), ()))
+        if (REFERENCE, name) not in triggers or (schema, name) in changed:
+            wanted = set(_AUDIT_TRIGGERS) if table["is_audited"] else set()
         for trigger in sorted(wanted):
             enabled = triggers[schema, name].get(trigger)
             if enabled in ("O", "A"):
@@ -178,15 +188,22 @@ def examine_triggers(connection: Connection) -> Iterator[Problem]:
                         sql.Identifier(schema, name), sql.Identifier(trigger)
                     ),
                 )
-            elif trigger == "audit_insert":
-                repair = (call("audit_table", schema, name),)
+            elif trigger in _AUDIT_TRIGGERS:
+                # All four anew: audit_table makes them for a table that has none.
+                repair = (
+                    sql.SQL("drop function if exists {}() cascade").format(
+                        sql.Identifier(schema, table["audit_routine"])
+                    ),
+                    call("audit_table", schema, name),
+                )
             yield Problem(
                 "trigger missing",
                 f"{schema}.{name}",
                 f"The trigger {trigger} on {schema}.{name} is "
                 f"{'disabled' if enabled else 'missing'}: changes leave no trail, or the trail "
                 "can be changed.",
-                "Make it as the reference schema tenant_template has it.",
+                " ".join(f"{each.as_string(connection)};" for each in repair)
+                or "Make it as the reference schema tenant_template has it.",
                 Turn.ORDER,
                 repair,
             )

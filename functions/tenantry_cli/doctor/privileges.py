@@ -130,12 +130,11 @@ def examine_tenant_privileges(connection: Connection) -> Iterator[Problem]:
         wrong[schema, kind, name].append(f"{grantee} should have {privilege} and has not")
     for (schema, kind, name), details in wrong.items():
         state = tenants.get(schema, "never exposed")
-        title = f"schema {schema}" if kind == "schema" else f"{kind} {schema}.{name}"
         yield Problem(
             "wrong grants",
             schema if kind == "schema" else f"{schema}.{name}",
-            f"The grants on {title} are not what its tenant ({state}) calls for: "
-            f"{'; '.join(details)}.",
+            f"The grants on {_title(schema, kind, name)} are not what its tenant ({state}) "
+            f"calls for: {'; '.join(details)}.",
             f"Compute them anew: select tenancy.apply_tenant_privileges('{schema}');",
             Turn.OPENING,
             (call("apply_tenant_privileges", schema),),
@@ -160,13 +159,15 @@ def examine_system_privileges(connection: Connection) -> Iterator[Problem]:
         if is_ours:
             yield _surplus(connection, schema, kind, name, grantee, privilege)
     for schema, kind, name, grantee, privilege in sorted(expected - actual):
+        grant = _statement("grant", schema, kind, name, grantee, privilege)
         yield Problem(
             "missing grant",
             f"{schema}.{name}",
-            f"{grantee} should have {privilege} on the {kind} {schema}.{name} and has not.",
-            "Push the migrations again, or grant it as sql/90_privileges.sql does.",
+            f"{grantee} should have {privilege} on the {_title(schema, kind, name)} and has "
+            "not.",
+            f"{grant.as_string(connection)};",
             Turn.ORDER,
-            (_statement("grant", schema, kind, name, grantee, privilege),),
+            (grant,),
         )
 
 
@@ -177,11 +178,15 @@ def _surplus(
     return Problem(
         "too wide",
         f"{schema}.{name}",
-        f"{grantee} has {privilege} on the {kind} {schema}.{name} and should not.",
+        f"{grantee} has {privilege} on the {_title(schema, kind, name)} and should not.",
         f"{revoke.as_string(connection)};",
         Turn.OPENING,
         (revoke,),
     )
+
+
+def _title(schema: str, kind: str, name: str) -> str:
+    return f"schema {schema}" if kind == "schema" else f"{kind} {schema}.{name}"
 
 
 def _statement(
