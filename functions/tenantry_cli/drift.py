@@ -11,6 +11,9 @@ from rich.text import Text
 
 from tenantry_cli.data_api import DataApi, RefusedError, project_options
 
+# Of a text in the table: a function's body would fill pages there, one word a line.
+_LONGEST = 160
+
 
 @click.command()
 @click.option("--tenant", "only", multiple=True, help="This tenant alone; may be repeated.")
@@ -68,7 +71,7 @@ def _show(console: Console, total: int, differing: dict[str, list[dict[str, Any]
         for row in rows:
             table.add_row(
                 *(
-                    Text(value or "-", overflow="fold")
+                    Text(_cut(value or "-"), overflow="fold")
                     for value in (
                         name,
                         f"{row['object_kind']} {row['object_name']}",
@@ -79,3 +82,14 @@ def _show(console: Console, total: int, differing: dict[str, list[dict[str, Any]
                 )
             )
     console.print(table)
+    if any(
+        _cut(text) != text
+        for rows in differing.values()
+        for row in rows
+        for text in (row["expected"] or "", row["found"] or "")
+    ):
+        console.print("Long texts end in …; --json has them whole.")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST].rstrip()} …"

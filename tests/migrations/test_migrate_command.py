@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import psycopg
 from psycopg import sql
 
@@ -115,3 +117,23 @@ def test_drift_names_the_tenant_and_the_thing(fleet: Fleet) -> None:
     assert "1 of 2 tenants" in shown.stdout
     assert tenants[1] in shown.stdout
     assert tenants[0] not in shown.stdout
+
+
+def test_drift_cuts_a_long_text_and_says_who_has_it_whole(fleet: Fleet) -> None:
+    tenant = fleet.tenant()
+    body = "\n".join(f"-- {number} {'x' * 20}" for number in range(50))
+    with psycopg.connect(fleet.address.db_url) as database:
+        database.execute(
+            sql.SQL("create function {}.idle() returns void language sql as {}").format(
+                sql.Identifier(tenant), sql.Literal(body)
+            )
+        )
+
+    shown = fleet.command("drift", "--tenant", tenant)
+    whole = fleet.command("drift", "--tenant", tenant, "--json")
+
+    assert (shown.returncode, whole.returncode) == (1, 1)
+    assert len(shown.stdout.splitlines()) < 40
+    assert "--json has them whole" in shown.stdout
+    found = [row["found"] for row in json.loads(whole.stdout)[tenant]]
+    assert any(body in (text or "") for text in found)
