@@ -310,6 +310,13 @@ def test_a_role_without_rights_is_told_which_to_take(spare: Target, database: Da
     assert "the role postgres" in result.output
 
 
+def test_a_key_that_is_refused_is_what_to_look_at(spare: Target) -> None:
+    code, [problem] = diagnosis(dataclasses.replace(spare, service_key=spare.anon_key))
+
+    assert (code, problem["kind"]) == (1, "Data API down")
+    assert "this project's service_role key" in problem["cure"]
+
+
 def test_what_is_wrong_for_a_moment_alone_is_no_problem() -> None:
     def problem(name: str, sentence: str = "") -> Problem:
         return Problem("not listed", name, sentence, "")

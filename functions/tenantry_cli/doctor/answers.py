@@ -28,12 +28,19 @@ def examine_answers(connection: Connection, target: Target) -> Iterator[Problem]
 
     alive = status("public", "tenants?select=id&limit=0", target.service_key)
     if alive != 200:
+        # It answers, but not to this key.
+        is_refused = alive in (401, 403)
         yield Problem(
             "Data API down",
             "public",
             f"The Data API answers the service key with {alive or 'nothing'} for the registry.",
-            "Cure what else is found first, above all schemas that are listed but missing; "
-            "then notify pgrst, 'reload config'.",
+            (
+                "See whether the key given is this project's service_role key; if it is, cure "
+                "what else is found."
+                if is_refused
+                else "Cure what else is found first, above all schemas that are listed but "
+                "missing; then notify pgrst, 'reload config'."
+            ),
             Turn.OUTAGE,
         )
         return
