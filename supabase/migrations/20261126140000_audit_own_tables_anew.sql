@@ -38,7 +38,7 @@ create or replace function tenancy.advance_tenant(tenant public.tenants, migrati
 as $$
 declare
     v_give_up constant timestamptz := clock_timestamp() + interval '2 seconds';
-    v_own tenancy.schema_object[] := '{}';
+    v_own tenancy.schema_object[] := array[]::tenancy.schema_object[];
     v_after public.tenants;
 begin
     if tenancy.has_own_objects(tenant.schema_name, tenant.schema_version) then
