@@ -22,7 +22,12 @@ begin
     end if;
 
     if v_role = 'authenticated' then
-        v_user_id := auth.uid();
+        -- Auth's subjects are UUIDs; another issuer's, which names no user here, need not be.
+        begin
+            v_user_id := auth.uid();
+        exception when invalid_text_representation then
+            return row('nobody', null)::tenancy.caller;
+        end;
         if v_user_id is not null then
             return row('user', v_user_id)::tenancy.caller;
         end if;

@@ -71,3 +71,18 @@ def test_token_of_a_role_that_does_not_exist_is_401(stage: Stage) -> None:
     assert (reply.status_code, reply.json()["code"]) == (401, "not_authenticated")
     assert "role that does not exist" in reply.json()["message"]
     assert stage.function(person, "list_my_tenants").status_code == 200
+
+
+@pytest.mark.parametrize("subject", ["user_2abc", ""])
+def test_token_whose_subject_is_no_uuid_is_nobodys(stage: Stage, subject: str) -> None:
+    tenant = stage.tenant()
+    reader = stage.member(tenant, "read")
+    somebody = Person(stage.token(subject))
+    for door in (stage.function, stage.rpc):
+        refused = door(somebody, "get_tenant_info", schema_name=tenant)
+        assert refused.status_code == 401
+        assert refused.json()["message"] == "Sign in first."
+        assert door(reader, "get_tenant_info", schema_name=tenant).status_code == 200
+    refused = stage.rows(somebody, tenant, "settings")
+    assert (refused.status_code, refused.json()["details"]) == (403, "not_authenticated")
+    assert stage.rows(reader, tenant, "settings").status_code == 200

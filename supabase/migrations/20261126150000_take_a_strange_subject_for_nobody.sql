@@ -1,0 +1,36 @@
+-- A subject that is no UUID answered 400 with a complaint about types; it is nobody, and told so.
+create or replace function tenancy.caller()
+    returns tenancy.caller
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_role constant text := current_setting('role', true);
+    v_user_id uuid;
+begin
+    if v_role in ('service_role', 'postgres') then
+        return row(v_role, null)::tenancy.caller;
+    end if;
+
+    -- A SQL editor or a script logs in as postgres and switches to no role.
+    if v_role = 'none' and session_user = 'postgres' then
+        return row('postgres', null)::tenancy.caller;
+    end if;
+
+    if v_role = 'authenticated' then
+        -- Auth's subjects are UUIDs; another issuer's, which names no user here, need not be.
+        begin
+            v_user_id := auth.uid();
+        exception when invalid_text_representation then
+            return row('nobody', null)::tenancy.caller;
+        end;
+        if v_user_id is not null then
+            return row('user', v_user_id)::tenancy.caller;
+        end if;
+    end if;
+
+    return row('nobody', null)::tenancy.caller;
+end;
+$$;
