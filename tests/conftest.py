@@ -78,12 +78,17 @@ def database(address: Address) -> Iterator[psycopg.Connection[dict[str, Any]]]:
         connection.rollback()
 
 
-@pytest.fixture
-def other_project(address: Address) -> Iterator[str]:
-    """The URL of a database with all migrations and nobody in it."""
+@pytest.fixture(scope="session")
+def server(address: Address) -> Postgres:
+    """The shared emulator's PostgreSQL, to make databases beside its own."""
     port = conninfo_to_dict(address.db_url)["port"]
     # Of a server that already runs only the port matters.
-    server = Postgres(Path("unused"), Path("unused"), int(str(port)))
+    return Postgres(Path("unused"), Path("unused"), int(str(port)))
+
+
+@pytest.fixture
+def other_project(server: Postgres) -> Iterator[str]:
+    """The URL of a database with all migrations and nobody in it."""
     name = f"test_{secrets.token_hex(6)}"
     try:
         url = server.create_database(name)

@@ -14,10 +14,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 from rich.console import Console
 
-from stage import Address
 from tenantry_cli.emulator.migrations import push_migrations
 from tenantry_cli.emulator.parts import Parts, install_parts
 from tenantry_cli.emulator.postgres import Postgres
@@ -150,19 +148,17 @@ def parts() -> Parts:
 
 
 @pytest.fixture(scope="module")
-def empty(address: Address) -> Iterator[Callable[[], str]]:
+def empty(server: Postgres) -> Iterator[Callable[[], str]]:
     """Makes databases of projects without migrations, beside the shared emulator's own."""
-    port = conninfo_to_dict(address.db_url)["port"]
-    postgres = Postgres(Path(), Path(), int(str(port)))
     made: list[str] = []
 
     def make() -> str:
         made.append(f"text_{secrets.token_hex(6)}")
-        return postgres.create_database(made[-1])
+        return server.create_database(made[-1])
 
     yield make
     for name in made:
-        postgres.drop_database(name)
+        server.drop_database(name)
 
 
 @pytest.fixture(scope="module")
