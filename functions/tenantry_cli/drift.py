@@ -83,10 +83,10 @@ def _show(console: Console, total: int, differing: dict[str, list[dict[str, Any]
             )
     console.print(table)
     if any(
-        _cut(text) != text
+        len(row[side] or "") > _LONGEST
         for rows in differing.values()
         for row in rows
-        for text in (row["expected"] or "", row["found"] or "")
+        for side in ("expected", "found")
     ):
         console.print("Long texts end in …; --json has them whole.")
 

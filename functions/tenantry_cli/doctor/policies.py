@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from psycopg import sql
@@ -100,12 +100,7 @@ select o.schema, d.object_kind as kind, d.object_name as name, d.difference,
     d.expected like '%%row level security%%'
         and d.found not like '%%row level security%%' as lacks_rls
 from unnest(%(schemas)s::text[]) o (schema)
-join public.tenants t on t.schema_name = o.schema
-cross join lateral tenancy.schema_differences(
-    t.schema_name,
-    t.schema_version,
-    array(select row(s.*)::tenancy.schema_object from tenancy.schema_objects(t.schema_name) s)
-) d
+cross join lateral public.get_schema_drift(o.schema) d
 where d.object_kind in ('table', 'policy', 'trigger')
 order by 1, 2, 3
 """
@@ -174,9 +169,9 @@ def examine_triggers(connection: Connection) -> Iterator[Problem]:
         schema, name = table["schema"], table["name"]
         if schema == REFERENCE or changed.get((schema, name)):
             continue
-        wanted = set(triggers.get((REFERENCE, name), ()))
-        if (REFERENCE, name) not in triggers or (schema, name) in changed:
-            wanted = set(_AUDIT_TRIGGERS) if table["is_audited"] else set()
+        wanted: Collection[str] = _AUDIT_TRIGGERS if table["is_audited"] else ()
+        if (REFERENCE, name) in triggers and (schema, name) not in changed:
+            wanted = triggers[REFERENCE, name]
         for trigger in sorted(wanted):
             enabled = triggers[schema, name].get(trigger)
             if enabled in ("O", "A"):
