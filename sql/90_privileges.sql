@@ -17,6 +17,7 @@ grant execute on function
 
 -- Policies run as the role that queries.
 grant execute on function
+    tenancy.caller(),
     tenancy.has_access(text, public.access_level),
     tenancy.is_platform_staff(),
     tenancy.member_tenants(),

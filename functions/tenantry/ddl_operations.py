@@ -125,8 +125,9 @@ def add_foreign_key(database: Database, arguments: AddForeignKey) -> TableForeig
     column gets an index. Existing rows are checked in the same call: until it ends, writers
     of both tables wait, up to 60 s on a very large table; readers do not. Admins of the
     tenant or of the platform. Errors: table_not_found, column_not_found,
-    invalid_column_type, foreign_key_violation, foreign_key_target, protected_table,
-    invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.
+    invalid_column_type, constraint_exists, foreign_key_violation, foreign_key_target,
+    protected_table, invalid_request, tenant_not_found, tenant_suspended, forbidden,
+    not_authenticated, busy.
     """
     return database.call("add_foreign_key", arguments, TableForeignKey)
 

@@ -17,11 +17,25 @@ as $$
 declare
     v_table constant oid := tenancy.require_table(schema_name, table_name);
     v_number constant smallint := tenancy.require_column(schema_name, table_name, column_name);
+    v_foreign_table constant oid := tenancy.require_table(schema_name, foreign_table);
+    v_foreign_number constant smallint := tenancy.require_column(schema_name, foreign_table, foreign_column);
     v_on_delete constant text := tenancy.require_foreign_key_action(on_delete);
     v_on_update constant text := tenancy.require_foreign_key_action(on_update);
     v_constraint_name text;
 begin
-    perform tenancy.require_column(schema_name, foreign_table, foreign_column);
+    -- With two, PostgREST cannot tell which one a client that embeds the other table means.
+    select k.conname into v_constraint_name
+    from pg_catalog.pg_constraint k
+    where k.conrelid = v_table and k.contype = 'f'
+        and k.conkey = array[v_number]
+        and k.confrelid = v_foreign_table
+        and k.confkey = array[v_foreign_number];
+    if found then
+        raise exception 'Column "%" of table "%" points at "%" of table "%" already, by the foreign key "%".',
+            column_name, table_name, foreign_column, foreign_table, tenancy.printable(v_constraint_name)
+            using errcode = 'PT409', detail = 'constraint_exists',
+                hint = 'To change what happens on delete or update, drop it first with drop_foreign_key.';
+    end if;
     perform tenancy.lock_tables(schema_name, array[table_name, foreign_table], 'share row exclusive');
 
     -- Without it, every delete on the other side reads this whole table.
@@ -71,4 +85,4 @@ end;
 $$;
 
 comment on function tenancy.add_foreign_key(text, text, text, text, text, text, text) is
-    'Adds a foreign key between two tables of one tenant, indexed and validated; its name. Writers of both tables wait until the transaction ends, readers do not. Only under lock_tenant (PT400 invalid_column_type; PT404: table_not_found, column_not_found; PT409: foreign_key_violation, foreign_key_target; PT422 invalid_request; 55P03).';
+    'Adds a foreign key between two tables of one tenant, indexed and validated; its name. Writers of both tables wait until the transaction ends, readers do not. Only under lock_tenant (PT400 invalid_column_type; PT404: table_not_found, column_not_found; PT409: constraint_exists, foreign_key_violation, foreign_key_target; PT422 invalid_request; 55P03).';

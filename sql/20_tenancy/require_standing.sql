@@ -27,7 +27,7 @@ begin
     -- To a stranger an existing tenant and a missing one look the same.
     if v_status is null or (v_role is null and v_access is null) then
         perform tenancy.log_refusal('tenant_not_found', schema_name);
-        raise exception 'There is no tenant "%".', tenancy.printable(schema_name)
+        raise exception 'There is no tenant %.', coalesce('"' || tenancy.printable(schema_name) || '"', 'without a name')
             using errcode = 'PT404', detail = 'tenant_not_found',
                 hint = 'Check the name with list_my_tenants, or ask for access.';
     end if;

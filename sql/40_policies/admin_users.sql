@@ -1,6 +1,6 @@
 create policy select_staff on public.admin_users
     for select to authenticated
     using (
-        user_id = (select auth.uid())
+        user_id = (select (tenancy.caller()).user_id)
         or (select tenancy.is_platform_staff())
     );

@@ -63,7 +63,7 @@ RPCS = (
 )
 GUARD = ("guard_request", "require_access")
 PREDICATES = (
-    *("has_access", "is_platform_staff", "member_tenants"),
+    *("caller", "has_access", "is_platform_staff", "member_tenants"),
     *("administered_tenants", "administered_tenant_ids"),
 )
 

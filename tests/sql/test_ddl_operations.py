@@ -692,6 +692,8 @@ def test_foreign_keys(stage: Stage, tenant: str, admin: Person) -> None:
         (add("label", "users", foreign_column="email"), 409, "protected_table"),
         (add("order_id", "audit_log"), 409, "protected_table"),
         (add("id", "orders", table_name="users"), 409, "protected_table"),
+        (add("order_id", "orders"), 409, "constraint_exists"),
+        (add("order_id", "orders", on_delete="set null"), 409, "constraint_exists"),
         (add("label", "orders", foreign_column="title"), 409, "foreign_key_target"),
         (add("label", "orders"), 400, "invalid_column_type"),
         (add("nothing", "orders"), 404, "column_not_found"),

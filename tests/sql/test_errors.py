@@ -246,6 +246,11 @@ def column_exists(stage: Stage, door: str) -> httpx.Response:
     return ddl(stage, door, "add_column", column_name="n", column_type="int")
 
 
+def constraint_exists(stage: Stage, door: str) -> httpx.Response:
+    key = {"column_name": "order_id", "foreign_table": "orders"}
+    return ddl(stage, door, "add_foreign_key", **key)
+
+
 def table_not_empty(stage: Stage, door: str) -> httpx.Response:
     column = {"column_name": "a", "column_type": "int", "is_nullable": False}
     return ddl(stage, door, "add_column", **column)
@@ -304,6 +309,7 @@ PROVOKED: list[Provoke] = [
     constraint_not_found,
     table_exists,
     column_exists,
+    constraint_exists,
     table_not_empty,
     protected_table,
     has_dependents,

@@ -39,9 +39,9 @@ def test_api_roles_have_exactly_the_expected_privileges(database: Database) -> N
             {("anon", "update", "public.tenants")},
         ),
         (
-            "grant execute on function tenancy.caller() to public",
+            "grant execute on function tenancy.platform_role() to public",
             {
-                (role, "execute", "tenancy.caller")
+                (role, "execute", "tenancy.platform_role")
                 for role in ("public", "anon", "authenticated", "service_role")
             },
         ),
@@ -197,6 +197,8 @@ class Scene:
             ),
             "other": stage.member(self.theirs, "admin"),
             "stranger": stage.person(),
+            # Auth's subjects are UUIDs; another issuer's need not be.
+            "foreigner": Person(stage.token("user_2abc")),
             "viewer": stage.staff("viewer"),
             "service": stage.service,
         }
@@ -235,6 +237,7 @@ def test_tenants_are_seen_by_their_members_and_by_staff(scene: Scene) -> None:
         "other": {scene.theirs},
         "expired": set(),
         "stranger": set(),
+        "foreigner": set(),
     }.items():
         # Without a filter: not one row of anybody else's tenant.
         assert scene.sees(kind, "tenants", "schema_name") == expected
@@ -255,6 +258,7 @@ def test_access_rows_are_seen_by_their_user_and_the_tenant_s_admins_and_staff(
         "other": {"other"},
         "expired": {"expired"},
         "stranger": set(),
+        "foreigner": set(),
     }.items():
         assert scene.sees(kind, "user_schema_access", "user_id") == scene.named(*expected)
     for kind in ("viewer", "service"):
@@ -271,6 +275,7 @@ def test_audit_log_is_seen_by_the_tenant_s_admins_and_staff(scene: Scene) -> Non
         "other": {scene.theirs},
         "expired": set(),
         "stranger": set(),
+        "foreigner": set(),
     }.items():
         assert scene.sees(kind, "admin_audit_log", "schema_name") == expected
     for kind in ("viewer", "service"):
@@ -283,7 +288,7 @@ def test_audit_log_is_seen_by_the_tenant_s_admins_and_staff(scene: Scene) -> Non
 def test_entries_about_no_tenant_are_for_staff(scene: Scene) -> None:
     appointed = {"action": "eq.admin.promote"}
 
-    for kind in ("admin", "stranger"):
+    for kind in ("admin", "stranger", "foreigner"):
         assert scene.sees(kind, "admin_audit_log", "action", **appointed) == set()
     for kind in ("viewer", "service"):
         assert scene.sees(kind, "admin_audit_log", "action", **appointed) == {"admin.promote"}
@@ -296,7 +301,7 @@ def test_staff_is_seen_by_staff_and_by_oneself(scene: Scene) -> None:
 
     for kind in ("viewer", "service"):
         assert scene.sees(kind, "admin_users", "user_id", **of_them) == set(both)
-    for kind in ("admin", "stranger"):
+    for kind in ("admin", "stranger", "foreigner"):
         assert scene.sees(kind, "admin_users", "user_id") == set()
 
 

@@ -96,6 +96,7 @@ _HELPERS = {
     "member_tenants()": ("authenticated",),
     "administered_tenants()": ("authenticated",),
     "administered_tenant_ids()": ("authenticated",),
+    "caller()": ("authenticated",),
 }
 
 # (schema, kind, name, grantee, privilege)
