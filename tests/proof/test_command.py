@@ -107,14 +107,17 @@ def test_what_was_made_is_removed_when_it_is_interrupted(
 _INTERRUPTED = """
 import json, os
 from tenantry_cli.proof.campaign import prove
+from tenantry_cli.proof.interruption import interruptible
 from tenantry_cli.proof.script import Selection
 from tenantry_cli.target import Target
 
-prove(
-    Target(**json.loads(os.environ["TARGET"])),
-    Selection.BRIEF,
-    lambda stage, done, total: print(stage, done, flush=True),
-)
+# As the command does: a process of a script's background would not hear Ctrl-C else.
+with interruptible():
+    prove(
+        Target(**json.loads(os.environ["TARGET"])),
+        Selection.BRIEF,
+        lambda stage, done, total: print(stage, done, flush=True),
+    )
 """
 
 
