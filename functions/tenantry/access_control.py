@@ -64,7 +64,8 @@ def revoke_schema_access(database: Database, arguments: RevokeSchemaAccess) -> S
 
     Takes a user's access to a tenant away, from their next request on; returns what it was.
     Admins of the tenant or of the platform, and members for themselves. Errors:
-    tenant_not_found, user_not_found, tenant_suspended, forbidden, not_authenticated, busy.
+    invalid_request, tenant_not_found, user_not_found, tenant_suspended, forbidden,
+    not_authenticated, busy.
     """
     return database.call("revoke_schema_access", arguments, SchemaAccess)
 
@@ -84,8 +85,8 @@ def revoke_admin(database: Database, arguments: RevokeAdmin) -> AdminUser:
     """Take a user's platform role away; the reply is the role that ended.
 
     Takes a user's platform role away, from their next request on; returns what it was.
-    Never from the last super_admin. super_admins. Errors: user_not_found, last_super_admin,
-    forbidden, not_authenticated, busy.
+    Never from the last super_admin. super_admins. Errors: invalid_request, user_not_found,
+    last_super_admin, forbidden, not_authenticated, busy.
     """
     return database.call("revoke_admin", arguments, AdminUser)
 

@@ -106,7 +106,7 @@ def get_audit_log(database: Database, arguments: GetAuditLog) -> list[AuditEntry
 
     Data changes in a tenant, newest first: by actor, action (insert, update, delete,
     truncate), table, record (key columns as JSON), from (included) and to (not). A page has
-    up to page_size entries, at most 1,000; the next one is before_id = the last id of this
+    up to page_size entries, from 1 to 1,000; the next one is before_id = the last id of this
     one. Admins of the tenant. Errors: tenant_not_found, tenant_suspended, forbidden,
     not_authenticated, busy.
     """
@@ -169,7 +169,8 @@ def redact_audit_log(database: Database, arguments: RedactAuditLog) -> AuditReda
     metadata) out of the sealed entries of a tenant's audit log; admin_audit_log never had
     them. That something happened, when and by whom stays, and so does the chain. Entries
     too young to be sealed are left for the next call. Platform admins; logged as
-    audit.redact. Errors: tenant_not_found, forbidden, not_authenticated, busy.
+    audit.redact. Errors: invalid_request, tenant_not_found, forbidden, not_authenticated,
+    busy.
     """
     return database.call("redact_audit_log", arguments, AuditRedaction)
 

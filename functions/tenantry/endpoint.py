@@ -132,7 +132,8 @@ class Group:
     def _operation(self, name: str) -> Operation:
         if name not in self.operations:
             raise OperationNotFoundError(
-                f"{self.name} has no such operation; it has {', '.join(self.operations)}."
+                f"{self.name} has no such operation; it has "
+                f"{', '.join(self.operations) or 'none'}."
             )
         return self.operations[name]
 

@@ -30,4 +30,4 @@ end;
 $$;
 
 comment on function tenancy.guard_request() is
-    'The guard: refuses a Data API request at once unless the caller has access to the schema it names and the tenant is active (42501: not_authenticated, forbidden, tenant_suspended).';
+    'The guard: refuses a Data API request at once unless the caller has access to the schema it names and the tenant is active (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended).';

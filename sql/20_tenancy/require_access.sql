@@ -13,6 +13,11 @@ begin
         return;
     end if;
 
+    -- A token that names no user comes as signed in, to whom 42501 would say 403.
+    if v_state = 'nobody' and current_setting('role', true) = 'authenticated' then
+        perform tenancy.require_signed_in();
+    end if;
+
     perform tenancy.log_refusal(
         case v_state
             when 'nobody' then 'not_authenticated'
@@ -48,4 +53,4 @@ end;
 $$;
 
 comment on function tenancy.require_access(text, public.access_level) is
-    'Refuses whoever has no access to a tenant''s rows at this level (42501: not_authenticated, forbidden, tenant_suspended). A schema that is no tenant passes.';
+    'Refuses whoever has no access to a tenant''s rows at this level (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended). A schema that is no tenant passes.';

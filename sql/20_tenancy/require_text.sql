@@ -7,7 +7,7 @@ create function tenancy.require_text(argument text, value text, longest integer,
 as $$
 begin
     -- Where an empty text would do, none does.
-    if char_length(value) between shortest and longest and (shortest = 0 or value ~ '\S')
+    if char_length(value) between shortest and longest and (shortest = 0 or value ~ '[^\s\u00A0\u200B-\u200D\u2060\uFEFF]')
         or (value is null and shortest = 0)
     then
         return;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import httpx
 import pytest
 from psycopg.types.json import Jsonb
@@ -84,5 +86,29 @@ def test_token_whose_subject_is_no_uuid_is_nobodys(stage: Stage, subject: str) -
         assert refused.json()["message"] == "Sign in first."
         assert door(reader, "get_tenant_info", schema_name=tenant).status_code == 200
     refused = stage.rows(somebody, tenant, "settings")
-    assert (refused.status_code, refused.json()["details"]) == (403, "not_authenticated")
+    assert (refused.status_code, refused.json()["details"]) == (401, "not_authenticated")
     assert stage.rows(reader, tenant, "settings").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("operation", "more"),
+    [
+        ("grant_schema_access", {"access_level": "read"}),
+        ("revoke_schema_access", {}),
+        ("create_user_profile", {}),
+        ("redact_audit_log", {}),
+        ("promote_to_admin", {"role": "viewer"}),
+        ("revoke_admin", {}),
+    ],
+)
+def test_user_id_of_null_is_a_wrong_argument(
+    stage: Stage, operation: str, more: dict[str, str]
+) -> None:
+    of_the_platform = operation in {"promote_to_admin", "revoke_admin"}
+    where = {} if of_the_platform else {"schema_name": stage.tenant()}
+    for door, member in ((stage.function, "code"), (stage.rpc, "details")):
+        refused = door(stage.service, operation, user_id=None, **where, **more)
+        assert (refused.status_code, refused.json()[member]) == (422, "invalid_request")
+        assert '"user_id"' in refused.json()["message"]
+        unknown = door(stage.service, operation, user_id=str(uuid.uuid4()), **where, **more)
+        assert unknown.status_code == (200 if operation == "redact_audit_log" else 404)

@@ -186,7 +186,7 @@ def test_renaming_to_the_same_name_changes_nothing(stage: Stage, admin: Person) 
 @pytest.mark.parametrize("operation", ["create_tenant_schema", "rename_tenant"])
 @pytest.mark.parametrize(
     ("display_name", "status"),
-    [("", 422), (" \n\u3000", 422), ("x", 200), ("ß" * 200, 200), ("ß" * 201, 422)],
+    [("", 422), (" \n\u3000\u00a0\u200b", 422), ("x", 200), ("ß" * 200, 200), ("ß" * 201, 422)],
     ids=["empty", "blank", "one", "longest", "too long"],
 )
 def test_display_name_has_1_to_200_characters(

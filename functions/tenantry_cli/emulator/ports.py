@@ -64,8 +64,9 @@ class Ports:
 class PortInUseError(TenantryError):
     def __init__(self, port: int) -> None:
         super().__init__(
-            f"Port {port} is in use: stop what listens there, or choose other ports with "
-            "--port (the gateway's; the seven after it are taken too)."
+            f"Port {port} is in use: stop what listens there, wait a minute if nothing does "
+            "(a connection has used it), or choose other ports with --port (the gateway's; "
+            "the seven after it are taken too)."
         )
 
 
@@ -83,7 +84,8 @@ def claim_spare() -> tuple[Ports, socket.socket]:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        # Connections of a stack that just stopped may linger; only a listener counts.
+        # What lingers of a stack that just stopped is in nobody's way. What lingers of a
+        # connection that the system gave this port is, in that of every server.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((_HOST, port))

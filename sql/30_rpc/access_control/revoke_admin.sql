@@ -11,6 +11,7 @@ declare
     v_before public.admin_users;
 begin
     perform tenancy.require_platform_role('super_admin');
+    perform tenancy.require_argument('user_id', user_id::text);
     perform tenancy.require_other_super_admin(user_id);
 
     delete from public.admin_users a
@@ -34,4 +35,4 @@ end;
 $$;
 
 comment on function public.revoke_admin(uuid) is
-    'Takes a user''s platform role away, from their next request on; returns what it was. Never from the last super_admin. super_admins. Errors: user_not_found, last_super_admin, forbidden, not_authenticated, busy.';
+    'Takes a user''s platform role away, from their next request on; returns what it was. Never from the last super_admin. super_admins. Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, busy.';

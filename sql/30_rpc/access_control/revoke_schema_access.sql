@@ -17,6 +17,7 @@ begin
         platform => 'admin',
         member => case when v_own then 'read'::public.access_level else 'admin' end
     );
+    perform tenancy.require_argument('user_id', user_id::text);
 
     delete from public.user_schema_access a
     where a.user_id = revoke_schema_access.user_id
@@ -40,4 +41,4 @@ end;
 $$;
 
 comment on function public.revoke_schema_access(text, uuid) is
-    'Takes a user''s access to a tenant away, from their next request on; returns what it was. Admins of the tenant or of the platform, and members for themselves. Errors: tenant_not_found, user_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Takes a user''s access to a tenant away, from their next request on; returns what it was. Admins of the tenant or of the platform, and members for themselves. Errors: invalid_request, tenant_not_found, user_not_found, tenant_suspended, forbidden, not_authenticated, busy.';

@@ -11,6 +11,7 @@ declare
     v_redaction public.audit_redaction;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
+    perform tenancy.require_argument('user_id', user_id::text);
 
     v_redaction.schema_name := schema_name;
     v_redaction.user_id := user_id;
@@ -28,4 +29,4 @@ end;
 $$;
 
 comment on function public.redact_audit_log(text, uuid) is
-    'On a person''s request: takes the values of their profile (e-mail address, names, metadata) out of the sealed entries of a tenant''s audit log; admin_audit_log never had them. That something happened, when and by whom stays, and so does the chain. Entries too young to be sealed are left for the next call. Platform admins; logged as audit.redact. Errors: tenant_not_found, forbidden, not_authenticated, busy.';
+    'On a person''s request: takes the values of their profile (e-mail address, names, metadata) out of the sealed entries of a tenant''s audit log; admin_audit_log never had them. That something happened, when and by whom stays, and so does the chain. Entries too young to be sealed are left for the next call. Platform admins; logged as audit.redact. Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
