@@ -157,14 +157,25 @@ def test_the_story_is_told_to_its_end(trial: Trial) -> None:
     assert running.returncode == 0, output
 
 
-def test_broken_migration_is_named_and_nothing_stays(trial: Trial) -> None:
-    broken = "20260102000000_divide_by_zero.sql"
-    trial.write(f"supabase/migrations/{broken}", "select 1 / 0;\n")
+def test_a_new_emulator_is_seeded_once(trial: Trial) -> None:
+    trial.write("supabase/seed.sql", "insert into public.notes values (7);\n")
+
+    for _ in range(2):
+        assert trial.up_detached().returncode == 0
+        connection = trial.connection()
+        notes = get(f"{connection['API_URL']}/rest/v1/notes", connection["ANON_KEY"])
+        assert notes.json() == [{"id": 7}]
+        assert trial.tenantry("down").returncode == 0
+
+
+@pytest.mark.parametrize("broken", ["migrations/20260102000000_divide_by_zero.sql", "seed.sql"])
+def test_broken_file_is_named_and_nothing_stays(trial: Trial, broken: str) -> None:
+    trial.write(f"supabase/{broken}", "select 1 / 0;\n")
 
     failed = trial.up_detached()
 
     assert failed.returncode == 1
-    assert broken in failed.stderr
+    assert f"{Path(broken).name} failed: " in failed.stderr
     assert "division by zero" in failed.stderr
     assert trial.processes() == []
 

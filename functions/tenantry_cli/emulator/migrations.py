@@ -1,4 +1,4 @@
-"""The project's migrations, applied by the Supabase CLI as on hosted Supabase."""
+"""The project's migrations and seed, applied by the Supabase CLI as it does itself."""
 
 import re
 import subprocess
@@ -12,10 +12,12 @@ from tenantry_cli.errors import TenantryError
 def push_migrations(
     parts: Parts, *, root: Path, database_url: str, env: Mapping[str, str]
 ) -> None:
-    """Applies what is pending; a failing file changes nothing and those before it stay."""
+    """Applies what is pending, the seed once; a failing file changes nothing and those before
+    it stay."""
     done = subprocess.run(
         [
-            *(parts.supabase, "db", "push", "--yes", "--include-all", "--agent", "no"),
+            *(parts.supabase, "db", "push", "--include-all", "--include-seed"),
+            *("--yes", "--agent", "no"),
             *("--workdir", root, f"--remote={database_url}?sslmode=disable"),
         ],
         stdin=subprocess.DEVNULL,
@@ -30,10 +32,13 @@ def push_migrations(
 
 
 def _sentence(output: str) -> str:
-    files = re.findall(r"Applying migration (\S+?\.sql)", output)
-    where = f"Migration {files[-1]} failed" if files else "The migrations could not be applied"
+    files = re.findall(r"(?:Applying migration|Seeding data from) (\S+?\.sql)", output)
+    where = f"{files[-1]} failed" if files else "The migrations could not be applied"
     said = [line for line in output.splitlines() if line and not line.startswith(_CHATTER)]
     return f"{where}: " + "\n".join(said)
 
 
-_CHATTER = ("Target:", "Applying migration", "Try rerunning", "Connecting to", "NOTICE")
+_CHATTER = (
+    *("Target:", "Connecting to", "Confirmed by", "Applying migration", "Seeding data from"),
+    *("NOTICE", "Try rerunning"),
+)

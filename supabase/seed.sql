@@ -1,0 +1,5 @@
+-- What a local database starts with beside the migrations: `supabase start`, `supabase db reset`
+-- and, for a new emulator, `tenantry up` run it after them. Nothing yet; a team may want to find
+-- something there, such as
+--
+--     select public.create_tenant_schema('acme', 'Acme, Inc.');
