@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import secrets
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -38,6 +39,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     if config.option.collectonly:
         return
+    # Being told to end, as by a time limit, ends what was started as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.stash[_EMULATOR] = ExitStack()
     stack = config.stash[_EMULATOR].enter_context(Stack.start(port=None, ephemeral=True))
     config.stash[_ADDRESS] = Address.of(stack)

@@ -113,7 +113,7 @@ def down(port: int | None) -> None:
     state = running(find_project(), port)
     psutil.Process(state.supervisor_pid).terminate()
     state.wait_until_gone()
-    click.echo("stopped")
+    click.echo(f"stopped {state.connection['API_URL']}")
 
 
 @click.command()
