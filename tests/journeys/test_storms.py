@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from journeys.doors import DOORS, at_once, code, holding, waiter
+from journeys.doors import DOORS, HOLD_TENANT, at_once, code, holding, waiter
 from stage import Person, Stage
 
 SOAK = os.environ.get("TENANTRY_SOAK") == "1"
@@ -159,6 +159,22 @@ def test_super_admin_who_appointed_others_can_be_deleted_while_one_is_dismissed(
 
     leaving.result()
     assert dismissing.result().status_code == 200, dismissing.result().text
+
+
+def test_a_first_sign_in_holds_nothing_of_a_tenant_that_it_waits_for(
+    own_stage: Stage, caller: ThreadPoolExecutor
+) -> None:
+    stage = own_stage
+    tenant = stage.tenant()
+    member = stage.member(tenant, "read")
+
+    with holding(stage.address, HOLD_TENANT, tenant) as holder:
+        asking = caller.submit(stage.rpc, member, "ensure_user_profile", schema_name=tenant)
+        waiter(stage, holder.info.backend_pid, asking)
+        # What deletes a tenant does next.
+        holder.execute(f"lock table {tenant}.users in access exclusive mode nowait".encode())
+
+    assert asking.result().json()["is_new"], asking.result().text
 
 
 class Storm:

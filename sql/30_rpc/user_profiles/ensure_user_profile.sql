@@ -13,8 +13,18 @@ declare
 begin
     perform tenancy.require_standing(schema_name, platform => null, member => 'read');
 
-    -- Every sign-in comes through here, nearly always to find a profile: no lock for that.
-    v_profile := tenancy.find_profile(schema_name, v_user_id);
+    -- Every sign-in comes through here, nearly always to find a profile: no lock for that. Who
+    -- finds none lets go of the table before waiting for the tenant: whoever deletes it has the
+    -- tenant and waits for the table.
+    begin
+        v_profile := tenancy.find_profile(schema_name, v_user_id);
+        if v_profile.id is null then
+            raise no_data_found;
+        end if;
+    exception
+        when no_data_found then
+            v_profile := null;
+    end;
 
     if v_profile.id is null then
         perform tenancy.require_user(v_user_id);

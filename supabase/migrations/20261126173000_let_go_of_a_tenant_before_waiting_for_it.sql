@@ -1,0 +1,52 @@
+-- A first sign-in read the tenant's table and then waited for the tenant's row, which somebody
+-- who deleted the tenant held while waiting for the table: a deadlock, told as busy after 1 s.
+create or replace function public.ensure_user_profile(schema_name text, display_name text default null)
+    returns public.ensured_user_profile
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := (tenancy.caller()).user_id;
+    v_tenant public.tenants;
+    v_profile public.user_profile;
+    v_is_new boolean := false;
+begin
+    perform tenancy.require_standing(schema_name, platform => null, member => 'read');
+
+    -- Every sign-in comes through here, nearly always to find a profile: no lock for that. Who
+    -- finds none lets go of the table before waiting for the tenant: whoever deletes it has the
+    -- tenant and waits for the table.
+    begin
+        v_profile := tenancy.find_profile(schema_name, v_user_id);
+        if v_profile.id is null then
+            raise no_data_found;
+        end if;
+    exception
+        when no_data_found then
+            v_profile := null;
+    end;
+
+    if v_profile.id is null then
+        perform tenancy.require_user(v_user_id);
+        v_tenant := tenancy.lock_tenant(schema_name, platform => null, member => 'read');
+        perform tenancy.require_text('display_name', display_name, 200);
+        v_is_new := tenancy.insert_profile(schema_name, v_user_id, display_name);
+        v_profile := tenancy.find_profile(schema_name, v_user_id);
+    end if;
+
+    if v_is_new then
+        -- Staff read this log, and they read no rows of tenants: the values stand in the
+        -- tenant's own.
+        perform tenancy.log_action(
+            'profile.create', v_tenant, jsonb_build_object('after', jsonb_build_object('id', v_profile.id))
+        );
+    end if;
+
+    return row(v_profile.*, v_is_new)::public.ensured_user_profile;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
