@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
-from http import HTTPStatus
 from typing import Any
 
 import click
@@ -195,7 +194,7 @@ class _Run:
             try:
                 result = self._api.call("migrate_tenant", schema_name=name)
             except RefusedError as error:
-                if error.status == HTTPStatus.NOT_FOUND:
+                if error.code == "tenant_not_found":
                     # Deleted in the meantime, and so behind no longer.
                     self._succeed(name)
                     return

@@ -5,8 +5,8 @@ create table tenancy.tenant_migrations (
     callable_routines text[] not null default '{}',
     registered_at timestamptz not null default now(),
     constraint tenant_migrations_pkey primary key (version),
-    -- So that their order is the order of time.
-    constraint tenant_migrations_version_is_number check (version ~ '^[0-9]+$')
+    -- So that their order, which is that of texts, is the order of time. 0 is our own first.
+    constraint tenant_migrations_version_is_time check (version = '0' or version ~ '^[0-9]{14}$')
 );
 
 alter table tenancy.tenant_migrations enable row level security;

@@ -11,6 +11,9 @@ create table public.tenants (
     updated_at timestamptz not null default now(),
     constraint tenants_pkey primary key (id),
     constraint tenants_schema_name_key unique (schema_name),
+    -- Of a version that nobody knows nothing could be compared, and nothing be protected.
+    constraint tenants_schema_version_fkey foreign key (schema_version)
+        references tenancy.tenant_migrations (version),
     -- The user may leave; the tenant and the deletion of the user must not care.
     constraint tenants_created_by_fkey foreign key (created_by)
         references auth.users (id) on delete set null,

@@ -53,8 +53,9 @@ begin
     select k.conname into strict v_constraint_name
     from pg_catalog.pg_constraint k
     where k.conrelid = v_table and k.contype = 'f'
-    order by k.oid desc
-    limit 1;
+        and k.conkey = array[v_number]
+        and k.confrelid = v_foreign_table
+        and k.confkey = array[v_foreign_number];
     execute format('alter table %I.%I validate constraint %I', schema_name, table_name, v_constraint_name);
     perform tenancy.reload_schema_cache();
 

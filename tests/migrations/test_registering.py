@@ -63,6 +63,25 @@ def test_version_below_a_registered_one_is_refused(fleet: Fleet) -> None:
         )
 
 
+@pytest.mark.parametrize("version", ["3", "20300101", "2030010100000a"])
+def test_version_is_a_time_in_14_digits(fleet: Fleet, version: str) -> None:
+    # Of texts, a short one can be the last for ever.
+    with pytest.raises(psycopg.errors.CheckViolation, match="version_is_time"):
+        fleet.sql.execute(
+            "select tenancy.register_tenant_migration(%s, 'short', 'select 1')", (version,)
+        )
+
+
+def test_no_tenant_is_at_a_version_that_nobody_knows(fleet: Fleet) -> None:
+    (tenant,) = fleet.tenants(1)
+    with pytest.raises(psycopg.errors.ForeignKeyViolation, match="schema_version_fkey"):
+        fleet.sql.execute(
+            "update public.tenants set schema_version = '20991231000000'"
+            " where schema_name = %s",
+            (tenant,),
+        )
+
+
 @pytest.mark.parametrize(
     ("statements", "reason"),
     [

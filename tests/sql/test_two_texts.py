@@ -137,7 +137,8 @@ KINDS = {
         cross join unnest(s.setconfig) entry
     """,
     "tenant migrations": """
-        select m.version, m.name, m.statements from tenancy.tenant_migrations m
+        select m.version, m.name, m.statements, m.callable_routines::text
+        from tenancy.tenant_migrations m
     """,
 }
 
@@ -274,6 +275,10 @@ def test_both_texts_make_the_same(
         (
             "tenant migrations",
             "update tenancy.tenant_migrations set statements = statements || ' '",
+        ),
+        (
+            "tenant migrations",
+            "update tenancy.tenant_migrations set callable_routines = array['reply']",
         ),
     ],
 )

@@ -138,7 +138,9 @@ def examine_policies(connection: Connection) -> Iterator[Problem]:
                 f"{schema}.{name}",
                 f"Row level security is off on {schema}.{name}: every member of any tenant "
                 "may be let through.",
-                f"alter table {schema}.{name} enable row level security;",
+                sql.SQL("alter table {} enable row level security;")
+                .format(sql.Identifier(schema, name))
+                .as_string(),
                 Turn.OPENING,
                 repair,
             )

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -184,7 +185,7 @@ class Postgres:
     def _require_same_major(self) -> None:
         major = (self.data / "PG_VERSION").read_text().strip()
         version = subprocess.check_output([self.binaries / "postgres", "--version"], text=True)
-        if major not in version.split()[2].split("."):
+        if major != re.split(r"\D", version.split()[2])[0]:
             raise TenantryError(
                 f"The data in {self.data} belongs to PostgreSQL {major}, not to "
                 f"{version.strip()}: use that version, or --ephemeral."
@@ -197,7 +198,7 @@ class Postgres:
         orphans = []
         for process in psutil.process_iter():
             try:
-                if process.cwd() == str(self.data.resolve()):
+                if process.name() == "postgres" and process.cwd() == str(self.data.resolve()):
                     process.send_signal(signal.SIGQUIT)
                     orphans.append(process)
             except (psutil.AccessDenied, psutil.NoSuchProcess):
