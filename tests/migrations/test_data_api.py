@@ -173,3 +173,21 @@ def test_one_tenant_is_told_of_as_one(upstream: responses.RequestsMock) -> None:
 
     assert "1 tenant was left out" in left_out.output
     assert "1 tenant is now at 2 (1 migration in" in migrated.output
+
+
+def test_migrate_takes_a_missing_function_for_no_success(
+    upstream: responses.RequestsMock,
+) -> None:
+    status = {"latest_version": "2", "tenant_count": 1, "behind": 1, "failed": 0}
+    tenant = {"schema_name": "acme", "schema_version": "1", "next_version": "2", "pending": 1}
+    unknown = {"code": "PGRST202", "message": "Could not find the function in the schema cache"}
+    upstream.post(f"{RPC}/get_migration_status", json=status)
+    upstream.post(f"{RPC}/list_tenants_behind", json=[tenant | {"sqlstate": None}])
+    upstream.post(f"{RPC}/list_tenants_behind", json=[])
+    upstream.post(f"{RPC}/migrate_tenant", status=404, json=unknown)
+
+    done = CliRunner().invoke(main, ["migrate", "--url", URL, "--service-key", KEY])
+
+    assert done.exit_code == 1
+    assert "Could not find the function" in done.output
+    assert "is now at" not in done.output
