@@ -45,10 +45,7 @@ REFUSALS = {
     "own_grant": Refusal(409, "nobody changes their own grant, except to drop it"),
     "table_exists": Refusal(409, "the tenant has something of that name already"),
     "column_exists": Refusal(409, "the table has, or would have twice, a column of that name"),
-    "constraint_exists": Refusal(
-        409,
-        "the column has a foreign key to that column already",
-    ),
+    "constraint_exists": Refusal(409, "the column has a foreign key to that column already"),
     "table_limit": Refusal(409, "the tenant has as many tables as the platform allows"),
     "table_not_empty": Refusal(409, "existing rows would have no value in the new column"),
     "protected_table": Refusal(

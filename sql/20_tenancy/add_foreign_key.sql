@@ -24,13 +24,8 @@ declare
     v_constraint_name text;
 begin
     -- With two, PostgREST cannot tell which one a client that embeds the other table means.
-    select k.conname into v_constraint_name
-    from pg_catalog.pg_constraint k
-    where k.conrelid = v_table and k.contype = 'f'
-        and k.conkey = array[v_number]
-        and k.confrelid = v_foreign_table
-        and k.confkey = array[v_foreign_number];
-    if found then
+    v_constraint_name := tenancy.find_foreign_key(v_table, v_number, v_foreign_table, v_foreign_number);
+    if v_constraint_name is not null then
         raise exception 'Column "%" of table "%" points at "%" of table "%" already, by the foreign key "%".',
             column_name, table_name, foreign_column, foreign_table, tenancy.printable(v_constraint_name)
             using errcode = 'PT409', detail = 'constraint_exists',
@@ -50,12 +45,7 @@ begin
         'alter table %1$I.%2$I add foreign key (%3$I) references %1$I.%4$I (%5$I) on delete %6$s on update %7$s not valid',
         schema_name, table_name, column_name, foreign_table, foreign_column, v_on_delete, v_on_update
     );
-    select k.conname into strict v_constraint_name
-    from pg_catalog.pg_constraint k
-    where k.conrelid = v_table and k.contype = 'f'
-        and k.conkey = array[v_number]
-        and k.confrelid = v_foreign_table
-        and k.confkey = array[v_foreign_number];
+    v_constraint_name := tenancy.find_foreign_key(v_table, v_number, v_foreign_table, v_foreign_number);
     execute format('alter table %I.%I validate constraint %I', schema_name, table_name, v_constraint_name);
     perform tenancy.reload_schema_cache();
 

@@ -13,11 +13,6 @@ begin
         return;
     end if;
 
-    -- A token that names no user comes as signed in, to whom 42501 would say 403.
-    if v_state = 'nobody' and current_setting('role', true) = 'authenticated' then
-        perform tenancy.require_signed_in();
-    end if;
-
     perform tenancy.log_refusal(
         case v_state
             when 'nobody' then 'not_authenticated'
@@ -28,6 +23,12 @@ begin
     );
     case v_state
         when 'nobody' then
+            -- A token that names no user comes as signed in, to whom 42501 would say 403.
+            if current_setting('role', true) = 'authenticated' then
+                raise exception 'Sign in to reach tenant "%".', schema_name
+                    using errcode = 'PT401', detail = 'not_authenticated',
+                        hint = 'Send the user''s access token as "Authorization: Bearer …".';
+            end if;
             raise exception 'Sign in to reach tenant "%".', schema_name
                 using errcode = '42501', detail = 'not_authenticated',
                     hint = 'Send the user''s access token as "Authorization: Bearer …".';

@@ -150,10 +150,7 @@ ALLOWED = (
     ),
     Allowance(
         CONVERSION,
-        (
-            *("tenancy.describe_table", "tenancy.add_foreign_key", "tenancy.schema_objects"),
-            "tenancy.misplaced_grants",
-        ),
+        ("tenancy.describe_table", "tenancy.schema_objects", "tenancy.misplaced_grants"),
         "One conversion in a call, of the catalog's own types.",
         'cast "',
     ),

@@ -341,7 +341,9 @@ def test_the_migration_stops_at_a_pre_request_function_without_the_guard(
 ) -> None:
     _install(scratch, THEIRS.format(line=""))
 
-    with pytest.raises(TenantryError, match=r"\d+_install_guard\.sql failed") as failure:
+    with pytest.raises(
+        TenantryError, match=r"Migration \d+_install_guard\.sql failed"
+    ) as failure:
         _push(scratch, parts, tmp_path)
 
     assert "already has a pre-request function, app.check_request" in str(failure.value)

@@ -138,9 +138,7 @@ def examine_policies(connection: Connection) -> Iterator[Problem]:
                 f"{schema}.{name}",
                 f"Row level security is off on {schema}.{name}: every member of any tenant "
                 "may be let through.",
-                sql.SQL("alter table {} enable row level security;")
-                .format(sql.Identifier(schema, name))
-                .as_string(),
+                f"{_enable_rls(schema, name).as_string(connection)};",
                 Turn.OPENING,
                 repair,
             )
@@ -218,7 +216,7 @@ def examine_changed_tables(connection: Connection) -> Iterator[Problem]:
         table = sql.Identifier(schema, name)
         repair: tuple[sql.Composed, ...] = ()
         if row["lacks_rls"]:
-            repair = (sql.SQL("alter table {} enable row level security").format(table),)
+            repair = (_enable_rls(schema, name),)
         elif row["kind"] == "policy" and row["difference"] == "extra":
             policy = sql.Identifier(row["name"].split(".", 1)[1])
             repair = (sql.SQL("drop policy {} on {}").format(policy, table),)
@@ -294,13 +292,17 @@ def _gist(policy: Policy | None) -> tuple[Any, ...] | None:
     )
 
 
+def _enable_rls(schema: str, name: str) -> sql.Composed:
+    return sql.SQL("alter table {} enable row level security").format(
+        sql.Identifier(schema, name)
+    )
+
+
 def _repair(
     schema: str, name: str, present: dict[str, Policy], wanted: dict[str, Policy]
 ) -> tuple[sql.SQL | sql.Composed, ...]:
     table = sql.Identifier(schema, name)
-    statements: list[sql.SQL | sql.Composed] = [
-        sql.SQL("alter table {} enable row level security").format(table)
-    ]
+    statements: list[sql.SQL | sql.Composed] = [_enable_rls(schema, name)]
     statements += [
         sql.SQL("drop policy {} on {}").format(sql.Identifier(policy), table)
         for policy in present

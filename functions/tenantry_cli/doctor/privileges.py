@@ -91,12 +91,12 @@ _REGISTRY = ("tenants", "admin_users", "user_schema_access", "admin_audit_log")
 _HELPERS = {
     "guard_request()": _API,
     "require_access(schema_name text, level access_level)": _API,
+    "caller()": ("authenticated",),
     "has_access(schema_name text, level access_level)": ("authenticated",),
     "is_platform_staff()": ("authenticated",),
     "member_tenants()": ("authenticated",),
     "administered_tenants()": ("authenticated",),
     "administered_tenant_ids()": ("authenticated",),
-    "caller()": ("authenticated",),
 }
 
 # (schema, kind, name, grantee, privilege)

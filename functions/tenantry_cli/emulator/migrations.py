@@ -1,4 +1,4 @@
-"""The project's migrations and seed, applied by the Supabase CLI as it does itself."""
+"""The project's migrations and its seed, applied by the Supabase CLI."""
 
 import re
 import subprocess
@@ -32,13 +32,15 @@ def push_migrations(
 
 
 def _sentence(output: str) -> str:
-    files = re.findall(r"(?:Applying migration|Seeding data from) (\S+?\.sql)", output)
-    where = f"{files[-1]} failed" if files else "The migrations could not be applied"
+    begun = re.findall(rf"({'|'.join(_STEPS)}) (\S+?\.sql)", output)
+    where = "The migrations could not be applied"
+    if begun:
+        step, file = begun[-1]
+        where = f"{_STEPS[step]} {file} failed"
     said = [line for line in output.splitlines() if line and not line.startswith(_CHATTER)]
     return f"{where}: " + "\n".join(said)
 
 
-_CHATTER = (
-    *("Target:", "Connecting to", "Confirmed by", "Applying migration", "Seeding data from"),
-    *("NOTICE", "Try rerunning"),
-)
+# How the CLI announces a file, and what that is.
+_STEPS = {"Applying migration": "Migration", "Seeding data from": "Seed"}
+_CHATTER = ("Target:", "Connecting to", "Confirmed by", *_STEPS, "NOTICE", "Try rerunning")

@@ -23,7 +23,7 @@ begin
         end if;
     exception
         when no_data_found then
-            v_profile := null;
+            null;
     end;
 
     if v_profile.id is null then

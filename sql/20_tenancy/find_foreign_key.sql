@@ -1,0 +1,30 @@
+create function tenancy.find_foreign_key(
+    relation oid,
+    column_number smallint,
+    foreign_relation oid,
+    foreign_number smallint
+)
+    returns text
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return (
+        select k.conname::text
+        from pg_catalog.pg_constraint k
+        where k.conrelid = relation
+            and k.contype = 'f'
+            and k.conkey = array[column_number]
+            and k.confrelid = foreign_relation
+            and k.confkey = array[foreign_number]
+        -- Whoever added it twice before that was refused has two.
+        order by k.conname
+        limit 1
+    );
+end;
+$$;
+
+comment on function tenancy.find_foreign_key(oid, smallint, oid, smallint) is
+    'Name of the foreign key that points from one column at another; null when there is none.';
