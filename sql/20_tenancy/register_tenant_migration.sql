@@ -104,8 +104,9 @@ begin
     insert into tenancy.tenant_template_objects (version, object_kind, object_name, table_name, definition)
     select version, o.object_kind, o.object_name, o.table_name, o.definition
     from tenancy.schema_objects('tenant_template') o;
+    perform tenancy.require_repeatable(version);
 end;
 $$;
 
 comment on function tenancy.register_tenant_migration(text, text, text, text[]) is
-    'Adds a tenant migration and applies it to the reference schema; no tenant is touched, new tenants start with it. callable_routines names routines that the API may call. Repeating a registration changes nothing; another text under an old version, or a version below a registered one, is refused.';
+    'Adds a tenant migration and applies it to the reference schema; no tenant is touched, new tenants start with it, and one is created and taken back to see that they can. callable_routines names routines that the API may call. Repeating a registration changes nothing; another text under an old version, or a version below a registered one, is refused.';

@@ -35,6 +35,13 @@ begin
             from pg_catalog.pg_policy p
             join pg_catalog.pg_class c on c.oid = p.polrelid
             where c.relnamespace <> 'tenant_template'::regnamespace
+            union all
+            select 'publication ' || quote_ident(p.pubname), p.ctid, p.xmin
+            from pg_catalog.pg_publication p
+            union all
+            select 'default privileges of ' || d.defaclrole::regrole, d.ctid, d.xmin
+            from pg_catalog.pg_default_acl d
+            where d.defaclnamespace <> 'tenant_template'::regnamespace
         ) o
         where age(o.writer) <= age(pg_current_xact_id()::xid)
             -- Ours: what others have not committed, nobody sees.

@@ -93,6 +93,16 @@ def test_no_tenant_is_at_a_version_that_nobody_knows(fleet: Fleet) -> None:
             " for each row execute function tenancy.tg_settings__stamp()",
             "changes what is not the tenant's: trigger planted",
         ),
+        ("create publication planted", "changes what is not the tenant's: publication planted"),
+        (
+            "alter default privileges grant select on tables to anon",
+            "changes what is not the tenant's: default privileges of postgres",
+        ),
+        (
+            "do $$ begin if current_schema() !~ 'template' then"
+            " create type odd as enum (); end if; end $$",
+            "no tenant be created: it would not be what the reference schema is: type odd.",
+        ),
         ("create table leaving (id uuid references auth.users (id))", "all tenants share"),
         ("set search_path = public", "must not set search_path"),
         ("set lock_timeout = '3s'", "leaves parameters changed: lock_timeout"),
@@ -109,6 +119,42 @@ def test_migration_that_reaches_beyond_one_tenant_is_refused(
     fleet: Fleet, statements: str, reason: str
 ) -> None:
     assert reason in refusal(fleet, statements)
+
+
+def names(fleet: Fleet, table: str) -> list[str]:
+    rows = fleet.sql.execute(f"table public.{table} order by name".encode())
+    return [row["name"] for row in rows]
+
+
+def test_what_fails_in_the_second_schema_is_refused(fleet: Fleet) -> None:
+    shared = fleet.table()
+    fleet.sql.execute(f"create table public.{shared} (name text primary key)".encode())
+    row = f"insert into public.{shared} values (%s)"  # noqa: S608
+
+    assert "lets no tenant be created: duplicate key" in refusal(fleet, row % "'once'")
+    assert names(fleet, shared) == []
+
+    # A row for each is what some need, and nothing of the rehearsal stays.
+    fleet.register(row % "current_schema()")
+    tenant = fleet.tenant()
+    assert names(fleet, shared) == sorted([tenant, "tenant_template"])
+    assert [*fleet.versions()] == [tenant]
+
+
+def test_publication_may_be_given_each_tenants_table(fleet: Fleet) -> None:
+    shared, table = fleet.table(), fleet.table()
+    fleet.sql.execute(f"create publication {shared}".encode())
+
+    fleet.register(
+        f"create table {table} (id int primary key);"
+        f"alter publication {shared} add table {table};"
+    )
+    tenant = fleet.tenant()
+
+    published = fleet.sql.execute(
+        "select schemaname from pg_publication_tables where pubname = %s", (shared,)
+    )
+    assert {row["schemaname"] for row in published} == {tenant, "tenant_template"}
 
 
 def test_routine_declared_callable_must_be_there(fleet: Fleet) -> None:
