@@ -107,8 +107,8 @@ def get_audit_log(database: Database, arguments: GetAuditLog) -> list[AuditEntry
     Data changes in a tenant, newest first: by actor, action (insert, update, delete,
     truncate), table, record (key columns as JSON), from (included) and to (not). A page has
     up to page_size entries, from 1 to 1,000; the next one is before_id = the last id of this
-    one. Admins of the tenant. Errors: tenant_not_found, tenant_suspended, forbidden,
-    not_authenticated, busy.
+    one. Admins of the tenant. Errors: invalid_request, tenant_not_found, tenant_suspended,
+    forbidden, not_authenticated, busy.
     """
     return database.call("get_audit_log", arguments, list[AuditEntry])
 
@@ -120,8 +120,8 @@ def get_admin_audit_log(
 
     Admin actions, newest first: by tenant, actor, action (tenant.suspend …), from
     (included) and to (not); pages as in get_audit_log. Platform staff see all, admins of a
-    tenant that tenant's. Errors: tenant_not_found, tenant_suspended, forbidden,
-    not_authenticated, busy.
+    tenant that tenant's. Errors: invalid_request, tenant_not_found, tenant_suspended,
+    forbidden, not_authenticated, busy.
     """
     return database.call("get_admin_audit_log", arguments, list[AdminAuditEntry])
 

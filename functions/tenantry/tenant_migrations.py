@@ -79,8 +79,8 @@ def list_tenants_behind(database: Database, arguments: ListTenantsBehind) -> lis
     """Tenants that lack migrations, by name, a page at a time.
 
     Tenants that lack tenant migrations, by name, with the reason if the next one has
-    failed; for the next page give the last name as after_schema_name. At most 1,000 a page.
-    Platform admins. Errors: forbidden, not_authenticated, busy.
+    failed; for the next page give the last name as after_schema_name. 1 to 1,000 a page.
+    Platform admins. Errors: invalid_request, forbidden, not_authenticated, busy.
     """
     return database.call("list_tenants_behind", arguments, list[TenantBehind])
 

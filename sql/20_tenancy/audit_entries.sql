@@ -30,8 +30,7 @@ begin
         ' limit $8',
         schema_name
     )
-    using actor_id, action, table_name, record_id, occurred_from, occurred_to, before_id,
-        least(greatest(page_size, 1), 1000);
+    using actor_id, action, table_name, record_id, occurred_from, occurred_to, before_id, page_size;
 end;
 $$;
 

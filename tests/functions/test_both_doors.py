@@ -112,3 +112,22 @@ def test_user_id_of_null_is_a_wrong_argument(
         assert '"user_id"' in refused.json()["message"]
         unknown = door(stage.service, operation, user_id=str(uuid.uuid4()), **where, **more)
         assert unknown.status_code == (200 if operation == "redact_audit_log" else 404)
+
+
+@pytest.mark.parametrize(
+    ("operation", "is_of_a_tenant"),
+    [("get_audit_log", True), ("get_admin_audit_log", False), ("list_tenants_behind", False)],
+)
+def test_page_is_as_long_as_asked_or_refused(
+    stage: Stage, operation: str, is_of_a_tenant: bool
+) -> None:
+    tenant = stage.tenant()
+    admin = stage.member(tenant, "admin") if is_of_a_tenant else stage.staff("super_admin")
+    where = {"schema_name": tenant} if is_of_a_tenant else {}
+    for door, member in ((stage.function, "code"), (stage.rpc, "details")):
+        for page_size in (None, -1, 0, 1001):
+            refused = door(admin, operation, page_size=page_size, **where)
+            assert (refused.status_code, refused.json()[member]) == (422, "invalid_request")
+            assert "page_size" in refused.json()["message"]
+        for page_size in (1, 1000):
+            assert door(admin, operation, page_size=page_size, **where).status_code == 200

@@ -27,6 +27,7 @@ begin
         from public.tenants t
         where t.schema_name = get_admin_audit_log.schema_name;
     end if;
+    perform tenancy.require_page_size(page_size);
 
     return query
     select e.*
@@ -39,7 +40,7 @@ begin
         and (occurred_to is null or e.occurred_at < occurred_to)
         and (before_id is null or e.id < before_id)
     order by e.id desc
-    limit least(greatest(page_size, 1), 1000);
+    limit page_size;
 exception
     when deadlock_detected or lock_not_available or query_canceled then
         perform tenancy.raise_busy();
@@ -47,4 +48,4 @@ end;
 $$;
 
 comment on function public.get_admin_audit_log(text, uuid, text, timestamptz, timestamptz, bigint, integer) is
-    'Admin actions, newest first: by tenant, actor, action (tenant.suspend …), from (included) and to (not); pages as in get_audit_log. Platform staff see all, admins of a tenant that tenant''s. Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Admin actions, newest first: by tenant, actor, action (tenant.suspend …), from (included) and to (not); pages as in get_audit_log. Platform staff see all, admins of a tenant that tenant''s. Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';

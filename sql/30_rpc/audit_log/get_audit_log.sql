@@ -17,6 +17,7 @@ create function public.get_audit_log(
 as $$
 begin
     perform tenancy.require_standing(schema_name, platform => null, member => 'admin');
+    perform tenancy.require_page_size(page_size);
 
     return query
     select * from tenancy.audit_entries(
@@ -30,4 +31,4 @@ end;
 $$;
 
 comment on function public.get_audit_log(text, uuid, text, text, jsonb, timestamptz, timestamptz, bigint, integer) is
-    'Data changes in a tenant, newest first: by actor, action (insert, update, delete, truncate), table, record (key columns as JSON), from (included) and to (not). A page has up to page_size entries, from 1 to 1,000; the next one is before_id = the last id of this one. Admins of the tenant. Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Data changes in a tenant, newest first: by actor, action (insert, update, delete, truncate), table, record (key columns as JSON), from (included) and to (not). A page has up to page_size entries, from 1 to 1,000; the next one is before_id = the last id of this one. Admins of the tenant. Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';

@@ -12,6 +12,7 @@ declare
     v_latest constant text := tenancy.latest_tenant_version();
 begin
     perform tenancy.require_platform_role('admin');
+    perform tenancy.require_page_size(page_size);
 
     return query
     select t.schema_name, t.schema_version, (tenancy.next_migration(t.schema_version)).version,
@@ -22,7 +23,7 @@ begin
         where b.schema_version < v_latest
             and (after_schema_name is null or b.schema_name > after_schema_name)
         order by b.schema_name
-        limit least(greatest(page_size, 1), 1000)
+        limit page_size
     ) t
     left join tenancy.unfinished_migrations u on u.schema_name = t.schema_name
     order by t.schema_name;
@@ -33,4 +34,4 @@ end;
 $$;
 
 comment on function public.list_tenants_behind(text, integer) is
-    'Tenants that lack tenant migrations, by name, with the reason if the next one has failed; for the next page give the last name as after_schema_name. At most 1,000 a page. Platform admins. Errors: forbidden, not_authenticated, busy.';
+    'Tenants that lack tenant migrations, by name, with the reason if the next one has failed; for the next page give the last name as after_schema_name. 1 to 1,000 a page. Platform admins. Errors: invalid_request, forbidden, not_authenticated, busy.';
