@@ -50,6 +50,8 @@ class Report:
     # Failed in an earlier run, and left alone in this one.
     skipped: list[Failure] = field(default_factory=list)
     not_started: list[str] = field(default_factory=list)
+    # While this run went on, and so behind no longer.
+    deleted: list[str] = field(default_factory=list)
     migrations_applied: int = 0
     seconds: float = 0
 
@@ -172,8 +174,12 @@ class _Run:
                 # The rest waits for the canaries.
                 if canary and self._report.failed:
                     break
-        begun = {*self._report.migrated, *(f.schema_name for f in self._report.failed)}
-        self._report.not_started = [name for name in names if name not in begun]
+        settled = {
+            *self._report.migrated,
+            *self._report.deleted,
+            *(failure.schema_name for failure in self._report.failed),
+        }
+        self._report.not_started = [name for name in names if name not in settled]
         self._report.seconds = round(time.monotonic() - started, 3)
 
     def _all(self, names: Iterable[str]) -> Iterator[None]:
@@ -195,8 +201,8 @@ class _Run:
                 result = self._api.call("migrate_tenant", schema_name=name)
             except RefusedError as error:
                 if error.code == "tenant_not_found":
-                    # Deleted in the meantime, and so behind no longer.
-                    self._succeed(name)
+                    with self._lock:
+                        self._report.deleted.append(name)
                     return
                 self._fail(Failure(name, None, error.code, str(error)))
                 return
@@ -213,11 +219,8 @@ class _Run:
                 with self._lock:
                     self._report.migrations_applied += 1
         if not pending:
-            self._succeed(name)
-
-    def _succeed(self, name: str) -> None:
-        with self._lock:
-            self._report.migrated.append(name)
+            with self._lock:
+                self._report.migrated.append(name)
 
     def _fail(self, failure: Failure) -> None:
         with self._lock:
@@ -250,7 +253,7 @@ def _show_plan(report: Report, behind: Sequence[dict[str, Any]], as_json: bool) 
 
 
 def _show(console: Console, report: Report) -> None:
-    if report.is_complete and not report.migrated:
+    if report.is_complete and not (report.migrated or report.deleted):
         everybody = (
             "the one tenant is"
             if report.tenants == 1
@@ -263,6 +266,10 @@ def _show(console: Console, report: Report) -> None:
         f"{report.latest_version} ({_counted(report.migrations_applied, 'migration')} in "
         f"{report.seconds:.1f} s)."
     )
+    if report.deleted:
+        console.print(
+            f"{_counted(len(report.deleted), 'tenant', 'was', 'were')} deleted in the meantime."
+        )
     if report.not_started:
         console.print(
             f"{_counted(len(report.not_started), 'tenant', 'was', 'were')} not begun or not "

@@ -191,3 +191,25 @@ def test_migrate_takes_a_missing_function_for_no_success(
     assert done.exit_code == 1
     assert "Could not find the function" in done.output
     assert "is now at" not in done.output
+
+
+def test_migrate_takes_a_tenant_deleted_meanwhile_for_none_it_migrated(
+    upstream: responses.RequestsMock,
+) -> None:
+    status = {"latest_version": "2", "tenant_count": 1, "behind": 1, "failed": 0}
+    tenant = {"schema_name": "acme", "schema_version": "1", "next_version": "2", "pending": 1}
+    gone = {"code": "PT404", "details": "tenant_not_found", "message": "No tenant."}
+    upstream.post(f"{RPC}/get_migration_status", json=status)
+    for _ in range(2):
+        upstream.post(f"{RPC}/list_tenants_behind", json=[tenant | {"sqlstate": None}])
+        upstream.post(f"{RPC}/list_tenants_behind", json=[])
+    upstream.post(f"{RPC}/migrate_tenant", status=404, json=gone)
+    command = ["migrate", "--url", URL, "--service-key", KEY]
+
+    told, counted = (CliRunner().invoke(main, [*command, *more]) for more in ([], ["--json"]))
+
+    assert (told.exit_code, counted.exit_code) == (0, 0), told.output
+    assert "0 tenants are now at 2" in told.output
+    assert "1 tenant was deleted in the meantime." in told.output
+    report = json.loads(counted.stdout)
+    assert (report["migrated"], report["deleted"], report["not_started"]) == ([], ["acme"], [])
