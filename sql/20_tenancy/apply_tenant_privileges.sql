@@ -19,7 +19,7 @@ begin
             format('revoke all on %s %s from %s;',
                 w.object_kind, string_agg(w.object_name, ', '), w.grantee) as statement
         from wrong w
-        where w.found is not null and w.grantee in ('public', 'anon', 'authenticated', 'service_role')
+        where w.found is not null
         group by w.object_kind, w.grantee
         union all
         select 2, o.object_kind,

@@ -11,6 +11,8 @@ create function tenancy.misplaced_grants(schema_name text)
 as $$
 declare
     v_namespace constant oid := to_regnamespace(quote_ident(schema_name));
+    -- Whoever comes through the API, or is everybody. Other roles are their operator's business.
+    v_grantees constant oid[] := array['anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole] || 0::oid;
     v_version text;
 begin
     select t.schema_version into v_version
@@ -20,13 +22,13 @@ begin
     return query
     with objects as (
         select 'schema' as object_kind, quote_ident(schema_name) as object_name,
-            null::oid as relation, n.nspowner as owner, n.nspacl as acl, 'usage' as verbs
+            null::oid as relation, n.nspacl as acl, 'usage' as verbs
         -- It is due also where it is gone: granting on it fails, and nothing opens.
         from (select) tenant
         left join pg_catalog.pg_namespace n on n.oid = v_namespace
         union all
         select case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass::text,
-            c.oid, c.relowner, c.relacl,
+            c.oid, c.relacl,
             -- Grants follow policies: a table that nobody adopted has none and stays unreachable.
             case
                 when v_version is null then null
@@ -51,7 +53,7 @@ begin
         union all
         -- Routines everybody may call until told otherwise.
         select 'routine', p.oid::regprocedure::text,
-            null, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)),
+            null, coalesce(p.proacl, acldefault('f', p.proowner)),
             case when exists (
                 select from tenancy.tenant_migrations m
                 where m.version <= v_version and p.proname = any (m.callable_routines)
@@ -76,13 +78,13 @@ begin
             union all
             select a.grantee, lower(a.privilege_type), false
             from aclexplode(o.acl) a
-            where a.grantee <> o.owner
+            where a.grantee = any (v_grantees)
             union all
             -- Privileges on columns, which nobody is to have, go with those on their table.
             select a.grantee, lower(a.privilege_type), false
             from pg_catalog.pg_attribute c
             cross join aclexplode(c.attacl) a
-            where c.attrelid = o.relation and a.grantee <> o.owner
+            where c.attrelid = o.relation and a.grantee = any (v_grantees)
         ) v (grantee, verb, is_due)
         group by v.grantee
     ) g
@@ -91,4 +93,4 @@ end;
 $$;
 
 comment on function tenancy.misplaced_grants(text) is
-    'Where the privileges in a tenant are not what they are to be: who was to have which, and has which. To be, for authenticated and service_role: nothing unless the tenant is active; the verbs of each table''s policies; routines that a migration declared callable. For others nothing.';
+    'Where the privileges in a tenant are not what they are to be: who was to have which, and has which. To be, for authenticated and service_role: nothing unless the tenant is active; the verbs of each table''s policies; routines that a migration declared callable. For anon and PUBLIC nothing.';

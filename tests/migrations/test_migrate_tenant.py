@@ -369,6 +369,21 @@ def test_drift_names_what_differs(
     ]
 
 
+def test_grants_to_a_role_beyond_the_api_are_its_operators_business(fleet: Fleet) -> None:
+    tenant = fleet.tenant()
+    fleet.sql.execute(identifiers("grant select on {}.settings to supabase_auth_admin", tenant))
+
+    assert fleet.drift(tenant) == []
+    fleet.suspend(tenant)
+    fleet.rpc(fleet.service, "activate_tenant", schema_name=tenant).raise_for_status()
+
+    kept = fleet.sql.execute(
+        "select has_table_privilege('supabase_auth_admin', %s, 'select') as is_kept",
+        (f"{tenant}.settings",),
+    ).fetchone()
+    assert kept == {"is_kept": True}
+
+
 def test_triggers_are_told_in_the_words_of_postgresql(fleet: Fleet) -> None:
     tenant, table = fleet.tenant(), fleet.table()
     fleet.register(f"""

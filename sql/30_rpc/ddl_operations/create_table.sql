@@ -8,8 +8,6 @@ create function public.create_table(
     volatile
     security definer
     set search_path = ''
-    -- Longer than the role's own: validating and rewriting take their time.
-    set statement_timeout = '60s'
     language plpgsql
 as $$
 declare

@@ -3,8 +3,6 @@ create function public.drop_column(schema_name text, table_name text, column_nam
     volatile
     security definer
     set search_path = ''
-    -- Longer than the role's own: validating and rewriting take their time.
-    set statement_timeout = '60s'
     language plpgsql
 as $$
 declare
