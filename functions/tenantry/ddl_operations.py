@@ -94,12 +94,12 @@ def drop_table(database: Database, arguments: DropTable) -> SchemaTable:
 
 
 def add_column(database: Database, arguments: AddColumn) -> TableColumn:
-    """Add a column; to users and settings only as x_…, nullable or with a default.
+    """Add a column; where every tenant has the table, only as x_….
 
-    Adds a column to a table of a tenant; to users and settings only as x_…, nullable or
-    with a default. Existing rows get the default; gen_random_uuid() makes PostgreSQL write
-    them all anew while readers wait, and is refused where that takes longer than 5 s.
-    Admins of the tenant or of the platform. Errors: invalid_identifier,
+    Adds a column to a table of a tenant; where every tenant has that table, only as x_…,
+    nullable or with a default. Existing rows get the default; gen_random_uuid() makes
+    PostgreSQL write them all anew while readers wait, and is refused where that takes
+    longer than 5 s. Admins of the tenant or of the platform. Errors: invalid_identifier,
     invalid_column_type, invalid_default, invalid_request, table_not_found, column_exists,
     table_not_empty, protected_table, tenant_not_found, tenant_suspended, forbidden,
     not_authenticated, busy.

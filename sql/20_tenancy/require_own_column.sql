@@ -12,7 +12,7 @@ begin
     then
         raise exception 'Column "%" of table "%" is not the tenant''s to add or drop.', tenancy.printable(column_name), table_name
             using errcode = 'PT409', detail = 'protected_table',
-                hint = 'Columns of your own in "users" and "settings" are named x_…; "audit_log" takes none.';
+                hint = 'Columns of your own in a table of every tenant are named x_…; "audit_log" takes none.';
     end if;
 end;
 $$;

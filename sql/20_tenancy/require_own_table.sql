@@ -9,7 +9,7 @@ begin
     if tenancy.is_template_table(schema_name, table_name) then
         raise exception 'Table "%" is part of every tenant and stays as it is.', table_name
             using errcode = 'PT409', detail = 'protected_table',
-                hint = 'Make a table of your own, or add a column named x_… to "users" or "settings".';
+                hint = 'Make a table of your own, or add a column named x_… to this one; "audit_log" takes none.';
     end if;
 end;
 $$;

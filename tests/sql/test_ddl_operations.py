@@ -687,7 +687,7 @@ def test_foreign_keys(stage: Stage, tenant: str, admin: Person) -> None:
     ).fetchall()
     assert any("(order_id)" in index["indexdef"] for index in indexes)
 
-    assert add("user_id", "users").status_code == 200
+    assert add("user_id", "users", on_delete="SET NULL").status_code == 200
     for refused, status, code in [
         (add("label", "users", foreign_column="email"), 409, "protected_table"),
         (add("order_id", "audit_log"), 409, "protected_table"),
@@ -700,6 +700,9 @@ def test_foreign_keys(stage: Stage, tenant: str, admin: Person) -> None:
         (add("order_id", "nothing"), 404, "table_not_found"),
         (add("order_id", "auth.users"), 404, "table_not_found"),
         (add("order_id", "orders", on_delete="EXPLODE"), 422, "invalid_request"),
+        # A key of the table: each deletion there would fail.
+        (add("id", "orders", on_delete="SET NULL"), 422, "invalid_request"),
+        (add("id", "orders", on_update="SET NULL"), 422, "invalid_request"),
     ]:
         assert (refused.status_code, refused.json()["code"]) == (status, code), refused.text
 
