@@ -45,6 +45,23 @@ def test_where_no_group_is_the_refusal_is_worded_as_a_groups(
     assert reply.json()["request_id"] == reply.headers["X-Request-Id"] == "order-66"
 
 
+def test_page_can_read_that_there_is_no_such_group(small_stack: Stack) -> None:
+    origin = {"Origin": "https://app.example.com"}
+    asked = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization, content-type",
+    }
+    preflight = call(small_stack, "OPTIONS", "nope/operation", **origin, **asked)
+    refused = call(small_stack, "POST", "nope/operation", **origin)
+
+    assert (preflight.status_code, preflight.content) == (204, b"")
+    assert "POST" in preflight.headers["Access-Control-Allow-Methods"]
+    assert preflight.headers["Access-Control-Allow-Headers"] == "authorization, content-type"
+    assert refused.status_code == 404
+    for reply in (preflight, refused):
+        assert reply.headers["Access-Control-Allow-Origin"] == "*"
+
+
 def test_unfit_request_id_is_replaced(small_stack: Stack) -> None:
     replies = [call(small_stack, "GET", "nope", **{"X-Request-Id": "a b"}) for _ in range(2)]
     first, second = (reply.headers["X-Request-Id"] for reply in replies)

@@ -129,7 +129,8 @@ class _Refusal:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        given = Request(environ).headers.get("X-Request-Id", "")
+        request = Request(environ)
+        given = request.headers.get("X-Request-Id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         reply = Response(
             json.dumps({**self._error, "request_id": request_id}),
@@ -137,6 +138,13 @@ class _Refusal:
             {"X-Request-Id": request_id},
             content_type="application/json",
         )
+        if request.method == "OPTIONS":
+            reply = Response(status=204)
+            reply.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
+            asked = request.headers.get("Access-Control-Request-Headers", "")
+            reply.headers["Access-Control-Allow-Headers"] = asked
+        # A page whose preflight is refused learns nothing, not even that there is no such path.
+        reply.headers["Access-Control-Allow-Origin"] = "*"
         return reply(environ, start_response)
 
 
