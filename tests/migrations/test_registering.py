@@ -112,6 +112,8 @@ def test_no_tenant_is_at_a_version_that_nobody_knows(fleet: Fleet) -> None:
         ("create view open_door as select * from users", "no view with security_invoker"),
         ("create sequence loose", "no sequence of one"),
         ("alter table users add column x_mine text", "as only tenants name theirs"),
+        ("alter table users add column plan text not null", '"plan" of "users" takes no null'),
+        ("alter table users alter email set not null", '"email" of "users" takes no null'),
         ("drop table tenant_template.users", "names the reference schema"),
     ],
 )
@@ -155,6 +157,20 @@ def test_publication_may_be_given_each_tenants_table(fleet: Fleet) -> None:
         "select schemaname from pg_publication_tables where pubname = %s", (shared,)
     )
     assert {row["schemaname"] for row in published} == {tenant, "tenant_template"}
+
+
+def test_profiles_may_get_columns_that_need_no_value(fleet: Fleet) -> None:
+    note, plan = fleet.table(), fleet.table()
+    fleet.register(
+        f"alter table users add column {note} text,"
+        f" add column {plan} text not null default 'free'"
+    )
+    tenant = fleet.tenant()
+
+    member = fleet.member(tenant, "read")
+
+    made = fleet.rpc(member, "ensure_user_profile", schema_name=tenant)
+    assert made.status_code == 200, made.text
 
 
 def test_routine_declared_callable_must_be_there(fleet: Fleet) -> None:
