@@ -39,6 +39,11 @@ begin
             select 'publication ' || quote_ident(p.pubname), p.ctid, p.xmin
             from pg_catalog.pg_publication p
             union all
+            -- Realtime asks no policy before it tells of a deletion.
+            select 'publication ' || quote_ident(p.pubname), r.ctid, r.xmin
+            from pg_catalog.pg_publication_rel r
+            join pg_catalog.pg_publication p on p.oid = r.prpubid
+            union all
             select 'default privileges of ' || d.defaclrole::regrole, d.ctid, d.xmin
             from pg_catalog.pg_default_acl d
             where d.defaclnamespace <> 'tenant_template'::regnamespace
@@ -51,4 +56,4 @@ end;
 $$;
 
 comment on function tenancy.touched_elsewhere() is
-    'What this transaction has made or changed outside the reference schema. Reads the whole catalog.';
+    'What this transaction has made or changed outside the reference schema, and what it has published. Reads the whole catalog.';

@@ -1,5 +1,6 @@
 -- A publication, a row of a shared table or anything else that fails when made a second time
--- registered, and from then on no tenant could be created.
+-- registered, and from then on no tenant could be created. And tables of tenants could be
+-- published, which tells anybody of their deletions.
 create or replace function tenancy.touched_elsewhere()
     returns text[]
     stable
@@ -41,6 +42,11 @@ begin
             select 'publication ' || quote_ident(p.pubname), p.ctid, p.xmin
             from pg_catalog.pg_publication p
             union all
+            -- Realtime asks no policy before it tells of a deletion.
+            select 'publication ' || quote_ident(p.pubname), r.ctid, r.xmin
+            from pg_catalog.pg_publication_rel r
+            join pg_catalog.pg_publication p on p.oid = r.prpubid
+            union all
             select 'default privileges of ' || d.defaclrole::regrole, d.ctid, d.xmin
             from pg_catalog.pg_default_acl d
             where d.defaclnamespace <> 'tenant_template'::regnamespace
@@ -51,6 +57,9 @@ begin
     );
 end;
 $$;
+
+comment on function tenancy.touched_elsewhere() is
+    'What this transaction has made or changed outside the reference schema, and what it has published. Reads the whole catalog.';
 
 -- The reference schema alone does not show what a migration does a second time. What it makes
 -- outside its schema it makes again in every tenant, and where that fails, no tenant could be
