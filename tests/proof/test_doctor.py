@@ -218,6 +218,21 @@ def test_a_tenant_without_schema_is_forgotten_only_where_somebody_says_so(
     assert _status(database, tenant) is None
 
 
+def test_a_lost_table_is_told_and_not_made_up_for(spare: Target, database: Database) -> None:
+    tenant = _tenant(database)
+    database.execute(f"drop table {tenant}.users".encode())
+
+    code, problems = diagnosis(spare, "--fix")
+
+    assert (code, [(problem["kind"], problem["object"]) for problem in problems]) == (
+        1,
+        [("table missing", f"{tenant}.users")],
+    )
+    assert "restore the tenant from a backup" in problems[0]["cure"]
+    _remove(database, tenant)
+    assert diagnosis(spare) == (0, [])
+
+
 def test_a_tenant_behind_is_to_be_what_its_own_version_says(
     spare: Target, database: Database
 ) -> None:

@@ -16,11 +16,13 @@ from tenantry_cli.doctor.policies import (
 )
 from tenantry_cli.doctor.privileges import examine_system_privileges, examine_tenant_privileges
 from tenantry_cli.doctor.problem import Connection, Problem, lasting
+from tenantry_cli.doctor.tables import examine_tables
 from tenantry_cli.errors import TenantryError
 
 _EXAMINATIONS = (
     examine_exposure,
     examine_guard,
+    examine_tables,
     examine_tenant_privileges,
     examine_system_privileges,
     examine_policies,
