@@ -128,6 +128,8 @@ def _refusal(reply: requests.Response) -> TenantryError:
     # A 5xx that is not the functions' own "busy" is about everybody.
     if reply.status_code in _TRY_AGAIN and detail != "busy":
         return UnansweredError(f"{message} (status {reply.status_code})")
+    if reply.status_code == HTTPStatus.UNAUTHORIZED:
+        message += " Is the key this project's own, and its secret or service_role key?"
     return RefusedError(reply.status_code, detail or code, message)
 
 

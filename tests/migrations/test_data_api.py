@@ -213,3 +213,17 @@ def test_migrate_takes_a_tenant_deleted_meanwhile_for_none_it_migrated(
     assert "1 tenant was deleted in the meantime." in told.output
     report = json.loads(counted.stdout)
     assert (report["migrated"], report["deleted"], report["not_started"]) == ([], ["acme"], [])
+
+
+@pytest.mark.parametrize(
+    "body", [{"message": "Invalid API key"}, {"code": "PGRST301", "message": "No key."}]
+)
+def test_key_that_is_refused_is_what_to_look_at(
+    upstream: responses.RequestsMock, body: dict[str, str]
+) -> None:
+    upstream.post(f"{RPC}/get_migration_status", status=401, json=body)
+
+    done = CliRunner().invoke(main, ["migrate", "--url", URL, "--service-key", KEY])
+
+    assert done.exit_code == 1
+    assert "Is the key this project's own, and its secret or service_role key?" in done.output
