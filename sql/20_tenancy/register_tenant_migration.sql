@@ -104,7 +104,7 @@ begin
     insert into tenancy.tenant_template_objects (version, object_kind, object_name, table_name, definition)
     select version, o.object_kind, o.object_name, o.table_name, o.definition
     from tenancy.schema_objects('tenant_template') o;
-    perform tenancy.require_repeatable(version);
+    perform tenancy.require_creatable(version);
 end;
 $$;
 

@@ -29,19 +29,6 @@ begin
     order by o.object_kind, o.object_name
     limit 1;
 
-    if v_problem is null then
-        -- Profiles are made without knowing of it.
-        select format('column "%s" of "users" takes no null and has no default', a.attname)
-        into v_problem
-        from pg_catalog.pg_attribute a
-        where a.attrelid = to_regclass('tenant_template.users')
-            and a.attname <> 'id'
-            and a.attnum > 0 and not a.attisdropped
-            and a.attnotnull and not a.atthasdef and a.attidentity = ''
-        order by a.attnum
-        limit 1;
-    end if;
-
     if v_problem is not null then
         raise exception 'The tenant template cannot be so: %.', v_problem
             using errcode = 'object_not_in_prerequisite_state',
@@ -51,4 +38,4 @@ end;
 $$;
 
 comment on function tenancy.require_template_shape() is
-    'Refuses in the reference schema what no tenant may have: other relations than tables, their sequences and views with security_invoker; columns x_…; columns of users that its profile RPCs would have to know; foreign keys that leave the schema (55000).';
+    'Refuses in the reference schema what no tenant may have: other relations than tables, their sequences and views with security_invoker; columns x_…; foreign keys that leave the schema (55000).';

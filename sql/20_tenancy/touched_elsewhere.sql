@@ -12,6 +12,8 @@ begin
         from (
             select 'schema ' || quote_ident(n.nspname) as object_name, n.ctid as place, n.xmin as writer
             from pg_catalog.pg_namespace n
+            -- PostgreSQL makes it for a session's first temporary table.
+            where n.nspname !~ '^pg_(toast_)?temp_'
             union all
             select 'relation ' || c.oid::regclass, c.ctid, c.xmin
             from pg_catalog.pg_class c

@@ -1,6 +1,7 @@
 -- A publication, a row of a shared table or anything else that fails when made a second time
--- registered, and from then on no tenant could be created. And tables of tenants could be
--- published, which tells anybody of their deletions.
+-- registered, and from then on no tenant could be created; or a column of users, and no
+-- profile could be made. And tables of tenants could be published, which tells anybody of
+-- their deletions.
 create or replace function tenancy.touched_elsewhere()
     returns text[]
     stable
@@ -15,6 +16,8 @@ begin
         from (
             select 'schema ' || quote_ident(n.nspname) as object_name, n.ctid as place, n.xmin as writer
             from pg_catalog.pg_namespace n
+            -- PostgreSQL makes it for a session's first temporary table.
+            where n.nspname !~ '^pg_(toast_)?temp_'
             union all
             select 'relation ' || c.oid::regclass, c.ctid, c.xmin
             from pg_catalog.pg_class c
@@ -64,8 +67,12 @@ comment on function tenancy.touched_elsewhere() is
 -- The reference schema alone does not show what a migration does a second time. What it makes
 -- outside its schema it makes again in every tenant, and where that fails, no tenant could be
 -- created from then on.
-create function tenancy.require_repeatable(version text)
-    returns void
+create function tenancy.creation_problem(
+    version text,
+    out problem text,
+    out details text,
+    out hint text
+)
     volatile
     security definer
     set search_path = ''
@@ -73,41 +80,103 @@ create function tenancy.require_repeatable(version text)
 as $$
 declare
     v_schema_name constant text := tenancy.opaque_schema_name();
-    v_problem text;
+    v_context text;
 begin
-    begin
-        insert into public.tenants (schema_name, display_name, schema_version)
-        values (v_schema_name, v_schema_name, version);
-        perform tenancy.build_tenant_schema(v_schema_name);
+    insert into public.tenants (schema_name, display_name, schema_version)
+    values (v_schema_name, v_schema_name, version);
+    perform tenancy.build_tenant_schema(v_schema_name);
 
-        select 'it would not be what the reference schema is: ' || string_agg(
-            format('%s %s', coalesce(t.object_kind, r.object_kind), coalesce(t.object_name, r.object_name)), ', '
-        )
-        into v_problem
+    select
+        'a new tenant is not what the reference schema is: '
+            || string_agg(o.object_kind || ' ' || o.object_name, ', ' order by o.object_kind, o.object_name),
+        'It was created by replaying all tenant migrations in one transaction.',
+        'Write it so that it makes the same in every schema.'
+    into problem, details, hint
+    from (
+        select coalesce(t.object_kind, r.object_kind) as object_kind, coalesce(t.object_name, r.object_name) as object_name
         from tenancy.schema_objects(v_schema_name) t
         full join tenancy.template_objects(v_schema_name, version) r
             on r.object_kind = t.object_kind and r.object_name = t.object_name
-        where r.definition is distinct from t.definition;
+        where r.definition is distinct from t.definition
+    ) o;
 
-        -- It was a rehearsal: the tenant goes, and with it the notice to PostgREST.
-        raise sqlstate 'TN000';
-    exception
-        when others then
-            if sqlstate <> 'TN000' then
-                v_problem := sqlerrm;
-            end if;
-    end;
-
-    if v_problem is not null then
-        raise exception 'Tenant migration % lets no tenant be created: %.', version, left(v_problem, 1000)
-            using hint = 'It ran in a second schema, as it will in each tenant, and was taken back. What is needed once belongs before it, in the file itself.';
+    if problem is null then
+        -- What insert_profile writes of a user who has nothing but an id.
+        hint := 'Let users take a profile of an id, a role and metadata alone.';
+        execute format(
+            'insert into %I.users (id, email, display_name, role, metadata)'
+            ' values (gen_random_uuid(), null, null, ''member'', ''{}'')',
+            v_schema_name
+        );
+        hint := null;
     end if;
+
+    -- It was a rehearsal: the tenant goes, and with it the notice to PostgREST.
+    raise sqlstate 'TN000';
+exception
+    when deadlock_detected or lock_not_available then
+        raise;
+    when others then
+        if sqlstate <> 'TN000' then
+            get stacked diagnostics
+                problem = message_text,
+                details = pg_exception_detail,
+                v_context = pg_exception_context;
+            details := left(concat_ws(E'\n', nullif(details, ''), v_context), 2000);
+            hint := case
+                when hint is not null then hint
+                -- PostgreSQL's own advice is to commit in between.
+                when sqlstate = '55P04' then 'A new tenant gets all tenant migrations in one transaction, and there nothing can use a value that "alter type … add value" added. Make a new type of all values and alter the columns to it.'
+                else 'It ran in a second schema, as it will in each tenant, and was taken back. What is needed once belongs before it, in the file itself.'
+            end;
+        end if;
 end;
 $$;
 
-comment on function tenancy.require_repeatable(text) is
-    'Refuses a tenant migration after which no tenant could be created, or only one that is not what the reference schema is: creates one and takes it back.';
-revoke all on function tenancy.require_repeatable(text)
+comment on function tenancy.creation_problem(text) is
+    'Why no tenant could be created at a version of the template, or one that is not what the reference schema is, or has no room for profiles; null if one can. Creates one and takes it back (40P01, 55P03).';
+revoke all on function tenancy.creation_problem(text)
+    from public, anon, authenticated, service_role;
+
+create function tenancy.require_creatable(version text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_found record;
+    v_before record;
+begin
+    select * into v_found from tenancy.creation_problem(version);
+    if v_found.problem is null then
+        return;
+    end if;
+
+    -- What stood in the way before is not this one's fault, and must not stop its repair.
+    select p.* into v_before
+    from (
+        select m.version from tenancy.tenant_migrations m
+        where m.version < require_creatable.version
+        order by m.version desc
+        limit 1
+    ) b
+    cross join lateral tenancy.creation_problem(b.version) p;
+    if v_before.problem is not null then
+        raise warning 'An earlier tenant migration lets no tenant be created: %.', left(v_before.problem, 1000)
+            using detail = v_before.details, hint = v_before.hint;
+        return;
+    end if;
+
+    raise exception 'Tenant migration % lets no tenant be created: %.', version, left(v_found.problem, 1000)
+        using detail = v_found.details, hint = v_found.hint;
+end;
+$$;
+
+comment on function tenancy.require_creatable(text) is
+    'Refuses a tenant migration after which no tenant could be created; warns where none could be before it.';
+revoke all on function tenancy.require_creatable(text)
     from public, anon, authenticated, service_role;
 
 create or replace function tenancy.register_tenant_migration(
@@ -216,7 +285,7 @@ begin
     insert into tenancy.tenant_template_objects (version, object_kind, object_name, table_name, definition)
     select version, o.object_kind, o.object_name, o.table_name, o.definition
     from tenancy.schema_objects('tenant_template') o;
-    perform tenancy.require_repeatable(version);
+    perform tenancy.require_creatable(version);
 end;
 $$;
 

@@ -33,11 +33,13 @@ begin
             using errcode = 'PT409', detail = 'constraint_exists',
                 hint = 'To change what happens on delete or update, drop it first with drop_foreign_key.';
     end if;
-    if 'SET NULL' in (v_on_delete, v_on_update) and exists (
+    if exists (
         select from pg_catalog.pg_attribute a
         where a.attrelid = v_table and a.attnum = v_number and a.attnotnull
+            and ('SET NULL' in (v_on_delete, v_on_update)
+                or ('SET DEFAULT' in (v_on_delete, v_on_update) and not a.atthasdef))
     ) then
-        raise exception 'Column "%" of table "%" is never null, and SET NULL would make it so.', column_name, table_name
+        raise exception 'Column "%" of table "%" is never null, and this key would set it so.', column_name, table_name
             using errcode = 'PT422', detail = 'invalid_request',
                 hint = 'Use CASCADE or RESTRICT, or a column that may be null.';
     end if;

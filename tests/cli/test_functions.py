@@ -60,6 +60,7 @@ def test_page_can_read_that_there_is_no_such_group(small_stack: Stack) -> None:
     assert refused.status_code == 404
     for reply in (preflight, refused):
         assert reply.headers["Access-Control-Allow-Origin"] == "*"
+        assert reply.headers["Access-Control-Expose-Headers"] == "X-Request-Id"
 
 
 def test_unfit_request_id_is_replaced(small_stack: Stack) -> None:

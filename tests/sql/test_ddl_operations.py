@@ -656,6 +656,7 @@ def test_foreign_keys(stage: Stage, tenant: str, admin: Person) -> None:
         tenant,
         "items",
         [{"name": n, "type": "uuid"} for n in ("order_id", "user_id")]
+        + [{"name": "key", "type": "uuid", "nullable": False}]
         + [{"name": "label", "type": "text"}],
     )
 
@@ -703,6 +704,7 @@ def test_foreign_keys(stage: Stage, tenant: str, admin: Person) -> None:
         # A key of the table: each deletion there would fail.
         (add("id", "orders", on_delete="SET NULL"), 422, "invalid_request"),
         (add("id", "orders", on_update="SET NULL"), 422, "invalid_request"),
+        (add("key", "orders", on_delete="SET DEFAULT"), 422, "invalid_request"),
     ]:
         assert (refused.status_code, refused.json()["code"]) == (status, code), refused.text
 

@@ -145,6 +145,7 @@ class _Refusal:
             reply.headers["Access-Control-Allow-Headers"] = asked
         # A page whose preflight is refused learns nothing, not even that there is no such path.
         reply.headers["Access-Control-Allow-Origin"] = "*"
+        reply.headers["Access-Control-Expose-Headers"] = "X-Request-Id"
         return reply(environ, start_response)
 
 
