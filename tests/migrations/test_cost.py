@@ -58,14 +58,16 @@ def test_rows_read_do_not_grow_with_the_fleet(fleet: Fleet) -> None:
     """Each tenant's audit functions are namesakes of all others': nothing may look for a
     function by name, which reads all of that name."""
     crowd = 40
-    tenants = [fleet.tenant() for _ in range(12)]
+    tenants = [fleet.tenant() for _ in range(18)]
     fleet.register(f"create table {fleet.table()} (id bigint primary key)")
     before = reads(fleet, tenants[:6])
 
     fleet.tenants(crowd)
 
-    # Others than before: what a rollback leaves behind is read like live rows.
-    assert reads(fleet, tenants[6:]) < before + crowd
+    # Others than before: what a rollback leaves behind is read like live rows. Twice, because a
+    # vacuum of the catalog in between makes a whole session read it again.
+    after = min(reads(fleet, tenants[6:12]), reads(fleet, tenants[12:]))
+    assert after < before + crowd
 
 
 def reads(fleet: Fleet, tenants: list[str]) -> int:
