@@ -64,8 +64,8 @@ def test_rows_read_do_not_grow_with_the_fleet(fleet: Fleet) -> None:
 
     fleet.tenants(crowd)
 
-    # Others than before: what a rollback leaves behind is read like live rows. Twice, because a
-    # vacuum of the catalog in between makes a whole session read it again.
+    # Others than before: what a rollback leaves behind is read like live rows. In two sessions,
+    # since all tenants of one may meet what PostgreSQL has taken back.
     after = min(reads(fleet, tenants[6:12]), reads(fleet, tenants[12:]))
     assert after < before + crowd
 
