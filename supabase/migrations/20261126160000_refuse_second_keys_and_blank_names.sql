@@ -74,7 +74,7 @@ create or replace function tenancy.require_text(argument text, value text, longe
 as $$
 begin
     -- Where an empty text would do, none does.
-    if char_length(value) between shortest and longest and (shortest = 0 or value ~ '[^\s\u00A0\u200B-\u200D\u2060\uFEFF]')
+    if char_length(value) between shortest and longest and (shortest = 0 or value ~ '\S')
         or (value is null and shortest = 0)
     then
         return;
@@ -92,40 +92,6 @@ $$;
 
 comment on function tenancy.require_text(text, text, integer, integer) is
     'Refuses a text of an argument that is too short or too long, in characters, or blank where it is to have some (PT422 invalid_request, as the functions answer).';
-
-create function tenancy.find_foreign_key(
-    relation oid,
-    column_number smallint,
-    foreign_relation oid,
-    foreign_number smallint
-)
-    returns text
-    stable
-    security definer
-    set search_path = ''
-    language plpgsql
-as $$
-begin
-    return (
-        select k.conname::text
-        from pg_catalog.pg_constraint k
-        where k.conrelid = relation
-            and k.contype = 'f'
-            and k.conkey = array[column_number]
-            and k.confrelid = foreign_relation
-            and k.confkey = array[foreign_number]
-        -- Whoever added it twice before that was refused has two.
-        order by k.conname
-        limit 1
-    );
-end;
-$$;
-
-comment on function tenancy.find_foreign_key(oid, smallint, oid, smallint) is
-    'Name of the foreign key that points from one column at another; null when there is none.';
-
-revoke all on function tenancy.find_foreign_key(oid, smallint, oid, smallint)
-    from public, anon, authenticated, service_role;
 
 create or replace function tenancy.add_foreign_key(
     schema_name text,
@@ -153,8 +119,13 @@ declare
     v_constraint_name text;
 begin
     -- With two, PostgREST cannot tell which one a client that embeds the other table means.
-    v_constraint_name := tenancy.find_foreign_key(v_table, v_number, v_foreign_table, v_foreign_number);
-    if v_constraint_name is not null then
+    select k.conname into v_constraint_name
+    from pg_catalog.pg_constraint k
+    where k.conrelid = v_table and k.contype = 'f'
+        and k.conkey = array[v_number]
+        and k.confrelid = v_foreign_table
+        and k.confkey = array[v_foreign_number];
+    if found then
         raise exception 'Column "%" of table "%" points at "%" of table "%" already, by the foreign key "%".',
             column_name, table_name, foreign_column, foreign_table, tenancy.printable(v_constraint_name)
             using errcode = 'PT409', detail = 'constraint_exists',
@@ -174,7 +145,11 @@ begin
         'alter table %1$I.%2$I add foreign key (%3$I) references %1$I.%4$I (%5$I) on delete %6$s on update %7$s not valid',
         schema_name, table_name, column_name, foreign_table, foreign_column, v_on_delete, v_on_update
     );
-    v_constraint_name := tenancy.find_foreign_key(v_table, v_number, v_foreign_table, v_foreign_number);
+    select k.conname into strict v_constraint_name
+    from pg_catalog.pg_constraint k
+    where k.conrelid = v_table and k.contype = 'f'
+    order by k.oid desc
+    limit 1;
     execute format('alter table %I.%I validate constraint %I', schema_name, table_name, v_constraint_name);
     perform tenancy.reload_schema_cache();
 

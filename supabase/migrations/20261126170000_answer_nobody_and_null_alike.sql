@@ -1,5 +1,33 @@
--- As for the RPCs, so for the tables: a token that names no user is answered 401, not 403. And a
--- user id of null is a wrong argument by this door, too.
+-- As for the RPCs, so for the tables: a token that names no user is answered 401, not 403. A user
+-- id of null is a wrong argument by this door, too; and a name of spaces is one whatever spaces.
+
+create or replace function tenancy.require_text(argument text, value text, longest integer, shortest integer default 0)
+    returns void
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- Where an empty text would do, none does.
+    if char_length(value) between shortest and longest and (shortest = 0 or value ~ '[^\s\u00A0\u200B-\u200D\u2060\uFEFF]')
+        or (value is null and shortest = 0)
+    then
+        return;
+    end if;
+
+    raise exception '"%" is to have %.', argument,
+        case
+            when shortest = 0 then format('at most %s characters', longest)
+            else format('%s to %s characters that are not all spaces', shortest, longest)
+        end
+        using errcode = 'PT422', detail = 'invalid_request',
+            hint = 'Nothing was changed. Send a text of that length.';
+end;
+$$;
+
+comment on function tenancy.require_text(text, text, integer, integer) is
+    'Refuses a text of an argument that is too short or too long, in characters, or blank where it is to have some (PT422 invalid_request, as the functions answer).';
 
 create or replace function tenancy.require_user(user_id uuid)
     returns void
@@ -40,6 +68,11 @@ begin
         return;
     end if;
 
+    -- A token that names no user comes as signed in, to whom 42501 would say 403.
+    if v_state = 'nobody' and current_setting('role', true) = 'authenticated' then
+        perform tenancy.require_signed_in();
+    end if;
+
     perform tenancy.log_refusal(
         case v_state
             when 'nobody' then 'not_authenticated'
@@ -50,12 +83,6 @@ begin
     );
     case v_state
         when 'nobody' then
-            -- A token that names no user comes as signed in, to whom 42501 would say 403.
-            if current_setting('role', true) = 'authenticated' then
-                raise exception 'Sign in to reach tenant "%".', schema_name
-                    using errcode = 'PT401', detail = 'not_authenticated',
-                        hint = 'Send the user''s access token as "Authorization: Bearer …".';
-            end if;
             raise exception 'Sign in to reach tenant "%".', schema_name
                 using errcode = '42501', detail = 'not_authenticated',
                     hint = 'Send the user''s access token as "Authorization: Bearer …".';

@@ -25,7 +25,7 @@ begin
         end if;
     exception
         when no_data_found then
-            null;
+            v_profile := null;
     end;
 
     if v_profile.id is null then
