@@ -1,4 +1,4 @@
-"""One ephemeral emulator for the whole run, shared by all workers; one stage for each test.
+"""One ephemeral emulator for the whole run, shared by all workers.
 
 The controlling process starts the emulator before the workers and stops it after them, so
 nothing outlives the run, also when a worker dies.
@@ -20,13 +20,13 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from stage import Address, Stage
+from support.environment import Address, Environment
 from tenantry_cli.emulator.postgres import Postgres
 from tenantry_cli.emulator.stack import Stack
-from tenantry_cli.migration import build_present
 from tenantry_cli.project import find_project
+from tenantry_cli.sources import build_database
 
-pytest_plugins = ["browser", "functions.deployment"]
+pytest_plugins = ["support.browser", "support.deployment"]
 
 _EMULATOR = pytest.StashKey[ExitStack]()
 _ADDRESS = pytest.StashKey[Address]()
@@ -64,13 +64,13 @@ def address(pytestconfig: pytest.Config) -> Address:
 
 
 @pytest.fixture
-def stage(address: Address) -> Iterator[Stage]:
+def environment(address: Address) -> Iterator[Environment]:
     """People, tenants and doors of one test; gone after it."""
-    stage = Stage(address)
+    environment = Environment(address)
     try:
-        yield stage
+        yield environment
     finally:
-        stage.close()
+        environment.close()
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def other_project(server: Postgres) -> Iterator[str]:
     name = f"test_{secrets.token_hex(6)}"
     try:
         url = server.create_database(name)
-        build_present(find_project(), url)
+        build_database(find_project(), url)
         yield url
     finally:
         server.drop_database(name)

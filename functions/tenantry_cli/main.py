@@ -11,11 +11,13 @@ from tenantry_cli.errors import TenantryError
 # are made of takes longer to load than most commands take to run.
 _COMMANDS = {
     "bundle": "tenantry_cli.emulator.command",
+    "draft": "tenantry_cli.draft",
     "doctor": "tenantry_cli.doctor.command",
     "down": "tenantry_cli.emulator.command",
     "drift": "tenantry_cli.drift",
+    "generate": "tenantry_cli.generate.command",
     "migrate": "tenantry_cli.migrate",
-    "migration": "tenantry_cli.migration",
+    "new": "tenantry_cli.new",
     "prove": "tenantry_cli.proof.command",
     "status": "tenantry_cli.emulator.command",
     "up": "tenantry_cli.emulator.command",

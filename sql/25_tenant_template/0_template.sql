@@ -54,8 +54,8 @@ select tenancy.register_tenant_migration('0', 'template', $tenant$
     comment on column audit_log.old_values is 'Values before: of an update only the columns that changed.';
     comment on column audit_log.new_values is 'Values after: of an update only the columns that changed.';
 
-    select tenancy.adopt_table(current_schema(), 'settings', reads => 'read', writes => 'admin');
-    select tenancy.adopt_table(current_schema(), 'users', reads => 'read', writes => null);
-    select tenancy.adopt_table(current_schema(), 'audit_log', reads => 'admin', writes => null, audited => false);
+    select tenancy.enable_tenant_table(current_schema(), 'settings', reads => 'read', writes => 'admin');
+    select tenancy.enable_tenant_table(current_schema(), 'users', reads => 'read', writes => null);
+    select tenancy.enable_tenant_table(current_schema(), 'audit_log', reads => 'admin', writes => null, audited => false);
     select tenancy.make_append_only(current_schema(), 'audit_log');
 $tenant$);

@@ -100,7 +100,7 @@ def main(
                 lifecycle.measure_migrations(results, many, single, rounds)
         if part("peer", "3   django-tenants"):
             peer.measure(results, stack, few, rounds)
-        if part("read", "7   reads through the walls"):
+        if part("read", "7   reads through the layers"):
             data_api.measure_reads(results, few, rounds)
         if wanted("growth") or wanted("api") or wanted("memory"):
             crowd = running.enter_context(place(stack, "crowd", by_processor))

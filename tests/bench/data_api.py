@@ -1,4 +1,4 @@
-"""What the Data API costs: reads behind the walls, a new tenant's first reply, memory."""
+"""What the Data API costs: reads behind the layers, a new tenant's first reply, memory."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def measure_reads(results: Results, few: Place, rounds: int) -> None:
     token = few.member(tenant)
     with ExitStack() as cleanup:
         ours = cleanup.enter_context(data_api(few))
-        # Told by its environment alone, so without the guard.
+        # Configured by its environment alone, so without the guard.
         alone = {"PGRST_DB_CONFIG": "false", "PGRST_DB_SCHEMAS": "bare"}
         bare = cleanup.enter_context(data_api(few, **alone))
         idle = cleanup.enter_context(data_api(few, PGRST_DB_PRE_REQUEST="bare.guard", **alone))
         callers = {
-            "walls": (Caller(ours.port, token), tenant),
+            "layers": (Caller(ours.port, token), tenant),
             "idle": (Caller(idle.port, token), "bare"),
             "bare": (Caller(bare.port, token), "bare"),
         }
@@ -53,8 +53,8 @@ def measure_reads(results: Results, few: Place, rounds: int) -> None:
             series = by_turns(sides, rounds=rounds, repeats=repeats, warm_up=100)
             results.ratio(
                 7,
-                f"{measured} through PostgREST behind the three walls ÷ bare",
-                series["walls"],
+                f"{measured} through PostgREST behind the three layers ÷ bare",
+                series["layers"],
                 series["bare"],
                 bar,
             )

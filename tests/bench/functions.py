@@ -111,13 +111,13 @@ def measure_calls(results: Results, stack: Stack, rounds: int) -> None:
 
 def _import(statement: str, functions: str) -> Action:
     command = [sys.executable, "-c", statement]
-    environment = {
+    variables = {
         **os.environ,
         **_SETTINGS,
         "SUPABASE_URL": "http://127.0.0.1:1",
         "PYTHONPATH": functions,
     }
-    return timed(lambda: subprocess.run(command, check=True, env=environment))
+    return timed(lambda: subprocess.run(command, check=True, env=variables))
 
 
 def _post(client: httpx.Client, url: str, body: object) -> Action:
@@ -164,7 +164,7 @@ def _naive(stack: Stack) -> Iterator[int]:
             [
                 *(sys.executable, "-m", "tenantry_cli.emulator.functions"),
                 *("--port", str(ports.functions), "--source", _NAIVE),
-                *("--swagger-ui", stack.parts.swagger_ui),
+                *("--swagger-ui", stack.components.swagger_ui),
             ],
             log=Path(scratch, "naive.log"),
             env={**os.environ, **settings},

@@ -101,7 +101,9 @@ def _require_same(place: Place, whole: str) -> None:
     name = new_name()
     place.sql.execute(whole.replace("{schema}", name).encode())
     drift = place.sql.execute("select * from public.get_schema_drift(%s)", (name,)).fetchall()
-    grants = place.sql.execute("select * from tenancy.misplaced_grants(%s)", (name,)).fetchall()
+    grants = place.sql.execute(
+        "select * from tenancy.grant_differences(%s)", (name,)
+    ).fetchall()
     if drift or grants:
         raise RuntimeError(f"The script makes something else: {drift} {grants}")
     place.sql.execute(f"drop schema {name} cascade".encode())

@@ -100,7 +100,7 @@ def measure_large_tenant(results: Results, few: Place, rounds: int) -> None:
             few.sql.execute(
                 f"create table {large}.t{number} (id bigint primary key, body text)".encode()
             )
-            few.sql.execute("select tenancy.adopt_table(%s, %s)", (large, f"t{number}"))
+            few.sql.execute("select tenancy.enable_tenant_table(%s, %s)", (large, f"t{number}"))
             if number % 50 == 0:
                 few.sql.execute("select tenancy.apply_tenant_privileges(%s)", (large,))
         few.sql.execute("select tenancy.apply_tenant_privileges(%s)", (large,))
@@ -163,7 +163,8 @@ def measure_audit(results: Results, few: Place, rounds: int) -> None:
         ):
             few.sql.execute(statement.encode())
         few.sql.execute(
-            "select tenancy.adopt_table(%s, %s, audited => %s)", (tenant, table, audited)
+            "select tenancy.enable_tenant_table(%s, %s, audited => %s)",
+            (tenant, table, audited),
         )
         actions[table] = _update(few, tenant, name)
     series = by_turns(actions, rounds=rounds, repeats=3, warm_up=2)

@@ -20,12 +20,11 @@ import jwt
 import psycopg
 import requests
 
-from tenantry_cli.emulator.migrations import push_migrations
 from tenantry_cli.emulator.ports import Ports, claim_spare
 from tenantry_cli.emulator.postgrest import start_postgrest
 from tenantry_cli.emulator.process import Child
 from tenantry_cli.emulator.stack import Stack
-from tenantry_cli.migration import quiet_environment
+from tenantry_cli.emulator.supabase_cli import push_migrations, quiet_environment
 from tenantry_cli.project import find_project
 
 _CREATORS = 2
@@ -46,7 +45,7 @@ class Place:
     by_processor: bool = False
 
     def clock(self, session: psycopg.Connection[tuple[Any, ...]] | None = None) -> float:
-        """Seconds: of the wall, or those that the processor has spent on a session, which on
+        """Seconds: of the layer, or those that the processor has spent on a session, which on
         a busy machine are the same for both sides (Linux)."""
         if not self.by_processor:
             return time.perf_counter()
@@ -129,7 +128,7 @@ def place(stack: Stack, database: str, by_processor: bool) -> Iterator[Place]:
     url = stack.postgres.create_database(database)
     with _scratch() as scratch:
         push_migrations(
-            stack.parts,
+            stack.components,
             root=find_project().root,
             database_url=url,
             env=quiet_environment(scratch),
@@ -207,7 +206,7 @@ def data_api(place: Place, *, application: str = "bench", **settings: str) -> It
         cleanup.enter_context(claim)
         url = place.stack.postgres.url(place.database, "authenticator")
         child = start_postgrest(
-            place.stack.parts,
+            place.stack.components,
             ports=ports,
             database_url=f"{url}?application_name={application}",
             jwt_secret=place.stack.jwt_secret,

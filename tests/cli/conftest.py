@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.trial import Trial, spare_port
+from support.trial import Trial, spare_port
 from tenantry_cli.emulator.stack import Stack
 
 

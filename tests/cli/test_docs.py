@@ -10,25 +10,25 @@ from pathlib import Path
 import httpx
 import pytest
 
-from stage import GROUPS, Stage
+from support.environment import GROUPS, Environment
 
 DOCS = "/functions/v1/docs"
 
 
-def test_page_and_all_it_names_come_from_here(stage: Stage) -> None:
-    page = stage.http.get(DOCS)
+def test_page_and_all_it_names_come_from_here(environment: Environment) -> None:
+    page = environment.http.get(DOCS)
 
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     named = re.findall(r'(?:src|href)="([^"]*)"', page.text)
     assert len(named) == 4
     for path in named:
         assert path.startswith(f"{DOCS}/")
-        assert stage.http.get(path).status_code == 200
-    assert "//" not in stage.http.get(f"{DOCS}/docs.js").text.replace("    // ", "")
+        assert environment.http.get(path).status_code == 200
+    assert "//" not in environment.http.get(f"{DOCS}/docs.js").text.replace("    // ", "")
 
 
-def test_browser_is_told_to_fetch_nothing_from_elsewhere(stage: Stage) -> None:
-    policy = stage.http.get(DOCS).headers["Content-Security-Policy"]
+def test_browser_is_told_to_fetch_nothing_from_elsewhere(environment: Environment) -> None:
+    policy = environment.http.get(DOCS).headers["Content-Security-Policy"]
 
     sources = {source for rule in policy.split(";") for source in rule.split()[1:]}
     assert "default-src 'none'" in policy
@@ -36,28 +36,30 @@ def test_browser_is_told_to_fetch_nothing_from_elsewhere(stage: Stage) -> None:
     assert "script-src 'self';" in policy
 
 
-def test_page_reads_the_document_of_all_groups(stage: Stage) -> None:
-    script = stage.http.get(f"{DOCS}/docs.js").text
+def test_page_reads_the_document_of_all_groups(environment: Environment) -> None:
+    script = environment.http.get(f"{DOCS}/docs.js").text
     (path,) = re.findall(r'url: "([^"]*)"', script)
 
-    whole = stage.http.get(path).json()
+    whole = environment.http.get(path).json()
 
-    assert whole["servers"] == [{"url": f"{stage.address.api_url}/functions/v1"}]
-    own = stage.http.get("/functions/v1/tenant-status/openapi.json").json()
-    assert own["servers"] == [{"url": f"{stage.address.api_url}/functions/v1/tenant-status"}]
+    assert whole["servers"] == [{"url": f"{environment.address.api_url}/functions/v1"}]
+    own = environment.http.get("/functions/v1/tenant-status/openapi.json").json()
+    assert own["servers"] == [
+        {"url": f"{environment.address.api_url}/functions/v1/tenant-status"}
+    ]
     for operation, group in GROUPS.items():
         assert f"/{group}/{operation}" in whole["paths"]
 
 
 @pytest.mark.parametrize("path", ["nothing.js", "../package.json", "%2e%2e/package.json"])
-def test_nothing_else_is_served(stage: Stage, path: str) -> None:
-    url = httpx.URL(stage.address.api_url).copy_with(raw_path=f"{DOCS}/{path}".encode())
-    assert stage.http.get(url).status_code == 404
+def test_nothing_else_is_served(environment: Environment, path: str) -> None:
+    url = httpx.URL(environment.address.api_url).copy_with(raw_path=f"{DOCS}/{path}".encode())
+    assert environment.http.get(url).status_code == 404
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no chromium")
 def test_page_shows_every_operation_in_a_browser_without_the_internet(
-    stage: Stage, tmp_path: Path
+    environment: Environment, tmp_path: Path
 ) -> None:
     chromium = shutil.which("chromium")
     assert chromium
@@ -67,7 +69,7 @@ def test_page_shows_every_operation_in_a_browser_without_the_internet(
             # Whatever is not on this machine cannot be reached.
             "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
             *("--virtual-time-budget=20000", f"--user-data-dir={tmp_path}"),
-            f"{stage.address.api_url}{DOCS}",
+            f"{environment.address.api_url}{DOCS}",
         ],
         capture_output=True,
         text=True,

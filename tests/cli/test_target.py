@@ -59,8 +59,8 @@ def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def run(command: click.Command, *arguments: str, **environment: str) -> Result:
-    return CliRunner(env={**dict.fromkeys(VARIABLES), **environment}).invoke(
+def run(command: click.Command, *arguments: str, **variables: str) -> Result:
+    return CliRunner(env={**dict.fromkeys(VARIABLES), **variables}).invoke(
         command, arguments, prog_name="tenantry"
     )
 

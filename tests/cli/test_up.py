@@ -12,9 +12,9 @@ import psycopg
 import pytest
 import requests
 
-from cli.trial import Trial
+from support.trial import Trial
+from support.waiting import until
 from tenantry_cli.project import find_project
-from walls.waiting import until
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from stage import Stage
-from tenantry_cli.emulator.parts import NODE
-from walls.waiting import is_known, until
+from support.environment import Environment
+from support.waiting import is_known, until
+from tenantry_cli.emulator.components import NODE
 
 HERE = Path(__file__).parent
 
@@ -35,12 +35,12 @@ def supabase_py() -> list[str | Path]:
 
 @pytest.mark.parametrize("library", ["supabase_js", "supabase_py"])
 def test_a_client_app_works_in_its_tenant_and_is_refused_elsewhere(
-    stage: Stage, request: pytest.FixtureRequest, library: str
+    environment: Environment, request: pytest.FixtureRequest, library: str
 ) -> None:
-    tenant = stage.tenant()
-    until(lambda: is_known(stage, tenant, "settings"))
+    tenant = environment.tenant()
+    until(lambda: is_known(environment, tenant, "settings"))
 
-    story = _play(stage, tenant, request.getfixturevalue(library))
+    story = _play(environment, tenant, request.getfixturevalue(library))
 
     no_access = [403, "42501", "forbidden", f'You have no access to tenant "{tenant}".']
     suspended = [403, "42501", "tenant_suspended", f'Tenant "{tenant}" is suspended.']
@@ -58,16 +58,16 @@ def test_a_client_app_works_in_its_tenant_and_is_refused_elsewhere(
     }
 
 
-def _play(stage: Stage, tenant: str, command: list[str | Path]) -> Any:
+def _play(environment: Environment, tenant: str, command: list[str | Path]) -> Any:
     emails = [f"{secrets.token_hex(8)}@example.com" for _ in range(2)]
     try:
         done = subprocess.run(
             command,
             env={
                 "PATH": os.environ["PATH"],
-                "SUPABASE_URL": stage.address.api_url,
-                "SUPABASE_ANON_KEY": stage.address.anon_key,
-                "SUPABASE_SERVICE_ROLE_KEY": stage.address.service_role_key,
+                "SUPABASE_URL": environment.address.api_url,
+                "SUPABASE_ANON_KEY": environment.address.anon_key,
+                "SUPABASE_SERVICE_ROLE_KEY": environment.address.service_role_key,
                 "TENANT": tenant,
                 "MEMBER_EMAIL": emails[0],
                 "STRANGER_EMAIL": emails[1],
@@ -78,7 +78,7 @@ def _play(stage: Stage, tenant: str, command: list[str | Path]) -> Any:
             timeout=60,
         )
     finally:
-        stage.sql.execute("delete from auth.users where email = any(%s)", (emails,))
+        environment.sql.execute("delete from auth.users where email = any(%s)", (emails,))
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return json.loads(done.stdout)

@@ -9,20 +9,20 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from clients.console import Console
-from functions.deployment import Deployment
-from stage import Person, Stage
+from support.console import Console
+from support.deployment import Deployment
+from support.environment import Environment, Person
 
 PASSWORD = "correct horse battery"
 MARKUP = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
 
 
 @pytest.fixture
-def console(browser: Chrome, stage: Stage) -> Console:
+def console(browser: Chrome, environment: Environment) -> Console:
     browser.set_script_timeout(30)
     # As on a screen: a window without the focus shows none.
     browser.execute_cdp_cmd("Emulation.setFocusEmulationEnabled", {"enabled": True})
-    return Console(browser, f"{stage.address.api_url}/functions/v1/console")
+    return Console(browser, f"{environment.address.api_url}/functions/v1/console")
 
 
 @pytest.fixture
@@ -30,9 +30,9 @@ def axe(node_modules: Path) -> Path:
     return node_modules / "axe-core" / "axe.min.js"
 
 
-def staff(stage: Stage, role: str) -> Person:
-    person = stage.sign_up(PASSWORD)
-    stage.sql.execute("select public.promote_to_admin(%s, %s)", (person.id, role))
+def staff(environment: Environment, role: str) -> Person:
+    person = environment.sign_up(PASSWORD)
+    environment.sql.execute("select public.promote_to_admin(%s, %s)", (person.id, role))
     return person
 
 
@@ -43,8 +43,10 @@ def signed_in(console: Console, person: Person) -> None:
     console.until(lambda: console.title == "Tenants")
 
 
-def test_an_admin_runs_a_tenants_life_by_keyboard(stage: Stage, console: Console) -> None:
-    admin, tenant = staff(stage, "admin"), stage.name()
+def test_an_admin_runs_a_tenants_life_by_keyboard(
+    environment: Environment, console: Console
+) -> None:
+    admin, tenant = staff(environment, "admin"), environment.name()
     signed_in(console, admin)
 
     console.use("New tenant")
@@ -66,7 +68,7 @@ def test_an_admin_runs_a_tenants_life_by_keyboard(stage: Stage, console: Console
     console.until(lambda: console.text(".under .badge") == "suspended")
     assert "unpaid invoice" in console.text(".facts")
     assert console.text("#notice") == "Wayne & Sons is suspended."
-    row = stage.sql.execute(
+    row = environment.sql.execute(
         "select status, suspension_reason from public.tenants where schema_name = %s", (tenant,)
     ).fetchone()
     assert row == {"status": "suspended", "suspension_reason": "unpaid invoice"}
@@ -74,8 +76,8 @@ def test_an_admin_runs_a_tenants_life_by_keyboard(stage: Stage, console: Console
     console.use("Activate")
     console.until(lambda: console.text(".under .badge") == "active")
 
-    member = stage.member(tenant, "write")
-    stage.grant(tenant, admin, "admin")
+    member = environment.member(tenant, "write")
+    environment.grant(tenant, admin, "admin")
     console.browser.refresh()
     console.until(lambda: str(member.id) in console.text("table"))
     console.use("Tables")
@@ -85,7 +87,7 @@ def test_an_admin_runs_a_tenants_life_by_keyboard(stage: Stage, console: Console
     console.use("Admin log")
     console.until(lambda: "tenant.activate" in console.text("table"))
 
-    stage.sql.execute(f"insert into {tenant}.settings values ('theme', '1')")  # noqa: S608
+    environment.sql.execute(f"insert into {tenant}.settings values ('theme', '1')")  # noqa: S608
     console.open(f"#/tenants/{tenant}/changes")
     console.until(lambda: "insert in settings" in console.text("table"))
     console.use("Show")
@@ -96,9 +98,13 @@ def test_an_admin_runs_a_tenants_life_by_keyboard(stage: Stage, console: Console
 
 
 def test_a_viewer_is_offered_nothing_to_change_and_refused_it(
-    stage: Stage, console: Console
+    environment: Environment, console: Console
 ) -> None:
-    viewer, admin, tenant = staff(stage, "viewer"), stage.staff("admin"), stage.tenant()
+    viewer, admin, tenant = (
+        staff(environment, "viewer"),
+        environment.staff("admin"),
+        environment.tenant(),
+    )
     signed_in(console, viewer)
     assert console.buttons() == {"Sign out", "Search"} | (console.buttons() & {"Show more"})
     console.open(f"#/tenants/{tenant}/log")
@@ -118,11 +124,11 @@ def test_a_viewer_is_offered_nothing_to_change_and_refused_it(
         tenant,
     )
     assert forced[0] == "forbidden"
-    assert stage.function(admin, "suspend_tenant", schema_name=tenant).status_code == 200
+    assert environment.function(admin, "suspend_tenant", schema_name=tenant).status_code == 200
 
 
-def test_somebody_without_a_role_is_told_so(stage: Stage, console: Console) -> None:
-    person = stage.sign_up(PASSWORD)
+def test_somebody_without_a_role_is_told_so(environment: Environment, console: Console) -> None:
+    person = environment.sign_up(PASSWORD)
     assert person.email is not None
     console.open()
     console.sign_in(person.email, "wrong")
@@ -136,10 +142,10 @@ def test_somebody_without_a_role_is_told_so(stage: Stage, console: Console) -> N
 
 
 def test_a_refusal_is_shown_with_its_hint_and_request_id(
-    stage: Stage, console: Console
+    environment: Environment, console: Console
 ) -> None:
-    tenant = stage.tenant()
-    signed_in(console, staff(stage, "admin"))
+    tenant = environment.tenant()
+    signed_in(console, staff(environment, "admin"))
     console.use("New tenant")
     console.write("Display name", "Again")
     console.write("Schema name optional", tenant)
@@ -150,11 +156,13 @@ def test_a_refusal_is_shown_with_its_hint_and_request_id(
     assert shown[2].startswith("Request id: ")
 
 
-def test_markup_in_names_and_reasons_is_text(stage: Stage, console: Console) -> None:
-    tenant = stage.tenant()
-    stage.sql.execute("select public.rename_tenant(%s, %s)", (tenant, MARKUP))
-    stage.sql.execute("select public.suspend_tenant(%s, %s)", (tenant, MARKUP))
-    signed_in(console, staff(stage, "admin"))
+def test_markup_in_names_and_reasons_is_text(
+    environment: Environment, console: Console
+) -> None:
+    tenant = environment.tenant()
+    environment.sql.execute("select public.rename_tenant(%s, %s)", (tenant, MARKUP))
+    environment.sql.execute("select public.suspend_tenant(%s, %s)", (tenant, MARKUP))
+    signed_in(console, staff(environment, "admin"))
     console.write("Name contains", f'({tenant},"%')
     console.press(Keys.ENTER)
     console.until(lambda: "No tenant matches." in console.text("main"))
@@ -172,11 +180,13 @@ def test_markup_in_names_and_reasons_is_text(stage: Stage, console: Console) -> 
     assert console.log() == []
 
 
-def test_more_rows_than_a_page_follow_by_their_key(stage: Stage, console: Console) -> None:
-    tenant = stage.tenant()
+def test_more_rows_than_a_page_follow_by_their_key(
+    environment: Environment, console: Console
+) -> None:
+    tenant = environment.tenant()
     for _ in range(53):
-        stage.member(tenant, "read")
-    signed_in(console, staff(stage, "viewer"))
+        environment.member(tenant, "read")
+    signed_in(console, staff(environment, "viewer"))
     console.open(f"#/tenants/{tenant}/members")
     console.until(lambda: len(console.shown("tbody tr")) == 50)
     console.use("Show more")
@@ -188,10 +198,10 @@ def test_more_rows_than_a_page_follow_by_their_key(stage: Stage, console: Consol
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_view_is_accessible_and_fits_a_phone(
-    stage: Stage, console: Console, axe: Path, scheme: str
+    environment: Environment, console: Console, axe: Path, scheme: str
 ) -> None:
-    tenant, admin = stage.tenant(), staff(stage, "admin")
-    stage.grant(tenant, admin, "admin")
+    tenant, admin = environment.tenant(), staff(environment, "admin")
+    environment.grant(tenant, admin, "admin")
     console.browser.execute_cdp_cmd(
         "Emulation.setEmulatedMedia",
         {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
@@ -225,19 +235,19 @@ def test_every_view_is_accessible_and_fits_a_phone(
 
 
 def test_a_deployed_console_works_on_an_origin_of_its_own(
-    stage: Stage, console: Console, deployment: Deployment
+    environment: Environment, console: Console, deployment: Deployment
 ) -> None:
-    environment = {
-        "SUPABASE_URL": stage.address.api_url,
-        "SUPABASE_ANON_KEY": stage.address.anon_key,
+    variables = {
+        "SUPABASE_URL": environment.address.api_url,
+        "SUPABASE_ANON_KEY": environment.address.anon_key,
         "TENANTRY_ALLOWED_ORIGINS": "",
         "TENANTRY_UPSTREAM_TIMEOUT_SECONDS": "10",
-        "TENANTRY_FUNCTIONS_URL": f"{stage.address.api_url}/functions/v1",
+        "TENANTRY_FUNCTIONS_URL": f"{environment.address.api_url}/functions/v1",
     }
-    tenant = stage.tenant()
-    with deployment.serve("console", environment) as served:
+    tenant = environment.tenant()
+    with deployment.serve("console", variables) as served:
         console = Console(console.browser, f"{served.url}/")
-        signed_in(console, staff(stage, "viewer"))
+        signed_in(console, staff(environment, "viewer"))
         console.open(f"#/tenants/{tenant}/tables")
         console.until(lambda: "settings" in console.text("table"))
     assert console.log() == []

@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 import pytest
 from rich.console import Console
 
-from stage import Stage
-from tenantry_cli.emulator.parts import NODE, install_parts
+from support.environment import Environment
+from support.waiting import is_known, until
+from tenantry_cli.emulator.components import NODE, install_components
 from tenantry_cli.emulator.paths import FUNCTIONS as FUNCTIONS_PATH
 from tenantry_cli.emulator.ports import Ports
-from walls.waiting import is_known, until
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -56,46 +56,48 @@ def block(language: str, needle: str) -> str:
 
 
 @pytest.fixture
-def acme(stage: Stage) -> str:
+def acme(environment: Environment) -> str:
     """The README's tenant, for one test at a time; with one setting in it."""
-    stage.sql.execute("select pg_advisory_lock(hashtext('acme'))")
-    stage.adopt_tenant("acme")
-    stage.sql.execute("select public.create_tenant_schema('acme')")
-    stage.sql.execute("insert into acme.settings (key, value) values ('theme', '\"teal\"')")
+    environment.sql.execute("select pg_advisory_lock(hashtext('acme'))")
+    environment.adopt_tenant("acme")
+    environment.sql.execute("select public.create_tenant_schema('acme')")
+    environment.sql.execute(
+        "insert into acme.settings (key, value) values ('theme', '\"teal\"')"
+    )
     return "acme"
 
 
 @pytest.fixture
-def environment(stage: Stage, acme: str) -> Iterator[dict[str, str]]:
+def variables(environment: Environment, acme: str) -> Iterator[dict[str, str]]:
     """What the snippets need to know; the functions live elsewhere than the project."""
-    gateway = urlsplit(stage.address.api_url).port
+    gateway = urlsplit(environment.address.api_url).port
     assert gateway is not None
     email = f"{secrets.token_hex(8)}@example.com"
     password = secrets.token_urlsafe(16)
-    reply = stage.http.post(
+    reply = environment.http.post(
         "/auth/v1/signup",
-        headers={"apikey": stage.address.anon_key},
+        headers={"apikey": environment.address.anon_key},
         json={"email": email, "password": password},
     ).raise_for_status()
     user_id = reply.json()["user"]["id"]
-    stage.sql.execute("select public.grant_schema_access(%s, %s)", (acme, user_id))
-    until(lambda: is_known(stage, acme, "settings"))
+    environment.sql.execute("select public.grant_schema_access(%s, %s)", (acme, user_id))
+    until(lambda: is_known(environment, acme, "settings"))
     yield {
         "PATH": os.environ["PATH"],
-        "SUPABASE_URL": stage.address.api_url,
-        "SUPABASE_ANON_KEY": stage.address.anon_key,
+        "SUPABASE_URL": environment.address.api_url,
+        "SUPABASE_ANON_KEY": environment.address.anon_key,
         "FUNCTIONS_URL": f"http://127.0.0.1:{Ports(gateway).functions}{FUNCTIONS_PATH}",
         "email": email,
         "password": password,
     }
-    stage.sql.execute("delete from auth.users where id = %s", (user_id,))
+    environment.sql.execute("delete from auth.users where id = %s", (user_id,))
 
 
 @pytest.fixture(scope="session")
 def supabase_cli(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with the Supabase CLI in it, as on the PATH of whoever uses it."""
     directory = tmp_path_factory.mktemp("bin")
-    (directory / "supabase").symlink_to(install_parts(Console(stderr=True)).supabase)
+    (directory / "supabase").symlink_to(install_components(Console(stderr=True)).supabase)
     return directory
 
 
@@ -132,25 +134,25 @@ def output(command: list[str | Path], cwd: Path, env: dict[str, str]) -> Any:
 
 
 def test_javascript_runs_as_it_stands(
-    environment: dict[str, str], node_modules: Path, tmp_path: Path
+    variables: dict[str, str], node_modules: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "node_modules").symlink_to(node_modules)
     code = JS_PRELUDE + block("js", "FunctionsClient") + JS_EPILOGUE
     (tmp_path / "app.mjs").write_text(code)
 
-    profile, rows = output([NODE, "app.mjs"], tmp_path, environment)
+    profile, rows = output([NODE, "app.mjs"], tmp_path, variables)
 
-    assert (profile["email"], profile["is_new"]) == (environment["email"], True)
+    assert (profile["email"], profile["is_new"]) == (variables["email"], True)
     assert rows == [{"key": "theme", "value": "teal"}]
 
 
-def test_python_runs_as_it_stands(environment: dict[str, str], generated: Path) -> None:
+def test_python_runs_as_it_stands(variables: dict[str, str], generated: Path) -> None:
     code = block("python", "create_client") + block("python", "database_types")
     (generated / "app.py").write_text(PYTHON_PRELUDE + code + PYTHON_EPILOGUE)
 
-    profile, settings = output([sys.executable, "app.py"], generated, environment)
+    profile, settings = output([sys.executable, "app.py"], generated, variables)
 
-    assert (profile["email"], profile["is_new"]) == (environment["email"], True)
+    assert (profile["email"], profile["is_new"]) == (variables["email"], True)
     assert settings == [["theme", "teal"]]
 
 

@@ -11,9 +11,9 @@ import pytest
 from flask import Flask
 from werkzeug.test import Client
 
-from functions.callers import Start, User
-from functions.deployment import FUNCTIONS, entry_points
-from functions.upstream import Upstream
+from support.callers import Start, User
+from support.deployment import FUNCTIONS, entry_points
+from support.upstream import Upstream
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -44,7 +44,7 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def environment(upstream: Upstream) -> dict[str, str]:
+def variables(upstream: Upstream) -> dict[str, str]:
     """What a deployed process finds in its environment."""
     return {
         "SUPABASE_URL": upstream.url,
@@ -55,7 +55,7 @@ def environment(upstream: Upstream) -> dict[str, str]:
 
 
 @pytest.fixture
-def start(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+def start(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Starts one group as a new process would: settings and pool are read afresh."""
 
     def forget() -> None:
@@ -68,7 +68,7 @@ def start(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Itera
         forget()
         # functions-framework writes these two into the environment itself.
         started = {"FUNCTION_TARGET": target, "FUNCTION_SIGNATURE_TYPE": "http"}
-        for name, value in (environment | started | changed).items():
+        for name, value in (variables | started | changed).items():
             monkeypatch.setenv(name, value)
         if "GOOGLE_CLOUD_PROJECT" not in changed:
             monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)

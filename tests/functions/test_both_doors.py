@@ -8,51 +8,53 @@ import httpx
 import pytest
 from psycopg.types.json import Jsonb
 
-from stage import Person, Stage
+from support.environment import Environment, Person
 
 # As numeric has it, and no double: too many digits, too large, too long for an int of Python.
 NUMBERS = ["123456789012345678.99", "9" * 400 + ".5", "-" + "9" * 5000]
 
 
-def invoices(stage: Stage) -> tuple[str, Person]:
+def invoices(environment: Environment) -> tuple[str, Person]:
     """A tenant with a row for each of the numbers, and its admin."""
-    tenant = stage.tenant()
+    tenant = environment.tenant()
     columns = [{"name": "total", "type": "numeric"}]
-    stage.sql.execute(
+    environment.sql.execute(
         "select public.create_table(%s, 'invoices', %s)", (tenant, Jsonb(columns))
     )
     for number in NUMBERS:
-        stage.sql.execute(f"insert into {tenant}.invoices (total) values ({number})")  # noqa: S608
-    return tenant, stage.member(tenant, "admin")
+        environment.sql.execute(f"insert into {tenant}.invoices (total) values ({number})")  # noqa: S608
+    return tenant, environment.member(tenant, "admin")
 
 
-def texts(stage: Stage, caller: Person, operation: str, **arguments: object) -> list[str]:
+def texts(
+    environment: Environment, caller: Person, operation: str, **arguments: object
+) -> list[str]:
     replies: list[httpx.Response] = [
-        door(caller, operation, **arguments) for door in (stage.function, stage.rpc)
+        door(caller, operation, **arguments) for door in (environment.function, environment.rpc)
     ]
     assert [reply.status_code for reply in replies] == [200, 200]
     return [reply.text for reply in replies]
 
 
-def test_large_numbers_of_rows_are_told_alike(stage: Stage) -> None:
-    tenant, admin = invoices(stage)
-    function, rpc = texts(stage, admin, "get_audit_log", schema_name=tenant)
+def test_large_numbers_of_rows_are_told_alike(environment: Environment) -> None:
+    tenant, admin = invoices(environment)
+    function, rpc = texts(environment, admin, "get_audit_log", schema_name=tenant)
     assert function == rpc
     for number in NUMBERS:
         assert f'"total": {number}' in function
 
 
 @pytest.mark.parametrize("operation", ["get_table_columns", "get_schema_tables"])
-def test_rows_are_told_alike(stage: Stage, operation: str) -> None:
-    tenant, admin = invoices(stage)
+def test_rows_are_told_alike(environment: Environment, operation: str) -> None:
+    tenant, admin = invoices(environment)
     arguments = {"table_name": "invoices"} if operation == "get_table_columns" else {}
-    function, rpc = texts(stage, admin, operation, schema_name=tenant, **arguments)
+    function, rpc = texts(environment, admin, operation, schema_name=tenant, **arguments)
     assert function == rpc
 
 
-def test_number_as_text_is_the_default_to_its_last_digit(stage: Stage) -> None:
-    tenant, admin = invoices(stage)
-    reply = stage.function(
+def test_number_as_text_is_the_default_to_its_last_digit(environment: Environment) -> None:
+    tenant, admin = invoices(environment)
+    reply = environment.function(
         admin,
         "add_column",
         schema_name=tenant,
@@ -65,29 +67,31 @@ def test_number_as_text_is_the_default_to_its_last_digit(stage: Stage) -> None:
     assert "0.12345678901234567890" in reply.json()["column_default"]
 
 
-def test_token_of_a_role_that_does_not_exist_is_401(stage: Stage) -> None:
-    person = stage.person()
+def test_token_of_a_role_that_does_not_exist_is_401(environment: Environment) -> None:
+    person = environment.person()
     assert person.id is not None
-    stranger = Person(stage.token(person.id, role="ghost"), person.id)
-    reply = stage.function(stranger, "list_my_tenants")
+    stranger = Person(environment.token(person.id, role="ghost"), person.id)
+    reply = environment.function(stranger, "list_my_tenants")
     assert (reply.status_code, reply.json()["code"]) == (401, "not_authenticated")
     assert "role that does not exist" in reply.json()["message"]
-    assert stage.function(person, "list_my_tenants").status_code == 200
+    assert environment.function(person, "list_my_tenants").status_code == 200
 
 
 @pytest.mark.parametrize("subject", ["user_2abc", ""])
-def test_token_whose_subject_is_no_uuid_is_nobodys(stage: Stage, subject: str) -> None:
-    tenant = stage.tenant()
-    reader = stage.member(tenant, "read")
-    somebody = Person(stage.token(subject))
-    for door in (stage.function, stage.rpc):
+def test_token_whose_subject_is_no_uuid_is_nobodys(
+    environment: Environment, subject: str
+) -> None:
+    tenant = environment.tenant()
+    reader = environment.member(tenant, "read")
+    somebody = Person(environment.token(subject))
+    for door in (environment.function, environment.rpc):
         refused = door(somebody, "get_tenant_info", schema_name=tenant)
         assert refused.status_code == 401
         assert refused.json()["message"] == "Sign in first."
         assert door(reader, "get_tenant_info", schema_name=tenant).status_code == 200
-    refused = stage.rows(somebody, tenant, "settings")
+    refused = environment.rows(somebody, tenant, "settings")
     assert (refused.status_code, refused.json()["details"]) == (401, "not_authenticated")
-    assert stage.rows(reader, tenant, "settings").status_code == 200
+    assert environment.rows(reader, tenant, "settings").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -102,15 +106,17 @@ def test_token_whose_subject_is_no_uuid_is_nobodys(stage: Stage, subject: str) -
     ],
 )
 def test_user_id_of_null_is_a_wrong_argument(
-    stage: Stage, operation: str, more: dict[str, str]
+    environment: Environment, operation: str, more: dict[str, str]
 ) -> None:
     of_the_platform = operation in {"promote_to_admin", "revoke_admin"}
-    where = {} if of_the_platform else {"schema_name": stage.tenant()}
-    for door, member in ((stage.function, "code"), (stage.rpc, "details")):
-        refused = door(stage.service, operation, user_id=None, **where, **more)
+    where = {} if of_the_platform else {"schema_name": environment.tenant()}
+    for door, member in ((environment.function, "code"), (environment.rpc, "details")):
+        refused = door(environment.service, operation, user_id=None, **where, **more)
         assert (refused.status_code, refused.json()[member]) == (422, "invalid_request")
         assert '"user_id"' in refused.json()["message"]
-        unknown = door(stage.service, operation, user_id=str(uuid.uuid4()), **where, **more)
+        unknown = door(
+            environment.service, operation, user_id=str(uuid.uuid4()), **where, **more
+        )
         assert unknown.status_code == (200 if operation == "redact_audit_log" else 404)
 
 
@@ -119,12 +125,16 @@ def test_user_id_of_null_is_a_wrong_argument(
     [("get_audit_log", True), ("get_admin_audit_log", False), ("list_tenants_behind", False)],
 )
 def test_page_is_as_long_as_asked_or_refused(
-    stage: Stage, operation: str, is_of_a_tenant: bool
+    environment: Environment, operation: str, is_of_a_tenant: bool
 ) -> None:
-    tenant = stage.tenant()
-    admin = stage.member(tenant, "admin") if is_of_a_tenant else stage.staff("super_admin")
+    tenant = environment.tenant()
+    admin = (
+        environment.member(tenant, "admin")
+        if is_of_a_tenant
+        else environment.staff("super_admin")
+    )
     where = {"schema_name": tenant} if is_of_a_tenant else {}
-    for door, member in ((stage.function, "code"), (stage.rpc, "details")):
+    for door, member in ((environment.function, "code"), (environment.rpc, "details")):
         for page_size in (None, -1, 0, 1001):
             refused = door(admin, operation, page_size=page_size, **where)
             assert (refused.status_code, refused.json()[member]) == (422, "invalid_request")

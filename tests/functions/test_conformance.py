@@ -27,7 +27,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from stage import GROUPS, Address, Person, Stage
+from support.environment import GROUPS, Address, Environment, Person
 from tenantry.examples import ANN, BOB, EXAMPLES, OLGA
 from tenantry_cli.emulator.stack import Stack
 
@@ -41,28 +41,28 @@ def project() -> Iterator[Address]:
 
 
 @pytest.fixture
-def stage(project: Address) -> Iterator[Stage]:
+def environment(project: Address) -> Iterator[Environment]:
     """Olga is the super_admin, Ann and Bob are not yet anybody."""
-    stage = Stage(project)
+    environment = Environment(project)
     for user_id, name in PEOPLE.items():
-        stage.sql.execute(
+        environment.sql.execute(
             "insert into auth.users (id, email, aud, role)"
             " values (%s, %s, 'authenticated', 'authenticated')",
             (user_id, f"{name}@example.com"),
         )
-    stage.sql.execute("select public.promote_to_admin(%s, 'super_admin')", (OLGA,))
+    environment.sql.execute("select public.promote_to_admin(%s, 'super_admin')", (OLGA,))
     try:
-        yield stage
+        yield environment
     finally:
-        delete_tenants(stage)
-        stage.sql.execute("delete from auth.users")
-        stage.close()
+        delete_tenants(environment)
+        environment.sql.execute("delete from auth.users")
+        environment.close()
 
 
-def delete_tenants(stage: Stage) -> None:
-    for row in stage.sql.execute("select schema_name from public.tenants").fetchall():
-        stage.suspend(row["schema_name"])
-        stage.sql.execute("select public.delete_tenant_schema(%s)", (row["schema_name"],))
+def delete_tenants(environment: Environment) -> None:
+    for row in environment.sql.execute("select schema_name from public.tenants").fetchall():
+        environment.suspend(row["schema_name"])
+        environment.sql.execute("select public.delete_tenant_schema(%s)", (row["schema_name"],))
 
 
 # The examples ---------------------------------------------------------------------------
@@ -91,8 +91,8 @@ def lasting(value: Any) -> Any:
     return value
 
 
-def test_examples_are_a_story_that_happens(stage: Stage) -> None:
-    olga, ann = (Person(stage.token(user_id), user_id) for user_id in (OLGA, ANN))
+def test_examples_are_a_story_that_happens(environment: Environment) -> None:
+    olga, ann = (Person(environment.token(user_id), user_id) for user_id in (OLGA, ANN))
     anns = {"user-profiles", "ddl-operations", "schema-inspection", "tenant-status"}
     first = {
         "get_migration_status": "select tenancy.register_tenant_migration("
@@ -101,12 +101,12 @@ def test_examples_are_a_story_that_happens(stage: Stage) -> None:
         "delete_tenant_schema": "select public.suspend_tenant('acme', 'contract ended')",
     }
     for name, example in EXAMPLES.items():
-        stage.sql.execute(first.get(name, "select"))
+        environment.sql.execute(first.get(name, "select"))
         caller = ann if GROUPS[name] in anns or name == "get_audit_log" else olga
         arguments = dict(example.request)
         if name == "prune_audit_log":
             arguments["before"] = datetime.now(UTC).isoformat()
-        reply = stage.function(caller, name, **arguments)
+        reply = environment.function(caller, name, **arguments)
         assert reply.status_code == 200, f"{name}: {reply.text}"
         assert lasting(reply.json()) == lasting(example.reply), name
     assert EXAMPLES.keys() == GROUPS.keys()
@@ -150,31 +150,37 @@ def aim(case: Case[Any], known: dict[str, Any]) -> None:
                 case.body[name] = value
 
 
-def set_scene(stage: Stage) -> None:
+def set_scene(environment: Environment) -> None:
     """Acme with a table, Globex suspended; whatever the last operation did to them."""
-    delete_tenants(stage)
+    delete_tenants(environment)
     for name in ("acme", "globex"):
-        stage.sql.execute("select public.create_tenant_schema(%s)", (name,))
+        environment.sql.execute("select public.create_tenant_schema(%s)", (name,))
         for user_id in (OLGA, ANN):
-            stage.sql.execute(
+            environment.sql.execute(
                 "select public.grant_schema_access(%s, %s, 'admin')", (name, user_id)
             )
-            stage.sql.execute("select public.create_user_profile(%s, %s)", (name, user_id))
+            environment.sql.execute(
+                "select public.create_user_profile(%s, %s)", (name, user_id)
+            )
     columns = [{"name": name, "type": "uuid"} for name in ("id", "buyer", "seller")]
-    stage.sql.execute("select public.create_table('acme', 'orders', %s)", (Jsonb(columns),))
-    stage.sql.execute("select public.add_foreign_key('acme', 'orders', 'buyer', 'users')")
-    stage.suspend("globex")
-    stage.sql.execute("delete from public.admin_users")
-    stage.sql.execute("select public.promote_to_admin(%s, 'super_admin')", (OLGA,))
-    stage.sql.execute("select public.promote_to_admin(%s, 'viewer')", (BOB,))
+    environment.sql.execute(
+        "select public.create_table('acme', 'orders', %s)", (Jsonb(columns),)
+    )
+    environment.sql.execute("select public.add_foreign_key('acme', 'orders', 'buyer', 'users')")
+    environment.suspend("globex")
+    environment.sql.execute("delete from public.admin_users")
+    environment.sql.execute("select public.promote_to_admin(%s, 'super_admin')", (OLGA,))
+    environment.sql.execute("select public.promote_to_admin(%s, 'viewer')", (BOB,))
 
 
 @pytest.mark.soak
 def test_no_generated_request_gets_a_reply_that_the_document_does_not_allow(
-    stage: Stage, soak: bool
+    environment: Environment, soak: bool
 ) -> None:
-    schema = schemathesis.openapi.from_url(f"{stage.address.api_url}/functions/v1/openapi.json")
-    tokens = [stage.token(user_id) for user_id in (OLGA, OLGA, ANN, BOB)]
+    schema = schemathesis.openapi.from_url(
+        f"{environment.address.api_url}/functions/v1/openapi.json"
+    )
+    tokens = [environment.token(user_id) for user_id in (OLGA, OLGA, ANN, BOB)]
     seen: Counter[tuple[str, int]] = Counter()
 
     def send_all(
@@ -211,7 +217,7 @@ def test_no_generated_request_gets_a_reply_that_the_document_does_not_allow(
         for result in schema.get_all_operations():
             assert isinstance(result, Ok)
             operation = result.ok()
-            set_scene(stage)
+            set_scene(environment)
             # There is no wrong way to ask for health.
             modes = GenerationMode if operation.body else [GenerationMode.POSITIVE]
             for mode in modes:

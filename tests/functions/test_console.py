@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from functions.callers import Start
-from functions.deployment import repository, uploaded
+from support.callers import Start
+from support.deployment import repository, uploaded
 
 
 def test_page_and_its_files_are_found_with_and_without_the_folder(start: Start) -> None:
@@ -26,7 +26,7 @@ def test_page_and_its_files_are_found_with_and_without_the_folder(start: Start) 
 
 
 def test_browser_is_told_to_run_and_reach_nothing_else(
-    start: Start, environment: dict[str, str]
+    start: Start, variables: dict[str, str]
 ) -> None:
     console = start("console", TENANTRY_FUNCTIONS_URL="https://functions.example/v1/")
     for path in ("/", "/console.js", "/nowhere"):
@@ -39,7 +39,7 @@ def test_browser_is_told_to_run_and_reach_nothing_else(
         assert policy["frame-ancestors"] == "'none'"
         assert policy["connect-src"].split() == [
             "'self'",
-            environment["SUPABASE_URL"],
+            variables["SUPABASE_URL"],
             "https://functions.example",
         ]
         assert headers["X-Content-Type-Options"] == "nosniff"
@@ -47,13 +47,13 @@ def test_browser_is_told_to_run_and_reach_nothing_else(
 
 
 def test_page_learns_the_addresses_that_a_browser_can_reach(
-    start: Start, environment: dict[str, str]
+    start: Start, variables: dict[str, str]
 ) -> None:
     told = start("console").get("/config.json")
     assert told.headers["Cache-Control"] == "no-store"
     assert told.json == {
-        "supabase_url": environment["SUPABASE_URL"],
-        "anon_key": environment["SUPABASE_ANON_KEY"],
+        "supabase_url": variables["SUPABASE_URL"],
+        "anon_key": variables["SUPABASE_ANON_KEY"],
         "functions_url": None,
     }
     public = start("console", TENANTRY_PUBLIC_SUPABASE_URL="https://db.example")
@@ -85,7 +85,7 @@ def test_only_reading_is_allowed(start: Start) -> None:
 
 
 def test_deploy_without_supabase_js_names_the_command_that_brings_it(
-    tmp_path: Path, environment: dict[str, str]
+    tmp_path: Path, variables: dict[str, str]
 ) -> None:
     functions = repository(tmp_path / "functions")
     script = functions / "tenantry" / "console_page" / "supabase.js"
@@ -100,7 +100,7 @@ for target in ("console", "tenant_status"):
     done = subprocess.run(
         [sys.executable, "-c", asked],
         cwd=functions,
-        env=environment,
+        env=variables,
         check=True,
         capture_output=True,
         text=True,

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from functions.crowd import CALLS, FOR_STAFF, Crowd, gather
-from functions.deployment import Deployment
-from stage import GROUPS, Stage
+from support.concurrent_callers import CALLS, FOR_STAFF, Crowd, gather
+from support.deployment import Deployment
+from support.environment import GROUPS, Environment
 
 CALLERS = 32
 SOAK = os.environ.get("TENANTRY_SOAK") == "1"
@@ -27,17 +27,17 @@ def test_every_group_has_its_calls() -> None:
 @pytest.mark.soak
 @pytest.mark.parametrize("target", TARGETS)
 def test_no_reply_carries_another_callers_data(
-    stage: Stage,
+    environment: Environment,
     deployment: Deployment,
     target: str,
     record_property: Callable[[str, object], None],
 ) -> None:
-    callers = gather(stage, CALLERS, staff=target in FOR_STAFF)
+    callers = gather(environment, CALLERS, staff=target in FOR_STAFF)
     for caller in callers:
-        stage.rpc(caller.person, "ensure_user_profile", schema_name=caller.tenant)
-    environment = {
-        "SUPABASE_URL": stage.address.api_url,
-        "SUPABASE_ANON_KEY": stage.address.anon_key,
+        environment.rpc(caller.person, "ensure_user_profile", schema_name=caller.tenant)
+    variables = {
+        "SUPABASE_URL": environment.address.api_url,
+        "SUPABASE_ANON_KEY": environment.address.anon_key,
         "TENANTRY_ALLOWED_ORIGINS": "",
         "TENANTRY_UPSTREAM_TIMEOUT_SECONDS": "30",
         # All of them at work at once, in one process.
@@ -45,7 +45,7 @@ def test_no_reply_carries_another_callers_data(
         "THREADS": str(CALLERS),
     }
     with (
-        deployment.serve(target, environment) as group,
+        deployment.serve(target, variables) as group,
         ThreadPoolExecutor(CALLERS) as pool,
     ):
         crowd = Crowd(group.url, callers, CALLS[target], SECONDS)

@@ -7,8 +7,8 @@ import json
 import httpx
 import pytest
 
-from functions.callers import Start, User, token
-from functions.upstream import Reply, Upstream, error, result
+from support.callers import Start, User, token
+from support.upstream import Reply, Upstream, error, result
 
 ACME = {"schema_name": "acme"}
 ACTIVE = {**ACME, "status": "active"}

@@ -10,10 +10,10 @@ import pytest
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from functions.callers import Start
 from functions.test_models import operations
 from sql.test_errors import SQL_ROOT, catalogue
-from stage import GROUPS
+from support.callers import Start
+from support.environment import GROUPS
 
 # What a function adds to the database's own refusals.
 ADDED = {

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from functions.callers import Start, User, token
-from functions.upstream import Upstream, error, result
+from support.callers import Start, User, token
+from support.upstream import Upstream, error, result
 
 ACTIVE = {"schema_name": "acme", "status": "active"}
 MIB = 1024 * 1024

@@ -2,9 +2,9 @@
 
 import pytest
 
-from functions.callers import Start, User
-from functions.upstream import Upstream, error, result
-from stage import GROUPS
+from support.callers import Start, User
+from support.environment import GROUPS
+from support.upstream import Upstream, error, result
 
 USER = "6f0c2b1e-7c0f-4b6e-9d5a-0a4f0a4c1c11"
 ACCESS = {

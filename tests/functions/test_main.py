@@ -11,19 +11,19 @@ from pathlib import Path
 
 import httpx
 
-from functions.callers import token
-from functions.deployment import FUNCTIONS, Deployment, repository, uploaded
-from functions.upstream import Upstream, result
-from stage import GROUPS
+from support.callers import token
+from support.deployment import FUNCTIONS, Deployment, repository, uploaded
+from support.environment import GROUPS
+from support.upstream import Upstream, result
 
 PROJECT = tomllib.loads((FUNCTIONS.parent / "pyproject.toml").read_text())["project"]
 MIB = 1024 * 1024
 
 
 def test_group_starts_alone_and_ends_on_sigterm(
-    entry_point: str, deployment: Deployment, environment: dict[str, str]
+    entry_point: str, deployment: Deployment, variables: dict[str, str]
 ) -> None:
-    with deployment.serve(entry_point, environment) as group:
+    with deployment.serve(entry_point, variables) as group:
         health = httpx.get(group.url)
         assert health.status_code == 200
         assert health.json()["name"] == entry_point.replace("_", "-")
@@ -38,10 +38,10 @@ def test_group_starts_alone_and_ends_on_sigterm(
 
 
 def test_process_without_a_setting_ends_with_one_sentence(
-    deployment: Deployment, environment: dict[str, str]
+    deployment: Deployment, variables: dict[str, str]
 ) -> None:
-    del environment["SUPABASE_URL"]
-    with deployment.start("tenant_status", environment, subprocess.PIPE) as process:
+    del variables["SUPABASE_URL"]
+    with deployment.start("tenant_status", variables, subprocess.PIPE) as process:
         out, err = process.communicate(timeout=20)
     assert process.returncode == 1
     assert (out, err) == (
@@ -51,7 +51,7 @@ def test_process_without_a_setting_ends_with_one_sentence(
 
 
 def test_forked_worker_serves_calls_and_stops_bodies_without_a_length(
-    deployment: Deployment, environment: dict[str, str], upstream: Upstream
+    deployment: Deployment, variables: dict[str, str], upstream: Upstream
 ) -> None:
     def chunks(size: int) -> Iterator[bytes]:
         yield b"{"
@@ -61,7 +61,7 @@ def test_forked_worker_serves_calls_and_stops_bodies_without_a_length(
 
     upstream.will(result([]))
     with (
-        deployment.serve("tenant_status", environment) as group,
+        deployment.serve("tenant_status", variables) as group,
         httpx.Client(headers={"Authorization": f"Bearer {token(sub='a')}"}) as client,
     ):
         url = f"{group.url}/list_my_tenants"
@@ -92,7 +92,7 @@ def test_deploy_uploads_what_the_targets_need_and_nothing_else(tmp_path: Path) -
 
 
 def test_start_imports_no_package_beyond_its_frameworks_and_an_http_client(
-    environment: dict[str, str],
+    variables: dict[str, str],
 ) -> None:
     script = """
 import sys, functions_framework, httpx, supabase
@@ -106,7 +106,7 @@ print(*sorted({"tenantry.document", "tenantry.examples", "tenantry.refusals"} & 
     loaded = subprocess.run(
         [sys.executable, "-c", script],
         cwd=FUNCTIONS,
-        env={"PATH": os.environ["PATH"], **environment},
+        env={"PATH": os.environ["PATH"], **variables},
         check=True,
         capture_output=True,
         text=True,

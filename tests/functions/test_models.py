@@ -9,7 +9,7 @@ import psycopg
 from psycopg.rows import dict_row
 from pydantic import BaseModel
 
-from functions.callers import Start
+from support.callers import Start
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.callers import Start, token
+from support.callers import Start, token
 
 SERVICE_KEY = token(role="service_role")
 
@@ -18,11 +18,11 @@ SERVICE_KEY = token(role="service_role")
 )
 def test_missing_setting_stops_the_start_with_its_name(
     start: Start,
-    environment: dict[str, str],
+    variables: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     name: str,
 ) -> None:
-    del environment[name]
+    del variables[name]
     monkeypatch.delenv(name, raising=False)
     with pytest.raises(SystemExit, match=rf"^{name} is not set: [^.]+\.$"):
         start("tenant_status")

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from functions.callers import token
-from functions.deployment import Deployment, Served
-from functions.upstream import Reply, Upstream, result
-from walls.waiting import until
+from support.callers import token
+from support.deployment import Deployment, Served
+from support.upstream import Reply, Upstream, result
+from support.waiting import until
 
 GRACE_SECONDS = 10
 ACTIVE = {"schema_name": "acme", "status": "active"}
@@ -34,11 +34,11 @@ def takes_no_more(group: Served) -> bool:
 
 
 def test_running_request_is_finished_and_no_new_one_begun(
-    deployment: Deployment, environment: dict[str, str], upstream: Upstream
+    deployment: Deployment, variables: dict[str, str], upstream: Upstream
 ) -> None:
     upstream.will(Reply(200, json.dumps(ACTIVE).encode(), hold=True))
     with (
-        deployment.serve("tenant_status", environment) as group,
+        deployment.serve("tenant_status", variables) as group,
         httpx.Client() as idle,
         ThreadPoolExecutor(1) as pool,
     ):
@@ -63,10 +63,10 @@ def test_running_request_is_finished_and_no_new_one_begun(
 
 
 def test_request_that_the_database_leaves_waiting_ends_within_the_grace(
-    deployment: Deployment, environment: dict[str, str], upstream: Upstream
+    deployment: Deployment, variables: dict[str, str], upstream: Upstream
 ) -> None:
     upstream.will(result(ACTIVE), Reply(hold=True))
-    hasty = {**environment, "TENANTRY_UPSTREAM_TIMEOUT_SECONDS": "1"}
+    hasty = {**variables, "TENANTRY_UPSTREAM_TIMEOUT_SECONDS": "1"}
     with (
         deployment.serve("tenant_status", hasty) as group,
         ThreadPoolExecutor(1) as pool,

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from journeys.doors import DOORS, Door
-from stage import Address, Stage
+from support.entry_points import DOORS, Door
+from support.environment import Address, Environment
 from tenantry_cli.emulator.stack import Stack
 
 
@@ -26,12 +26,12 @@ def own_address() -> Iterator[Address]:
 
 
 @pytest.fixture
-def own_stage(own_address: Address) -> Iterator[Stage]:
-    stage = Stage(own_address)
+def own_environment(own_address: Address) -> Iterator[Environment]:
+    environment = Environment(own_address)
     try:
-        yield stage
+        yield environment
     finally:
-        stage.close()
+        environment.close()
 
 
 @pytest.fixture

@@ -13,17 +13,19 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from stage import Stage
-from walls.waiting import until
+from support.environment import Environment
+from support.waiting import until
 
 ROUNDS = 20 if os.environ.get("TENANTRY_SOAK") == "1" else 3
 WRITERS = 4
 
 
 @pytest.mark.soak
-def test_a_committed_change_is_in_the_trail_also_after_a_crash(own_stage: Stage) -> None:
-    address = own_stage.address
-    tenant = own_stage.tenant()
+def test_a_committed_change_is_in_the_trail_also_after_a_crash(
+    own_environment: Environment,
+) -> None:
+    address = own_environment.address
+    tenant = own_environment.tenant()
     settings = SQL("{}.settings").format(Identifier(tenant))
     confirmed: set[str] = set()
 
@@ -83,8 +85,8 @@ def test_a_committed_change_is_in_the_trail_also_after_a_crash(own_stage: Stage)
             for writer in writers:
                 writer.result()
         until(answers)
-    # For the end of the stage too: its own session died with the server.
-    own_stage.reconnect()
+    # For the end of the environment too: its own session died with the server.
+    own_environment.reconnect()
 
     with psycopg.connect(address.db_url) as connection:
         present = {

@@ -18,15 +18,15 @@ import httpx
 import psycopg
 import pytest
 
-from journeys.doors import DOORS
-from journeys.load import OPERATIONS, Load, assert_trail_tells_what_is_there
 from journeys.test_storms import STRAY_ACCESS
-from stage import Address, Person, Stage
+from support.entry_points import DOORS
+from support.environment import Address, Environment, Person
+from support.load import OPERATIONS, Load, assert_trail_tells_what_is_there
+from support.waiting import is_known, until
 from tenantry_cli.doctor.answers import examine_answers
 from tenantry_cli.doctor.catalog import connect, examine_catalog
 from tenantry_cli.emulator.stack import Stack
 from tenantry_cli.target import Target
-from walls.waiting import is_known, until
 
 SOAK = os.environ.get("TENANTRY_SOAK") == "1"
 CRASHES = 10 if SOAK else 1
@@ -45,14 +45,14 @@ KILL = """
 
 
 @pytest.fixture
-def fresh_stage(fresh_emulator: Stage) -> Stage:
+def fresh_environment(fresh_emulator: Environment) -> Environment:
     # A test that crashed the server took this session with it.
     fresh_emulator.reconnect()
     return fresh_emulator
 
 
 @pytest.fixture(scope="module")
-def fresh_emulator() -> Iterator[Stage]:
+def fresh_emulator() -> Iterator[Environment]:
     """An emulator whose trail is all these tests' own, and that means what it confirms."""
     with Stack.start(port=None, ephemeral=True) as stack:
         with psycopg.connect(stack.admin_db_url, autocommit=True) as admin:
@@ -64,21 +64,26 @@ def fresh_emulator() -> Iterator[Stage]:
                     " where usename = %s",
                     (role,),
                 )
-        stage = Stage(Address.of(stack))
-        until(partial(_answers, stage))
-        yield stage
+        environment = Environment(Address.of(stack))
+        until(partial(_answers, environment))
+        yield environment
         # The emulator goes as it is: the trail ends at what is there.
-        stage.sql.close()
-        stage.http.close()
+        environment.sql.close()
+        environment.http.close()
 
 
-def _answers(stage: Stage) -> bool:
+def _answers(environment: Environment) -> bool:
     """By both doors, and to somebody who signs up."""
     try:
-        psycopg.connect(stage.address.db_url, connect_timeout=5).close()
+        psycopg.connect(environment.address.db_url, connect_timeout=5).close()
         replies = [
-            *(door(stage, stage.service, "list_my_tenants") for door in DOORS.values()),
-            stage.http.get("/auth/v1/health", headers={"apikey": stage.address.anon_key}),
+            *(
+                door(environment, environment.service, "list_my_tenants")
+                for door in DOORS.values()
+            ),
+            environment.http.get(
+                "/auth/v1/health", headers={"apikey": environment.address.anon_key}
+            ),
         ]
     except (psycopg.OperationalError, httpx.TransportError):
         return False
@@ -87,21 +92,21 @@ def _answers(stage: Stage) -> bool:
 
 def assert_all_of_one_piece(load: Load) -> int:
     """Registry, schemas, grants, policies, exposure, answers and trail, without repair."""
-    address = load.stage.address
+    address = load.environment.address
     target = Target(address.api_url, address.anon_key, address.service_role_key)
     with connect(address.db_url) as connection:
         assert examine_catalog(connection) == []
         until(lambda: not list(examine_answers(connection, target)), 60)
-    assert load.stage.sql.execute(STRAY_ACCESS).fetchall() == []
+    assert load.environment.sql.execute(STRAY_ACCESS).fetchall() == []
     return assert_trail_tells_what_is_there(load)
 
 
 @pytest.mark.soak
 def test_what_was_confirmed_is_there_and_agrees_after_kills_and_crashes(
-    fresh_stage: Stage,
+    fresh_environment: Environment,
 ) -> None:
-    stage = fresh_stage
-    load = Load(stage, may_break=True)
+    environment = fresh_environment
+    load = Load(environment, may_break=True)
     chance = random.Random()  # noqa: S311
     kills = 0
 
@@ -111,7 +116,7 @@ def test_what_was_confirmed_is_there_and_agrees_after_kills_and_crashes(
 
     with load.running():
         for round_ in range(1, CRASHES + 1):
-            with psycopg.connect(stage.address.admin_db_url, autocommit=True) as admin:
+            with psycopg.connect(environment.address.admin_db_url, autocommit=True) as admin:
                 while kills < KILLS * round_ / CRASHES:
                     # At any moment of a request, not only while it waits for us.
                     threading.Event().wait(chance.uniform(0, 0.08))
@@ -122,11 +127,11 @@ def test_what_was_confirmed_is_there_and_agrees_after_kills_and_crashes(
                     until(partial(goes_on, done.total() - done["sign up"]), 60)
                 # One process that dies takes the whole server down, which recovers by itself.
                 os.kill(admin.info.backend_pid, signal.SIGKILL)
-            until(partial(_answers, stage), 90)
+            until(partial(_answers, environment), 90)
         before = load.done
         until(lambda: (load.done - before).keys() >= OPERATIONS, 60)
 
-    stage.reconnect()
+    environment.reconnect()
     assert not load.faults, "\n".join(load.faults[:20])
     entries = assert_all_of_one_piece(load)
     print(f"{kills} kills, {CRASHES} crashes, {load.lost} answers lost, {entries} entries")
@@ -134,8 +139,10 @@ def test_what_was_confirmed_is_there_and_agrees_after_kills_and_crashes(
 
 
 @pytest.mark.soak
-def test_nobody_is_told_of_a_deadlock_and_nothing_is_orphaned(fresh_stage: Stage) -> None:
-    load = Load(fresh_stage, may_break=False)
+def test_nobody_is_told_of_a_deadlock_and_nothing_is_orphaned(
+    fresh_environment: Environment,
+) -> None:
+    load = Load(fresh_environment, may_break=False)
 
     with load.running(8):
         over = time.monotonic() + SECONDS
@@ -182,17 +189,19 @@ def visiting(visits: dict[str, Visit]) -> Iterator[list[Answer]]:
                 visitor.result()
 
 
-def _visits(stage: Stage, tenant: str) -> dict[str, Visit]:
-    reader, admin = stage.member(tenant, "read"), stage.member(tenant, "admin")
-    service = stage.service
+def _visits(environment: Environment, tenant: str) -> dict[str, Visit]:
+    reader, admin = environment.member(tenant, "read"), environment.member(tenant, "admin")
+    service = environment.service
     chance = random.Random()  # noqa: S311
 
     def write(who: Person) -> httpx.Response:
-        return stage.rows(who, tenant, "settings", "POST", json={"key": str(chance.random())})
+        return environment.rows(
+            who, tenant, "settings", "POST", json={"key": str(chance.random())}
+        )
 
     visits: dict[str, Visit] = {
-        "reader reads": partial(stage.rows, reader, tenant, "settings"),
-        "service key reads": partial(stage.rows, service, tenant, "users"),
+        "reader reads": partial(environment.rows, reader, tenant, "settings"),
+        "service key reads": partial(environment.rows, service, tenant, "users"),
         "admin writes": partial(write, admin),
         "service key writes": partial(write, service),
     }
@@ -206,21 +215,21 @@ def _visits(stage: Stage, tenant: str) -> dict[str, Visit]:
     for door_name, door in DOORS.items():
         for operation, (who, arguments) in calls.items():
             visits[f"{operation} by {door_name}"] = partial(
-                door, stage, who, operation, schema_name=tenant, **arguments
+                door, environment, who, operation, schema_name=tenant, **arguments
             )
     for who in (reader, admin):
-        stage.rpc(who, "ensure_user_profile", schema_name=tenant).raise_for_status()
+        environment.rpc(who, "ensure_user_profile", schema_name=tenant).raise_for_status()
     return visits
 
 
 @pytest.mark.soak
 def test_nothing_begun_after_the_reply_to_suspend_succeeds_by_any_door(
-    fresh_stage: Stage,
+    fresh_environment: Environment,
 ) -> None:
-    stage = fresh_stage
-    tenant, boss = stage.tenant(), stage.service
-    until(lambda: is_known(stage, tenant, "settings"))
-    visits = _visits(stage, tenant)
+    environment = fresh_environment
+    tenant, boss = environment.tenant(), environment.service
+    until(lambda: is_known(environment, tenant, "settings"))
+    visits = _visits(environment, tenant)
     doors = [DOORS[name] for name in DOORS]
     refused: Counter[str] = Counter()
 
@@ -238,7 +247,7 @@ def test_nothing_begun_after_the_reply_to_suspend_succeeds_by_any_door(
             answers.clear()
             until(partial(all_told, answers, 0, success=True), 60)
 
-            door(stage, boss, "suspend_tenant", schema_name=tenant).raise_for_status()
+            door(environment, boss, "suspend_tenant", schema_name=tenant).raise_for_status()
             closed_at = time.monotonic()
 
             until(partial(all_told, answers, closed_at, success=False), 60)
@@ -247,7 +256,7 @@ def test_nothing_begun_after_the_reply_to_suspend_succeeds_by_any_door(
                 each for each in late if each.status != 403
             ][:5]
             refused.update(each.visit for each in late)
-            door(stage, boss, "activate_tenant", schema_name=tenant).raise_for_status()
+            door(environment, boss, "activate_tenant", schema_name=tenant).raise_for_status()
 
     print(SUSPENSIONS, sum(refused.values()), refused)
     assert refused.keys() == visits.keys()

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from journeys.doors import DOORS, HOLD_TENANT, Door, code, holding
-from stage import Address, Person, Stage
-from walls.waiting import is_known, until
+from support.entry_points import DOORS, HOLD_TENANT, Door, code, holding
+from support.environment import Address, Environment, Person
+from support.waiting import is_known, until
 
 PRIVILEGES = """
     select n.nspname as name, n.nspacl::text as privileges
@@ -39,8 +39,8 @@ EXPOSED = "select tenancy.exposed_schemas() as names"
 class Journey:
     """Walks through one door and keeps what it was told, in words that fit either door."""
 
-    def __init__(self, stage: Stage, door: Door) -> None:
-        self.stage = stage
+    def __init__(self, environment: Environment, door: Door) -> None:
+        self.environment = environment
         self.door = door
         self.told: list[tuple[str, int, Any]] = []
         self._words: dict[str, str] = {}
@@ -51,7 +51,7 @@ class Journey:
         return value
 
     def ask(self, person: Person, operation: str, **arguments: Any) -> httpx.Response:
-        reply = self.door(self.stage, person, operation, **arguments)
+        reply = self.door(self.environment, person, operation, **arguments)
         body = reply.json()
         if reply.is_error:
             body = {"code": code(reply), "message": body["message"], "hint": body["hint"]}
@@ -85,41 +85,45 @@ class Journey:
         return value
 
 
-def answered(stage: Stage, person: Person, schema_name: str, *statuses: int) -> httpx.Response:
+def answered(
+    environment: Environment, person: Person, schema_name: str, *statuses: int
+) -> httpx.Response:
     """The Data API's reply once PostgREST has read the list of schemas anew."""
     deadline = time.monotonic() + 10
-    while (reply := stage.rows(person, schema_name, "settings")).status_code not in statuses:
+    while (
+        reply := environment.rows(person, schema_name, "settings")
+    ).status_code not in statuses:
         assert time.monotonic() < deadline, reply.text
     return reply
 
 
 def crowd(
-    stage: Stage, size: int, call: Callable[..., httpx.Response], schema_name: str
+    environment: Environment, size: int, call: Callable[..., httpx.Response], schema_name: str
 ) -> list[httpx.Response]:
     """The replies to calls that met in the database before any of them got through."""
     with ThreadPoolExecutor(size) as threads:
-        with holding(stage.address, HOLD_TENANT, schema_name):
+        with holding(environment.address, HOLD_TENANT, schema_name):
             calls = [threads.submit(call, schema_name=schema_name) for _ in range(size)]
             deadline = time.monotonic() + 10
-            while len(stage.sql.execute(WAITING).fetchall()) < 5:
+            while len(environment.sql.execute(WAITING).fetchall()) < 5:
                 assert time.monotonic() < deadline, "They do not meet."
         return [call.result() for call in calls]
 
 
-def walk(stage: Stage, door: Door) -> list[tuple[str, int, Any]]:
-    journey = Journey(stage, door)
-    people = {word: stage.sign_up() for word in ("owner", "alice", "bob", "carol")}
+def walk(environment: Environment, door: Door) -> list[tuple[str, int, Any]]:
+    journey = Journey(environment, door)
+    people = {word: environment.sign_up() for word in ("owner", "alice", "bob", "carol")}
     owner, alice, bob, carol = people.values()
     for word, person in people.items():
         journey.named(f"<{word}>", str(person.id))
         journey.named(f"<{word}'s address>", str(person.email))
-    acme = journey.named("<acme>", stage.name())
-    rival = journey.named("<rival>", stage.name())
+    acme = journey.named("<acme>", environment.name())
+    rival = journey.named("<rival>", environment.name())
 
     # The service key appoints the first super_admin; nobody appoints themselves.
     journey.refused(403, "forbidden", owner, "promote_to_admin", user_id=owner.id)
     appointed = journey.done(
-        stage.service, "promote_to_admin", user_id=owner.id, role="super_admin"
+        environment.service, "promote_to_admin", user_id=owner.id, role="super_admin"
     )
     assert (appointed["user_id"], appointed["role"]) == (owner.id, "super_admin")
 
@@ -149,74 +153,76 @@ def walk(stage: Stage, door: Door) -> list[tuple[str, int, Any]]:
     again = journey.done(alice, "ensure_user_profile", schema_name=acme, display_name="Other")
     assert (first["is_new"], first["email"]) == (True, alice.email)
     assert again == first | {"is_new": False}
-    replies = crowd(stage, 20, partial(door, stage, bob, "ensure_user_profile"), acme)
+    replies = crowd(
+        environment, 20, partial(door, environment, bob, "ensure_user_profile"), acme
+    )
     assert [reply.status_code for reply in replies] == [200] * 20
     assert sorted(reply.json()["is_new"] for reply in replies) == [False] * 19 + [True]
-    profiles = stage.rows(alice, acme, "users", params={"select": "id"}).json()
+    profiles = environment.rows(alice, acme, "users", params={"select": "id"}).json()
     assert sorted(row["id"] for row in profiles) == sorted([str(alice.id), str(bob.id)])
 
     # Rows through the Data API: the admin writes, the reader reads, the rival neither.
-    assert answered(stage, alice, acme, 200).json() == []
-    until(lambda: is_known(stage, acme, "settings"))
-    written = stage.rows(
+    assert answered(environment, alice, acme, 200).json() == []
+    until(lambda: is_known(environment, acme, "settings"))
+    written = environment.rows(
         alice, acme, "settings", "POST", json={"key": "colour", "value": "teal"}
     )
     assert written.status_code == 201, written.text
     assert (written.json()[0]["value"], written.json()[0]["updated_by"]) == ("teal", alice.id)
-    assert stage.rows(bob, acme, "settings").json() == written.json()
+    assert environment.rows(bob, acme, "settings").json() == written.json()
     assert (
-        stage.rows(bob, acme, "settings", "POST", json={"key": "font", "value": "serif"})
+        environment.rows(bob, acme, "settings", "POST", json={"key": "font", "value": "serif"})
     ).status_code == 403
-    assert answered(stage, carol, rival, 200).json() == []
+    assert answered(environment, carol, rival, 200).json() == []
     for person in (carol, owner):
-        other = stage.rows(person, acme, "settings")
+        other = environment.rows(person, acme, "settings")
         assert (other.status_code, code(other)) == (403, "forbidden")
     journey.refused(404, "tenant_not_found", carol, "get_tenant_info", schema_name=acme)
     journey.refused(404, "tenant_not_found", carol, "ensure_user_profile", schema_name=acme)
 
     # Suspended: refused from the next request on, whoever asks.
-    before = stage.sql.execute(PRIVILEGES, {"name": acme}).fetchall()
+    before = environment.sql.execute(PRIVILEGES, {"name": acme}).fetchall()
     journey.refused(403, "forbidden", alice, "suspend_tenant", schema_name=acme)
     journey.refused(409, "tenant_active", owner, "delete_tenant_schema", schema_name=acme)
-    assert stage.rows(stage.service, acme, "settings").status_code == 200
+    assert environment.rows(environment.service, acme, "settings").status_code == 200
     suspended = journey.done(
         owner, "suspend_tenant", schema_name=acme, reason="The invoice is unpaid."
     )
-    for person in (alice, bob, stage.service):
-        closed = stage.rows(person, acme, "settings")
+    for person in (alice, bob, environment.service):
+        closed = environment.rows(person, acme, "settings")
         assert (closed.status_code, code(closed)) == (403, "tenant_suspended")
     journey.refused(403, "tenant_suspended", alice, "ensure_user_profile", schema_name=acme)
-    assert stage.rows(carol, rival, "settings").status_code == 200
-    assert stage.sql.execute(PRIVILEGES, {"name": acme}).fetchall() != before
+    assert environment.rows(carol, rival, "settings").status_code == 200
+    assert environment.sql.execute(PRIVILEGES, {"name": acme}).fetchall() != before
     assert journey.done(bob, "check_tenant_status", schema_name=acme)["status"] == "suspended"
     assert journey.done(owner, "suspend_tenant", schema_name=acme) == suspended
 
     # Active again, with exactly the privileges and the rows it had.
     journey.done(owner, "activate_tenant", schema_name=acme)
-    assert stage.sql.execute(PRIVILEGES, {"name": acme}).fetchall() == before
-    for person in (alice, bob, stage.service):
-        assert stage.rows(person, acme, "settings").json() == written.json()
+    assert environment.sql.execute(PRIVILEGES, {"name": acme}).fetchall() == before
+    for person in (alice, bob, environment.service):
+        assert environment.rows(person, acme, "settings").json() == written.json()
 
     # Deleted: nothing stays but the trail.
     journey.done(owner, "suspend_tenant", schema_name=acme)
     journey.done(owner, "delete_tenant_schema", schema_name=acme)
-    gone = answered(stage, alice, acme, 406)
+    gone = answered(environment, alice, acme, 406)
     assert acme not in gone.text
     assert rival in gone.text
-    (exposed,) = stage.sql.execute(EXPOSED).fetchall()
+    (exposed,) = environment.sql.execute(EXPOSED).fetchall()
     assert acme not in exposed["names"]
     assert rival in exposed["names"]
-    assert stage.sql.execute(PRIVILEGES, {"name": acme}).fetchall() == []
+    assert environment.sql.execute(PRIVILEGES, {"name": acme}).fetchall() == []
     assert (
-        stage.sql.execute(
+        environment.sql.execute(
             "select from public.user_schema_access where schema_name = %s", (acme,)
         ).fetchall()
         == []
     )
     assert journey.done(alice, "list_my_tenants") == []
     journey.refused(404, "tenant_not_found", owner, "get_tenant_info", schema_name=acme)
-    assert stage.rows(carol, rival, "settings").status_code == 200
-    trail = stage.sql.execute(
+    assert environment.rows(carol, rival, "settings").status_code == 200
+    trail = environment.sql.execute(
         "select action, actor_id::text, actor_role from public.admin_audit_log"
         " where schema_name = %s order by id",
         (acme,),
@@ -235,18 +241,22 @@ def walk(stage: Stage, door: Door) -> list[tuple[str, int, Any]]:
     return journey.told
 
 
-def test_journey_from_the_first_super_admin_to_the_last_trace(stage: Stage, door: Door) -> None:
-    walk(stage, door)
+def test_journey_from_the_first_super_admin_to_the_last_trace(
+    environment: Environment, door: Door
+) -> None:
+    walk(environment, door)
 
 
 @pytest.fixture
-def second_stage(address: Address) -> Iterator[Stage]:
-    stage = Stage(address)
+def second_environment(address: Address) -> Iterator[Environment]:
+    environment = Environment(address)
     try:
-        yield stage
+        yield environment
     finally:
-        stage.close()
+        environment.close()
 
 
-def test_both_doors_tell_the_same(stage: Stage, second_stage: Stage) -> None:
-    assert walk(stage, DOORS["functions"]) == walk(second_stage, DOORS["rpc"])
+def test_both_doors_tell_the_same(
+    environment: Environment, second_environment: Environment
+) -> None:
+    assert walk(environment, DOORS["functions"]) == walk(second_environment, DOORS["rpc"])

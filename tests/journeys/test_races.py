@@ -12,8 +12,8 @@ import httpx
 import psycopg
 import pytest
 
-from journeys.doors import DOORS, HOLD_TENANT, Door, at_once, code, holding, waiter
-from stage import Person, Stage
+from support.entry_points import DOORS, HOLD_TENANT, Door, at_once, code, holding, waiter
+from support.environment import Environment, Person
 
 HOUR = timedelta(hours=1)
 
@@ -21,15 +21,18 @@ HOUR = timedelta(hours=1)
 # Two who want the same --------------------------------------------------------------------
 
 
-def test_one_name_makes_one_tenant(stage: Stage) -> None:
+def test_one_name_makes_one_tenant(environment: Environment) -> None:
     pairs = itertools.cycle(itertools.product(DOORS.values(), repeat=2))
-    admin = stage.staff("admin")
+    admin = environment.staff("admin")
 
     for doors in itertools.islice(pairs, 20):
-        name = stage.name()
+        name = environment.name()
         create = {"schema_name": name}
         replies = at_once(
-            *(partial(door, stage, admin, "create_tenant_schema", **create) for door in doors)
+            *(
+                partial(door, environment, admin, "create_tenant_schema", **create)
+                for door in doors
+            )
         )
 
         assert sorted(reply.status_code for reply in replies) == [200, 409]
@@ -38,19 +41,19 @@ def test_one_name_makes_one_tenant(stage: Stage) -> None:
 
 
 def test_two_tenants_made_at_once_are_both_exposed(
-    stage: Stage, door: Door, caller: ThreadPoolExecutor
+    environment: Environment, door: Door, caller: ThreadPoolExecutor
 ) -> None:
-    one, other = stage.name(), stage.name()
+    one, other = environment.name(), environment.name()
 
-    with psycopg.connect(stage.address.db_url) as connection:
+    with psycopg.connect(environment.address.db_url) as connection:
         connection.execute("select public.create_tenant_schema(%s)", (one,))
         call = caller.submit(
-            door, stage, stage.service, "create_tenant_schema", schema_name=other
+            door, environment, environment.service, "create_tenant_schema", schema_name=other
         )
-        waiter(stage, connection.info.backend_pid, call)
+        waiter(environment, connection.info.backend_pid, call)
 
     assert call.result().status_code == 200, call.result().text
-    (exposed,) = stage.sql.execute("select tenancy.exposed_schemas() as names").fetchall()
+    (exposed,) = environment.sql.execute("select tenancy.exposed_schemas() as names").fetchall()
     assert {one, other} <= set(exposed["names"])
 
 
@@ -68,18 +71,18 @@ def test_two_tenants_made_at_once_are_both_exposed(
     ],
 )
 def test_admin_whose_grant_expires_grants_nothing_past_it(
-    stage: Stage, door: Door, level: str, expiry: timedelta | None, status: int
+    environment: Environment, door: Door, level: str, expiry: timedelta | None, status: int
 ) -> None:
-    tenant = stage.tenant()
+    tenant = environment.tenant()
     now = datetime.now(UTC)
-    admin = stage.member(tenant, "admin", expires_at=now + HOUR)
+    admin = environment.member(tenant, "admin", expires_at=now + HOUR)
 
     reply = door(
-        stage,
+        environment,
         admin,
         "grant_schema_access",
         schema_name=tenant,
-        user_id=stage.person().id,
+        user_id=environment.person().id,
         access_level=level,
         expires_at=expiry and (now + expiry).isoformat(),
     )
@@ -88,14 +91,16 @@ def test_admin_whose_grant_expires_grants_nothing_past_it(
     assert status == 200 or code(reply) == "forbidden"
 
 
-def test_admin_whose_grant_expires_cannot_extend_it(stage: Stage, door: Door) -> None:
-    tenant = stage.tenant()
-    admin = stage.member(tenant, "admin", expires_at=datetime.now(UTC) + HOUR)
-    friend = stage.member(tenant, "admin")
+def test_admin_whose_grant_expires_cannot_extend_it(
+    environment: Environment, door: Door
+) -> None:
+    tenant = environment.tenant()
+    admin = environment.member(tenant, "admin", expires_at=datetime.now(UTC) + HOUR)
+    friend = environment.member(tenant, "admin")
 
     def extend(by: Person) -> httpx.Response:
         return door(
-            stage,
+            environment,
             by,
             "grant_schema_access",
             schema_name=tenant,
@@ -109,17 +114,22 @@ def test_admin_whose_grant_expires_cannot_extend_it(stage: Stage, door: Door) ->
 
 
 def test_admin_whose_grant_ended_while_they_waited_grants_nothing(
-    stage: Stage, door: Door, caller: ThreadPoolExecutor
+    environment: Environment, door: Door, caller: ThreadPoolExecutor
 ) -> None:
-    tenant = stage.tenant()
-    admin = stage.member(tenant, "admin")
-    friend = stage.person()
+    tenant = environment.tenant()
+    admin = environment.member(tenant, "admin")
+    friend = environment.person()
 
-    with holding(stage.address, HOLD_TENANT, tenant) as holder:
+    with holding(environment.address, HOLD_TENANT, tenant) as holder:
         call = caller.submit(
-            door, stage, admin, "grant_schema_access", schema_name=tenant, user_id=friend.id
+            door,
+            environment,
+            admin,
+            "grant_schema_access",
+            schema_name=tenant,
+            user_id=friend.id,
         )
-        waiter(stage, holder.info.backend_pid, call)
+        waiter(environment, holder.info.backend_pid, call)
         holder.execute(
             "update public.user_schema_access set expires_at = now() where user_id = %s",
             (admin.id,),
@@ -130,19 +140,21 @@ def test_admin_whose_grant_ended_while_they_waited_grants_nothing(
 
 
 def test_revoked_while_they_waited_is_refused(
-    stage: Stage, door: Door, caller: ThreadPoolExecutor
+    environment: Environment, door: Door, caller: ThreadPoolExecutor
 ) -> None:
-    tenant = stage.tenant()
-    admin = stage.staff("admin")
+    tenant = environment.tenant()
+    admin = environment.staff("admin")
 
-    with holding(stage.address, HOLD_TENANT, tenant) as holder:
-        call = caller.submit(door, stage, admin, "suspend_tenant", schema_name=tenant)
-        waiter(stage, holder.info.backend_pid, call)
+    with holding(environment.address, HOLD_TENANT, tenant) as holder:
+        call = caller.submit(door, environment, admin, "suspend_tenant", schema_name=tenant)
+        waiter(environment, holder.info.backend_pid, call)
         holder.execute("delete from public.admin_users where user_id = %s", (admin.id,))
         holder.commit()
 
     assert (call.result().status_code, code(call.result())) == (404, "tenant_not_found")
-    assert stage.rpc(stage.service, "check_tenant_status", schema_name=tenant).json() == {
+    assert environment.rpc(
+        environment.service, "check_tenant_status", schema_name=tenant
+    ).json() == {
         "schema_name": tenant,
         "status": "active",
     }
@@ -156,59 +168,65 @@ def assert_busy(reply: httpx.Response, door: Door) -> None:
     assert reply.headers["Retry-After"] == ("1" if door is DOORS["functions"] else "0")
 
 
-def test_waiting_for_a_lock_ends_busy_within_four_seconds(stage: Stage, door: Door) -> None:
-    tenant = stage.tenant()
-    admin = stage.staff("admin")
+def test_waiting_for_a_lock_ends_busy_within_four_seconds(
+    environment: Environment, door: Door
+) -> None:
+    tenant = environment.tenant()
+    admin = environment.staff("admin")
 
-    with holding(stage.address, HOLD_TENANT, tenant):
+    with holding(environment.address, HOLD_TENANT, tenant):
         begun = time.monotonic()
-        reply = door(stage, admin, "suspend_tenant", schema_name=tenant)
+        reply = door(environment, admin, "suspend_tenant", schema_name=tenant)
         assert time.monotonic() - begun < 4
 
     assert_busy(reply, door)
-    assert door(stage, admin, "suspend_tenant", schema_name=tenant).status_code == 200
+    assert door(environment, admin, "suspend_tenant", schema_name=tenant).status_code == 200
 
 
-def test_stranger_does_not_even_wait(stage: Stage, door: Door) -> None:
-    tenant = stage.tenant()
+def test_stranger_does_not_even_wait(environment: Environment, door: Door) -> None:
+    tenant = environment.tenant()
 
-    with holding(stage.address, HOLD_TENANT, tenant):
-        reply = door(stage, stage.person(), "suspend_tenant", schema_name=tenant)
+    with holding(environment.address, HOLD_TENANT, tenant):
+        reply = door(environment, environment.person(), "suspend_tenant", schema_name=tenant)
 
     assert (reply.status_code, code(reply)) == (404, "tenant_not_found")
 
 
 def test_cancelled_statement_is_busy(
-    stage: Stage, door: Door, caller: ThreadPoolExecutor
+    environment: Environment, door: Door, caller: ThreadPoolExecutor
 ) -> None:
-    tenant = stage.tenant()
-    admin = stage.staff("admin")
+    tenant = environment.tenant()
+    admin = environment.staff("admin")
 
-    with holding(stage.address, HOLD_TENANT, tenant) as holder:
-        call = caller.submit(door, stage, admin, "suspend_tenant", schema_name=tenant)
-        pid = waiter(stage, holder.info.backend_pid, call)
+    with holding(environment.address, HOLD_TENANT, tenant) as holder:
+        call = caller.submit(door, environment, admin, "suspend_tenant", schema_name=tenant)
+        pid = waiter(environment, holder.info.backend_pid, call)
         (cancelled,) = holder.execute("select pg_cancel_backend(%s)", (pid,)).fetchone() or ()
         reply = call.result()
 
     assert cancelled
     assert_busy(reply, door)
-    assert door(stage, admin, "suspend_tenant", schema_name=tenant).status_code == 200
+    assert door(environment, admin, "suspend_tenant", schema_name=tenant).status_code == 200
 
 
 DEADLOCKS = "select deadlocks from pg_stat_database where datname = current_database()"
 
 
-def test_deadlock_is_busy(stage: Stage, door: Door, caller: ThreadPoolExecutor) -> None:
-    tenant = stage.tenant()
-    friend = stage.person()
+def test_deadlock_is_busy(
+    environment: Environment, door: Door, caller: ThreadPoolExecutor
+) -> None:
+    tenant = environment.tenant()
+    friend = environment.person()
     grant = {"schema_name": tenant, "user_id": friend.id}
-    (before,) = stage.sql.execute(DEADLOCKS).fetchall()
+    (before,) = environment.sql.execute(DEADLOCKS).fetchall()
 
-    with holding(stage.address, HOLD_TENANT, tenant) as holder:
+    with holding(environment.address, HOLD_TENANT, tenant) as holder:
         # It is the other who notices, and loses.
         holder.execute("set local deadlock_timeout = '1min'")
-        call = caller.submit(door, stage, stage.service, "grant_schema_access", **grant)
-        waiter(stage, holder.info.backend_pid, call)
+        call = caller.submit(
+            door, environment, environment.service, "grant_schema_access", **grant
+        )
+        waiter(environment, holder.info.backend_pid, call)
         # The RPC has locked the user, and waits for the tenant: the wrong way round.
         holder.execute("select from auth.users where id = %s for update", (friend.id,))
         reply = call.result()
@@ -216,6 +234,9 @@ def test_deadlock_is_busy(stage: Stage, door: Door, caller: ThreadPoolExecutor) 
     assert_busy(reply, door)
     # The session of the RPC may keep it to itself for ten seconds.
     deadline = time.monotonic() + 30
-    while stage.sql.execute(DEADLOCKS).fetchall() == [before]:
+    while environment.sql.execute(DEADLOCKS).fetchall() == [before]:
         assert time.monotonic() < deadline, "It was no deadlock."
-    assert door(stage, stage.service, "grant_schema_access", **grant).status_code == 200
+    assert (
+        door(environment, environment.service, "grant_schema_access", **grant).status_code
+        == 200
+    )

@@ -15,9 +15,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from journeys.doors import DOORS, HOLD_TENANT, at_once, code, holding, waiter
-from stage import Person, Stage
-from walls.waiting import until
+from support.entry_points import DOORS, HOLD_TENANT, at_once, code, holding, waiter
+from support.environment import Environment, Person
+from support.waiting import until
 
 SOAK = os.environ.get("TENANTRY_SOAK") == "1"
 
@@ -30,28 +30,32 @@ SUPER_ADMINS = "select user_id::text from public.admin_users where role = 'super
 
 
 @pytest.mark.soak
-def test_one_of_two_super_admins_who_revoke_each_other_remains(own_stage: Stage) -> None:
-    stage = own_stage
+def test_one_of_two_super_admins_who_revoke_each_other_remains(
+    own_environment: Environment,
+) -> None:
+    environment = own_environment
     pairs = itertools.cycle(itertools.product(DOORS.values(), repeat=2))
-    one, other = stage.staff("super_admin"), stage.staff("super_admin")
-    assert len(stage.sql.execute(SUPER_ADMINS).fetchall()) == 2
+    one, other = environment.staff("super_admin"), environment.staff("super_admin")
+    assert len(environment.sql.execute(SUPER_ADMINS).fetchall()) == 2
 
     for doors in itertools.islice(pairs, 1000 if SOAK else 100):
-        revoke_other = partial(doors[0], stage, one, "revoke_admin", user_id=other.id)
-        revoke_one = partial(doors[1], stage, other, "revoke_admin", user_id=one.id)
+        revoke_other = partial(doors[0], environment, one, "revoke_admin", user_id=other.id)
+        revoke_one = partial(doors[1], environment, other, "revoke_admin", user_id=one.id)
         first, second = at_once(revoke_other, revoke_one)
 
         statuses = sorted([first.status_code, second.status_code])
         assert statuses in ([200, 403], [200, 409]), (first.text, second.text)
-        left = [row["user_id"] for row in stage.sql.execute(SUPER_ADMINS)]
+        left = [row["user_id"] for row in environment.sql.execute(SUPER_ADMINS)]
         assert left == [one.id if first.is_success else other.id]
         for person in (one, other):
-            stage.sql.execute("select public.promote_to_admin(%s, 'super_admin')", (person.id,))
+            environment.sql.execute(
+                "select public.promote_to_admin(%s, 'super_admin')", (person.id,)
+            )
 
 
-def delete_user(stage: Stage, person: Person) -> None:
+def delete_user(environment: Environment, person: Person) -> None:
     """Deletes a user as Auth does it."""
-    url = stage.address.db_url.replace("//postgres:", "//supabase_auth_admin:")
+    url = environment.address.db_url.replace("//postgres:", "//supabase_auth_admin:")
     with psycopg.connect(url) as auth:
         auth.execute("delete from auth.users where id = %s", (person.id,))
 
@@ -61,52 +65,58 @@ HOLD_ADMIN = "select from public.admin_users where user_id = %s for update"
 
 
 def test_user_who_let_others_in_can_be_deleted_while_the_tenant_is(
-    own_stage: Stage, caller: ThreadPoolExecutor
+    own_environment: Environment, caller: ThreadPoolExecutor
 ) -> None:
     """The user's deletion goes from their access to that of others, the tenant's the other
     way: both may not be on the way at once."""
-    stage = own_stage
-    tenant, elsewhere = stage.tenant(), stage.tenant()
-    host, guest, other_guest = stage.staff("admin"), stage.person(), stage.person()
+    environment = own_environment
+    tenant, elsewhere = environment.tenant(), environment.tenant()
+    host, guest, other_guest = (
+        environment.staff("admin"),
+        environment.person(),
+        environment.person(),
+    )
     for schema_name, person in ((elsewhere, other_guest), (tenant, guest)):
-        stage.rpc(
+        environment.rpc(
             host, "grant_schema_access", schema_name=schema_name, user_id=person.id
         ).raise_for_status()
-    stage.grant(tenant, host, "read")
-    stage.suspend(tenant)
+    environment.grant(tenant, host, "read")
+    environment.suspend(tenant)
 
-    with holding(stage.address, HOLD_ACCESS, other_guest.id) as holder:
-        leaving = caller.submit(delete_user, stage, host)
+    with holding(environment.address, HOLD_ACCESS, other_guest.id) as holder:
+        leaving = caller.submit(delete_user, environment, host)
         # The host's own access is gone; next come those whom they let in.
-        leaver = waiter(stage, holder.info.backend_pid, leaving)
+        leaver = waiter(environment, holder.info.backend_pid, leaving)
         deleting = caller.submit(
-            stage.rpc, stage.service, "delete_tenant_schema", schema_name=tenant
+            environment.rpc, environment.service, "delete_tenant_schema", schema_name=tenant
         )
-        waiter(stage, leaver, deleting)
+        waiter(environment, leaver, deleting)
 
     leaving.result()
     assert deleting.result().status_code == 200, deleting.result().text
 
 
 def test_creator_can_be_deleted_while_they_are_let_into_their_tenant(
-    own_stage: Stage, caller: ThreadPoolExecutor
+    own_environment: Environment, caller: ThreadPoolExecutor
 ) -> None:
-    stage = own_stage
-    creator, viewer = stage.staff("super_admin"), stage.person()
-    tenant = stage.name()
+    environment = own_environment
+    creator, viewer = environment.staff("super_admin"), environment.person()
+    tenant = environment.name()
     for operation, arguments in (
         ("create_tenant_schema", {"schema_name": tenant}),
         ("promote_to_admin", {"user_id": viewer.id, "role": "viewer"}),
     ):
-        stage.rpc(creator, operation, **arguments).raise_for_status()
+        environment.rpc(creator, operation, **arguments).raise_for_status()
     grant = {"schema_name": tenant, "user_id": creator.id}
 
-    with holding(stage.address, HOLD_ADMIN, viewer.id) as holder:
-        leaving = caller.submit(delete_user, stage, creator)
+    with holding(environment.address, HOLD_ADMIN, viewer.id) as holder:
+        leaving = caller.submit(delete_user, environment, creator)
         # The tenant that bears their name comes next.
-        leaver = waiter(stage, holder.info.backend_pid, leaving)
-        granting = caller.submit(stage.rpc, stage.service, "grant_schema_access", **grant)
-        waiter(stage, leaver, granting)
+        leaver = waiter(environment, holder.info.backend_pid, leaving)
+        granting = caller.submit(
+            environment.rpc, environment.service, "grant_schema_access", **grant
+        )
+        waiter(environment, leaver, granting)
 
     leaving.result()
     assert (granting.result().status_code, code(granting.result())) == (404, "user_not_found")
@@ -120,58 +130,73 @@ def test_creator_can_be_deleted_while_they_are_let_into_their_tenant(
     ],
 )
 def test_staff_deleted_while_they_act_is_staff_no_more(
-    own_stage: Stage, caller: ThreadPoolExecutor, operation: str, arguments: dict[str, str]
+    own_environment: Environment,
+    caller: ThreadPoolExecutor,
+    operation: str,
+    arguments: dict[str, str],
 ) -> None:
-    stage = own_stage
-    leaver, viewer = stage.staff("super_admin"), stage.person()
-    stage.rpc(leaver, "promote_to_admin", user_id=viewer.id, role="viewer").raise_for_status()
-    what = {"user_id": stage.person().id} if arguments else {"schema_name": stage.name()}
+    environment = own_environment
+    leaver, viewer = environment.staff("super_admin"), environment.person()
+    environment.rpc(
+        leaver, "promote_to_admin", user_id=viewer.id, role="viewer"
+    ).raise_for_status()
+    what = (
+        {"user_id": environment.person().id}
+        if arguments
+        else {"schema_name": environment.name()}
+    )
 
-    with holding(stage.address, HOLD_ADMIN, viewer.id) as holder:
-        leaving = caller.submit(delete_user, stage, leaver)
-        pid = waiter(stage, holder.info.backend_pid, leaving)
-        acting = caller.submit(stage.rpc, leaver, operation, **what, **arguments)
-        waiter(stage, pid, acting)
+    with holding(environment.address, HOLD_ADMIN, viewer.id) as holder:
+        leaving = caller.submit(delete_user, environment, leaver)
+        pid = waiter(environment, holder.info.backend_pid, leaving)
+        acting = caller.submit(environment.rpc, leaver, operation, **what, **arguments)
+        waiter(environment, pid, acting)
 
     leaving.result()
     assert (acting.result().status_code, code(acting.result())) == (403, "forbidden")
 
 
 def test_super_admin_who_appointed_others_can_be_deleted_while_one_is_dismissed(
-    own_stage: Stage, caller: ThreadPoolExecutor
+    own_environment: Environment, caller: ThreadPoolExecutor
 ) -> None:
-    stage = own_stage
+    environment = own_environment
     colleague, leaver, viewer = sorted(
-        (stage.person() for _ in range(3)), key=lambda person: str(person.id)
+        (environment.person() for _ in range(3)), key=lambda person: str(person.id)
     )
     for boss, person, role in (
-        (stage.service, leaver, "super_admin"),
+        (environment.service, leaver, "super_admin"),
         (leaver, viewer, "viewer"),
         (leaver, colleague, "super_admin"),
     ):
-        stage.rpc(boss, "promote_to_admin", user_id=person.id, role=role).raise_for_status()
+        environment.rpc(
+            boss, "promote_to_admin", user_id=person.id, role=role
+        ).raise_for_status()
 
-    with holding(stage.address, HOLD_ADMIN, viewer.id) as holder:
-        leaving = caller.submit(delete_user, stage, leaver)
-        pid = waiter(stage, holder.info.backend_pid, leaving)
+    with holding(environment.address, HOLD_ADMIN, viewer.id) as holder:
+        leaving = caller.submit(delete_user, environment, leaver)
+        pid = waiter(environment, holder.info.backend_pid, leaving)
         # Every super_admin is locked for that, the colleague before the leaver.
-        dismissing = caller.submit(stage.rpc, stage.service, "revoke_admin", user_id=viewer.id)
-        waiter(stage, pid, dismissing)
+        dismissing = caller.submit(
+            environment.rpc, environment.service, "revoke_admin", user_id=viewer.id
+        )
+        waiter(environment, pid, dismissing)
 
     leaving.result()
     assert dismissing.result().status_code == 200, dismissing.result().text
 
 
 def test_a_first_sign_in_holds_nothing_of_a_tenant_that_it_waits_for(
-    own_stage: Stage, caller: ThreadPoolExecutor
+    own_environment: Environment, caller: ThreadPoolExecutor
 ) -> None:
-    stage = own_stage
-    tenant = stage.tenant()
-    member = stage.member(tenant, "read")
+    environment = own_environment
+    tenant = environment.tenant()
+    member = environment.member(tenant, "read")
 
-    with holding(stage.address, HOLD_TENANT, tenant) as holder:
-        asking = caller.submit(stage.rpc, member, "ensure_user_profile", schema_name=tenant)
-        waiter(stage, holder.info.backend_pid, asking)
+    with holding(environment.address, HOLD_TENANT, tenant) as holder:
+        asking = caller.submit(
+            environment.rpc, member, "ensure_user_profile", schema_name=tenant
+        )
+        waiter(environment, holder.info.backend_pid, asking)
         # What deletes a tenant does next.
         holder.execute(f"lock table {tenant}.users in access exclusive mode nowait".encode())
 
@@ -190,11 +215,11 @@ class Storm:
         )
     )
 
-    def __init__(self, stage: Stage, seconds: float) -> None:
-        self.stage = stage
+    def __init__(self, environment: Environment, seconds: float) -> None:
+        self.environment = environment
         self.until = time.monotonic() + seconds
-        self.tenants = [stage.name() for _ in range(4)]
-        self.people = [stage.person() for _ in range(8)]
+        self.tenants = [environment.name() for _ in range(4)]
+        self.people = [environment.person() for _ in range(8)]
         self.replies: Counter[tuple[str, int, str]] = Counter()
         self.faults: list[str] = []
         self.left = 0
@@ -234,7 +259,7 @@ class Storm:
         )
         tenant = chance.choice(self.tenants)
         if operation == "delete_tenant_schema":
-            self.ask(chance, self.stage.service, "suspend_tenant", schema_name=tenant)
+            self.ask(chance, self.environment.service, "suspend_tenant", schema_name=tenant)
         self.ask(chance, self.somebody(chance), operation, schema_name=tenant)
 
     def grant(self, chance: random.Random) -> None:
@@ -266,7 +291,7 @@ class Storm:
         person = chance.choice(self.people)
         if chance.random() < 0.5:
             invited = {"schema_name": tenant, "user_id": person.id}
-            self.ask(chance, self.stage.service, "grant_schema_access", **invited)
+            self.ask(chance, self.environment.service, "grant_schema_access", **invited)
             self.ask(chance, person, "ensure_user_profile", schema_name=tenant)
         else:
             arguments = {"schema_name": tenant, "display_name": str(chance.random())}
@@ -275,9 +300,9 @@ class Storm:
     def leave(self, chance: random.Random) -> None:
         """A user is deleted as Auth does it, and somebody else signs up in their place."""
         place = chance.randrange(len(self.people))
-        leaver, self.people[place] = self.people[place], self.stage.person()
+        leaver, self.people[place] = self.people[place], self.environment.person()
         try:
-            delete_user(self.stage, leaver)
+            delete_user(self.environment, leaver)
         except psycopg.Error as error:
             self.faults.append(f"delete user: {error!r}")
         else:
@@ -286,22 +311,22 @@ class Storm:
     # What they are told -----------------------------------------------------------------
 
     def somebody(self, chance: random.Random) -> Person:
-        return self.stage.service if chance.random() < 0.5 else chance.choice(self.people)
+        return self.environment.service if chance.random() < 0.5 else chance.choice(self.people)
 
     def ask(
         self, chance: random.Random, person: Person, operation: str, **arguments: Any
     ) -> None:
         door = chance.choice(list(DOORS))
-        reply = DOORS[door](self.stage, person, operation, **arguments)
+        reply = DOORS[door](self.environment, person, operation, **arguments)
         told = "" if reply.is_success else code(reply)
         self.replies[operation, reply.status_code, told] += 1
         if reply.is_error and told not in self.REFUSALS:
             self.faults.append(f"{door} {operation}: {reply.status_code} {reply.text}")
 
 
-def deadlocks(stage: Stage) -> int:
+def deadlocks(environment: Environment) -> int:
     """So far. A session tells what it met when it ends, so all of them have to."""
-    with psycopg.connect(stage.address.admin_db_url, autocommit=True) as admin:
+    with psycopg.connect(environment.address.admin_db_url, autocommit=True) as admin:
 
         def are_idle() -> bool:
             busy = admin.execute(
@@ -344,16 +369,16 @@ STRAY_ACCESS = """
 
 
 @pytest.mark.soak
-def test_user_can_be_deleted_at_any_moment(own_stage: Stage) -> None:
-    stage = own_stage
-    before = deadlocks(stage)
-    storm = Storm(stage, 300 if SOAK else 6)
+def test_user_can_be_deleted_at_any_moment(own_environment: Environment) -> None:
+    environment = own_environment
+    before = deadlocks(environment)
+    storm = Storm(environment, 300 if SOAK else 6)
 
     storm.blow()
     assert not storm.faults, "\n".join(storm.faults)
     assert storm.has_happened
-    assert deadlocks(stage) == before
-    registry = stage.sql.execute(REGISTRY).fetchall()
-    assert stage.sql.execute(SCHEMAS).fetchall() == registry
-    assert stage.sql.execute(EXPOSED).fetchall() == registry
-    assert stage.sql.execute(STRAY_ACCESS).fetchall() == []
+    assert deadlocks(environment) == before
+    registry = environment.sql.execute(REGISTRY).fetchall()
+    assert environment.sql.execute(SCHEMAS).fetchall() == registry
+    assert environment.sql.execute(EXPOSED).fetchall() == registry
+    assert environment.sql.execute(STRAY_ACCESS).fetchall() == []

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from migrations.fleet import Fleet
-from stage import Address
+from support.environment import Address
+from support.fleet import Fleet
 from tenantry_cli.emulator.stack import Stack
 
 

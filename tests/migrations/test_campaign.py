@@ -16,8 +16,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from migrations.fleet import Fleet
-from walls.waiting import until
+from support.fleet import Fleet
+from support.waiting import until
 
 FULL = os.environ.get("TENANTRY_SOAK") == "1"
 TENANTS = 1000 if FULL else 40
@@ -48,7 +48,7 @@ def plain_loop(fleet: Fleet, statements: str, table: str, names: list[str]) -> f
                 sql.SQL("set local search_path = {}, extensions").format(sql.Identifier(name))
             )
             connection.execute(statements.encode())
-            connection.execute("select tenancy.adopt_table(%s, %s)", (name, table))
+            connection.execute("select tenancy.enable_tenant_table(%s, %s)", (name, table))
             connection.execute("select tenancy.audit_table(%s, 'users')", (name,))
             connection.execute("select tenancy.apply_tenant_privileges(%s)", (name,))
             connection.execute(

@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from counting import calls, rows_read_by_each
-from migrations.fleet import Fleet
+from support.counting import calls, rows_read_by_each
+from support.fleet import Fleet
 
 
 def calls_for(fleet: Fleet, tenant: str) -> Counter[str]:

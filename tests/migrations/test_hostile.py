@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from migrations.fleet import Fleet
+from support.fleet import Fleet
 
 # What the admin asks for through the API; {} is the name of the table to come.
 TABLE = {"columns": [{"name": "title", "type": "text"}]}

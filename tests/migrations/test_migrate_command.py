@@ -7,7 +7,7 @@ import json
 import psycopg
 from psycopg import sql
 
-from migrations.fleet import Fleet
+from support.fleet import Fleet
 
 
 def spoil(fleet: Fleet, tenant: str, table: str) -> None:

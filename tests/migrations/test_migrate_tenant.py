@@ -10,15 +10,15 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from migrations.fleet import Fleet
-from stage import Person
+from support.environment import Person
+from support.fleet import Fleet
 
 
 def identifiers(text: str, *names: str) -> sql.Composed:
     return sql.SQL(text).format(*map(sql.Identifier, names))
 
 
-def test_migrated_table_is_walled_audited_and_served(fleet: Fleet) -> None:
+def test_migrated_table_is_protected_audited_and_served(fleet: Fleet) -> None:
     tenant, other, table = fleet.tenant(), fleet.tenant(), fleet.table()
     writer, reader = fleet.member(tenant, "write"), fleet.member(tenant, "read")
     admin, stranger = fleet.member(tenant, "admin"), fleet.member(other, "admin")

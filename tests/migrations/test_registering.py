@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
-from migrations.fleet import Fleet
+from support.fleet import Fleet
 from tenantry_cli.main import main
-from tenantry_cli.migration import tenant_migration
+from tenantry_cli.new import tenant_migration
 
 
 def refusal(fleet: Fleet, statements: str, *callable_routines: str) -> str:

@@ -12,10 +12,10 @@ import pytest
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 
-from operating.backup import Backup, programs
-from operating.readme import block
-from stage import Person, Stage
-from walls.waiting import is_known, until
+from support.backup import Backup, programs
+from support.environment import Environment, Person
+from support.readme import block
+from support.waiting import is_known, until
 
 Connection = psycopg.Connection[dict[str, Any]]
 
@@ -129,25 +129,25 @@ def exists(sql: Connection, tenant: str) -> bool:
     return found is not None and found["schema"] is not None
 
 
-def status_of(stage: Stage, person: Person, tenant: str) -> int:
-    return stage.rows(person, tenant, "orders").status_code
+def status_of(environment: Environment, person: Person, tenant: str) -> int:
+    return environment.rows(person, tenant, "orders").status_code
 
 
-def destroy(stage: Stage, tenant: str) -> None:
-    stage.suspend(tenant)
-    stage.sql.execute("select public.delete_tenant_schema(%s)", (tenant,))
-    until(lambda: status_of(stage, stage.service, tenant) == 406)
+def destroy(environment: Environment, tenant: str) -> None:
+    environment.suspend(tenant)
+    environment.sql.execute("select public.delete_tenant_schema(%s)", (tenant,))
+    until(lambda: status_of(environment, environment.service, tenant) == 406)
 
 
-def open_again(stage: Stage, tenant: str, head: str) -> None:
+def open_again(environment: Environment, tenant: str, head: str) -> None:
     """The README's last block: two looks, and the opening."""
     statements = block("sql", "get_schema_drift").replace("acme", tenant)
     drift, verification, activation = statements.replace("<head>", head).strip().splitlines()
-    assert stage.sql.execute(drift.encode()).fetchall() == []
-    verified = stage.sql.execute(verification.encode()).fetchone()
+    assert environment.sql.execute(drift.encode()).fetchall() == []
+    verified = environment.sql.execute(verification.encode()).fetchone()
     assert verified is not None
     assert (verified["is_intact"], verified["problem"]) == (True, None)
-    stage.sql.execute(activation.encode())
+    environment.sql.execute(activation.encode())
 
 
 class Acme:
@@ -155,14 +155,14 @@ class Acme:
 
     tables = ("audit_log", "hidden", "orders", "settings", "users")
 
-    def __init__(self, stage: Stage) -> None:
-        self.name = stage.tenant()
-        self.admin = stage.member(self.name, "admin")
-        self.reader = stage.member(self.name, "read")
-        self.former = stage.member(self.name, "read", "2026-01-01")
-        self.leaver = stage.member(self.name, "write")
-        self.stranger = stage.person()
-        stage.rpc(
+    def __init__(self, environment: Environment) -> None:
+        self.name = environment.tenant()
+        self.admin = environment.member(self.name, "admin")
+        self.reader = environment.member(self.name, "read")
+        self.former = environment.member(self.name, "read", "2026-01-01")
+        self.leaver = environment.member(self.name, "write")
+        self.stranger = environment.person()
+        environment.rpc(
             self.admin,
             "create_table",
             schema_name=self.name,
@@ -174,7 +174,7 @@ class Acme:
                 {"name": "note", "type": "text", "default": "it's \\N \t new\nline"},
             ],
         ).raise_for_status()
-        stage.rpc(
+        environment.rpc(
             self.admin,
             "add_foreign_key",
             schema_name=self.name,
@@ -182,7 +182,7 @@ class Acme:
             column_name="customer",
             foreign_table="users",
         ).raise_for_status()
-        stage.rpc(
+        environment.rpc(
             self.admin,
             "add_column",
             schema_name=self.name,
@@ -190,39 +190,43 @@ class Acme:
             column_name="x_team",
             column_type="text",
         ).raise_for_status()
-        stage.sql.execute(
+        environment.sql.execute(
             SQL(
                 "create table {hidden} (secret text); insert into {hidden} values ('hidden');"
             ).format(hidden=Identifier(self.name, "hidden"))
         )
         for person in (self.admin, self.leaver):
-            stage.rpc(person, "ensure_user_profile", schema_name=self.name).raise_for_status()
-        until(lambda: is_known(stage, self.name, "orders"))
+            environment.rpc(
+                person, "ensure_user_profile", schema_name=self.name
+            ).raise_for_status()
+        until(lambda: is_known(environment, self.name, "orders"))
         for note in ("first", 'se"cond\\'):
-            self.order(stage, self.admin, note).raise_for_status()
+            self.order(environment, self.admin, note).raise_for_status()
         # Entries of a moment when others were busy wait for a later seal.
-        until(lambda: is_sealed(stage.sql, self.name))
+        until(lambda: is_sealed(environment.sql, self.name))
         # The name of one who leaves, on what stays.
-        stage.sql.execute(
+        environment.sql.execute(
             "update public.tenants set created_by = %s where schema_name = %s",
             (self.leaver.id, self.name),
         )
-        stage.sql.execute(
+        environment.sql.execute(
             "update public.user_schema_access set granted_by = %s"
             " where schema_name = %s and user_id = %s",
             (self.leaver.id, self.name, self.reader.id),
         )
 
-    def order(self, stage: Stage, person: Person, note: str) -> httpx.Response:
+    def order(self, environment: Environment, person: Person, note: str) -> httpx.Response:
         row = {"id": str(uuid.uuid4()), "customer": self.admin.id, "note": note}
-        return stage.rows(person, self.name, "orders", "POST", json=row)
+        return environment.rows(person, self.name, "orders", "POST", json=row)
 
-    def order_when_known(self, stage: Stage, person: Person, note: str) -> httpx.Response:
+    def order_when_known(
+        self, environment: Environment, person: Person, note: str
+    ) -> httpx.Response:
         """Writes get a 404 while PostgREST reads what it missed: the deletion, the return."""
         replies: list[httpx.Response] = []
 
         def is_answered() -> bool:
-            replies.append(self.order(stage, person, note))
+            replies.append(self.order(environment, person, note))
             return replies[-1].status_code != 404
 
         until(is_answered)
@@ -230,42 +234,46 @@ class Acme:
 
 
 @pytest.fixture
-def acme(stage: Stage) -> Acme:
-    return Acme(stage)
+def acme(environment: Environment) -> Acme:
+    return Acme(environment)
 
 
-def test_tenant_comes_back_as_it_was(stage: Stage, acme: Acme, tmp_path: Path) -> None:
+def test_tenant_comes_back_as_it_was(
+    environment: Environment, acme: Acme, tmp_path: Path
+) -> None:
     backup = Backup(acme.name, tmp_path)
-    head = backup.take(stage.address.db_url)
-    was_catalog = catalog(stage.sql, acme.name)
-    was_contents = contents(stage.sql, acme.name, *acme.tables)
-    was_registry = registry(stage.sql, acme.name, *LASTING)
-    was_access = access(stage.sql, acme.name)
-    destroy(stage, acme.name)
-    stage.sql.execute("delete from auth.users where id = %s", (acme.leaver.id,))
+    head = backup.take(environment.address.db_url)
+    was_catalog = catalog(environment.sql, acme.name)
+    was_contents = contents(environment.sql, acme.name, *acme.tables)
+    was_registry = registry(environment.sql, acme.name, *LASTING)
+    was_access = access(environment.sql, acme.name)
+    destroy(environment, acme.name)
+    environment.sql.execute("delete from auth.users where id = %s", (acme.leaver.id,))
 
-    restored = backup.restore(stage.address.db_url)
+    restored = backup.restore(environment.address.db_url)
     assert (restored.returncode, restored.stderr) == (0, "")
 
     # Back, and closed to everybody.
-    until(lambda: status_of(stage, acme.admin, acme.name) == 403)
-    for person in (acme.reader, acme.stranger, stage.service):
-        assert status_of(stage, person, acme.name) == 403
-    privileges = str([row["privileges"] for row in catalog(stage.sql, acme.name)])
+    until(lambda: status_of(environment, acme.admin, acme.name) == 403)
+    for person in (acme.reader, acme.stranger, environment.service):
+        assert status_of(environment, person, acme.name) == 403
+    privileges = str([row["privileges"] for row in catalog(environment.sql, acme.name)])
     assert "postgres" in privileges
     assert not any(role in privileges for role in ("anon", "authenticated", "service_role"))
-    assert registry(stage.sql, acme.name, "status", "suspension_reason", "created_by") == {
+    assert registry(
+        environment.sql, acme.name, "status", "suspension_reason", "created_by"
+    ) == {
         "status": "suspended",
         "suspension_reason": "restored from a backup",
         "created_by": None,
     }
 
-    open_again(stage, acme.name, head)
+    open_again(environment, acme.name, head)
 
-    assert catalog(stage.sql, acme.name) == was_catalog
-    assert contents(stage.sql, acme.name, *acme.tables) == was_contents
-    assert registry(stage.sql, acme.name, *LASTING) == was_registry
-    assert access(stage.sql, acme.name) == [
+    assert catalog(environment.sql, acme.name) == was_catalog
+    assert contents(environment.sql, acme.name, *acme.tables) == was_contents
+    assert registry(environment.sql, acme.name, *LASTING) == was_registry
+    assert access(environment.sql, acme.name) == [
         row | ({"granted_by": None} if str(row["granted_by"]) == acme.leaver.id else {})
         for row in was_access
         if str(row["user_id"]) != acme.leaver.id
@@ -273,32 +281,36 @@ def test_tenant_comes_back_as_it_was(stage: Stage, acme: Acme, tmp_path: Path) -
     assert acme.leaver.id in {str(row["granted_by"]) for row in was_access}
 
 
-def test_restored_tenant_is_in_use_again(stage: Stage, acme: Acme, tmp_path: Path) -> None:
+def test_restored_tenant_is_in_use_again(
+    environment: Environment, acme: Acme, tmp_path: Path
+) -> None:
     backup = Backup(acme.name, tmp_path)
-    head = backup.take(stage.address.db_url)
-    destroy(stage, acme.name)
-    assert backup.restore(stage.address.db_url).returncode == 0
-    open_again(stage, acme.name, head)
+    head = backup.take(environment.address.db_url)
+    destroy(environment, acme.name)
+    assert backup.restore(environment.address.db_url).returncode == 0
+    open_again(environment, acme.name, head)
     # Everybody has what they had, and nothing more.
     for person in (acme.stranger, acme.former):
-        assert status_of(stage, person, acme.name) == 403
-    for person in (acme.reader, acme.leaver, acme.admin, stage.service):
-        assert status_of(stage, person, acme.name) == 200
-    assert acme.order_when_known(stage, acme.leaver, "third").status_code == 201
-    assert acme.order_when_known(stage, acme.reader, "forged").status_code == 403
-    notes = stage.rows(acme.reader, acme.name, "orders").json()
+        assert status_of(environment, person, acme.name) == 403
+    for person in (acme.reader, acme.leaver, acme.admin, environment.service):
+        assert status_of(environment, person, acme.name) == 200
+    assert acme.order_when_known(environment, acme.leaver, "third").status_code == 201
+    assert acme.order_when_known(environment, acme.reader, "forged").status_code == 403
+    notes = environment.rows(acme.reader, acme.name, "orders").json()
     assert sorted(row["note"] for row in notes) == ["first", 'se"cond\\', "third"]
-    hidden = stage.rows(stage.service, acme.name, "hidden")
+    hidden = environment.rows(environment.service, acme.name, "hidden")
     assert (hidden.status_code, hidden.json()["code"]) == (403, "42501")
 
     # The trail goes on where it was, and still only grows.
     log = Identifier(acme.name, "audit_log")
     for statement in ("delete from {}", "update {} set action = 'forged'", "truncate {}"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
-            stage.sql.execute(SQL(statement).format(log))
-    until(lambda: is_sealed(stage.sql, acme.name))
-    assert verified(stage.sql, acme.name, head) == INTACT
-    entries = stage.rpc(stage.service, "get_admin_audit_log", schema_name=acme.name).json()
+            environment.sql.execute(SQL(statement).format(log))
+    until(lambda: is_sealed(environment.sql, acme.name))
+    assert verified(environment.sql, acme.name, head) == INTACT
+    entries = environment.rpc(
+        environment.service, "get_admin_audit_log", schema_name=acme.name
+    ).json()
     assert [entry["action"] for entry in entries][:3] == [
         "tenant.activate",
         "tenant.restore",
@@ -307,7 +319,7 @@ def test_restored_tenant_is_in_use_again(stage: Stage, acme: Acme, tmp_path: Pat
 
 
 def test_both_files_of_a_backup_show_one_moment(
-    stage: Stage, acme: Acme, tmp_path: Path
+    environment: Environment, acme: Acme, tmp_path: Path
 ) -> None:
     # While it is taken somebody writes, is granted access, and the log is sealed.
     meanwhile = """psql "$DB_URL" -qX -v ON_ERROR_STOP=1 -o /dev/null <<'SQL'
@@ -325,44 +337,56 @@ def test_both_files_of_a_backup_show_one_moment(
     )
     pg_dump.chmod(0o755)
     backup = Backup(acme.name, tmp_path, overlay)
-    head = backup.take(stage.address.db_url)
-    assert len(contents(stage.sql, acme.name, "settings")["settings"]) == 2
-    destroy(stage, acme.name)
+    head = backup.take(environment.address.db_url)
+    assert len(contents(environment.sql, acme.name, "settings")["settings"]) == 2
+    destroy(environment, acme.name)
 
-    assert backup.restore(stage.address.db_url).returncode == 0
-    assert contents(stage.sql, acme.name, "settings")["settings"] == []
-    assert verified(stage.sql, acme.name, head) == INTACT
-    assert acme.stranger.id not in {str(row["user_id"]) for row in access(stage.sql, acme.name)}
+    assert backup.restore(environment.address.db_url).returncode == 0
+    assert contents(environment.sql, acme.name, "settings")["settings"] == []
+    assert verified(environment.sql, acme.name, head) == INTACT
+    assert acme.stranger.id not in {
+        str(row["user_id"]) for row in access(environment.sql, acme.name)
+    }
 
 
-def test_failed_dump_is_no_backup(stage: Stage, acme: Acme, tmp_path: Path) -> None:
+def test_failed_dump_is_no_backup(environment: Environment, acme: Acme, tmp_path: Path) -> None:
     (tmp_path / f"{acme.name}.dump").mkdir()
     with pytest.raises(AssertionError, match="There is no backup: pg_dump failed"):
-        Backup(acme.name, tmp_path).take(stage.address.db_url)
+        Backup(acme.name, tmp_path).take(environment.address.db_url)
     assert not (tmp_path / f"{acme.name}.rows").exists()
 
 
 @pytest.mark.skipif(not OLDER.is_dir(), reason="PostgreSQL 15's programs are not there")
-def test_older_programs_make_no_backup(stage: Stage, acme: Acme, tmp_path: Path) -> None:
+def test_older_programs_make_no_backup(
+    environment: Environment, acme: Acme, tmp_path: Path
+) -> None:
     """Its pg_dump refuses the server, and its psql does not know how pg_dump ended."""
     with pytest.raises(AssertionError, match="There is no backup: pg_dump failed"):
-        Backup(acme.name, tmp_path, OLDER).take(stage.address.db_url)
+        Backup(acme.name, tmp_path, OLDER).take(environment.address.db_url)
 
 
-def test_restore_is_whole_or_not_at_all(stage: Stage, acme: Acme, tmp_path: Path) -> None:
+def test_restore_is_whole_or_not_at_all(
+    environment: Environment, acme: Acme, tmp_path: Path
+) -> None:
     backup = Backup(acme.name, tmp_path)
-    backup.take(stage.address.db_url)
+    backup.take(environment.address.db_url)
 
     # Over a tenant that is there: it stays as it is.
-    acme.order(stage, acme.admin, "after the backup").raise_for_status()
-    before = catalog(stage.sql, acme.name), contents(stage.sql, acme.name, *acme.tables)
-    assert backup.restore(stage.address.db_url).returncode != 0
-    after = catalog(stage.sql, acme.name), contents(stage.sql, acme.name, *acme.tables)
+    acme.order(environment, acme.admin, "after the backup").raise_for_status()
+    before = (
+        catalog(environment.sql, acme.name),
+        contents(environment.sql, acme.name, *acme.tables),
+    )
+    assert backup.restore(environment.address.db_url).returncode != 0
+    after = (
+        catalog(environment.sql, acme.name),
+        contents(environment.sql, acme.name, *acme.tables),
+    )
     assert after == before
-    assert status_of(stage, acme.admin, acme.name) == 200
+    assert status_of(environment, acme.admin, acme.name) == 200
 
     # From damaged files: nothing is there afterwards.
-    destroy(stage, acme.name)
+    destroy(environment, acme.name)
     dump, rows = backup.dump.read_bytes(), backup.rows.read_bytes()
     for damage in (
         lambda: backup.rows.unlink(),
@@ -373,29 +397,29 @@ def test_restore_is_whole_or_not_at_all(stage: Stage, acme: Acme, tmp_path: Path
         backup.dump.write_bytes(dump)
         backup.rows.write_bytes(rows)
         damage()
-        assert backup.restore(stage.address.db_url).returncode != 0
-        assert not exists(stage.sql, acme.name)
-        assert registry(stage.sql, acme.name, "id") is None
+        assert backup.restore(environment.address.db_url).returncode != 0
+        assert not exists(environment.sql, acme.name)
+        assert registry(environment.sql, acme.name, "id") is None
 
     backup.dump.write_bytes(dump)
-    assert backup.restore(stage.address.db_url).returncode == 0
-    assert exists(stage.sql, acme.name)
+    assert backup.restore(environment.address.db_url).returncode == 0
+    assert exists(environment.sql, acme.name)
 
 
 def test_another_project_lets_in_whom_it_knows(
-    stage: Stage, acme: Acme, tmp_path: Path, other_project: str
+    environment: Environment, acme: Acme, tmp_path: Path, other_project: str
 ) -> None:
     backup = Backup(acme.name, tmp_path)
-    head = backup.take(stage.address.db_url)
+    head = backup.take(environment.address.db_url)
     with psycopg.connect(other_project, autocommit=True, row_factory=dict_row) as there:
         there.execute("insert into auth.users (id) values (%s)", (acme.reader.id,))
         restored = backup.restore(other_project)
         assert (restored.returncode, restored.stderr) == (0, "")
 
         there.execute("select public.activate_tenant(%s)", (acme.name,))
-        assert catalog(there, acme.name) == catalog(stage.sql, acme.name)
+        assert catalog(there, acme.name) == catalog(environment.sql, acme.name)
         assert contents(there, acme.name, *acme.tables) == contents(
-            stage.sql, acme.name, *acme.tables
+            environment.sql, acme.name, *acme.tables
         )
         assert [str(row["user_id"]) for row in access(there, acme.name)] == [acme.reader.id]
         assert verified(there, acme.name, head) == INTACT

@@ -8,10 +8,10 @@ import re
 import httpx
 import pytest
 
-from functions.deployment import FUNCTIONS, Deployment, entry_points
-from operating.readme import block, table
 from sql.test_errors import catalogue
-from stage import Stage
+from support.deployment import FUNCTIONS, Deployment, entry_points
+from support.environment import Environment
+from support.readme import block, table
 from tenantry import errors
 
 # Set by the system or by HTTP, not by whoever deploys.
@@ -21,7 +21,7 @@ THEIRS = {"THREADS", "WORKERS"}
 
 
 def settings() -> dict[str, str]:
-    """The environment that the README deploys with."""
+    """The variables that the README deploys with."""
     lines = block("yaml", "SUPABASE_URL").splitlines()
     return {name: value.strip('"') for name, value in (line.split(": ", 1) for line in lines)}
 
@@ -35,12 +35,12 @@ def test_deploy_commands_deploy_every_target(command: str) -> None:
 
 
 def test_target_starts_with_the_settings_of_the_readme(deployment: Deployment) -> None:
-    environment = settings() | {
+    variables = settings() | {
         "SUPABASE_URL": "https://ref.supabase.co",
         "SUPABASE_ANON_KEY": "sb_publishable_key",
     }
-    with deployment.serve("tenant_status", environment) as group:
-        for origin in environment["TENANTRY_ALLOWED_ORIGINS"].split(","):
+    with deployment.serve("tenant_status", variables) as group:
+        for origin in variables["TENANTRY_ALLOWED_ORIGINS"].split(","):
             reply = httpx.get(group.url, headers={"Origin": origin})
             assert reply.headers["Access-Control-Allow-Origin"] == origin
 
@@ -81,18 +81,18 @@ def test_table_of_errors_is_what_callers_can_get() -> None:
 
 
 def test_request_id_leads_to_the_log_line_and_to_the_change(
-    stage: Stage, deployment: Deployment
+    environment: Environment, deployment: Deployment
 ) -> None:
-    tenant, admin = stage.tenant(), stage.staff("admin")
-    environment = settings() | {
-        "SUPABASE_URL": stage.address.api_url,
-        "SUPABASE_ANON_KEY": stage.address.anon_key,
+    tenant, admin = environment.tenant(), environment.staff("admin")
+    variables = settings() | {
+        "SUPABASE_URL": environment.address.api_url,
+        "SUPABASE_ANON_KEY": environment.address.anon_key,
     }
-    with deployment.serve("schema_management", environment) as group:
+    with deployment.serve("schema_management", variables) as group:
         for name in ("Acme", "Acme", "x" * 201):
             reply = httpx.post(
                 f"{group.url}/rename_tenant",
-                headers=stage.headers(admin),
+                headers=environment.headers(admin),
                 json={"schema_name": tenant, "display_name": name},
             )
         lines = {line["request_id"]: line for line in map(json.loads, group.logged())}
@@ -105,7 +105,7 @@ def test_request_id_leads_to_the_log_line_and_to_the_change(
     (example,) = re.findall("'([0-9a-f]{32})'", query)
     assert f'request_id="{example}"' in block("sh", "gcloud logging read")
     found = [
-        stage.sql.execute(query.replace(example, request_id).encode()).fetchall()
+        environment.sql.execute(query.replace(example, request_id).encode()).fetchall()
         for request_id in lines
     ]
     ((entry,), *others) = found

@@ -20,9 +20,9 @@ import pytest
 from click.testing import CliRunner
 from werkzeug.wrappers import Response
 
-from proof.doctor import tenantry
-from proof.hosted import serving
-from stage import Address, Stage
+from support.commands import tenantry
+from support.environment import Address, Environment
+from support.hosted import serving
 from tenantry_cli.main import main
 from tenantry_cli.target import Target
 
@@ -41,14 +41,14 @@ def target(address: Address) -> Target:
 
 
 @pytest.fixture
-def file(tmp_path: Path, stage: Stage) -> Iterator[Path]:
+def file(tmp_path: Path, environment: Environment) -> Iterator[Path]:
     """Where the report goes. The accounts that it says remain are gone after the test."""
     file = tmp_path / "proof.json"
     yield file
     # The emulator's Auth has no admin API to remove them with. Other runs keep theirs.
     notes = [note.split() for note in json.loads(file.read_text())["notes"]]
     emails = [note[2] for note in notes if note[:2] == ["The", "account"]]
-    gone = stage.sql.execute("delete from auth.users where email = any(%s)", (emails,))
+    gone = environment.sql.execute("delete from auth.users where email = any(%s)", (emails,))
     assert gone.rowcount == len(emails) > 0
 
 
@@ -72,7 +72,7 @@ def test_a_report_is_read_by_people_and_by_programs(target: Target, file: Path) 
 
 
 def test_what_was_made_is_removed_when_it_is_interrupted(
-    target: Target, address: Address, stage: Stage
+    target: Target, address: Address, environment: Environment
 ) -> None:
     running = subprocess.Popen(
         [sys.executable, "-c", _INTERRUPTED],
@@ -96,7 +96,7 @@ def test_what_was_made_is_removed_when_it_is_interrupted(
     said, _ = running.communicate(timeout=120)
 
     assert "KeyboardInterrupt" in said
-    left = stage.sql.execute(
+    left = environment.sql.execute(
         "select (select count(*) from public.tenants where schema_name like %(tenant)s)"
         " + (select count(*) from auth.users where email like %(person)s) as left",
         {"tenant": f"proof\\_{run}\\_%", "person": f"proof-{run}-%"},
@@ -116,13 +116,13 @@ with interruptible():
     prove(
         Target(**json.loads(os.environ["TARGET"])),
         Selection.BRIEF,
-        lambda stage, done, total: print(stage, done, flush=True),
+        lambda environment, done, total: print(environment, done, flush=True),
     )
 """
 
 
 def test_a_second_interruption_does_not_stop_the_clearing_away(
-    target: Target, address: Address, stage: Stage
+    target: Target, address: Address, environment: Environment
 ) -> None:
     options = {
         "--url": target.api_url,
@@ -155,7 +155,7 @@ def test_a_second_interruption_does_not_stop_the_clearing_away(
         )
         assert held.rowcount == 1
         said = _read(terminal, until="removing")
-        _wait_until_held_up(stage, holder.info.backend_pid)
+        _wait_until_held_up(environment, holder.info.backend_pid)
         for number in (signal.SIGINT, signal.SIGTERM):
             running.send_signal(number)
         # Heard, it would have ended by now and said so, with the tenant still held.
@@ -166,7 +166,7 @@ def test_a_second_interruption_does_not_stop_the_clearing_away(
     assert running.wait(60) == 2
     assert "Error: Interrupted; what was made has been removed." in said
     assert "Traceback" not in said
-    left = stage.sql.execute(
+    left = environment.sql.execute(
         "select (select count(*) from public.tenants where schema_name like %(tenant)s)"
         " + (select count(*) from auth.users where email like %(person)s) as left",
         {"tenant": f"proof\\_{run}\\_%", "person": f"proof-{run}-%"},
@@ -186,9 +186,9 @@ def _read(terminal: int, until: str | None = None) -> str:
     return said.decode(errors="replace")
 
 
-def _wait_until_held_up(stage: Stage, holder: int) -> None:
+def _wait_until_held_up(environment: Environment, holder: int) -> None:
     deadline = time.monotonic() + 30
-    while not stage.sql.execute(
+    while not environment.sql.execute(
         "select from pg_stat_activity where %s = any (pg_blocking_pids(pid))", (holder,)
     ).rowcount:
         assert time.monotonic() < deadline

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from proof.doctor import diagnosis, tenantry
+from support.commands import diagnosis, tenantry
 from tenantry_cli.doctor.catalog import connect, examine_catalog
 from tenantry_cli.doctor.problem import Problem, lasting
 from tenantry_cli.target import Target
@@ -40,7 +40,7 @@ DAMAGES = (
         "{t}",
         "suspended",
     ),
-    Damage("select tenancy.conceal_schema('{t}')", "not listed", "{t}"),
+    Damage("select tenancy.unexpose_schema('{t}')", "not listed", "{t}"),
     Damage("select tenancy.expose_schema('{t}_gone')", "listed but missing", "{t}_gone"),
     Damage("select tenancy.expose_schema('tenancy')", "private schema exposed", "tenancy"),
     Damage("grant usage on schema {t} to anon", "wrong grants", "{t}"),
@@ -112,7 +112,7 @@ DAMAGES = (
     Damage(
         "create view public.{t}_v as select * from {t}.settings; grant select on"
         " public.{t}_v to anon",
-        "view around the walls",
+        "view around the layers",
         "public.{t}_v",
     ),
     Damage(
@@ -240,7 +240,7 @@ def test_a_tenant_behind_is_to_be_what_its_own_version_says(
     _register(database, "create table parcels (id bigint primary key)")
     tenant = _tenant(database)
     database.execute(f"create table {tenant}.crates (id bigint primary key)".encode())
-    database.execute("select tenancy.adopt_table(%s, 'crates')", (tenant,))
+    database.execute("select tenancy.enable_tenant_table(%s, 'crates')", (tenant,))
     database.execute("select tenancy.apply_tenant_privileges(%s)", (tenant,))
     _register(
         database,
@@ -249,7 +249,7 @@ def test_a_tenant_behind_is_to_be_what_its_own_version_says(
         create trigger calm before update on parcels
             for each row execute function suppress_redundant_updates_trigger();
         create table crates (id bigint primary key);
-        select tenancy.adopt_table(current_schema(), 'crates', reads => 'admin');
+        select tenancy.enable_tenant_table(current_schema(), 'crates', reads => 'admin');
         """,
     )
 

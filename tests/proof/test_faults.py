@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from proof.faults import FAULTS, Fault, planted
+from support.faults import FAULTS, Fault, planted
 from tenantry_cli.proof.campaign import Result, prove
 from tenantry_cli.proof.evidence import Verdict
 from tenantry_cli.proof.script import Selection

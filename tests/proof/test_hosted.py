@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from proof.doctor import tenantry
-from proof.hosted import Hosted, serving
-from stage import Address, Stage
+from support.commands import tenantry
+from support.environment import Address, Environment
+from support.hosted import Hosted, serving
 from tenantry_cli.target import Target
 
 KINDS = ("new", "legacy") if os.environ.get("TENANTRY_SOAK") == "1" else ("new",)
@@ -23,16 +23,23 @@ def hosted(address: Address) -> Hosted:
 
 
 @pytest.fixture
-def url(hosted: Hosted, stage: Stage) -> Iterator[str]:
+def url(hosted: Hosted, environment: Environment) -> Iterator[str]:
     with serving(hosted) as url:
         yield url
-    stage.sql.execute("delete from auth.users where id = any(%s::uuid[])", ([*hosted.users],))
+    environment.sql.execute(
+        "delete from auth.users where id = any(%s::uuid[])", ([*hosted.users],)
+    )
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_hosted_project_is_proved_and_left_as_it_was(
-    hosted: Hosted, url: str, address: Address, stage: Stage, tmp_path: Path, kind: str
+    hosted: Hosted,
+    url: str,
+    address: Address,
+    environment: Environment,
+    tmp_path: Path,
+    kind: str,
 ) -> None:
     keys = {
         "legacy": (address.anon_key, address.service_role_key),
@@ -52,7 +59,7 @@ def test_a_hosted_project_is_proved_and_left_as_it_was(
     assert not any("remains" in note for note in report["notes"])
     assert hosted.users == set()
     (run,) = {email.split("-")[1] for email in hosted.emails}
-    left = stage.sql.execute(
+    left = environment.sql.execute(
         "select (select count(*) from public.tenants where schema_name like %(tenant)s)"
         " + (select count(*) from auth.users where email like %(person)s) as left",
         {"tenant": f"proof\\_{run}\\_%", "person": f"proof-{run}-%"},

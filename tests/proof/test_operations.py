@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stage import GROUPS
+from support.environment import GROUPS
 from tenantry_cli.proof.operations import OPERATIONS
 
 

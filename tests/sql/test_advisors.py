@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from rich.console import Console
 
-from tenantry_cli.emulator.parts import install_parts
+from tenantry_cli.emulator.components import install_components
 
 # What they find and why it is as it should be. Anything else fails the test.
 ALLOWED = {
@@ -27,7 +27,7 @@ ALLOWED = {
 
 
 def findings(database_url: str) -> list[dict[str, Any]]:
-    cli = install_parts(Console(quiet=True)).supabase
+    cli = install_components(Console(quiet=True)).supabase
     done = subprocess.run(
         [
             *(cli, "db", "advisors", f"--remote={database_url}"),

@@ -14,33 +14,33 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 from psycopg.types.json import Jsonb
 
-from sql.act import act
-from stage import Address, Person, Stage
-from walls.waiting import is_known, until
+from support.audited_call import act
+from support.environment import Address, Environment, Person
+from support.waiting import is_known, until
 
 Row = dict[str, Any]
 
 
 @pytest.fixture
-def tenant(stage: Stage) -> str:
-    tenant = stage.tenant()
-    until(lambda: is_known(stage, tenant, "settings"))
+def tenant(environment: Environment) -> str:
+    tenant = environment.tenant()
+    until(lambda: is_known(environment, tenant, "settings"))
     return tenant
 
 
 @pytest.fixture
-def admin(stage: Stage, tenant: str) -> Person:
-    return stage.member(tenant, "admin")
+def admin(environment: Environment, tenant: str) -> Person:
+    return environment.member(tenant, "admin")
 
 
-def log(stage: Stage, tenant: str) -> list[Row]:
+def log(environment: Environment, tenant: str) -> list[Row]:
     """The tenant's trail, oldest first."""
     query = SQL("select * from {}.audit_log order by id").format(Identifier(tenant))
-    return stage.sql.execute(query).fetchall()
+    return environment.sql.execute(query).fetchall()
 
 
-def fill(stage: Stage, tenant: str, rows: int) -> None:
-    stage.sql.execute(
+def fill(environment: Environment, tenant: str, rows: int) -> None:
+    environment.sql.execute(
         SQL(
             "insert into {}.settings (key) select 'k' || n from generate_series(1, %s) n"
         ).format(Identifier(tenant)),
@@ -48,17 +48,19 @@ def fill(stage: Stage, tenant: str, rows: int) -> None:
     )
 
 
-def seal(stage: Stage, tenant: str) -> Row:
-    found = stage.sql.execute("select * from public.seal_audit_log(%s)", (tenant,)).fetchone()
+def seal(environment: Environment, tenant: str) -> Row:
+    found = environment.sql.execute(
+        "select * from public.seal_audit_log(%s)", (tenant,)
+    ).fetchone()
     assert found
     return found
 
 
-def seal_all(stage: Stage, tenant: str, entries: int) -> Row:
+def seal_all(environment: Environment, tenant: str, entries: int) -> Row:
     """Seals until nothing is left: other tests' transactions may be older for a moment."""
-    sealed = seal(stage, tenant)
+    sealed = seal(environment, tenant)
     while sealed["sealed_total"] < entries:
-        sealed = seal(stage, tenant)
+        sealed = seal(environment, tenant)
     return sealed
 
 
@@ -70,9 +72,9 @@ def verify(connection: psycopg.Connection[Row], tenant: str, head: str | None = 
     return found
 
 
-def log_of_platform(stage: Stage, tenant: str) -> list[Row]:
+def log_of_platform(environment: Environment, tenant: str) -> list[Row]:
     """What admin_audit_log says of the tenant, oldest first."""
-    return stage.sql.execute(
+    return environment.sql.execute(
         "select e.* from public.admin_audit_log e"
         " join public.tenants t on t.id = e.tenant_id"
         " where t.schema_name = %s order by e.id",
@@ -84,22 +86,28 @@ def log_of_platform(stage: Stage, tenant: str) -> list[Row]:
 
 
 def test_changes_through_the_data_api_name_their_user(
-    stage: Stage, tenant: str, admin: Person
+    environment: Environment, tenant: str, admin: Person
 ) -> None:
-    stage.rows(admin, tenant, "settings", "POST", json={"key": "theme", "value": 1})
-    stage.rows(
+    environment.rows(admin, tenant, "settings", "POST", json={"key": "theme", "value": 1})
+    environment.rows(
         admin, tenant, "settings", "PATCH", json={"value": 2}, params={"key": "eq.theme"}
     )
-    stage.rows(admin, tenant, "settings", "PATCH", json={"value": 9}, params={"key": "eq.no"})
-    stage.rows(admin, tenant, "settings", "DELETE", params={"key": "eq.theme"})
+    environment.rows(
+        admin, tenant, "settings", "PATCH", json={"value": 9}, params={"key": "eq.no"}
+    )
+    environment.rows(admin, tenant, "settings", "DELETE", params={"key": "eq.theme"})
 
-    inserted, updated, deleted = log(stage, tenant)
+    inserted, updated, deleted = log(environment, tenant)
 
     assert {entry["actor_id"] for entry in (inserted, updated, deleted)} == {
         uuid.UUID(admin.id)
     }
     assert {entry["actor_role"] for entry in (inserted, updated, deleted)} == {"user"}
-    assert [entry["action"] for entry in log(stage, tenant)] == ["insert", "update", "delete"]
+    assert [entry["action"] for entry in log(environment, tenant)] == [
+        "insert",
+        "update",
+        "delete",
+    ]
     assert inserted["record_id"] == {"key": "theme"}
     assert inserted["old_values"] is None
     assert inserted["new_values"]["value"] == 1
@@ -111,12 +119,14 @@ def test_changes_through_the_data_api_name_their_user(
     assert deleted["new_values"] is None
 
 
-def test_the_service_key_and_sql_are_recorded_as_such(stage: Stage, tenant: str) -> None:
-    stage.rows(stage.service, tenant, "settings", "POST", json={"key": "a"})
-    fill(stage, tenant, 1)
-    stage.sql.execute(SQL("truncate {}.settings").format(Identifier(tenant)))
+def test_the_service_key_and_sql_are_recorded_as_such(
+    environment: Environment, tenant: str
+) -> None:
+    environment.rows(environment.service, tenant, "settings", "POST", json={"key": "a"})
+    fill(environment, tenant, 1)
+    environment.sql.execute(SQL("truncate {}.settings").format(Identifier(tenant)))
 
-    entries = log(stage, tenant)
+    entries = log(environment, tenant)
 
     assert [(e["actor_id"], e["actor_role"], e["action"]) for e in entries] == [
         (None, "service_role", "insert"),
@@ -125,51 +135,53 @@ def test_the_service_key_and_sql_are_recorded_as_such(stage: Stage, tenant: str)
     ]
 
 
-def test_a_row_with_another_key_is_another_row(stage: Stage, tenant: str) -> None:
-    fill(stage, tenant, 1)
-    stage.sql.execute(
+def test_a_row_with_another_key_is_another_row(environment: Environment, tenant: str) -> None:
+    fill(environment, tenant, 1)
+    environment.sql.execute(
         SQL("update {}.settings set key = 'new' where key = 'k1'").format(Identifier(tenant))
     )
 
-    _, gone, come = sorted(log(stage, tenant), key=lambda e: (e["id"] > 1, e["action"]))
+    _, gone, come = sorted(log(environment, tenant), key=lambda e: (e["id"] > 1, e["action"]))
 
     assert (gone["action"], gone["record_id"]) == ("delete", {"key": "k1"})
     assert (come["action"], come["record_id"]) == ("insert", {"key": "new"})
 
 
-def test_an_update_that_changes_nothing_leaves_no_entry(stage: Stage, tenant: str) -> None:
-    stage.sql.execute(
+def test_an_update_that_changes_nothing_leaves_no_entry(
+    environment: Environment, tenant: str
+) -> None:
+    environment.sql.execute(
         SQL("create table {0}.notes (id int primary key, n numeric)").format(Identifier(tenant))
     )
-    stage.sql.execute("select tenancy.adopt_table(%s, 'notes')", (tenant,))
+    environment.sql.execute("select tenancy.enable_tenant_table(%s, 'notes')", (tenant,))
     notes = SQL("{}.notes").format(Identifier(tenant))
-    stage.sql.execute(SQL("insert into {} values (1, 1.0)").format(notes))
-    stage.sql.execute(SQL("update {} set n = 1.0 where id = 1").format(notes))
-    stage.sql.execute(SQL("update {} set n = 1.00 where id = 1").format(notes))
+    environment.sql.execute(SQL("insert into {} values (1, 1.0)").format(notes))
+    environment.sql.execute(SQL("update {} set n = 1.0 where id = 1").format(notes))
+    environment.sql.execute(SQL("update {} set n = 1.00 where id = 1").format(notes))
 
-    assert [entry["action"] for entry in log(stage, tenant)] == ["insert", "update"]
+    assert [entry["action"] for entry in log(environment, tenant)] == ["insert", "update"]
 
 
-def test_upserts_and_cascades_are_recorded(stage: Stage, tenant: str) -> None:
+def test_upserts_and_cascades_are_recorded(environment: Environment, tenant: str) -> None:
     for table, columns in (("orders", []), ("items", [{"name": "order_id", "type": "uuid"}])):
-        stage.sql.execute(
+        environment.sql.execute(
             "select from public.create_table(%s, %s, %s)", (tenant, table, Jsonb(columns))
         )
-    stage.sql.execute(
+    environment.sql.execute(
         "select from public.add_foreign_key("
         "%s, 'items', 'order_id', 'orders', on_delete => 'CASCADE')",
         (tenant,),
     )
     name = Identifier(tenant)
-    stage.sql.execute(
+    environment.sql.execute(
         SQL(
             "with o as (insert into {0}.orders default values returning id)"
             " insert into {0}.items (order_id) select id from o, generate_series(1, 3)"
         ).format(name)
     )
-    stage.sql.execute(SQL("delete from {}.orders where true").format(name))
+    environment.sql.execute(SQL("delete from {}.orders where true").format(name))
     for value in (1, 2):
-        stage.sql.execute(
+        environment.sql.execute(
             SQL(
                 "insert into {}.settings (key, value) values ('k', %s) on conflict (key)"
                 " do update set value = excluded.value where settings.key = excluded.key"
@@ -177,7 +189,7 @@ def test_upserts_and_cascades_are_recorded(stage: Stage, tenant: str) -> None:
             (Jsonb(value),),
         )
 
-    found = sorted((entry["table_name"], entry["action"]) for entry in log(stage, tenant))
+    found = sorted((entry["table_name"], entry["action"]) for entry in log(environment, tenant))
 
     assert found == sorted(
         [("orders", "insert"), ("orders", "delete")]
@@ -187,7 +199,7 @@ def test_upserts_and_cascades_are_recorded(stage: Stage, tenant: str) -> None:
 
 
 def test_a_rolled_back_transaction_leaves_no_entry(
-    stage: Stage, address: Address, tenant: str
+    environment: Environment, address: Address, tenant: str
 ) -> None:
     with psycopg.connect(address.db_url) as connection:
         connection.execute(
@@ -198,14 +210,14 @@ def test_a_rolled_back_transaction_leaves_no_entry(
             SQL("insert into {}.settings (key) values ('b')").format(Identifier(tenant))
         )
 
-    assert [entry["record_id"] for entry in log(stage, tenant)] == [{"key": "b"}]
+    assert [entry["record_id"] for entry in log(environment, tenant)] == [{"key": "b"}]
 
 
 def test_mixed_changes_by_many_users_at_once_are_all_there_once(
-    stage: Stage, address: Address, tenant: str, soak: bool
+    environment: Environment, address: Address, tenant: str, soak: bool
 ) -> None:
     """Each worker counts what its statements really did; the log must say the same."""
-    users = [stage.member(tenant, "admin") for _ in range(4)]
+    users = [environment.member(tenant, "admin") for _ in range(4)]
     settings = SQL("{}.settings").format(Identifier(tenant))
 
     def work(user: Person) -> dict[str, int]:
@@ -241,7 +253,7 @@ def test_mixed_changes_by_many_users_at_once_are_all_there_once(
     recorded: dict[str | None, dict[str, int]] = {
         user.id: dict.fromkeys(("insert", "update", "delete"), 0) for user in users
     }
-    for entry in log(stage, tenant):
+    for entry in log(environment, tenant):
         assert entry["record_id"]["key"].startswith(str(entry["actor_id"]))
         recorded[str(entry["actor_id"])][entry["action"]] += 1
     assert recorded == done
@@ -251,24 +263,26 @@ def test_mixed_changes_by_many_users_at_once_are_all_there_once(
 # Who reads, and who cannot write --------------------------------------------------------
 
 
-def test_only_the_tenants_admin_reads_its_log(stage: Stage, tenant: str, admin: Person) -> None:
-    fill(stage, tenant, 1)
-    writer, other = stage.member(tenant, "write"), stage.tenant()
-    stranger = stage.member(other, "admin")
+def test_only_the_tenants_admin_reads_its_log(
+    environment: Environment, tenant: str, admin: Person
+) -> None:
+    fill(environment, tenant, 1)
+    writer, other = environment.member(tenant, "write"), environment.tenant()
+    stranger = environment.member(other, "admin")
 
-    assert len(stage.rows(admin, tenant, "audit_log").json()) == 1
-    assert len(act(stage, admin, "get_audit_log", schema_name=tenant).result) == 1
-    assert stage.rows(writer, tenant, "audit_log").json() == []
-    assert act(stage, writer, "get_audit_log", schema_name=tenant).refusal[0] == 403
-    assert stage.rows(stranger, tenant, "audit_log").status_code == 403
-    assert act(stage, stranger, "get_audit_log", schema_name=tenant).refusal[0] == 404
-    for staff in (stage.staff("viewer"), stage.staff("super_admin")):
-        assert act(stage, staff, "get_audit_log", schema_name=tenant).refusal[0] == 403
+    assert len(environment.rows(admin, tenant, "audit_log").json()) == 1
+    assert len(act(environment, admin, "get_audit_log", schema_name=tenant).result) == 1
+    assert environment.rows(writer, tenant, "audit_log").json() == []
+    assert act(environment, writer, "get_audit_log", schema_name=tenant).refusal[0] == 403
+    assert environment.rows(stranger, tenant, "audit_log").status_code == 403
+    assert act(environment, stranger, "get_audit_log", schema_name=tenant).refusal[0] == 404
+    for staff in (environment.staff("viewer"), environment.staff("super_admin")):
+        assert act(environment, staff, "get_audit_log", schema_name=tenant).refusal[0] == 403
 
 
 @pytest.mark.parametrize("log_table", ["audit_log of the tenant", "public.admin_audit_log"])
-def test_nobody_changes_a_log(stage: Stage, tenant: str, log_table: str) -> None:
-    fill(stage, tenant, 1)
+def test_nobody_changes_a_log(environment: Environment, tenant: str, log_table: str) -> None:
+    fill(environment, tenant, 1)
     table = (
         SQL("public.admin_audit_log")
         if log_table.startswith("public")
@@ -282,20 +296,20 @@ def test_nobody_changes_a_log(stage: Stage, tenant: str, log_table: str) -> None
     for statement in statements:
         # postgres owns it; the API's roles have not even the privilege.
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
-            stage.sql.execute(SQL(statement).format(table))
+            environment.sql.execute(SQL(statement).format(table))
         for role in ("anon", "authenticated", "service_role"):
-            stage.sql.execute(SQL("set role {}").format(Identifier(role)))
+            environment.sql.execute(SQL("set role {}").format(Identifier(role)))
             with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied"):
-                stage.sql.execute(SQL(statement).format(table))
-            stage.sql.execute("reset role")
+                environment.sql.execute(SQL(statement).format(table))
+            environment.sql.execute("reset role")
 
 
-def test_filters_and_pages(stage: Stage, tenant: str, admin: Person) -> None:
-    fill(stage, tenant, 5)
-    stage.rows(admin, tenant, "settings", "POST", json={"key": "mine"})
+def test_filters_and_pages(environment: Environment, tenant: str, admin: Person) -> None:
+    fill(environment, tenant, 5)
+    environment.rows(admin, tenant, "settings", "POST", json={"key": "mine"})
 
     def keys(**filters: Any) -> list[str]:
-        entries = act(stage, admin, "get_audit_log", schema_name=tenant, **filters).result
+        entries = act(environment, admin, "get_audit_log", schema_name=tenant, **filters).result
         return [entry["record_id"]["key"] for entry in entries]
 
     assert keys() == ["mine", "k5", "k4", "k3", "k2", "k1"]
@@ -305,7 +319,7 @@ def test_filters_and_pages(stage: Stage, tenant: str, admin: Person) -> None:
     assert keys(record_id={"key": "k2"}) == ["k2"]
     assert keys(occurred_to="2020-01-01T00:00:00Z") == []
     assert len(keys(occurred_from="2020-01-01T00:00:00Z")) == 6
-    first = act(stage, admin, "get_audit_log", schema_name=tenant, page_size=4).result
+    first = act(environment, admin, "get_audit_log", schema_name=tenant, page_size=4).result
     assert keys(page_size=4, before_id=first[-1]["id"]) == ["k2", "k1"]
 
 
@@ -328,11 +342,11 @@ FIELDS = (
 
 
 def test_random_tamperings_after_sealing_are_all_found_by_name(
-    stage: Stage, database: psycopg.Connection[Row], soak: bool
+    environment: Environment, database: psycopg.Connection[Row], soak: bool
 ) -> None:
-    tenant = stage.tenant()
-    fill(stage, tenant, 60)
-    head = seal_all(stage, tenant, 60)["head"]
+    tenant = environment.tenant()
+    fill(environment, tenant, 60)
+    head = seal_all(environment, tenant, 60)["head"]
     assert verify(database, tenant, head)["is_intact"]
     name = Identifier(tenant)
     chance = random.Random(7)  # noqa: S311
@@ -359,11 +373,11 @@ def test_random_tamperings_after_sealing_are_all_found_by_name(
 
 
 def test_a_chain_made_anew_does_not_contain_the_kept_head(
-    stage: Stage, database: psycopg.Connection[Row]
+    environment: Environment, database: psycopg.Connection[Row]
 ) -> None:
-    tenant = stage.tenant()
-    fill(stage, tenant, 5)
-    head = seal_all(stage, tenant, 5)["head"]
+    tenant = environment.tenant()
+    fill(environment, tenant, 5)
+    head = seal_all(environment, tenant, 5)["head"]
 
     name = Identifier(tenant)
     database.execute(SQL("alter table {}.audit_log disable trigger user").format(name))
@@ -379,9 +393,9 @@ def test_a_chain_made_anew_does_not_contain_the_kept_head(
 
 
 def test_an_untouched_log_is_never_accused_under_concurrent_writers(
-    stage: Stage, address: Address, soak: bool
+    environment: Environment, address: Address, soak: bool
 ) -> None:
-    tenant = stage.tenant()
+    tenant = environment.tenant()
     settings = SQL("{}.settings").format(Identifier(tenant))
     seals = 1000 if soak else 60
     heads: list[str | None] = []
@@ -423,39 +437,41 @@ def test_an_untouched_log_is_never_accused_under_concurrent_writers(
                 turns.release(6)
         written = sum(writer.result() for writer in writers)
 
-    assert seal_all(stage, tenant, written)["sealed_total"] == written
+    assert seal_all(environment, tenant, written)["sealed_total"] == written
     with psycopg.connect(address.db_url, row_factory=dict_row) as judge:
         kept = next(head for head in heads if head)
         assert verify(judge, tenant, kept)["is_intact"]
 
 
 def test_entries_of_running_transactions_are_sealed_later(
-    stage: Stage, address: Address
+    environment: Environment, address: Address
 ) -> None:
-    tenant = stage.tenant()
+    tenant = environment.tenant()
     with psycopg.connect(address.db_url) as late:
         late.execute(
             SQL("insert into {}.settings (key) values ('late')").format(Identifier(tenant))
         )
-        fill(stage, tenant, 3)
-        assert seal(stage, tenant)["sealed_total"] == 0
-    assert seal_all(stage, tenant, 4)["sealed_total"] == 4
-    assert verify(stage.sql, tenant)["is_intact"]
+        fill(environment, tenant, 3)
+        assert seal(environment, tenant)["sealed_total"] == 0
+    assert seal_all(environment, tenant, 4)["sealed_total"] == 4
+    assert verify(environment.sql, tenant)["is_intact"]
 
 
 # Retention, requests of persons, the end -------------------------------------------------
 
 
-def test_pruning_keeps_the_rest_verifiable_and_is_logged(stage: Stage, tenant: str) -> None:
-    admin = stage.staff("admin")
-    fill(stage, tenant, 3)
-    seal_all(stage, tenant, 3)
-    between = stage.sql.execute("select clock_timestamp() as now").fetchone()
-    stage.rows(stage.service, tenant, "settings", "POST", json={"key": "young"})
+def test_pruning_keeps_the_rest_verifiable_and_is_logged(
+    environment: Environment, tenant: str
+) -> None:
+    admin = environment.staff("admin")
+    fill(environment, tenant, 3)
+    seal_all(environment, tenant, 3)
+    between = environment.sql.execute("select clock_timestamp() as now").fetchone()
+    environment.rows(environment.service, tenant, "settings", "POST", json={"key": "young"})
     assert between
 
     pruned = act(
-        stage,
+        environment,
         admin,
         "prune_audit_log",
         schema_name=tenant,
@@ -465,9 +481,9 @@ def test_pruning_keeps_the_rest_verifiable_and_is_logged(stage: Stage, tenant: s
     assert pruned.result["removed"] == 3
     assert pruned.entry["action"] == "audit.prune"
     assert pruned.entry["details"]["removed"] == 3
-    assert [entry["record_id"] for entry in log(stage, tenant)] == [{"key": "young"}]
-    head = seal_all(stage, tenant, 4)["head"]
-    assert verify(stage.sql, tenant, head) == {
+    assert [entry["record_id"] for entry in log(environment, tenant)] == [{"key": "young"}]
+    head = seal_all(environment, tenant, 4)["head"]
+    assert verify(environment.sql, tenant, head) == {
         "is_intact": True,
         "checked": 1,
         "head": head,
@@ -476,20 +492,28 @@ def test_pruning_keeps_the_rest_verifiable_and_is_logged(stage: Stage, tenant: s
     }
 
 
-def test_a_persons_values_can_be_removed_and_the_chain_stays(stage: Stage, tenant: str) -> None:
-    person = stage.member(tenant, "read")
+def test_a_persons_values_can_be_removed_and_the_chain_stays(
+    environment: Environment, tenant: str
+) -> None:
+    person = environment.member(tenant, "read")
     act(
-        stage, person, "ensure_user_profile", schema_name=tenant, display_name="Ann"
+        environment, person, "ensure_user_profile", schema_name=tenant, display_name="Ann"
     ).must_succeed()
-    seal_all(stage, tenant, 1)
+    seal_all(environment, tenant, 1)
 
-    done = act(stage, stage.service, "redact_audit_log", schema_name=tenant, user_id=person.id)
+    done = act(
+        environment,
+        environment.service,
+        "redact_audit_log",
+        schema_name=tenant,
+        user_id=person.id,
+    )
 
     assert done.result["redacted"] == 1
-    (entry,) = log(stage, tenant)
+    (entry,) = log(environment, tenant)
     assert (entry["record_id"], entry["new_values"]) == ({"id": person.id}, None)
-    assert verify(stage.sql, tenant)["is_intact"]
-    spoken = stage.sql.execute(
+    assert verify(environment.sql, tenant)["is_intact"]
+    spoken = environment.sql.execute(
         "select details::text as details from public.admin_audit_log"
         " where tenant_id = (select id from public.tenants where schema_name = %s)",
         (tenant,),
@@ -498,62 +522,82 @@ def test_a_persons_values_can_be_removed_and_the_chain_stays(stage: Stage, tenan
     assert not any(
         "Ann" in row["details"] or str(person.email) in row["details"] for row in spoken
     )
-    again = act(stage, stage.service, "redact_audit_log", schema_name=tenant, user_id=person.id)
+    again = act(
+        environment,
+        environment.service,
+        "redact_audit_log",
+        schema_name=tenant,
+        user_id=person.id,
+    )
     assert again.result["redacted"] == 0
 
 
 @pytest.mark.parametrize("before", [None, "infinity"])
 def test_pruning_needs_a_moment_in_the_past(
-    stage: Stage, tenant: str, before: str | None
+    environment: Environment, tenant: str, before: str | None
 ) -> None:
-    fill(stage, tenant, 3)
-    seal_all(stage, tenant, 3)
+    fill(environment, tenant, 3)
+    seal_all(environment, tenant, 3)
 
     refused = act(
-        stage, stage.staff("admin"), "prune_audit_log", schema_name=tenant, before=before
+        environment,
+        environment.staff("admin"),
+        "prune_audit_log",
+        schema_name=tenant,
+        before=before,
     )
 
     assert refused.refusal == (422, "invalid_request")
-    assert len(log(stage, tenant)) == 3
+    assert len(log(environment, tenant)) == 3
     past = {"schema_name": tenant, "before": "2020-01-01T00:00:00Z"}
-    assert act(stage, stage.staff("admin"), "prune_audit_log", **past).result["removed"] == 0
+    assert (
+        act(environment, environment.staff("admin"), "prune_audit_log", **past).result[
+            "removed"
+        ]
+        == 0
+    )
 
 
-def test_deleting_a_tenant_leaves_its_final_head(stage: Stage) -> None:
-    tenant = stage.tenant()
-    fill(stage, tenant, 3)
+def test_deleting_a_tenant_leaves_its_final_head(environment: Environment) -> None:
+    tenant = environment.tenant()
+    fill(environment, tenant, 3)
     # While another test's transaction is older, the deletion alone could not seal them.
-    seal_all(stage, tenant, 3)
-    stage.suspend(tenant)
+    seal_all(environment, tenant, 3)
+    environment.suspend(tenant)
 
-    deleted = act(stage, stage.staff("super_admin"), "delete_tenant_schema", schema_name=tenant)
+    deleted = act(
+        environment,
+        environment.staff("super_admin"),
+        "delete_tenant_schema",
+        schema_name=tenant,
+    )
 
     seal_of_log = deleted.entry["details"]["audit_log"]
     assert seal_of_log["sealed_total"] == 3
     assert len(seal_of_log["head"]) == 64
-    left = stage.sql.execute(
+    left = environment.sql.execute(
         "select count(*) as n from tenancy.audit_seals where schema_name = %s", (tenant,)
     ).fetchone()
     assert left == {"n": 0}
 
 
 def test_entries_of_a_deleted_user_stay_under_their_id(
-    stage: Stage, tenant: str, admin: Person
+    environment: Environment, tenant: str, admin: Person
 ) -> None:
-    stage.rows(admin, tenant, "settings", "POST", json={"key": "a"})
+    environment.rows(admin, tenant, "settings", "POST", json={"key": "a"})
 
-    stage.sql.execute("delete from auth.users where id = %s", (admin.id,))
+    environment.sql.execute("delete from auth.users where id = %s", (admin.id,))
 
-    (entry,) = log(stage, tenant)
+    (entry,) = log(environment, tenant)
     assert str(entry["actor_id"]) == admin.id
 
 
-def test_the_platforms_log_is_sealed_and_verified_too(stage: Stage) -> None:
-    admin = stage.staff("admin")
-    stage.tenant()
+def test_the_platforms_log_is_sealed_and_verified_too(environment: Environment) -> None:
+    admin = environment.staff("admin")
+    environment.tenant()
 
-    sealed = act(stage, admin, "seal_audit_log").result
-    found = act(stage, admin, "verify_audit_log", expected_head=sealed["head"]).result
+    sealed = act(environment, admin, "seal_audit_log").result
+    found = act(environment, admin, "verify_audit_log", expected_head=sealed["head"]).result
 
     assert found["is_intact"], found
     assert found["checked"] > 0

@@ -16,8 +16,8 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from counting import calls, rows_read_by_each
-from stage import Stage
+from support.counting import calls, rows_read_by_each
+from support.environment import Environment
 
 # Few enough to be made in moments. Each brings at least one row to every table counted, so
 # that reading a table whole shows as at least so many rows more; and more of them than the 40
@@ -29,15 +29,17 @@ Operation = Callable[[Database, str], None]
 
 
 @pytest.fixture
-def tenants(stage: Stage) -> list[str]:
+def tenants(environment: Environment) -> list[str]:
     """A few tenants with a table of their own that points at the template's."""
-    names = [stage.tenant() for _ in range(8)]
+    names = [environment.tenant() for _ in range(8)]
     for name in names:
-        stage.sql.execute(
+        environment.sql.execute(
             "select public.create_table(%s, 'notes', %s)",
             (name, '[{"name": "id", "type": "uuid", "primary_key": true}]'),
         )
-        stage.sql.execute("select public.add_foreign_key(%s, 'notes', 'id', 'users')", (name,))
+        environment.sql.execute(
+            "select public.add_foreign_key(%s, 'notes', 'id', 'users')", (name,)
+        )
     return names
 
 
@@ -80,15 +82,16 @@ OPERATIONS = (_create, _suspend_and_activate, _inspect, _delete_user)
 
 
 def test_no_operation_reads_more_rows_with_more_tenants(
-    stage: Stage, tenants: list[str]
+    environment: Environment, tenants: list[str]
 ) -> None:
     # Others than before: what a rollback leaves behind is read like live rows.
     first, others = tenants[:4], tenants[4:]
-    before = _reads(stage, first)
+    before = _reads(environment, first)
     for _ in range(CROWD):
-        stage.tenant()
+        environment.tenant()
     more = {
-        operation: rows - before[operation] for operation, rows in _reads(stage, others).items()
+        operation: rows - before[operation]
+        for operation, rows in _reads(environment, others).items()
     }
 
     # Another test's tenants come and go meanwhile, which reading all would see, too.
@@ -96,23 +99,25 @@ def test_no_operation_reads_more_rows_with_more_tenants(
     assert {operation.__name__: rows for operation, rows in more.items() if rows >= CROWD} == {}
 
 
-def _reads(stage: Stage, tenants: list[str]) -> dict[Operation, int]:
+def _reads(environment: Environment, tenants: list[str]) -> dict[Operation, int]:
     """What each operation read, in a session that has done it before with another tenant."""
     return {
-        operation: min(_read(stage, tenants, operation))
+        operation: min(_read(environment, tenants, operation))
         for operation in (*OPERATIONS, _look_through_the_catalog)
     }
 
 
-def _read(stage: Stage, tenants: list[str], operation: Operation) -> list[int]:
-    with psycopg.connect(stage.address.db_url, row_factory=dict_row) as database:
+def _read(environment: Environment, tenants: list[str], operation: Operation) -> list[int]:
+    with psycopg.connect(environment.address.db_url, row_factory=dict_row) as database:
         rows = rows_read_by_each(database, tenants, lambda tenant: operation(database, tenant))
         database.rollback()
     return rows
 
 
-def test_each_creation_takes_the_same_locks(stage: Stage, tenants: list[str]) -> None:
-    with psycopg.connect(stage.address.db_url, row_factory=dict_row) as database:
+def test_each_creation_takes_the_same_locks(
+    environment: Environment, tenants: list[str]
+) -> None:
+    with psycopg.connect(environment.address.db_url, row_factory=dict_row) as database:
         held = []
         for tenant in tenants:
             _create(database, tenant)
@@ -133,9 +138,9 @@ def _locks(database: Database) -> int:
     return int(row["locks"])
 
 
-def test_auditing_costs_a_statement_not_its_rows(stage: Stage) -> None:
-    tenant = stage.tenant()
-    with psycopg.connect(stage.address.admin_db_url, row_factory=dict_row) as database:
+def test_auditing_costs_a_statement_not_its_rows(environment: Environment) -> None:
+    tenant = environment.tenant()
+    with psycopg.connect(environment.address.admin_db_url, row_factory=dict_row) as database:
         database.execute("set track_functions = 'all'")
         settings = sql.Identifier(tenant, "settings")
         database.execute(

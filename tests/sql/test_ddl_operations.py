@@ -14,8 +14,8 @@ import pytest
 from psycopg.sql import SQL, Identifier
 from supabase import ClientOptions, create_client
 
-from stage import Address, Person, Stage
-from walls.waiting import is_known, until
+from support.environment import Address, Environment, Person
+from support.waiting import is_known, until
 
 COLUMNS = [{"name": "title", "type": "text", "nullable": False}]
 
@@ -64,29 +64,31 @@ TYPES: list[tuple[str, str, Any]] = [
 
 
 @pytest.fixture
-def tenant(stage: Stage) -> str:
-    return stage.tenant()
+def tenant(environment: Environment) -> str:
+    return environment.tenant()
 
 
 @pytest.fixture
-def admin(stage: Stage, tenant: str) -> Person:
-    return stage.member(tenant, "admin")
+def admin(environment: Environment, tenant: str) -> Person:
+    return environment.member(tenant, "admin")
 
 
-def create(stage: Stage, admin: Person, tenant: str, name: str, columns: Any = COLUMNS) -> None:
-    reply = stage.rpc(
+def create(
+    environment: Environment, admin: Person, tenant: str, name: str, columns: Any = COLUMNS
+) -> None:
+    reply = environment.rpc(
         admin, "create_table", schema_name=tenant, table_name=name, columns=columns
     )
     assert reply.status_code == 200, reply.text
-    until(lambda: is_known(stage, tenant, name))
+    until(lambda: is_known(environment, tenant, name))
 
 
 def test_a_created_table_is_a_full_citizen_at_once(
-    stage: Stage, tenant: str, admin: Person
+    environment: Environment, tenant: str, admin: Person
 ) -> None:
-    writer, reader = stage.member(tenant, "write"), stage.member(tenant, "read")
+    writer, reader = environment.member(tenant, "write"), environment.member(tenant, "read")
 
-    made = stage.function(
+    made = environment.function(
         admin,
         "create_table",
         schema_name=tenant,
@@ -95,7 +97,7 @@ def test_a_created_table_is_a_full_citizen_at_once(
         description="What was ordered",
     )
     assert made.status_code == 200
-    until(lambda: is_known(stage, tenant, "orders"))
+    until(lambda: is_known(environment, tenant, "orders"))
     assert made.json() == [
         {
             "column_name": "id",
@@ -116,31 +118,38 @@ def test_a_created_table_is_a_full_citizen_at_once(
             "description": None,
         },
     ]
-    written = stage.rows(writer, tenant, "orders", "POST", json={"title": "tea"})
+    written = environment.rows(writer, tenant, "orders", "POST", json={"title": "tea"})
     assert written.status_code == 201
-    assert stage.rows(reader, tenant, "orders").json() == written.json()
-    assert stage.rows(reader, tenant, "orders", "POST", json={"title": "x"}).status_code == 403
-    assert stage.rows(stage.person(), tenant, "orders").status_code == 403
+    assert environment.rows(reader, tenant, "orders").json() == written.json()
+    assert (
+        environment.rows(reader, tenant, "orders", "POST", json={"title": "x"}).status_code
+        == 403
+    )
+    assert environment.rows(environment.person(), tenant, "orders").status_code == 403
     (table,) = (
         table
-        for table in stage.rpc(reader, "get_schema_tables", schema_name=tenant).json()
+        for table in environment.rpc(reader, "get_schema_tables", schema_name=tenant).json()
         if table["table_name"] == "orders"
     )
     assert table["description"] == "What was ordered"
-    (entry,) = stage.rpc(admin, "get_audit_log", schema_name=tenant, table_name="orders").json()
+    (entry,) = environment.rpc(
+        admin, "get_audit_log", schema_name=tenant, table_name="orders"
+    ).json()
     assert (entry["action"], entry["actor_id"]) == ("insert", writer.id)
     assert entry["record_id"] == {"id": written.json()[0]["id"]}
 
 
-def test_a_new_table_answers_within_100_ms(stage: Stage, tenant: str, admin: Person) -> None:
+def test_a_new_table_answers_within_100_ms(
+    environment: Environment, tenant: str, admin: Person
+) -> None:
     def is_readable(name: str) -> bool:
-        return stage.rows(admin, tenant, name).is_success
+        return environment.rows(admin, tenant, name).is_success
 
     waits = []
     for number in range(9):
         name = f"orders_{number}"
         asked = {"schema_name": tenant, "table_name": name, "columns": COLUMNS}
-        assert stage.rpc(admin, "create_table", **asked).is_success
+        assert environment.rpc(admin, "create_table", **asked).is_success
         replied = time.monotonic()
         until(partial(is_readable, name))
         waits.append(time.monotonic() - replied)
@@ -151,31 +160,31 @@ def test_a_new_table_answers_within_100_ms(stage: Stage, tenant: str, admin: Per
 
 
 def test_a_table_made_while_suspended_stays_shut_until_activation(
-    stage: Stage, tenant: str, admin: Person
+    environment: Environment, tenant: str, admin: Person
 ) -> None:
-    stage.suspend(tenant)
-    create(stage, stage.staff("admin"), tenant, "orders")
+    environment.suspend(tenant)
+    create(environment, environment.staff("admin"), tenant, "orders")
     assert (
-        stage.sql.execute(
+        environment.sql.execute(
             "select relacl::text from pg_class where oid = %s::regclass", (f"{tenant}.orders",)
         ).fetchone()
         or {}
     )["relacl"] in (None, "{postgres=arwdDxtm/postgres}", "{postgres=arwdDxt/postgres}")
-    assert stage.rows(stage.service, tenant, "orders").status_code == 403
+    assert environment.rows(environment.service, tenant, "orders").status_code == 403
 
-    stage.activate(tenant)
+    environment.activate(tenant)
 
-    assert stage.rows(admin, tenant, "orders").status_code == 200
-    assert stage.rows(stage.service, tenant, "orders").status_code == 200
+    assert environment.rows(admin, tenant, "orders").status_code == 200
+    assert environment.rows(environment.service, tenant, "orders").status_code == 200
 
 
 def test_every_allowed_type_makes_the_round_trip(
-    stage: Stage, address: Address, tenant: str, admin: Person
+    environment: Environment, address: Address, tenant: str, admin: Person
 ) -> None:
     columns = [{"name": f"c{n}", "type": type_} for n, (type_, _, _) in enumerate(TYPES)]
-    create(stage, admin, tenant, "kinds", columns)
+    create(environment, admin, tenant, "kinds", columns)
 
-    reported = stage.rpc(
+    reported = environment.rpc(
         admin, "get_table_columns", schema_name=tenant, table_name="kinds"
     ).json()
     assert [column["data_type"] for column in reported[1:]] == [name for _, name, _ in TYPES]
@@ -184,7 +193,7 @@ def test_every_allowed_type_makes_the_round_trip(
         address.api_url,
         address.anon_key,
         ClientOptions(
-            headers={"Authorization": f"Bearer {admin.token}"}, httpx_client=stage.http
+            headers={"Authorization": f"Bearer {admin.token}"}, httpx_client=environment.http
         ),
     )
     row = {f"c{n}": value for n, (_, _, value) in enumerate(TYPES)}
@@ -213,10 +222,12 @@ def test_every_allowed_type_makes_the_round_trip(
     ],
 )
 def test_a_literal_default_is_what_a_row_gets(
-    stage: Stage, tenant: str, admin: Person, type_: str, literal: Any, stored: Any
+    environment: Environment, tenant: str, admin: Person, type_: str, literal: Any, stored: Any
 ) -> None:
-    create(stage, admin, tenant, "orders", [{"name": "c", "type": type_, "default": literal}])
-    added = stage.rpc(
+    create(
+        environment, admin, tenant, "orders", [{"name": "c", "type": type_, "default": literal}]
+    )
+    added = environment.rpc(
         admin,
         "add_column",
         schema_name=tenant,
@@ -227,7 +238,7 @@ def test_a_literal_default_is_what_a_row_gets(
     )
     assert added.status_code == 200, added.text
 
-    (row,) = stage.rows(admin, tenant, "orders", "POST", json={}).json()
+    (row,) = environment.rows(admin, tenant, "orders", "POST", json={}).json()
 
     assert (row["c"], row["d"]) == (stored, stored)
 
@@ -253,9 +264,9 @@ def test_a_literal_default_is_what_a_row_gets(
     ],
 )
 def test_a_default_that_does_not_fit_is_refused(
-    stage: Stage, tenant: str, admin: Person, type_: str, literal: Any
+    environment: Environment, tenant: str, admin: Person, type_: str, literal: Any
 ) -> None:
-    reply = stage.function(
+    reply = environment.function(
         admin,
         "create_table",
         schema_name=tenant,
@@ -264,7 +275,7 @@ def test_a_default_that_does_not_fit_is_refused(
     )
 
     assert (reply.status_code, reply.json()["code"]) == (400, "invalid_default")
-    assert not stage.sql.execute(
+    assert not environment.sql.execute(
         "select from pg_tables where (schemaname, tablename) = (%s, 'orders')", (tenant,)
     ).fetchall()
 
@@ -280,12 +291,12 @@ def test_a_default_that_does_not_fit_is_refused(
     ],
 )
 def test_allowed_default_expressions_work(
-    stage: Stage, tenant: str, admin: Person, expression: str, type_: str
+    environment: Environment, tenant: str, admin: Person, expression: str, type_: str
 ) -> None:
     column = {"name": "c", "type": type_, "default_expression": expression}
-    create(stage, admin, tenant, "orders", [column])
+    create(environment, admin, tenant, "orders", [column])
 
-    (row,) = stage.rows(admin, tenant, "orders", "POST", json={}).json()
+    (row,) = environment.rows(admin, tenant, "orders", "POST", json={}).json()
 
     assert row["c"] is not None
     if expression == "auth.uid()":
@@ -304,9 +315,9 @@ def test_allowed_default_expressions_work(
     ],
 )
 def test_other_default_expressions_are_refused(
-    stage: Stage, tenant: str, admin: Person, expression: str, type_: str
+    environment: Environment, tenant: str, admin: Person, expression: str, type_: str
 ) -> None:
-    reply = stage.rpc(
+    reply = environment.rpc(
         admin,
         "create_table",
         schema_name=tenant,
@@ -317,15 +328,23 @@ def test_other_default_expressions_are_refused(
     assert (reply.status_code, reply.json()["details"]) == (400, "invalid_default")
 
 
-def test_primary_keys(stage: Stage, tenant: str, admin: Person) -> None:
+def test_primary_keys(environment: Environment, tenant: str, admin: Person) -> None:
     def keys(table: str) -> list[str]:
-        columns = stage.rpc(admin, "get_table_columns", schema_name=tenant, table_name=table)
+        columns = environment.rpc(
+            admin, "get_table_columns", schema_name=tenant, table_name=table
+        )
         return [column["column_name"] for column in columns.json() if column["is_primary_key"]]
 
-    create(stage, admin, tenant, "a_named", [{"name": "n", "type": "int", "primary_key": True}])
-    create(stage, admin, tenant, "an_id", [{"name": "id", "type": "bigint"}])
     create(
-        stage,
+        environment,
+        admin,
+        tenant,
+        "a_named",
+        [{"name": "n", "type": "int", "primary_key": True}],
+    )
+    create(environment, admin, tenant, "an_id", [{"name": "id", "type": "bigint"}])
+    create(
+        environment,
         admin,
         tenant,
         "two",
@@ -334,7 +353,7 @@ def test_primary_keys(stage: Stage, tenant: str, admin: Person) -> None:
             {"name": "b", "type": "text", "primary_key": True},
         ],
     )
-    create(stage, admin, tenant, "none", [])
+    create(environment, admin, tenant, "none", [])
 
     assert keys("a_named") == ["n"]
     assert keys("an_id") == ["id"]
@@ -356,9 +375,9 @@ def test_primary_keys(stage: Stage, tenant: str, admin: Person) -> None:
     ],
 )
 def test_names_a_table_cannot_have(
-    stage: Stage, tenant: str, admin: Person, name: str, status: int, code: str
+    environment: Environment, tenant: str, admin: Person, name: str, status: int, code: str
 ) -> None:
-    reply = stage.function(
+    reply = environment.function(
         admin, "create_table", schema_name=tenant, table_name=name, columns=COLUMNS
     )
 
@@ -367,35 +386,40 @@ def test_names_a_table_cannot_have(
 
 @pytest.mark.parametrize("name", ["a", "a" * 63, "order", "select", "user", "table_1"])
 def test_names_a_table_can_have_work_everywhere(
-    stage: Stage, tenant: str, admin: Person, name: str
+    environment: Environment, tenant: str, admin: Person, name: str
 ) -> None:
-    create(stage, admin, tenant, name, [{"name": name, "type": "text"}])
+    create(environment, admin, tenant, name, [{"name": name, "type": "text"}])
 
     row = {name: "tea"}
-    assert stage.rows(admin, tenant, name, "POST", json=row).status_code == 201
+    assert environment.rows(admin, tenant, name, "POST", json=row).status_code == 201
     # Not by the column: `order` and `select` mean something else in a query.
-    update = stage.rows(
+    update = environment.rows(
         admin, tenant, name, "PATCH", json={name: "x"}, params={"id": "not.is.null"}
     )
     assert update.json()[0][name] == "x"
-    log = stage.rpc(admin, "get_audit_log", schema_name=tenant, table_name=name).json()
+    log = environment.rpc(admin, "get_audit_log", schema_name=tenant, table_name=name).json()
     assert [entry["action"] for entry in log] == ["update", "insert"]
-    dropped = stage.rpc(admin, "drop_table", schema_name=tenant, table_name=name)
+    dropped = environment.rpc(admin, "drop_table", schema_name=tenant, table_name=name)
     assert dropped.json()["table_name"] == name
 
 
 def test_two_long_names_with_one_beginning_do_not_meet(
-    stage: Stage, tenant: str, admin: Person
+    environment: Environment, tenant: str, admin: Person
 ) -> None:
     one, other = "a" * 62 + "b", "a" * 62 + "c"
-    create(stage, admin, tenant, one)
-    create(stage, admin, tenant, other)
+    create(environment, admin, tenant, one)
+    create(environment, admin, tenant, other)
     for name in (one, other):
-        assert stage.rows(admin, tenant, name, "POST", json={"title": "x"}).status_code == 201
+        assert (
+            environment.rows(admin, tenant, name, "POST", json={"title": "x"}).status_code
+            == 201
+        )
 
-    assert stage.rpc(admin, "drop_table", schema_name=tenant, table_name=one).is_success
+    assert environment.rpc(admin, "drop_table", schema_name=tenant, table_name=one).is_success
 
-    assert stage.rows(admin, tenant, other, "POST", json={"title": "x"}).status_code == 201
+    assert (
+        environment.rows(admin, tenant, other, "POST", json={"title": "x"}).status_code == 201
+    )
 
 
 @pytest.mark.parametrize(
@@ -425,22 +449,22 @@ def test_two_long_names_with_one_beginning_do_not_meet(
     ],
 )
 def test_columns_that_are_refused_at_both_doors(
-    stage: Stage, tenant: str, admin: Person, columns: Any, status: int, code: str
+    environment: Environment, tenant: str, admin: Person, columns: Any, status: int, code: str
 ) -> None:
     asked = {"schema_name": tenant, "table_name": "orders", "columns": columns}
-    function = stage.function(admin, "create_table", **asked)
-    rpc = stage.rpc(admin, "create_table", **asked)
+    function = environment.function(admin, "create_table", **asked)
+    rpc = environment.rpc(admin, "create_table", **asked)
 
     assert (function.status_code, function.json()["code"]) == (status, code)
     assert (rpc.status_code, rpc.json()["details"]) == (status, code)
 
 
-def test_add_column(stage: Stage, tenant: str, admin: Person) -> None:
-    create(stage, admin, tenant, "orders")
-    stage.rows(admin, tenant, "orders", "POST", json={"title": "tea"})
+def test_add_column(environment: Environment, tenant: str, admin: Person) -> None:
+    create(environment, admin, tenant, "orders")
+    environment.rows(admin, tenant, "orders", "POST", json={"title": "tea"})
 
     def add(name: str, **more: Any) -> tuple[int, Any]:
-        reply = stage.function(
+        reply = environment.function(
             admin,
             "add_column",
             **({"schema_name": tenant, "table_name": "orders", "column_name": name} | more),
@@ -449,7 +473,7 @@ def test_add_column(stage: Stage, tenant: str, admin: Person) -> None:
 
     status, column = add("quantity", column_type="int", is_nullable=False, default_value=1)
     assert (status, column["data_type"], column["column_default"]) == (200, "integer", "1")
-    assert stage.rows(admin, tenant, "orders").json()[0]["quantity"] == 1
+    assert environment.rows(admin, tenant, "orders").json()[0]["quantity"] == 1
     assert add("quantity", column_type="int")[1]["code"] == "column_exists"
     status, refused = add("price", column_type="int", is_nullable=False)
     assert (status, refused["code"]) == (409, "table_not_empty")
@@ -459,14 +483,18 @@ def test_add_column(stage: Stage, tenant: str, admin: Person) -> None:
 
     # The trail follows the new shape of the table.
     change = {"json": {"quantity": 2}, "params": {"title": "eq.tea"}}
-    until(lambda: stage.rows(admin, tenant, "orders", "PATCH", **change).is_success)
-    entry = stage.rpc(admin, "get_audit_log", schema_name=tenant, table_name="orders").json()[0]
+    until(lambda: environment.rows(admin, tenant, "orders", "PATCH", **change).is_success)
+    entry = environment.rpc(
+        admin, "get_audit_log", schema_name=tenant, table_name="orders"
+    ).json()[0]
     assert (entry["old_values"], entry["new_values"]) == ({"quantity": 1}, {"quantity": 2})
 
 
-def test_the_templates_tables_are_protected(stage: Stage, tenant: str, admin: Person) -> None:
+def test_the_templates_tables_are_protected(
+    environment: Environment, tenant: str, admin: Person
+) -> None:
     def code(operation: str, **more: Any) -> tuple[int, str]:
-        reply = stage.function(admin, operation, schema_name=tenant, **more)
+        reply = environment.function(admin, operation, schema_name=tenant, **more)
         return reply.status_code, reply.json().get("code", "")
 
     protected = (409, "protected_table")
@@ -481,19 +509,19 @@ def test_the_templates_tables_are_protected(stage: Stage, tenant: str, admin: Pe
     assert code("add_column", **audit) == protected
     needed = {"table_name": "users", "column_name": "x_a", "column_type": "int"}
     assert code("add_column", **needed, is_nullable=False) == protected
-    null = stage.rpc(admin, "add_column", schema_name=tenant, **needed, is_nullable=None)
+    null = environment.rpc(admin, "add_column", schema_name=tenant, **needed, is_nullable=None)
     assert null.json()["is_nullable"] is True
     assert code("drop_column", table_name="users", column_name="x_a")[0] == 200
     assert code("add_column", **needed, is_nullable=False, default_value=0)[0] == 200
-    assert stage.function(admin, "ensure_user_profile", schema_name=tenant).is_success
+    assert environment.function(admin, "ensure_user_profile", schema_name=tenant).is_success
     assert code("drop_column", table_name="users", column_name="x_a")[0] == 200
 
 
 def test_a_description_has_at_most_1000_characters(
-    stage: Stage, tenant: str, admin: Person
+    environment: Environment, tenant: str, admin: Person
 ) -> None:
     def status(length: int) -> int:
-        return stage.rpc(
+        return environment.rpc(
             admin,
             "create_table",
             schema_name=tenant,
@@ -507,10 +535,10 @@ def test_a_description_has_at_most_1000_characters(
 
 
 def test_a_table_has_as_many_columns_as_the_data_api_tells_of(
-    stage: Stage, tenant: str, admin: Person
+    environment: Environment, tenant: str, admin: Person
 ) -> None:
     def make(columns: int) -> Any:
-        return stage.rpc(
+        return environment.rpc(
             admin,
             "create_table",
             schema_name=tenant,
@@ -519,7 +547,7 @@ def test_a_table_has_as_many_columns_as_the_data_api_tells_of(
         )
 
     def add(table: str, column: str) -> tuple[int, str]:
-        reply = stage.function(
+        reply = environment.function(
             admin,
             "add_column",
             schema_name=tenant,
@@ -534,7 +562,7 @@ def test_a_table_has_as_many_columns_as_the_data_api_tells_of(
     assert add("wide", "another")[0] == 422
 
     # Dropped columns count for PostgreSQL, and a template table has to take later ones.
-    stage.sql.execute(
+    environment.sql.execute(
         SQL(
             "do $$ begin for n in 1..792 loop"
             " alter table {0}.users add x_a int; alter table {0}.users drop x_a;"
@@ -550,11 +578,11 @@ def test_a_table_has_as_many_columns_as_the_data_api_tells_of(
 
 
 def test_a_column_that_takes_long_to_write_is_refused(
-    stage: Stage, tenant: str, admin: Person
+    environment: Environment, tenant: str, admin: Person
 ) -> None:
-    create(stage, admin, tenant, "orders")
+    create(environment, admin, tenant, "orders")
     # A row as slow to write as many, for the Data API alone: its index is made anew with it.
-    stage.sql.execute(
+    environment.sql.execute(
         SQL(
             "create function {0}.slow(title text) returns text immutable language plpgsql as $$"
             " begin if current_setting('request.method', true) is not null then"
@@ -565,7 +593,7 @@ def test_a_column_that_takes_long_to_write_is_refused(
     )
 
     def add(**default: Any) -> tuple[int, str]:
-        reply = stage.function(
+        reply = environment.function(
             admin,
             "add_column",
             schema_name=tenant,
@@ -583,48 +611,52 @@ def test_a_column_that_takes_long_to_write_is_refused(
 
 
 def test_a_refusal_names_what_would_have_let_in(
-    stage: Stage, tenant: str, admin: Person
+    environment: Environment, tenant: str, admin: Person
 ) -> None:
     def message(operation: str, person: Person, **more: Any) -> str:
-        said: str = stage.rpc(person, operation, schema_name=tenant, **more).json()["message"]
+        said: str = environment.rpc(person, operation, schema_name=tenant, **more).json()[
+            "message"
+        ]
         return said
 
     assert message("suspend_tenant", admin) == (
         f'This needs the platform role "admin" on tenant "{tenant}".'
     )
-    assert message("get_user_profile", stage.staff("viewer")) == (
+    assert message("get_user_profile", environment.staff("viewer")) == (
         f'This needs the access level "read" on tenant "{tenant}".'
     )
     assert message(
         "add_foreign_key", admin, table_name=None, column_name="a", foreign_table="b"
     ) == (f'Tenant "{tenant}" has no table without a name.')
-    assert stage.rpc(admin, "promote_to_admin", user_id=admin.id).json()["message"] == (
+    assert environment.rpc(admin, "promote_to_admin", user_id=admin.id).json()["message"] == (
         'This needs the platform role "super_admin"; you have none.'
     )
 
 
-def test_no_two_tables_share_what_audits_them(stage: Stage, tenant: str, admin: Person) -> None:
+def test_no_two_tables_share_what_audits_them(
+    environment: Environment, tenant: str, admin: Person
+) -> None:
     long = "a" * 60
     # What the first one's audit function is called after.
     other = f"{long[:43]}_{hashlib.md5(long.encode()).hexdigest()[:8]}"  # noqa: S324
 
     for table in (long, other):
-        create(stage, admin, tenant, table)
+        create(environment, admin, tenant, table)
         insert = SQL("insert into {}.{} (title) values ('tea')")
-        stage.sql.execute(insert.format(Identifier(tenant), Identifier(table)))
+        environment.sql.execute(insert.format(Identifier(tenant), Identifier(table)))
 
-    entries = stage.rpc(admin, "get_audit_log", schema_name=tenant).json()
+    entries = environment.rpc(admin, "get_audit_log", schema_name=tenant).json()
     assert {entry["table_name"] for entry in entries} == {long, other}
 
 
 def test_a_foreign_key_needs_values_that_fit_an_index(
-    stage: Stage, tenant: str, admin: Person
+    environment: Environment, tenant: str, admin: Person
 ) -> None:
     label = {"name": "label", "type": "text"}
-    create(stage, admin, tenant, "orders", [label | {"unique": True}])
-    create(stage, admin, tenant, "items", [label])
-    create(stage, admin, tenant, "novels", [label])
-    stage.sql.execute(
+    create(environment, admin, tenant, "orders", [label | {"unique": True}])
+    create(environment, admin, tenant, "items", [label])
+    create(environment, admin, tenant, "novels", [label])
+    environment.sql.execute(
         SQL(
             "insert into {}.novels (label)"
             " select string_agg(md5(n::text), '') from generate_series(1, 1000) n"
@@ -632,7 +664,7 @@ def test_a_foreign_key_needs_values_that_fit_an_index(
     )
 
     def point(table: str) -> httpx.Response:
-        return stage.function(
+        return environment.function(
             admin,
             "add_foreign_key",
             schema_name=tenant,
@@ -648,10 +680,10 @@ def test_a_foreign_key_needs_values_that_fit_an_index(
     assert point("items").is_success
 
 
-def test_foreign_keys(stage: Stage, tenant: str, admin: Person) -> None:
-    create(stage, admin, tenant, "orders")
+def test_foreign_keys(environment: Environment, tenant: str, admin: Person) -> None:
+    create(environment, admin, tenant, "orders")
     create(
-        stage,
+        environment,
         admin,
         tenant,
         "items",
@@ -661,7 +693,7 @@ def test_foreign_keys(stage: Stage, tenant: str, admin: Person) -> None:
     )
 
     def add(column: str, foreign_table: str, **more: Any) -> Any:
-        return stage.function(
+        return environment.function(
             admin,
             "add_foreign_key",
             schema_name=tenant,
@@ -680,9 +712,11 @@ def test_foreign_keys(stage: Stage, tenant: str, admin: Person) -> None:
         "on_update": "NO ACTION",
         "on_delete": "CASCADE",
     }
-    listed = stage.rpc(admin, "get_table_foreign_keys", schema_name=tenant, table_name="items")
+    listed = environment.rpc(
+        admin, "get_table_foreign_keys", schema_name=tenant, table_name="items"
+    )
     assert listed.json() == [made.json()]
-    indexes = stage.sql.execute(
+    indexes = environment.sql.execute(
         "select indexdef from pg_indexes where schemaname = %s and tablename = 'items'",
         (tenant,),
     ).fetchall()
@@ -709,7 +743,7 @@ def test_foreign_keys(stage: Stage, tenant: str, admin: Person) -> None:
         assert (refused.status_code, refused.json()["code"]) == (status, code), refused.text
 
     def drop(operation: str, **more: Any) -> tuple[int, Any]:
-        reply = stage.function(admin, operation, schema_name=tenant, **more)
+        reply = environment.function(admin, operation, schema_name=tenant, **more)
         return reply.status_code, reply.json()
 
     status, reply = drop("drop_table", table_name="orders")
@@ -729,36 +763,36 @@ def test_foreign_keys(stage: Stage, tenant: str, admin: Person) -> None:
 
 
 def test_a_foreign_key_that_rows_violate_leaves_nothing_behind(
-    stage: Stage, tenant: str, admin: Person
+    environment: Environment, tenant: str, admin: Person
 ) -> None:
-    create(stage, admin, tenant, "orders")
-    create(stage, admin, tenant, "items", [{"name": "order_id", "type": "uuid"}])
-    stage.rows(admin, tenant, "items", "POST", json={"order_id": admin.id})
+    create(environment, admin, tenant, "orders")
+    create(environment, admin, tenant, "items", [{"name": "order_id", "type": "uuid"}])
+    environment.rows(admin, tenant, "items", "POST", json={"order_id": admin.id})
     asked = {"schema_name": tenant, "table_name": "items", "column_name": "order_id"}
 
-    refused = stage.function(admin, "add_foreign_key", **asked, foreign_table="orders")
+    refused = environment.function(admin, "add_foreign_key", **asked, foreign_table="orders")
 
     assert (refused.status_code, refused.json()["code"]) == (409, "foreign_key_violation")
-    left = stage.sql.execute(
+    left = environment.sql.execute(
         "select count(*) as n from pg_constraint where conrelid = %s::regclass"
         " and contype = 'f'",
         (f"{tenant}.items",),
     ).fetchone()
     assert left == {"n": 0}
-    indexes = stage.sql.execute(
+    indexes = environment.sql.execute(
         "select count(*) as n from pg_indexes where schemaname = %s and tablename = 'items'",
         (tenant,),
     ).fetchone()
     assert indexes == {"n": 1}
 
 
-def test_identical_tenants_see_only_their_own_keys(stage: Stage) -> None:
-    tenants = [stage.tenant(), stage.tenant()]
-    admins = [stage.member(tenant, "admin") for tenant in tenants]
+def test_identical_tenants_see_only_their_own_keys(environment: Environment) -> None:
+    tenants = [environment.tenant(), environment.tenant()]
+    admins = [environment.member(tenant, "admin") for tenant in tenants]
     for tenant, admin in zip(tenants, admins, strict=True):
-        create(stage, admin, tenant, "orders")
-        create(stage, admin, tenant, "items", [{"name": "order_id", "type": "uuid"}])
-        stage.rpc(
+        create(environment, admin, tenant, "orders")
+        create(environment, admin, tenant, "items", [{"name": "order_id", "type": "uuid"}])
+        environment.rpc(
             admin,
             "add_foreign_key",
             schema_name=tenant,
@@ -768,23 +802,23 @@ def test_identical_tenants_see_only_their_own_keys(stage: Stage) -> None:
         )
 
     for tenant, admin in zip(tenants, admins, strict=True):
-        keys = stage.rpc(
+        keys = environment.rpc(
             admin, "get_table_foreign_keys", schema_name=tenant, table_name="items"
         )
         assert len(keys.json()) == 1
-        tables = stage.rpc(admin, "get_schema_tables", schema_name=tenant).json()
+        tables = environment.rpc(admin, "get_schema_tables", schema_name=tenant).json()
         assert [table["table_name"] for table in tables] == sorted(
             ["audit_log", "items", "orders", "settings", "users"]
         )
-        summary = stage.rpc(admin, "get_schema_summary", schema_name=tenant).json()
+        summary = environment.rpc(admin, "get_schema_summary", schema_name=tenant).json()
         assert summary["table_count"] == 5
         assert summary["total_bytes"] == sum(table["total_bytes"] for table in tables)
 
 
 def test_ddl_never_makes_a_reader_wait_long(
-    stage: Stage, address: Address, tenant: str, admin: Person
+    environment: Environment, address: Address, tenant: str, admin: Person
 ) -> None:
-    create(stage, admin, tenant, "orders")
+    create(environment, admin, tenant, "orders")
     stop = threading.Event()
     waits: list[float] = []
 
@@ -804,7 +838,7 @@ def test_ddl_never_makes_a_reader_wait_long(
                 holder.execute(f"select count(*) from {tenant}.orders")  # noqa: S608
                 release = threading.Timer(0.15, holder.commit)
                 release.start()
-                added = stage.rpc(
+                added = environment.rpc(
                     admin,
                     "add_column",
                     schema_name=tenant,
@@ -823,17 +857,17 @@ def test_ddl_never_makes_a_reader_wait_long(
 
 
 def test_a_lock_held_by_somebody_else_is_busy_within_3_s(
-    stage: Stage, address: Address, tenant: str, admin: Person
+    environment: Environment, address: Address, tenant: str, admin: Person
 ) -> None:
-    create(stage, admin, tenant, "orders")
+    create(environment, admin, tenant, "orders")
     asked = {"schema_name": tenant, "table_name": "orders"}
     with psycopg.connect(address.db_url) as holder:
         holder.execute(f"select count(*) from {tenant}.orders")  # noqa: S608
         began = time.monotonic()
-        reply = stage.function(admin, "drop_table", **asked)
+        reply = environment.function(admin, "drop_table", **asked)
         took = time.monotonic() - began
 
     assert (reply.status_code, reply.json()["code"]) == (503, "busy")
     assert "Retry-After" in reply.headers
     assert 1.5 < took < 3
-    assert stage.function(admin, "drop_table", **asked).status_code == 200
+    assert environment.function(admin, "drop_table", **asked).status_code == 200

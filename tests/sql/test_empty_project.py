@@ -12,9 +12,9 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from sql.act import DOORS, act
-from sql.privileges import EXPECTED, actual, expected_in_tenant, of_the_project
-from stage import Address, Stage
+from support.audited_call import DOORS, act
+from support.environment import Address, Environment
+from support.privileges import EXPECTED, actual, expected_in_tenant, of_the_project
 from tenantry_cli.emulator.stack import Stack
 
 
@@ -25,21 +25,23 @@ def project() -> Iterator[Address]:
 
 
 @pytest.fixture
-def stage(project: Address) -> Iterator[Stage]:
-    stage = Stage(project)
+def environment(project: Address) -> Iterator[Environment]:
+    environment = Environment(project)
     try:
-        yield stage
+        yield environment
     finally:
-        stage.close()
+        environment.close()
 
 
-def test_privileges_are_the_expected_whatever_the_defaults_are(stage: Stage) -> None:
-    name = stage.tenant()
+def test_privileges_are_the_expected_whatever_the_defaults_are(
+    environment: Environment,
+) -> None:
+    name = environment.tenant()
 
-    with psycopg.connect(stage.address.db_url, row_factory=dict_row) as database:
+    with psycopg.connect(environment.address.db_url, row_factory=dict_row) as database:
         assert of_the_project(database) == EXPECTED
         assert actual(database, name) == expected_in_tenant(name)
-        stage.suspend(name)
+        environment.suspend(name)
         assert actual(database, name) == set()
         # Else the defaults were the strict ones, and this would show nothing.
         database.execute("create table public.forgotten ()")
@@ -47,54 +49,65 @@ def test_privileges_are_the_expected_whatever_the_defaults_are(stage: Stage) -> 
         database.rollback()
 
 
-def test_first_super_admin_is_made_with_the_service_key(stage: Stage) -> None:
-    first = stage.person()
+def test_first_super_admin_is_made_with_the_service_key(environment: Environment) -> None:
+    first = environment.person()
     arguments: dict[str, Any] = {"user_id": first.id, "role": "super_admin"}
-    assert act(stage, first, "promote_to_admin", **arguments).refusal == (403, "forbidden")
+    assert act(environment, first, "promote_to_admin", **arguments).refusal == (
+        403,
+        "forbidden",
+    )
 
-    made = act(stage, stage.service, "promote_to_admin", **arguments)
+    made = act(environment, environment.service, "promote_to_admin", **arguments)
 
     assert made.entry["actor_role"] == "service_role"
     assert made.entry["actor_id"] is None
-    assert act(stage, first, "create_tenant_schema", schema_name=stage.name()).result
+    assert act(
+        environment, first, "create_tenant_schema", schema_name=environment.name()
+    ).result
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_last_super_admin_stays(stage: Stage, door: str) -> None:
-    last = stage.staff("super_admin")
-    stage.staff("admin")
+def test_last_super_admin_stays(environment: Environment, door: str) -> None:
+    last = environment.staff("super_admin")
+    environment.staff("admin")
     demotions: list[tuple[str, dict[str, Any]]] = [
         ("revoke_admin", {"user_id": last.id}),
         ("promote_to_admin", {"user_id": last.id, "role": "admin"}),
         ("promote_to_admin", {"user_id": last.id, "role": "viewer"}),
     ]
 
-    for caller, (operation, arguments) in product((last, stage.service), demotions):
-        refused = act(stage, caller, operation, door=door, **arguments)
+    for caller, (operation, arguments) in product((last, environment.service), demotions):
+        refused = act(environment, caller, operation, door=door, **arguments)
         assert refused.refusal == (409, "last_super_admin")
 
-        second = stage.staff("super_admin")
-        allowed = act(stage, caller, operation, door=door, **arguments)
+        second = environment.staff("super_admin")
+        allowed = act(environment, caller, operation, door=door, **arguments)
         assert allowed.entry
         # As before, for the next.
         act(
-            stage, second, "promote_to_admin", user_id=last.id, role="super_admin"
+            environment, second, "promote_to_admin", user_id=last.id, role="super_admin"
         ).must_succeed()
-        act(stage, last, "revoke_admin", user_id=second.id).must_succeed()
+        act(environment, last, "revoke_admin", user_id=second.id).must_succeed()
 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_a_tenant_has_at_most_as_many_tables_as_the_platform_allows(
-    stage: Stage, door: str
+    environment: Environment, door: str
 ) -> None:
-    name = stage.tenant()
-    stage.sql.execute("update tenancy.platform_settings set max_tables = 4 where singleton")
+    name = environment.tenant()
+    environment.sql.execute(
+        "update tenancy.platform_settings set max_tables = 4 where singleton"
+    )
     try:
         asked = {"schema_name": name, "columns": []}
-        fourth = act(stage, stage.service, "create_table", door=door, table_name="a", **asked)
-        fifth = act(stage, stage.service, "create_table", door=door, table_name="b", **asked)
+        fourth = act(
+            environment, environment.service, "create_table", door=door, table_name="a", **asked
+        )
+        fifth = act(
+            environment, environment.service, "create_table", door=door, table_name="b", **asked
+        )
     finally:
-        stage.sql.execute(
+        environment.sql.execute(
             "update tenancy.platform_settings set max_tables = default where singleton"
         )
 

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from sql.act import DOORS, act, refusal
-from stage import Person, Stage
+from support.audited_call import DOORS, act, refusal
+from support.environment import Environment, Person
 
 SQL_ROOT = Path(__file__).parents[2] / "sql"
 
@@ -95,84 +95,106 @@ def test_comments_name_only_errors_of_the_catalogue(
 # Each provoked through both doors -------------------------------------------------------
 
 
-Provoke = Callable[[Stage, str], httpx.Response]
+Provoke = Callable[[Environment, str], httpx.Response]
 
 
-def invalid_schema_name(stage: Stage, door: str) -> httpx.Response:
-    return act(stage, stage.service, "create_tenant_schema", door=door, schema_name="No").reply
-
-
-def not_authenticated(stage: Stage, door: str) -> httpx.Response:
-    without_a_subject = Person(stage.token("", sub=None))
-    return act(stage, without_a_subject, "list_my_tenants", door=door).reply
-
-
-def forbidden(stage: Stage, door: str) -> httpx.Response:
+def invalid_schema_name(environment: Environment, door: str) -> httpx.Response:
     return act(
-        stage, stage.staff("viewer"), "suspend_tenant", door=door, schema_name=stage.tenant()
+        environment, environment.service, "create_tenant_schema", door=door, schema_name="No"
     ).reply
 
 
-def tenant_suspended(stage: Stage, door: str) -> httpx.Response:
-    name = stage.tenant()
-    member = stage.member(name, "read")
-    stage.suspend(name)
-    return act(stage, member, "ensure_user_profile", door=door, schema_name=name).reply
+def not_authenticated(environment: Environment, door: str) -> httpx.Response:
+    without_a_subject = Person(environment.token("", sub=None))
+    return act(environment, without_a_subject, "list_my_tenants", door=door).reply
 
 
-def tenant_not_found(stage: Stage, door: str) -> httpx.Response:
+def forbidden(environment: Environment, door: str) -> httpx.Response:
     return act(
-        stage, stage.service, "check_tenant_status", door=door, schema_name=stage.name()
+        environment,
+        environment.staff("viewer"),
+        "suspend_tenant",
+        door=door,
+        schema_name=environment.tenant(),
     ).reply
 
 
-def user_not_found(stage: Stage, door: str) -> httpx.Response:
+def tenant_suspended(environment: Environment, door: str) -> httpx.Response:
+    name = environment.tenant()
+    member = environment.member(name, "read")
+    environment.suspend(name)
+    return act(environment, member, "ensure_user_profile", door=door, schema_name=name).reply
+
+
+def tenant_not_found(environment: Environment, door: str) -> httpx.Response:
     return act(
-        stage,
-        stage.service,
+        environment,
+        environment.service,
+        "check_tenant_status",
+        door=door,
+        schema_name=environment.name(),
+    ).reply
+
+
+def user_not_found(environment: Environment, door: str) -> httpx.Response:
+    return act(
+        environment,
+        environment.service,
         "grant_schema_access",
         door=door,
-        schema_name=stage.tenant(),
+        schema_name=environment.tenant(),
         user_id=str(uuid.uuid4()),
     ).reply
 
 
-def profile_not_found(stage: Stage, door: str) -> httpx.Response:
-    name = stage.tenant()
-    member = stage.member(name, "read")
-    return act(stage, member, "get_user_profile", door=door, schema_name=name).reply
+def profile_not_found(environment: Environment, door: str) -> httpx.Response:
+    name = environment.tenant()
+    member = environment.member(name, "read")
+    return act(environment, member, "get_user_profile", door=door, schema_name=name).reply
 
 
-def tenant_exists(stage: Stage, door: str) -> httpx.Response:
+def tenant_exists(environment: Environment, door: str) -> httpx.Response:
     return act(
-        stage, stage.service, "create_tenant_schema", door=door, schema_name=stage.tenant()
+        environment,
+        environment.service,
+        "create_tenant_schema",
+        door=door,
+        schema_name=environment.tenant(),
     ).reply
 
 
-def schema_exists(stage: Stage, door: str) -> httpx.Response:
-    name = stage.name()
-    stage.sql.execute(SQL("create schema {}").format(Identifier(name)))
+def schema_exists(environment: Environment, door: str) -> httpx.Response:
+    name = environment.name()
+    environment.sql.execute(SQL("create schema {}").format(Identifier(name)))
     try:
         return act(
-            stage, stage.service, "create_tenant_schema", door=door, schema_name=name
+            environment,
+            environment.service,
+            "create_tenant_schema",
+            door=door,
+            schema_name=name,
         ).reply
     finally:
-        stage.sql.execute(SQL("drop schema {}").format(Identifier(name)))
+        environment.sql.execute(SQL("drop schema {}").format(Identifier(name)))
 
 
-def tenant_active(stage: Stage, door: str) -> httpx.Response:
+def tenant_active(environment: Environment, door: str) -> httpx.Response:
     return act(
-        stage, stage.service, "delete_tenant_schema", door=door, schema_name=stage.tenant()
+        environment,
+        environment.service,
+        "delete_tenant_schema",
+        door=door,
+        schema_name=environment.tenant(),
     ).reply
 
 
-def profile_exists(stage: Stage, door: str) -> httpx.Response:
-    name = stage.tenant()
-    member = stage.member(name, "read")
-    act(stage, member, "ensure_user_profile", schema_name=name).must_succeed()
+def profile_exists(environment: Environment, door: str) -> httpx.Response:
+    name = environment.tenant()
+    member = environment.member(name, "read")
+    act(environment, member, "ensure_user_profile", schema_name=name).must_succeed()
     return act(
-        stage,
-        stage.service,
+        environment,
+        environment.service,
         "create_user_profile",
         door=door,
         schema_name=name,
@@ -180,106 +202,110 @@ def profile_exists(stage: Stage, door: str) -> httpx.Response:
     ).reply
 
 
-def own_grant(stage: Stage, door: str) -> httpx.Response:
-    name = stage.tenant()
-    admin = stage.member(name, "admin")
+def own_grant(environment: Environment, door: str) -> httpx.Response:
+    name = environment.tenant()
+    admin = environment.member(name, "admin")
     return act(
-        stage, admin, "grant_schema_access", door=door, schema_name=name, user_id=admin.id
+        environment, admin, "grant_schema_access", door=door, schema_name=name, user_id=admin.id
     ).reply
 
 
-def ddl(stage: Stage, door: str, operation: str, **arguments: Any) -> httpx.Response:
+def ddl(
+    environment: Environment, door: str, operation: str, **arguments: Any
+) -> httpx.Response:
     """A tenant with two tables, one of which points at the other and has a row."""
-    name = stage.tenant()
+    name = environment.tenant()
     for table in ("orders", "items"):
         act(
-            stage,
-            stage.service,
+            environment,
+            environment.service,
             "create_table",
             schema_name=name,
             table_name=table,
             columns=[{"name": "order_id", "type": "uuid"}, {"name": "n", "type": "uuid"}],
         ).must_succeed()
-    stage.sql.execute(
+    environment.sql.execute(
         SQL("insert into {}.items (n) values (gen_random_uuid())").format(Identifier(name))
     )
     key = {"table_name": "items", "column_name": "order_id", "foreign_table": "orders"}
-    act(stage, stage.service, "add_foreign_key", schema_name=name, **key).must_succeed()
+    act(
+        environment, environment.service, "add_foreign_key", schema_name=name, **key
+    ).must_succeed()
     asked = {"schema_name": name, "table_name": "items"} | arguments
-    return act(stage, stage.service, operation, door=door, **asked).reply
+    return act(environment, environment.service, operation, door=door, **asked).reply
 
 
-def invalid_identifier(stage: Stage, door: str) -> httpx.Response:
-    return ddl(stage, door, "create_table", table_name="No", columns=[])
+def invalid_identifier(environment: Environment, door: str) -> httpx.Response:
+    return ddl(environment, door, "create_table", table_name="No", columns=[])
 
 
-def invalid_column_type(stage: Stage, door: str) -> httpx.Response:
-    return ddl(stage, door, "add_column", column_name="a", column_type="regclass")
+def invalid_column_type(environment: Environment, door: str) -> httpx.Response:
+    return ddl(environment, door, "add_column", column_name="a", column_type="regclass")
 
 
-def invalid_default(stage: Stage, door: str) -> httpx.Response:
+def invalid_default(environment: Environment, door: str) -> httpx.Response:
     column = {"column_name": "a", "column_type": "int", "default_value": "five"}
-    return ddl(stage, door, "add_column", **column)
+    return ddl(environment, door, "add_column", **column)
 
 
-def invalid_request(stage: Stage, door: str) -> httpx.Response:
-    return ddl(stage, door, "create_table", table_name="new", columns={})
+def invalid_request(environment: Environment, door: str) -> httpx.Response:
+    return ddl(environment, door, "create_table", table_name="new", columns={})
 
 
-def table_not_found(stage: Stage, door: str) -> httpx.Response:
-    return ddl(stage, door, "drop_table", table_name="nothing")
+def table_not_found(environment: Environment, door: str) -> httpx.Response:
+    return ddl(environment, door, "drop_table", table_name="nothing")
 
 
-def column_not_found(stage: Stage, door: str) -> httpx.Response:
-    return ddl(stage, door, "drop_column", column_name="nothing")
+def column_not_found(environment: Environment, door: str) -> httpx.Response:
+    return ddl(environment, door, "drop_column", column_name="nothing")
 
 
-def constraint_not_found(stage: Stage, door: str) -> httpx.Response:
-    return ddl(stage, door, "drop_foreign_key", constraint_name="nothing")
+def constraint_not_found(environment: Environment, door: str) -> httpx.Response:
+    return ddl(environment, door, "drop_foreign_key", constraint_name="nothing")
 
 
-def table_exists(stage: Stage, door: str) -> httpx.Response:
-    return ddl(stage, door, "create_table", columns=[])
+def table_exists(environment: Environment, door: str) -> httpx.Response:
+    return ddl(environment, door, "create_table", columns=[])
 
 
-def column_exists(stage: Stage, door: str) -> httpx.Response:
-    return ddl(stage, door, "add_column", column_name="n", column_type="int")
+def column_exists(environment: Environment, door: str) -> httpx.Response:
+    return ddl(environment, door, "add_column", column_name="n", column_type="int")
 
 
-def constraint_exists(stage: Stage, door: str) -> httpx.Response:
+def constraint_exists(environment: Environment, door: str) -> httpx.Response:
     key = {"column_name": "order_id", "foreign_table": "orders"}
-    return ddl(stage, door, "add_foreign_key", **key)
+    return ddl(environment, door, "add_foreign_key", **key)
 
 
-def table_not_empty(stage: Stage, door: str) -> httpx.Response:
+def table_not_empty(environment: Environment, door: str) -> httpx.Response:
     column = {"column_name": "a", "column_type": "int", "is_nullable": False}
-    return ddl(stage, door, "add_column", **column)
+    return ddl(environment, door, "add_column", **column)
 
 
-def protected_table(stage: Stage, door: str) -> httpx.Response:
-    return ddl(stage, door, "drop_table", table_name="users")
+def protected_table(environment: Environment, door: str) -> httpx.Response:
+    return ddl(environment, door, "drop_table", table_name="users")
 
 
-def has_dependents(stage: Stage, door: str) -> httpx.Response:
-    return ddl(stage, door, "drop_table", table_name="orders")
+def has_dependents(environment: Environment, door: str) -> httpx.Response:
+    return ddl(environment, door, "drop_table", table_name="orders")
 
 
-def foreign_key_violation(stage: Stage, door: str) -> httpx.Response:
-    return ddl(stage, door, "add_foreign_key", column_name="n", foreign_table="orders")
+def foreign_key_violation(environment: Environment, door: str) -> httpx.Response:
+    return ddl(environment, door, "add_foreign_key", column_name="n", foreign_table="orders")
 
 
-def foreign_key_target(stage: Stage, door: str) -> httpx.Response:
+def foreign_key_target(environment: Environment, door: str) -> httpx.Response:
     key = {"column_name": "n", "foreign_table": "orders", "foreign_column": "n"}
-    return ddl(stage, door, "add_foreign_key", **key)
+    return ddl(environment, door, "add_foreign_key", **key)
 
 
-def busy(stage: Stage, door: str) -> httpx.Response:
-    name = stage.tenant()
-    with psycopg.connect(stage.address.db_url) as rival:
+def busy(environment: Environment, door: str) -> httpx.Response:
+    name = environment.tenant()
+    with psycopg.connect(environment.address.db_url) as rival:
         rival.execute("select from public.tenants where schema_name = %s for update", (name,))
         return act(
-            stage,
-            stage.service,
+            environment,
+            environment.service,
             "rename_tenant",
             door=door,
             schema_name=name,
@@ -332,11 +358,11 @@ def test_every_error_of_the_catalogue_is_provoked() -> None:
 
 @pytest.mark.parametrize("provoke", PROVOKED, ids=lambda provoke: provoke.__name__)
 def test_both_doors_answer_with_the_catalogue_s_status_and_code(
-    stage: Stage, provoke: Provoke
+    environment: Environment, provoke: Provoke
 ) -> None:
     # At once, because being busy takes its time.
     with ThreadPoolExecutor() as pool:
-        function, rpc = pool.map(lambda door: provoke(stage, door), DOORS)
+        function, rpc = pool.map(lambda door: provoke(environment, door), DOORS)
 
     for reply in (function, rpc):
         assert refusal(reply)[1] == provoke.__name__

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from stage import Address, Person, Stage
+from support.environment import Address, Environment, Person
 from tenantry_cli.emulator.stack import Stack
 
 SOAK = os.environ.get("TENANTRY_SOAK") == "1"
@@ -184,26 +184,28 @@ CALL = (
 class Scene:
     """A tenant to attack from, one beside it, and a table with a foreign key in both."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self.tenant, self.other = stage.tenant(), stage.tenant()
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.tenant, self.other = environment.tenant(), environment.tenant()
         for tenant in (self.tenant, self.other):
-            stage.sql.execute("select from public.create_table(%s, 'orders', '[]')", (tenant,))
-        self.admin: Person = stage.member(self.tenant, "admin")
+            environment.sql.execute(
+                "select from public.create_table(%s, 'orders', '[]')", (tenant,)
+            )
+        self.admin: Person = environment.member(self.tenant, "admin")
 
     def outside(self) -> Any:
-        return self.stage.sql.execute(OUTSIDE, (self.tenant,)).fetchone()
+        return self.environment.sql.execute(OUTSIDE, (self.tenant,)).fetchone()
 
 
 @pytest.fixture(scope="module")
 def scene() -> Iterator[Scene]:
     """An emulator of its own: elsewhere others change the catalog all the time."""
     with Stack.start(port=None, ephemeral=True) as stack:
-        stage = Stage(Address.of(stack))
+        environment = Environment(Address.of(stack))
         try:
-            yield Scene(stage)
+            yield Scene(environment)
         finally:
-            stage.close()
+            environment.close()
 
 
 @pytest.mark.soak
@@ -223,7 +225,7 @@ def test_hostile_arguments_are_answered_and_touch_nothing_else(
     operation, arguments = call
     before = scene.outside()
 
-    for door in (scene.stage.function, scene.stage.rpc):
+    for door in (scene.environment.function, scene.environment.rpc):
         reply = door(scene.admin, operation, schema_name=scene.tenant, **arguments)
         assert reply.status_code < 500, (reply.text, arguments)
         assert "XX000" not in reply.text
@@ -239,14 +241,18 @@ def test_the_hash_of_the_catalog_sees_a_change(scene: Scene) -> None:
         "create table public.victim ()",
         "alter table {}.orders drop constraint orders_pkey",
     ):
-        with scene.stage.sql.transaction(force_rollback=True):
-            scene.stage.sql.execute(sql.SQL(statement).format(sql.Identifier(scene.other)))
+        with scene.environment.sql.transaction(force_rollback=True):
+            scene.environment.sql.execute(
+                sql.SQL(statement).format(sql.Identifier(scene.other))
+            )
             assert scene.outside() != before
 
 
-def test_nothing_a_caller_sends_becomes_a_header(stage: Stage, address: Address) -> None:
+def test_nothing_a_caller_sends_becomes_a_header(
+    environment: Environment, address: Address
+) -> None:
     """PostgREST's own port: its reason phrase is the message of the error."""
-    admin = stage.member(stage.tenant(), "admin")
+    admin = environment.member(environment.tenant(), "admin")
     host, port = address.postgrest_url.removeprefix("http://").split(":")
     injected = "x\r\nX-Injected: yes\r\n\r\n<html>"
     calls: list[tuple[str, dict[str, Any]]] = [
@@ -260,7 +266,7 @@ def test_nothing_a_caller_sends_becomes_a_header(stage: Stage, address: Address)
             "POST",
             f"/rpc/{operation}",
             body=json.dumps(arguments),
-            headers=stage.headers(admin) | {"Content-Type": "application/json"},
+            headers=environment.headers(admin) | {"Content-Type": "application/json"},
         )
         reply = connection.getresponse()
         assert reply.getheader("X-Injected") is None

@@ -6,9 +6,9 @@ import secrets
 
 import pytest
 
-from sql.act import DOORS, act, refusal, registry
-from stage import Person, Stage
-from walls.waiting import is_known, until
+from support.audited_call import DOORS, act, refusal, registry
+from support.environment import Environment, Person
+from support.waiting import is_known, until
 
 REFUSED = {
     "empty": "",
@@ -58,31 +58,33 @@ ACCEPTED = {
 
 
 @pytest.fixture
-def super_admin(stage: Stage) -> Person:
+def super_admin(environment: Environment) -> Person:
     """Makes the tenants, which therefore go with the test."""
-    return stage.staff("super_admin")
+    return environment.staff("super_admin")
 
 
-def schemas(stage: Stage) -> set[str]:
-    found = stage.sql.execute("select nspname::text as name from pg_catalog.pg_namespace")
+def schemas(environment: Environment) -> set[str]:
+    found = environment.sql.execute("select nspname::text as name from pg_catalog.pg_namespace")
     return {row["name"] for row in found}
 
 
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("name", [*REFUSED.values(), *RESERVED], ids=[*REFUSED, *RESERVED])
-def test_name_is_refused(stage: Stage, super_admin: Person, name: str, door: str) -> None:
-    existed = name in schemas(stage)
+def test_name_is_refused(
+    environment: Environment, super_admin: Person, name: str, door: str
+) -> None:
+    existed = name in schemas(environment)
 
-    done = act(stage, super_admin, "create_tenant_schema", door=door, schema_name=name)
+    done = act(environment, super_admin, "create_tenant_schema", door=door, schema_name=name)
 
     assert done.refusal == (400, "invalid_schema_name")
-    assert registry(stage, name) is None
-    assert (name in schemas(stage)) is existed
-    assert name[:63] == name or name[:63] not in schemas(stage)
+    assert registry(environment, name) is None
+    assert (name in schemas(environment)) is existed
+    assert name[:63] == name or name[:63] not in schemas(environment)
 
 
-def test_every_schema_of_the_project_is_reserved(stage: Stage) -> None:
-    of_the_project = stage.sql.execute(
+def test_every_schema_of_the_project_is_reserved(environment: Environment) -> None:
+    of_the_project = environment.sql.execute(
         "select nspname::text as name from pg_catalog.pg_namespace"
         " where nspowner <> 'postgres'::regrole or nspname in"
         " ('extensions', 'supabase_migrations', 'tenancy', 'tenant_template')"
@@ -95,87 +97,98 @@ def test_every_schema_of_the_project_is_reserved(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("name", ACCEPTED.values(), ids=ACCEPTED)
-def test_name_works_everywhere(stage: Stage, super_admin: Person, name: str) -> None:
-    member, reader = stage.person(), stage.person()
+def test_name_works_everywhere(
+    environment: Environment, super_admin: Person, name: str
+) -> None:
+    member, reader = environment.person(), environment.person()
     of_it = {"schema_name": name}
 
-    made = act(stage, super_admin, "create_tenant_schema", door="function", **of_it).result
+    made = act(
+        environment, super_admin, "create_tenant_schema", door="function", **of_it
+    ).result
     assert made["schema_name"] == name
-    assert name in schemas(stage)
+    assert name in schemas(environment)
 
     act(
-        stage,
+        environment,
         super_admin,
         "grant_schema_access",
         user_id=member.id,
         access_level="admin",
         **of_it,
     ).must_succeed()
-    act(stage, member, "grant_schema_access", user_id=reader.id, **of_it).must_succeed()
-    assert act(stage, member, "ensure_user_profile", door="function", **of_it).result["is_new"]
-    assert act(stage, member, "update_user_profile", metadata={"a": 1}, **of_it).result
-    [mine] = act(stage, reader, "list_my_tenants").result
+    act(environment, member, "grant_schema_access", user_id=reader.id, **of_it).must_succeed()
+    assert act(environment, member, "ensure_user_profile", door="function", **of_it).result[
+        "is_new"
+    ]
+    assert act(environment, member, "update_user_profile", metadata={"a": 1}, **of_it).result
+    [mine] = act(environment, reader, "list_my_tenants").result
     assert mine["schema_name"] == name
 
-    until(lambda: is_known(stage, name, "settings"))
+    until(lambda: is_known(environment, name, "settings"))
     setting = {"key": "theme", "value": {"dark": True}}
-    written = stage.rows(member, name, "settings", "POST", json=setting)
+    written = environment.rows(member, name, "settings", "POST", json=setting)
     assert written.status_code == 201
     assert written.json()[0]["updated_by"] == member.id
-    read = stage.rows(reader, name, "settings", params={"select": "key,value"})
+    read = environment.rows(reader, name, "settings", params={"select": "key,value"})
     assert read.json() == [setting]
     # The name reaches the guard and the policies unharmed: they know who is who.
-    assert refusal(stage.rows(reader, name, "settings", "POST", json=setting)) == (
+    assert refusal(environment.rows(reader, name, "settings", "POST", json=setting)) == (
         403,
         "forbidden",
     )
-    assert refusal(stage.rows(super_admin, name, "settings")) == (403, "forbidden")
-    assert refusal(stage.rows(stage.nobody, name, "settings")) == (401, "not_authenticated")
+    assert refusal(environment.rows(super_admin, name, "settings")) == (403, "forbidden")
+    assert refusal(environment.rows(environment.nobody, name, "settings")) == (
+        401,
+        "not_authenticated",
+    )
 
-    act(stage, super_admin, "suspend_tenant", door="function", **of_it).must_succeed()
+    act(environment, super_admin, "suspend_tenant", door="function", **of_it).must_succeed()
     shut = (403, "tenant_suspended")
-    assert refusal(stage.rows(reader, name, "settings")) == shut
-    assert refusal(stage.rows(stage.service, name, "settings")) == shut
-    act(stage, super_admin, "activate_tenant", door="function", **of_it).must_succeed()
-    assert stage.rows(reader, name, "settings", params={"select": "key,value"}).json() == [
-        setting
-    ]
+    assert refusal(environment.rows(reader, name, "settings")) == shut
+    assert refusal(environment.rows(environment.service, name, "settings")) == shut
+    act(environment, super_admin, "activate_tenant", door="function", **of_it).must_succeed()
+    assert environment.rows(
+        reader, name, "settings", params={"select": "key,value"}
+    ).json() == [setting]
 
-    act(stage, super_admin, "suspend_tenant", **of_it).must_succeed()
-    act(stage, super_admin, "delete_tenant_schema", door="function", **of_it).must_succeed()
-    assert name not in schemas(stage)
-    assert registry(stage, name) is None
+    act(environment, super_admin, "suspend_tenant", **of_it).must_succeed()
+    act(
+        environment, super_admin, "delete_tenant_schema", door="function", **of_it
+    ).must_succeed()
+    assert name not in schemas(environment)
+    assert registry(environment, name) is None
 
 
 def test_longer_name_does_not_reach_the_tenant_it_would_be_cut_to(
-    stage: Stage, super_admin: Person
+    environment: Environment, super_admin: Person
 ) -> None:
     name = "n" * 51 + secrets.token_hex(6)
-    act(stage, super_admin, "create_tenant_schema", schema_name=name).must_succeed()
-    member = stage.member(name, "admin")
-    until(lambda: is_known(stage, name, "settings"))
-    before = registry(stage, name)
+    act(environment, super_admin, "create_tenant_schema", schema_name=name).must_succeed()
+    member = environment.member(name, "admin")
+    until(lambda: is_known(environment, name, "settings"))
+    before = registry(environment, name)
 
     for operation in ("suspend_tenant", "delete_tenant_schema", "check_tenant_status"):
-        refused = act(stage, super_admin, operation, schema_name=name + "x")
+        refused = act(environment, super_admin, operation, schema_name=name + "x")
         assert refused.refusal == (404, "tenant_not_found")
-    assert act(stage, member, "ensure_user_profile", schema_name=name + "x").refusal == (
+    assert act(environment, member, "ensure_user_profile", schema_name=name + "x").refusal == (
         404,
         "tenant_not_found",
     )
-    assert stage.rows(member, name + "x", "settings").status_code == 406
+    assert environment.rows(member, name + "x", "settings").status_code == 406
 
-    assert registry(stage, name) == before
-    assert stage.rows(member, name, "settings").status_code == 200
+    assert registry(environment, name) == before
+    assert environment.rows(member, name, "settings").status_code == 200
 
 
 @pytest.mark.parametrize("other", ["upper", "quoted"])
-def test_another_spelling_does_not_reach_a_tenant(stage: Stage, other: str) -> None:
-    name = stage.tenant()
-    member = stage.member(name, "read")
+def test_another_spelling_does_not_reach_a_tenant(environment: Environment, other: str) -> None:
+    name = environment.tenant()
+    member = environment.member(name, "read")
     spelling = {"upper": name.upper(), "quoted": f'"{name}"'}[other]
 
-    refused = act(stage, member, "check_tenant_status", schema_name=spelling)
+    refused = act(environment, member, "check_tenant_status", schema_name=spelling)
     assert refused.refusal == (404, "tenant_not_found")
 
-    assert act(stage, member, "check_tenant_status", schema_name=name).result
+    assert act(environment, member, "check_tenant_status", schema_name=name).result

@@ -18,8 +18,8 @@ import pytest
 from psycopg.sql import SQL, Identifier
 from psycopg.types.json import Jsonb
 
-from sql.act import DOORS, act
-from stage import GROUPS, Address, Person, Stage
+from support.audited_call import DOORS, act
+from support.environment import GROUPS, Address, Environment, Person
 
 OUTCOMES = {
     "ok": (200, None),
@@ -106,27 +106,27 @@ def cases() -> Iterator[Any]:
 class Cast:
     """Everybody of the table, and two tenants that they all have to do with."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
         self.people = {
-            "nobody": stage.nobody,
-            "anon_key": Person(stage.address.anon_key),
-            "stranger": stage.person(),
-            "expired": stage.person(),
-            "reader": stage.person(),
-            "writer": stage.person(),
-            "tenant_admin": stage.person(),
-            "viewer": stage.staff("viewer"),
-            "admin": stage.staff("admin"),
-            "super_admin": stage.staff("super_admin"),
-            "service_key": stage.service,
+            "nobody": environment.nobody,
+            "anon_key": Person(environment.address.anon_key),
+            "stranger": environment.person(),
+            "expired": environment.person(),
+            "reader": environment.person(),
+            "writer": environment.person(),
+            "tenant_admin": environment.person(),
+            "viewer": environment.staff("viewer"),
+            "admin": environment.staff("admin"),
+            "super_admin": environment.staff("super_admin"),
+            "service_key": environment.service,
         }
-        self._tenants = {"active": stage.name(), "suspended": stage.name()}
+        self._tenants = {"active": environment.name(), "suspended": environment.name()}
 
     def tenant(self, status: str) -> str:
         """The tenant of this status, put up again if the last call changed or deleted it."""
         name = self._tenants[status]
-        found = self.stage.sql.execute(
+        found = self.environment.sql.execute(
             "select t.status::text,"
             " (select count(*) from public.user_schema_access a"
             "  where a.schema_name = t.schema_name and a.user_id = any (%s::uuid[])) as members"
@@ -134,21 +134,23 @@ class Cast:
             ([person.id for person in self._members().values()], name),
         ).fetchone()
         if found is None:
-            self.stage.sql.execute("select public.create_tenant_schema(%s)", (name,))
+            self.environment.sql.execute("select public.create_tenant_schema(%s)", (name,))
             past = datetime.now(UTC) - timedelta(minutes=1)
-            self.stage.grant(name, self.people["expired"], "admin", past)
+            self.environment.grant(name, self.people["expired"], "admin", past)
         if found is None or found["members"] < len(LEVELS):
             for kind, person in self._members().items():
-                self.stage.grant(name, person, LEVELS[kind])
+                self.environment.grant(name, person, LEVELS[kind])
         if found is None or found["status"] != status:
-            (self.stage.suspend if status == "suspended" else self.stage.activate)(name)
+            (self.environment.suspend if status == "suspended" else self.environment.activate)(
+                name
+            )
         return name
 
     def _members(self) -> dict[str, Person]:
         return {kind: self.people[kind] for kind in LEVELS}
 
     def profile(self, schema_name: str, person: Person) -> Person:
-        self.stage.sql.execute(
+        self.environment.sql.execute(
             SQL("insert into {}.users (id) values (%s) on conflict do nothing").format(
                 Identifier(schema_name)
             ),
@@ -157,13 +159,13 @@ class Cast:
         return person
 
     def without_profile(self, schema_name: str, person: Person) -> None:
-        self.stage.sql.execute(
+        self.environment.sql.execute(
             SQL("delete from {}.users where id = %s").format(Identifier(schema_name)),
             (person.id,),
         )
 
     def member(self, schema_name: str) -> Person:
-        return self.stage.member(schema_name, "read")
+        return self.environment.member(schema_name, "read")
 
 
 Arguments = dict[str, Any]
@@ -175,7 +177,7 @@ def of_tenant(cast: Cast, tenant: str, caller: Person) -> Arguments:
 
 
 def with_new_name(cast: Cast, tenant: str, caller: Person) -> Arguments:
-    return {"schema_name": cast.stage.name()}
+    return {"schema_name": cast.environment.name()}
 
 
 def with_new_display_name(cast: Cast, tenant: str, caller: Person) -> Arguments:
@@ -194,11 +196,14 @@ def with_a_profile(cast: Cast, tenant: str, caller: Person) -> Arguments:
 
 
 def about_a_profile(cast: Cast, tenant: str, caller: Person) -> Arguments:
-    return {"schema_name": tenant, "user_id": cast.profile(tenant, cast.stage.person()).id}
+    return {
+        "schema_name": tenant,
+        "user_id": cast.profile(tenant, cast.environment.person()).id,
+    }
 
 
 def about_a_newcomer(cast: Cast, tenant: str, caller: Person) -> Arguments:
-    return {"schema_name": tenant, "user_id": cast.stage.person().id}
+    return {"schema_name": tenant, "user_id": cast.environment.person().id}
 
 
 def about_a_member(cast: Cast, tenant: str, caller: Person) -> Arguments:
@@ -210,17 +215,17 @@ def about_oneself(cast: Cast, tenant: str, caller: Person) -> Arguments:
 
 
 def to_a_viewer(cast: Cast, tenant: str, caller: Person) -> Arguments:
-    return {"user_id": cast.stage.person().id, "role": "viewer"}
+    return {"user_id": cast.environment.person().id, "role": "viewer"}
 
 
 def from_a_viewer(cast: Cast, tenant: str, caller: Person) -> Arguments:
-    return {"user_id": cast.stage.staff("viewer").id}
+    return {"user_id": cast.environment.staff("viewer").id}
 
 
 def with_a_table(cast: Cast, tenant: str, caller: Person, *columns: str) -> Arguments:
     """A table of its own for each call, and a column for each name."""
     name = f"t_{secrets.token_hex(4)}"
-    cast.stage.sql.execute(
+    cast.environment.sql.execute(
         "select from public.create_table(%s, %s, %s)",
         (tenant, name, Jsonb([{"name": column, "type": "uuid"} for column in columns])),
     )
@@ -246,7 +251,7 @@ def with_a_new_key(cast: Cast, tenant: str, caller: Person) -> Arguments:
 
 def with_a_key(cast: Cast, tenant: str, caller: Person) -> Arguments:
     table = with_a_table(cast, tenant, caller, "a")
-    cast.stage.sql.execute(
+    cast.environment.sql.execute(
         "select from public.add_foreign_key(%s, %s, 'a', 'users')",
         (tenant, table["table_name"]),
     )
@@ -309,11 +314,11 @@ ARRANGE: dict[str, Arrange] = {
 
 @pytest.fixture(scope="module")
 def cast(address: Address) -> Iterator[Cast]:
-    stage = Stage(address)
+    environment = Environment(address)
     try:
-        yield Cast(stage)
+        yield Cast(environment)
     finally:
-        stage.close()
+        environment.close()
 
 
 @pytest.mark.parametrize(("row", "kind", "status", "outcome"), [*cases()])
@@ -327,7 +332,7 @@ def test_both_doors_answer_as_the_table_says(
 
     for door in DOORS:
         arguments = ARRANGE[row](cast, cast.tenant(status), caller)
-        done = act(cast.stage, caller, operation, door=door, **arguments)
+        done = act(cast.environment, caller, operation, door=door, **arguments)
         if expected_code is None:
             assert done.reply.status_code == expected_status, done.reply.text
             for entry in done.entries:
@@ -414,7 +419,7 @@ def test_a_stranger_cannot_tell_a_tenant_from_none(
     ):
         arguments = ARRANGE[row](cast, tenant, caller)
         arguments["schema_name"] = name or tenant
-        reply = act(cast.stage, caller, operation, door=door, **arguments).reply
+        reply = act(cast.environment, caller, operation, door=door, **arguments).reply
         body = reply.json() | {"request_id": None}
         body["message"] = body["message"].replace(arguments["schema_name"], "…")
         replies.append((reply.status_code, body))

@@ -75,8 +75,8 @@ ALLOWED = (
     Allowance(
         NOT_SANITIZED,
         ("tenancy.apply_tenant_privileges",),
-        "Put together from misplaced_grants, whose names are printed by regclass, regprocedure "
-        "and quote_ident and whose verbs are literals.",
+        "Put together from grant_differences, whose names are printed by regclass, "
+        "regprocedure and quote_ident and whose verbs are literals.",
     ),
     Allowance(
         NOT_SANITIZED,
@@ -150,7 +150,7 @@ ALLOWED = (
     ),
     Allowance(
         CONVERSION,
-        ("tenancy.describe_table", "tenancy.schema_objects", "tenancy.misplaced_grants"),
+        ("tenancy.describe_table", "tenancy.schema_objects", "tenancy.grant_differences"),
         "One conversion in a call, of the catalog's own types.",
         'cast "',
     ),

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from sql.act import act, refusal
-from sql.privileges import (
+from support.audited_call import act, refusal
+from support.environment import Address, Environment, Person
+from support.privileges import (
     EXPECTED,
     REGISTRY,
     Database,
@@ -18,7 +19,6 @@ from sql.privileges import (
     expected_in_tenant,
     of_the_project,
 )
-from stage import Address, Person, Stage
 
 # The catalogs; under a project's other default privileges in test_empty_project.py ---------
 
@@ -67,16 +67,16 @@ def test_privilege_too_many_shows(
 
 
 def test_active_tenant_has_exactly_the_expected_privileges(
-    stage: Stage, database: Database
+    environment: Environment, database: Database
 ) -> None:
-    name = stage.tenant()
+    name = environment.tenant()
 
     assert actual(database, name) == expected_in_tenant(name)
 
 
-def test_suspended_tenant_has_none(stage: Stage, database: Database) -> None:
-    name = stage.tenant()
-    stage.suspend(name)
+def test_suspended_tenant_has_none(environment: Environment, database: Database) -> None:
+    name = environment.tenant()
+    environment.suspend(name)
 
     assert actual(database, name) == set()
 
@@ -122,8 +122,10 @@ def test_everything_of_ours_has_a_comment(database: Database) -> None:
     assert bare == []
 
 
-def test_every_table_has_row_level_security(stage: Stage, database: Database) -> None:
-    name = stage.tenant()
+def test_every_table_has_row_level_security(
+    environment: Environment, database: Database
+) -> None:
+    name = environment.tenant()
     found = database.execute(
         """
         select c.relname::text as name, c.relrowsecurity as secured
@@ -138,9 +140,11 @@ def test_every_table_has_row_level_security(stage: Stage, database: Database) ->
     assert [row["name"] for row in found if not row["secured"]] == []
 
 
-def test_no_default_privileges_of_ours(stage: Stage, database: Database) -> None:
-    name = stage.tenant()
-    stage.sql.execute(SQL("create table {}.unregistered (id int)").format(Identifier(name)))
+def test_no_default_privileges_of_ours(environment: Environment, database: Database) -> None:
+    name = environment.tenant()
+    environment.sql.execute(
+        SQL("create table {}.unregistered (id int)").format(Identifier(name))
+    )
 
     # Fail closed: what nobody registered is reachable for nobody.
     assert actual(database, name) == expected_in_tenant(name)
@@ -151,15 +155,19 @@ def test_no_default_privileges_of_ours(stage: Stage, database: Database) -> None
 
 @pytest.mark.parametrize("table", REGISTRY)
 @pytest.mark.parametrize("kind", ["tenant admin", "super_admin", "service key"])
-def test_nobody_writes_the_registry_by_hand(stage: Stage, table: str, kind: str) -> None:
+def test_nobody_writes_the_registry_by_hand(
+    environment: Environment, table: str, kind: str
+) -> None:
     if kind == "tenant admin":
-        caller = stage.member(stage.tenant(), "admin")
+        caller = environment.member(environment.tenant(), "admin")
     else:
-        caller = stage.service if kind == "service key" else stage.staff("super_admin")
+        caller = (
+            environment.service if kind == "service key" else environment.staff("super_admin")
+        )
     anything = {"schema_name" if table != "admin_users" else "user_id": "not.is.null"}
 
     def status(method: str, **request: Any) -> int:
-        return stage.rows(caller, "public", table, method, **request).status_code
+        return environment.rows(caller, "public", table, method, **request).status_code
 
     assert status("GET", params={"limit": 1}) == 200
     # Even on no row at all.
@@ -174,9 +182,14 @@ def test_nobody_writes_the_registry_by_hand(stage: Stage, table: str, kind: str)
 
 
 @pytest.mark.parametrize("table", REGISTRY)
-def test_nobody_signed_in_sees_nothing_of_the_registry(stage: Stage, table: str) -> None:
-    assert refusal(stage.rows(stage.nobody, "public", table)) == (401, "not_authenticated")
-    assert stage.rows(stage.person(), "public", table).status_code == 200
+def test_nobody_signed_in_sees_nothing_of_the_registry(
+    environment: Environment, table: str
+) -> None:
+    assert refusal(environment.rows(environment.nobody, "public", table)) == (
+        401,
+        "not_authenticated",
+    )
+    assert environment.rows(environment.person(), "public", table).status_code == 200
 
 
 # Reading the registry -------------------------------------------------------------------
@@ -185,28 +198,28 @@ def test_nobody_signed_in_sees_nothing_of_the_registry(stage: Stage, table: str)
 class Scene:
     """Two tenants with an admin each, and one who once was admin of the first."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self.ours, self.theirs = stage.tenant(), stage.tenant()
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.ours, self.theirs = environment.tenant(), environment.tenant()
         self.people = {
-            "reader": stage.member(self.ours, "read"),
-            "writer": stage.member(self.ours, "write"),
-            "admin": stage.member(self.ours, "admin"),
-            "expired": stage.member(
+            "reader": environment.member(self.ours, "read"),
+            "writer": environment.member(self.ours, "write"),
+            "admin": environment.member(self.ours, "admin"),
+            "expired": environment.member(
                 self.ours, "admin", datetime.now(UTC) - timedelta(minutes=1)
             ),
-            "other": stage.member(self.theirs, "admin"),
-            "stranger": stage.person(),
+            "other": environment.member(self.theirs, "admin"),
+            "stranger": environment.person(),
             # Auth's subjects are UUIDs; another issuer's need not be.
-            "foreigner": Person(stage.token("user_2abc")),
-            "viewer": stage.staff("viewer"),
-            "service": stage.service,
+            "foreigner": Person(environment.token("user_2abc")),
+            "viewer": environment.staff("viewer"),
+            "service": environment.service,
         }
         self.members = {"reader", "writer", "admin", "expired"}
 
     def sees(self, kind: str, table: str, column: str, **filters: str) -> set[Any]:
         """The values of a column in the rows about these tenants that a person is shown."""
-        reply = self.stage.rows(
+        reply = self.environment.rows(
             self.people[kind], "public", table, params={"select": column} | filters
         ).raise_for_status()
         return {row[column] for row in reply.json()}
@@ -222,11 +235,11 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(address: Address) -> Iterator[Scene]:
     """For those who only look."""
-    stage = Stage(address)
+    environment = Environment(address)
     try:
-        yield Scene(stage)
+        yield Scene(environment)
     finally:
-        stage.close()
+        environment.close()
 
 
 def test_tenants_are_seen_by_their_members_and_by_staff(scene: Scene) -> None:
@@ -295,7 +308,7 @@ def test_entries_about_no_tenant_are_for_staff(scene: Scene) -> None:
 
 
 def test_staff_is_seen_by_staff_and_by_oneself(scene: Scene) -> None:
-    super_admin = scene.stage.staff("super_admin")
+    super_admin = scene.environment.staff("super_admin")
     both = [super_admin.id, scene.people["viewer"].id]
     of_them = {"user_id": f"in.({','.join(map(str, both))})"}
 
@@ -305,27 +318,27 @@ def test_staff_is_seen_by_staff_and_by_oneself(scene: Scene) -> None:
         assert scene.sees(kind, "admin_users", "user_id") == set()
 
 
-def test_members_of_a_suspended_tenant_see_that_it_is_there(stage: Stage) -> None:
-    scene = Scene(stage)
-    scene.stage.suspend(scene.ours)
+def test_members_of_a_suspended_tenant_see_that_it_is_there(environment: Environment) -> None:
+    scene = Scene(environment)
+    scene.environment.suspend(scene.ours)
 
     for kind in ("reader", "admin"):
         assert scene.sees(kind, "tenants", "schema_name") == {scene.ours}
     assert scene.sees("admin", "user_schema_access", "user_id") == scene.named("admin")
     assert scene.sees("admin", "admin_audit_log", "schema_name") == set()
 
-    scene.stage.activate(scene.ours)
+    scene.environment.activate(scene.ours)
     assert scene.sees("admin", "admin_audit_log", "schema_name") == {scene.ours}
 
 
-def test_revoked_admin_sees_nothing_from_then_on(stage: Stage) -> None:
-    scene = Scene(stage)
+def test_revoked_admin_sees_nothing_from_then_on(environment: Environment) -> None:
+    scene = Scene(environment)
     admin: Person = scene.people["admin"]
     assert scene.sees("admin", "admin_audit_log", "schema_name") == {scene.ours}
 
     act(
-        scene.stage,
-        scene.stage.service,
+        scene.environment,
+        scene.environment.service,
         "revoke_schema_access",
         schema_name=scene.ours,
         user_id=admin.id,

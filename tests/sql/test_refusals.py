@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from stage import Address, Person, Stage
-from walls.waiting import is_known, until
+from support.environment import Address, Environment, Person
+from support.waiting import is_known, until
 
 Lines = Callable[[str], list[dict[str, Any]]]
 
@@ -41,22 +41,31 @@ def refused(address: Address) -> Lines:
     return lines
 
 
-def request(stage: Stage, person: Person, path: str, profile: str, **body: Any) -> str:
+def request(
+    environment: Environment, person: Person, path: str, profile: str, **body: Any
+) -> str:
     """Sends it, whatever comes of it, and returns its id."""
     request_id = uuid.uuid4().hex
-    headers = stage.headers(person) | {"X-Request-Id": request_id, "Content-Profile": profile}
-    stage.http.post(path, headers=headers, json=body)
+    headers = environment.headers(person) | {
+        "X-Request-Id": request_id,
+        "Content-Profile": profile,
+    }
+    environment.http.post(path, headers=headers, json=body)
     return request_id
 
 
 def test_refused_rpc_is_in_the_servers_log_and_an_allowed_one_is_not(
-    stage: Stage, refused: Lines
+    environment: Environment, refused: Lines
 ) -> None:
-    tenant = stage.tenant()
-    viewer, admin = stage.staff("viewer"), stage.staff("admin")
+    tenant = environment.tenant()
+    viewer, admin = environment.staff("viewer"), environment.staff("admin")
 
-    denied = request(stage, viewer, "/rest/v1/rpc/suspend_tenant", "public", schema_name=tenant)
-    done = request(stage, admin, "/rest/v1/rpc/suspend_tenant", "public", schema_name=tenant)
+    denied = request(
+        environment, viewer, "/rest/v1/rpc/suspend_tenant", "public", schema_name=tenant
+    )
+    done = request(
+        environment, admin, "/rest/v1/rpc/suspend_tenant", "public", schema_name=tenant
+    )
 
     until(lambda: bool(refused(denied)))
     assert refused(denied) == [
@@ -70,7 +79,7 @@ def test_refused_rpc_is_in_the_servers_log_and_an_allowed_one_is_not(
         }
     ]
     assert refused(done) == []
-    logged = stage.sql.execute(
+    logged = environment.sql.execute(
         "select request_id from public.admin_audit_log where request_id = any(%s)",
         ([denied, done],),
     ).fetchall()
@@ -86,15 +95,15 @@ def test_refused_rpc_is_in_the_servers_log_and_an_allowed_one_is_not(
     ],
 )
 def test_refused_rows_are_in_the_servers_log(
-    stage: Stage, refused: Lines, level: str | None, suspended: bool, code: str
+    environment: Environment, refused: Lines, level: str | None, suspended: bool, code: str
 ) -> None:
-    tenant = stage.tenant()
-    until(lambda: is_known(stage, tenant, "settings"))
-    person = stage.member(tenant, level) if level else stage.person()
+    tenant = environment.tenant()
+    until(lambda: is_known(environment, tenant, "settings"))
+    person = environment.member(tenant, level) if level else environment.person()
     if suspended:
-        stage.suspend(tenant)
+        environment.suspend(tenant)
 
-    denied = request(stage, person, "/rest/v1/settings", tenant, key="theme")
+    denied = request(environment, person, "/rest/v1/settings", tenant, key="theme")
 
     until(lambda: bool(refused(denied)))
     assert refused(denied) == [
@@ -110,12 +119,16 @@ def test_refused_rows_are_in_the_servers_log(
 
 
 def test_what_a_caller_sends_stays_on_its_line_of_the_servers_log(
-    stage: Stage, refused: Lines
+    environment: Environment, refused: Lines
 ) -> None:
     forged = 'x\nLOG:  tenantry refused {"code": "forged"}'
 
     denied = request(
-        stage, stage.person(), "/rest/v1/rpc/check_tenant_status", "public", schema_name=forged
+        environment,
+        environment.person(),
+        "/rest/v1/rpc/check_tenant_status",
+        "public",
+        schema_name=forged,
     )
 
     until(lambda: bool(refused(denied)))

@@ -9,37 +9,37 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from sql.act import DOORS, act, registry
-from stage import Person, Stage
+from support.audited_call import DOORS, act, registry
+from support.environment import Environment, Person
 
 
 @pytest.fixture
-def admin(stage: Stage) -> Person:
+def admin(environment: Environment) -> Person:
     """A platform admin; the tenants they make go with the test."""
-    return stage.staff("admin")
+    return environment.staff("admin")
 
 
 @pytest.fixture
-def super_admin(stage: Stage) -> Person:
-    return stage.staff("super_admin")
+def super_admin(environment: Environment) -> Person:
+    return environment.staff("super_admin")
 
 
-def tables(stage: Stage, schema_name: str) -> set[str]:
-    found = stage.sql.execute(
+def tables(environment: Environment, schema_name: str) -> set[str]:
+    found = environment.sql.execute(
         "select tablename from pg_catalog.pg_tables where schemaname = %s", (schema_name,)
     )
     return {row["tablename"] for row in found}
 
 
-def exposed(stage: Stage) -> list[str]:
-    row = stage.sql.execute("select tenancy.exposed_schemas() as schemas").fetchone()
+def exposed(environment: Environment) -> list[str]:
+    row = environment.sql.execute("select tenancy.exposed_schemas() as schemas").fetchone()
     assert row is not None
     schemas: list[str] = row["schemas"]
     return schemas
 
 
-def trail(stage: Stage, schema_name: str) -> list[str]:
-    found = stage.sql.execute(
+def trail(environment: Environment, schema_name: str) -> list[str]:
+    found = environment.sql.execute(
         "select action from public.admin_audit_log where schema_name = %s order by id",
         (schema_name,),
     )
@@ -51,12 +51,12 @@ def trail(stage: Stage, schema_name: str) -> list[str]:
 
 @pytest.mark.parametrize("door", DOORS)
 def test_creating_makes_the_schema_the_row_and_one_entry(
-    stage: Stage, admin: Person, door: str
+    environment: Environment, admin: Person, door: str
 ) -> None:
-    name = stage.name()
+    name = environment.name()
 
     done = act(
-        stage,
+        environment,
         admin,
         "create_tenant_schema",
         door=door,
@@ -68,8 +68,8 @@ def test_creating_makes_the_schema_the_row_and_one_entry(
     assert done.result["display_name"] == "Acme, Inc."
     assert done.result["status"] == "active"
     assert done.result["created_by"] == admin.id
-    assert tables(stage, name) == {"settings", "users", "audit_log"}
-    assert name in exposed(stage)
+    assert tables(environment, name) == {"settings", "users", "audit_log"}
+    assert name in exposed(environment)
     assert done.entry == {
         "actor_id": admin.id,
         "actor_role": "admin",
@@ -80,52 +80,62 @@ def test_creating_makes_the_schema_the_row_and_one_entry(
     }
 
 
-def test_display_name_left_out_is_the_schema_name(stage: Stage, admin: Person) -> None:
-    name = stage.name()
+def test_display_name_left_out_is_the_schema_name(
+    environment: Environment, admin: Person
+) -> None:
+    name = environment.name()
 
-    made = act(stage, admin, "create_tenant_schema", schema_name=name).result
+    made = act(environment, admin, "create_tenant_schema", schema_name=name).result
 
     assert made["display_name"] == name
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_schema_name_left_out_is_opaque(stage: Stage, admin: Person, door: str) -> None:
-    done = act(stage, admin, "create_tenant_schema", door=door, display_name="Acme")
+def test_schema_name_left_out_is_opaque(
+    environment: Environment, admin: Person, door: str
+) -> None:
+    done = act(environment, admin, "create_tenant_schema", door=door, display_name="Acme")
 
     name = done.result["schema_name"]
     assert re.fullmatch("t_[0-9a-f]{20}", name)
     assert done.result["display_name"] == "Acme"
     assert done.entry["schema_name"] == name
-    assert tables(stage, name) == {"settings", "users", "audit_log"}
+    assert tables(environment, name) == {"settings", "users", "audit_log"}
 
 
-def test_two_opaque_names_differ(stage: Stage, admin: Person) -> None:
-    names = {act(stage, admin, "create_tenant_schema").result["schema_name"] for _ in range(2)}
+def test_two_opaque_names_differ(environment: Environment, admin: Person) -> None:
+    names = {
+        act(environment, admin, "create_tenant_schema").result["schema_name"] for _ in range(2)
+    }
 
     assert len(names) == 2
 
 
-def test_name_of_a_tenant_cannot_be_taken_again(stage: Stage, admin: Person) -> None:
-    name = stage.tenant()
-    before = registry(stage, name)
+def test_name_of_a_tenant_cannot_be_taken_again(
+    environment: Environment, admin: Person
+) -> None:
+    name = environment.tenant()
+    before = registry(environment, name)
 
-    again = act(stage, admin, "create_tenant_schema", schema_name=name)
+    again = act(environment, admin, "create_tenant_schema", schema_name=name)
 
     assert again.refusal == (409, "tenant_exists")
-    assert registry(stage, name) == before
+    assert registry(environment, name) == before
 
 
-def test_name_of_another_schema_cannot_be_taken(stage: Stage, admin: Person) -> None:
-    name = stage.name()
-    stage.sql.execute(SQL("create schema {}").format(Identifier(name)))
+def test_name_of_another_schema_cannot_be_taken(
+    environment: Environment, admin: Person
+) -> None:
+    name = environment.name()
+    environment.sql.execute(SQL("create schema {}").format(Identifier(name)))
     try:
-        refused = act(stage, admin, "create_tenant_schema", schema_name=name)
+        refused = act(environment, admin, "create_tenant_schema", schema_name=name)
         assert refused.refusal == (409, "schema_exists")
-        assert registry(stage, name) is None
+        assert registry(environment, name) is None
     finally:
-        stage.sql.execute(SQL("drop schema {}").format(Identifier(name)))
+        environment.sql.execute(SQL("drop schema {}").format(Identifier(name)))
 
-    assert act(stage, admin, "create_tenant_schema", schema_name=name).result
+    assert act(environment, admin, "create_tenant_schema", schema_name=name).result
 
 
 # Rename ---------------------------------------------------------------------------------
@@ -133,16 +143,21 @@ def test_name_of_another_schema_cannot_be_taken(stage: Stage, admin: Person) -> 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_renaming_changes_the_display_name_alone(
-    stage: Stage, admin: Person, door: str
+    environment: Environment, admin: Person, door: str
 ) -> None:
-    name = stage.tenant()
-    before = registry(stage, name)
+    name = environment.tenant()
+    before = registry(environment, name)
 
     done = act(
-        stage, admin, "rename_tenant", door=door, schema_name=name, display_name="New name"
+        environment,
+        admin,
+        "rename_tenant",
+        door=door,
+        schema_name=name,
+        display_name="New name",
     )
 
-    after = registry(stage, name)
+    after = registry(environment, name)
     assert after["tenant"] == done.result
     changed = {key for key in after["tenant"] if after["tenant"][key] != before["tenant"][key]}
     assert changed == {"display_name", "updated_at"}
@@ -156,11 +171,13 @@ def test_renaming_changes_the_display_name_alone(
     }
 
 
-def test_renaming_by_a_tenant_admin_is_logged_as_theirs(stage: Stage) -> None:
-    name = stage.tenant()
-    tenant_admin = stage.member(name, "admin")
+def test_renaming_by_a_tenant_admin_is_logged_as_theirs(environment: Environment) -> None:
+    name = environment.tenant()
+    tenant_admin = environment.member(name, "admin")
 
-    done = act(stage, tenant_admin, "rename_tenant", schema_name=name, display_name="Ours")
+    done = act(
+        environment, tenant_admin, "rename_tenant", schema_name=name, display_name="Ours"
+    )
 
     assert (done.entry["actor_id"], done.entry["actor_role"]) == (
         tenant_admin.id,
@@ -168,18 +185,20 @@ def test_renaming_by_a_tenant_admin_is_logged_as_theirs(stage: Stage) -> None:
     )
 
 
-def test_renaming_to_the_same_name_changes_nothing(stage: Stage, admin: Person) -> None:
-    name = stage.tenant()
+def test_renaming_to_the_same_name_changes_nothing(
+    environment: Environment, admin: Person
+) -> None:
+    name = environment.tenant()
     arguments: dict[str, Any] = {"schema_name": name, "display_name": "Acme"}
-    first = act(stage, admin, "rename_tenant", **arguments)
-    before = registry(stage, name)
+    first = act(environment, admin, "rename_tenant", **arguments)
+    before = registry(environment, name)
 
-    second = act(stage, admin, "rename_tenant", **arguments)
+    second = act(environment, admin, "rename_tenant", **arguments)
 
     assert first.entry
     assert second.result == first.result
     assert second.entries == []
-    assert registry(stage, name) == before
+    assert registry(environment, name) == before
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -190,12 +209,19 @@ def test_renaming_to_the_same_name_changes_nothing(stage: Stage, admin: Person) 
     ids=["empty", "blank", "one", "longest", "too long"],
 )
 def test_display_name_has_1_to_200_characters(
-    stage: Stage, admin: Person, door: str, operation: str, display_name: str, status: int
+    environment: Environment,
+    admin: Person,
+    door: str,
+    operation: str,
+    display_name: str,
+    status: int,
 ) -> None:
-    name = stage.name() if operation == "create_tenant_schema" else stage.tenant()
-    before = registry(stage, name)
+    name = environment.name() if operation == "create_tenant_schema" else environment.tenant()
+    before = registry(environment, name)
 
-    done = act(stage, admin, operation, door=door, schema_name=name, display_name=display_name)
+    done = act(
+        environment, admin, operation, door=door, schema_name=name, display_name=display_name
+    )
 
     assert done.reply.status_code == status
     if status == 200:
@@ -203,18 +229,22 @@ def test_display_name_has_1_to_200_characters(
         assert done.entry
     else:
         assert done.entries == []
-        assert registry(stage, name) == before
+        assert registry(environment, name) == before
 
 
 # Suspend and activate -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_suspending_says_when_and_why(stage: Stage, admin: Person, door: str) -> None:
-    name = stage.tenant()
-    before = registry(stage, name)["tenant"]
+def test_suspending_says_when_and_why(
+    environment: Environment, admin: Person, door: str
+) -> None:
+    name = environment.tenant()
+    before = registry(environment, name)["tenant"]
 
-    done = act(stage, admin, "suspend_tenant", door=door, schema_name=name, reason="unpaid")
+    done = act(
+        environment, admin, "suspend_tenant", door=door, schema_name=name, reason="unpaid"
+    )
 
     assert done.result["status"] == "suspended"
     assert done.result["suspended_at"] is not None
@@ -229,45 +259,51 @@ def test_suspending_says_when_and_why(stage: Stage, admin: Person, door: str) ->
     }
 
 
-def test_suspending_again_keeps_the_first_reason(stage: Stage, admin: Person) -> None:
-    name = stage.tenant()
-    first = act(stage, admin, "suspend_tenant", schema_name=name, reason="unpaid")
-    before = registry(stage, name)
+def test_suspending_again_keeps_the_first_reason(
+    environment: Environment, admin: Person
+) -> None:
+    name = environment.tenant()
+    first = act(environment, admin, "suspend_tenant", schema_name=name, reason="unpaid")
+    before = registry(environment, name)
 
-    second = act(stage, admin, "suspend_tenant", schema_name=name, reason="other")
+    second = act(environment, admin, "suspend_tenant", schema_name=name, reason="other")
 
     assert second.result == first.result
     assert second.entries == []
-    assert registry(stage, name) == before
+    assert registry(environment, name) == before
 
 
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize(("length", "status"), [(1000, 200), (1001, 422)])
 def test_reason_has_at_most_1000_characters(
-    stage: Stage, admin: Person, door: str, length: int, status: int
+    environment: Environment, admin: Person, door: str, length: int, status: int
 ) -> None:
-    name = stage.tenant()
+    name = environment.tenant()
 
-    done = act(stage, admin, "suspend_tenant", door=door, schema_name=name, reason="x" * length)
+    done = act(
+        environment, admin, "suspend_tenant", door=door, schema_name=name, reason="x" * length
+    )
 
     assert done.reply.status_code == status
     assert len(done.entries) == (status == 200)
     expected = "suspended" if status == 200 else "active"
-    assert registry(stage, name)["tenant"]["status"] == expected
+    assert registry(environment, name)["tenant"]["status"] == expected
 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_activating_clears_the_suspension_and_restores_the_privileges(
-    stage: Stage, admin: Person, door: str
+    environment: Environment, admin: Person, door: str
 ) -> None:
-    name = stage.tenant()
-    fresh = registry(stage, name)
-    suspended = act(stage, admin, "suspend_tenant", schema_name=name, reason="unpaid").result
-    closed = registry(stage, name)
+    name = environment.tenant()
+    fresh = registry(environment, name)
+    suspended = act(
+        environment, admin, "suspend_tenant", schema_name=name, reason="unpaid"
+    ).result
+    closed = registry(environment, name)
 
-    done = act(stage, admin, "activate_tenant", door=door, schema_name=name)
+    done = act(environment, admin, "activate_tenant", door=door, schema_name=name)
 
-    reopened = registry(stage, name)
+    reopened = registry(environment, name)
     assert done.result["status"] == "active"
     assert done.result["suspended_at"] is None
     assert done.result["suspension_reason"] is None
@@ -285,10 +321,10 @@ def test_activating_clears_the_suspension_and_restores_the_privileges(
 
 
 def test_a_tenant_without_its_schema_is_not_activated(
-    stage: Stage, database: psycopg.Connection[dict[str, Any]]
+    environment: Environment, database: psycopg.Connection[dict[str, Any]]
 ) -> None:
-    name = stage.tenant()
-    stage.suspend(name)
+    name = environment.tenant()
+    environment.suspend(name)
 
     # Not committed: a schema that is listed and missing takes the Data API down for all.
     database.execute(SQL("drop schema {} cascade").format(Identifier(name)))
@@ -299,41 +335,45 @@ def test_a_tenant_without_its_schema_is_not_activated(
     database.execute("select public.activate_tenant(%s)", (name,))
 
 
-def test_activating_an_active_tenant_changes_nothing(stage: Stage, admin: Person) -> None:
-    name = stage.tenant()
-    before = registry(stage, name)
+def test_activating_an_active_tenant_changes_nothing(
+    environment: Environment, admin: Person
+) -> None:
+    name = environment.tenant()
+    before = registry(environment, name)
 
-    done = act(stage, admin, "activate_tenant", schema_name=name)
+    done = act(environment, admin, "activate_tenant", schema_name=name)
 
     assert done.result == before["tenant"]
     assert done.entries == []
-    assert registry(stage, name) == before
+    assert registry(environment, name) == before
 
 
 # Delete ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_active_tenant_cannot_be_deleted(stage: Stage, super_admin: Person, door: str) -> None:
-    name = stage.tenant()
-    before = registry(stage, name)
+def test_active_tenant_cannot_be_deleted(
+    environment: Environment, super_admin: Person, door: str
+) -> None:
+    name = environment.tenant()
+    before = registry(environment, name)
 
-    refused = act(stage, super_admin, "delete_tenant_schema", door=door, schema_name=name)
+    refused = act(environment, super_admin, "delete_tenant_schema", door=door, schema_name=name)
 
     assert refused.refusal == (409, "tenant_active")
-    assert registry(stage, name) == before
+    assert registry(environment, name) == before
 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_deleting_destroys_the_tenant_and_keeps_its_trail(
-    stage: Stage, super_admin: Person, door: str
+    environment: Environment, super_admin: Person, door: str
 ) -> None:
-    name = stage.tenant()
-    member = stage.member(name, "read")
-    stage.suspend(name)
-    before = registry(stage, name)["tenant"]
+    name = environment.tenant()
+    member = environment.member(name, "read")
+    environment.suspend(name)
+    before = registry(environment, name)["tenant"]
 
-    done = act(stage, super_admin, "delete_tenant_schema", door=door, schema_name=name)
+    done = act(environment, super_admin, "delete_tenant_schema", door=door, schema_name=name)
 
     assert done.result == before
     assert done.entry == {
@@ -347,13 +387,13 @@ def test_deleting_destroys_the_tenant_and_keeps_its_trail(
             "audit_log": {"sealed_now": 0, "sealed_total": 0, "head": None},
         },
     }
-    assert registry(stage, name) is None
-    assert grants(stage, member) == 0
-    assert exposed(stage).count(name) == 0
-    assert stage.sql.execute("select to_regnamespace(%s) as n", (name,)).fetchone() == {
+    assert registry(environment, name) is None
+    assert grants(environment, member) == 0
+    assert exposed(environment).count(name) == 0
+    assert environment.sql.execute("select to_regnamespace(%s) as n", (name,)).fetchone() == {
         "n": None
     }
-    assert trail(stage, name) == [
+    assert trail(environment, name) == [
         "tenant.create",
         "access.grant",
         "tenant.suspend",
@@ -361,41 +401,43 @@ def test_deleting_destroys_the_tenant_and_keeps_its_trail(
     ]
 
 
-def test_deleting_one_tenant_leaves_the_others(stage: Stage, super_admin: Person) -> None:
-    doomed, other = stage.tenant(), stage.tenant()
-    member = stage.member(other, "read")
-    stage.suspend(doomed)
-    before = registry(stage, other)
+def test_deleting_one_tenant_leaves_the_others(
+    environment: Environment, super_admin: Person
+) -> None:
+    doomed, other = environment.tenant(), environment.tenant()
+    member = environment.member(other, "read")
+    environment.suspend(doomed)
+    before = registry(environment, other)
 
-    act(stage, super_admin, "delete_tenant_schema", schema_name=doomed).must_succeed()
+    act(environment, super_admin, "delete_tenant_schema", schema_name=doomed).must_succeed()
 
-    assert registry(stage, other) == before
-    assert grants(stage, member) == 1
-    assert other in exposed(stage)
+    assert registry(environment, other) == before
+    assert grants(environment, member) == 1
+    assert other in exposed(environment)
 
 
-def test_deleted_tenant_is_not_found(stage: Stage, super_admin: Person) -> None:
-    name = stage.tenant()
-    stage.suspend(name)
-    act(stage, super_admin, "delete_tenant_schema", schema_name=name).must_succeed()
+def test_deleted_tenant_is_not_found(environment: Environment, super_admin: Person) -> None:
+    name = environment.tenant()
+    environment.suspend(name)
+    act(environment, super_admin, "delete_tenant_schema", schema_name=name).must_succeed()
 
-    again = act(stage, super_admin, "delete_tenant_schema", schema_name=name)
+    again = act(environment, super_admin, "delete_tenant_schema", schema_name=name)
 
     assert again.refusal == (404, "tenant_not_found")
 
 
 def test_new_tenant_under_an_old_name_does_not_show_the_old_trail_to_its_admin(
-    stage: Stage, super_admin: Person
+    environment: Environment, super_admin: Person
 ) -> None:
-    name = stage.tenant()
-    old_id = registry(stage, name)["tenant"]["id"]
-    stage.suspend(name)
-    act(stage, super_admin, "delete_tenant_schema", schema_name=name).must_succeed()
-    new = act(stage, super_admin, "create_tenant_schema", schema_name=name).result
-    new_admin = stage.member(name, "admin")
+    name = environment.tenant()
+    old_id = registry(environment, name)["tenant"]["id"]
+    environment.suspend(name)
+    act(environment, super_admin, "delete_tenant_schema", schema_name=name).must_succeed()
+    new = act(environment, super_admin, "create_tenant_schema", schema_name=name).result
+    new_admin = environment.member(name, "admin")
 
     def seen_by(person: Person) -> list[Any]:
-        reply = stage.rows(
+        reply = environment.rows(
             person,
             "public",
             "admin_audit_log",
@@ -409,8 +451,8 @@ def test_new_tenant_under_an_old_name_does_not_show_the_old_trail_to_its_admin(
     assert seen_by(super_admin) == olds + news
 
 
-def grants(stage: Stage, person: Person) -> int:
-    row = stage.sql.execute(
+def grants(environment: Environment, person: Person) -> int:
+    row = environment.sql.execute(
         "select count(*) from public.user_schema_access where user_id = %s", (person.id,)
     ).fetchone()
     assert row is not None

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sql.act import DOORS, act
-from stage import Stage
+from support.audited_call import DOORS, act
+from support.environment import Environment
 
 PAST = datetime.now(UTC) - timedelta(hours=1)
 FUTURE = datetime.now(UTC) + timedelta(hours=1)
@@ -16,25 +16,25 @@ FUTURE = datetime.now(UTC) + timedelta(hours=1)
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("suspended", [False, True], ids=["active", "suspended"])
 def test_status_is_told_also_of_a_suspended_tenant(
-    stage: Stage, door: str, suspended: bool
+    environment: Environment, door: str, suspended: bool
 ) -> None:
-    name = stage.tenant()
-    member = stage.member(name, "read")
+    name = environment.tenant()
+    member = environment.member(name, "read")
     if suspended:
-        stage.suspend(name)
+        environment.suspend(name)
 
-    told = act(stage, member, "check_tenant_status", door=door, schema_name=name).result
+    told = act(environment, member, "check_tenant_status", door=door, schema_name=name).result
 
     assert told == {"schema_name": name, "status": "suspended" if suspended else "active"}
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_info_tells_a_member_their_own_level(stage: Stage, door: str) -> None:
-    name = stage.tenant()
-    stage.member(name, "admin")
-    writer = stage.member(name, "write")
+def test_info_tells_a_member_their_own_level(environment: Environment, door: str) -> None:
+    name = environment.tenant()
+    environment.member(name, "admin")
+    writer = environment.member(name, "write")
 
-    told = act(stage, writer, "get_tenant_info", door=door, schema_name=name).result
+    told = act(environment, writer, "get_tenant_info", door=door, schema_name=name).result
 
     created_at = told.pop("created_at")
     assert datetime.now(UTC) - datetime.fromisoformat(created_at) < timedelta(minutes=5)
@@ -48,46 +48,50 @@ def test_info_tells_a_member_their_own_level(stage: Stage, door: str) -> None:
     }
 
 
-def test_info_tells_why_a_tenant_is_suspended(stage: Stage) -> None:
-    name = stage.tenant()
-    member = stage.member(name, "read")
-    stage.sql.execute("select public.suspend_tenant(%s, 'unpaid')", (name,))
+def test_info_tells_why_a_tenant_is_suspended(environment: Environment) -> None:
+    name = environment.tenant()
+    member = environment.member(name, "read")
+    environment.sql.execute("select public.suspend_tenant(%s, 'unpaid')", (name,))
 
-    told = act(stage, member, "get_tenant_info", schema_name=name).result
+    told = act(environment, member, "get_tenant_info", schema_name=name).result
 
     assert (told["status"], told["suspension_reason"]) == ("suspended", "unpaid")
 
 
-def test_info_tells_staff_that_they_have_no_level(stage: Stage) -> None:
-    name = stage.tenant()
+def test_info_tells_staff_that_they_have_no_level(environment: Environment) -> None:
+    name = environment.tenant()
 
-    told = act(stage, stage.staff("viewer"), "get_tenant_info", schema_name=name).result
+    told = act(
+        environment, environment.staff("viewer"), "get_tenant_info", schema_name=name
+    ).result
 
     assert told["access_level"] is None
     assert told["member_count"] == 0
 
 
-def test_member_count_ignores_expired_grants(stage: Stage) -> None:
-    name = stage.tenant()
-    reader = stage.member(name, "read")
-    stage.member(name, "read", FUTURE)
-    stage.member(name, "admin", PAST)
+def test_member_count_ignores_expired_grants(environment: Environment) -> None:
+    name = environment.tenant()
+    reader = environment.member(name, "read")
+    environment.member(name, "read", FUTURE)
+    environment.member(name, "admin", PAST)
 
-    told = act(stage, reader, "get_tenant_info", schema_name=name).result
+    told = act(environment, reader, "get_tenant_info", schema_name=name).result
 
     assert told["member_count"] == 2
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_my_tenants_are_those_with_an_unexpired_grant(stage: Stage, door: str) -> None:
-    names = sorted(stage.tenant() for _ in range(4))
-    person = stage.person()
-    stage.grant(names[0], person, "admin")
-    stage.grant(names[1], person, "write", FUTURE)
-    stage.suspend(names[1])
-    stage.grant(names[2], person, "admin", PAST)
+def test_my_tenants_are_those_with_an_unexpired_grant(
+    environment: Environment, door: str
+) -> None:
+    names = sorted(environment.tenant() for _ in range(4))
+    person = environment.person()
+    environment.grant(names[0], person, "admin")
+    environment.grant(names[1], person, "write", FUTURE)
+    environment.suspend(names[1])
+    environment.grant(names[2], person, "admin", PAST)
 
-    told = act(stage, person, "list_my_tenants", door=door).result
+    told = act(environment, person, "list_my_tenants", door=door).result
 
     assert told == [
         {
@@ -106,17 +110,19 @@ def test_my_tenants_are_those_with_an_unexpired_grant(stage: Stage, door: str) -
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_staff_and_the_service_key_are_nobody_s_members(stage: Stage, door: str) -> None:
-    stage.tenant()
+def test_staff_and_the_service_key_are_nobody_s_members(
+    environment: Environment, door: str
+) -> None:
+    environment.tenant()
 
-    for caller in (stage.staff("super_admin"), stage.service, stage.person()):
-        assert act(stage, caller, "list_my_tenants", door=door).result == []
+    for caller in (environment.staff("super_admin"), environment.service, environment.person()):
+        assert act(environment, caller, "list_my_tenants", door=door).result == []
 
 
-def test_questions_leave_no_entry(stage: Stage) -> None:
-    name = stage.tenant()
-    member = stage.member(name, "read")
+def test_questions_leave_no_entry(environment: Environment) -> None:
+    name = environment.tenant()
+    member = environment.member(name, "read")
 
-    assert act(stage, member, "check_tenant_status", schema_name=name).entries == []
-    assert act(stage, member, "get_tenant_info", schema_name=name).entries == []
-    assert act(stage, member, "list_my_tenants").entries == []
+    assert act(environment, member, "check_tenant_status", schema_name=name).entries == []
+    assert act(environment, member, "get_tenant_info", schema_name=name).entries == []
+    assert act(environment, member, "list_my_tenants").entries == []

@@ -16,11 +16,11 @@ import psycopg
 import pytest
 from rich.console import Console
 
-from tenantry_cli.emulator.migrations import push_migrations
-from tenantry_cli.emulator.parts import Parts, install_parts
+from tenantry_cli.emulator.components import Components, install_components
 from tenantry_cli.emulator.postgres import Postgres
-from tenantry_cli.migration import build_present, difference, quiet_environment
+from tenantry_cli.emulator.supabase_cli import difference, push_migrations, quiet_environment
 from tenantry_cli.project import find_project
+from tenantry_cli.sources import build_database
 
 SQL = find_project().root / "sql"
 SCHEMAS = ["public", "tenancy", "tenant_template"]
@@ -144,8 +144,8 @@ KINDS = {
 
 
 @pytest.fixture(scope="module")
-def parts() -> Parts:
-    return install_parts(Console(quiet=True))
+def components() -> Components:
+    return install_components(Console(quiet=True))
 
 
 @pytest.fixture(scope="module")
@@ -164,13 +164,13 @@ def empty(server: Postgres) -> Iterator[Callable[[], str]]:
 
 @pytest.fixture(scope="module")
 def pushed(
-    empty: Callable[[], str], parts: Parts, tmp_path_factory: pytest.TempPathFactory
+    empty: Callable[[], str], components: Components, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
     """A database built from `supabase/migrations`, by the Supabase CLI."""
     url = empty()
     home = str(tmp_path_factory.mktemp("supabase"))
     push_migrations(
-        parts, root=find_project().root, database_url=url, env=quiet_environment(home)
+        components, root=find_project().root, database_url=url, env=quiet_environment(home)
     )
     return url
 
@@ -179,7 +179,7 @@ def pushed(
 def present(empty: Callable[[], str]) -> str:
     """A database built from `sql/`."""
     url = empty()
-    build_present(find_project(), url)
+    build_database(find_project(), url)
     return url
 
 
@@ -207,20 +207,22 @@ def facts(database: psycopg.Connection, kind: str) -> Facts:
     return {tuple(map(frozen, row)) for row in rows}
 
 
-def test_supabase_cli_finds_no_difference(parts: Parts, pushed: str, present: str) -> None:
-    assert difference(parts, pushed, present) == ""
+def test_supabase_cli_finds_no_difference(
+    components: Components, pushed: str, present: str
+) -> None:
+    assert difference(components, pushed, present) == ""
 
 
 def test_supabase_cli_finds_a_difference_where_there_is_one(
-    parts: Parts, pushed: str, empty: Callable[[], str]
+    components: Components, pushed: str, empty: Callable[[], str]
 ) -> None:
     other = empty()
-    build_present(find_project(), other)
+    build_database(find_project(), other)
     with psycopg.connect(other) as connection:
         connection.execute("comment on column tenant_template.users.role is 'Anything.'")
         connection.execute("grant execute on function public.list_my_tenants() to anon")
 
-    found = difference(parts, pushed, other)
+    found = difference(components, pushed, other)
 
     assert 'COMMENT ON COLUMN "tenant_template"."users"."role" IS \'Anything.\'' in found
     assert 'GRANT EXECUTE ON FUNCTION "public"."list_my_tenants"() TO "anon"' in found

@@ -104,18 +104,18 @@ def examine_exposure(connection: Connection) -> Iterator[Problem]:
                 name,
                 f"The Data API lists the schema {name}, which does not exist: that takes the "
                 "whole Data API down.",
-                f"Take it off the list: select tenancy.conceal_schema('{name}');",
+                f"Take it off the list: select tenancy.unexpose_schema('{name}');",
                 Turn.OUTAGE,
-                (call("conceal_schema", name),),
+                (call("unexpose_schema", name),),
             )
         elif name in _PRIVATE:
             yield Problem(
                 "private schema exposed",
                 name,
                 f"The Data API lists the schema {name}, which is not for clients.",
-                f"Take it off the list: select tenancy.conceal_schema('{name}');",
+                f"Take it off the list: select tenancy.unexpose_schema('{name}');",
                 Turn.OPENING,
-                (call("conceal_schema", name),),
+                (call("unexpose_schema", name),),
             )
     for name in registered:
         if name not in present:

@@ -1,4 +1,4 @@
-"""Ways around the walls: publications, foreign keys, views outside, default privileges."""
+"""Ways around the layers: publications, foreign keys, views outside, default privileges."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _views(connection: Connection) -> Iterator[Problem]:
             "revoke all on {} from public, anon, authenticated, service_role"
         ).format(sql.Identifier(row["schema"], row["name"]))
         yield Problem(
-            "view around the walls",
+            "view around the layers",
             view,
             f"{view} reads rows of tenant {row['tenant']} with its owner's rights, and API "
             "roles may read it.",

@@ -152,7 +152,7 @@ def examine_policies(connection: Connection) -> Iterator[Problem]:
                 "wrong policy",
                 f"{schema}.{name}",
                 f"The policy {policy} on {schema}.{name} {what}.",
-                "Let --fix write the table's policies anew, or see tenancy.adopt_table.",
+                "Let --fix write the table's policies anew (tenancy.enable_tenant_table).",
                 Turn.OPENING,
                 repair,
             )

@@ -4,14 +4,14 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from tenantry_cli.emulator.parts import NODE, Parts
+from tenantry_cli.emulator.components import NODE, Components
 from tenantry_cli.emulator.process import Child
 
 _DRIVER = Path(__file__).resolve().with_name("auth_driver.mjs")
 
 
 def start_auth(
-    parts: Parts,
+    components: Components,
     *,
     port: int,
     database_url: str,
@@ -54,7 +54,7 @@ enable_confirmations = false
     # Without --no-admin, requests without a key would be served as service_role.
     return Child(
         "Auth",
-        [NODE, "--import", _DRIVER.as_uri(), parts.auth, "start", "--no-admin"],
+        [NODE, "--import", _DRIVER.as_uri(), components.auth, "start", "--no-admin"],
         log=log,
         env=env,
         cwd=directory,

@@ -4,16 +4,16 @@ import os
 import tempfile
 from pathlib import Path
 
-from tenantry_cli.emulator.parts import Parts
+from tenantry_cli.emulator.components import Components
 from tenantry_cli.project import Project
 
 
-def place_supabase_js(parts: Parts, project: Project) -> Path | None:
+def place_supabase_js(components: Components, project: Project) -> Path | None:
     """Puts it where the console serves it from and a deploy uploads it."""
     page = project.functions / "tenantry" / "console_page"
     if not page.is_dir():
         return None
-    place, script = page / "supabase.js", parts.supabase_js.read_bytes()
+    place, script = page / "supabase.js", components.supabase_js.read_bytes()
     if not place.is_file() or place.read_bytes() != script:
         # Whoever serves it while it is replaced has the old or the new one, whole.
         descriptor, draft = tempfile.mkstemp(dir=project.state)

@@ -9,7 +9,7 @@ import psutil
 from rich.console import Console
 
 from tenantry_cli.emulator.bundle import place_supabase_js
-from tenantry_cli.emulator.parts import install_parts
+from tenantry_cli.emulator.components import install_components
 from tenantry_cli.emulator.ports import DEFAULT
 from tenantry_cli.emulator.stack import Stack
 from tenantry_cli.emulator.state import running
@@ -44,7 +44,7 @@ _LABELS = {
     type=click.IntRange(1024, 65_000),
     default=DEFAULT,
     show_default=True,
-    help="The gateway's port; the other parts take the seven after it.",
+    help="The gateway's port; the other components take the seven after it.",
 )
 @click.option("--ready-fd", type=int, hidden=True)
 def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | None) -> None:
@@ -55,7 +55,7 @@ def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | Non
     if detach:
         with stopping_cleanly():
             # Here, where its progress is seen.
-            install_parts(console)
+            install_components(console)
             arguments = [f"--port={port}", *(["--ephemeral"] if ephemeral else [])]
             start_detached(arguments, project.state / f"supervisor-{port}.log")
             is_ready = True
@@ -120,7 +120,7 @@ def down(port: int | None) -> None:
 def bundle() -> None:
     """Put supabase-js beside the console's page, for a deploy."""
     project = find_project()
-    placed = place_supabase_js(install_parts(Console(highlight=False)), project)
+    placed = place_supabase_js(install_components(Console(highlight=False)), project)
     if placed is None:
         raise TenantryError("This project's functions have no console.")
     click.echo(placed.relative_to(project.root))

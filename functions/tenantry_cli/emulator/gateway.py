@@ -1,4 +1,4 @@
-"""The gateway: one address for all parts, with the paths of a Supabase project."""
+"""The gateway: one address for all components, with the paths of a Supabase project."""
 
 import argparse
 import json

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tenantry_cli.emulator.parts import Parts
+from tenantry_cli.emulator.components import Components
 from tenantry_cli.emulator.ports import Ports
 from tenantry_cli.emulator.process import Child
 
 
 def start_postgrest(
-    parts: Parts,
+    components: Components,
     *,
     ports: Ports,
     database_url: str,
@@ -37,7 +37,7 @@ def start_postgrest(
     }
     return Child(
         "PostgREST",
-        [parts.postgrest],
+        [components.postgrest],
         log=log,
         env={**env, **settings, **(overrides or {})},
         cwd=log.parent,

@@ -1,4 +1,4 @@
-"""All parts together: started in the order they need each other, stopped in reverse."""
+"""All components together: started in the order they need each other, stopped in reverse."""
 
 import fcntl
 import hashlib
@@ -18,9 +18,8 @@ from rich.console import Console
 
 from tenantry_cli.emulator.auth import start_auth
 from tenantry_cli.emulator.bundle import place_supabase_js
+from tenantry_cli.emulator.components import Components, install_components
 from tenantry_cli.emulator.keys import Keys, load_keys
-from tenantry_cli.emulator.migrations import push_migrations
-from tenantry_cli.emulator.parts import Parts, install_parts
 from tenantry_cli.emulator.paths import AUTH, FUNCTIONS, REST
 from tenantry_cli.emulator.ports import DEFAULT, Ports, claim_spare
 from tenantry_cli.emulator.postgres import (
@@ -32,7 +31,7 @@ from tenantry_cli.emulator.postgres import (
 from tenantry_cli.emulator.postgrest import start_postgrest
 from tenantry_cli.emulator.process import Child
 from tenantry_cli.emulator.state import (
-    MARK,
+    RUN_VARIABLE,
     State,
     ephemeral_file,
     read_state,
@@ -40,6 +39,7 @@ from tenantry_cli.emulator.state import (
     sweep,
     write_state,
 )
+from tenantry_cli.emulator.supabase_cli import push_migrations
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.project import Project, find_project
 
@@ -52,7 +52,7 @@ class Stack:
 
     ports: Ports
     keys: Keys
-    parts: Parts
+    components: Components
     postgres: Postgres
     children: tuple[Child, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -129,13 +129,15 @@ class Stack:
         project = project or find_project()
         default_privileges = default_privileges or chosen_default_privileges()
         console = console or Console(stderr=True, quiet=True)
-        parts = install_parts(console)
+        components = install_components(console)
         sweep(project)
         with ExitStack() as cleanup:
             home = cleanup.enter_context(_home(project, ephemeral))
             ports, claim = (Ports(port), Ports(port).claim()) if port else claim_spare()
             cleanup.enter_context(claim)
-            launch = _Launch(project, parts, ports, home, load_keys(project.state), cleanup)
+            launch = _Launch(
+                project, components, ports, home, load_keys(project.state), cleanup
+            )
             yield launch.run(default_privileges, console.print)
 
 
@@ -172,7 +174,7 @@ def _home(project: Project, ephemeral: bool) -> Iterator[_Home]:
         logs = project.state / "logs"
         logs.mkdir(exist_ok=True)
         logs.chmod(0o700)
-        scratch = project.state / "parts"
+        scratch = project.state / "components"
         scratch.mkdir(mode=0o700, exist_ok=True)
         cluster = cluster_directory(project.state, Path("/var/lib/tenantry") / digest)
         yield _Home(cluster, logs, scratch, None)
@@ -190,23 +192,23 @@ def _already_up(project: Project) -> str:
 @dataclass(frozen=True)
 class _Launch:
     project: Project
-    parts: Parts
+    components: Components
     ports: Ports
     home: _Home
     keys: Keys
     cleanup: ExitStack
-    mark: str = field(default_factory=lambda: secrets.token_hex(16))
+    run_id: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def run(
         self, default_privileges: DefaultPrivileges, report: Callable[[str], None]
     ) -> Stack:
         postgres = Postgres(
-            self.parts.postgres,
+            self.components.postgres,
             self.home.cluster,
             self.ports.database,
             durable=self.home.throw_away is None,
         )
-        stack = Stack(self.ports, self.keys, self.parts, postgres)
+        stack = Stack(self.ports, self.keys, self.components, postgres)
         path, state = self._record()
 
         report("Starting PostgreSQL, Auth, PostgREST, the functions and the gateway …")
@@ -225,7 +227,7 @@ class _Launch:
 
         report("Applying supabase/migrations …")
         push_migrations(
-            self.parts, root=self.project.root, database_url=stack.db_url, env=self._env()
+            self.components, root=self.project.root, database_url=stack.db_url, env=self._env()
         )
         postgrest = self._postgrest(stack)
         postgrest.wait_until(
@@ -260,7 +262,7 @@ class _Launch:
             else ephemeral_file(self.project, self.ports.gateway)
         )
         state = State(
-            mark=self.mark,
+            run_id=self.run_id,
             gateway_port=self.ports.gateway,
             supervisor_pid=os.getpid(),
             supervisor_started=psutil.Process().create_time(),
@@ -275,7 +277,7 @@ class _Launch:
     def _auth(self, stack: Stack) -> Child:
         return self._keep(
             start_auth(
-                self.parts,
+                self.components,
                 port=self.ports.auth,
                 database_url=stack.postgres.url(role="supabase_auth_admin"),
                 jwt_secret=self.keys.jwt_secret,
@@ -289,7 +291,7 @@ class _Launch:
     def _postgrest(self, stack: Stack) -> Child:
         return self._keep(
             start_postgrest(
-                self.parts,
+                self.components,
                 ports=self.ports,
                 database_url=stack.postgres.url(role="authenticator"),
                 jwt_secret=self.keys.jwt_secret,
@@ -308,13 +310,13 @@ class _Launch:
             "TENANTRY_FUNCTIONS_URL": stack.functions_url,
             "TENANTRY_PUBLIC_SUPABASE_URL": stack.api_url,
         }
-        place_supabase_js(self.parts, self.project)
+        place_supabase_js(self.components, self.project)
         source = self.project.functions / "main.py"
         return self._python(
             "functions",
             "functions",
             *("--port", str(self.ports.functions), "--source", str(source)),
-            *("--swagger-ui", str(self.parts.swagger_ui)),
+            *("--swagger-ui", str(self.components.swagger_ui)),
             env={**os.environ, **self._env(), **settings},
         )
 
@@ -355,7 +357,7 @@ class _Launch:
     def _env(self) -> dict[str, str]:
         """Next to nothing of the person's environment, so that it works the same for all."""
         return {
-            MARK: self.mark,
+            RUN_VARIABLE: self.run_id,
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self.home.scratch),
             "LC_ALL": "C.UTF-8",

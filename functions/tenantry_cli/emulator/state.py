@@ -16,14 +16,14 @@ import psutil
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.project import Project
 
-# Every process of one start carries the same mark in its environment, workers and their
+# Every process of one start carries the same run_id in its environment, workers and their
 # children included. A process id alone may have gone to a stranger since.
-MARK = "TENANTRY_RUN"
+RUN_VARIABLE = "TENANTRY_RUN"
 
 
 @dataclass(frozen=True)
 class State:
-    mark: str
+    run_id: str
     gateway_port: int
     supervisor_pid: int
     supervisor_started: float
@@ -55,7 +55,7 @@ class State:
 
     def end_leftovers(self) -> None:
         """Ends what a supervisor that was killed left behind."""
-        leftovers = list(_marked(self.mark))
+        leftovers = list(_of_run(self.run_id))
         for process in leftovers:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGINT)
@@ -117,10 +117,10 @@ def sweep(project: Project) -> None:
             path.unlink(missing_ok=True)
 
 
-def _marked(mark: str) -> Iterator[psutil.Process]:
+def _of_run(run_id: str) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and process.environ().get(MARK) == mark:
+            if process.pid != os.getpid() and process.environ().get(RUN_VARIABLE) == run_id:
                 yield process
         except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
             continue

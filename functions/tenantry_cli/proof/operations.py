@@ -17,10 +17,10 @@ from tenantry_cli.proof.identities import (
     SUPER_ADMIN,
     WRITER,
 )
-from tenantry_cli.proof.rules import Identity, Kind, Level, Platform, Standing, State, Tenant
+from tenantry_cli.proof.rules import Identity, Kind, Level, Permission, Platform, State, Tenant
 
 Json = dict[str, Any]
-NO_ONE = Standing()
+NO_ONE = Permission()
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ Arguments = Callable[[Scene], Json]
 class Operation:
     name: str
     group: str
-    standing: Standing
+    permission: Permission
     # What a permitted caller sends; harmless.
     arguments: Arguments
     # What everybody else sends; it would do harm.
@@ -75,12 +75,12 @@ def _fixed(**arguments: Any) -> Arguments:
     return lambda scene: dict(arguments)
 
 
-_MEMBER = Standing(member=Level.READ)
-_INSPECTOR = Standing(platform=Platform.VIEWER, member=Level.READ)
-_CURIOUS = Standing(platform=Platform.VIEWER, member=Level.READ, even_suspended=True)
-_TENANT_ADMIN = Standing(platform=Platform.ADMIN, member=Level.ADMIN)
-_PLATFORM_ADMIN = Standing(platform=Platform.ADMIN)
-_SUPER_ADMIN = Standing(platform=Platform.SUPER_ADMIN)
+_MEMBER = Permission(member=Level.READ)
+_INSPECTOR = Permission(platform=Platform.VIEWER, member=Level.READ)
+_CURIOUS = Permission(platform=Platform.VIEWER, member=Level.READ, even_suspended=True)
+_TENANT_ADMIN = Permission(platform=Platform.ADMIN, member=Level.ADMIN)
+_PLATFORM_ADMIN = Permission(platform=Platform.ADMIN)
+_SUPER_ADMIN = Permission(platform=Platform.SUPER_ADMIN)
 
 _COLUMN = {"name": "body", "type": "text"}
 
@@ -334,19 +334,19 @@ OPERATIONS = (
     ),
     # audit-log
     Operation(
-        "get_audit_log", "audit-log", Standing(member=Level.ADMIN), _tenant(), is_stable=True
+        "get_audit_log", "audit-log", Permission(member=Level.ADMIN), _tenant(), is_stable=True
     ),
     Operation(
         "get_admin_audit_log",
         "audit-log",
-        Standing(platform=Platform.VIEWER, member=Level.ADMIN),
+        Permission(platform=Platform.VIEWER, member=Level.ADMIN),
         _tenant(),
         is_stable=True,
     ),
     Operation(
         "get_admin_audit_log",
         "audit-log",
-        Standing(platform=Platform.VIEWER),
+        Permission(platform=Platform.VIEWER),
         _fixed(page_size=5),
         is_stable=True,
         has_tenant=False,
@@ -401,7 +401,7 @@ OPERATIONS = (
     Operation(
         "list_my_tenants",
         "tenant-status",
-        Standing(member=Level.READ, even_suspended=True),
+        Permission(member=Level.READ, even_suspended=True),
         _fixed(),
         is_stable=True,
         is_list_of_tenants=True,

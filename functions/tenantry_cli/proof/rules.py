@@ -1,6 +1,6 @@
 """The one model of who may do what. Everything `prove` expects is computed from here.
 
-It is written from the design, not from the SQL, and knows nothing of walls: an identity,
+It is written from the design, not from the SQL, and knows nothing of layers: an identity,
 a tenant's state and an object's needs go in, allowed or refused comes out.
 """
 
@@ -71,7 +71,7 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Permission:
     """What suffices to call an operation on a tenant; None means nobody of that kind."""
 
     platform: Platform | None = None
@@ -88,20 +88,20 @@ def may_touch_rows(identity: Identity, tenant: Tenant, needs: Level | None) -> b
     return level is not None and level >= needs
 
 
-def may_call(identity: Identity, tenant: Tenant | None, standing: Standing) -> bool:
+def may_call(identity: Identity, tenant: Tenant | None, permission: Permission) -> bool:
     """An operation on a tenant, or on none."""
     if identity.kind is Kind.NOBODY:
         return False
     if tenant is not None and tenant.state is State.MISSING:
         return False
     role = Platform.SUPER_ADMIN if identity.kind is Kind.SERVICE else identity.platform
-    if standing.platform is not None and role is not None and role >= standing.platform:
+    if permission.platform is not None and role is not None and role >= permission.platform:
         return True
-    if tenant is None or standing.member is None:
+    if tenant is None or permission.member is None:
         return False
     level = identity.level(tenant)
-    is_open = tenant.state is State.ACTIVE or standing.even_suspended
-    return level is not None and level >= standing.member and is_open
+    is_open = tenant.state is State.ACTIVE or permission.even_suspended
+    return level is not None and level >= permission.member and is_open
 
 
 def may_see(identity: Identity, tenant: Tenant, audience: Audience) -> bool:
@@ -109,10 +109,10 @@ def may_see(identity: Identity, tenant: Tenant, audience: Audience) -> bool:
         return may_touch_rows(identity, tenant, Level.READ)
     if audience is Audience.STRUCTURE:
         return may_touch_rows(identity, tenant, Level.READ) or may_call(
-            identity, tenant, Standing(platform=Platform.VIEWER)
+            identity, tenant, Permission(platform=Platform.VIEWER)
         )
     return may_call(
         identity,
         tenant,
-        Standing(platform=Platform.VIEWER, member=Level.READ, even_suspended=True),
+        Permission(platform=Platform.VIEWER, member=Level.READ, even_suspended=True),
     )

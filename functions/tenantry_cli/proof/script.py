@@ -38,8 +38,8 @@ from tenantry_cli.proof.rules import (
     Identity,
     Kind,
     Level,
+    Permission,
     Platform,
-    Standing,
     State,
     Tenant,
     may_call,
@@ -369,8 +369,8 @@ class Script:
         for tenant in self.tenants:
             resident = ADMIN_B if tenant.letter == "B" else WRITER
             by_name = f"schema_name=eq.{tenant.name}"
-            member = Standing(Platform.VIEWER, Level.READ, even_suspended=True)
-            admin = Standing(Platform.VIEWER, Level.ADMIN)
+            member = Permission(Platform.VIEWER, Level.READ, even_suspended=True)
+            admin = Permission(Platform.VIEWER, Level.ADMIN)
             sees_access = may_call(identity, tenant, admin) or (
                 identity == resident and tenant.state is not State.MISSING
             )
@@ -420,7 +420,7 @@ class Script:
                 partial(shows_text, ids[resident]),
                 ("the access of a tenant", "GET", door.name),
             )
-        staff = may_call(identity, None, Standing(Platform.VIEWER))
+        staff = may_call(identity, None, Permission(Platform.VIEWER))
         yield from self._registry_table(
             identity,
             None,
@@ -534,8 +534,8 @@ class Script:
             self.cast.marker(tenant, Audience.REGISTRY),
         )
         subject = tenant if operation.has_tenant else None
-        may = may_call(identity, subject, operation.standing)
-        if (may or operation.standing is NO_ONE) and operation.spare(scene):
+        may = may_call(identity, subject, operation.permission)
+        if (may or operation.permission is NO_ONE) and operation.spare(scene):
             return
         arguments = operation.arguments(scene)
         if not may and operation.attack is not None:
@@ -549,7 +549,7 @@ class Script:
                 return True
             return reply.is_success and (operation.may_be_empty or reply.json not in (None, []))
 
-        name = operation.name if operation.standing is not NO_ONE else "get_schema_summary"
+        name = operation.name if operation.permission is not NO_ONE else "get_schema_summary"
         door_name = "functions" if door is None else door.name
         verbs = ("GET", "POST") if operation.is_stable and door and self.is_full else ("POST",)
         for verb in verbs:
@@ -564,7 +564,7 @@ class Script:
                 self._call(identity, door, operation, arguments, verb),
                 shows,
                 (
-                    operation.title if operation.standing is not NO_ONE else name,
+                    operation.title if operation.permission is not NO_ONE else name,
                     verb,
                     door_name,
                 ),

@@ -1,4 +1,4 @@
-"""SQL as the role a request runs with, where the guard does not stand: two walls are left."""
+"""SQL as the role a request runs with, where the guard does not stand: two layers are left."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def statements(cast: Cast, identity: Identity, door: str) -> Iterator[Attempt]:
         role, subject = "authenticated", cast.ids[identity]
     claims = {"role": role} | ({"sub": subject} if subject else {})
     for tenant in cast.made:
-        yield from _walls(identity, tenant, role, claims)
+        yield from _layers(identity, tenant, role, claims)
         for name, verb, needs, twin, text in _texts(tenant, row_key("PATCH", identity, door)):
             yield Attempt(
                 identity,
@@ -46,10 +46,10 @@ def statements(cast: Cast, identity: Identity, door: str) -> Iterator[Attempt]:
             )
 
 
-def _walls(
+def _layers(
     identity: Identity, tenant: Tenant, role: str, claims: dict[str, str]
 ) -> Iterator[Attempt]:
-    """What policies and guard ask, each by itself, whatever the other walls say."""
+    """What policies and guard ask, each by itself, whatever the other layers say."""
     questions = [("require_access", "select 'passed' from tenancy.require_access({}, {})")]
     # Nobody but signed-in users has policies to be asked for.
     if role == "authenticated":

@@ -16,7 +16,7 @@ declare
     v_before public.user_schema_access;
     v_after public.user_schema_access;
 begin
-    perform tenancy.require_standing(schema_name, platform => 'admin', member => 'admin');
+    perform tenancy.require_permission(schema_name, platform => 'admin', member => 'admin');
     perform tenancy.require_user(user_id);
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
     perform tenancy.require_argument('access_level', access_level::text);

@@ -22,7 +22,7 @@ begin
         if schema_name is null then
             perform tenancy.require_platform_role('viewer');
         end if;
-        perform tenancy.require_standing(schema_name, platform => null, member => 'admin');
+        perform tenancy.require_permission(schema_name, platform => null, member => 'admin');
         select t.id into strict v_tenant_id
         from public.tenants t
         where t.schema_name = get_admin_audit_log.schema_name;

@@ -16,7 +16,7 @@ create function public.get_audit_log(
     language plpgsql
 as $$
 begin
-    perform tenancy.require_standing(schema_name, platform => null, member => 'admin');
+    perform tenancy.require_permission(schema_name, platform => null, member => 'admin');
     perform tenancy.require_page_size(page_size);
 
     return query

@@ -10,7 +10,7 @@ begin
     if schema_name is null then
         perform tenancy.require_platform_role('admin');
     else
-        perform tenancy.require_standing(schema_name, platform => 'admin', member => 'admin');
+        perform tenancy.require_permission(schema_name, platform => 'admin', member => 'admin');
     end if;
 
     return tenancy.verify_audit_log(coalesce(schema_name, 'public'), expected_head);

@@ -6,7 +6,7 @@ create function public.get_schema_summary(schema_name text)
     language plpgsql
 as $$
 begin
-    perform tenancy.require_standing(schema_name, platform => 'viewer', member => 'read');
+    perform tenancy.require_permission(schema_name, platform => 'viewer', member => 'read');
 
     return (
         select row(

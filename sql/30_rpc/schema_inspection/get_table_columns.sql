@@ -6,7 +6,7 @@ create function public.get_table_columns(schema_name text, table_name text)
     language plpgsql
 as $$
 begin
-    perform tenancy.require_standing(schema_name, platform => 'viewer', member => 'read');
+    perform tenancy.require_permission(schema_name, platform => 'viewer', member => 'read');
 
     return query
     select * from tenancy.describe_columns(tenancy.require_table(schema_name, table_name));

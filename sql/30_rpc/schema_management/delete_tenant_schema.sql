@@ -11,7 +11,7 @@ declare
     v_tenant public.tenants;
     v_seal public.audit_seal;
 begin
-    perform tenancy.require_standing(schema_name, platform => 'super_admin', member => null);
+    perform tenancy.require_permission(schema_name, platform => 'super_admin', member => null);
     -- Users before their grants: one who is being deleted takes along their own and their
     -- name on those they made, in no order that could be kept here.
     perform tenancy.lock_users(array(

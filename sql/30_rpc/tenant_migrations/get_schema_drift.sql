@@ -8,7 +8,7 @@ as $$
 declare
     v_version text;
 begin
-    perform tenancy.require_standing(schema_name, platform => 'admin', member => null);
+    perform tenancy.require_permission(schema_name, platform => 'admin', member => null);
 
     select t.schema_version into v_version
     from public.tenants t
@@ -26,7 +26,7 @@ begin
         case when g.found is null then 'missing' when g.expected is null then 'extra' else 'different' end,
         g.expected,
         g.found
-    from tenancy.misplaced_grants(schema_name) g
+    from tenancy.grant_differences(schema_name) g
     order by 1, 2;
 exception
     when deadlock_detected or lock_not_available or query_canceled then

@@ -6,7 +6,7 @@ create function public.get_tenant_info(schema_name text)
     language plpgsql
 as $$
 begin
-    perform tenancy.require_standing(
+    perform tenancy.require_permission(
         schema_name, platform => 'viewer', member => 'read', even_suspended => true
     );
 

@@ -15,7 +15,7 @@ declare
     v_tenant public.tenants;
     v_profile public.user_profile;
 begin
-    perform tenancy.require_standing(schema_name, platform => 'admin', member => 'admin');
+    perform tenancy.require_permission(schema_name, platform => 'admin', member => 'admin');
     perform tenancy.require_user(user_id);
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
 

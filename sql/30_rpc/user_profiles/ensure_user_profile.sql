@@ -11,7 +11,7 @@ declare
     v_profile public.user_profile;
     v_is_new boolean := false;
 begin
-    perform tenancy.require_standing(schema_name, platform => null, member => 'read');
+    perform tenancy.require_permission(schema_name, platform => null, member => 'read');
 
     -- Every sign-in comes through here, nearly always to find a profile: no lock for that. Who
     -- finds none lets go of the table before waiting for the tenant: whoever deletes it has the

@@ -9,7 +9,7 @@ declare
     v_user_id constant uuid := coalesce(user_id, (tenancy.caller()).user_id);
     v_profile public.user_profile;
 begin
-    perform tenancy.require_standing(schema_name, platform => null, member => 'read');
+    perform tenancy.require_permission(schema_name, platform => null, member => 'read');
 
     v_profile := tenancy.find_profile(schema_name, v_user_id);
     if v_profile.id is null then

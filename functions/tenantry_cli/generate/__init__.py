@@ -1,0 +1,1 @@
+"""`tenantry generate`: the files of this repository that are written by a command."""

@@ -1,0 +1,41 @@
+"""`tenantry generate`: writes the generated files, or checks them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from tenantry_cli.errors import TenantryError
+from tenantry_cli.generate.baseline import baseline_path, baseline_text
+from tenantry_cli.project import Project, find_project
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file is out of date.")
+def generate(check: bool) -> None:
+    """Write the files that follow from sql/ and from the functions' models.
+
+    For the development of Tenantry itself.
+    """
+    project = find_project()
+    outdated = {
+        path: text
+        for path, text in generated_files(project).items()
+        if not path.exists() or path.read_text() != text
+    }
+    names = ", ".join(str(path.relative_to(project.root)) for path in outdated)
+    if check and outdated:
+        raise TenantryError(f"Out of date: {names}. Run `tenantry generate`.")
+    for path, text in outdated.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    click.echo(f"Wrote {names}." if outdated else "Every generated file is up to date.")
+
+
+def generated_files(project: Project) -> Mapping[Path, str]:
+    """The text of each generated file."""
+    files = {}
+    baseline = baseline_path(project)
+    if baseline is not None:
+        files[baseline] = baseline_text(project)
+    return files

@@ -1,0 +1,42 @@
+"""`supabase/migrations`: the names of its files, and the releases among them."""
+
+import hashlib
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tenantry_cli.errors import TenantryError
+from tenantry_cli.project import Project
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_VERSION = "%Y%m%d%H%M%S"
+
+
+def require_migration_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise TenantryError(
+            f'"{name}" is no name for a migration: it takes lower-case letters, digits and '
+            "underscores, a letter first, such as create_invoices."
+        )
+
+
+def next_migration_version(project: Project) -> str:
+    """A version later than every existing migration, usually the current time in UTC."""
+    version = datetime.now(UTC).strftime(_VERSION)
+    versions = [file.name.split("_")[0] for file in project.migrations.glob("*_*.sql")]
+    latest = max((known for known in versions if len(known) == len(version)), default="")
+    if latest < version:
+        return version
+    return (datetime.strptime(latest, _VERSION) + timedelta(seconds=1)).strftime(_VERSION)
+
+
+def released_checksums(project: Project) -> dict[str, str]:
+    """The SHA-256 of each released migration by its file name, as `sha256sum` writes them."""
+    file = project.migrations.parent / "released.sha256"
+    lines = file.read_text().splitlines() if file.exists() else []
+    pairs = (line.split() for line in lines if line and not line.startswith("#"))
+    return {name.removeprefix("*"): digest for digest, name in pairs}
+
+
+def checksum(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,0 +1,54 @@
+-- One truth for both layers that ask about rows: the policies (as has_access) and the guard
+-- (as require_access), which also has to say what is missing.
+create function tenancy.access_state(schema_name text, level public.access_level)
+    returns text
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_caller constant tenancy.caller := tenancy.caller();
+    v_status public.tenant_status;
+    v_access public.access_level;
+    v_expires_at timestamptz;
+begin
+    select t.status, a.access_level, a.expires_at
+    into v_status, v_access, v_expires_at
+    from public.tenants t
+    left join public.user_schema_access a
+        on a.schema_name = t.schema_name and a.user_id = v_caller.user_id
+    where t.schema_name = access_state.schema_name;
+
+    if not found then
+        return 'no_tenant';
+    end if;
+
+    if v_caller.kind = 'nobody' then
+        return 'nobody';
+    end if;
+
+    if v_caller.kind = 'user' then
+        if v_access is null then
+            return 'stranger';
+        end if;
+        if v_expires_at <= statement_timestamp() then
+            return 'expired';
+        end if;
+    end if;
+
+    -- After strangers are gone: whether a tenant is suspended concerns its members alone.
+    if v_status <> 'active' then
+        return 'suspended';
+    end if;
+
+    if v_caller.kind = 'user' and v_access < level then
+        return 'insufficient';
+    end if;
+
+    return 'granted';
+end;
+$$;
+
+comment on function tenancy.access_state(text, public.access_level) is
+    'The caller''s access to a tenant''s rows at a level: granted, or the first thing that stands against it (no_tenant, nobody, stranger, expired, suspended, insufficient).';

@@ -1,0 +1,63 @@
+-- Who may do what with one tenant. Each RPC names the platform role and the access level
+-- that suffice; null means that nobody of that kind may.
+create function tenancy.require_permission(
+    schema_name text,
+    platform public.platform_role,
+    member public.access_level,
+    even_suspended boolean default false
+)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_role public.platform_role;
+    v_access public.access_level;
+    v_status public.tenant_status;
+begin
+    perform tenancy.require_signed_in();
+    v_role := tenancy.platform_role();
+    v_access := tenancy.access_level(schema_name);
+    select t.status into v_status
+    from public.tenants t
+    where t.schema_name = require_permission.schema_name;
+
+    -- To a stranger an existing tenant and a missing one look the same.
+    if v_status is null or (v_role is null and v_access is null) then
+        perform tenancy.log_refusal('tenant_not_found', schema_name);
+        raise exception 'There is no tenant %.', coalesce('"' || tenancy.printable(schema_name) || '"', 'without a name')
+            using errcode = 'PT404', detail = 'tenant_not_found',
+                hint = 'Check the name with list_my_tenants, or ask for access.';
+    end if;
+
+    if v_role >= platform then
+        return;
+    end if;
+
+    if v_access >= member then
+        if v_status = 'active' or even_suspended then
+            return;
+        end if;
+        perform tenancy.log_refusal('tenant_suspended', schema_name);
+        raise exception 'Tenant "%" is suspended.', schema_name
+            using errcode = '42501', detail = 'tenant_suspended',
+                hint = 'Nothing is lost. It answers again once a platform admin activates it.';
+    end if;
+
+    perform tenancy.log_refusal('forbidden', schema_name);
+    raise exception 'This needs % on tenant "%".',
+        concat_ws(
+            ' or ',
+            'the access level "' || member || '"',
+            'the platform role "' || platform || '"'
+        ),
+        schema_name
+        using errcode = '42501', detail = 'forbidden',
+            hint = 'Ask an admin of the tenant or of the platform.';
+end;
+$$;
+
+comment on function tenancy.require_permission(text, public.platform_role, public.access_level, boolean) is
+    'Refuses whoever has neither this platform role nor this access level in an active tenant (PT401 not_authenticated; 42501: forbidden, tenant_suspended; PT404 tenant_not_found, the same for a stranger and for a missing tenant).';

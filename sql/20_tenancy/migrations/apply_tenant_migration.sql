@@ -1,0 +1,47 @@
+create function tenancy.apply_tenant_migration(schema_name text, migration tenancy.tenant_migrations)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_path constant text := format('%I, extensions, pg_temp', schema_name);
+    v_tables_before constant oid[] := tenancy.tables_of(schema_name);
+    v_tables_now oid[];
+begin
+    -- Hosted, the API's sessions refuse a backfill without WHERE, which db push had allowed.
+    perform set_config('safeupdate.enabled', 'off', true);
+
+    -- For the statements alone; leaving this function puts the empty path back.
+    perform set_config('search_path', v_path, true);
+    execute migration.statements;
+    -- What is deferred to the commit would fail there, out of everybody's reach.
+    set constraints all immediate;
+
+    if current_setting('search_path') <> v_path then
+        raise exception 'A tenant migration must not set search_path.'
+            using errcode = 'object_not_in_prerequisite_state',
+                hint = 'Leave names unqualified: it runs once in each tenant.';
+    end if;
+    perform set_config('search_path', '', true);
+
+    v_tables_now := tenancy.tables_of(schema_name);
+    if cardinality(v_tables_before) > 0 then
+        perform tenancy.audit_stale_tables(schema_name);
+    end if;
+    if not v_tables_before <@ v_tables_now then
+        perform tenancy.drop_unused_audit_routines(schema_name);
+    end if;
+    -- Row level security switched on without a policy is a decision: such a table stays closed.
+    perform tenancy.enable_tenant_table(schema_name, c.relname)
+    from pg_catalog.pg_class c
+    where c.oid = any (v_tables_now)
+        and c.oid <> all (v_tables_before)
+        and not c.relrowsecurity
+        and not exists (select from pg_catalog.pg_policy p where p.polrelid = c.oid);
+end;
+$$;
+
+comment on function tenancy.apply_tenant_migration(text, tenancy.tenant_migrations) is
+    'Runs one tenant migration in one schema and makes its new tables tenant tables: members read, writers write, everything is audited, unless the migration said otherwise. Privileges are for apply_tenant_privileges.';

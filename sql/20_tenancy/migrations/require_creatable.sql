@@ -1,0 +1,38 @@
+create function tenancy.require_creatable(version text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_found record;
+    v_before record;
+begin
+    select * into v_found from tenancy.check_creatable(version);
+    if v_found.problem is null then
+        return;
+    end if;
+
+    -- What stood in the way before is not this one's fault, and must not stop its repair.
+    select p.* into v_before
+    from (
+        select m.version from tenancy.tenant_migrations m
+        where m.version < require_creatable.version
+        order by m.version desc
+        limit 1
+    ) b
+    cross join lateral tenancy.check_creatable(b.version) p;
+    if v_before.problem is not null then
+        raise warning 'An earlier tenant migration lets no tenant be created: %.', left(v_before.problem, 1000)
+            using detail = v_before.details, hint = v_before.hint;
+        return;
+    end if;
+
+    raise exception 'Tenant migration % lets no tenant be created: %.', version, left(v_found.problem, 1000)
+        using detail = v_found.details, hint = v_found.hint;
+end;
+$$;
+
+comment on function tenancy.require_creatable(text) is
+    'Refuses a tenant migration after which no tenant could be created; warns where none could be before it.';

@@ -1,0 +1,44 @@
+create function tenancy.enable_tenant_table(
+    schema_name text,
+    table_name text,
+    reads public.access_level default 'read',
+    writes public.access_level default 'write',
+    audited boolean default true
+)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_read_test constant text := tenancy.policy_test(schema_name, reads);
+    v_write_test constant text := tenancy.policy_test(schema_name, writes);
+begin
+    execute format(
+        'alter table %1$I.%2$I enable row level security;'
+        'create policy %3$I on %1$I.%2$I for select to authenticated using (%4$s);',
+        schema_name, table_name, 'select_' || tenancy.policy_suffix(reads), v_read_test
+    );
+
+    if writes is not null then
+        execute format(
+            'create policy %3$I on %1$I.%2$I for insert to authenticated with check (%6$s);'
+            'create policy %4$I on %1$I.%2$I for update to authenticated using (%6$s) with check (%6$s);'
+            'create policy %5$I on %1$I.%2$I for delete to authenticated using (%6$s);',
+            schema_name, table_name,
+            'insert_' || tenancy.policy_suffix(writes),
+            'update_' || tenancy.policy_suffix(writes),
+            'delete_' || tenancy.policy_suffix(writes),
+            v_write_test
+        );
+    end if;
+
+    if audited then
+        perform tenancy.audit_table(schema_name, table_name);
+    end if;
+end;
+$$;
+
+comment on function tenancy.enable_tenant_table(text, text, public.access_level, public.access_level, boolean) is
+    'Turns a bare table into a tenant table: row level security and the policies that let these access levels read and write it (writes null: nobody through the API), and the audit trail. Privileges follow from the policies; see apply_tenant_privileges.';

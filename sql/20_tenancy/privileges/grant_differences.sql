@@ -1,0 +1,96 @@
+-- What the API roles are to have is derived from the registry and the catalog alone, so that
+-- suspending and activating again ends exactly where it began. Objects are found through
+-- pg_depend, whose index makes the cost that of one schema however many there are.
+create function tenancy.grant_differences(schema_name text)
+    returns setof tenancy.tenant_grant
+    stable
+    security definer
+    set search_path = ''
+    set jit = off
+    language plpgsql
+as $$
+declare
+    v_namespace constant oid := to_regnamespace(quote_ident(schema_name));
+    -- Whoever comes through the API, or is everybody. Other roles are their operator's business.
+    v_grantees constant oid[] := array['anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole] || 0::oid;
+    v_version text;
+begin
+    select t.schema_version into v_version
+    from public.tenants t
+    where t.schema_name = grant_differences.schema_name and t.status = 'active';
+
+    return query
+    with objects as (
+        select 'schema' as object_kind, quote_ident(schema_name) as object_name,
+            null::oid as relation, n.nspacl as acl, 'usage' as verbs
+        -- It is due also where it is gone: granting on it fails, and nothing opens.
+        from (select) tenant
+        left join pg_catalog.pg_namespace n on n.oid = v_namespace
+        union all
+        select case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass::text,
+            c.oid, c.relacl,
+            -- Grants follow policies: a table that nobody adopted has none and stays unreachable.
+            case
+                when v_version is null then null
+                when c.relkind in ('r', 'p') and c.relrowsecurity then tenancy.policy_verbs(c.oid)
+                -- It shows nothing of its own as long as it asks with its caller's rights.
+                when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then 'select'
+                -- An identity column needs no grant on its sequence; serial does.
+                when c.relkind = 'S' and exists (
+                    select from pg_catalog.pg_depend o
+                    where o.classid = 'pg_class'::regclass
+                        and o.objid = c.oid
+                        and o.refclassid = 'pg_class'::regclass
+                        and o.deptype = 'a'
+                ) then 'select, usage'
+            end
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_class c on c.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = v_namespace
+            and d.classid = 'pg_class'::regclass
+            and c.relkind <> 'c'
+        union all
+        -- Routines everybody may call until told otherwise.
+        select 'routine', p.oid::regprocedure::text,
+            null, coalesce(p.proacl, acldefault('f', p.proowner)),
+            case when exists (
+                select from tenancy.tenant_migrations m
+                where m.version <= v_version and p.proname = any (m.callable_routines)
+            ) then 'execute' end
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_proc p on p.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = v_namespace
+            and d.classid = 'pg_proc'::regclass
+    )
+    select o.object_kind, o.object_name, g.grantee, g.expected, g.found
+    from objects o
+    cross join lateral (
+        select case v.grantee when 0 then 'public' else v.grantee::regrole::text end as grantee,
+            string_agg(v.verb, ', ' order by v.verb) filter (where v.is_due) as expected,
+            string_agg(v.verb, ', ' order by v.verb) filter (where not v.is_due) as found
+        from (
+            select r.oid, e.verb, true
+            from unnest(array['authenticated'::regrole::oid, 'service_role'::regrole]) r (oid)
+            cross join string_to_table(o.verbs, ', ') e (verb)
+            where v_version is not null
+            union all
+            select a.grantee, lower(a.privilege_type), false
+            from aclexplode(o.acl) a
+            where a.grantee = any (v_grantees)
+            union all
+            -- Privileges on columns, which nobody is to have, go with those on their table.
+            select a.grantee, lower(a.privilege_type), false
+            from pg_catalog.pg_attribute c
+            cross join aclexplode(c.attacl) a
+            where c.attrelid = o.relation and a.grantee = any (v_grantees)
+        ) v (grantee, verb, is_due)
+        group by v.grantee
+    ) g
+    where g.expected is distinct from g.found;
+end;
+$$;
+
+comment on function tenancy.grant_differences(text) is
+    'Where the privileges in a tenant are not what they are to be: who was to have which, and has which. To be, for authenticated and service_role: nothing unless the tenant is active; the verbs of each table''s policies; routines that a migration declared callable. For anon and PUBLIC nothing.';

@@ -1,0 +1,7087 @@
+-- Tenantry 0.1.0. Written from sql/ by `tenantry generate`: edit sql/, then run it again.
+
+-- A function may call another that is created later in this file.
+set check_function_bodies = off;
+
+-- sql/00_schemas.sql
+
+-- Everything that decides lives in `tenancy`, which is never exposed through the Data API.
+-- `public` holds only what a client may name: four tables and the RPCs.
+create schema tenancy;
+
+comment on schema tenancy is
+    'Private helpers of the multi-tenancy system. Never expose it through the Data API.';
+
+-- sql/05_enums/access_level.sql
+
+-- Declared from least to most: comparisons such as `level >= 'write'` rely on the order.
+create type public.access_level as enum ('read', 'write', 'admin');
+
+comment on type public.access_level is
+    'What a user may do in one tenant: read rows, also write them, also administer the tenant.';
+
+-- sql/05_enums/platform_role.sql
+
+-- Declared from least to most: comparisons such as `role >= 'admin'` rely on the order.
+create type public.platform_role as enum ('viewer', 'admin', 'super_admin');
+
+comment on type public.platform_role is
+    'What a member of the platform staff may do: look at tenants, also manage them, also delete them and appoint staff. No role reads tenant rows.';
+
+-- sql/05_enums/tenant_migration_outcome.sql
+
+create type public.tenant_migration_outcome as enum ('migrated', 'up_to_date', 'failed');
+
+comment on type public.tenant_migration_outcome is
+    'What became of a call of migrate_tenant. Of a failed migration the tenant kept nothing.';
+
+-- sql/05_enums/tenant_status.sql
+
+create type public.tenant_status as enum ('active', 'suspended');
+
+comment on type public.tenant_status is
+    'Whether a tenant answers: an active one does; a suspended one refuses everybody, service key included.';
+
+-- sql/06_records/audit_entry.sql
+
+create type public.audit_entry as (
+    id bigint,
+    occurred_at timestamptz,
+    actor_id uuid,
+    actor_role text,
+    action text,
+    table_name text,
+    record_id jsonb,
+    old_values jsonb,
+    new_values jsonb
+);
+
+comment on type public.audit_entry is 'One entry of a tenant''s audit_log, as get_audit_log tells it.';
+
+-- sql/06_records/audit_pruning.sql
+
+create type public.audit_pruning as (
+    schema_name text,
+    removed bigint,
+    head text
+);
+
+comment on type public.audit_pruning is 'The answer of prune_audit_log: how many entries went, and the head of the chain up to the last of them.';
+
+-- sql/06_records/audit_redaction.sql
+
+create type public.audit_redaction as (
+    schema_name text,
+    user_id uuid,
+    redacted bigint
+);
+
+comment on type public.audit_redaction is 'The answer of redact_audit_log: how many entries lost their values.';
+
+-- sql/06_records/audit_seal.sql
+
+create type public.audit_seal as (
+    sealed_now bigint,
+    sealed_total bigint,
+    head text
+);
+
+comment on type public.audit_seal is 'The answer of seal_audit_log.';
+comment on column public.audit_seal.sealed_now is 'Entries this call sealed.';
+comment on column public.audit_seal.sealed_total is 'Entries sealed so far, pruned ones included.';
+comment on column public.audit_seal.head is
+    'SHA-256 over all of them in hexadecimal; null while nothing is sealed. Keep it outside the database.';
+
+-- sql/06_records/audit_verification.sql
+
+create type public.audit_verification as (
+    is_intact boolean,
+    checked bigint,
+    head text,
+    problem text,
+    entry_id bigint
+);
+
+comment on type public.audit_verification is 'The answer of verify_audit_log.';
+comment on column public.audit_verification.checked is 'Sealed entries looked at.';
+comment on column public.audit_verification.problem is
+    'changed, removed, inserted (then entry_id says which entry), seal_changed, or head_not_found; null if intact.';
+
+-- sql/06_records/caller.sql
+
+create type tenancy.caller as (
+    kind text,
+    user_id uuid
+);
+
+comment on type tenancy.caller is
+    'Who is calling: kind is service_role, postgres, user or nobody; user_id is set for a user alone.';
+
+-- sql/06_records/ensured_user_profile.sql
+
+create type public.ensured_user_profile as (
+    id uuid,
+    email text,
+    display_name text,
+    role text,
+    metadata jsonb,
+    created_at timestamptz,
+    updated_at timestamptz,
+    is_active boolean,
+    is_new boolean
+);
+
+comment on type public.ensured_user_profile is
+    'The caller''s profile, and whether this call made it.';
+
+-- sql/06_records/schema_difference.sql
+
+create type public.schema_difference as (
+    object_kind text,
+    object_name text,
+    difference text,
+    expected text,
+    found text
+);
+
+comment on type public.schema_difference is 'One thing in which a tenant is not what its version says.';
+comment on column public.schema_difference.difference is 'missing, extra or different.';
+comment on column public.schema_difference.expected is 'What the reference schema has; null for what is extra.';
+comment on column public.schema_difference.found is 'What the tenant has; null for what is missing.';
+
+-- sql/06_records/schema_object.sql
+
+create type tenancy.schema_object as (
+    object_kind text,
+    object_name text,
+    table_name text,
+    is_extension boolean,
+    definition text
+);
+
+comment on type tenancy.schema_object is
+    'One thing in a schema, as two schemas can be compared by: what it is, its name, and all that it says.';
+comment on column tenancy.schema_object.table_name is
+    'The table it is part of, or is; null for what stands by itself.';
+comment on column tenancy.schema_object.is_extension is
+    'Whether it is, or rests on, a column x_…, as a tenant adds them to the template''s tables.';
+
+-- sql/06_records/schema_summary.sql
+
+create type public.schema_summary as (
+    table_count bigint,
+    row_estimate bigint,
+    total_bytes bigint
+);
+
+comment on type public.schema_summary is 'The answer of get_schema_summary; units as in schema_table.';
+
+-- sql/06_records/schema_table.sql
+
+create type public.schema_table as (
+    table_name text,
+    column_count bigint,
+    row_estimate bigint,
+    total_bytes bigint,
+    description text
+);
+
+comment on type public.schema_table is 'One table of a tenant, as get_schema_tables tells it.';
+comment on column public.schema_table.row_estimate is
+    'Rows as PostgreSQL''s statistics know them; nothing is counted.';
+comment on column public.schema_table.total_bytes is
+    'Size on disk with indexes and out-of-line values, in bytes.';
+
+-- sql/06_records/table_column.sql
+
+create type public.table_column as (
+    column_name text,
+    ordinal_position integer,
+    data_type text,
+    is_nullable boolean,
+    column_default text,
+    is_primary_key boolean,
+    description text
+);
+
+comment on type public.table_column is 'One column of a tenant''s table, as get_table_columns tells it.';
+comment on column public.table_column.ordinal_position is
+    'Place in the table, from 1; dropped columns leave gaps.';
+comment on column public.table_column.data_type is
+    'The type as PostgreSQL prints it: character varying(40), timestamp with time zone.';
+comment on column public.table_column.column_default is 'The default as SQL; null for none.';
+
+-- sql/06_records/table_foreign_key.sql
+
+create type public.table_foreign_key as (
+    constraint_name text,
+    columns text[],
+    foreign_table text,
+    foreign_columns text[],
+    on_update text,
+    on_delete text
+);
+
+comment on type public.table_foreign_key is
+    'One foreign key of a tenant''s table, as get_table_foreign_keys tells it.';
+comment on column public.table_foreign_key.on_delete is
+    'NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT.';
+
+-- sql/06_records/tenant_behind.sql
+
+create type public.tenant_behind as (
+    schema_name text,
+    schema_version text,
+    next_version text,
+    pending integer,
+    sqlstate text,
+    message text,
+    failed_at timestamptz
+);
+
+comment on type public.tenant_behind is
+    'A tenant that lacks migrations; and why, if the next one has failed before.';
+
+-- sql/06_records/tenant_grant.sql
+
+create type tenancy.tenant_grant as (
+    object_kind text,
+    object_name text,
+    grantee text,
+    expected text,
+    found text
+);
+
+comment on type tenancy.tenant_grant is 'What one role was to be able to do with one object, and can do.';
+
+-- sql/06_records/tenant_info.sql
+
+create type public.tenant_info as (
+    schema_name text,
+    display_name text,
+    status public.tenant_status,
+    suspension_reason text,
+    created_at timestamptz,
+    access_level public.access_level,
+    member_count bigint
+);
+
+comment on type public.tenant_info is 'The answer of get_tenant_info.';
+comment on column public.tenant_info.access_level is
+    'The caller''s own level; null for platform staff without a grant.';
+comment on column public.tenant_info.member_count is 'Users with an unexpired grant.';
+
+-- sql/06_records/tenant_membership.sql
+
+create type public.tenant_membership as (
+    schema_name text,
+    display_name text,
+    status public.tenant_status,
+    access_level public.access_level
+);
+
+comment on type public.tenant_membership is 'One tenant of the caller, as list_my_tenants tells it.';
+
+-- sql/06_records/tenant_migration_result.sql
+
+create type public.tenant_migration_result as (
+    schema_name text,
+    outcome public.tenant_migration_outcome,
+    version text,
+    pending integer,
+    sqlstate text,
+    message text
+);
+
+comment on type public.tenant_migration_result is 'The answer of migrate_tenant.';
+comment on column public.tenant_migration_result.version is
+    'The migration that was applied or failed; of a tenant that is up to date, the one it is at.';
+comment on column public.tenant_migration_result.pending is 'Migrations that this tenant still lacks.';
+
+-- sql/06_records/tenant_migration_status.sql
+
+create type public.tenant_migration_status as (
+    latest_version text,
+    tenant_count integer,
+    up_to_date integer,
+    behind integer,
+    failed integer
+);
+
+comment on type public.tenant_migration_status is 'The answer of get_migration_status.';
+comment on column public.tenant_migration_status.failed is
+    'Of those behind, the tenants whose next migration has failed and was rolled back.';
+
+-- sql/06_records/tenant_status_report.sql
+
+create type public.tenant_status_report as (
+    schema_name text,
+    status public.tenant_status
+);
+
+comment on type public.tenant_status_report is 'The answer of check_tenant_status.';
+
+-- sql/06_records/user_profile.sql
+
+create type public.user_profile as (
+    id uuid,
+    email text,
+    display_name text,
+    role text,
+    metadata jsonb,
+    created_at timestamptz,
+    updated_at timestamptz,
+    is_active boolean
+);
+
+comment on type public.user_profile is
+    'A row of a tenant''s users table, with what the registry knows of it.';
+comment on column public.user_profile.is_active is
+    'Whether the user holds an unexpired grant on the tenant now. Computed, never stored: it follows the deletion of a user by itself.';
+
+-- sql/10_tables/admin_audit_log.sql
+
+-- No foreign keys: the log outlives the tenants and the users it speaks of.
+create table public.admin_audit_log (
+    id bigint not null generated always as identity,
+    occurred_at timestamptz not null default clock_timestamp(),
+    actor_id uuid,
+    actor_role text not null,
+    action text not null,
+    schema_name text,
+    tenant_id uuid,
+    details jsonb not null default '{}',
+    request_id text,
+    constraint admin_audit_log_pkey primary key (id)
+);
+
+create index admin_audit_log_tenant_id_idx on public.admin_audit_log (tenant_id, id);
+create index admin_audit_log_actor_id_idx on public.admin_audit_log (actor_id, id);
+
+alter table public.admin_audit_log enable row level security;
+
+comment on table public.admin_audit_log is
+    'Audit trail of all admin actions: one entry for each call that changed something, written in its transaction.';
+comment on column public.admin_audit_log.actor_id is 'User who acted; null for the service key and for SQL.';
+comment on column public.admin_audit_log.actor_role is
+    'What the actor was at that time: a platform role, tenant_<access level>, service_role or postgres.';
+comment on column public.admin_audit_log.action is 'What happened, as <thing>.<verb>: tenant.suspend, access.grant …';
+comment on column public.admin_audit_log.tenant_id is
+    'The tenant by its id: a schema name may be used again after a deletion, and its new owner must not read the old one''s trail.';
+comment on column public.admin_audit_log.details is 'The values before and after the change.';
+comment on column public.admin_audit_log.request_id is
+    'X-Request-Id as the caller claims it; join it with the log line of the function.';
+
+-- sql/10_tables/admin_users.sql
+
+create table public.admin_users (
+    user_id uuid not null,
+    role public.platform_role not null,
+    granted_by uuid,
+    created_at timestamptz not null default now(),
+    constraint admin_users_pkey primary key (user_id),
+    constraint admin_users_user_id_fkey foreign key (user_id)
+        references auth.users (id) on delete cascade,
+    constraint admin_users_granted_by_fkey foreign key (granted_by)
+        references auth.users (id) on delete set null
+);
+
+create index admin_users_granted_by_idx on public.admin_users (granted_by);
+
+alter table public.admin_users enable row level security;
+
+comment on table public.admin_users is 'Platform staff: who manages tenants. They do not read tenant rows.';
+comment on column public.admin_users.granted_by is
+    'User who appointed them; null for the service key, or once that user is deleted.';
+
+-- sql/10_tables/audit_seal_runs.sql
+
+create table tenancy.audit_seal_runs (
+    schema_name text not null,
+    place bigint not null,
+    sealed_at timestamptz not null default clock_timestamp(),
+    oldest_running xid8 not null,
+    last_entry_id bigint not null,
+    horizon xid8 not null,
+    constraint audit_seal_runs_pkey primary key (schema_name, place)
+);
+
+alter table tenancy.audit_seal_runs enable row level security;
+
+comment on table tenancy.audit_seal_runs is
+    'When the chain grew, and what the database looked like then: enough to tell an entry that committed late from one slipped in afterwards.';
+comment on column tenancy.audit_seal_runs.place is 'Place of the last link that the run added.';
+comment on column tenancy.audit_seal_runs.oldest_running is
+    'The run sealed what transactions before this one had written.';
+comment on column tenancy.audit_seal_runs.last_entry_id is
+    'The highest entry id handed out by then.';
+comment on column tenancy.audit_seal_runs.horizon is
+    'A transaction number handed out after that: later transactions can only have higher entry ids.';
+
+-- sql/10_tables/audit_seals.sql
+
+create table tenancy.audit_seals (
+    schema_name text not null,
+    place bigint not null,
+    entry_id bigint not null,
+    entry_hash bytea not null,
+    redacted_hash bytea,
+    hash bytea not null,
+    is_anchor boolean not null default false,
+    constraint audit_seals_pkey primary key (schema_name, place),
+    constraint audit_seals_entry_key unique (schema_name, entry_id)
+);
+
+alter table tenancy.audit_seals enable row level security;
+
+comment on table tenancy.audit_seals is
+    'The hash chain over each audit log: one link for each sealed entry, in the order of sealing.';
+comment on column tenancy.audit_seals.schema_name is 'Where the log is: a tenant''s schema, or public for admin_audit_log.';
+comment on column tenancy.audit_seals.entry_hash is 'SHA-256 of the entry as it was sealed.';
+comment on column tenancy.audit_seals.redacted_hash is
+    'SHA-256 of the entry without its values, where they were removed on request.';
+comment on column tenancy.audit_seals.hash is 'SHA-256 of the previous link''s hash and this entry_hash.';
+comment on column tenancy.audit_seals.is_anchor is
+    'The last link before the chain''s remains: its entry and all before it were pruned.';
+
+-- sql/10_tables/platform_settings.sql
+
+create table tenancy.platform_settings (
+    singleton boolean not null default true,
+    max_tables integer not null default 200,
+    constraint platform_settings_pkey primary key (singleton),
+    constraint platform_settings_is_singleton check (singleton),
+    constraint platform_settings_max_tables_positive check (max_tables > 0)
+);
+
+alter table tenancy.platform_settings enable row level security;
+
+comment on table tenancy.platform_settings is
+    'Limits of the platform, one row. Change them with SQL as postgres.';
+comment on column tenancy.platform_settings.max_tables is
+    'Tables a tenant may have. All tenants share one schema cache in PostgREST, so one tenant''s tables are everybody''s reload time.';
+
+insert into tenancy.platform_settings default values;
+
+-- sql/10_tables/tenant_migrations.sql
+
+create table tenancy.tenant_migrations (
+    version text collate "C" not null,
+    name text not null,
+    statements text not null,
+    callable_routines text[] not null default '{}',
+    registered_at timestamptz not null default now(),
+    constraint tenant_migrations_pkey primary key (version),
+    -- So that their order, which is that of texts, is the order of time. 0 is our own first.
+    constraint tenant_migrations_version_is_time check (version = '0' or version ~ '^[0-9]{14}$')
+);
+
+alter table tenancy.tenant_migrations enable row level security;
+
+comment on table tenancy.tenant_migrations is
+    'The tenant template as the migrations that build it, replayed in the order of their versions for each new tenant.';
+comment on column tenancy.tenant_migrations.statements is
+    'SQL as for one tenant: unqualified names, run with the tenant''s schema first in search_path.';
+comment on column tenancy.tenant_migrations.callable_routines is
+    'Names of routines that the API may call from this version on, while the tenant is active.';
+
+-- sql/10_tables/tenant_template_objects.sql
+
+create table tenancy.tenant_template_objects (
+    version text collate "C" not null,
+    object_kind text not null,
+    object_name text not null,
+    table_name text,
+    definition text not null,
+    constraint tenant_template_objects_pkey primary key (version, object_kind, object_name),
+    constraint tenant_template_objects_version_fkey foreign key (version)
+        references tenancy.tenant_migrations (version) on delete cascade
+);
+
+alter table tenancy.tenant_template_objects enable row level security;
+
+comment on table tenancy.tenant_template_objects is
+    'What the reference schema was made of after each tenant migration: what a tenant at that version is compared with, whether or not the reference has moved on.';
+
+-- sql/10_tables/tenants.sql
+
+create table public.tenants (
+    id uuid not null default gen_random_uuid(),
+    schema_name text not null,
+    display_name text not null,
+    status public.tenant_status not null default 'active',
+    suspended_at timestamptz,
+    suspension_reason text,
+    schema_version text collate "C" not null,
+    created_at timestamptz not null default now(),
+    created_by uuid,
+    updated_at timestamptz not null default now(),
+    constraint tenants_pkey primary key (id),
+    constraint tenants_schema_name_key unique (schema_name),
+    -- Of a version that nobody knows nothing could be compared, and nothing be protected.
+    constraint tenants_schema_version_fkey foreign key (schema_version)
+        references tenancy.tenant_migrations (version),
+    -- The user may leave; the tenant and the deletion of the user must not care.
+    constraint tenants_created_by_fkey foreign key (created_by)
+        references auth.users (id) on delete set null,
+    constraint tenants_display_name_length check (char_length(display_name) between 1 and 200),
+    constraint tenants_suspension_reason_length check (char_length(suspension_reason) <= 1000),
+    constraint tenants_suspended_at_iff_suspended
+        check ((status = 'suspended') = (suspended_at is not null))
+);
+
+-- Deleting a user looks for the tenants they made; without this it reads the whole registry.
+create index tenants_created_by_idx on public.tenants (created_by);
+
+-- Who is behind: nobody, nearly always, and then nothing is read.
+create index tenants_schema_version_idx on public.tenants (schema_version, schema_name);
+
+alter table public.tenants enable row level security;
+
+comment on table public.tenants is
+    'Registry of all tenant schemas: a tenant exists if and only if it has a row here.';
+comment on column public.tenants.schema_name is
+    'Name of the tenant''s PostgreSQL schema, and the profile to ask the Data API for.';
+comment on column public.tenants.display_name is 'What people call the tenant. Free text, 1 to 200 characters.';
+comment on column public.tenants.schema_version is
+    'Version of the last tenant migration this tenant has received.';
+comment on column public.tenants.created_by is
+    'User who created the tenant; null for the service key, or once that user is deleted.';
+
+-- sql/10_tables/unfinished_migrations.sql
+
+create table tenancy.unfinished_migrations (
+    schema_name text not null,
+    version text collate "C" not null,
+    sqlstate text not null,
+    message text not null,
+    failed_at timestamptz not null,
+    attempts integer not null,
+    constraint unfinished_migrations_pkey primary key (schema_name),
+    constraint unfinished_migrations_schema_name_fkey foreign key (schema_name)
+        references public.tenants (schema_name) on delete cascade,
+    constraint unfinished_migrations_version_fkey foreign key (version)
+        references tenancy.tenant_migrations (version) on delete cascade
+);
+
+create index unfinished_migrations_version_idx on tenancy.unfinished_migrations (version);
+
+alter table tenancy.unfinished_migrations enable row level security;
+
+comment on table tenancy.unfinished_migrations is
+    'Tenants whose next migration failed and was rolled back, until it succeeds.';
+comment on column tenancy.unfinished_migrations.message is
+    'The error without what may quote the tenant''s rows.';
+
+-- sql/10_tables/user_schema_access.sql
+
+create table public.user_schema_access (
+    user_id uuid not null,
+    schema_name text not null,
+    access_level public.access_level not null default 'read',
+    expires_at timestamptz,
+    granted_by uuid,
+    granted_at timestamptz not null default now(),
+    constraint user_schema_access_pkey primary key (user_id, schema_name),
+    constraint user_schema_access_user_id_fkey foreign key (user_id)
+        references auth.users (id) on delete cascade,
+    constraint user_schema_access_schema_name_fkey foreign key (schema_name)
+        references public.tenants (schema_name) on delete cascade,
+    constraint user_schema_access_granted_by_fkey foreign key (granted_by)
+        references auth.users (id) on delete set null
+);
+
+create index user_schema_access_schema_name_idx on public.user_schema_access (schema_name);
+create index user_schema_access_granted_by_idx on public.user_schema_access (granted_by);
+
+alter table public.user_schema_access enable row level security;
+
+comment on table public.user_schema_access is 'Who may do what in which tenant, and until when.';
+comment on column public.user_schema_access.expires_at is
+    'The grant counts until this moment; null means until it is revoked.';
+comment on column public.user_schema_access.granted_by is
+    'User who granted it; null for the service key, or once that user is deleted.';
+
+-- sql/20_tenancy/access/access_state.sql
+
+-- One truth for both layers that ask about rows: the policies (as has_access) and the guard
+-- (as require_access), which also has to say what is missing.
+create function tenancy.access_state(schema_name text, level public.access_level)
+    returns text
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_caller constant tenancy.caller := tenancy.caller();
+    v_status public.tenant_status;
+    v_access public.access_level;
+    v_expires_at timestamptz;
+begin
+    select t.status, a.access_level, a.expires_at
+    into v_status, v_access, v_expires_at
+    from public.tenants t
+    left join public.user_schema_access a
+        on a.schema_name = t.schema_name and a.user_id = v_caller.user_id
+    where t.schema_name = access_state.schema_name;
+
+    if not found then
+        return 'no_tenant';
+    end if;
+
+    if v_caller.kind = 'nobody' then
+        return 'nobody';
+    end if;
+
+    if v_caller.kind = 'user' then
+        if v_access is null then
+            return 'stranger';
+        end if;
+        if v_expires_at <= statement_timestamp() then
+            return 'expired';
+        end if;
+    end if;
+
+    -- After strangers are gone: whether a tenant is suspended concerns its members alone.
+    if v_status <> 'active' then
+        return 'suspended';
+    end if;
+
+    if v_caller.kind = 'user' and v_access < level then
+        return 'insufficient';
+    end if;
+
+    return 'granted';
+end;
+$$;
+
+comment on function tenancy.access_state(text, public.access_level) is
+    'The caller''s access to a tenant''s rows at a level: granted, or the first thing that stands against it (no_tenant, nobody, stranger, expired, suspended, insufficient).';
+
+-- sql/20_tenancy/access/administered_tenant_ids.sql
+
+create function tenancy.administered_tenant_ids()
+    returns uuid[]
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return array(
+        select t.id
+        from public.tenants t
+        where t.schema_name = any (tenancy.administered_tenants())
+    );
+end;
+$$;
+
+comment on function tenancy.administered_tenant_ids() is
+    'Ids of the active tenants that the caller administers. For policies, in a subselect.';
+
+-- sql/20_tenancy/access/administered_tenants.sql
+
+create function tenancy.administered_tenants()
+    returns text[]
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := (tenancy.caller()).user_id;
+begin
+    return array(
+        select a.schema_name
+        from public.user_schema_access a
+        join public.tenants t on t.schema_name = a.schema_name
+        where a.user_id = v_user_id
+            and a.access_level = 'admin'
+            and (a.expires_at is null or a.expires_at > statement_timestamp())
+            and t.status = 'active'
+    );
+end;
+$$;
+
+comment on function tenancy.administered_tenants() is
+    'Schema names of the active tenants that the caller administers. For policies, in a subselect.';
+
+-- sql/20_tenancy/access/guard_request.sql
+
+-- PostgREST calls this before every request (`db-pre-request`), as the switched role, when
+-- search_path already is what the request will run with. Its first element is the schema
+-- that PostgREST really uses; the profile headers are not, a caller can send two. Therefore
+-- an invoker function with qualified names and no `set search_path`.
+create function tenancy.guard_request()
+    returns void
+    stable
+    security invoker
+    language plpgsql
+as $$
+declare
+    v_schema_name constant text := btrim(
+        split_part(current_setting('search_path'), ',', 1), '"'
+    );
+    v_reads constant boolean :=
+        current_setting('request.method', true) in ('GET', 'HEAD')
+        -- What an RPC needs is for the function to say.
+        or current_setting('request.path', true) like '/rpc/%';
+begin
+    -- The RPCs live here and each decides for itself; spare them the look-up.
+    if v_schema_name = 'public' then
+        return;
+    end if;
+
+    perform tenancy.require_access(
+        v_schema_name,
+        case when v_reads then 'read'::public.access_level else 'write'::public.access_level end
+    );
+end;
+$$;
+
+comment on function tenancy.guard_request() is
+    'The guard: refuses a Data API request at once unless the caller has access to the schema it names and the tenant is active (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended).';
+
+-- sql/20_tenancy/access/has_access.sql
+
+create function tenancy.has_access(schema_name text, level public.access_level)
+    returns boolean
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return tenancy.access_state(schema_name, level) = 'granted';
+end;
+$$;
+
+comment on function tenancy.has_access(text, public.access_level) is
+    'Whether the caller may touch rows of an active tenant at this level. For policies: call it in a subselect, so that it runs once a statement.';
+
+-- sql/20_tenancy/access/is_platform_staff.sql
+
+create function tenancy.is_platform_staff()
+    returns boolean
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return tenancy.platform_role() is not null;
+end;
+$$;
+
+comment on function tenancy.is_platform_staff() is
+    'Whether the caller has any platform role. For policies: call it in a subselect, so that it runs once a statement.';
+
+-- sql/20_tenancy/access/member_tenants.sql
+
+create function tenancy.member_tenants()
+    returns text[]
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := (tenancy.caller()).user_id;
+begin
+    return array(
+        select a.schema_name
+        from public.user_schema_access a
+        where a.user_id = v_user_id
+            and (a.expires_at is null or a.expires_at > statement_timestamp())
+    );
+end;
+$$;
+
+comment on function tenancy.member_tenants() is
+    'Schema names of the tenants on which the caller holds an unexpired grant, suspended ones included. For policies, in a subselect.';
+
+-- sql/20_tenancy/access/require_access.sql
+
+create function tenancy.require_access(schema_name text, level public.access_level)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_state constant text := tenancy.access_state(schema_name, level);
+begin
+    -- A schema of the project's own is not ours to judge.
+    if v_state in ('granted', 'no_tenant') then
+        return;
+    end if;
+
+    perform tenancy.log_refusal(
+        case v_state
+            when 'nobody' then 'not_authenticated'
+            when 'suspended' then 'tenant_suspended'
+            else 'forbidden'
+        end,
+        schema_name
+    );
+    case v_state
+        when 'nobody' then
+            -- A token that names no user comes as signed in, to whom 42501 would say 403.
+            if current_setting('role', true) = 'authenticated' then
+                raise exception 'Sign in to reach tenant "%".', schema_name
+                    using errcode = 'PT401', detail = 'not_authenticated',
+                        hint = 'Send the user''s access token as "Authorization: Bearer …".';
+            end if;
+            raise exception 'Sign in to reach tenant "%".', schema_name
+                using errcode = '42501', detail = 'not_authenticated',
+                    hint = 'Send the user''s access token as "Authorization: Bearer …".';
+        when 'stranger' then
+            raise exception 'You have no access to tenant "%".', schema_name
+                using errcode = '42501', detail = 'forbidden',
+                    hint = 'Ask an admin of the tenant to grant you access.';
+        when 'expired' then
+            raise exception 'Your access to tenant "%" has expired.', schema_name
+                using errcode = '42501', detail = 'forbidden',
+                    hint = 'Ask an admin of the tenant to grant you access again.';
+        when 'suspended' then
+            raise exception 'Tenant "%" is suspended.', schema_name
+                using errcode = '42501', detail = 'tenant_suspended',
+                    hint = 'Nothing is lost. It answers again once a platform admin activates it.';
+        when 'insufficient' then
+            raise exception 'Your access level in tenant "%" is below "%", which this request needs.',
+                schema_name, level
+                using errcode = '42501', detail = 'forbidden',
+                    hint = 'Ask an admin of the tenant to raise your access level.';
+    end case;
+end;
+$$;
+
+comment on function tenancy.require_access(text, public.access_level) is
+    'Refuses whoever has no access to a tenant''s rows at this level (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended). A schema that is no tenant passes.';
+
+-- sql/20_tenancy/access/require_grantable.sql
+
+create function tenancy.require_grantable(
+    schema_name text,
+    user_id uuid,
+    access_level public.access_level,
+    expires_at timestamptz
+)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_caller constant tenancy.caller := tenancy.caller();
+    v_own_expiry timestamptz;
+begin
+    if tenancy.platform_role() >= 'admin' then
+        return;
+    end if;
+
+    if user_id = v_caller.user_id then
+        perform tenancy.log_refusal('own_grant', schema_name);
+        raise exception 'Nobody changes their own access to a tenant.'
+            using errcode = 'PT409', detail = 'own_grant',
+                hint = 'Ask another admin of the tenant. You can drop your access with revoke_schema_access.';
+    end if;
+
+    select a.expires_at into v_own_expiry
+    from public.user_schema_access a
+    where a.user_id = v_caller.user_id and a.schema_name = require_grantable.schema_name;
+
+    -- Else an admin for a week could stay for ever, through a friend or a second account.
+    if v_own_expiry is not null
+        and (access_level = 'admin' or expires_at is null or expires_at > v_own_expiry)
+    then
+        perform tenancy.log_refusal('forbidden', schema_name);
+        raise exception 'Your own access ends at %; you can grant neither "admin" nor anything past that.',
+            v_own_expiry
+            using errcode = '42501', detail = 'forbidden',
+                hint = 'Grant "read" or "write" with an expires_at up to then, or ask an admin whose access does not expire.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_grantable(text, uuid, public.access_level, timestamptz) is
+    'Refuses a grant that the caller, an admin of the tenant or of the platform, may not make (PT409 own_grant, 42501 forbidden).';
+
+-- sql/20_tenancy/access/require_permission.sql
+
+-- Who may do what with one tenant. Each RPC names the platform role and the access level
+-- that suffice; null means that nobody of that kind may.
+create function tenancy.require_permission(
+    schema_name text,
+    platform public.platform_role,
+    member public.access_level,
+    even_suspended boolean default false
+)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_role public.platform_role;
+    v_access public.access_level;
+    v_status public.tenant_status;
+begin
+    perform tenancy.require_signed_in();
+    v_role := tenancy.platform_role();
+    v_access := tenancy.access_level(schema_name);
+    select t.status into v_status
+    from public.tenants t
+    where t.schema_name = require_permission.schema_name;
+
+    -- To a stranger an existing tenant and a missing one look the same.
+    if v_status is null or (v_role is null and v_access is null) then
+        perform tenancy.log_refusal('tenant_not_found', schema_name);
+        raise exception 'There is no tenant %.', coalesce('"' || tenancy.printable(schema_name) || '"', 'without a name')
+            using errcode = 'PT404', detail = 'tenant_not_found',
+                hint = 'Check the name with list_my_tenants, or ask for access.';
+    end if;
+
+    if v_role >= platform then
+        return;
+    end if;
+
+    if v_access >= member then
+        if v_status = 'active' or even_suspended then
+            return;
+        end if;
+        perform tenancy.log_refusal('tenant_suspended', schema_name);
+        raise exception 'Tenant "%" is suspended.', schema_name
+            using errcode = '42501', detail = 'tenant_suspended',
+                hint = 'Nothing is lost. It answers again once a platform admin activates it.';
+    end if;
+
+    perform tenancy.log_refusal('forbidden', schema_name);
+    raise exception 'This needs % on tenant "%".',
+        concat_ws(
+            ' or ',
+            'the access level "' || member || '"',
+            'the platform role "' || platform || '"'
+        ),
+        schema_name
+        using errcode = '42501', detail = 'forbidden',
+            hint = 'Ask an admin of the tenant or of the platform.';
+end;
+$$;
+
+comment on function tenancy.require_permission(text, public.platform_role, public.access_level, boolean) is
+    'Refuses whoever has neither this platform role nor this access level in an active tenant (PT401 not_authenticated; 42501: forbidden, tenant_suspended; PT404 tenant_not_found, the same for a stranger and for a missing tenant).';
+
+-- sql/20_tenancy/access/require_platform_role.sql
+
+create function tenancy.require_platform_role(role public.platform_role)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_role public.platform_role;
+begin
+    perform tenancy.require_signed_in();
+    v_role := tenancy.platform_role();
+
+    if v_role >= require_platform_role.role then
+        return;
+    end if;
+
+    perform tenancy.log_refusal('forbidden');
+    raise exception 'This needs the platform role "%"; you have %.',
+        require_platform_role.role, coalesce('"' || v_role || '"', 'none')
+        using errcode = '42501', detail = 'forbidden',
+            hint = 'Ask a super_admin of the platform.';
+end;
+$$;
+
+comment on function tenancy.require_platform_role(public.platform_role) is
+    'Refuses whoever has less than this platform role (PT401 not_authenticated, 42501 forbidden).';
+
+-- sql/20_tenancy/access/require_signed_in.sql
+
+create function tenancy.require_signed_in()
+    returns tenancy.caller
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_caller constant tenancy.caller := tenancy.caller();
+begin
+    -- Not 42501: a token without a subject comes as a signed-in role, and PostgREST would
+    -- answer 403.
+    if v_caller.kind = 'nobody' then
+        perform tenancy.log_refusal('not_authenticated');
+        raise exception 'Sign in first.'
+            using errcode = 'PT401', detail = 'not_authenticated',
+                hint = 'Send the user''s access token as "Authorization: Bearer …".';
+    end if;
+
+    return v_caller;
+end;
+$$;
+
+comment on function tenancy.require_signed_in() is
+    'The caller, unless it is nobody (PT401 not_authenticated).';
+
+-- sql/20_tenancy/arguments/require_argument.sql
+
+create function tenancy.require_argument(argument text, value text)
+    returns void
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if value is null then
+        raise exception '"%" is null.', argument
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Give it a value. Where it has a default, leaving it out gives that.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_argument(text, text) is
+    'Refuses null for an argument that needs a value (PT422 invalid_request, as the functions answer).';
+
+-- sql/20_tenancy/arguments/require_identifier.sql
+
+create function tenancy.require_identifier(name text, kind text)
+    returns void
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if name is null or name !~ '^[a-z][a-z0-9_]{0,62}$' then
+        raise exception 'A % name has 1 to 63 characters: lower-case letters a-z, digits and underscores, a letter first.', kind
+            using errcode = 'PT400', detail = 'invalid_identifier',
+                hint = 'Choose another name.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_identifier(text, text) is
+    'Refuses names that a table, column or constraint cannot have (PT400 invalid_identifier).';
+
+-- sql/20_tenancy/arguments/require_metadata.sql
+
+-- Any member writes their own, and an entry of the audit log keeps each: without a limit one
+-- of them could fill the disk, or make the log too deep for others to read.
+create function tenancy.require_metadata(metadata jsonb)
+    returns void
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if jsonb_typeof(metadata) = 'object'
+        and octet_length(metadata::text) <= 65536
+        and not metadata @? '$.**{64}'
+    then
+        return;
+    end if;
+
+    raise exception '"metadata" is to be a JSON object of at most 64 KB, nested less than 64 levels.'
+        using errcode = 'PT422', detail = 'invalid_request',
+            hint = 'Nothing was changed. Keep larger things in a table of the tenant.';
+end;
+$$;
+
+comment on function tenancy.require_metadata(jsonb) is
+    'Refuses metadata of a profile that is no JSON object, or too large or deep to be kept in a log (PT422 invalid_request).';
+
+-- sql/20_tenancy/arguments/require_page_size.sql
+
+create function tenancy.require_page_size(page_size integer)
+    returns void
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- Cut down to what there is, a page would look like the last one to whoever counts its rows.
+    if page_size between 1 and 1000 then
+        return;
+    end if;
+
+    raise exception '"page_size" is %.', coalesce(page_size::text, 'null')
+        using errcode = 'PT422', detail = 'invalid_request',
+            hint = 'A page has 1 to 1,000 rows. Leave it out for 100.';
+end;
+$$;
+
+comment on function tenancy.require_page_size(integer) is
+    'Refuses a page of no rows, or of more than 1,000 (PT422 invalid_request, as the functions answer).';
+
+-- sql/20_tenancy/arguments/require_schema_name.sql
+
+create function tenancy.require_schema_name(schema_name text)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- 63 bytes is PostgreSQL's limit for a name; it cuts longer ones silently, and two
+    -- tenants would become one. ASCII alone, because look-alikes are different names.
+    if schema_name is null or schema_name !~ '^[a-z][a-z0-9_]{2,62}$' then
+        raise exception 'A schema name has 3 to 63 characters: lower-case letters a-z, digits and underscores, a letter first.'
+            using errcode = 'PT400', detail = 'invalid_schema_name',
+                hint = 'Choose another name, or leave it out for a random one.';
+    end if;
+
+    if schema_name ~ '^(pg_|supabase|graphql)'
+        or schema_name in (
+            'auth', 'cron', 'extensions', 'information_schema', 'net', 'pgbouncer', 'pgmq',
+            'pgmq_public', 'pgsodium', 'pgsodium_masks', 'pgtle', 'public', 'realtime', 'repack',
+            'storage', 'tenancy', 'tenant_template', 'tiger', 'tiger_data', 'topology', 'vault'
+        )
+        -- A role's unqualified names mean, first of all, what is in the schema of its name.
+        or to_regrole(schema_name) is not null
+    then
+        raise exception 'The name "%" is reserved.', schema_name
+            using errcode = 'PT400', detail = 'invalid_schema_name',
+                hint = 'Choose another name, or leave it out for a random one.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_schema_name(text) is
+    'Refuses names a tenant''s schema cannot have (PT400 invalid_schema_name).';
+
+-- sql/20_tenancy/arguments/require_text.sql
+
+create function tenancy.require_text(argument text, value text, longest integer, shortest integer default 0)
+    returns void
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- Where an empty text would do, none does.
+    if char_length(value) between shortest and longest and (shortest = 0 or value ~ '[^\s\u00A0\u200B-\u200D\u2060\uFEFF]')
+        or (value is null and shortest = 0)
+    then
+        return;
+    end if;
+
+    raise exception '"%" is to have %.', argument,
+        case
+            when shortest = 0 then format('at most %s characters', longest)
+            else format('%s to %s characters that are not all spaces', shortest, longest)
+        end
+        using errcode = 'PT422', detail = 'invalid_request',
+            hint = 'Nothing was changed. Send a text of that length.';
+end;
+$$;
+
+comment on function tenancy.require_text(text, text, integer, integer) is
+    'Refuses a text of an argument that is too short or too long, in characters, or blank where it is to have some (PT422 invalid_request, as the functions answer).';
+
+-- sql/20_tenancy/audit/audit_entries.sql
+
+create function tenancy.audit_entries(
+    schema_name text,
+    actor_id uuid,
+    action text,
+    table_name text,
+    record_id jsonb,
+    occurred_from timestamptz,
+    occurred_to timestamptz,
+    before_id bigint,
+    page_size integer
+)
+    returns setof public.audit_entry
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query execute format(
+        'select e.id, e.occurred_at, e.actor_id, e.actor_role, e.action, e.table_name, e.record_id, e.old_values, e.new_values'
+        ' from %I.audit_log e'
+        ' where ($1 is null or e.actor_id = $1)'
+        '     and ($2 is null or e.action = $2)'
+        '     and ($3 is null or e.table_name = $3)'
+        '     and ($4 is null or e.record_id @> $4)'
+        '     and ($5 is null or e.occurred_at >= $5)'
+        '     and ($6 is null or e.occurred_at < $6)'
+        '     and ($7 is null or e.id < $7)'
+        ' order by e.id desc'
+        ' limit $8',
+        schema_name
+    )
+    using actor_id, action, table_name, record_id, occurred_from, occurred_to, before_id, page_size;
+end;
+$$;
+
+comment on function tenancy.audit_entries(text, uuid, text, text, jsonb, timestamptz, timestamptz, bigint, integer) is
+    'A page of a tenant''s audit_log, newest first; null filters nothing.';
+
+-- sql/20_tenancy/audit/audit_entry_columns.sql
+
+create function tenancy.audit_entry_columns(schema_name text)
+    returns text
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- Written out, because a column added later must not change old hashes.
+    return case
+        when schema_name = 'public' then
+            'e.id, e.occurred_at, e.actor_id, e.actor_role, e.action, e.schema_name, e.tenant_id, e.details, e.request_id'
+        else
+            'e.id, e.occurred_at, e.actor_id, e.actor_role, e.action, e.table_name, e.record_id, e.old_values, e.new_values'
+    end;
+end;
+$$;
+
+comment on function tenancy.audit_entry_columns(text) is
+    'What of an entry is sealed, as a select list over the alias e.';
+
+-- sql/20_tenancy/audit/audit_log_of.sql
+
+create function tenancy.audit_log_of(schema_name text)
+    returns regclass
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return case
+        when schema_name = 'public' then 'public.admin_audit_log'::regclass
+        else format('%I.audit_log', schema_name)::regclass
+    end;
+end;
+$$;
+
+comment on function tenancy.audit_log_of(text) is
+    'The audit log in a schema: a tenant''s, or the platform''s in public.';
+
+-- sql/20_tenancy/audit/forget_audit_log.sql
+
+create function tenancy.forget_audit_log(schema_name text)
+    returns public.audit_seal
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_seal public.audit_seal;
+begin
+    -- Nobody writes any more, so that the head really is the last one.
+    perform tenancy.lock_tables(schema_name, array['audit_log']);
+    v_seal := tenancy.seal_audit_log(schema_name);
+
+    delete from tenancy.audit_seals s where s.schema_name = forget_audit_log.schema_name;
+    delete from tenancy.audit_seal_runs r where r.schema_name = forget_audit_log.schema_name;
+
+    return v_seal;
+end;
+$$;
+
+comment on function tenancy.forget_audit_log(text) is
+    'The final seal of a tenant that is about to be destroyed, and the end of its chain.';
+
+-- sql/20_tenancy/audit/full_xid.sql
+
+create function tenancy.full_xid(short xid)
+    returns xid8
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_next constant bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
+    v_low constant bigint := short::text::bigint;
+    v_full bigint := (v_next >> 32 << 32) + v_low;
+begin
+    -- A row shows the lower half of its transaction's number; what lies in the future of
+    -- the current epoch belongs to the one before.
+    if v_full >= v_next + 2147483648 then
+        v_full := v_full - 4294967296;
+    end if;
+
+    return v_full::text::xid8;
+end;
+$$;
+
+comment on function tenancy.full_xid(xid) is
+    'The full transaction number of a row''s xmin, for rows younger than two billion transactions.';
+
+-- sql/20_tenancy/audit/last_entry_id.sql
+
+create function tenancy.last_entry_id(log regclass)
+    returns bigint
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_last bigint;
+begin
+    execute format(
+        'select case when s.is_called then s.last_value else 0 end from %s s',
+        pg_get_serial_sequence(log::text, 'id')
+    )
+    into v_last;
+
+    return v_last;
+end;
+$$;
+
+comment on function tenancy.last_entry_id(regclass) is 'The highest id that a log has handed out so far.';
+
+-- sql/20_tenancy/audit/log_action.sql
+
+create function tenancy.log_action(
+    action text,
+    tenant public.tenants,
+    details jsonb,
+    actor_role text default null
+)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    insert into public.admin_audit_log
+        (actor_id, actor_role, action, schema_name, tenant_id, details, request_id)
+    values (
+        (tenancy.caller()).user_id,
+        coalesce(log_action.actor_role, tenancy.actor_role(tenant.schema_name)),
+        action,
+        tenant.schema_name,
+        tenant.id,
+        details,
+        tenancy.request_id()
+    );
+end;
+$$;
+
+comment on function tenancy.log_action(text, public.tenants, jsonb, text) is
+    'The one writer of admin_audit_log. Called by each RPC that changed something, in its transaction; tenant is null for actions on no tenant. actor_role is for what may have ended the caller''s own role: what tenancy.actor_role said before.';
+
+-- sql/20_tenancy/audit/make_append_only.sql
+
+create function tenancy.make_append_only(schema_name text, table_name text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    execute format(
+        'create trigger append_only before update or delete on %1$I.%2$I'
+        ' for each row execute function tenancy.tg_audit_log__refuse();'
+        'create trigger append_only_truncate before truncate on %1$I.%2$I'
+        ' for each statement execute function tenancy.tg_audit_log__refuse();',
+        schema_name, table_name
+    );
+end;
+$$;
+
+comment on function tenancy.make_append_only(text, text) is 'Lets a table only grow.';
+
+-- sql/20_tenancy/audit/prune_audit_log.sql
+
+create function tenancy.prune_audit_log(schema_name text, before timestamptz)
+    returns public.audit_pruning
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_log constant regclass := tenancy.audit_log_of(schema_name);
+    v_place bigint;
+    v_removed bigint;
+    v_head text;
+begin
+    -- What is not sealed yet is too young to go.
+    perform tenancy.seal_audit_log(schema_name);
+
+    -- The chain can only lose its beginning: everything up to the first entry to be kept.
+    execute format(
+        'select coalesce('
+        '    (select min(s.place) - 1 from tenancy.audit_seals s join %1$s e on e.id = s.entry_id'
+        '     where s.schema_name = $1 and e.occurred_at >= $2),'
+        '    (select max(s.place) from tenancy.audit_seals s where s.schema_name = $1)'
+        ')',
+        v_log
+    )
+    into v_place
+    using schema_name, before;
+
+    perform set_config('tenancy.maintaining', v_log::text, true);
+    execute format(
+        'delete from %s e using tenancy.audit_seals s'
+        ' where s.schema_name = $1 and s.place <= $2 and s.entry_id = e.id',
+        v_log
+    )
+    using schema_name, v_place;
+    get diagnostics v_removed = row_count;
+    perform set_config('tenancy.maintaining', '', true);
+
+    delete from tenancy.audit_seals s
+    where s.schema_name = prune_audit_log.schema_name and s.place < v_place;
+    update tenancy.audit_seals s
+    set is_anchor = true
+    where s.schema_name = prune_audit_log.schema_name and s.place = v_place
+    returning encode(s.hash, 'hex') into v_head;
+
+    return row(schema_name, v_removed, v_head)::public.audit_pruning;
+end;
+$$;
+
+comment on function tenancy.prune_audit_log(text, timestamptz) is
+    'Removes the sealed entries of a log before a moment; the last link stays as the anchor of the rest of the chain.';
+
+-- sql/20_tenancy/audit/redact_audit_log.sql
+
+create function tenancy.redact_audit_log(schema_name text, user_id uuid)
+    returns bigint
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    language plpgsql
+as $$
+declare
+    v_redacted bigint;
+begin
+    perform tenancy.seal_audit_log(schema_name);
+
+    -- The chain keeps the hash of what was there; what is there now gets one of its own, so
+    -- that it cannot be changed again unnoticed.
+    perform set_config('tenancy.maintaining', tenancy.audit_log_of(schema_name)::text, true);
+    execute format(
+        'with redacted as ('
+        '    update %1$I.audit_log e set old_values = null, new_values = null'
+        '    from tenancy.audit_seals s'
+        '    where s.schema_name = $1 and s.entry_id = e.id and s.redacted_hash is null'
+        '        and e.table_name = ''users'' and e.record_id ->> ''id'' = $2::text'
+        '    returning %2$s'
+        ')'
+        ' update tenancy.audit_seals s'
+        ' set redacted_hash = sha256(convert_to(jsonb_build_array(%2$s)::text, ''UTF8''))'
+        ' from redacted e'
+        ' where s.schema_name = $1 and s.entry_id = e.id',
+        schema_name, tenancy.audit_entry_columns(schema_name)
+    )
+    using schema_name, user_id;
+    get diagnostics v_redacted = row_count;
+    perform set_config('tenancy.maintaining', '', true);
+
+    return v_redacted;
+end;
+$$;
+
+comment on function tenancy.redact_audit_log(text, uuid) is
+    'Takes the values of a person''s profile out of the sealed entries of a tenant''s log; how many lost theirs.';
+
+-- sql/20_tenancy/audit/seal_audit_log.sql
+
+create function tenancy.seal_audit_log(schema_name text)
+    returns public.audit_seal
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    language plpgsql
+as $$
+declare
+    v_log constant regclass := tenancy.audit_log_of(schema_name);
+    v_floor bigint;
+    v_previous tenancy.audit_seals;
+    v_run tenancy.audit_seal_runs;
+    v_oldest_running xid8;
+    v_last_entry_id bigint;
+    v_entry record;
+    v_place bigint;
+    v_hash bytea;
+    v_horizon xid;
+    v_entry_hash bytea;
+begin
+    -- Sealers take turns; writers of the log never meet this lock.
+    perform pg_advisory_xact_lock(hashtextextended('tenancy.audit_seals.' || schema_name, 0));
+
+    select * into v_previous
+    from tenancy.audit_seals s
+    where s.schema_name = seal_audit_log.schema_name
+    order by s.place desc
+    limit 1;
+    select * into v_run
+    from tenancy.audit_seal_runs r
+    where r.schema_name = seal_audit_log.schema_name
+    order by r.place desc
+    limit 1;
+    -- Up to here everything is sealed: whoever was running at that run had finished by the
+    -- latest one.
+    select coalesce(max(r.last_entry_id), 0) into v_floor
+    from tenancy.audit_seal_runs r
+    where r.schema_name = seal_audit_log.schema_name and r.horizon <= v_run.oldest_running;
+
+    v_place := coalesce(v_previous.place, 0);
+    v_hash := coalesce(v_previous.hash, '');
+    for v_entry in
+        execute format(
+            'select e.id, jsonb_build_array(%s)::text as content, pg_snapshot_xmin(pg_current_snapshot()) as oldest_running'
+            ' from %s e'
+            ' where e.id > $1'
+            -- Below the oldest running transaction: nobody can still commit among these.
+            '     and tenancy.full_xid(e.xmin) < pg_snapshot_xmin(pg_current_snapshot())'
+            -- What was slipped in behind the last run is not to be blessed.
+            '     and (e.id > $2 or tenancy.full_xid(e.xmin) < $3)'
+            '     and not exists ('
+            '         select from tenancy.audit_seals s where s.schema_name = $4 and s.entry_id = e.id'
+            '     )'
+            ' order by e.id',
+            tenancy.audit_entry_columns(schema_name), v_log
+        )
+        using v_floor, coalesce(v_run.last_entry_id, 0), v_run.horizon, schema_name
+    loop
+        v_oldest_running := v_entry.oldest_running;
+        v_place := v_place + 1;
+        v_entry_hash := sha256(convert_to(v_entry.content, 'UTF8'));
+        v_hash := sha256(v_hash || v_entry_hash);
+        insert into tenancy.audit_seals (schema_name, place, entry_id, entry_hash, hash)
+        values (schema_name, v_place, v_entry.id, v_entry_hash, v_hash);
+    end loop;
+
+    if v_oldest_running is not null then
+        -- Whoever has an entry id up to this one got a transaction number before it. The
+        -- block is a subtransaction: it gets its own number with its first write, so that
+        -- one is higher than all of theirs.
+        v_last_entry_id := tenancy.last_entry_id(v_log);
+        begin
+            insert into tenancy.audit_seal_runs
+                (schema_name, place, oldest_running, last_entry_id, horizon)
+            values (schema_name, v_place, v_oldest_running, v_last_entry_id, '0')
+            returning xmin into v_horizon;
+        exception
+            when assert_failure then raise;
+        end;
+        update tenancy.audit_seal_runs r
+        set horizon = tenancy.full_xid(v_horizon)
+        where r.schema_name = seal_audit_log.schema_name and r.place = v_place;
+    end if;
+
+    return row(
+        v_place - coalesce(v_previous.place, 0), v_place, nullif(encode(v_hash, 'hex'), '')
+    )::public.audit_seal;
+end;
+$$;
+
+comment on function tenancy.seal_audit_log(text) is
+    'Adds to the chain every entry of a log that can no longer get company from a running transaction.';
+
+-- sql/20_tenancy/audit/tg_audit_log__refuse.sql
+
+create function tenancy.tg_audit_log__refuse()
+    returns trigger
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- Set, for their own statement, by the two operations that write down what they did.
+    if tg_op <> 'TRUNCATE' and current_setting('tenancy.maintaining', true) = tg_relid::regclass::text then
+        return case tg_op when 'DELETE' then old else new end;
+    end if;
+
+    perform tenancy.log_refusal('forbidden', tg_table_schema);
+    raise exception 'An audit log is append-only: % is refused.', tg_op
+        using errcode = '42501', detail = 'forbidden',
+            hint = 'Retention is for prune_audit_log, requests of persons are for redact_audit_log; both are logged.';
+end;
+$$;
+
+comment on function tenancy.tg_audit_log__refuse() is
+    'Keeps what an audit log says: refuses update, delete and truncate to everybody, its owner included.';
+
+-- sql/20_tenancy/audit/verify_audit_log.sql
+
+create function tenancy.verify_audit_log(schema_name text, expected_head text)
+    returns public.audit_verification
+    stable
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    language plpgsql
+as $$
+declare
+    v_log constant regclass := tenancy.audit_log_of(schema_name);
+    v_link record;
+    v_hash bytea := '';
+    v_next_place bigint;
+    v_checked bigint := 0;
+    v_head_found boolean := expected_head is null;
+    v_inserted bigint;
+begin
+    for v_link in
+        execute format(
+            'select s.*, e.id as found_id, sha256(convert_to(jsonb_build_array(%s)::text, ''UTF8'')) as found_hash'
+            ' from tenancy.audit_seals s'
+            ' left join %s e on e.id = s.entry_id'
+            ' where s.schema_name = $1'
+            ' order by s.place',
+            tenancy.audit_entry_columns(schema_name), v_log
+        )
+        using schema_name
+    loop
+        if v_link.is_anchor and v_checked = 0 then
+            v_hash := v_link.hash;
+        else
+            if v_link.found_id is null then
+                return row(false, v_checked, encode(v_hash, 'hex'), 'removed', v_link.entry_id)::public.audit_verification;
+            end if;
+            if v_link.found_hash <> coalesce(v_link.redacted_hash, v_link.entry_hash) then
+                return row(false, v_checked, encode(v_hash, 'hex'), 'changed', v_link.entry_id)::public.audit_verification;
+            end if;
+            v_hash := sha256(v_hash || v_link.entry_hash);
+            v_checked := v_checked + 1;
+        end if;
+        if v_link.hash <> v_hash or v_link.place <> coalesce(v_next_place, v_link.place)
+            or (v_next_place is null and v_link.place <> 1 and not v_link.is_anchor)
+        then
+            return row(false, v_checked, encode(v_hash, 'hex'), 'seal_changed', v_link.entry_id)::public.audit_verification;
+        end if;
+        v_next_place := v_link.place + 1;
+        v_head_found := v_head_found or encode(v_hash, 'hex') = lower(expected_head);
+    end loop;
+
+    -- An entry that is not sealed although its id was handed out before a run, written by a
+    -- transaction that began after it: nobody's clock and nobody's lateness explains that.
+    execute format(
+        'select min(e.id)'
+        ' from %s e'
+        ' where not exists ('
+        '         select from tenancy.audit_seals s where s.schema_name = $1 and s.entry_id = e.id'
+        '     )'
+        '     and exists ('
+        '         select from tenancy.audit_seal_runs r'
+        '         where r.schema_name = $1'
+        '             and r.last_entry_id >= e.id'
+        '             and tenancy.full_xid(e.xmin) > r.horizon'
+        '     )',
+        v_log
+    )
+    into v_inserted
+    using schema_name;
+    if v_inserted is not null then
+        return row(false, v_checked, encode(v_hash, 'hex'), 'inserted', v_inserted)::public.audit_verification;
+    end if;
+
+    if not v_head_found then
+        return row(false, v_checked, nullif(encode(v_hash, 'hex'), ''), 'head_not_found', null)::public.audit_verification;
+    end if;
+
+    return row(true, v_checked, nullif(encode(v_hash, 'hex'), ''), null, null)::public.audit_verification;
+end;
+$$;
+
+comment on function tenancy.verify_audit_log(text, text) is
+    'Recomputes a log''s chain and names the first entry that does not fit.';
+
+-- sql/20_tenancy/audit_triggers/audit_routine_name.sql
+
+create function tenancy.audit_routine_name(table_name text)
+    returns text
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- Longer names would be cut by PostgreSQL, and two tables could come to share one. A name
+    -- of 52 characters would fit, and could be the shortened one of another.
+    if length(table_name) > 51 then
+        return format('tg_%s_%s__audit', left(table_name, 43), left(md5(table_name), 8));
+    end if;
+
+    return format('tg_%s__audit', table_name);
+end;
+$$;
+
+comment on function tenancy.audit_routine_name(text) is
+    'Name of the trigger function that audits a table, in the table''s schema.';
+
+-- sql/20_tenancy/audit_triggers/audit_routine_source.sql
+
+create function tenancy.audit_routine_source(schema_name text, table_name text)
+    returns text
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_statements record;
+begin
+    v_statements := tenancy.audit_statements(schema_name, table_name, 'v_caller.user_id, v_role');
+
+    return format(
+        $sql$
+declare
+    v_caller constant tenancy.caller := tenancy.caller();
+    v_role constant text := case v_caller.kind when 'nobody' then session_user else v_caller.kind end;
+begin
+    if tg_op = 'TRUNCATE' then
+        insert into %1$I.audit_log (actor_id, actor_role, action, table_name)
+        values (v_caller.user_id, v_role, 'truncate', %2$L);
+        return null;
+    end if;
+
+    -- A migration changed the columns and goes on to change rows: what is written here
+    -- follows when it has ended.
+    if %3$L::name[] is distinct from (
+        select array_agg(a.attname order by a.attnum)
+        from pg_catalog.pg_attribute a
+        where a.attrelid = tg_relid and a.attnum > 0 and not a.attisdropped
+    ) then
+        execute (
+            select case tg_op when 'INSERT' then s.on_insert when 'DELETE' then s.on_delete else s.on_update end
+            from tenancy.audit_statements(%1$L, %2$L, '$1, $2') s
+        )
+        using v_caller.user_id, v_role;
+        return null;
+    end if;
+
+    if tg_op = 'INSERT' then
+        %4$s;
+    elsif tg_op = 'DELETE' then
+        %5$s;
+    else
+        %6$s;
+    end if;
+    return null;
+end;
+        $sql$,
+        schema_name, table_name, v_statements.columns,
+        v_statements.on_insert, v_statements.on_delete, v_statements.on_update
+    );
+end;
+$$;
+
+comment on function tenancy.audit_routine_source(text, text) is
+    'Body of the trigger function that audits a table, with its columns as they are now.';
+
+-- sql/20_tenancy/audit_triggers/audit_stale_tables.sql
+
+create function tenancy.audit_stale_tables(schema_name text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tables constant oid[] := tenancy.tables_of(schema_name);
+begin
+    perform tenancy.audit_table(schema_name, c.relname)
+    from pg_catalog.pg_class c
+    where c.oid = any (v_tables)
+        and tenancy.audit_routine_source(schema_name, c.relname) <> (
+            select p.prosrc
+            from pg_catalog.pg_trigger t
+            join pg_catalog.pg_proc p on p.oid = t.tgfoid
+            where t.tgrelid = c.oid and t.tgname = 'audit_insert'
+        );
+end;
+$$;
+
+comment on function tenancy.audit_stale_tables(text) is
+    'Brings up to date the audit trail of those tables whose columns or names have changed, or whose trail was written by an older version of this.';
+
+-- sql/20_tenancy/audit_triggers/audit_statements.sql
+
+create function tenancy.audit_statements(
+    schema_name text,
+    table_name text,
+    actor text,
+    out on_insert text,
+    out on_delete text,
+    out on_update text,
+    out columns text
+)
+    returns record
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_table constant oid := tenancy.require_table(schema_name, table_name);
+    v_key text;
+    v_same_key text;
+    v_old text;
+    v_new text;
+begin
+    -- Compared byte by byte: `=` does not exist for json, and calls 1.0 and 1.00 the same.
+    select
+        array_agg(a.attname order by a.attnum)::text,
+        'jsonb_build_object(' || string_agg(format('%1$L, %2$s.%1$I', a.attname, '_row'), ', ' order by a.attnum)
+            filter (where a.attnum = any (i.indkey::smallint[])) || ')',
+        string_agg(format('_old.%1$I = _new.%1$I', a.attname), ' and ' order by a.attnum)
+            filter (where a.attnum = any (i.indkey::smallint[])),
+        string_agg(
+            format(
+                'case when row(_old.%1$I)::record operator(pg_catalog.*<>) row(_new.%1$I)::record'
+                ' then jsonb_build_object(%1$L, _old.%1$I) else ''{}'' end',
+                a.attname
+            ),
+            E'\n            || ' order by a.attnum
+        ),
+        string_agg(
+            format(
+                'case when row(_old.%1$I)::record operator(pg_catalog.*<>) row(_new.%1$I)::record'
+                ' then jsonb_build_object(%1$L, _new.%1$I) else ''{}'' end',
+                a.attname
+            ),
+            E'\n            || ' order by a.attnum
+        )
+    into columns, v_key, v_same_key, v_old, v_new
+    from pg_catalog.pg_attribute a
+    left join pg_catalog.pg_index i on i.indrelid = a.attrelid and i.indisprimary
+    where a.attrelid = v_table and a.attnum > 0 and not a.attisdropped;
+
+    on_insert := format(
+        $sql$insert into %1$I.audit_log (actor_id, actor_role, action, table_name, record_id, new_values)
+        select %2$s, 'insert', %3$L, %4$s, to_jsonb(_row)
+        from new_rows _row$sql$,
+        schema_name, actor, table_name, coalesce(v_key, 'null::jsonb')
+    );
+    on_delete := format(
+        $sql$insert into %1$I.audit_log (actor_id, actor_role, action, table_name, record_id, old_values)
+        select %2$s, 'delete', %3$L, %4$s, to_jsonb(_row)
+        from old_rows _row$sql$,
+        schema_name, actor, table_name, coalesce(v_key, 'null::jsonb')
+    );
+    on_update := format(
+        $sql$insert into %1$I.audit_log (actor_id, actor_role, action, table_name, record_id, old_values, new_values)
+        select %2$s, 'update', %3$L, %5$s,
+            %6$s,
+            %7$s
+        from old_rows _old
+        join new_rows _new on %8$s
+        where row(_old.*)::record operator(pg_catalog.*<>) row(_new.*)::record
+        -- A row with another key is another row.
+        union all
+        select %2$s, 'delete', %3$L, %4$s, to_jsonb(_row), null
+        from old_rows _row
+        where not exists (select from new_rows _new where %9$s)
+        union all
+        select %2$s, 'insert', %3$L, %4$s, null, to_jsonb(_row)
+        from new_rows _row
+        where not exists (select from old_rows _old where %10$s)$sql$,
+        schema_name, actor, table_name,
+        coalesce(v_key, 'null::jsonb'),
+        coalesce(replace(v_key, '_row.', '_new.'), 'null::jsonb'),
+        v_old, v_new,
+        coalesce(v_same_key, 'false'),
+        coalesce(replace(v_same_key, '_old.', '_row.'), 'false'),
+        coalesce(replace(v_same_key, '_new.', '_row.'), 'false')
+    );
+end;
+$$;
+
+comment on function tenancy.audit_statements(text, text, text) is
+    'The statements that audit a table with its columns as they are now, from the transition tables old_rows and new_rows; actor is two expressions, the actor''s id and role.';
+
+-- sql/20_tenancy/audit_triggers/audit_table.sql
+
+-- One trigger function per table with the table's columns written out, run once a statement
+-- over the rows it touched: a generic comparison of JSON, row by row, costs many times that.
+create function tenancy.audit_table(schema_name text, table_name text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_table constant oid := tenancy.require_table(schema_name, table_name);
+    v_routine constant text := tenancy.audit_routine_name(table_name);
+    v_present constant text := (
+        select p.proname::text
+        from pg_catalog.pg_trigger t
+        join pg_catalog.pg_proc p on p.oid = t.tgfoid
+        where t.tgrelid = v_table and t.tgname = 'audit_insert'
+    );
+    v_is_new constant boolean := v_present is null;
+    -- PostgreSQL looks a function up among all of its name, and each tenant has one of this
+    -- name: it gets it when nothing has to look for it any more.
+    v_first_name constant text := case when v_is_new then 'tg_' || v_table || '__audit' else v_routine end;
+begin
+    -- The table was called otherwise when it got its triggers.
+    if v_present <> v_routine then
+        execute format('alter function %I.%I() rename to %I', schema_name, v_present, v_routine);
+    end if;
+
+    execute format(
+        $sql$
+create or replace function %1$I.%2$I()
+    returns trigger
+    volatile
+    security definer
+    set search_path = ''
+    -- The plan is kept from a session's first statement, which may have touched one row;
+    -- the next may touch a million.
+    set enable_nestloop = off
+    language plpgsql
+as %3$L
+        $sql$,
+        schema_name, v_first_name, tenancy.audit_routine_source(schema_name, table_name)
+    );
+
+    if v_is_new then
+        execute format(
+            'create trigger audit_insert after insert on %1$I.%2$I'
+            ' referencing new table as new_rows for each statement execute function %1$I.%3$I();'
+            'create trigger audit_update after update on %1$I.%2$I'
+            ' referencing old table as old_rows new table as new_rows'
+            ' for each statement execute function %1$I.%3$I();'
+            'create trigger audit_delete after delete on %1$I.%2$I'
+            ' referencing old table as old_rows for each statement execute function %1$I.%3$I();'
+            'create trigger audit_truncate after truncate on %1$I.%2$I'
+            ' for each statement execute function %1$I.%3$I();'
+            'revoke all on function %1$I.%3$I() from public, anon, authenticated, service_role;'
+            'alter function %1$I.%3$I() rename to %4$I;',
+            schema_name, table_name, v_first_name, v_routine
+        );
+    end if;
+end;
+$$;
+
+comment on function tenancy.audit_table(text, text) is
+    'Makes every change of a tenant''s table leave an entry in the tenant''s audit_log; again after its columns or its name have changed. Only under lock_tenant.';
+
+-- sql/20_tenancy/audit_triggers/drop_unused_audit_routines.sql
+
+create function tenancy.drop_unused_audit_routines(schema_name text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_routine text;
+begin
+    for v_routine in
+        select p.proname::text
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_proc p on p.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = to_regnamespace(quote_ident(schema_name))
+            and d.classid = 'pg_proc'::regclass
+            and p.prorettype = 'trigger'::regtype
+            and p.proname like 'tg\_%\_\_audit'
+            and not exists (
+                select from pg_catalog.pg_depend t
+                where t.refclassid = 'pg_proc'::regclass
+                    and t.refobjid = p.oid
+                    and t.classid = 'pg_trigger'::regclass
+            )
+    loop
+        execute format('drop function %I.%I()', schema_name, v_routine);
+    end loop;
+end;
+$$;
+
+comment on function tenancy.drop_unused_audit_routines(text) is
+    'Drops what audited tables that are no longer there: the triggers went with them, their functions stay behind.';
+
+-- sql/20_tenancy/catalog/column_names.sql
+
+create function tenancy.column_names(relation oid, numbers smallint[])
+    returns text[]
+    stable
+    security definer
+    set search_path = ''
+    -- Knowing how many numbers it is given makes a plan look cheaper than it is to make anew
+    -- for each call.
+    set plan_cache_mode = force_generic_plan
+    language plpgsql
+as $$
+begin
+    return array(
+        select a.attname::text
+        from unnest(numbers) with ordinality n (number, place)
+        join pg_catalog.pg_attribute a on a.attrelid = relation and a.attnum = n.number
+        order by n.place
+    );
+end;
+$$;
+
+comment on function tenancy.column_names(oid, smallint[]) is 'The names of these columns of a table, in this order.';
+
+-- sql/20_tenancy/catalog/describe_columns.sql
+
+create function tenancy.describe_columns(relation oid)
+    returns setof public.table_column
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    select
+        a.attname::text,
+        a.attnum::integer,
+        format_type(a.atttypid, a.atttypmod),
+        not a.attnotnull,
+        pg_get_expr(d.adbin, d.adrelid),
+        a.attnum = any (coalesce(k.conkey, '{}')),
+        col_description(a.attrelid, a.attnum)
+    from pg_catalog.pg_attribute a
+    left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    left join pg_catalog.pg_constraint k on k.conrelid = a.attrelid and k.contype = 'p'
+    where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
+    order by a.attnum;
+end;
+$$;
+
+comment on function tenancy.describe_columns(oid) is 'A table''s columns as get_table_columns tells them.';
+
+-- sql/20_tenancy/catalog/describe_foreign_keys.sql
+
+create function tenancy.describe_foreign_keys(relation oid)
+    returns setof public.table_foreign_key
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- By oids, not by names: two tenants' constraints may well be called the same.
+    return query
+    select
+        k.conname::text,
+        tenancy.column_names(k.conrelid, k.conkey),
+        c.relname::text,
+        tenancy.column_names(k.confrelid, k.confkey),
+        tenancy.foreign_key_action(k.confupdtype),
+        tenancy.foreign_key_action(k.confdeltype)
+    from pg_catalog.pg_constraint k
+    join pg_catalog.pg_class c on c.oid = k.confrelid
+    where k.conrelid = relation and k.contype = 'f'
+    order by k.conname;
+end;
+$$;
+
+comment on function tenancy.describe_foreign_keys(oid) is
+    'A table''s foreign keys as get_table_foreign_keys tells them.';
+
+-- sql/20_tenancy/catalog/describe_table.sql
+
+create function tenancy.describe_table(relation oid)
+    returns public.schema_table
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_table public.schema_table;
+begin
+    select
+        c.relname,
+        (
+            select count(*)
+            from pg_catalog.pg_attribute a
+            where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+        ),
+        tenancy.row_estimate(c.oid),
+        tenancy.table_bytes(c.oid),
+        obj_description(c.oid, 'pg_class')
+    into v_table
+    from pg_catalog.pg_class c
+    where c.oid = relation;
+
+    return v_table;
+end;
+$$;
+
+comment on function tenancy.describe_table(oid) is 'A table as get_schema_tables tells it.';
+
+-- sql/20_tenancy/catalog/find_foreign_key.sql
+
+create function tenancy.find_foreign_key(
+    relation oid,
+    column_number smallint,
+    foreign_relation oid,
+    foreign_number smallint
+)
+    returns text
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return (
+        select k.conname::text
+        from pg_catalog.pg_constraint k
+        where k.conrelid = relation
+            and k.contype = 'f'
+            and k.conkey = array[column_number]
+            and k.confrelid = foreign_relation
+            and k.confkey = array[foreign_number]
+        -- Whoever added it twice before that was refused has two.
+        order by k.conname
+        limit 1
+    );
+end;
+$$;
+
+comment on function tenancy.find_foreign_key(oid, smallint, oid, smallint) is
+    'Name of the foreign key that points from one column at another; null when there is none.';
+
+-- sql/20_tenancy/catalog/find_table.sql
+
+create function tenancy.find_table(schema_name text, table_name text)
+    returns oid
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return (
+        select c.oid
+        from pg_catalog.pg_class c
+        where c.relname = table_name
+            and c.relnamespace = to_regnamespace(quote_ident(schema_name))
+            and c.relkind in ('r', 'p')
+    );
+end;
+$$;
+
+comment on function tenancy.find_table(text, text) is 'A table of a tenant by its name; null when there is none.';
+
+-- sql/20_tenancy/catalog/foreign_key_action.sql
+
+create function tenancy.foreign_key_action(code "char")
+    returns text
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return case code
+        when 'a' then 'NO ACTION'
+        when 'r' then 'RESTRICT'
+        when 'c' then 'CASCADE'
+        when 'n' then 'SET NULL'
+        when 'd' then 'SET DEFAULT'
+    end;
+end;
+$$;
+
+comment on function tenancy.foreign_key_action("char") is
+    'What a foreign key does on update or delete, from its one-letter code in pg_constraint.';
+
+-- sql/20_tenancy/catalog/is_relation.sql
+
+create function tenancy.is_relation(schema_name text, relation_name text)
+    returns boolean
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- Indexes, sequences and views share the tables' names; types do too.
+    return exists (
+        select from pg_catalog.pg_class c
+        where c.relname = relation_name and c.relnamespace = to_regnamespace(quote_ident(schema_name))
+    ) or exists (
+        select from pg_catalog.pg_type t
+        where t.typname = relation_name and t.typnamespace = to_regnamespace(quote_ident(schema_name))
+    );
+end;
+$$;
+
+comment on function tenancy.is_relation(text, text) is 'Whether a name is taken in a tenant''s schema.';
+
+-- sql/20_tenancy/catalog/is_security_invoker.sql
+
+create function tenancy.is_security_invoker(options text[])
+    returns boolean
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- pg_class.reloptions keeps what was written: true, on, yes or 1.
+    return coalesce(
+        (select o.option_value::boolean
+        from pg_catalog.pg_options_to_table(options) o
+        where o.option_name = 'security_invoker'),
+        false
+    );
+end;
+$$;
+
+comment on function tenancy.is_security_invoker(text[]) is
+    'Whether a view with these options asks with the rights of its caller, so that the policies below it hold.';
+
+-- sql/20_tenancy/catalog/referenced_tables.sql
+
+create function tenancy.referenced_tables(relation oid)
+    returns text[]
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return array(
+        select distinct c.relname::text
+        from pg_catalog.pg_constraint k
+        join pg_catalog.pg_class c on c.oid = k.confrelid
+        where k.conrelid = relation and k.contype = 'f'
+    );
+end;
+$$;
+
+comment on function tenancy.referenced_tables(oid) is
+    'The tables a table''s foreign keys point at: dropping the keys locks them too.';
+
+-- sql/20_tenancy/catalog/require_column.sql
+
+create function tenancy.require_column(schema_name text, table_name text, column_name text)
+    returns smallint
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_number smallint;
+begin
+    select a.attnum into v_number
+    from pg_catalog.pg_attribute a
+    where a.attrelid = tenancy.require_table(schema_name, table_name)
+        and a.attname = column_name
+        and a.attnum > 0
+        and not a.attisdropped;
+
+    if v_number is null then
+        raise exception 'Table "%" has no column %.', table_name, coalesce('"' || tenancy.printable(column_name) || '"', 'without a name')
+            using errcode = 'PT404', detail = 'column_not_found',
+                hint = 'See its columns with get_table_columns.';
+    end if;
+
+    return v_number;
+end;
+$$;
+
+comment on function tenancy.require_column(text, text, text) is
+    'The number of a column of a tenant''s table (PT404: table_not_found, column_not_found).';
+
+-- sql/20_tenancy/catalog/require_foreign_key.sql
+
+create function tenancy.require_foreign_key(schema_name text, table_name text, constraint_name text)
+    returns public.table_foreign_key
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_foreign_key public.table_foreign_key;
+begin
+    select * into v_foreign_key
+    from tenancy.describe_foreign_keys(tenancy.require_table(schema_name, table_name)) k
+    where k.constraint_name = require_foreign_key.constraint_name;
+
+    if not found then
+        raise exception 'Table "%" has no foreign key %.', table_name,
+            coalesce('"' || tenancy.printable(constraint_name) || '"', 'without a name')
+            using errcode = 'PT404', detail = 'constraint_not_found',
+                hint = 'See its foreign keys with get_table_foreign_keys.';
+    end if;
+
+    return v_foreign_key;
+end;
+$$;
+
+comment on function tenancy.require_foreign_key(text, text, text) is
+    'A foreign key of a tenant''s table by its name (PT404: table_not_found, constraint_not_found).';
+
+-- sql/20_tenancy/catalog/require_table.sql
+
+create function tenancy.require_table(schema_name text, table_name text)
+    returns oid
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_table constant oid := tenancy.find_table(schema_name, table_name);
+begin
+    if v_table is null then
+        raise exception 'Tenant "%" has no table %.', schema_name, coalesce('"' || tenancy.printable(table_name) || '"', 'without a name')
+            using errcode = 'PT404', detail = 'table_not_found',
+                hint = 'See its tables with get_schema_tables.';
+    end if;
+
+    return v_table;
+end;
+$$;
+
+comment on function tenancy.require_table(text, text) is 'A table of a tenant by its name (PT404 table_not_found).';
+
+-- sql/20_tenancy/catalog/row_estimate.sql
+
+create function tenancy.row_estimate(relation oid)
+    returns bigint
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- The statistics collector's live count is there before the first ANALYZE; the
+    -- planner's is what is left after a crash has emptied the collector.
+    return greatest(
+        pg_stat_get_live_tuples(relation),
+        (select c.reltuples::bigint from pg_catalog.pg_class c where c.oid = relation),
+        0
+    );
+end;
+$$;
+
+comment on function tenancy.row_estimate(oid) is
+    'About how many rows a table has, from statistics; nothing is counted.';
+
+-- sql/20_tenancy/catalog/table_bytes.sql
+
+create function tenancy.table_bytes(relation oid)
+    returns bigint
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return coalesce(pg_total_relation_size(relation), 0);
+end;
+$$;
+
+comment on function tenancy.table_bytes(oid) is
+    'A table''s size on disk with indexes and out-of-line values, in bytes.';
+
+-- sql/20_tenancy/catalog/tables_of.sql
+
+create function tenancy.tables_of(schema_name text)
+    returns oid[]
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- Through pg_depend, whose index makes the cost that of one schema; pg_class has none
+    -- by schema alone.
+    return array(
+        select c.oid
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_class c on c.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = to_regnamespace(quote_ident(schema_name))
+            and d.classid = 'pg_class'::regclass
+            and c.relkind in ('r', 'p')
+    );
+end;
+$$;
+
+comment on function tenancy.tables_of(text) is 'The tables of one schema, at the cost of that schema alone.';
+
+-- sql/20_tenancy/drift/has_own_objects.sql
+
+-- Most tenants have nothing of their own, and then there is nothing that a migration must
+-- leave alone. By names and through indexes, which costs a fraction of describing it all. What
+-- is not known for a part of the template counts as the tenant's.
+create function tenancy.has_own_objects(schema_name text, version text)
+    returns boolean
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return exists (
+        select
+        from pg_catalog.pg_depend d
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = to_regnamespace(quote_ident(schema_name))
+            and not case d.classid
+                when 'pg_class'::regclass then exists (
+                    select
+                    from pg_catalog.pg_class c
+                    join tenancy.tenant_template_objects o
+                        on o.version = has_own_objects.version
+                        and o.object_kind = case c.relkind when 'S' then 'sequence' when 'v' then 'view' else 'table' end
+                        and o.object_name = c.relname::text
+                    where c.oid = d.objid
+                        and c.relkind in ('r', 'p', 'v', 'S')
+                        and not exists (
+                            select from pg_catalog.pg_attribute a
+                            where a.attrelid = c.oid and a.attname like 'x\_%' and not a.attisdropped
+                        )
+                )
+                when 'pg_proc'::regclass then exists (
+                    select
+                    from pg_catalog.pg_proc p
+                    join tenancy.tenant_template_objects o
+                        on o.version = has_own_objects.version
+                        and o.object_kind = 'routine'
+                        and o.object_name = p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')'
+                    where p.oid = d.objid
+                )
+                when 'pg_type'::regclass then exists (
+                    select
+                    from pg_catalog.pg_type t
+                    join tenancy.tenant_template_objects o
+                        on o.version = has_own_objects.version
+                        and o.object_kind = 'type'
+                        and o.object_name = t.typname::text
+                    where t.oid = d.objid
+                )
+                else false
+            end
+    );
+end;
+$$;
+
+comment on function tenancy.has_own_objects(text, text) is
+    'Whether there is anything in a tenant that its version of the template does not bring; in doubt, yes.';
+
+-- sql/20_tenancy/drift/own_objects.sql
+
+create function tenancy.own_objects(schema_name text, version text, objects tenancy.schema_object[])
+    returns tenancy.schema_object[]
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return array(
+        select row(o.*)::tenancy.schema_object
+        from unnest(objects) o
+        left join (
+            select t.object_kind, replace(t.object_name, 'tenant_template.', quote_ident(schema_name) || '.') as object_name
+            from tenancy.tenant_template_objects t
+            where t.version = own_objects.version and (t.table_name is null or t.object_kind = 'table')
+        ) t
+            on t.object_kind = case when o.table_name is null then o.object_kind else 'table' end
+            and t.object_name = coalesce(o.table_name, o.object_name)
+        where t.object_kind is null or o.is_extension
+    );
+end;
+$$;
+
+comment on function tenancy.own_objects(text, text, tenancy.schema_object[]) is
+    'Of a tenant''s objects those that its version of the template does not bring: tables with all that is theirs, and columns x_… with what rests on them.';
+
+-- sql/20_tenancy/drift/require_template.sql
+
+-- The tenant's admin made tables, columns and keys beside the template's, and a migration
+-- written for all tenants knows of none. Whatever it ran into, it ends here or it ended well.
+create function tenancy.require_template(
+    schema_name text,
+    version text,
+    own_before tenancy.schema_object[]
+)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_objects constant tenancy.schema_object[] := array(
+        select row(o.*)::tenancy.schema_object from tenancy.schema_objects(schema_name) o
+    );
+    v_changed text;
+    v_different text;
+begin
+    select string_agg(
+        coalesce(b.object_kind, a.object_kind) || ' ' || coalesce(b.object_name, a.object_name), ', '
+        order by coalesce(b.object_kind, a.object_kind), coalesce(b.object_name, a.object_name)
+    )
+    into v_changed
+    from unnest(own_before) b
+    full join unnest(tenancy.own_objects(schema_name, version, v_objects)) a
+        on a.object_kind = b.object_kind and a.object_name = b.object_name
+    where a.definition is distinct from b.definition;
+    if v_changed is not null then
+        raise exception 'The migration would change what is the tenant''s own: %.', left(v_changed, 1000)
+            using errcode = 'object_not_in_prerequisite_state',
+                hint = 'Rename or drop what is in its way, then migrate this tenant again.';
+    end if;
+
+    select string_agg(format('%s %s is %s', d.object_kind, d.object_name, d.difference), ', ')
+    into v_different
+    from tenancy.schema_differences(schema_name, version, v_objects) d
+    -- By itself and there before: it is no part of the template's tables and was not changed.
+    where not (d.difference = 'extra' and d.object_kind in ('routine', 'type', 'view', 'relation', 'sequence'));
+    if v_different is not null then
+        raise exception 'The tenant would not be what the reference schema is: %.', left(v_different, 1000)
+            using errcode = 'object_not_in_prerequisite_state',
+                hint = 'get_schema_drift shows what differs before the migration.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_template(text, text, tenancy.schema_object[]) is
+    'Refuses a tenant that is not what a version of the template says, or whose own objects are not what they were (55000).';
+
+-- sql/20_tenancy/drift/schema_differences.sql
+
+create function tenancy.schema_differences(
+    schema_name text,
+    version text,
+    objects tenancy.schema_object[]
+)
+    returns setof public.schema_difference
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    with expected as materialized (
+        select t.* from tenancy.template_objects(schema_name, version) t
+    ),
+    template_tables as (
+        select e.object_name from expected e where e.object_kind = 'table'
+    ),
+    found as (
+        select o.*
+        from unnest(objects) o
+        where not o.is_extension
+            and (o.table_name is null or o.table_name in (select t.object_name from template_tables t))
+            -- The routine that audits a table is part of that table.
+            and not (
+                o.object_kind = 'routine'
+                and o.definition like 'audits %'
+                and substr(o.definition, 8) not in (select t.object_name from template_tables t)
+            )
+    )
+    select
+        coalesce(e.object_kind, f.object_kind),
+        coalesce(e.object_name, f.object_name),
+        case when f.object_kind is null then 'missing' when e.object_kind is null then 'extra' else 'different' end,
+        e.definition,
+        f.definition
+    from expected e
+    full join found f on f.object_kind = e.object_kind and f.object_name = e.object_name
+    where e.definition is distinct from f.definition
+    order by 1, 2;
+end;
+$$;
+
+comment on function tenancy.schema_differences(text, text, tenancy.schema_object[]) is
+    'In what a tenant''s objects are not those of a version of the template. What tenants may make themselves does not count: tables, and columns x_… in the template''s.';
+
+-- sql/20_tenancy/drift/schema_objects.sql
+
+-- Read through pg_depend and the indexes on the tables' oids: the cost is that of one
+-- schema, however many there are. Left out is what may differ between two schemas that are
+-- the same for every purpose: oids, the columns' places, privileges.
+create function tenancy.schema_objects(schema_name text, without_tables text[] default '{}')
+    returns setof tenancy.schema_object
+    stable
+    security definer
+    set search_path = ''
+    -- Few rows by index each time; a planner that expects many would read the whole catalog.
+    set enable_hashjoin = off
+    set enable_mergejoin = off
+    set jit = off
+    -- Planning takes longer than reading, and would be done five times in each session.
+    set plan_cache_mode = force_generic_plan
+    language plpgsql
+as $$
+declare
+    v_namespace constant oid := to_regnamespace(quote_ident(schema_name));
+begin
+    return query
+    with relations as materialized (
+        select c.*
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_class c on c.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = v_namespace
+            and d.classid = 'pg_class'::regclass
+            and not (c.relkind in ('r', 'p') and c.relname = any (without_tables))
+    ),
+    tables as materialized (
+        select r.oid, r.relname::text as table_name
+        from relations r
+        where r.relkind in ('r', 'p')
+    ),
+    columns as materialized (
+        select t.table_name, a.*,
+            -- The prefix is reserved for tenants: see require_own_column.
+            a.attname like 'x\_%' as is_extension
+        from tables t
+        join pg_catalog.pg_attribute a on a.attrelid = t.oid
+        where a.attnum > 0 and not a.attisdropped
+    ),
+    extensions as materialized (
+        select c.attrelid, array_agg(c.attnum) as numbers
+        from columns c
+        where c.is_extension
+        group by c.attrelid
+    )
+    select
+        case r.relkind when 'r' then 'table' when 'p' then 'table' when 'v' then 'view' else 'relation' end,
+        r.relname::text,
+        case when r.relkind in ('r', 'p') then r.relname::text end,
+        false,
+        concat_ws(
+            ', ',
+            'kind ' || r.relkind::text,
+            'persistence ' || r.relpersistence::text,
+            case when r.relrowsecurity then 'row level security' end,
+            case when r.relforcerowsecurity then 'forced row level security' end,
+            array_to_string(r.reloptions, ', '),
+            case when r.relkind = 'p' then pg_get_partkeydef(r.oid) end,
+            pg_get_expr(r.relpartbound, r.oid),
+            case when r.relkind in ('v', 'm') then pg_get_viewdef(r.oid) end
+        )
+    from relations r
+    where r.relkind not in ('S', 'c')
+    union all
+    select 'sequence', r.relname::text, o.table_name, coalesce(o.is_extension, false),
+        concat_ws(
+            ' ',
+            format_type(s.seqtypid, null), s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle,
+            'of ' || o.table_name || '.' || o.column_name
+        )
+    from relations r
+    join pg_catalog.pg_sequence s on s.seqrelid = r.oid
+    left join lateral (
+        select c.relname::text as table_name, a.attname as column_name, a.attname like 'x\_%' as is_extension
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_class c on c.oid = d.refobjid
+        join pg_catalog.pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+        where d.classid = 'pg_class'::regclass
+            and d.objid = r.oid
+            and d.refclassid = 'pg_class'::regclass
+            and d.deptype in ('a', 'i')
+    ) o on true
+    where r.relkind = 'S' and coalesce(o.table_name <> all (without_tables), true)
+    union all
+    select 'column', c.table_name || '.' || c.attname, c.table_name, c.is_extension,
+        concat_ws(
+            ' ',
+            format_type(c.atttypid, c.atttypmod),
+            case when c.attcollation <> t.typcollation then 'collate ' || c.attcollation::regcollation end,
+            case when c.attnotnull then 'not null' end,
+            'identity ' || nullif(c.attidentity::text, ''),
+            'generated ' || nullif(c.attgenerated::text, ''),
+            'default ' || pg_get_expr(e.adbin, e.adrelid)
+        )
+    from columns c
+    join pg_catalog.pg_type t on t.oid = c.atttypid
+    left join pg_catalog.pg_attrdef e on e.adrelid = c.attrelid and e.adnum = c.attnum
+    union all
+    select 'constraint', t.table_name || '.' || k.conname, t.table_name,
+        coalesce(k.conkey && x.numbers, false),
+        pg_get_constraintdef(k.oid)
+    from tables t
+    join pg_catalog.pg_constraint k on k.conrelid = t.oid
+    left join extensions x on x.attrelid = t.oid
+    where k.contype in ('p', 'u', 'f', 'c', 'x')
+    union all
+    select 'index', t.table_name || '.' || c.relname, t.table_name,
+        coalesce(i.indkey::smallint[] && x.numbers, false),
+        concat_ws(', ', pg_get_indexdef(i.indexrelid), case when not i.indisvalid then 'invalid' end)
+    from tables t
+    join pg_catalog.pg_index i on i.indrelid = t.oid
+    join pg_catalog.pg_class c on c.oid = i.indexrelid
+    left join extensions x on x.attrelid = t.oid
+    union all
+    select 'policy', t.table_name || '.' || p.polname, t.table_name, false,
+        concat_ws(
+            ' ',
+            case when p.polpermissive then 'permissive' else 'restrictive' end,
+            'for ' || p.polcmd::text,
+            'to ' || array_to_string(p.polroles::regrole[], ', '),
+            'using ' || pg_get_expr(p.polqual, p.polrelid),
+            'with check ' || pg_get_expr(p.polwithcheck, p.polrelid)
+        )
+    from tables t
+    join pg_catalog.pg_policy p on p.polrelid = t.oid
+    union all
+    select 'trigger', t.table_name || '.' || g.tgname, t.table_name, false,
+        concat_ws(
+            ', ',
+            case
+                -- The words of pg_get_triggerdef, which looks up all functions of that name to
+                -- find them, and each tenant has one.
+                when p.pronamespace = v_namespace and g.tgqual is null and g.tgconstraint = 0
+                    and g.tgnargs = 0 and cardinality(g.tgattr) = 0
+                then concat_ws(
+                    ' ',
+                    'CREATE TRIGGER', quote_ident(g.tgname),
+                    case g.tgtype & 66 when 2 then 'BEFORE' else 'AFTER' end,
+                    concat_ws(
+                        ' OR ',
+                        case when g.tgtype & 4 > 0 then 'INSERT' end,
+                        case when g.tgtype & 8 > 0 then 'DELETE' end,
+                        case when g.tgtype & 16 > 0 then 'UPDATE' end,
+                        case when g.tgtype & 32 > 0 then 'TRUNCATE' end
+                    ),
+                    format('ON %I.%I', schema_name, t.table_name),
+                    case when num_nonnulls(g.tgoldtable, g.tgnewtable) > 0 then 'REFERENCING' end,
+                    'OLD TABLE AS ' || quote_ident(g.tgoldtable),
+                    'NEW TABLE AS ' || quote_ident(g.tgnewtable),
+                    case g.tgtype & 1 when 1 then 'FOR EACH ROW' else 'FOR EACH STATEMENT' end,
+                    format('EXECUTE FUNCTION %I.%I()', schema_name, p.proname)
+                )
+                else pg_get_triggerdef(g.oid)
+            end,
+            'enabled ' || g.tgenabled::text
+        )
+    from tables t
+    join pg_catalog.pg_trigger g on g.tgrelid = t.oid
+    join pg_catalog.pg_proc p on p.oid = g.tgfoid
+    where not g.tgisinternal
+    union all
+    select 'rule', t.table_name || '.' || r.rulename, t.table_name, false, pg_get_ruledef(r.oid)
+    from tables t
+    join pg_catalog.pg_rewrite r on r.ev_class = t.oid
+    union all
+    select 'routine', format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid)), null, false,
+        case
+            when p.prokind = 'a' then 'aggregate'
+            -- It names the table's columns in their order, and those a tenant added.
+            when p.prosrc = u.source then 'audits ' || u.table_name
+            else pg_get_functiondef(p.oid)
+        end
+    from pg_catalog.pg_depend d
+    join pg_catalog.pg_proc p on p.oid = d.objid
+    left join lateral (
+        select t.table_name, tenancy.audit_routine_source(schema_name, t.table_name) as source
+        from tables t
+        where tenancy.audit_routine_name(t.table_name) = p.proname
+        limit 1
+    ) u on true
+    where d.refclassid = 'pg_namespace'::regclass
+        and d.refobjid = v_namespace
+        and d.classid = 'pg_proc'::regclass
+    union all
+    select 'type', t.typname::text, null, false,
+        concat_ws(
+            ' ',
+            t.typtype::text,
+            (select string_agg(quote_literal(e.enumlabel), ', ' order by e.enumsortorder)
+            from pg_catalog.pg_enum e where e.enumtypid = t.oid),
+            (select string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' order by a.attnum)
+            from pg_catalog.pg_attribute a where a.attrelid = t.typrelid and not a.attisdropped),
+            case when t.typtype = 'd' then format_type(t.typbasetype, t.typtypmod) end,
+            case when t.typnotnull then 'not null' end,
+            t.typdefault,
+            (select string_agg(pg_get_constraintdef(k.oid), ' ' order by k.conname)
+            from pg_catalog.pg_constraint k where k.contypid = t.oid and k.contype = 'c'),
+            (select format_type(g.rngsubtype, null) from pg_catalog.pg_range g where g.rngtypid = t.oid)
+        )
+    from pg_catalog.pg_depend d
+    join pg_catalog.pg_type t on t.oid = d.objid
+    where d.refclassid = 'pg_namespace'::regclass
+        and d.refobjid = v_namespace
+        and d.classid = 'pg_type'::regclass
+        and t.typtype <> 'm';
+end;
+$$;
+
+comment on function tenancy.schema_objects(text, text[]) is
+    'Everything one schema is made of, but for some tables, each thing with a text that is the same in two schemas if the thing is.';
+
+-- sql/20_tenancy/drift/template_objects.sql
+
+create function tenancy.template_objects(schema_name text, version text)
+    returns setof tenancy.schema_object
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- The reference's name is replaced, not the tenant's: only the reference has one that
+    -- means nothing else.
+    return query
+    select o.object_kind,
+        replace(o.object_name, 'tenant_template.', quote_ident(schema_name) || '.'),
+        o.table_name,
+        false,
+        replace(
+            replace(o.definition, 'tenant_template.', quote_ident(schema_name) || '.'),
+            '''tenant_template''', quote_literal(schema_name)
+        )
+    from tenancy.tenant_template_objects o
+    where o.version = template_objects.version;
+end;
+$$;
+
+comment on function tenancy.template_objects(text, text) is
+    'What a tenant at a version is to be made of: the reference schema as it was then, in the tenant''s name.';
+
+-- sql/20_tenancy/drift/unextended_tables.sql
+
+create function tenancy.unextended_tables(schema_name text, version text)
+    returns text[]
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return array(
+        select t.table_name
+        from tenancy.tenant_template_objects t
+        where t.version = unextended_tables.version
+            and t.object_kind = 'table'
+            and not exists (
+                select from pg_catalog.pg_attribute a
+                where a.attrelid = tenancy.find_table(schema_name, t.table_name)
+                    and a.attname like 'x\_%'
+                    and not a.attisdropped
+            )
+    );
+end;
+$$;
+
+comment on function tenancy.unextended_tables(text, text) is
+    'Tables of a version of the template to which a tenant has added no column x_….';
+
+-- sql/20_tenancy/errors/log_refusal.sql
+
+-- The raised error rolls back whatever its transaction wrote, and a table that a refusal
+-- could write to would be one that strangers could fill. The server's log keeps both off.
+create function tenancy.log_refusal(code text, schema_name text default null)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- As JSON: whatever the caller sent stays on its line.
+    raise log 'tenantry refused %', jsonb_strip_nulls(jsonb_build_object(
+        'code', code,
+        'actor_id', (tenancy.caller()).user_id,
+        'actor_role', tenancy.actor_role(schema_name),
+        'schema_name', tenancy.printable(schema_name),
+        'method', current_setting('request.method', true),
+        'path', tenancy.printable(current_setting('request.path', true)),
+        'request_id', tenancy.request_id()
+    ));
+end;
+$$;
+
+comment on function tenancy.log_refusal(text, text) is
+    'Writes one line about a refused attempt to the server''s log (severity LOG): code, actor, the actor''s role at that time, tenant, method, path and request id. Called right before the error is raised.';
+
+-- sql/20_tenancy/errors/printable.sql
+
+create function tenancy.printable(value text)
+    returns text
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- PostgREST sends the message of a PTnnn error as the reason phrase of its reply, as it
+    -- is: a line break in there would begin a header of the caller's choice.
+    return left(regexp_replace(value, '[^ -~]', '?', 'g'), 80);
+end;
+$$;
+
+comment on function tenancy.printable(text) is
+    'What a caller sent, fit to stand in an error''s message: printable ASCII, at most 80 characters.';
+
+-- sql/20_tenancy/errors/raise_busy.sql
+
+create function tenancy.raise_busy()
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    raise exception 'Somebody else is changing the same thing right now.'
+        using errcode = 'PT503', detail = 'busy',
+            hint = 'Nothing was changed. Try again in a second.';
+end;
+$$;
+
+comment on function tenancy.raise_busy() is
+    'What an RPC answers to a deadlock, an over-long wait for a lock and a cancelled statement (PT503 busy); raw, PostgREST would make them a 500.';
+
+-- sql/20_tenancy/exposure/expose_schema.sql
+
+create function tenancy.expose_schema(schema_name text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_schemas text[];
+begin
+    perform tenancy.lock_exposure();
+    v_schemas := tenancy.exposed_schemas();
+
+    if not schema_name = any (v_schemas) then
+        perform tenancy.set_exposed_schemas(v_schemas || schema_name);
+    end if;
+end;
+$$;
+
+comment on function tenancy.expose_schema(text) is
+    'Puts a schema on the Data API''s list. The schema must exist when the transaction commits.';
+
+-- sql/20_tenancy/exposure/exposed_schemas.sql
+
+create function tenancy.exposed_schemas()
+    returns text[]
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_list text;
+begin
+    -- The setting for this database outranks the one for the whole cluster.
+    select substr(c.entry, length('pgrst.db_schemas=') + 1) into v_list
+    from pg_catalog.pg_db_role_setting s
+    cross join unnest(s.setconfig) c (entry)
+    where s.setrole = 'authenticator'::regrole
+        and s.setdatabase in (
+            0, (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+        )
+        and starts_with(c.entry, 'pgrst.db_schemas=')
+    order by s.setdatabase desc
+    limit 1;
+
+    if v_list is not null then
+        -- As we write it. Every creation reads the whole list, and a pattern takes long.
+        if replace(v_list, ', ', '') !~ '[\s,]' then
+            return string_to_array(v_list, ', ');
+        end if;
+        return regexp_split_to_array(btrim(v_list), '\s*,\s*');
+    end if;
+
+    -- Nobody has set it from SQL yet: what every Supabase project starts with. A listed but
+    -- missing schema takes the whole Data API down, so only what exists.
+    return array(
+        select n.nspname::text
+        from pg_catalog.pg_namespace n
+        where n.nspname in ('public', 'graphql_public')
+        order by n.nspname = 'public' desc
+    );
+end;
+$$;
+
+comment on function tenancy.exposed_schemas() is
+    'The schemas that the Data API answers for, as PostgREST''s role setting lists them.';
+
+-- sql/20_tenancy/exposure/lock_exposure.sql
+
+-- Last in the lock order: every creation and deletion of a tenant waits here, so whoever
+-- holds it must have nothing left to wait for. Two transactions that alter one role setting
+-- without it end in "tuple concurrently updated".
+create function tenancy.lock_exposure()
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    set lock_timeout = '4s'
+    language plpgsql
+as $$
+begin
+    perform pg_advisory_xact_lock(hashtextextended('tenancy.exposed_schemas', 0));
+end;
+$$;
+
+comment on function tenancy.lock_exposure() is
+    'Makes changes of the exposed schema list take turns, until the transaction ends. Waits at most 4 s (55P03).';
+
+-- sql/20_tenancy/exposure/reload_schema_cache.sql
+
+create function tenancy.reload_schema_cache()
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- Hosted Supabase's event triggers send the same on every DDL statement; identical
+    -- notifications of one transaction become one, and one reload.
+    perform pg_notify('pgrst', 'reload schema');
+end;
+$$;
+
+comment on function tenancy.reload_schema_cache() is
+    'Makes PostgREST look at the tables again once the transaction commits.';
+
+-- sql/20_tenancy/exposure/set_exposed_schemas.sql
+
+create function tenancy.set_exposed_schemas(schema_names text[])
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    execute format(
+        'alter role authenticator in database %I set pgrst.db_schemas = %L',
+        current_database(),
+        array_to_string(schema_names, ', ')
+    );
+
+    -- Both are needed, the list before the tables.
+    perform pg_notify('pgrst', 'reload config');
+    perform tenancy.reload_schema_cache();
+
+    -- In a longer transaction an event trigger may have sent the second before the first,
+    -- and what is sent again keeps its first place. The empty payload means the same and is
+    -- another notification.
+    if current_setting('request.method', true) is null then
+        perform pg_notify('pgrst', '');
+    end if;
+end;
+$$;
+
+comment on function tenancy.set_exposed_schemas(text[]) is
+    'Writes the list of schemas that the Data API answers for. Only under lock_exposure.';
+
+-- sql/20_tenancy/exposure/unexpose_schema.sql
+
+create function tenancy.unexpose_schema(schema_name text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.lock_exposure();
+    perform tenancy.set_exposed_schemas(array_remove(tenancy.exposed_schemas(), schema_name));
+end;
+$$;
+
+comment on function tenancy.unexpose_schema(text) is
+    'Takes a schema off the Data API''s list.';
+
+-- sql/20_tenancy/identity/access_level.sql
+
+create function tenancy.access_level(schema_name text)
+    returns public.access_level
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := (tenancy.caller()).user_id;
+begin
+    -- The statement's time, not the transaction's: a grant must not outlive its expiry in a
+    -- transaction that was opened before it.
+    return (
+        select a.access_level
+        from public.user_schema_access a
+        where a.user_id = v_user_id
+            and a.schema_name = access_level.schema_name
+            and (a.expires_at is null or a.expires_at > statement_timestamp())
+    );
+end;
+$$;
+
+comment on function tenancy.access_level(text) is
+    'The caller''s level in a tenant by an unexpired grant, whatever the tenant''s status; null without one.';
+
+-- sql/20_tenancy/identity/actor_role.sql
+
+create function tenancy.actor_role(schema_name text)
+    returns text
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_caller constant tenancy.caller := tenancy.caller();
+begin
+    if v_caller.kind <> 'user' then
+        return v_caller.kind;
+    end if;
+
+    return coalesce(
+        tenancy.platform_role()::text,
+        'tenant_' || tenancy.access_level(schema_name),
+        'user'
+    );
+end;
+$$;
+
+comment on function tenancy.actor_role(text) is
+    'What the caller is now, as the audit log calls it: a platform role, tenant_<access level> in this tenant, service_role or postgres.';
+
+-- sql/20_tenancy/identity/caller.sql
+
+-- The one place that decides who is calling. A definer function runs as its owner, so
+-- current_user says nothing here; the setting `role` still names the role that PostgREST
+-- switched to. Missing claims make a nobody, never a privileged caller.
+create function tenancy.caller()
+    returns tenancy.caller
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_role constant text := current_setting('role', true);
+    v_user_id uuid;
+begin
+    if v_role in ('service_role', 'postgres') then
+        return row(v_role, null)::tenancy.caller;
+    end if;
+
+    -- A SQL editor or a script logs in as postgres and switches to no role.
+    if v_role = 'none' and session_user = 'postgres' then
+        return row('postgres', null)::tenancy.caller;
+    end if;
+
+    if v_role = 'authenticated' then
+        -- Auth's subjects are UUIDs; another issuer's, which names no user here, need not be.
+        begin
+            v_user_id := auth.uid();
+        exception when invalid_text_representation then
+            return row('nobody', null)::tenancy.caller;
+        end;
+        if v_user_id is not null then
+            return row('user', v_user_id)::tenancy.caller;
+        end if;
+    end if;
+
+    return row('nobody', null)::tenancy.caller;
+end;
+$$;
+
+comment on function tenancy.caller() is
+    'Who is calling, from the role PostgREST switched to and the token''s subject.';
+
+-- sql/20_tenancy/identity/platform_role.sql
+
+create function tenancy.platform_role()
+    returns public.platform_role
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_caller constant tenancy.caller := tenancy.caller();
+begin
+    -- The service key and the SQL editor already hold every power over the database; that
+    -- they act as a super_admin is also how the first super_admin is made.
+    if v_caller.kind in ('service_role', 'postgres') then
+        return 'super_admin';
+    end if;
+
+    return (select a.role from public.admin_users a where a.user_id = v_caller.user_id);
+end;
+$$;
+
+comment on function tenancy.platform_role() is
+    'The caller''s platform role; null for whoever is not platform staff.';
+
+-- sql/20_tenancy/identity/request_id.sql
+
+create function tenancy.request_id()
+    returns text
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return substring(
+        nullif(current_setting('request.headers', true), '')::json ->> 'x-request-id'
+        from '^[A-Za-z0-9._-]{1,64}$'
+    );
+end;
+$$;
+
+comment on function tenancy.request_id() is
+    'The request''s X-Request-Id as the caller claims it; null when there is none or it is malformed.';
+
+-- sql/20_tenancy/locks/lock_super_admins.sql
+
+-- Counting them is not enough: of two super_admins who revoke each other at once, each
+-- would count the other. Locked one after the other in one order, the second to come sees
+-- what the first has left.
+create function tenancy.lock_super_admins()
+    returns uuid[]
+    volatile
+    security definer
+    set search_path = ''
+    set lock_timeout = '2s'
+    language plpgsql
+as $$
+begin
+    return array(
+        select a.user_id
+        from public.admin_users a
+        where a.role = 'super_admin'
+        order by a.user_id
+        for update
+    );
+end;
+$$;
+
+comment on function tenancy.lock_super_admins() is
+    'All super_admins, locked until the transaction ends. Waits at most 2 s (55P03).';
+
+-- sql/20_tenancy/locks/lock_tables.sql
+
+-- A statement that waits for a table makes every later reader wait behind it. So nobody
+-- waits long: short attempts, with the line behind them let through in between.
+create function tenancy.lock_tables(schema_name text, table_names text[], mode text default 'access exclusive')
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    set lock_timeout = '100ms'
+    language plpgsql
+as $$
+declare
+    v_give_up constant timestamptz := clock_timestamp() + interval '2 seconds';
+    -- In one order, so that two who lock the same tables do not deadlock.
+    v_tables constant text := (
+        select string_agg(format('%I.%I', schema_name, t.name), ', ' order by t.name collate "C")
+        from (select distinct unnest(table_names)) t (name)
+    );
+begin
+    loop
+        begin
+            execute format('lock table %s in %s mode', v_tables, mode);
+            return;
+        exception
+            when lock_not_available then
+                if clock_timestamp() >= v_give_up then
+                    raise;
+                end if;
+        end;
+        perform pg_sleep(0.02 + random() * 0.03);
+    end loop;
+end;
+$$;
+
+comment on function tenancy.lock_tables(text, text[], text) is
+    'Locks tables of a tenant until the transaction ends, in attempts of at most 100 ms for 2 s (then 55P03), so that readers never queue up for long.';
+
+-- sql/20_tenancy/locks/lock_tenant.sql
+
+-- Asked twice: before the lock, so that a stranger never waits for one and learns nothing
+-- from waiting; and under it, because the tenant may have been suspended, or the caller's
+-- grant revoked, in the meantime. NO KEY UPDATE lets the foreign keys of grants through.
+create function tenancy.lock_tenant(
+    schema_name text,
+    platform public.platform_role,
+    member public.access_level
+)
+    returns public.tenants
+    volatile
+    security definer
+    set search_path = ''
+    set lock_timeout = '2s'
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+begin
+    perform tenancy.require_permission(schema_name, platform, member);
+
+    select * into v_tenant
+    from public.tenants t
+    where t.schema_name = lock_tenant.schema_name
+    for no key update;
+
+    perform tenancy.require_permission(schema_name, platform, member);
+
+    return v_tenant;
+end;
+$$;
+
+comment on function tenancy.lock_tenant(text, public.platform_role, public.access_level) is
+    'A tenant''s registry row, locked until the transaction ends, for a caller with this standing (errors of require_permission). Take it before touching anything of the tenant. Waits at most 2 s (55P03).';
+
+-- sql/20_tenancy/locks/lock_users.sql
+
+-- First in the lock order. Deleting a user locks their row in auth.users and then, by
+-- cascade, rows of the registry; whoever writes a reference to a user has to come the same
+-- way or the two deadlock.
+create function tenancy.lock_users(user_ids uuid[])
+    returns uuid[]
+    volatile
+    security definer
+    set search_path = ''
+    set lock_timeout = '2s'
+    language plpgsql
+as $$
+begin
+    return array(
+        select u.id
+        from auth.users u
+        where u.id = any (user_ids)
+        order by u.id
+        for key share
+    );
+end;
+$$;
+
+comment on function tenancy.lock_users(uuid[]) is
+    'Keeps these users from being deleted until the transaction ends; the ids of those who exist. Waits at most 2 s (55P03).';
+
+-- sql/20_tenancy/locks/require_other_super_admin.sql
+
+create function tenancy.require_other_super_admin(user_id uuid)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- Users before staff: one who is being deleted takes along the names of those they
+    -- appointed, in no order that could be kept here.
+    perform tenancy.lock_users(
+        user_id || array(select a.user_id from public.admin_users a where a.role = 'super_admin')
+    );
+    if tenancy.lock_super_admins() = array[user_id] then
+        raise exception 'This is the last super_admin.'
+            using errcode = 'PT409', detail = 'last_super_admin',
+                hint = 'Appoint another with promote_to_admin first.';
+    end if;
+
+    -- Whoever was waiting may have been revoked in the meantime.
+    perform tenancy.require_platform_role('super_admin');
+end;
+$$;
+
+comment on function tenancy.require_other_super_admin(uuid) is
+    'Refuses to take the role from the last super_admin (PT409 last_super_admin), and keeps the others from losing it until the transaction ends.';
+
+-- sql/20_tenancy/migrations/advance_tenant.sql
+
+-- Attempts as short as in lock_tables, for the same reason, but of the whole migration: its
+-- statements take their locks as they come, and one that waits holds what it has.
+create function tenancy.advance_tenant(tenant public.tenants, migration tenancy.tenant_migrations)
+    returns public.tenants
+    volatile
+    security definer
+    set search_path = ''
+    set lock_timeout = '100ms'
+    language plpgsql
+as $$
+declare
+    v_give_up constant timestamptz := clock_timestamp() + interval '2 seconds';
+    v_own tenancy.schema_object[] := array[]::tenancy.schema_object[];
+    v_after public.tenants;
+begin
+    if tenancy.has_own_objects(tenant.schema_name, tenant.schema_version) then
+        -- First, so that it is none of what the migration must not do.
+        perform tenancy.audit_stale_tables(tenant.schema_name);
+        v_own := tenancy.own_objects(
+            tenant.schema_name,
+            tenant.schema_version,
+            array(
+                select row(o.*)::tenancy.schema_object
+                from tenancy.schema_objects(
+                    tenant.schema_name,
+                    without_tables => tenancy.unextended_tables(tenant.schema_name, tenant.schema_version)
+                ) o
+            )
+        );
+    end if;
+
+    loop
+        begin
+            perform tenancy.apply_tenant_migration(tenant.schema_name, migration);
+            update public.tenants t
+            set schema_version = migration.version, updated_at = now()
+            where t.id = tenant.id
+            returning * into strict v_after;
+            perform tenancy.apply_tenant_privileges(tenant.schema_name);
+            perform tenancy.require_template(tenant.schema_name, migration.version, v_own);
+            return v_after;
+        exception
+            when lock_not_available or deadlock_detected then
+                if clock_timestamp() >= v_give_up then
+                    raise;
+                end if;
+        end;
+        perform pg_sleep(0.02 + random() * 0.03);
+    end loop;
+end;
+$$;
+
+comment on function tenancy.advance_tenant(public.tenants, tenancy.tenant_migrations) is
+    'Takes a tenant to its next version, or raises and leaves everything as it was. Only under lock_tenant.';
+
+-- sql/20_tenancy/migrations/apply_tenant_migration.sql
+
+create function tenancy.apply_tenant_migration(schema_name text, migration tenancy.tenant_migrations)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_path constant text := format('%I, extensions, pg_temp', schema_name);
+    v_tables_before constant oid[] := tenancy.tables_of(schema_name);
+    v_tables_now oid[];
+begin
+    -- Hosted, the API's sessions refuse a backfill without WHERE, which db push had allowed.
+    perform set_config('safeupdate.enabled', 'off', true);
+
+    -- For the statements alone; leaving this function puts the empty path back.
+    perform set_config('search_path', v_path, true);
+    execute migration.statements;
+    -- What is deferred to the commit would fail there, out of everybody's reach.
+    set constraints all immediate;
+
+    if current_setting('search_path') <> v_path then
+        raise exception 'A tenant migration must not set search_path.'
+            using errcode = 'object_not_in_prerequisite_state',
+                hint = 'Leave names unqualified: it runs once in each tenant.';
+    end if;
+    perform set_config('search_path', '', true);
+
+    v_tables_now := tenancy.tables_of(schema_name);
+    if cardinality(v_tables_before) > 0 then
+        perform tenancy.audit_stale_tables(schema_name);
+    end if;
+    if not v_tables_before <@ v_tables_now then
+        perform tenancy.drop_unused_audit_routines(schema_name);
+    end if;
+    -- Row level security switched on without a policy is a decision: such a table stays closed.
+    perform tenancy.enable_tenant_table(schema_name, c.relname)
+    from pg_catalog.pg_class c
+    where c.oid = any (v_tables_now)
+        and c.oid <> all (v_tables_before)
+        and not c.relrowsecurity
+        and not exists (select from pg_catalog.pg_policy p where p.polrelid = c.oid);
+end;
+$$;
+
+comment on function tenancy.apply_tenant_migration(text, tenancy.tenant_migrations) is
+    'Runs one tenant migration in one schema and makes its new tables tenant tables: members read, writers write, everything is audited, unless the migration said otherwise. Privileges are for apply_tenant_privileges.';
+
+-- sql/20_tenancy/migrations/build_tenant_schema.sql
+
+create function tenancy.build_tenant_schema(schema_name text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_migration tenancy.tenant_migrations;
+begin
+    -- Notifications arrive in the order of their sending: before the first DDL statement
+    -- makes an event trigger ask for the tables, PostgREST has to be told of the new list.
+    perform pg_notify('pgrst', 'reload config');
+    execute format('create schema %I', schema_name);
+
+    -- Not those registered since its row was written: the row says what it has.
+    for v_migration in
+        select m.*
+        from tenancy.tenant_migrations m
+        where m.version <= (
+            select t.schema_version from public.tenants t where t.schema_name = build_tenant_schema.schema_name
+        )
+            -- One of comments alone is there to have the audit trail refreshed, which is new here.
+            and m.statements !~ '^(\s|--[^\n]*(\n|$))*$'
+        order by m.version
+    loop
+        perform tenancy.apply_tenant_migration(schema_name, v_migration);
+    end loop;
+
+    perform tenancy.apply_tenant_privileges(schema_name);
+end;
+$$;
+
+comment on function tenancy.build_tenant_schema(text) is
+    'Makes a tenant''s schema by replaying the tenant migrations up to the version in its registry row. Only in the transaction that writes that row.';
+
+-- sql/20_tenancy/migrations/check_creatable.sql
+
+-- The reference schema alone does not show what a migration does a second time. What it makes
+-- outside its schema it makes again in every tenant, and where that fails, no tenant could be
+-- created from then on.
+create function tenancy.check_creatable(
+    version text,
+    out problem text,
+    out details text,
+    out hint text
+)
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_schema_name constant text := tenancy.opaque_schema_name();
+    v_context text;
+begin
+    insert into public.tenants (schema_name, display_name, schema_version)
+    values (v_schema_name, v_schema_name, version);
+    perform tenancy.build_tenant_schema(v_schema_name);
+
+    select
+        'a new tenant is not what the reference schema is: '
+            || string_agg(o.object_kind || ' ' || o.object_name, ', ' order by o.object_kind, o.object_name),
+        'It was created by replaying all tenant migrations in one transaction.',
+        'Write it so that it makes the same in every schema.'
+    into problem, details, hint
+    from (
+        select coalesce(t.object_kind, r.object_kind) as object_kind, coalesce(t.object_name, r.object_name) as object_name
+        from tenancy.schema_objects(v_schema_name) t
+        full join tenancy.template_objects(v_schema_name, version) r
+            on r.object_kind = t.object_kind and r.object_name = t.object_name
+        where r.definition is distinct from t.definition
+    ) o;
+
+    if problem is null then
+        -- What insert_profile writes of a user who has nothing but an id.
+        hint := 'Let users take a profile of an id, a role and metadata alone.';
+        execute format(
+            'insert into %I.users (id, email, display_name, role, metadata)'
+            ' values (gen_random_uuid(), null, null, ''member'', ''{}'')',
+            v_schema_name
+        );
+        hint := null;
+    end if;
+
+    -- It was a rehearsal: the tenant goes, and with it the notice to PostgREST.
+    raise sqlstate 'TN000';
+exception
+    when deadlock_detected or lock_not_available then
+        raise;
+    when others then
+        if sqlstate <> 'TN000' then
+            get stacked diagnostics
+                problem = message_text,
+                details = pg_exception_detail,
+                v_context = pg_exception_context;
+            details := left(concat_ws(E'\n', nullif(details, ''), v_context), 2000);
+            hint := case
+                when hint is not null then hint
+                -- PostgreSQL's own advice is to commit in between.
+                when sqlstate = '55P04' then 'A new tenant gets all tenant migrations in one transaction, and there nothing can use a value that "alter type … add value" added. Make a new type of all values and alter the columns to it.'
+                else 'It ran in a second schema, as it will in each tenant, and was taken back. What is needed once belongs before it, in the file itself.'
+            end;
+        end if;
+end;
+$$;
+
+comment on function tenancy.check_creatable(text) is
+    'Why no tenant could be created at a version of the template, or one that is not what the reference schema is, or has no room for profiles; null if one can. Creates one and takes it back (40P01, 55P03).';
+
+-- sql/20_tenancy/migrations/external_changes.sql
+
+create function tenancy.external_changes()
+    returns text[]
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- With its place in the catalog: what is changed once more gets another one.
+    return array(
+        select o.object_name || ' ' || o.place
+        from (
+            select 'schema ' || quote_ident(n.nspname) as object_name, n.ctid as place, n.xmin as writer
+            from pg_catalog.pg_namespace n
+            -- PostgreSQL makes it for a session's first temporary table.
+            where n.nspname !~ '^pg_(toast_)?temp_'
+            union all
+            select 'relation ' || c.oid::regclass, c.ctid, c.xmin
+            from pg_catalog.pg_class c
+            where c.relnamespace not in ('tenant_template'::regnamespace, 'pg_toast'::regnamespace)
+            union all
+            select 'routine ' || p.oid::regprocedure, p.ctid, p.xmin
+            from pg_catalog.pg_proc p
+            where p.pronamespace <> 'tenant_template'::regnamespace
+            union all
+            select 'type ' || format_type(t.oid, null), t.ctid, t.xmin
+            from pg_catalog.pg_type t
+            where t.typnamespace not in ('tenant_template'::regnamespace, 'pg_toast'::regnamespace)
+                and t.typtype in ('d', 'e', 'r')
+            union all
+            select format('trigger %I on %s', t.tgname, c.oid::regclass), t.ctid, t.xmin
+            from pg_catalog.pg_trigger t
+            join pg_catalog.pg_class c on c.oid = t.tgrelid
+            where c.relnamespace <> 'tenant_template'::regnamespace and not t.tgisinternal
+            union all
+            select format('policy %I on %s', p.polname, c.oid::regclass), p.ctid, p.xmin
+            from pg_catalog.pg_policy p
+            join pg_catalog.pg_class c on c.oid = p.polrelid
+            where c.relnamespace <> 'tenant_template'::regnamespace
+            union all
+            select 'publication ' || quote_ident(p.pubname), p.ctid, p.xmin
+            from pg_catalog.pg_publication p
+            union all
+            -- Realtime asks no policy before it tells of a deletion.
+            select 'publication ' || quote_ident(p.pubname), r.ctid, r.xmin
+            from pg_catalog.pg_publication_rel r
+            join pg_catalog.pg_publication p on p.oid = r.prpubid
+            union all
+            select 'default privileges of ' || d.defaclrole::regrole, d.ctid, d.xmin
+            from pg_catalog.pg_default_acl d
+            where d.defaclnamespace <> 'tenant_template'::regnamespace
+        ) o
+        where age(o.writer) <= age(pg_current_xact_id()::xid)
+            -- Ours: what others have not committed, nobody sees.
+            and pg_xact_status(tenancy.full_xid(o.writer)) = 'in progress'
+    );
+end;
+$$;
+
+comment on function tenancy.external_changes() is
+    'What this transaction has made or changed outside the reference schema, and what it has published. Reads the whole catalog.';
+
+-- sql/20_tenancy/migrations/latest_tenant_version.sql
+
+create function tenancy.latest_tenant_version()
+    returns text
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return (select max(m.version) from tenancy.tenant_migrations m);
+end;
+$$;
+
+comment on function tenancy.latest_tenant_version() is
+    'Version of the newest tenant migration; what a new tenant starts at.';
+
+-- sql/20_tenancy/migrations/next_migration.sql
+
+create function tenancy.next_migration(version text)
+    returns tenancy.tenant_migrations
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_migration tenancy.tenant_migrations;
+begin
+    select * into v_migration
+    from tenancy.tenant_migrations m
+    where m.version > next_migration.version
+    order by m.version
+    limit 1;
+
+    return v_migration;
+end;
+$$;
+
+comment on function tenancy.next_migration(text) is
+    'The tenant migration that follows a version; null after the last.';
+
+-- sql/20_tenancy/migrations/pending_migrations.sql
+
+create function tenancy.pending_migrations(version text)
+    returns integer
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return (
+        select count(*)::integer from tenancy.tenant_migrations m where m.version > pending_migrations.version
+    );
+end;
+$$;
+
+comment on function tenancy.pending_migrations(text) is 'How many tenant migrations follow a version.';
+
+-- sql/20_tenancy/migrations/register_tenant_migration.sql
+
+create function tenancy.register_tenant_migration(
+    version text,
+    name text,
+    statements text,
+    callable_routines text[] default '{}'
+)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_migration tenancy.tenant_migrations;
+    v_settings jsonb;
+    v_elsewhere text[];
+    v_routines oid[];
+    v_problem text;
+begin
+    -- Two that register at once take turns; nobody who reads waits.
+    lock table tenancy.tenant_migrations in share row exclusive mode;
+
+    select * into v_migration
+    from tenancy.tenant_migrations m
+    where m.version = register_tenant_migration.version;
+    if found then
+        if v_migration.statements = register_tenant_migration.statements
+            and v_migration.callable_routines = register_tenant_migration.callable_routines
+        then
+            return;
+        end if;
+        raise exception 'Tenant migration % is registered already, with another text.', version
+            using hint = 'Tenants may have received it. Register the change under a new version.';
+    end if;
+    if version <= tenancy.latest_tenant_version() then
+        raise exception 'Tenant migration % comes too late: % is registered already.',
+            version, tenancy.latest_tenant_version()
+            using hint = 'Tenants that are past it would never receive it. Give it a version above all others.';
+    end if;
+    if statements ~ '\mtenant_template\M' then
+        raise exception 'Tenant migration % names the reference schema.', version
+            using hint = 'Leave names unqualified: it runs once in each tenant.';
+    end if;
+
+    insert into tenancy.tenant_migrations (version, name, statements, callable_routines)
+    values (version, name, statements, callable_routines)
+    returning * into v_migration;
+
+    -- The reference schema goes first: what fails here fails the push, before any tenant.
+    if to_regnamespace('tenant_template') is null then
+        create schema tenant_template;
+        comment on schema tenant_template is
+            'The reference: what a tenant at the latest version looks like. Holds no rows and is never exposed.';
+    end if;
+    -- From here on it runs in sessions of the Data API, which others use after it.
+    perform set_config('safeupdate.enabled', 'off', true);
+    v_settings := tenancy.session_settings();
+    v_elsewhere := tenancy.external_changes();
+    v_routines := array(
+        select p.oid from pg_catalog.pg_proc p where p.pronamespace = 'tenant_template'::regnamespace
+    );
+    perform tenancy.apply_tenant_migration('tenant_template', v_migration);
+
+    select string_agg(s.key, ', ' order by s.key) into v_problem
+    from jsonb_each(tenancy.session_settings()) s
+    where s.value is distinct from v_settings -> s.key;
+    if v_problem is not null then
+        raise exception 'Tenant migration % leaves parameters changed: %.', version, v_problem
+            using hint = 'It runs in sessions that others use after it. Remove SET from it.';
+    end if;
+    select string_agg(distinct substring(t.object from '^(.*) \('), ', ') into v_problem
+    from unnest(tenancy.external_changes()) t (object)
+    where t.object <> all (v_elsewhere);
+    if v_problem is not null then
+        raise exception 'Tenant migration % changes what is not the tenant''s: %.', version, v_problem
+            using hint = 'It runs once in each tenant. What is needed once belongs before it, in the file itself.';
+    end if;
+    select string_agg(r.name, ', ') into v_problem
+    from unnest(callable_routines) r (name)
+    where not exists (
+        select from pg_catalog.pg_proc p
+        where p.proname = r.name and p.pronamespace = 'tenant_template'::regnamespace
+    );
+    if v_problem is not null then
+        raise exception 'Tenant migration % declares callable what is not there: %.', version, v_problem
+            using hint = 'callable_routines takes names of routines, without arguments.';
+    end if;
+    -- Callable are names: another routine of such a name would be open without a word.
+    select string_agg(distinct p.proname::text, ', ') into v_problem
+    from pg_catalog.pg_proc p
+    where p.pronamespace = 'tenant_template'::regnamespace
+        and p.oid <> all (v_routines)
+        and p.proname <> all (callable_routines)
+        and exists (
+            select from tenancy.tenant_migrations m where p.proname = any (m.callable_routines)
+        );
+    if v_problem is not null then
+        raise exception 'Tenant migration % makes a routine of a name that the API may call already: %.', version, v_problem
+            using hint = 'Name it in callable_routines if the API may call this one, too; else call it otherwise.';
+    end if;
+    perform tenancy.require_template_shape();
+
+    perform tenancy.apply_tenant_privileges('tenant_template');
+    insert into tenancy.tenant_template_objects (version, object_kind, object_name, table_name, definition)
+    select version, o.object_kind, o.object_name, o.table_name, o.definition
+    from tenancy.schema_objects('tenant_template') o;
+    perform tenancy.require_creatable(version);
+end;
+$$;
+
+comment on function tenancy.register_tenant_migration(text, text, text, text[]) is
+    'Adds a tenant migration and applies it to the reference schema; no tenant is touched, new tenants start with it, and one is created and taken back to see that they can. callable_routines names routines that the API may call. Repeating a registration changes nothing; another text under an old version, or a version below a registered one, is refused.';
+
+-- sql/20_tenancy/migrations/require_creatable.sql
+
+create function tenancy.require_creatable(version text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_found record;
+    v_before record;
+begin
+    select * into v_found from tenancy.check_creatable(version);
+    if v_found.problem is null then
+        return;
+    end if;
+
+    -- What stood in the way before is not this one's fault, and must not stop its repair.
+    select p.* into v_before
+    from (
+        select m.version from tenancy.tenant_migrations m
+        where m.version < require_creatable.version
+        order by m.version desc
+        limit 1
+    ) b
+    cross join lateral tenancy.check_creatable(b.version) p;
+    if v_before.problem is not null then
+        raise warning 'An earlier tenant migration lets no tenant be created: %.', left(v_before.problem, 1000)
+            using detail = v_before.details, hint = v_before.hint;
+        return;
+    end if;
+
+    raise exception 'Tenant migration % lets no tenant be created: %.', version, left(v_found.problem, 1000)
+        using detail = v_found.details, hint = v_found.hint;
+end;
+$$;
+
+comment on function tenancy.require_creatable(text) is
+    'Refuses a tenant migration after which no tenant could be created; warns where none could be before it.';
+
+-- sql/20_tenancy/migrations/require_template_shape.sql
+
+create function tenancy.require_template_shape()
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_problem text;
+begin
+    select case
+        when o.object_kind = 'column' then format('column "%s" is named x_…, as only tenants name theirs', o.object_name)
+        -- One in each tenant: deleting what it points at would look into all of them, and
+        -- each migration would lock that table.
+        when o.object_kind = 'constraint' then format('"%s" points at a table that all tenants share', o.object_name)
+        else format('"%s" is no table, no sequence of one, and no view with security_invoker', o.object_name)
+    end
+    into v_problem
+    from tenancy.schema_objects('tenant_template') o
+    where o.object_kind = 'relation'
+        or (o.object_kind = 'sequence' and o.table_name is null)
+        or (o.object_kind = 'view' and not tenancy.is_security_invoker((
+            select c.reloptions
+            from pg_catalog.pg_class c
+            where c.relname = o.object_name and c.relnamespace = 'tenant_template'::regnamespace
+        )))
+        or (o.object_kind = 'column' and o.is_extension)
+        or (o.object_kind = 'constraint' and o.definition ~ ' REFERENCES (?!tenant_template\.)')
+    order by o.object_kind, o.object_name
+    limit 1;
+
+    if v_problem is not null then
+        raise exception 'The tenant template cannot be so: %.', v_problem
+            using errcode = 'object_not_in_prerequisite_state',
+                hint = 'Nothing was registered. Write the tenant migration otherwise.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_template_shape() is
+    'Refuses in the reference schema what no tenant may have: other relations than tables, their sequences and views with security_invoker; columns x_…; foreign keys that leave the schema (55000).';
+
+-- sql/20_tenancy/migrations/session_settings.sql
+
+create function tenancy.session_settings()
+    returns jsonb
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return (select jsonb_object_agg(s.name, s.setting) from pg_catalog.pg_settings s);
+end;
+$$;
+
+comment on function tenancy.session_settings() is 'Every parameter and its value, as this session has it.';
+
+-- sql/20_tenancy/privileges/apply_tenant_privileges.sql
+
+-- The one place that grants anything in a tenant; what, grant_differences says. What is right
+-- already is left alone: rewriting it would cost as much as the schema is large.
+create function tenancy.apply_tenant_privileges(schema_name text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_statements text;
+begin
+    -- The schema is closed first and opened last.
+    with wrong as materialized (
+        select g.* from tenancy.grant_differences(schema_name) g
+    ),
+    statements as (
+        select 1 as step, w.object_kind,
+            format('revoke all on %s %s from %s;',
+                w.object_kind, string_agg(w.object_name, ', '), w.grantee) as statement
+        from wrong w
+        where w.found is not null
+        group by w.object_kind, w.grantee
+        union all
+        select 2, o.object_kind,
+            format('grant %s on %s %s to %s;',
+                o.expected, o.object_kind, string_agg(o.object_name, ', '), o.grantees)
+        from (
+            select w.object_kind, w.object_name, w.expected, string_agg(w.grantee, ', ' order by w.grantee) as grantees
+            from wrong w
+            where w.expected is not null
+            group by w.object_kind, w.object_name, w.expected
+        ) o
+        group by o.object_kind, o.expected, o.grantees
+    )
+    select string_agg(
+        s.statement, ' '
+        order by s.step, case s.step when 1 then s.object_kind <> 'schema' else s.object_kind = 'schema' end
+    )
+    into v_statements
+    from statements s;
+
+    if v_statements is not null then
+        execute v_statements;
+    end if;
+end;
+$$;
+
+comment on function tenancy.apply_tenant_privileges(text) is
+    'Sets the privileges of the API roles on a tenant''s schema, tables, views, sequences and routines to what grant_differences expects. Only under lock_tenant.';
+
+-- sql/20_tenancy/privileges/enable_tenant_table.sql
+
+create function tenancy.enable_tenant_table(
+    schema_name text,
+    table_name text,
+    reads public.access_level default 'read',
+    writes public.access_level default 'write',
+    audited boolean default true
+)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_read_test constant text := tenancy.policy_test(schema_name, reads);
+    v_write_test constant text := tenancy.policy_test(schema_name, writes);
+begin
+    execute format(
+        'alter table %1$I.%2$I enable row level security;'
+        'create policy %3$I on %1$I.%2$I for select to authenticated using (%4$s);',
+        schema_name, table_name, 'select_' || tenancy.policy_suffix(reads), v_read_test
+    );
+
+    if writes is not null then
+        execute format(
+            'create policy %3$I on %1$I.%2$I for insert to authenticated with check (%6$s);'
+            'create policy %4$I on %1$I.%2$I for update to authenticated using (%6$s) with check (%6$s);'
+            'create policy %5$I on %1$I.%2$I for delete to authenticated using (%6$s);',
+            schema_name, table_name,
+            'insert_' || tenancy.policy_suffix(writes),
+            'update_' || tenancy.policy_suffix(writes),
+            'delete_' || tenancy.policy_suffix(writes),
+            v_write_test
+        );
+    end if;
+
+    if audited then
+        perform tenancy.audit_table(schema_name, table_name);
+    end if;
+end;
+$$;
+
+comment on function tenancy.enable_tenant_table(text, text, public.access_level, public.access_level, boolean) is
+    'Turns a bare table into a tenant table: row level security and the policies that let these access levels read and write it (writes null: nobody through the API), and the audit trail. Privileges follow from the policies; see apply_tenant_privileges.';
+
+-- sql/20_tenancy/privileges/grant_differences.sql
+
+-- What the API roles are to have is derived from the registry and the catalog alone, so that
+-- suspending and activating again ends exactly where it began. Objects are found through
+-- pg_depend, whose index makes the cost that of one schema however many there are.
+create function tenancy.grant_differences(schema_name text)
+    returns setof tenancy.tenant_grant
+    stable
+    security definer
+    set search_path = ''
+    set jit = off
+    language plpgsql
+as $$
+declare
+    v_namespace constant oid := to_regnamespace(quote_ident(schema_name));
+    -- Whoever comes through the API, or is everybody. Other roles are their operator's business.
+    v_grantees constant oid[] := array['anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole] || 0::oid;
+    v_version text;
+begin
+    select t.schema_version into v_version
+    from public.tenants t
+    where t.schema_name = grant_differences.schema_name and t.status = 'active';
+
+    return query
+    with objects as (
+        select 'schema' as object_kind, quote_ident(schema_name) as object_name,
+            null::oid as relation, n.nspacl as acl, 'usage' as verbs
+        -- It is due also where it is gone: granting on it fails, and nothing opens.
+        from (select) tenant
+        left join pg_catalog.pg_namespace n on n.oid = v_namespace
+        union all
+        select case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass::text,
+            c.oid, c.relacl,
+            -- Grants follow policies: a table that nobody adopted has none and stays unreachable.
+            case
+                when v_version is null then null
+                when c.relkind in ('r', 'p') and c.relrowsecurity then tenancy.policy_verbs(c.oid)
+                -- It shows nothing of its own as long as it asks with its caller's rights.
+                when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then 'select'
+                -- An identity column needs no grant on its sequence; serial does.
+                when c.relkind = 'S' and exists (
+                    select from pg_catalog.pg_depend o
+                    where o.classid = 'pg_class'::regclass
+                        and o.objid = c.oid
+                        and o.refclassid = 'pg_class'::regclass
+                        and o.deptype = 'a'
+                ) then 'select, usage'
+            end
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_class c on c.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = v_namespace
+            and d.classid = 'pg_class'::regclass
+            and c.relkind <> 'c'
+        union all
+        -- Routines everybody may call until told otherwise.
+        select 'routine', p.oid::regprocedure::text,
+            null, coalesce(p.proacl, acldefault('f', p.proowner)),
+            case when exists (
+                select from tenancy.tenant_migrations m
+                where m.version <= v_version and p.proname = any (m.callable_routines)
+            ) then 'execute' end
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_proc p on p.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = v_namespace
+            and d.classid = 'pg_proc'::regclass
+    )
+    select o.object_kind, o.object_name, g.grantee, g.expected, g.found
+    from objects o
+    cross join lateral (
+        select case v.grantee when 0 then 'public' else v.grantee::regrole::text end as grantee,
+            string_agg(v.verb, ', ' order by v.verb) filter (where v.is_due) as expected,
+            string_agg(v.verb, ', ' order by v.verb) filter (where not v.is_due) as found
+        from (
+            select r.oid, e.verb, true
+            from unnest(array['authenticated'::regrole::oid, 'service_role'::regrole]) r (oid)
+            cross join string_to_table(o.verbs, ', ') e (verb)
+            where v_version is not null
+            union all
+            select a.grantee, lower(a.privilege_type), false
+            from aclexplode(o.acl) a
+            where a.grantee = any (v_grantees)
+            union all
+            -- Privileges on columns, which nobody is to have, go with those on their table.
+            select a.grantee, lower(a.privilege_type), false
+            from pg_catalog.pg_attribute c
+            cross join aclexplode(c.attacl) a
+            where c.attrelid = o.relation and a.grantee = any (v_grantees)
+        ) v (grantee, verb, is_due)
+        group by v.grantee
+    ) g
+    where g.expected is distinct from g.found;
+end;
+$$;
+
+comment on function tenancy.grant_differences(text) is
+    'Where the privileges in a tenant are not what they are to be: who was to have which, and has which. To be, for authenticated and service_role: nothing unless the tenant is active; the verbs of each table''s policies; routines that a migration declared callable. For anon and PUBLIC nothing.';
+
+-- sql/20_tenancy/privileges/policy_suffix.sql
+
+create function tenancy.policy_suffix(level public.access_level)
+    returns text
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return case level when 'read' then 'member' when 'write' then 'writer' else 'admin' end;
+end;
+$$;
+
+comment on function tenancy.policy_suffix(public.access_level) is
+    'Whom an access level lets in, as policies are named: select_member, insert_writer.';
+
+-- sql/20_tenancy/privileges/policy_test.sql
+
+create function tenancy.policy_test(schema_name text, level public.access_level)
+    returns text
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- The subselect makes it an InitPlan: asked once a statement, never once a row.
+    return format('(select tenancy.has_access(%L, %L))', schema_name, level);
+end;
+$$;
+
+comment on function tenancy.policy_test(text, public.access_level) is
+    'The one question every policy of a tenant''s table asks, as SQL.';
+
+-- sql/20_tenancy/privileges/policy_verbs.sql
+
+create function tenancy.policy_verbs(relation oid)
+    returns text
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return (
+        select string_agg(v.verb, ', ' order by v.verb)
+        from (values ('r', 'select'), ('a', 'insert'), ('w', 'update'), ('d', 'delete')) v (command, verb)
+        where exists (
+            select from pg_catalog.pg_policy p
+            where p.polrelid = relation
+                and p.polcmd::text in (v.command, '*')
+                and 'authenticated'::regrole = any (p.polroles)
+        )
+    );
+end;
+$$;
+
+comment on function tenancy.policy_verbs(oid) is
+    'The verbs for which a table has a policy for signed-in users, as a GRANT names them; null for none.';
+
+-- sql/20_tenancy/profiles/find_profile.sql
+
+create function tenancy.find_profile(schema_name text, user_id uuid)
+    returns public.user_profile
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_profile public.user_profile;
+begin
+    execute format(
+        'select u.id, u.email, u.display_name, u.role, u.metadata, u.created_at, u.updated_at,'
+        '    exists ('
+        '        select from public.user_schema_access a'
+        '        where a.user_id = u.id'
+        '            and a.schema_name = %1$L'
+        '            and (a.expires_at is null or a.expires_at > statement_timestamp())'
+        '    )'
+        ' from %1$I.users u where u.id = $1',
+        schema_name
+    )
+    into v_profile
+    using user_id;
+
+    return v_profile;
+end;
+$$;
+
+comment on function tenancy.find_profile(text, uuid) is
+    'A user''s profile in a tenant; all null when there is none.';
+
+-- sql/20_tenancy/profiles/insert_profile.sql
+
+create function tenancy.insert_profile(
+    schema_name text,
+    user_id uuid,
+    display_name text,
+    role text default 'member',
+    metadata jsonb default '{}'
+)
+    returns boolean
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_inserted bigint;
+begin
+    -- `on conflict` waits for a rival that is about to commit, so of twenty callers at once
+    -- exactly one inserts.
+    execute format(
+        'insert into %I.users (id, email, display_name, role, metadata)'
+        ' select a.id, a.email, $2, $3, $4 from auth.users a where a.id = $1'
+        ' on conflict (id) do nothing',
+        schema_name
+    )
+    using user_id, display_name, role, metadata;
+
+    get diagnostics v_inserted = row_count;
+    return v_inserted = 1;
+end;
+$$;
+
+comment on function tenancy.insert_profile(text, uuid, text, text, jsonb) is
+    'Makes a profile of a user of Auth in a tenant, with the e-mail address Auth knows; whether there was none before.';
+
+-- sql/20_tenancy/profiles/require_user.sql
+
+create function tenancy.require_user(user_id uuid)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_argument('user_id', user_id::text);
+
+    -- The caller is locked along: the row about to be written names both.
+    if not user_id = any (
+        tenancy.lock_users(array[user_id, (tenancy.caller()).user_id])
+    ) then
+        raise exception 'There is no user with the id %.', user_id
+            using errcode = 'PT404', detail = 'user_not_found',
+                hint = 'Let them sign up first; the id is the "sub" of their access token.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_user(uuid) is
+    'Locks a user and the caller against deletion, first in the lock order (PT404 user_not_found, PT422 invalid_request).';
+
+-- sql/20_tenancy/profiles/update_profile.sql
+
+create function tenancy.update_profile(
+    schema_name text,
+    user_id uuid,
+    display_name text,
+    metadata jsonb
+)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    execute format(
+        'update %I.users u'
+        ' set display_name = coalesce($2, u.display_name),'
+        '     metadata = coalesce($3, u.metadata),'
+        '     updated_at = now()'
+        ' where u.id = $1',
+        schema_name
+    )
+    using user_id, display_name, metadata;
+end;
+$$;
+
+comment on function tenancy.update_profile(text, uuid, text, jsonb) is
+    'Changes a profile; null leaves a field as it is.';
+
+-- sql/20_tenancy/tables/add_column.sql
+
+create function tenancy.add_column(
+    schema_name text,
+    table_name text,
+    column_name text,
+    column_type text,
+    is_nullable boolean,
+    default_value jsonb,
+    default_expression text
+)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    set lock_timeout = '100ms'
+    language plpgsql
+as $$
+declare
+    v_definition constant text := tenancy.column_definition(
+        column_name, column_type, is_nullable, default_value, default_expression
+    );
+begin
+    perform tenancy.lock_tables(schema_name, array[table_name]);
+
+    begin
+        execute format('alter table %I.%I add column %s', schema_name, table_name, v_definition);
+    exception
+        when query_canceled then
+            raise exception 'Writing "%" into all rows of "%" takes too long: nobody could read the table meanwhile.',
+                column_name, table_name
+                using errcode = 'PT422', detail = 'invalid_request',
+                    hint = 'Nothing was changed. Add the column without a default, and fill it by updates of some thousand rows each.';
+    end;
+    perform tenancy.audit_table(schema_name, table_name);
+    perform tenancy.reload_schema_cache();
+exception
+    when duplicate_column then
+        raise exception 'Table "%" already has a column "%".', table_name, column_name
+            using errcode = 'PT409', detail = 'column_exists', hint = 'Choose another name.';
+    when not_null_violation then
+        raise exception 'Table "%" has rows, and they would have no value in "%".', table_name, column_name
+            using errcode = 'PT409', detail = 'table_not_empty',
+                hint = 'Give the column a default_value, or let it be nullable.';
+    when datatype_mismatch then
+        raise exception 'The default expression does not fit the type of the column.'
+            using errcode = 'PT400', detail = 'invalid_default',
+                hint = 'now() and current_date fit dates and times, gen_random_uuid() and auth.uid() fit uuid.';
+    when program_limit_exceeded then
+        raise exception 'Table "%" cannot take another column: %.', table_name, sqlerrm
+            using errcode = 'PT422', detail = 'invalid_request', hint = 'Use a second table.';
+end;
+$$;
+
+comment on function tenancy.add_column(text, text, text, text, boolean, jsonb, text) is
+    'Adds a column to a table of a tenant. Only under lock_tenant (PT400: invalid_identifier, invalid_column_type, invalid_default; PT409: column_exists, table_not_empty; PT422 invalid_request; 55P03).';
+
+-- sql/20_tenancy/tables/add_foreign_key.sql
+
+create function tenancy.add_foreign_key(
+    schema_name text,
+    table_name text,
+    column_name text,
+    foreign_table text,
+    foreign_column text,
+    on_delete text,
+    on_update text
+)
+    returns text
+    volatile
+    security definer
+    set search_path = ''
+    set lock_timeout = '100ms'
+    language plpgsql
+as $$
+declare
+    v_table constant oid := tenancy.require_table(schema_name, table_name);
+    v_number constant smallint := tenancy.require_column(schema_name, table_name, column_name);
+    v_foreign_table constant oid := tenancy.require_table(schema_name, foreign_table);
+    v_foreign_number constant smallint := tenancy.require_column(schema_name, foreign_table, foreign_column);
+    v_on_delete constant text := tenancy.require_foreign_key_action(on_delete);
+    v_on_update constant text := tenancy.require_foreign_key_action(on_update);
+    v_constraint_name text;
+begin
+    -- With two, PostgREST cannot tell which one a client that embeds the other table means.
+    v_constraint_name := tenancy.find_foreign_key(v_table, v_number, v_foreign_table, v_foreign_number);
+    if v_constraint_name is not null then
+        raise exception 'Column "%" of table "%" points at "%" of table "%" already, by the foreign key "%".',
+            column_name, table_name, foreign_column, foreign_table, tenancy.printable(v_constraint_name)
+            using errcode = 'PT409', detail = 'constraint_exists',
+                hint = 'To change what happens on delete or update, drop it first with drop_foreign_key.';
+    end if;
+    if exists (
+        select from pg_catalog.pg_attribute a
+        where a.attrelid = v_table and a.attnum = v_number and a.attnotnull
+            and ('SET NULL' in (v_on_delete, v_on_update)
+                or ('SET DEFAULT' in (v_on_delete, v_on_update) and not a.atthasdef))
+    ) then
+        raise exception 'Column "%" of table "%" is never null, and this key would set it so.', column_name, table_name
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Use CASCADE or RESTRICT, or a column that may be null.';
+    end if;
+    perform tenancy.lock_tables(schema_name, array[table_name, foreign_table], 'share row exclusive');
+
+    -- Without it, every delete on the other side reads this whole table.
+    if not exists (
+        select from pg_catalog.pg_index i where i.indrelid = v_table and i.indkey[0] = v_number
+    ) then
+        execute format('create index on %I.%I (%I)', schema_name, table_name, column_name);
+    end if;
+
+    -- PostgreSQL finds a name that is free and fits.
+    execute format(
+        'alter table %1$I.%2$I add foreign key (%3$I) references %1$I.%4$I (%5$I) on delete %6$s on update %7$s not valid',
+        schema_name, table_name, column_name, foreign_table, foreign_column, v_on_delete, v_on_update
+    );
+    v_constraint_name := tenancy.find_foreign_key(v_table, v_number, v_foreign_table, v_foreign_number);
+    execute format('alter table %I.%I validate constraint %I', schema_name, table_name, v_constraint_name);
+    perform tenancy.reload_schema_cache();
+
+    return v_constraint_name;
+exception
+    when foreign_key_violation then
+        raise exception 'Rows of "%" have values in "%" that "%" does not have in "%".',
+            table_name, column_name, foreign_table, foreign_column
+            using errcode = 'PT409', detail = 'foreign_key_violation',
+                hint = 'Nothing was changed. Correct those rows and try again.';
+    when invalid_foreign_key then
+        raise exception 'Column "%" of table "%" is neither its primary key nor unique.', foreign_column, foreign_table
+            using errcode = 'PT409', detail = 'foreign_key_target',
+                hint = 'Point at a primary key or a unique column.';
+    when datatype_mismatch then
+        raise exception 'Column "%" of table "%" and column "%" of table "%" have types that cannot be compared.',
+            column_name, table_name, foreign_column, foreign_table
+            using errcode = 'PT400', detail = 'invalid_column_type',
+                hint = 'Give both columns the same type.';
+    when program_limit_exceeded then
+        raise exception 'Values of "%" are too long for the index that a foreign key needs: %.', column_name, sqlerrm
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Nothing was changed. Use a column of short values, such as a uuid.';
+    when undefined_object then
+        raise exception 'A column of type json cannot be part of a foreign key.'
+            using errcode = 'PT400', detail = 'invalid_column_type', hint = 'Use another column.';
+end;
+$$;
+
+comment on function tenancy.add_foreign_key(text, text, text, text, text, text, text) is
+    'Adds a foreign key between two tables of one tenant, indexed and validated; its name. Writers of both tables wait until the transaction ends, readers do not. Only under lock_tenant (PT400 invalid_column_type; PT404: table_not_found, column_not_found; PT409: constraint_exists, foreign_key_violation, foreign_key_target; PT422 invalid_request; 55P03).';
+
+-- sql/20_tenancy/tables/column_default.sql
+
+create function tenancy.column_default(column_type text, literal jsonb, expression text)
+    returns text
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_is_array constant boolean := column_type like '%[]';
+    v_is_json constant boolean := column_type in ('json', 'jsonb');
+    v_expression text;
+    v_text text;
+    v_fits boolean;
+begin
+    -- A JSON null is no default.
+    if literal is null or literal = 'null' then
+        if expression is null then
+            return null;
+        end if;
+        v_expression := lower(btrim(expression, ' '));
+        if v_expression in ('now()', 'gen_random_uuid()', 'auth.uid()', 'current_date') then
+            return v_expression;
+        end if;
+        raise exception 'This is not a default expression one can use: %.', quote_literal(tenancy.printable(expression))
+            using errcode = 'PT400', detail = 'invalid_default',
+                hint = 'Use now(), gen_random_uuid(), auth.uid() or current_date, or a literal as the default.';
+    end if;
+
+    if expression is not null then
+        raise exception 'A column has a literal default or a default expression, not both.'
+            using errcode = 'PT400', detail = 'invalid_default', hint = 'Leave one of them out.';
+    end if;
+
+    begin
+        if v_is_json then
+            v_text := literal::text;
+        elsif v_is_array then
+            -- Raises for anything but an array; a nested one fails in the cast below.
+            v_text := array(
+                select e.value #>> '{}' from jsonb_array_elements(literal) with ordinality e (value, place)
+                order by e.place
+            )::text;
+        elsif jsonb_typeof(literal) in ('object', 'array') then
+            raise invalid_text_representation;
+        else
+            v_text := literal #>> '{}';
+        end if;
+
+        -- What the type made of it is what is stored: 'now' becomes the time it meant today.
+        -- A cast to varchar(3) cuts silently; one to varchar does not.
+        execute format(
+            'select (%1$L::%2$s)::text, (%1$L::%2$s)::text = (%1$L::%3$s)::text',
+            v_text,
+            column_type,
+            case
+                when column_type like 'character%'
+                    then regexp_replace(replace(column_type, 'character(', 'bpchar('), '\(\d+\)', '')
+                else column_type
+            end
+        )
+        into v_text, v_fits;
+    exception
+        when data_exception or integrity_constraint_violation or program_limit_exceeded then
+            v_fits := false;
+    end;
+
+    if not v_fits then
+        raise exception 'The default % does not fit the type %.', tenancy.printable(literal::text), column_type
+            using errcode = 'PT400', detail = 'invalid_default',
+                hint = 'Give a JSON value of that type, for example 0, "text", true or ["a", "b"].';
+    end if;
+
+    return format('%L::%s', v_text, column_type);
+end;
+$$;
+
+comment on function tenancy.column_default(text, jsonb, text) is
+    'A column''s default as SQL, from a JSON literal or one of the allowed expressions; null for none (PT400 invalid_default). column_type is what tenancy.column_type returned.';
+
+-- sql/20_tenancy/tables/column_definition.sql
+
+create function tenancy.column_definition(
+    column_name text,
+    column_type text,
+    is_nullable boolean,
+    literal jsonb,
+    expression text,
+    is_unique boolean default false
+)
+    returns text
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_type text;
+    v_default text;
+begin
+    perform tenancy.require_column_name(column_name);
+    v_type := tenancy.column_type(column_type);
+    v_default := tenancy.column_default(v_type, literal, expression);
+
+    return format('%I %s', column_name, v_type)
+        || case when is_nullable then '' else ' not null' end
+        || coalesce(' default ' || v_default, '')
+        || case when is_unique then ' unique' else '' end;
+end;
+$$;
+
+comment on function tenancy.column_definition(text, text, boolean, jsonb, text, boolean) is
+    'A column as it stands in CREATE TABLE (PT400: invalid_identifier, invalid_column_type, invalid_default).';
+
+-- sql/20_tenancy/tables/column_type.sql
+
+create function tenancy.column_type(type_text text)
+    returns text
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    -- The caller's text is only taken apart here. What comes out is put together by the
+    -- catalog from an oid and a number, so nothing of the text itself can reach a statement.
+    v_parts constant text[] := regexp_match(
+        lower(regexp_replace(btrim(type_text, ' '), ' +', ' ', 'g')),
+        '^([a-z][a-z0-9 ]*?) ?(?:\( ?([0-9]{1,9}) ?(?:, ?(-?[0-9]{1,9}) ?)?\))? ?((?:with|without) time zone)? ?(\[\])?$'
+    );
+    v_first constant bigint := v_parts[2];
+    v_second constant bigint := v_parts[3];
+    v_spelling text := v_parts[1];
+    v_zone constant text := v_parts[4];
+    v_type oid;
+    v_modifier bigint := -1;
+    v_fits boolean := true;
+begin
+    if v_spelling in ('time', 'timestamp') and v_zone is not null then
+        v_spelling := v_spelling || ' ' || v_zone;
+    elsif v_zone is not null then
+        v_spelling := null;
+    end if;
+
+    v_type := case
+        when v_spelling = 'text' then 'text'::regtype
+        when v_spelling in ('varchar', 'character varying') then 'varchar'::regtype
+        when v_spelling in ('char', 'character') then 'bpchar'::regtype
+        when v_spelling in ('smallint', 'int2') then 'int2'::regtype
+        when v_spelling in ('integer', 'int', 'int4') then 'int4'::regtype
+        when v_spelling in ('bigint', 'int8') then 'int8'::regtype
+        when v_spelling in ('numeric', 'decimal') then 'numeric'::regtype
+        when v_spelling in ('real', 'float4') then 'float4'::regtype
+        when v_spelling in ('double precision', 'float8', 'float') then 'float8'::regtype
+        when v_spelling in ('boolean', 'bool') then 'bool'::regtype
+        when v_spelling = 'date' then 'date'::regtype
+        when v_spelling in ('time', 'time without time zone') then 'time'::regtype
+        when v_spelling in ('timestamp', 'timestamp without time zone') then 'timestamp'::regtype
+        when v_spelling in ('timestamptz', 'timestamp with time zone') then 'timestamptz'::regtype
+        when v_spelling in (
+            'interval', 'uuid', 'json', 'jsonb', 'bytea', 'inet', 'cidr', 'macaddr'
+        ) then v_spelling::regtype
+    end;
+
+    -- How each type packs its modifier into the catalog's typmod.
+    if v_type in ('varchar'::regtype, 'bpchar'::regtype) then
+        -- A bare char is char(1), as everywhere in SQL.
+        v_modifier := 4 + coalesce(v_first, case when v_type = 'bpchar'::regtype then 1 else -5 end);
+        v_fits := v_second is null and coalesce(v_first between 1 and 10485760, true);
+    elsif v_type = 'numeric'::regtype then
+        v_modifier := coalesce(4 + ((v_first << 16) | (coalesce(v_second, 0) & 2047)), -1);
+        v_fits := coalesce(
+            v_first between 1 and 1000 and coalesce(v_second, 0) between -1000 and 1000, true
+        );
+    elsif v_type in ('time'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype, 'interval'::regtype) then
+        v_modifier := coalesce(v_first, -1);
+        if v_type = 'interval'::regtype and v_first is not null then
+            v_modifier := (32767 << 16) | v_first;
+        end if;
+        v_fits := v_second is null and coalesce(v_first between 0 and 6, true);
+    else
+        v_fits := v_first is null;
+    end if;
+
+    if v_type is null or not v_fits then
+        raise exception 'This is not a column type one can use: %.', coalesce(quote_literal(tenancy.printable(type_text)), 'null')
+            using errcode = 'PT400', detail = 'invalid_column_type',
+                hint = 'Use text, varchar(n), char(n), smallint, integer, bigint, numeric(p,s), real, double precision, boolean, date, time, timestamp, timestamptz, interval, uuid, json, jsonb, bytea, inet, cidr or macaddr, or an array of one, such as text[].';
+    end if;
+
+    if v_parts[5] is not null then
+        v_type := (select t.typarray from pg_catalog.pg_type t where t.oid = v_type);
+    end if;
+    return format_type(v_type, v_modifier::integer);
+end;
+$$;
+
+comment on function tenancy.column_type(text) is
+    'A column type from the allow-list, in the spellings people use, as the catalog spells it (PT400 invalid_column_type).';
+
+-- sql/20_tenancy/tables/create_table.sql
+
+create function tenancy.create_table(schema_name text, table_name text, columns jsonb, description text)
+    returns oid
+    volatile
+    security definer
+    set search_path = ''
+    set lock_timeout = '100ms'
+    language plpgsql
+as $$
+declare
+    v_definitions text[];
+    v_key text[];
+    v_duplicate text;
+begin
+    select
+        array_agg(
+            tenancy.column_definition(
+                c.value ->> 'name',
+                c.value ->> 'type',
+                coalesce((c.value ->> 'nullable')::boolean, true),
+                c.value -> 'default',
+                c.value ->> 'default_expression',
+                coalesce((c.value ->> 'unique')::boolean, false)
+            )
+            order by c.place
+        ),
+        array_agg(c.value ->> 'name' order by c.place) filter (where (c.value ->> 'primary_key')::boolean)
+    into v_definitions, v_key
+    from jsonb_array_elements(columns) with ordinality c (value, place);
+
+    select c.value ->> 'name' into v_duplicate
+    from jsonb_array_elements(columns) c (value)
+    group by c.value ->> 'name'
+    having count(*) > 1
+    limit 1;
+    if v_duplicate is not null then
+        raise exception 'There are two columns named "%".', v_duplicate
+            using errcode = 'PT409', detail = 'column_exists', hint = 'Give each column its own name.';
+    end if;
+
+    -- Every row needs a name of its own: the audit trail and the Data API go by it. A column
+    -- called id is taken for it; without one there will be one.
+    if v_key is null then
+        v_key := array['id'];
+        if not exists (select from jsonb_array_elements(columns) c (value) where c.value ->> 'name' = 'id') then
+            v_definitions := array_prepend('id uuid not null default gen_random_uuid()', v_definitions);
+        end if;
+    end if;
+
+    begin
+        execute format(
+            'create table %I.%I (%s, primary key (%s))',
+            schema_name, table_name,
+            array_to_string(v_definitions, ', '),
+            (select string_agg(quote_ident(k.name), ', ' order by k.place) from unnest(v_key) with ordinality k (name, place))
+        );
+    exception
+        when datatype_mismatch then
+            raise exception 'A default expression does not fit the type of its column.'
+                using errcode = 'PT400', detail = 'invalid_default',
+                    hint = 'now() and current_date fit dates and times, gen_random_uuid() and auth.uid() fit uuid.';
+        when undefined_object then
+            raise exception 'A key or unique column has a type that cannot be compared, such as json.'
+                using errcode = 'PT400', detail = 'invalid_column_type',
+                    hint = 'Use jsonb, or another column for the key.';
+        when program_limit_exceeded then
+            raise exception 'The table is too wide: %.', sqlerrm
+                using errcode = 'PT422', detail = 'invalid_request', hint = 'Use fewer columns.';
+    end;
+
+    if description is not null then
+        execute format('comment on table %I.%I is %L', schema_name, table_name, description);
+    end if;
+    perform tenancy.enable_tenant_table(schema_name, table_name);
+    perform tenancy.apply_tenant_privileges(schema_name);
+    perform tenancy.reload_schema_cache();
+
+    return tenancy.find_table(schema_name, table_name);
+end;
+$$;
+
+comment on function tenancy.create_table(text, text, jsonb, text) is
+    'Makes a table of a tenant a full citizen: primary key, policies, audit, privileges. Only under lock_tenant, with columns that require_column_objects has passed (PT400: invalid_identifier, invalid_column_type, invalid_default; PT409 column_exists).';
+
+-- sql/20_tenancy/tables/drop_column.sql
+
+create function tenancy.drop_column(schema_name text, table_name text, column_name text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    set lock_timeout = '100ms'
+    language plpgsql
+as $$
+declare
+    v_detail text;
+begin
+    perform tenancy.lock_tables(schema_name, array[table_name]);
+    perform tenancy.require_column_droppable(schema_name, table_name, column_name);
+
+    begin
+        execute format('alter table %I.%I drop column %I restrict', schema_name, table_name, column_name);
+    exception
+        when dependent_objects_still_exist then
+            get stacked diagnostics v_detail = pg_exception_detail;
+            raise exception 'Others depend on column "%" of table "%": %.',
+                column_name, table_name, replace(v_detail, E'\n', ', ')
+                using errcode = 'PT409', detail = 'has_dependents', hint = 'Drop those first.';
+    end;
+    perform tenancy.audit_table(schema_name, table_name);
+    perform tenancy.reload_schema_cache();
+end;
+$$;
+
+comment on function tenancy.drop_column(text, text, text) is
+    'Drops a column of a tenant''s table on which nothing depends. Only under lock_tenant (errors of require_column_droppable; 55P03).';
+
+-- sql/20_tenancy/tables/drop_foreign_key.sql
+
+create function tenancy.drop_foreign_key(schema_name text, table_name text, constraint_name text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    set lock_timeout = '100ms'
+    language plpgsql
+as $$
+begin
+    -- Dropping a foreign key locks both its ends.
+    perform tenancy.lock_tables(
+        schema_name,
+        table_name || tenancy.referenced_tables(tenancy.require_table(schema_name, table_name))
+    );
+
+    execute format('alter table %I.%I drop constraint %I restrict', schema_name, table_name, constraint_name);
+    perform tenancy.reload_schema_cache();
+end;
+$$;
+
+comment on function tenancy.drop_foreign_key(text, text, text) is
+    'Drops a foreign key of a tenant''s table; its index stays. Only under lock_tenant (55P03).';
+
+-- sql/20_tenancy/tables/drop_table.sql
+
+create function tenancy.drop_table(schema_name text, table_name text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    set lock_timeout = '100ms'
+    language plpgsql
+as $$
+declare
+    v_detail text;
+begin
+    perform tenancy.lock_tables(
+        schema_name,
+        table_name || tenancy.referenced_tables(tenancy.require_table(schema_name, table_name))
+    );
+
+    begin
+        execute format('drop table %I.%I restrict', schema_name, table_name);
+    exception
+        when dependent_objects_still_exist then
+            get stacked diagnostics v_detail = pg_exception_detail;
+            raise exception 'Others depend on table "%": %.', table_name, replace(v_detail, E'\n', ', ')
+                using errcode = 'PT409', detail = 'has_dependents',
+                    hint = 'Drop those first, for example with drop_foreign_key.';
+    end;
+    execute format('drop function if exists %I.%I()', schema_name, tenancy.audit_routine_name(table_name));
+    perform tenancy.reload_schema_cache();
+end;
+$$;
+
+comment on function tenancy.drop_table(text, text) is
+    'Drops a table of a tenant on which nothing depends. Only under lock_tenant (PT404 table_not_found, PT409 has_dependents, 55P03).';
+
+-- sql/20_tenancy/tables/is_template_table.sql
+
+-- By the tenant's own version: what a later one brings is the tenant's to move out of the way,
+-- and what a later one drops is still protected.
+create function tenancy.is_template_table(schema_name text, table_name text)
+    returns boolean
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return exists (
+        select
+        from public.tenants t
+        join tenancy.tenant_template_objects o
+            on o.version = t.schema_version
+            and o.object_kind = 'table'
+            and o.object_name = is_template_table.table_name
+        where t.schema_name = is_template_table.schema_name
+    );
+end;
+$$;
+
+comment on function tenancy.is_template_table(text, text) is
+    'Whether a table of a tenant is one that its version of the template brings, rather than one that its admin made.';
+
+-- sql/20_tenancy/tables/require_column_droppable.sql
+
+create function tenancy.require_column_droppable(schema_name text, table_name text, column_name text)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_table constant oid := tenancy.require_table(schema_name, table_name);
+    v_number constant smallint := tenancy.require_column(schema_name, table_name, column_name);
+    v_dependents text;
+begin
+    -- PostgreSQL drops a column's own constraints along without a word. Only a unique
+    -- constraint on that column alone is nothing but a property of it.
+    select string_agg(format('%s of table "%s"', quote_ident(k.conname), c.relname), ', ' order by k.conname)
+    into v_dependents
+    from pg_catalog.pg_constraint k
+    join pg_catalog.pg_class c on c.oid = k.conrelid
+    where (
+            k.conrelid = v_table
+            and v_number = any (k.conkey)
+            and (k.contype in ('p', 'f', 'c', 'x') or (k.contype = 'u' and cardinality(k.conkey) > 1))
+        )
+        or (k.confrelid = v_table and v_number = any (k.confkey));
+
+    if v_dependents is not null then
+        raise exception 'Others depend on column "%" of table "%": %.', column_name, table_name, v_dependents
+            using errcode = 'PT409', detail = 'has_dependents',
+                hint = 'Drop those first, for example with drop_foreign_key. A primary key stays as long as its table.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_column_droppable(text, text, text) is
+    'Refuses to drop a column of a key or one that others point at (PT404: table_not_found, column_not_found; PT409 has_dependents).';
+
+-- sql/20_tenancy/tables/require_column_name.sql
+
+create function tenancy.require_column_name(column_name text)
+    returns void
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_identifier(column_name, 'column');
+
+    if column_name in ('cmax', 'cmin', 'ctid', 'tableoid', 'xmax', 'xmin') then
+        raise exception 'A column cannot be named "%": every table has a system column of that name.', column_name
+            using errcode = 'PT400', detail = 'invalid_identifier',
+                hint = 'Choose another name.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_column_name(text) is
+    'Refuses names that a column cannot have (PT400 invalid_identifier).';
+
+-- sql/20_tenancy/tables/require_column_objects.sql
+
+-- The shape of create_table's argument, for those who call the RPC itself.
+create function tenancy.require_column_objects(columns jsonb)
+    returns void
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_problem text;
+begin
+    if columns is null or jsonb_typeof(columns) <> 'array' then
+        v_problem := '"columns" is not an array.';
+    elsif jsonb_array_length(columns) > 999 then
+        v_problem := 'A table is made with at most 999 columns.';
+    else
+        select case
+            when jsonb_typeof(c.value) <> 'object'
+                then format('Column %s is not an object.', c.place)
+            when u.key is not null
+                then format('Column %s has an unknown key %s.', c.place, tenancy.printable(to_json(u.key)::text))
+            when k.key is not null
+                then format('"%s" of column %s is not a %s.', k.key, c.place, k.kind)
+            end
+        into v_problem
+        from jsonb_array_elements(columns) with ordinality c (value, place)
+        left join lateral (
+            select x.key
+            from jsonb_object_keys(case when jsonb_typeof(c.value) = 'object' then c.value else '{}' end) x (key)
+            where x.key not in (
+                'name', 'type', 'nullable', 'default', 'default_expression', 'primary_key', 'unique'
+            )
+            limit 1
+        ) u on true
+        left join lateral (
+            select x.key, x.kind
+            from (
+                values
+                    ('name', 'string', true),
+                    ('type', 'string', true),
+                    ('nullable', 'boolean', false),
+                    ('default_expression', 'string', false),
+                    ('primary_key', 'boolean', false),
+                    ('unique', 'boolean', false)
+            ) x (key, kind, needed)
+            where case
+                when c.value ? x.key and (x.needed or c.value -> x.key <> 'null')
+                    then jsonb_typeof(c.value -> x.key) <> x.kind
+                else x.needed
+            end
+            limit 1
+        ) k on jsonb_typeof(c.value) = 'object'
+        where jsonb_typeof(c.value) <> 'object' or u.key is not null or k.key is not null
+        order by c.place
+        limit 1;
+    end if;
+
+    if v_problem is not null then
+        raise exception '%', v_problem
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Give columns as [{"name": "title", "type": "text", "nullable": false}, …]; also default, default_expression, primary_key, unique.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_column_objects(jsonb) is
+    'Refuses a columns argument of the wrong shape (PT422 invalid_request, as the functions answer).';
+
+-- sql/20_tenancy/tables/require_column_room.sql
+
+create function tenancy.require_column_room(schema_name text, table_name text)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    -- PostgreSQL counts up to 1,600, dropped ones included. The Data API tells of 1,000; and
+    -- half of a template table is kept for the columns of later tenant migrations, which
+    -- fail in a tenant whose table is full.
+    v_limit constant integer := case when tenancy.is_template_table(schema_name, table_name) then 800 else 999 end;
+    v_columns constant integer := (
+        select c.relnatts::integer from pg_catalog.pg_class c where c.oid = tenancy.require_table(schema_name, table_name)
+    );
+begin
+    if v_columns >= v_limit then
+        raise exception 'Table "%" has % columns, dropped ones included, which is the limit.', table_name, v_columns
+            using errcode = 'PT422', detail = 'invalid_request', hint = 'Use a second table.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_column_room(text, text) is
+    'Refuses another column once a table has had as many as it can take (PT404 table_not_found, PT422 invalid_request).';
+
+-- sql/20_tenancy/tables/require_foreign_key_action.sql
+
+create function tenancy.require_foreign_key_action(action text)
+    returns text
+    immutable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_action constant text := upper(btrim(action, ' '));
+begin
+    if v_action is null
+        or v_action not in ('NO ACTION', 'RESTRICT', 'CASCADE', 'SET NULL', 'SET DEFAULT')
+    then
+        raise exception 'This is not an action of a foreign key: %.', coalesce(quote_literal(tenancy.printable(action)), 'null')
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Use NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT.';
+    end if;
+
+    return v_action;
+end;
+$$;
+
+comment on function tenancy.require_foreign_key_action(text) is
+    'One of the five actions of a foreign key, in capitals (PT422 invalid_request).';
+
+-- sql/20_tenancy/tables/require_foreign_key_target.sql
+
+create function tenancy.require_foreign_key_target(schema_name text, foreign_table text, foreign_column text)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if tenancy.is_template_table(schema_name, foreign_table)
+        and (foreign_table, foreign_column) not in (('users', 'id'), ('settings', 'key'))
+    then
+        raise exception 'A foreign key cannot point at "%" of table "%", which is part of every tenant.',
+            tenancy.printable(foreign_column), foreign_table
+            using errcode = 'PT409', detail = 'protected_table',
+                hint = 'Of those tables, only users(id) and settings(key) can be pointed at: the others may change with the template.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_foreign_key_target(text, text, text) is
+    'Refuses foreign keys that would stand in the way of later tenant migrations (PT409 protected_table).';
+
+-- sql/20_tenancy/tables/require_own_column.sql
+
+create function tenancy.require_own_column(schema_name text, table_name text, column_name text)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- The prefix is the promise that no later template column is called so.
+    if table_name = 'audit_log'
+        or (tenancy.is_template_table(schema_name, table_name) and coalesce(column_name, '') not like 'x\_%')
+    then
+        raise exception 'Column "%" of table "%" is not the tenant''s to add or drop.', tenancy.printable(column_name), table_name
+            using errcode = 'PT409', detail = 'protected_table',
+                hint = 'Columns of your own in a table of every tenant are named x_…; "audit_log" takes none.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_own_column(text, text, text) is
+    'Refuses columns that would clash with the template (PT409 protected_table).';
+
+-- sql/20_tenancy/tables/require_own_table.sql
+
+create function tenancy.require_own_table(schema_name text, table_name text)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if tenancy.is_template_table(schema_name, table_name) then
+        raise exception 'Table "%" is part of every tenant and stays as it is.', table_name
+            using errcode = 'PT409', detail = 'protected_table',
+                hint = 'Make a table of your own, or add a column named x_… to this one; "audit_log" takes none.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_own_table(text, text) is
+    'Refuses changes of the tables that the template brings (PT409 protected_table).';
+
+-- sql/20_tenancy/tables/require_table_name.sql
+
+create function tenancy.require_table_name(table_name text)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_identifier(table_name, 'table');
+
+    -- A table is a type too. In a tenant migration the tenant's schema comes first in the
+    -- search path, and a table named "citext" would be taken for the extension's type.
+    if exists (
+        select from pg_catalog.pg_type t
+        where t.typname = table_name
+            and t.typnamespace in (
+                'pg_catalog'::regnamespace,
+                'public'::regnamespace,
+                to_regnamespace('extensions')
+            )
+    ) then
+        raise exception 'A table cannot be named "%": that is the name of a type.', table_name
+            using errcode = 'PT400', detail = 'invalid_identifier',
+                hint = 'Choose another name, for example the plural.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_table_name(text) is
+    'Refuses names that a tenant''s table cannot have (PT400 invalid_identifier).';
+
+-- sql/20_tenancy/tables/require_table_room.sql
+
+create function tenancy.require_table_room(schema_name text)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_limit constant integer := (select s.max_tables from tenancy.platform_settings s);
+begin
+    if cardinality(tenancy.tables_of(schema_name)) >= v_limit then
+        raise exception 'Tenant "%" has % tables, which is the limit.', schema_name, v_limit
+            using errcode = 'PT409', detail = 'table_limit',
+                hint = 'Drop a table that is no longer needed, or ask the platform for more.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_table_room(text) is
+    'Refuses another table once a tenant has as many as the platform allows (PT409 table_limit).';
+
+-- sql/20_tenancy/tenants/drop_tenant_schema.sql
+
+create function tenancy.drop_tenant_schema(schema_name text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- A listed but missing schema takes the whole Data API down. Notifications arrive in the
+    -- order of their sending: PostgREST must read the shorter list before the reload that
+    -- an event trigger sends for the drop.
+    perform pg_notify('pgrst', 'reload config');
+    execute format('drop schema %I cascade', schema_name);
+    perform tenancy.unexpose_schema(schema_name);
+end;
+$$;
+
+comment on function tenancy.drop_tenant_schema(text) is
+    'Destroys a tenant''s schema with everything in it and takes it off the Data API. Only under lock_tenant.';
+
+-- sql/20_tenancy/tenants/opaque_schema_name.sql
+
+create function tenancy.opaque_schema_name()
+    returns text
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- A version 4 uuid has fixed digits; hashed, all twenty of these are random.
+    return 't_' || left(md5(gen_random_uuid()::text), 20);
+end;
+$$;
+
+comment on function tenancy.opaque_schema_name() is
+    'A schema name that tells nothing: PostgREST shows the names of all exposed schemas to anybody.';
+
+-- sql/20_tenancy/tenants/tg_settings__stamp.sql
+
+-- One for all tenants: it names no table.
+create function tenancy.tg_settings__stamp()
+    returns trigger
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    new.updated_at := now();
+    new.updated_by := auth.uid();
+    return new;
+end;
+$$;
+
+comment on function tenancy.tg_settings__stamp() is
+    'Who wrote a setting and when is for the database to say, not for the client.';
+
+-- sql/25_tenant_template/0_template.sql
+
+-- Tenant migration 0: what every tenant starts with. Names are unqualified; it runs once in
+-- the reference schema and once in each new tenant.
+select tenancy.register_tenant_migration('0', 'template', $tenant$
+    create table settings (
+        key text not null,
+        value jsonb not null default 'null',
+        updated_at timestamptz not null default now(),
+        updated_by uuid,
+        constraint settings_pkey primary key (key),
+        constraint settings_key_length check (char_length(key) between 1 and 200)
+    );
+    comment on table settings is 'Key-value settings of the tenant: members read, tenant admins write.';
+    comment on column settings.updated_by is 'User who wrote the value; null for the service key and for SQL.';
+
+    -- Without a foreign key to auth.users on purpose: with one, deleting a user would look
+    -- into every tenant, and creating a tenant would block sign-ups. The RPCs check.
+    create table users (
+        id uuid not null,
+        email text,
+        display_name text,
+        role text not null default 'member',
+        metadata jsonb not null default '{}',
+        created_at timestamptz not null default now(),
+        updated_at timestamptz not null default now(),
+        constraint users_pkey primary key (id),
+        constraint users_display_name_length check (char_length(display_name) <= 200),
+        constraint users_role_length check (char_length(role) between 1 and 100),
+        constraint users_metadata_is_object check (jsonb_typeof(metadata) = 'object')
+    );
+    comment on table users is 'Profiles of the tenant''s users. Written through the profile RPCs alone.';
+    comment on column users.id is 'Id of the user in Auth.';
+    comment on column users.role is 'The product''s own label. No policy reads it.';
+
+    create table audit_log (
+        id bigint not null generated always as identity,
+        occurred_at timestamptz not null default clock_timestamp(),
+        actor_id uuid,
+        actor_role text not null,
+        action text not null,
+        table_name text not null,
+        record_id jsonb,
+        old_values jsonb,
+        new_values jsonb,
+        constraint audit_log_pkey primary key (id)
+    );
+    comment on table audit_log is 'Audit trail of the tenant''s data changes. Written by triggers alone; tenant admins read.';
+
+    create trigger stamp before insert or update on settings
+        for each row execute function tenancy.tg_settings__stamp();
+
+    comment on column audit_log.actor_role is
+        'Who wrote: user (then actor_id says which), service_role, or the database role that ran SQL.';
+    comment on column audit_log.record_id is 'The row, by the columns of its primary key.';
+    comment on column audit_log.old_values is 'Values before: of an update only the columns that changed.';
+    comment on column audit_log.new_values is 'Values after: of an update only the columns that changed.';
+
+    select tenancy.enable_tenant_table(current_schema(), 'settings', reads => 'read', writes => 'admin');
+    select tenancy.enable_tenant_table(current_schema(), 'users', reads => 'read', writes => null);
+    select tenancy.enable_tenant_table(current_schema(), 'audit_log', reads => 'admin', writes => null, audited => false);
+    select tenancy.make_append_only(current_schema(), 'audit_log');
+$tenant$);
+
+-- sql/30_rpc/access_control/grant_schema_access.sql
+
+create function public.grant_schema_access(
+    schema_name text,
+    user_id uuid,
+    access_level public.access_level default 'read',
+    expires_at timestamptz default null
+)
+    returns public.user_schema_access
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_caller constant tenancy.caller := tenancy.caller();
+    v_tenant public.tenants;
+    v_before public.user_schema_access;
+    v_after public.user_schema_access;
+begin
+    perform tenancy.require_permission(schema_name, platform => 'admin', member => 'admin');
+    perform tenancy.require_user(user_id);
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+    perform tenancy.require_argument('access_level', access_level::text);
+    perform tenancy.require_grantable(schema_name, user_id, access_level, expires_at);
+
+    select * into v_before
+    from public.user_schema_access a
+    where a.user_id = grant_schema_access.user_id
+        and a.schema_name = grant_schema_access.schema_name;
+    if v_before.access_level = grant_schema_access.access_level
+        and v_before.expires_at is not distinct from grant_schema_access.expires_at
+    then
+        return v_before;
+    end if;
+
+    insert into public.user_schema_access as a (user_id, schema_name, access_level, expires_at, granted_by)
+    values (user_id, schema_name, access_level, expires_at, v_caller.user_id)
+    on conflict on constraint user_schema_access_pkey do update
+    set access_level = excluded.access_level,
+        expires_at = excluded.expires_at,
+        granted_by = excluded.granted_by,
+        granted_at = now()
+    where a.user_id = excluded.user_id and a.schema_name = excluded.schema_name
+    returning * into v_after;
+
+    perform tenancy.log_action(
+        'access.grant', v_tenant,
+        jsonb_build_object(
+            'before', case when v_before.user_id is not null then to_jsonb(v_before) end,
+            'after', to_jsonb(v_after)
+        )
+    );
+
+    return v_after;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.grant_schema_access(text, uuid, public.access_level, timestamptz) is
+    'Lets a user into a tenant at a level, until expires_at (null: until revoked); replaces what they had. Repeating it changes nothing. Nobody changes their own grant, except that platform admins may let themselves in. A tenant admin whose own grant expires can grant neither admin nor anything past that moment. Admins of the tenant or of the platform. Errors: invalid_request, tenant_not_found, user_not_found, own_grant, tenant_suspended, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/access_control/promote_to_admin.sql
+
+create function public.promote_to_admin(user_id uuid, role public.platform_role default 'admin')
+    returns public.admin_users
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_caller constant tenancy.caller := tenancy.caller();
+    -- Before the change: it may be the caller's own.
+    v_actor_role constant text := tenancy.actor_role(null);
+    v_before public.admin_users;
+    v_after public.admin_users;
+begin
+    perform tenancy.require_platform_role('super_admin');
+    perform tenancy.require_user(user_id);
+    -- Again, now that the caller is locked: they may have been deleted while waiting.
+    perform tenancy.require_platform_role('super_admin');
+    perform tenancy.require_argument('role', role::text);
+    if role < 'super_admin' then
+        perform tenancy.require_other_super_admin(user_id);
+    end if;
+
+    select * into v_before from public.admin_users a where a.user_id = promote_to_admin.user_id for update;
+    if v_before.role = promote_to_admin.role then
+        return v_before;
+    end if;
+
+    insert into public.admin_users as a (user_id, role, granted_by)
+    values (user_id, role, v_caller.user_id)
+    on conflict on constraint admin_users_pkey do update
+    set role = excluded.role, granted_by = excluded.granted_by
+    where a.user_id = excluded.user_id
+    returning * into v_after;
+
+    perform tenancy.log_action(
+        'admin.promote', null,
+        jsonb_build_object(
+            'before', case when v_before.user_id is not null then to_jsonb(v_before) end,
+            'after', to_jsonb(v_after)
+        ),
+        v_actor_role
+    );
+
+    return v_after;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.promote_to_admin(uuid, public.platform_role) is
+    'Gives a user a platform role in place of the one they had, which may be higher. The first super_admin is made with the service key. Repeating it changes nothing. super_admins. Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/access_control/revoke_admin.sql
+
+create function public.revoke_admin(user_id uuid)
+    returns public.admin_users
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    -- Before the change: it may be the caller's own.
+    v_actor_role constant text := tenancy.actor_role(null);
+    v_before public.admin_users;
+begin
+    perform tenancy.require_platform_role('super_admin');
+    perform tenancy.require_argument('user_id', user_id::text);
+    perform tenancy.require_other_super_admin(user_id);
+
+    delete from public.admin_users a
+    where a.user_id = revoke_admin.user_id
+    returning * into v_before;
+    if v_before.user_id is null then
+        raise exception 'User % has no platform role.', user_id
+            using errcode = 'PT404', detail = 'user_not_found',
+                hint = 'There is nothing to revoke.';
+    end if;
+
+    perform tenancy.log_action(
+        'admin.revoke', null, jsonb_build_object('before', to_jsonb(v_before)), v_actor_role
+    );
+
+    return v_before;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.revoke_admin(uuid) is
+    'Takes a user''s platform role away, from their next request on; returns what it was. Never from the last super_admin. super_admins. Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/access_control/revoke_schema_access.sql
+
+create function public.revoke_schema_access(schema_name text, user_id uuid)
+    returns public.user_schema_access
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_own constant boolean := user_id = (tenancy.caller()).user_id;
+    -- Before the change: it may be the caller's own.
+    v_actor_role constant text := tenancy.actor_role(schema_name);
+    v_tenant public.tenants;
+    v_before public.user_schema_access;
+begin
+    v_tenant := tenancy.lock_tenant(
+        schema_name,
+        platform => 'admin',
+        member => case when v_own then 'read'::public.access_level else 'admin' end
+    );
+    perform tenancy.require_argument('user_id', user_id::text);
+
+    delete from public.user_schema_access a
+    where a.user_id = revoke_schema_access.user_id
+        and a.schema_name = revoke_schema_access.schema_name
+    returning * into v_before;
+    if v_before.user_id is null then
+        raise exception 'User % has no access to tenant "%".', user_id, schema_name
+            using errcode = 'PT404', detail = 'user_not_found',
+                hint = 'There is nothing to revoke.';
+    end if;
+
+    perform tenancy.log_action(
+        'access.revoke', v_tenant, jsonb_build_object('before', to_jsonb(v_before)), v_actor_role
+    );
+
+    return v_before;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.revoke_schema_access(text, uuid) is
+    'Takes a user''s access to a tenant away, from their next request on; returns what it was. Admins of the tenant or of the platform, and members for themselves. Errors: invalid_request, tenant_not_found, user_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/audit_log/get_admin_audit_log.sql
+
+create function public.get_admin_audit_log(
+    schema_name text default null,
+    actor_id uuid default null,
+    action text default null,
+    occurred_from timestamptz default null,
+    occurred_to timestamptz default null,
+    before_id bigint default null,
+    page_size integer default 100
+)
+    returns setof public.admin_audit_log
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tenant_id uuid;
+begin
+    -- The staff see everything, also of tenants that are gone; a tenant's admin sees that
+    -- tenant's, by its id, because a name may have been somebody else's before.
+    if tenancy.platform_role() is null then
+        if schema_name is null then
+            perform tenancy.require_platform_role('viewer');
+        end if;
+        perform tenancy.require_permission(schema_name, platform => null, member => 'admin');
+        select t.id into strict v_tenant_id
+        from public.tenants t
+        where t.schema_name = get_admin_audit_log.schema_name;
+    end if;
+    perform tenancy.require_page_size(page_size);
+
+    return query
+    select e.*
+    from public.admin_audit_log e
+    where (v_tenant_id is null or e.tenant_id = v_tenant_id)
+        and (get_admin_audit_log.schema_name is null or e.schema_name = get_admin_audit_log.schema_name)
+        and (get_admin_audit_log.actor_id is null or e.actor_id = get_admin_audit_log.actor_id)
+        and (get_admin_audit_log.action is null or e.action = get_admin_audit_log.action)
+        and (occurred_from is null or e.occurred_at >= occurred_from)
+        and (occurred_to is null or e.occurred_at < occurred_to)
+        and (before_id is null or e.id < before_id)
+    order by e.id desc
+    limit page_size;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.get_admin_audit_log(text, uuid, text, timestamptz, timestamptz, bigint, integer) is
+    'Admin actions, newest first: by tenant, actor, action (tenant.suspend …), from (included) and to (not); pages as in get_audit_log. Platform staff see all, admins of a tenant that tenant''s. Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/audit_log/get_audit_log.sql
+
+create function public.get_audit_log(
+    schema_name text,
+    actor_id uuid default null,
+    action text default null,
+    table_name text default null,
+    record_id jsonb default null,
+    occurred_from timestamptz default null,
+    occurred_to timestamptz default null,
+    before_id bigint default null,
+    page_size integer default 100
+)
+    returns setof public.audit_entry
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_permission(schema_name, platform => null, member => 'admin');
+    perform tenancy.require_page_size(page_size);
+
+    return query
+    select * from tenancy.audit_entries(
+        schema_name, actor_id, action, table_name, record_id,
+        occurred_from, occurred_to, before_id, page_size
+    );
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.get_audit_log(text, uuid, text, text, jsonb, timestamptz, timestamptz, bigint, integer) is
+    'Data changes in a tenant, newest first: by actor, action (insert, update, delete, truncate), table, record (key columns as JSON), from (included) and to (not). A page has up to page_size entries, from 1 to 1,000; the next one is before_id = the last id of this one. Admins of the tenant. Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/audit_log/prune_audit_log.sql
+
+create function public.prune_audit_log(schema_name text, before timestamptz)
+    returns public.audit_pruning
+    volatile
+    security definer
+    set search_path = ''
+    set statement_timeout = '60s'
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+    v_pruning public.audit_pruning;
+begin
+    if schema_name is null then
+        perform tenancy.require_platform_role('admin');
+    else
+        v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
+    end if;
+
+    -- Null is what a program sends that has lost its date, and nothing is older than the future.
+    if before is null or before > now() then
+        raise exception '"before" is to be a moment in the past.'
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Nothing was removed. Give the moment up to which entries may go, for example "2026-01-31T00:00:00Z".';
+    end if;
+    v_pruning := tenancy.prune_audit_log(coalesce(schema_name, 'public'), before);
+
+    if v_pruning.removed > 0 then
+        perform tenancy.log_action(
+            'audit.prune', v_tenant,
+            jsonb_build_object('log', v_pruning.schema_name, 'removed_before', before, 'removed', v_pruning.removed, 'head', v_pruning.head)
+        );
+    end if;
+
+    return v_pruning;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.prune_audit_log(text, timestamptz) is
+    'Retention: removes the entries of a tenant''s audit log, or with a null name of admin_audit_log, that are older than a moment and sealed; the rest of the chain stays verifiable. Platform admins; logged as audit.prune with the number removed and their head. Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/audit_log/redact_audit_log.sql
+
+create function public.redact_audit_log(schema_name text, user_id uuid)
+    returns public.audit_redaction
+    volatile
+    security definer
+    set search_path = ''
+    set statement_timeout = '60s'
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+    v_redaction public.audit_redaction;
+begin
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
+    perform tenancy.require_argument('user_id', user_id::text);
+
+    v_redaction.schema_name := schema_name;
+    v_redaction.user_id := user_id;
+    v_redaction.redacted := tenancy.redact_audit_log(schema_name, user_id);
+
+    if v_redaction.redacted > 0 then
+        perform tenancy.log_action('audit.redact', v_tenant, to_jsonb(v_redaction));
+    end if;
+
+    return v_redaction;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.redact_audit_log(text, uuid) is
+    'On a person''s request: takes the values of their profile (e-mail address, names, metadata) out of the sealed entries of a tenant''s audit log; admin_audit_log never had them. That something happened, when and by whom stays, and so does the chain. Entries too young to be sealed are left for the next call. Platform admins; logged as audit.redact. Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/audit_log/seal_audit_log.sql
+
+create function public.seal_audit_log(schema_name text default null)
+    returns public.audit_seal
+    volatile
+    security definer
+    set search_path = ''
+    set statement_timeout = '60s'
+    language plpgsql
+as $$
+begin
+    if schema_name is null then
+        perform tenancy.require_platform_role('admin');
+    else
+        perform tenancy.require_permission(schema_name, platform => 'admin', member => null);
+    end if;
+
+    return tenancy.seal_audit_log(coalesce(schema_name, 'public'));
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.seal_audit_log(text) is
+    'Seals the entries of a tenant''s audit log, or without a name of admin_audit_log, into a hash chain and returns its head: keep it outside the database, for verify_audit_log. To be called on a schedule; writers never wait for it. Entries of transactions still running, or begun before one still running, wait for the next call. Platform admins. Errors: tenant_not_found, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/audit_log/verify_audit_log.sql
+
+create function public.verify_audit_log(schema_name text default null, expected_head text default null)
+    returns public.audit_verification
+    stable
+    security definer
+    set search_path = ''
+    set statement_timeout = '60s'
+    language plpgsql
+as $$
+begin
+    if schema_name is null then
+        perform tenancy.require_platform_role('admin');
+    else
+        perform tenancy.require_permission(schema_name, platform => 'admin', member => 'admin');
+    end if;
+
+    return tenancy.verify_audit_log(coalesce(schema_name, 'public'), expected_head);
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.verify_audit_log(text, text) is
+    'Whether the sealed entries of a log are what was sealed: names the first one changed, removed or inserted since. expected_head is a head that seal_audit_log once returned and that was kept elsewhere; without it, whoever can rewrite the whole chain as a superuser can hide. It cannot show changes made before sealing, nor find a head older than the last pruning. Admins of the tenant or of the platform; admin_audit_log platform admins. Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/ddl_operations/add_column.sql
+
+create function public.add_column(
+    schema_name text,
+    table_name text,
+    column_name text,
+    column_type text,
+    is_nullable boolean default true,
+    default_value jsonb default null,
+    default_expression text default null
+)
+    returns public.table_column
+    volatile
+    security definer
+    set search_path = ''
+    -- Nobody reads the table while its rows are written anew, and PostgREST, which waits for it
+    -- when somebody else's schema has changed, gives up after 8 s and then answers nobody.
+    set statement_timeout = '5s'
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+    v_table oid;
+    v_is_nullable constant boolean := coalesce(is_nullable, true);
+    v_column public.table_column;
+begin
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+
+    v_table := tenancy.require_table(schema_name, table_name);
+    perform tenancy.require_own_column(schema_name, table_name, column_name);
+    -- The profile RPCs insert into users without knowing of this column.
+    if tenancy.is_template_table(schema_name, table_name)
+        and not v_is_nullable and default_value is null and default_expression is null
+    then
+        raise exception 'A column added to "%" is nullable or has a default.', table_name
+            using errcode = 'PT409', detail = 'protected_table',
+                hint = 'The product itself inserts rows there and does not know your column.';
+    end if;
+
+    perform tenancy.require_column_room(schema_name, table_name);
+    perform tenancy.add_column(
+        schema_name, table_name, column_name, column_type, v_is_nullable, default_value, default_expression
+    );
+    select * into v_column
+    from tenancy.describe_columns(v_table) c
+    where c.column_name = add_column.column_name;
+
+    perform tenancy.log_action(
+        'column.add', v_tenant,
+        jsonb_build_object('table_name', table_name, 'after', to_jsonb(v_column))
+    );
+
+    return v_column;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.add_column(text, text, text, text, boolean, jsonb, text) is
+    'Adds a column to a table of a tenant; where every tenant has that table, only as x_…, nullable or with a default. Existing rows get the default; gen_random_uuid() makes PostgreSQL write them all anew while readers wait, and is refused where that takes longer than 5 s. Admins of the tenant or of the platform. Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, table_not_found, column_exists, table_not_empty, protected_table, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/ddl_operations/add_foreign_key.sql
+
+create function public.add_foreign_key(
+    schema_name text,
+    table_name text,
+    column_name text,
+    foreign_table text,
+    foreign_column text default 'id',
+    on_delete text default 'NO ACTION',
+    on_update text default 'NO ACTION'
+)
+    returns public.table_foreign_key
+    volatile
+    security definer
+    set search_path = ''
+    -- Longer than the role's own: validating takes its time.
+    set statement_timeout = '60s'
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+    v_constraint_name text;
+    v_foreign_key public.table_foreign_key;
+begin
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+
+    perform tenancy.require_own_table(schema_name, table_name);
+    perform tenancy.require_foreign_key_target(schema_name, foreign_table, foreign_column);
+
+    v_constraint_name := tenancy.add_foreign_key(
+        schema_name, table_name, column_name, foreign_table, foreign_column, on_delete, on_update
+    );
+    v_foreign_key := tenancy.require_foreign_key(schema_name, table_name, v_constraint_name);
+
+    perform tenancy.log_action(
+        'foreign_key.add', v_tenant,
+        jsonb_build_object('table_name', table_name, 'after', to_jsonb(v_foreign_key))
+    );
+
+    return v_foreign_key;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.add_foreign_key(text, text, text, text, text, text, text) is
+    'Points a column of a tenant''s table at a primary key or unique column of another table of the same tenant, of the template''s tables only at users(id) and settings(key). The column gets an index. Existing rows are checked in the same call: until it ends, writers of both tables wait, up to 60 s on a very large table; readers do not. Admins of the tenant or of the platform. Errors: table_not_found, column_not_found, invalid_column_type, constraint_exists, foreign_key_violation, foreign_key_target, protected_table, invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/ddl_operations/create_table.sql
+
+create function public.create_table(
+    schema_name text,
+    table_name text,
+    columns jsonb,
+    description text default null
+)
+    returns setof public.table_column
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+    v_table oid;
+    v_after jsonb;
+begin
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+
+    perform tenancy.require_table_name(table_name);
+    perform tenancy.require_column_objects(columns);
+    perform tenancy.require_text('description', description, 1000);
+    if tenancy.is_relation(schema_name, table_name) then
+        raise exception 'Tenant "%" already has a table "%".', schema_name, table_name
+            using errcode = 'PT409', detail = 'table_exists', hint = 'Choose another name.';
+    end if;
+    perform tenancy.require_table_room(schema_name);
+
+    v_table := tenancy.create_table(schema_name, table_name, columns, description);
+
+    select jsonb_agg(to_jsonb(c)) into v_after from tenancy.describe_columns(v_table) c;
+    perform tenancy.log_action(
+        'table.create', v_tenant,
+        jsonb_build_object('table_name', table_name, 'after', jsonb_build_object('columns', v_after, 'description', description))
+    );
+
+    return query select * from tenancy.describe_columns(v_table);
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.create_table(text, text, jsonb, text) is
+    'Makes a table in a tenant, reachable through the Data API at once: members read it, writers write it. columns is an array of {name, type, nullable = true, default, default_expression, primary_key, unique}; without a primary key, the column id becomes it, made as uuid where there is none. Admins of the tenant or of the platform. Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, table_exists, column_exists, table_limit, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/ddl_operations/drop_column.sql
+
+create function public.drop_column(schema_name text, table_name text, column_name text)
+    returns public.table_column
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+    v_table oid;
+    v_column public.table_column;
+begin
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+
+    v_table := tenancy.require_table(schema_name, table_name);
+    perform tenancy.require_own_column(schema_name, table_name, column_name);
+    perform tenancy.require_column(schema_name, table_name, column_name);
+    select * into v_column
+    from tenancy.describe_columns(v_table) c
+    where c.column_name = drop_column.column_name;
+
+    perform tenancy.drop_column(schema_name, table_name, column_name);
+
+    perform tenancy.log_action(
+        'column.drop', v_tenant,
+        jsonb_build_object('table_name', table_name, 'before', to_jsonb(v_column))
+    );
+
+    return v_column;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.drop_column(text, text, text) is
+    'Drops a column and its values; returns what it was. Nothing cascades. Admins of the tenant or of the platform. Errors: table_not_found, column_not_found, has_dependents, protected_table, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/ddl_operations/drop_foreign_key.sql
+
+create function public.drop_foreign_key(schema_name text, table_name text, constraint_name text)
+    returns public.table_foreign_key
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+    v_foreign_key public.table_foreign_key;
+begin
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+
+    perform tenancy.require_own_table(schema_name, table_name);
+    v_foreign_key := tenancy.require_foreign_key(schema_name, table_name, constraint_name);
+
+    perform tenancy.drop_foreign_key(schema_name, table_name, constraint_name);
+
+    perform tenancy.log_action(
+        'foreign_key.drop', v_tenant,
+        jsonb_build_object('table_name', table_name, 'before', to_jsonb(v_foreign_key))
+    );
+
+    return v_foreign_key;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.drop_foreign_key(text, text, text) is
+    'Drops a foreign key of a tenant''s table; returns what it was. The index on the column stays. Admins of the tenant or of the platform. Errors: table_not_found, constraint_not_found, protected_table, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/ddl_operations/drop_table.sql
+
+create function public.drop_table(schema_name text, table_name text)
+    returns public.schema_table
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+    v_table public.schema_table;
+begin
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+
+    perform tenancy.require_own_table(schema_name, table_name);
+    v_table := tenancy.describe_table(tenancy.require_table(schema_name, table_name));
+
+    perform tenancy.drop_table(schema_name, table_name);
+
+    perform tenancy.log_action(
+        'table.drop', v_tenant,
+        jsonb_build_object('table_name', table_name, 'before', to_jsonb(v_table))
+    );
+
+    return v_table;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.drop_table(text, text) is
+    'Destroys a table of a tenant and its rows; returns what it was. Nothing cascades. Admins of the tenant or of the platform. Errors: table_not_found, protected_table, has_dependents, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/schema_inspection/get_schema_summary.sql
+
+create function public.get_schema_summary(schema_name text)
+    returns public.schema_summary
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_permission(schema_name, platform => 'viewer', member => 'read');
+
+    return (
+        select row(
+            count(*),
+            coalesce(sum(tenancy.row_estimate(t.relation)), 0)::bigint,
+            coalesce(sum(tenancy.table_bytes(t.relation)), 0)::bigint
+        )::public.schema_summary
+        from unnest(tenancy.tables_of(schema_name)) t (relation)
+    );
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.get_schema_summary(text) is
+    'How many tables a tenant has, about how many rows, and how large they are. Members and platform staff. Errors: tenant_not_found, tenant_suspended, not_authenticated, busy.';
+
+-- sql/30_rpc/schema_inspection/get_schema_tables.sql
+
+create function public.get_schema_tables(schema_name text)
+    returns setof public.schema_table
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_permission(schema_name, platform => 'viewer', member => 'read');
+
+    return query
+    select d.*
+    from unnest(tenancy.tables_of(schema_name)) t (relation)
+    cross join lateral tenancy.describe_table(t.relation) d
+    order by d.table_name;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.get_schema_tables(text) is
+    'The tables of a tenant by name, with sizes and row estimates from statistics; nothing is scanned. Members and platform staff. Errors: tenant_not_found, tenant_suspended, not_authenticated, busy.';
+
+-- sql/30_rpc/schema_inspection/get_table_columns.sql
+
+create function public.get_table_columns(schema_name text, table_name text)
+    returns setof public.table_column
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_permission(schema_name, platform => 'viewer', member => 'read');
+
+    return query
+    select * from tenancy.describe_columns(tenancy.require_table(schema_name, table_name));
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.get_table_columns(text, text) is
+    'The columns of a tenant''s table in their order. Members and platform staff. Errors: tenant_not_found, table_not_found, tenant_suspended, not_authenticated, busy.';
+
+-- sql/30_rpc/schema_inspection/get_table_foreign_keys.sql
+
+create function public.get_table_foreign_keys(schema_name text, table_name text)
+    returns setof public.table_foreign_key
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_permission(schema_name, platform => 'viewer', member => 'read');
+
+    return query
+    select * from tenancy.describe_foreign_keys(tenancy.require_table(schema_name, table_name));
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.get_table_foreign_keys(text, text) is
+    'The foreign keys of a tenant''s table by name. Members and platform staff. Errors: tenant_not_found, table_not_found, tenant_suspended, not_authenticated, busy.';
+
+-- sql/30_rpc/schema_management/activate_tenant.sql
+
+create function public.activate_tenant(schema_name text)
+    returns public.tenants
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_before public.tenants;
+    v_after public.tenants;
+begin
+    v_before := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
+
+    if v_before.status = 'active' then
+        return v_before;
+    end if;
+
+    update public.tenants t
+    set status = 'active', suspended_at = null, suspension_reason = null, updated_at = now()
+    where t.id = v_before.id
+    returning * into v_after;
+    perform tenancy.apply_tenant_privileges(schema_name);
+
+    perform tenancy.log_action(
+        'tenant.activate', v_after,
+        jsonb_build_object('before', to_jsonb(v_before), 'after', to_jsonb(v_after))
+    );
+
+    return v_after;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.activate_tenant(text) is
+    'Opens a suspended tenant again with exactly the privileges it had. Repeating it changes nothing. Platform admins. Errors: tenant_not_found, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/schema_management/create_tenant_schema.sql
+
+create function public.create_tenant_schema(schema_name text default null, display_name text default null)
+    returns public.tenants
+    volatile
+    security definer
+    set search_path = ''
+    -- A new schema invalidates every plan: what is planned again is planned once.
+    set plan_cache_mode = force_generic_plan
+    language plpgsql
+as $$
+declare
+    v_schema_name constant text := coalesce(schema_name, tenancy.opaque_schema_name());
+    v_creator constant uuid := (tenancy.caller()).user_id;
+    v_tenant public.tenants;
+begin
+    perform tenancy.require_platform_role('admin');
+
+    perform tenancy.require_schema_name(v_schema_name);
+    perform tenancy.require_text('display_name', coalesce(display_name, v_schema_name), 200, shortest => 1);
+    perform tenancy.lock_users(array[v_creator]);
+    -- Again, now that the caller is locked: they may have been deleted while waiting.
+    perform tenancy.require_platform_role('admin');
+    insert into public.tenants (schema_name, display_name, schema_version, created_by)
+    values (
+        v_schema_name,
+        coalesce(display_name, v_schema_name),
+        tenancy.latest_tenant_version(),
+        v_creator
+    )
+    -- Of two callers with one name the second waits here and then finds the first's row.
+    on conflict on constraint tenants_schema_name_key do nothing
+    returning * into v_tenant;
+    if v_tenant.id is null then
+        raise exception 'There already is a tenant "%".', v_schema_name
+            using errcode = 'PT409', detail = 'tenant_exists',
+                hint = 'Choose another name, or leave it out for a random one.';
+    end if;
+    if to_regnamespace(v_schema_name) is not null then
+        raise exception 'The database already has a schema "%", which is no tenant.', v_schema_name
+            using errcode = 'PT409', detail = 'schema_exists',
+                hint = 'Choose another name, or leave it out for a random one.';
+    end if;
+
+    -- Before the schema, whose making has every plan forgotten that this shares with the above.
+    perform tenancy.log_action('tenant.create', v_tenant, jsonb_build_object('after', to_jsonb(v_tenant)));
+
+    perform tenancy.build_tenant_schema(v_schema_name);
+
+    perform tenancy.expose_schema(v_schema_name);
+
+    return v_tenant;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.create_tenant_schema(text, text) is
+    'Makes a tenant: its schema with the template''s tables, and its place on the Data API, where it answers within moments. Left out, the name is a random one that tells nothing. Platform admins. Errors: invalid_schema_name, invalid_request, tenant_exists, schema_exists, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/schema_management/delete_tenant_schema.sql
+
+create function public.delete_tenant_schema(schema_name text)
+    returns public.tenants
+    volatile
+    security definer
+    set search_path = ''
+    -- Longer than the role's own: a long audit log is sealed before it goes.
+    set statement_timeout = '60s'
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+    v_seal public.audit_seal;
+begin
+    perform tenancy.require_permission(schema_name, platform => 'super_admin', member => null);
+    -- Users before their grants: one who is being deleted takes along their own and their
+    -- name on those they made, in no order that could be kept here.
+    perform tenancy.lock_users(array(
+        select u.id
+        from public.user_schema_access a
+        cross join unnest(array[a.user_id, a.granted_by]) u (id)
+        where a.schema_name = delete_tenant_schema.schema_name
+    ));
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'super_admin', member => null);
+
+    if v_tenant.status <> 'suspended' then
+        raise exception 'Tenant "%" is active.', schema_name
+            using errcode = 'PT409', detail = 'tenant_active',
+                hint = 'Deleting destroys all its data. Suspend it first with suspend_tenant.';
+    end if;
+
+    -- The trail goes with the tenant; what remains is what it amounted to.
+    v_seal := tenancy.forget_audit_log(schema_name);
+    -- The grants go by cascade.
+    delete from public.tenants t where t.id = v_tenant.id;
+    perform tenancy.log_action(
+        'tenant.delete', v_tenant,
+        jsonb_build_object('before', to_jsonb(v_tenant), 'audit_log', to_jsonb(v_seal))
+    );
+    perform tenancy.drop_tenant_schema(schema_name);
+
+    return v_tenant;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.delete_tenant_schema(text) is
+    'Destroys a suspended tenant: schema, rows, grants and its place on the Data API. admin_audit_log keeps what was done. There is no way back. super_admins. Errors: tenant_not_found, tenant_active, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/schema_management/rename_tenant.sql
+
+create function public.rename_tenant(schema_name text, display_name text)
+    returns public.tenants
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_before public.tenants;
+    v_after public.tenants;
+begin
+    v_before := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+
+    perform tenancy.require_text('display_name', display_name, 200, shortest => 1);
+    if v_before.display_name = rename_tenant.display_name then
+        return v_before;
+    end if;
+
+    update public.tenants t
+    set display_name = rename_tenant.display_name, updated_at = now()
+    where t.id = v_before.id
+    returning * into v_after;
+
+    perform tenancy.log_action(
+        'tenant.rename', v_after,
+        jsonb_build_object('before', v_before.display_name, 'after', v_after.display_name)
+    );
+
+    return v_after;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.rename_tenant(text, text) is
+    'Changes what people call a tenant; the schema keeps its name. Admins of the tenant or of the platform. Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/schema_management/suspend_tenant.sql
+
+create function public.suspend_tenant(schema_name text, reason text default null)
+    returns public.tenants
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_before public.tenants;
+    v_after public.tenants;
+begin
+    v_before := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
+
+    perform tenancy.require_text('reason', reason, 1000);
+    if v_before.status = 'suspended' then
+        return v_before;
+    end if;
+
+    update public.tenants t
+    set status = 'suspended', suspended_at = now(), suspension_reason = reason, updated_at = now()
+    where t.id = v_before.id
+    returning * into v_after;
+    perform tenancy.apply_tenant_privileges(schema_name);
+
+    perform tenancy.log_action(
+        'tenant.suspend', v_after,
+        jsonb_build_object('before', to_jsonb(v_before), 'after', to_jsonb(v_after))
+    );
+
+    return v_after;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.suspend_tenant(text, text) is
+    'Closes a tenant at once, service key included: USAGE on the schema first, then every privilege in it. No row is lost. Repeating it changes nothing, the first reason stays. Platform admins. Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/tenant_migrations/get_migration_status.sql
+
+create function public.get_migration_status()
+    returns public.tenant_migration_status
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_latest constant text := tenancy.latest_tenant_version();
+    v_status public.tenant_migration_status;
+begin
+    perform tenancy.require_platform_role('admin');
+
+    v_status.latest_version := v_latest;
+    select count(*) into v_status.tenant_count from public.tenants t;
+    select count(*) into v_status.behind from public.tenants t where t.schema_version < v_latest;
+    v_status.up_to_date := v_status.tenant_count - v_status.behind;
+    select count(*) into v_status.failed from tenancy.unfinished_migrations u;
+
+    return v_status;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.get_migration_status() is
+    'The latest tenant migration, and how many tenants have it, lack it, and failed on the way to it. Platform admins. Errors: forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/tenant_migrations/get_schema_drift.sql
+
+create function public.get_schema_drift(schema_name text)
+    returns setof public.schema_difference
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_version text;
+begin
+    perform tenancy.require_permission(schema_name, platform => 'admin', member => null);
+
+    select t.schema_version into v_version
+    from public.tenants t
+    where t.schema_name = get_schema_drift.schema_name;
+
+    return query
+    select d.*
+    from tenancy.schema_differences(
+        schema_name,
+        v_version,
+        array(select row(o.*)::tenancy.schema_object from tenancy.schema_objects(schema_name) o)
+    ) d
+    union all
+    select 'grant', format('on %s %s to %s', g.object_kind, g.object_name, g.grantee),
+        case when g.found is null then 'missing' when g.expected is null then 'extra' else 'different' end,
+        g.expected,
+        g.found
+    from tenancy.grant_differences(schema_name) g
+    order by 1, 2;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.get_schema_drift(text) is
+    'In what a tenant differs from the reference schema at its version: tables, columns, constraints, indexes, policies, triggers, routines, types, and grants. Its own tables and columns x_… are no difference, their grants are looked at too. Empty if all is well. Platform admins. Errors: tenant_not_found, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/tenant_migrations/list_tenants_behind.sql
+
+create function public.list_tenants_behind(
+    after_schema_name text default null,
+    page_size integer default 100
+)
+    returns setof public.tenant_behind
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_latest constant text := tenancy.latest_tenant_version();
+begin
+    perform tenancy.require_platform_role('admin');
+    perform tenancy.require_page_size(page_size);
+
+    return query
+    select t.schema_name, t.schema_version, (tenancy.next_migration(t.schema_version)).version,
+        tenancy.pending_migrations(t.schema_version), u.sqlstate, u.message, u.failed_at
+    from (
+        select b.schema_name, b.schema_version
+        from public.tenants b
+        where b.schema_version < v_latest
+            and (after_schema_name is null or b.schema_name > after_schema_name)
+        order by b.schema_name
+        limit page_size
+    ) t
+    left join tenancy.unfinished_migrations u on u.schema_name = t.schema_name
+    order by t.schema_name;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.list_tenants_behind(text, integer) is
+    'Tenants that lack tenant migrations, by name, with the reason if the next one has failed; for the next page give the last name as after_schema_name. 1 to 1,000 a page. Platform admins. Errors: invalid_request, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/tenant_migrations/migrate_tenant.sql
+
+create function public.migrate_tenant(schema_name text)
+    returns public.tenant_migration_result
+    volatile
+    security definer
+    set search_path = ''
+    -- A backfill takes the time it takes; what waits for a lock gives up long before.
+    set statement_timeout = '300s'
+    -- A session is used for few tenants: what it plans it plans once, not five times first.
+    set plan_cache_mode = force_generic_plan
+    language plpgsql
+as $$
+declare
+    v_before public.tenants;
+    v_after public.tenants;
+    v_migration tenancy.tenant_migrations;
+    v_sqlstate text;
+    v_message text;
+begin
+    v_before := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
+
+    v_migration := tenancy.next_migration(v_before.schema_version);
+    if v_migration.version is null then
+        return row(schema_name, 'up_to_date', v_before.schema_version, 0, null, null)::public.tenant_migration_result;
+    end if;
+
+    begin
+        v_after := tenancy.advance_tenant(v_before, v_migration);
+    exception
+        when others or query_canceled then
+            get stacked diagnostics v_sqlstate = returned_sqlstate, v_message = message_text;
+            -- What a value cannot become is told with the value, and staff read no rows of tenants.
+            if v_sqlstate like '22%' and v_sqlstate <> '22012' then
+                v_message := 'A value in the tenant does not fit. It is the tenant''s and not shown here.';
+            end if;
+            v_message := left(v_message, 2000);
+    end;
+
+    if v_sqlstate is not null then
+        insert into tenancy.unfinished_migrations as u
+            (schema_name, version, sqlstate, message, failed_at, attempts)
+        values (schema_name, v_migration.version, v_sqlstate, v_message, clock_timestamp(), 1)
+        on conflict on constraint unfinished_migrations_pkey do update
+        set version = excluded.version,
+            sqlstate = excluded.sqlstate,
+            message = excluded.message,
+            failed_at = excluded.failed_at,
+            attempts = case when u.version = excluded.version then u.attempts + 1 else 1 end;
+        return row(
+            schema_name, 'failed', v_migration.version,
+            tenancy.pending_migrations(v_before.schema_version), v_sqlstate, v_message
+        )::public.tenant_migration_result;
+    end if;
+
+    delete from tenancy.unfinished_migrations u where u.schema_name = migrate_tenant.schema_name;
+    perform tenancy.log_action(
+        'tenant.migrate', v_after,
+        jsonb_build_object('before', to_jsonb(v_before), 'after', to_jsonb(v_after), 'name', v_migration.name)
+    );
+    perform tenancy.reload_schema_cache();
+
+    return row(
+        schema_name, 'migrated', v_after.schema_version,
+        tenancy.pending_migrations(v_after.schema_version), null, null
+    )::public.tenant_migration_result;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.migrate_tenant(text) is
+    'Gives a tenant the next tenant migration it lacks, whole or not at all; suspended ones too, and they stay so. What fails is told as outcome "failed" with SQLSTATE and message, remembered for list_tenants_behind, and can be tried again. Platform admins. Errors: tenant_not_found, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/tenant_status/check_tenant_status.sql
+
+create function public.check_tenant_status(schema_name text)
+    returns public.tenant_status_report
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_permission(
+        schema_name, platform => 'viewer', member => 'read', even_suspended => true
+    );
+
+    return (
+        select row(t.schema_name, t.status)::public.tenant_status_report
+        from public.tenants t
+        where t.schema_name = check_tenant_status.schema_name
+    );
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.check_tenant_status(text) is
+    'Whether a tenant is active or suspended. Members, also of a suspended tenant, and platform staff. Errors: tenant_not_found, not_authenticated, busy.';
+
+-- sql/30_rpc/tenant_status/get_tenant_info.sql
+
+create function public.get_tenant_info(schema_name text)
+    returns public.tenant_info
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_permission(
+        schema_name, platform => 'viewer', member => 'read', even_suspended => true
+    );
+
+    return (
+        select row(
+            t.schema_name, t.display_name, t.status, t.suspension_reason, t.created_at,
+            tenancy.access_level(t.schema_name),
+            (
+                select count(*)
+                from public.user_schema_access a
+                where a.schema_name = t.schema_name
+                    and (a.expires_at is null or a.expires_at > statement_timestamp())
+            )
+        )::public.tenant_info
+        from public.tenants t
+        where t.schema_name = get_tenant_info.schema_name
+    );
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.get_tenant_info(text) is
+    'What a member or the platform staff may know of a tenant, suspended or not. Errors: tenant_not_found, not_authenticated, busy.';
+
+-- sql/30_rpc/tenant_status/list_my_tenants.sql
+
+create function public.list_my_tenants()
+    returns setof public.tenant_membership
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_caller tenancy.caller;
+begin
+    v_caller := tenancy.require_signed_in();
+
+    return query
+    select t.schema_name, t.display_name, t.status, a.access_level
+    from public.user_schema_access a
+    join public.tenants t on t.schema_name = a.schema_name
+    where a.user_id = v_caller.user_id
+        and (a.expires_at is null or a.expires_at > statement_timestamp())
+    order by t.schema_name;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.list_my_tenants() is
+    'The tenants on which the caller holds an unexpired grant, by name. Anyone signed in; the service key is nobody''s member and gets none. Errors: not_authenticated, busy.';
+
+-- sql/30_rpc/user_profiles/create_user_profile.sql
+
+create function public.create_user_profile(
+    schema_name text,
+    user_id uuid,
+    display_name text default null,
+    role text default 'member',
+    metadata jsonb default '{}'
+)
+    returns public.user_profile
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+    v_profile public.user_profile;
+begin
+    perform tenancy.require_permission(schema_name, platform => 'admin', member => 'admin');
+    perform tenancy.require_user(user_id);
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+
+    perform tenancy.require_text('display_name', display_name, 200);
+    perform tenancy.require_text('role', role, 100, shortest => 1);
+    perform tenancy.require_metadata(metadata);
+    if not tenancy.insert_profile(schema_name, user_id, display_name, role, metadata) then
+        raise exception 'User % already has a profile in tenant "%".', user_id, schema_name
+            using errcode = 'PT409', detail = 'profile_exists',
+                hint = 'Read it with get_user_profile.';
+    end if;
+    v_profile := tenancy.find_profile(schema_name, user_id);
+
+    -- Staff read this log, and they read no rows of tenants: the values stand in the
+    -- tenant's own.
+    perform tenancy.log_action(
+        'profile.create', v_tenant, jsonb_build_object('after', jsonb_build_object('id', v_profile.id))
+    );
+
+    return v_profile;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.create_user_profile(text, uuid, text, text, jsonb) is
+    'Makes a profile for a user. It grants nothing: access is for grant_schema_access. role is the product''s own label; metadata is a JSON object. Admins of the tenant or of the platform. Errors: invalid_request, tenant_not_found, user_not_found, profile_exists, tenant_suspended, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/user_profiles/ensure_user_profile.sql
+
+create function public.ensure_user_profile(schema_name text, display_name text default null)
+    returns public.ensured_user_profile
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := (tenancy.caller()).user_id;
+    v_tenant public.tenants;
+    v_profile public.user_profile;
+    v_is_new boolean := false;
+begin
+    perform tenancy.require_permission(schema_name, platform => null, member => 'read');
+
+    -- Every sign-in comes through here, nearly always to find a profile: no lock for that. Who
+    -- finds none lets go of the table before waiting for the tenant: whoever deletes it has the
+    -- tenant and waits for the table.
+    begin
+        v_profile := tenancy.find_profile(schema_name, v_user_id);
+        if v_profile.id is null then
+            raise no_data_found;
+        end if;
+    exception
+        when no_data_found then
+            null;
+    end;
+
+    if v_profile.id is null then
+        perform tenancy.require_user(v_user_id);
+        v_tenant := tenancy.lock_tenant(schema_name, platform => null, member => 'read');
+        perform tenancy.require_text('display_name', display_name, 200);
+        v_is_new := tenancy.insert_profile(schema_name, v_user_id, display_name);
+        v_profile := tenancy.find_profile(schema_name, v_user_id);
+    end if;
+
+    if v_is_new then
+        -- Staff read this log, and they read no rows of tenants: the values stand in the
+        -- tenant's own.
+        perform tenancy.log_action(
+            'profile.create', v_tenant, jsonb_build_object('after', jsonb_build_object('id', v_profile.id))
+        );
+    end if;
+
+    return row(v_profile.*, v_is_new)::public.ensured_user_profile;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.ensure_user_profile(text, text) is
+    'The caller''s profile in a tenant, made if there was none (is_new). Any number of calls at once make one row. display_name counts for a new profile only. Members, for themselves. Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, user_not_found, busy.';
+
+-- sql/30_rpc/user_profiles/get_user_profile.sql
+
+create function public.get_user_profile(schema_name text, user_id uuid default null)
+    returns public.user_profile
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := coalesce(user_id, (tenancy.caller()).user_id);
+    v_profile public.user_profile;
+begin
+    perform tenancy.require_permission(schema_name, platform => null, member => 'read');
+
+    v_profile := tenancy.find_profile(schema_name, v_user_id);
+    if v_profile.id is null then
+        raise exception 'User % has no profile in tenant "%".', v_user_id, schema_name
+            using errcode = 'PT404', detail = 'profile_not_found',
+                hint = 'They get one by calling ensure_user_profile, or an admin makes it with create_user_profile.';
+    end if;
+
+    return v_profile;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.get_user_profile(text, uuid) is
+    'A profile in a tenant, the caller''s own if user_id is left out. Members. Errors: tenant_not_found, profile_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/user_profiles/update_user_profile.sql
+
+create function public.update_user_profile(
+    schema_name text,
+    display_name text default null,
+    metadata jsonb default null
+)
+    returns public.user_profile
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := (tenancy.caller()).user_id;
+    v_tenant public.tenants;
+    v_before public.user_profile;
+    v_after public.user_profile;
+begin
+    v_tenant := tenancy.lock_tenant(schema_name, platform => null, member => 'read');
+
+    perform tenancy.require_text('display_name', display_name, 200);
+    perform tenancy.require_metadata(coalesce(metadata, '{}'));
+    v_before := tenancy.find_profile(schema_name, v_user_id);
+    if v_before.id is null then
+        raise exception 'You have no profile in tenant "%" yet.', schema_name
+            using errcode = 'PT404', detail = 'profile_not_found',
+                hint = 'Call ensure_user_profile first.';
+    end if;
+    if coalesce(display_name, v_before.display_name) is not distinct from v_before.display_name
+        and coalesce(metadata, v_before.metadata) = v_before.metadata
+    then
+        return v_before;
+    end if;
+
+    perform tenancy.update_profile(schema_name, v_user_id, display_name, metadata);
+    v_after := tenancy.find_profile(schema_name, v_user_id);
+
+    -- Staff read this log, and they read no rows of tenants: the values stand in the
+    -- tenant's own.
+    perform tenancy.log_action(
+        'profile.update', v_tenant,
+        jsonb_build_object(
+            'after', jsonb_build_object('id', v_after.id),
+            'changed', (
+                select jsonb_agg(a.key order by a.key)
+                from jsonb_each(to_jsonb(v_after)) a
+                where a.value <> to_jsonb(v_before) -> a.key
+            )
+        )
+    );
+
+    return v_after;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.update_user_profile(text, text, jsonb) is
+    'Changes the caller''s own profile; what is null stays as it is, metadata is replaced whole. Members. Errors: invalid_request, tenant_not_found, profile_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+
+-- sql/40_policies/admin_audit_log.sql
+
+create policy select_admin on public.admin_audit_log
+    for select to authenticated
+    using (
+        tenant_id = any ((select tenancy.administered_tenant_ids())::uuid[])
+        or (select tenancy.is_platform_staff())
+    );
+
+-- sql/40_policies/admin_users.sql
+
+create policy select_staff on public.admin_users
+    for select to authenticated
+    using (
+        user_id = (select (tenancy.caller()).user_id)
+        or (select tenancy.is_platform_staff())
+    );
+
+-- sql/40_policies/tenants.sql
+
+create policy select_member on public.tenants
+    for select to authenticated
+    using (
+        schema_name = any ((select tenancy.member_tenants())::text[])
+        or (select tenancy.is_platform_staff())
+    );
+
+-- sql/40_policies/user_schema_access.sql
+
+create policy select_member on public.user_schema_access
+    for select to authenticated
+    using (
+        user_id = (select (tenancy.caller()).user_id)
+        or schema_name = any ((select tenancy.administered_tenants())::text[])
+        or (select tenancy.is_platform_staff())
+    );
+
+-- sql/45_triggers/admin_audit_log.sql
+
+select tenancy.make_append_only('public', 'admin_audit_log');
+
+-- sql/90_privileges.sql
+
+-- Every grant and revoke outside the tenants' schemas, by role. What is not granted here is
+-- refused: the default privileges of a hosted project differ by its age, so each object is
+-- revoked by name from whoever they may have favoured.
+
+-- tenancy: nothing for anybody, but for what a request runs as the caller's own role. ------
+
+revoke all on schema tenancy, tenant_template from public, anon, authenticated, service_role;
+revoke all on all tables in schema tenancy from public, anon, authenticated, service_role;
+revoke all on all routines in schema tenancy from public, anon, authenticated, service_role;
+
+-- The guard runs as the switched role, and calls the one function that knows the answer.
+grant usage on schema tenancy to anon, authenticated, service_role;
+grant execute on function
+    tenancy.guard_request(),
+    tenancy.require_access(text, public.access_level)
+    to anon, authenticated, service_role;
+
+-- Policies run as the role that queries.
+grant execute on function
+    tenancy.caller(),
+    tenancy.has_access(text, public.access_level),
+    tenancy.is_platform_staff(),
+    tenancy.member_tenants(),
+    tenancy.administered_tenants(),
+    tenancy.administered_tenant_ids()
+    to authenticated;
+
+-- public: read through policies, write through RPCs. No insert, update or delete is granted
+-- to anybody, the service key included: a registry row without its schema, or an audit entry
+-- nobody earned, could then be made by hand.
+
+revoke all on table
+    public.tenants,
+    public.admin_users,
+    public.user_schema_access,
+    public.admin_audit_log
+    from public, anon, authenticated, service_role;
+revoke all on sequence public.admin_audit_log_id_seq from public, anon, authenticated, service_role;
+
+grant select on table
+    public.tenants,
+    public.admin_users,
+    public.user_schema_access,
+    public.admin_audit_log
+    to authenticated, service_role;
+
+-- The RPCs decide for themselves what the caller may do; nobody anonymous gets that far.
+
+revoke all on function
+    public.grant_schema_access(text, uuid, public.access_level, timestamptz),
+    public.promote_to_admin(uuid, public.platform_role),
+    public.revoke_admin(uuid),
+    public.revoke_schema_access(text, uuid),
+    public.get_admin_audit_log(text, uuid, text, timestamptz, timestamptz, bigint, integer),
+    public.get_audit_log(text, uuid, text, text, jsonb, timestamptz, timestamptz, bigint, integer),
+    public.prune_audit_log(text, timestamptz),
+    public.redact_audit_log(text, uuid),
+    public.seal_audit_log(text),
+    public.verify_audit_log(text, text),
+    public.add_column(text, text, text, text, boolean, jsonb, text),
+    public.add_foreign_key(text, text, text, text, text, text, text),
+    public.create_table(text, text, jsonb, text),
+    public.drop_column(text, text, text),
+    public.drop_foreign_key(text, text, text),
+    public.drop_table(text, text),
+    public.get_schema_summary(text),
+    public.get_schema_tables(text),
+    public.get_table_columns(text, text),
+    public.get_table_foreign_keys(text, text),
+    public.activate_tenant(text),
+    public.create_tenant_schema(text, text),
+    public.delete_tenant_schema(text),
+    public.rename_tenant(text, text),
+    public.suspend_tenant(text, text),
+    public.get_migration_status(),
+    public.get_schema_drift(text),
+    public.list_tenants_behind(text, integer),
+    public.migrate_tenant(text),
+    public.check_tenant_status(text),
+    public.get_tenant_info(text),
+    public.list_my_tenants(),
+    public.create_user_profile(text, uuid, text, text, jsonb),
+    public.ensure_user_profile(text, text),
+    public.get_user_profile(text, uuid),
+    public.update_user_profile(text, text, jsonb)
+    from public, anon, authenticated, service_role;
+
+grant execute on function
+    public.grant_schema_access(text, uuid, public.access_level, timestamptz),
+    public.promote_to_admin(uuid, public.platform_role),
+    public.revoke_admin(uuid),
+    public.revoke_schema_access(text, uuid),
+    public.get_admin_audit_log(text, uuid, text, timestamptz, timestamptz, bigint, integer),
+    public.get_audit_log(text, uuid, text, text, jsonb, timestamptz, timestamptz, bigint, integer),
+    public.prune_audit_log(text, timestamptz),
+    public.redact_audit_log(text, uuid),
+    public.seal_audit_log(text),
+    public.verify_audit_log(text, text),
+    public.add_column(text, text, text, text, boolean, jsonb, text),
+    public.add_foreign_key(text, text, text, text, text, text, text),
+    public.create_table(text, text, jsonb, text),
+    public.drop_column(text, text, text),
+    public.drop_foreign_key(text, text, text),
+    public.drop_table(text, text),
+    public.get_schema_summary(text),
+    public.get_schema_tables(text),
+    public.get_table_columns(text, text),
+    public.get_table_foreign_keys(text, text),
+    public.activate_tenant(text),
+    public.create_tenant_schema(text, text),
+    public.delete_tenant_schema(text),
+    public.rename_tenant(text, text),
+    public.suspend_tenant(text, text),
+    public.get_migration_status(),
+    public.get_schema_drift(text),
+    public.list_tenants_behind(text, integer),
+    public.migrate_tenant(text),
+    public.check_tenant_status(text),
+    public.get_tenant_info(text),
+    public.list_my_tenants(),
+    public.create_user_profile(text, uuid, text, text, jsonb),
+    public.ensure_user_profile(text, text),
+    public.get_user_profile(text, uuid),
+    public.update_user_profile(text, text, jsonb)
+    to authenticated, service_role;
+
+-- sql/95_data_api.sql
+
+-- The Data API's own settings, kept on the role that PostgREST logs in as: `supabase db diff`
+-- does not see them.
+do $$
+declare
+    v_present text;
+begin
+    select substring(c.entry from '^pgrst\.db_pre_request=(.+)$') into v_present
+    from pg_catalog.pg_db_role_setting s
+    cross join unnest(s.setconfig) c (entry)
+    where s.setrole = 'authenticator'::regrole
+        and s.setdatabase in (
+            0, (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+        )
+        and c.entry like 'pgrst.db_pre_request=_%'
+    order by s.setdatabase desc
+    limit 1;
+
+    -- A project's own pre-request function stays; it has to call the guard.
+    if v_present is not null and v_present <> 'tenancy.guard_request' then
+        if not exists (
+            select from pg_catalog.pg_proc p
+            where p.oid = to_regproc(v_present) and p.prosrc ~ 'tenancy\.guard_request'
+        ) then
+            raise exception 'This project already has a pre-request function, %.', v_present
+                using hint = 'Add this line to it, then push again: perform tenancy.guard_request();';
+        end if;
+        return;
+    end if;
+
+    execute format(
+        'alter role authenticator in database %I set pgrst.db_pre_request = %L',
+        current_database(), 'tenancy.guard_request'
+    );
+end;
+$$;
+
+select tenancy.lock_exposure();
+select tenancy.set_exposed_schemas(tenancy.exposed_schemas());
+
+reset check_function_bodies;

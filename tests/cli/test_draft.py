@@ -1,0 +1,67 @@
+"""`tenantry draft`, in a small project with a `sql/` beside its migrations."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from support.trial import Trial
+from tenantry_cli.main import main
+
+_NOTES = (
+    "create table public.notes (id integer primary key);\n"
+    "grant select on public.notes to anon;\n"
+)
+
+
+def migrations(trial: Trial) -> list[Path]:
+    return sorted(trial.project.migrations.iterdir())
+
+
+def test_draft_leads_to_what_sql_tells(trial: Trial) -> None:
+    trial.write("sql/10_notes.sql", _NOTES)
+    # Its body names what comes later: the order of the files need not know that.
+    trial.write(
+        "sql/05_count.sql",
+        "create function public.notes_count() returns bigint language sql"
+        " as $$ select count(*) from public.notes $$;\n",
+    )
+    # The draft is applied last, whatever the clock says.
+    trial.write("supabase/migrations/29991231235959_comment_notes.sql", "select 1;\n")
+
+    drafted = trial.tenantry("draft", "create_notes_count")
+
+    assert drafted.returncode == 0, drafted.stderr
+    path = migrations(trial)[-1]
+    assert path.name == "30000101000000_create_notes_count.sql"
+    assert f"Wrote supabase/migrations/{path.name}, a draft." in drafted.stdout
+    assert "does not compare" in drafted.stdout
+    assert "notes_count" in path.read_text()
+    assert "create table" not in path.read_text().lower()
+
+    again = trial.tenantry("draft", "create_notes_count")
+
+    assert again.returncode == 0, again.stderr
+    assert "There is no difference" in again.stdout
+    assert len(migrations(trial)) == 3
+    assert trial.states() == []
+
+
+def test_broken_sql_is_named_and_nothing_stays(trial: Trial) -> None:
+    trial.write("sql/10_notes.sql", "create table public.notes (id nonsense);\n")
+
+    drafted = trial.tenantry("draft", "create_notes")
+
+    assert drafted.returncode == 1
+    assert 'sql/10_notes.sql failed: type "nonsense" does not exist' in drafted.stderr
+    assert len(migrations(trial)) == 1
+    assert trial.states() == []
+    assert trial.processes() == []
+
+
+@pytest.mark.parametrize("name", ["Create_notes", "1_notes", "create-notes", "../notes", ""])
+def test_name_that_makes_no_file_name_is_refused(name: str) -> None:
+    refused = CliRunner().invoke(main, ["draft", "--", name])
+
+    assert refused.exit_code == 1
+    assert f'"{name}" is no name for a migration' in refused.output

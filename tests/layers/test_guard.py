@@ -1,0 +1,431 @@
+"""The guard in front of PostgREST: which schema it judges, and what it says."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from support.environment import Environment, Person
+from support.waiting import is_known, until
+from tenantry_cli.emulator.components import Components
+from tenantry_cli.emulator.supabase_cli import push_migrations
+from tenantry_cli.errors import TenantryError
+from tenantry_cli.project import find_project
+
+ROOT = find_project().root
+
+
+# The schema that counts --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Somebody's own tenant, and one they have no access to."""
+
+    environment: Environment
+    who: Person
+    own: str
+    other: str
+
+    def names(self, *order: str) -> list[str]:
+        return [{"own": self.own, "other": self.other}.get(word, word) for word in order]
+
+    def contents(self, schema_name: str) -> list[dict[str, Any]]:
+        return self.environment.sql.execute(
+            psycopg.sql.SQL("select * from {}.settings order by key").format(
+                psycopg.sql.Identifier(schema_name)
+            )
+        ).fetchall()
+
+
+@pytest.fixture
+def pair(environment: Environment) -> Pair:
+    own, other = environment.tenant(), environment.tenant()
+    for name in (own, other):
+        schema = psycopg.sql.Identifier(name)
+        for statement in (
+            "insert into {}.settings (key, value) values ('whose', to_jsonb({}::text))",
+            "create function {}.whose() returns text immutable return {}",
+        ):
+            environment.sql.execute(psycopg.sql.SQL(statement).format(schema, name))
+        environment.sql.execute(
+            psycopg.sql.SQL("grant execute on function {}.whose() to authenticated").format(
+                schema
+            )
+        )
+    pair = Pair(environment, environment.member(own, "admin"), own, other)
+    until(
+        lambda: (
+            is_known(environment, own, "rpc/whose")
+            and is_known(environment, other, "rpc/whose")
+        )
+    )
+    return pair
+
+
+REQUESTS = {
+    "GET": ("GET", "/settings?key=eq.whose", None),
+    "HEAD": ("HEAD", "/settings?key=eq.whose", None),
+    "POST": ("POST", "/settings", {"key": "new", "value": 1}),
+    "PATCH": ("PATCH", "/settings?key=eq.whose", {"value": 1}),
+    "DELETE": ("DELETE", "/settings?key=eq.whose", None),
+    "GET rpc": ("GET", "/rpc/whose", None),
+    "POST rpc": ("POST", "/rpc/whose", {}),
+    "root": ("GET", "/", None),
+}
+READS = {"GET", "HEAD", "GET rpc", "root"}
+CHANGES = {"POST", "PATCH", "DELETE"}
+
+
+@pytest.mark.parametrize("kind", REQUESTS)
+def test_of_two_profile_headers_the_one_postgrest_uses_is_judged(pair: Pair, kind: str) -> None:
+    method, path, body = REQUESTS[kind]
+    header = "Accept-Profile" if kind in READS else "Content-Profile"
+    others_before = pair.contents(pair.other)
+
+    for order in (("other", "own"), ("other", "public"), ("other", "other")):
+        profiles = [(header, name) for name in pair.names(*order)]
+        _assert_refused(
+            pair, kind, *_send(pair.environment, pair.who, method, path, profiles, body)
+        )
+    for order, status in ((("public", "other"), 404), (("unknown", "other"), 406)):
+        profiles = [(header, name) for name in pair.names(*order)]
+        answer = _send(pair.environment, pair.who, method, path, profiles, body)
+        if kind == "root" and "public" in order:
+            assert "/settings" not in json.loads(answer[1])["paths"]
+        else:
+            assert answer[0] == status, answer
+
+    own_first = [(header, name) for name in pair.names("own", "other")]
+    _assert_own(pair, kind, *_send(pair.environment, pair.who, method, path, own_first, body))
+    assert pair.contents(pair.other) == others_before
+
+
+@pytest.mark.parametrize("kind", REQUESTS)
+def test_a_contradicting_header_of_the_other_kind_changes_nothing(
+    pair: Pair, kind: str
+) -> None:
+    method, path, body = REQUESTS[kind]
+    used, ignored = "Accept-Profile", "Content-Profile"
+    if kind not in READS:
+        used, ignored = ignored, used
+    others_before = pair.contents(pair.other)
+
+    for profiles in (
+        [(used, pair.other), (ignored, pair.own)],
+        [(ignored, pair.own), (used, pair.other)],
+    ):
+        _assert_refused(
+            pair, kind, *_send(pair.environment, pair.who, method, path, profiles, body)
+        )
+    profiles = [(ignored, pair.other), (used, pair.own)]
+    _assert_own(pair, kind, *_send(pair.environment, pair.who, method, path, profiles, body))
+    assert pair.contents(pair.other) == others_before
+
+
+def _send(
+    environment: Environment,
+    who: Person,
+    method: str,
+    path: str,
+    profiles: list[tuple[str, str]],
+    body: Any = None,
+) -> tuple[int, str]:
+    """To PostgREST's own port, header by header: clients and gateways would join doubles."""
+    connection = http.client.HTTPConnection(
+        urlsplit(environment.address.postgrest_url).netloc, timeout=30
+    )
+    content = b"" if body is None else json.dumps(body).encode()
+    headers = [
+        *environment.headers(who).items(),
+        *profiles,
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(content))),
+        ("Prefer", "return=representation"),
+    ]
+    try:
+        connection.putrequest(method, path)
+        for name, value in headers:
+            connection.putheader(name, value)
+        connection.endheaders(content)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+    finally:
+        connection.close()
+
+
+def _assert_refused(pair: Pair, kind: str, status: int, reply: str) -> None:
+    assert status == 403, reply
+    if kind != "HEAD":
+        assert json.loads(reply)["message"] == f'You have no access to tenant "{pair.other}".'
+
+
+def _assert_own(pair: Pair, kind: str, status: int, reply: str) -> None:
+    assert 200 <= status < 300, reply
+    assert pair.other not in reply
+    if kind == "root":
+        assert "/settings" in json.loads(reply)["paths"]
+    elif kind in ("GET", "DELETE"):
+        assert [row["value"] for row in json.loads(reply)] == [pair.own]
+    elif kind in ("GET rpc", "POST rpc"):
+        assert json.loads(reply) == pair.own
+    elif kind in CHANGES:
+        assert [row["value"] for row in json.loads(reply)] == [1]
+
+
+# What it says ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tenant(environment: Environment) -> str:
+    """A tenant that the Data API answers for."""
+    name = environment.tenant()
+    until(lambda: is_known(environment, name, "settings"))
+    return name
+
+
+def _refusal(
+    environment: Environment, who: Person, tenant: str, method: str = "GET"
+) -> tuple[int, Any, Any]:
+    reply = environment.rows(who, tenant, "settings", method, **_body(method))
+    said = reply.json()
+    assert said["code"] == "42501"
+    assert said["hint"]
+    return reply.status_code, said["details"], said["message"]
+
+
+def _body(method: str) -> dict[str, Any]:
+    return {"json": {"key": "colour", "value": "red"}} if method == "POST" else {}
+
+
+def _is_let_in(environment: Environment, who: Person, tenant: str, method: str = "GET") -> bool:
+    return environment.rows(who, tenant, "settings", method, **_body(method)).is_success
+
+
+def test_nobody_is_told_to_sign_in(environment: Environment, tenant: str) -> None:
+    refusal = _refusal(environment, environment.nobody, tenant)
+
+    assert refusal == (401, "not_authenticated", f'Sign in to reach tenant "{tenant}".')
+    assert _is_let_in(environment, environment.member(tenant, "read"), tenant)
+
+
+def test_a_stranger_is_told_of_no_access(environment: Environment, tenant: str) -> None:
+    stranger = environment.person()
+
+    refusal = _refusal(environment, stranger, tenant)
+
+    assert refusal == (403, "forbidden", f'You have no access to tenant "{tenant}".')
+    environment.grant(tenant, stranger, "read")
+    assert _is_let_in(environment, stranger, tenant)
+
+
+def test_a_former_member_is_told_that_access_expired(
+    environment: Environment, tenant: str
+) -> None:
+    member = environment.member(tenant, "read", datetime.fromisoformat("9999-01-01T00:00:00Z"))
+    assert _is_let_in(environment, member, tenant)
+
+    environment.sql.execute(
+        "update public.user_schema_access set expires_at = now() where user_id = %s",
+        (member.id,),
+    )
+
+    refusal = _refusal(environment, member, tenant)
+    assert refusal == (403, "forbidden", f'Your access to tenant "{tenant}" has expired.')
+
+
+@pytest.mark.parametrize("level", ["read", "write", "admin", "service key"])
+def test_whoever_belongs_to_a_suspended_tenant_is_told_so(
+    environment: Environment, tenant: str, level: str
+) -> None:
+    who = environment.service if level == "service key" else environment.member(tenant, level)
+    environment.suspend(tenant)
+
+    refusal = _refusal(environment, who, tenant)
+
+    assert refusal == (403, "tenant_suspended", f'Tenant "{tenant}" is suspended.')
+    environment.activate(tenant)
+    assert _is_let_in(environment, who, tenant)
+
+
+def test_a_stranger_does_not_learn_that_a_tenant_is_suspended(
+    environment: Environment, tenant: str
+) -> None:
+    stranger = environment.person()
+    before = _refusal(environment, stranger, tenant)
+
+    environment.suspend(tenant)
+
+    assert _refusal(environment, stranger, tenant) == before
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE", "PUT"])
+def test_a_reader_who_writes_is_told_which_level_it_takes(
+    environment: Environment, tenant: str, method: str
+) -> None:
+    reader = environment.member(tenant, "read")
+    request: dict[str, Any] = {"params": {"key": "eq.colour"}} if method != "POST" else {}
+    if method != "DELETE":
+        request["json"] = {"key": "colour", "value": "red"}
+
+    reply = environment.rows(reader, tenant, "settings", method, **request)
+
+    assert reply.status_code == 403
+    assert reply.json()["details"] == "forbidden"
+    assert reply.json()["message"] == (
+        f'Your access level in tenant "{tenant}" is below "write", which this request needs.'
+    )
+    environment.grant(tenant, reader, "admin")
+    assert environment.rows(reader, tenant, "settings", method, **request).is_success
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_openapi_page_is_closed_to_strangers_and_open_to_members(
+    environment: Environment, tenant: str, method: str
+) -> None:
+    def page(who: Person) -> int:
+        return environment.rows(who, tenant, "", method).status_code
+
+    assert page(environment.nobody) == 401
+    assert page(environment.person()) == 403
+    assert page(environment.member(tenant, "read")) == 200
+
+
+@pytest.fixture
+def foreign_schema(environment: Environment) -> Iterator[str]:
+    """An exposed schema of the project's own, with a table for anybody."""
+    name = environment.name()
+    schema = psycopg.sql.Identifier(name)
+    with environment.sql.transaction():
+        environment.sql.execute(psycopg.sql.SQL("create schema {}").format(schema))
+        environment.sql.execute(
+            psycopg.sql.SQL("create table {}.things (id integer)").format(schema)
+        )
+        for what in ("usage on schema {}", "select, insert on {}.things"):
+            environment.sql.execute(
+                psycopg.sql.SQL(f"grant {what} to anon, authenticated").format(schema)
+            )
+        environment.sql.execute("select tenancy.expose_schema(%s)", (name,))
+    try:
+        yield name
+    finally:
+        environment.sql.execute("select tenancy.drop_tenant_schema(%s)", (name,))
+
+
+def test_a_schema_that_is_no_tenant_is_not_the_guards_business(
+    environment: Environment, foreign_schema: str, tenant: str
+) -> None:
+    stranger = environment.person()
+    until(lambda: is_known(environment, foreign_schema, "things"))
+
+    for who in (stranger, environment.nobody):
+        assert environment.rows(who, foreign_schema, "things").status_code == 200
+        assert (
+            environment.rows(who, foreign_schema, "things", "POST", json={"id": 1}).status_code
+            == 201
+        )
+        assert environment.rows(who, tenant, "settings").status_code in (401, 403)
+
+
+# A project that already has a pre-request function ------------------------------------------
+
+THEIRS = """
+create schema app;
+create function app.check_request() returns void language plpgsql as $$
+begin
+    perform 1;{line}
+end;
+$$;
+"""
+LINE = "perform tenancy.guard_request();"
+
+
+def test_the_migration_stops_at_a_pre_request_function_without_the_guard(
+    scratch: str, parts: Components, tmp_path: Path
+) -> None:
+    _install(scratch, THEIRS.format(line=""))
+
+    with pytest.raises(
+        TenantryError, match=r"Migration \d+_tenantry_0_1_0\.sql failed"
+    ) as failure:
+        _push(scratch, parts, tmp_path)
+
+    assert "already has a pre-request function, app.check_request" in str(failure.value)
+    assert LINE in str(failure.value)
+    assert _pre_request(scratch) == "app.check_request"
+
+    with psycopg.connect(scratch) as connection:
+        connection.execute(
+            THEIRS.format(line=LINE)
+            .replace("create function", "create or replace function")
+            .replace("create schema app;", "")
+        )
+    _push(scratch, parts, tmp_path)
+    assert _pre_request(scratch) == "app.check_request"
+
+
+def test_a_pre_request_function_set_for_all_databases_counts_too(scratch: str) -> None:
+    block, end, _ = (ROOT / "sql" / "95_data_api.sql").read_bytes().partition(b"$$;\n")
+    with psycopg.connect(scratch) as connection:
+        connection.execute(THEIRS.format(line=""))
+        # Never committed: all emulator's databases would have it.
+        connection.execute(
+            "alter role authenticator set pgrst.db_pre_request = 'app.check_request'"
+        )
+        with pytest.raises(psycopg.errors.RaiseException, match="already has a pre-request"):
+            connection.execute(block + end)
+        connection.rollback()
+
+
+def test_the_migration_installs_the_guard_where_there_was_none(
+    scratch: str, parts: Components, tmp_path: Path
+) -> None:
+    _push(scratch, parts, tmp_path)
+
+    assert _pre_request(scratch) == "tenancy.guard_request"
+
+
+def _install(url: str, statements: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(statements)
+        connection.execute(
+            psycopg.sql.SQL(
+                "alter role authenticator in database {} set pgrst.db_pre_request = "
+                "'app.check_request'"
+            ).format(psycopg.sql.Identifier(connection.info.dbname))
+        )
+
+
+def _push(url: str, parts: Components, home: Path) -> None:
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "SUPABASE_HOME": str(home),
+        "SUPABASE_TELEMETRY_DISABLED": "1",
+        "SUPABASE_NO_UPDATE_NOTIFIER": "1",
+    }
+    push_migrations(parts, root=ROOT, database_url=url, env=env)
+
+
+def _pre_request(url: str) -> str | None:
+    """What PostgREST calls before a request in this database."""
+    with psycopg.connect(url) as connection:
+        row = connection.execute(
+            "select substring(entry from '=(.*)') "
+            "from pg_db_role_setting s "
+            "join pg_database d on d.oid = s.setdatabase and d.datname = current_database() "
+            "cross join unnest(s.setconfig) entry "
+            "where s.setrole = 'authenticator'::regrole "
+            "and entry like 'pgrst.db_pre_request=%'"
+        ).fetchone()
+    return None if row is None else str(row[0])

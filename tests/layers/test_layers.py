@@ -1,0 +1,295 @@
+"""The table in attacks.md, cell by cell.
+
+For a cell the other two layers are taken down and the attack is made over HTTP. Where the
+table has a mark, the layer that is left refuses it in its own words, no row has changed, and
+the same request passes once the caller has the right to make it. Where it has none, the
+attack gets through: a table that claimed less than the layers do would fail as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from support.environment import Environment, Person
+from support.unguarded import unguarded_data_api
+from support.waiting import is_known, until
+from tenantry_cli.project import find_project
+
+TABLE = Path(__file__).with_name("attacks.md").read_text()
+LAYERS = ("grants", "RLS", "guard")
+
+
+def _cells() -> Iterator[Any]:
+    header, _, *lines = (
+        [cell.strip() for cell in row.split("|")[1:-1]] for row in TABLE.splitlines()
+    )
+    assert header == ["attack", *LAYERS]
+    for attack, *marks in lines:
+        for layer, mark in zip(LAYERS, marks, strict=True):
+            assert mark in ("", "●", "● unless granted")
+            yield pytest.param(attack, layer, mark != "", id=f"{attack} - {layer}")
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str
+    json: Any = None
+
+
+READ = Request("GET", "/notes?order=id")
+WRITES = (
+    Request("POST", "/notes", {"id": 3, "body": "forged"}),
+    Request("PATCH", "/notes?id=eq.1", {"body": "forged"}),
+    Request("DELETE", "/notes?id=eq.1"),
+)
+
+
+@dataclass(frozen=True)
+class Attack:
+    """Requests of somebody who may not make them; `amend` gives them the right to."""
+
+    who: Person
+    requests: tuple[Request, ...]
+    amend: Callable[[], None]
+    # Whoever may make the same request instead, where the attacker never can.
+    twin: Person | None = None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One tenant: `notes` is registered, `scraps` is not, `peek()` reads past all policies."""
+
+    environment: Environment
+    tenant: str
+
+    @classmethod
+    def build(cls, environment: Environment) -> Scene:
+        scene = cls(environment, environment.tenant())
+        for table in ("notes", "scraps"):
+            scene.run(
+                "create table {}." + table + " (id integer primary key, body text not null)"
+            )
+        scene.run("select tenancy.enable_tenant_table('{}', 'notes')")
+        scene.run(
+            "create function {}.peek() returns setof text stable security definer "
+            "begin atomic select body from {}.notes; end"
+        )
+        scene.apply_privileges()
+        scene.reset()
+        return scene
+
+    def run(self, statement: str) -> list[dict[str, Any]]:
+        done = self.environment.sql.execute(statement.replace("{}", self.tenant))
+        return done.fetchall() if done.description else []
+
+    def apply_privileges(self) -> None:
+        self.run("select tenancy.apply_tenant_privileges('{}')")
+
+    def reset(self) -> None:
+        self.run(
+            "truncate {}.notes, {}.scraps;"
+            "insert into {}.notes values (1, 'secret'), (2, 'secret');"
+            "insert into {}.scraps values (1, 'secret'), (2, 'secret');"
+        )
+
+    def contents(self) -> list[dict[str, Any]]:
+        return self.run(
+            "select 'notes', to_jsonb(n) from {}.notes n union all "
+            "select 'scraps', to_jsonb(s) from {}.scraps s order by 1, 2"
+        )
+
+    def take_down(self, layer: str) -> None:
+        if layer == "grants":
+            everybody = "to anon, authenticated, service_role"
+            self.run("grant usage on schema {} " + everybody)
+            self.run("grant all on all tables in schema {} " + everybody)
+            self.run("grant execute on all routines in schema {} " + everybody)
+        if layer == "RLS":
+            self.run("create policy open on {}.notes to public using (true) with check (true)")
+
+    def attacks(self) -> dict[str, Callable[[], list[Attack]]]:
+        return {
+            "anonymous reads or writes": self._anonymous,
+            "signed-in stranger, or member of another tenant": self._strangers,
+            "expired or just revoked grant": self._former_members,
+            "reader who writes rows": self._reader,
+            "member of a suspended tenant": self._members_of_suspended,
+            "service key on a suspended tenant": self._service_key,
+            "calling a routine in the tenant schema": self._callers,
+            "a table nobody registered": self._finders,
+        }
+
+    def _anonymous(self) -> list[Attack]:
+        writer = self.environment.member(self.tenant, "write")
+        return [Attack(self.environment.nobody, (READ, *WRITES), lambda: None, twin=writer)]
+
+    def _strangers(self) -> list[Attack]:
+        foreigner = self.environment.member(self.environment.tenant(), "admin")
+        return [self._until_granted(who) for who in (self.environment.person(), foreigner)]
+
+    def _former_members(self) -> list[Attack]:
+        expired, revoked = (self.environment.member(self.tenant, "admin") for _ in range(2))
+        self.environment.sql.execute(
+            "update public.user_schema_access set expires_at = now() where user_id = %s",
+            (expired.id,),
+        )
+        self.environment.sql.execute(
+            "select public.revoke_schema_access(%s, %s)", (self.tenant, revoked.id)
+        )
+        return [self._until_granted(who) for who in (expired, revoked)]
+
+    def _reader(self) -> list[Attack]:
+        return [self._until_granted(self.environment.member(self.tenant, "read"), WRITES)]
+
+    def _members_of_suspended(self) -> list[Attack]:
+        levels = {"read": (READ,), "admin": (READ, *WRITES)}
+        people = [
+            (self.environment.member(self.tenant, level), levels[level]) for level in levels
+        ]
+        return [self._until_activated(*each) for each in people]
+
+    def _service_key(self) -> list[Attack]:
+        return [self._until_activated(self.environment.service, (READ, *WRITES))]
+
+    def _callers(self) -> list[Attack]:
+        stranger = self.environment.person()
+
+        def amend() -> None:
+            self.environment.grant(self.tenant, stranger, "read")
+            self.run("grant execute on function {}.peek() to authenticated")
+
+        return [
+            Attack(
+                stranger, (Request("POST", "/rpc/peek", {}), Request("GET", "/rpc/peek")), amend
+            )
+        ]
+
+    def _finders(self) -> list[Attack]:
+        def amend() -> None:
+            self.run("select tenancy.enable_tenant_table('{}', 'scraps')")
+            self.apply_privileges()
+
+        requests = tuple(
+            Request(each.method, each.path.replace("notes", "scraps"), each.json)
+            for each in (READ, *WRITES)
+        )
+        return [Attack(self.environment.member(self.tenant, "admin"), requests, amend)]
+
+    def _until_granted(
+        self, who: Person, requests: tuple[Request, ...] = (READ, *WRITES)
+    ) -> Attack:
+        return Attack(who, requests, lambda: self.environment.grant(self.tenant, who, "write"))
+
+    def _until_activated(self, who: Person, requests: tuple[Request, ...]) -> Attack:
+        self.environment.suspend(self.tenant)
+        return Attack(who, requests, lambda: self.environment.activate(self.tenant))
+
+
+@pytest.fixture
+def scene(environment: Environment) -> Scene:
+    return Scene.build(environment)
+
+
+@pytest.mark.parametrize(("attack", "layer", "is_stopped"), list(_cells()))
+def test_each_layer_alone_stops_what_the_table_says(
+    scene: Scene, attack: str, layer: str, is_stopped: bool
+) -> None:
+    attacks = scene.attacks()[attack]()
+    for other in {*LAYERS} - {layer}:
+        scene.take_down(other)
+
+    with ExitStack() as closing:
+        door = closing.enter_context(_door(scene, guarded=layer == "guard"))
+        for each in attacks:
+            for request in each.requests:
+                before = scene.contents()
+                reply = door(each.who, request)
+                if is_stopped:
+                    _assert_refused(reply, layer)
+                    assert scene.contents() == before
+                else:
+                    _assert_done(reply)
+                    scene.reset()
+        if not is_stopped:
+            return
+        for each in attacks:
+            each.amend()
+            for request in each.requests:
+                _assert_done(door(each.twin or each.who, request))
+                scene.reset()
+
+
+def test_the_readme_shows_this_table() -> None:
+    assert TABLE in (find_project().root / "README.md").read_text()
+
+
+def test_a_routine_granted_to_members_is_left_to_the_guard(scene: Scene) -> None:
+    scene.run("grant execute on function {}.peek() to authenticated")
+    stranger, member = (
+        scene.environment.person(),
+        scene.environment.member(scene.tenant, "read"),
+    )
+    call = Request("POST", "/rpc/peek", {})
+
+    with _door(scene, guarded=False) as door:
+        _assert_done(door(stranger, call))
+    with _door(scene, guarded=True) as door:
+        _assert_refused(door(stranger, call), "guard")
+        _assert_done(door(member, call))
+
+
+Door = Callable[[Person, Request], httpx.Response]
+
+
+@contextmanager
+def _door(scene: Scene, *, guarded: bool) -> Iterator[Door]:
+    """A way to send requests to the tenant, past the guard or not."""
+    environment = scene.environment
+    with ExitStack() as closing:
+        url = environment.address.postgrest_url
+        if not guarded:
+            url = closing.enter_context(unguarded_data_api(environment, scene.tenant))
+
+        def send(who: Person, request: Request) -> httpx.Response:
+            headers = environment.headers(who) | {
+                "Accept-Profile": scene.tenant,
+                "Content-Profile": scene.tenant,
+                "Prefer": "return=representation",
+            }
+            return environment.http.request(
+                request.method, url + request.path, headers=headers, json=request.json
+            )
+
+        if guarded:
+            until(lambda: is_known(environment, scene.tenant, "rpc/peek"))
+        yield send
+
+
+def _assert_done(reply: httpx.Response) -> None:
+    assert reply.is_success, reply.text
+    assert reply.json(), "nothing was read or written"
+
+
+def _assert_refused(reply: httpx.Response, layer: str) -> None:
+    if layer == "RLS" and reply.status_code == 200:
+        assert reply.json() == []
+        return
+    refusal = reply.json()
+    assert reply.status_code in (401, 403), refusal
+    assert refusal["code"] == "42501"
+    if layer == "guard":
+        assert refusal["details"] in ("not_authenticated", "forbidden", "tenant_suspended")
+    else:
+        words = {
+            "grants": "permission denied for ",
+            "RLS": "new row violates row-level security",
+        }
+        assert refusal["message"].startswith(words[layer])

@@ -1,0 +1,277 @@
+"""Suspension closes a tenant with the next statement, for everybody, and activation brings
+back exactly what there was."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import errors, sql
+
+from support.environment import Environment, Person
+from support.readers import Answer, reading
+from support.waiting import is_known, until
+
+ROUNDS = 200 if os.environ.get("TENANTRY_SOAK") == "1" else 5
+
+
+@pytest.fixture
+def tenant(environment: Environment) -> str:
+    """A tenant with one of everything: tables, a view, sequences, routines, a stray table."""
+    name = environment.tenant()
+    for statement in (
+        "create table {}.notes (id serial primary key, body text not null)",
+        "select tenancy.enable_tenant_table({name}, 'notes')",
+        "create sequence {}.numbers",
+        "create view {}.notes_open with (security_invoker = true) as select * from {}.notes",
+        "create view {}.notes_leaky as select * from {}.notes",
+        "create function {}.peek() returns setof text security definer stable "
+        "begin atomic select body from {}.notes; end",
+        "select tenancy.apply_tenant_privileges({name})",
+        # What comes later was not even seen.
+        "create table {}.scraps (id integer)",
+        "insert into {}.notes (body) values ('secret')",
+        "insert into {}.scraps values (1)",
+    ):
+        environment.sql.execute(
+            sql.SQL(statement).format(*[sql.Identifier(name)] * 2, name=name)
+        )
+    until(lambda: is_known(environment, name, "scraps"))
+    return name
+
+
+CALLERS = ("read", "write", "admin", "service key")
+
+
+def _caller(environment: Environment, tenant: str, kind: str) -> Person:
+    return environment.service if kind == "service key" else environment.member(tenant, kind)
+
+
+# The next statement -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", CALLERS)
+def test_the_next_request_to_the_data_api_is_refused(
+    environment: Environment, tenant: str, kind: str
+) -> None:
+    who = _caller(environment, tenant, kind)
+
+    def statuses() -> set[int]:
+        return {
+            environment.rows(who, tenant, relation).status_code
+            for relation in ("notes", "notes_open")
+        }
+
+    assert statuses() == {200}
+    environment.suspend(tenant)
+    assert statuses() == {403}
+    environment.activate(tenant)
+    assert statuses() == {200}
+
+
+@contextmanager
+def _session(environment: Environment, who: Person) -> Iterator[psycopg.Connection[Any]]:
+    """A direct connection with the rights PostgREST would give this caller."""
+    url = environment.address.db_url.replace("//postgres:", "//authenticator:")
+    with psycopg.connect(url, autocommit=True) as connection:
+        role = "service_role" if who.id is None else "authenticated"
+        connection.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
+        connection.execute(
+            "select set_config('request.jwt.claims', %s, false)",
+            (json.dumps({"sub": who.id}),),
+        )
+        yield connection
+
+
+STATEMENTS = {
+    "select": "select body from {}.notes",
+    "select from a view": "select body from {}.notes_open",
+    "insert": "insert into {}.notes (body) values ('more') returning id",
+    "update": "update {}.notes set body = 'other' returning id",
+    "delete": "delete from {}.notes returning id",
+    "nextval": "select nextval('{}.notes_id_seq')",
+}
+
+
+@pytest.mark.parametrize("kind", ["write", "admin", "service key"])
+def test_the_next_statement_of_an_open_session_is_refused(
+    environment: Environment, tenant: str, kind: str
+) -> None:
+    statements = [
+        sql.SQL(statement.replace("'{}.", "'" + tenant + ".")).format(sql.Identifier(tenant))
+        for statement in STATEMENTS.values()
+    ]
+    with _session(environment, _caller(environment, tenant, kind)) as session:
+
+        def refusals() -> set[str | None]:
+            return {_refusal(session, statement) for statement in statements}
+
+        assert refusals() == {None}
+        environment.suspend(tenant)
+        assert refusals() == {f"permission denied for schema {tenant}"}
+        environment.activate(tenant)
+        assert refusals() == {None}
+
+
+def _refusal(session: psycopg.Connection[Any], statement: sql.Composed) -> str | None:
+    try:
+        with session.transaction(force_rollback=True):
+            session.execute(statement)
+    except errors.InsufficientPrivilege as refusal:
+        return refusal.diag.message_primary
+    return None
+
+
+def test_the_next_statement_of_a_transaction_that_began_before_is_refused(
+    environment: Environment, tenant: str
+) -> None:
+    query = sql.SQL("select body from {}.notes").format(sql.Identifier(tenant))
+    with (
+        _session(environment, environment.member(tenant, "read")) as session,
+        session.transaction(),
+    ):
+        session.execute("select 1")
+        environment.suspend(tenant)
+        with pytest.raises(errors.InsufficientPrivilege), session.transaction():
+            session.execute(query)
+        environment.activate(tenant)
+        assert session.execute(query).fetchall() == [("secret",)]
+
+
+# What activation brings back ----------------------------------------------------------------
+
+
+def _privileges(environment: Environment, tenant: str) -> dict[str, str | None]:
+    """Every access list there is in a tenant, as the catalog has it."""
+    rows = environment.sql.execute(
+        """
+        select 'schema' as object, nspacl::text as acl
+        from pg_namespace where nspname = %(tenant)s
+        union all
+        select relkind::text || ' ' || relname, relacl::text
+        from pg_class where relnamespace = %(tenant)s::regnamespace and relkind <> 'i'
+        union all
+        select 'column ' || relname || '.' || attname, attacl::text
+        from pg_attribute join pg_class on pg_class.oid = attrelid
+        where relnamespace = %(tenant)s::regnamespace and attnum > 0
+        union all
+        select 'routine ' || proname, proacl::text
+        from pg_proc where pronamespace = %(tenant)s::regnamespace
+        """,
+        {"tenant": tenant},
+    ).fetchall()
+    return {row["object"]: row["acl"] for row in rows}
+
+
+def _belongs_to_an_api_role(acl: str | None) -> bool:
+    entries = (acl or "").strip("{}").split(",")
+    return any(
+        entry.split("=")[0] in ("", "anon", "authenticated", "service_role")
+        for entry in entries
+        if entry
+    )
+
+
+def test_activation_restores_exactly_the_privileges_that_suspension_took(
+    environment: Environment, tenant: str
+) -> None:
+    before = _privileges(environment, tenant)
+    open_objects = {name for name, acl in before.items() if _belongs_to_an_api_role(acl)}
+    assert open_objects == {
+        "schema",
+        "r settings",
+        "r users",
+        "r audit_log",
+        "r notes",
+        "v notes_open",
+        "S notes_id_seq",
+    }
+
+    environment.suspend(tenant)
+    while_suspended = _privileges(environment, tenant)
+    assert while_suspended.keys() == before.keys()
+    assert not [name for name, acl in while_suspended.items() if _belongs_to_an_api_role(acl)]
+    environment.activate(tenant)
+
+    assert _privileges(environment, tenant) == before
+
+
+def test_activation_takes_back_what_was_granted_while_suspended(
+    environment: Environment, tenant: str
+) -> None:
+    before = _privileges(environment, tenant)
+    environment.suspend(tenant)
+    for statement in (
+        "grant usage on schema {} to anon, authenticated",
+        "grant all on all tables in schema {} to anon, authenticated",
+        "grant all on all sequences in schema {} to anon, authenticated",
+        "grant all on all routines in schema {} to anon, public",
+    ):
+        environment.sql.execute(sql.SQL(statement).format(sql.Identifier(tenant)))
+    assert _privileges(environment, tenant) != before
+
+    environment.activate(tenant)
+
+    after = _privileges(environment, tenant)
+    assert {name for name, acl in after.items() if _belongs_to_an_api_role(acl)} == {
+        name for name, acl in before.items() if _belongs_to_an_api_role(acl)
+    }
+
+
+@pytest.mark.parametrize("relation", ["scraps", "notes_leaky"])
+@pytest.mark.parametrize("kind", ["admin", "service key"])
+def test_what_nobody_registered_stays_unreachable_throughout(
+    environment: Environment, tenant: str, relation: str, kind: str
+) -> None:
+    who = _caller(environment, tenant, kind)
+
+    def status() -> int:
+        return environment.rows(who, tenant, relation).status_code
+
+    assert status() == 403
+    environment.suspend(tenant)
+    assert status() == 403
+    environment.activate(tenant)
+    assert status() == 403
+    assert environment.rows(who, tenant, "notes").status_code == 200
+
+
+# Under way ----------------------------------------------------------------------------------
+
+
+@pytest.mark.soak
+def test_no_request_begun_after_the_reply_to_suspend_succeeds(
+    environment: Environment, tenant: str
+) -> None:
+    admin = environment.staff("admin")
+    people = [
+        environment.member(tenant, "read"),
+        environment.member(tenant, "admin"),
+        environment.service,
+    ]
+    with reading(environment, [(who, tenant, "notes") for who in people]) as answers:
+        for _ in range(ROUNDS):
+            _wait_for(answers, 10, 200, since=time.monotonic())
+
+            environment.rpc(admin, "suspend_tenant", schema_name=tenant).raise_for_status()
+            closed_at = time.monotonic()
+
+            _wait_for(answers, 30, 403, since=closed_at)
+            assert {each.status for each in answers if each.began > closed_at} == {403}
+            environment.rpc(admin, "activate_tenant", schema_name=tenant).raise_for_status()
+
+    assert {each.status for each in answers} == {200, 403}
+
+
+def _wait_for(answers: list[Answer], count: int, status: int, since: float) -> None:
+    until(
+        lambda: (
+            sum(1 for each in answers if each.status == status and each.began > since) >= count
+        )
+    )

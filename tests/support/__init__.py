@@ -1,0 +1,1 @@
+"""What tests share: the running system, its callers, and ways to observe both."""

@@ -1,0 +1,259 @@
+"""Callers with a tenant each, who know their own data in a reply, and everybody else's."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from support.environment import Environment, Person
+
+
+@dataclass(frozen=True)
+class Caller:
+    person: Person
+    guest: Person
+    # The caller's name in this test; the tenant's display name, table and constraint have it.
+    mark: str
+    tenant: str
+
+    @property
+    def own(self) -> set[str]:
+        """What only this caller's replies may contain."""
+        given = (self.person.id, self.person.email, self.guest.id, self.mark, self.tenant)
+        return {text for text in given if text is not None}
+
+
+@dataclass(frozen=True)
+class Call:
+    operation: str
+    arguments: dict[str, Any]
+    is_mine: Callable[[Any], bool]
+
+
+Calls = Callable[[Caller], Iterator[Call]]
+
+
+def gather(environment: Environment, size: int, *, staff: bool) -> list[Caller]:
+    return [_caller(environment, staff) for _ in range(size)]
+
+
+def _caller(environment: Environment, staff: bool) -> Caller:
+    mark = f"m{secrets.token_hex(8)}"
+    person = environment.staff("admin") if staff else environment.person()
+    caller = Caller(person, environment.person(), mark, environment.tenant())
+    columns = '[{"name": "id", "type": "uuid", "primary_key": true}]'
+    for statement, values in (
+        ("select public.rename_tenant(%s, %s)", (caller.tenant, mark)),
+        ("select public.create_table(%s, %s, %s)", (caller.tenant, mark, columns)),
+        ("select public.grant_schema_access(%s, %s, 'admin')", (caller.tenant, person.id)),
+    ):
+        environment.sql.execute(statement, values)
+    # What get_schema_drift reports of this tenant alone.
+    environment.sql.execute(
+        f"alter table {caller.tenant}.settings add constraint {mark} check (key <> '')"
+    )
+    return caller
+
+
+# What each group is asked, and how the caller knows the reply. --------------------------
+
+
+def user_profiles(caller: Caller) -> Iterator[Call]:
+    own = {"schema_name": caller.tenant}
+
+    def is_mine(profile: Any) -> bool:
+        return (profile["id"], profile["email"]) == (caller.person.id, caller.person.email)
+
+    yield Call("ensure_user_profile", own, is_mine)
+    yield Call("get_user_profile", own, is_mine)
+    yield Call("update_user_profile", {**own, "display_name": caller.mark}, is_mine)
+
+
+def tenant_status(caller: Caller) -> Iterator[Call]:
+    own = {"schema_name": caller.tenant}
+    yield Call(
+        "list_my_tenants",
+        {},
+        lambda rows: [row["schema_name"] for row in rows] == [caller.tenant],
+    )
+    yield Call("get_tenant_info", own, lambda info: info["display_name"] == caller.mark)
+    yield Call("check_tenant_status", own, lambda told: told["schema_name"] == caller.tenant)
+
+
+def access_control(caller: Caller) -> Iterator[Call]:
+    guest = {"schema_name": caller.tenant, "user_id": caller.guest.id}
+
+    def is_mine(access: Any) -> bool:
+        told = access["schema_name"], access["user_id"], access["granted_by"]
+        return told == (caller.tenant, caller.guest.id, caller.person.id)
+
+    yield Call("grant_schema_access", guest, is_mine)
+    yield Call("grant_schema_access", {**guest, "access_level": "write"}, is_mine)
+    yield Call("revoke_schema_access", guest, is_mine)
+
+
+def schema_inspection(caller: Caller) -> Iterator[Call]:
+    own = {"schema_name": caller.tenant}
+    yield Call(
+        "get_schema_tables",
+        own,
+        lambda tables: (
+            {table["table_name"] for table in tables}
+            == {"audit_log", "settings", "users", caller.mark}
+        ),
+    )
+    yield Call(
+        "get_table_columns",
+        {**own, "table_name": caller.mark},
+        lambda columns: [column["column_name"] for column in columns] == ["id"],
+    )
+
+
+def ddl_operations(caller: Caller) -> Iterator[Call]:
+    column = {
+        "schema_name": caller.tenant,
+        "table_name": caller.mark,
+        "column_name": f"c_{caller.mark}",
+    }
+
+    def is_mine(told: Any) -> bool:
+        return bool(told["column_name"] == column["column_name"])
+
+    yield Call("add_column", {**column, "column_type": "text"}, is_mine)
+    yield Call("drop_column", column, is_mine)
+
+
+def audit_log(caller: Caller) -> Iterator[Call]:
+    own = {"schema_name": caller.tenant}
+    yield Call(
+        "get_audit_log",
+        own,
+        lambda entries: {entry["actor_id"] for entry in entries} == {caller.person.id},
+    )
+    yield Call(
+        "get_admin_audit_log",
+        own,
+        lambda entries: {entry["schema_name"] for entry in entries} == {caller.tenant},
+    )
+
+
+def schema_management(caller: Caller) -> Iterator[Call]:
+    def is_called(name: str) -> Callable[[Any], bool]:
+        expected = (caller.tenant, name)
+        return lambda tenant: (tenant["schema_name"], tenant["display_name"]) == expected
+
+    for name in (f"{caller.mark} Ltd.", caller.mark):
+        renaming = {"schema_name": caller.tenant, "display_name": name}
+        yield Call("rename_tenant", renaming, is_called(name))
+
+
+def tenant_migrations(caller: Caller) -> Iterator[Call]:
+    yield Call(
+        "get_schema_drift",
+        {"schema_name": caller.tenant},
+        lambda differences: caller.mark in str(differences),
+    )
+
+
+CALLS: dict[str, Calls] = {
+    calls.__name__: calls
+    for calls in (
+        access_control,
+        audit_log,
+        ddl_operations,
+        schema_inspection,
+        schema_management,
+        tenant_migrations,
+        tenant_status,
+        user_profiles,
+    )
+}
+
+# Everything else in tenant-migrations tells the same to everybody who may ask.
+FOR_STAFF = {"tenant_migrations"}
+
+
+# The crowd at work. ---------------------------------------------------------------------
+
+
+@dataclass
+class Crowd:
+    url: str
+    callers: list[Caller]
+    calls: Calls
+    seconds: float
+
+    def __post_init__(self) -> None:
+        self._foreign = re.compile("|".join(set().union(*(c.own for c in self.callers))))
+
+    def play(self, index: int) -> Counter[int]:
+        """One caller, until time is up: replies by status. Raises at what is not theirs."""
+        caller = self.callers[index]
+        neighbour = self.callers[index - 1]
+        statuses: Counter[int] = Counter()
+        end = time.monotonic() + self.seconds
+        with httpx.Client(timeout=60) as http:
+            for round_ in itertools.count():
+                for number, call in enumerate(self.calls(caller)):
+                    request_id = f"{caller.mark}.{round_}.{number}"
+                    reply = self._post(http, call.operation, call.arguments, caller, request_id)
+                    self._check(reply, 200, request_id, caller.own)
+                    assert call.is_mine(reply.json()), reply.text
+                    statuses[reply.status_code] += 1
+
+                # The same of a tenant that they must not even know of, and without a token
+                # that anybody signed: a refusal is a reply too.
+                call = next(self.calls(neighbour))
+                if "schema_name" in call.arguments:
+                    request_id = f"{caller.mark}.{round_}.refused"
+                    given = {**call.arguments, "schema_name": f"no_{caller.mark}"}
+                    reply = self._post(http, call.operation, given, caller, request_id)
+                    self._check(reply, 404, request_id, caller.own)
+                    statuses[reply.status_code] += 1
+                request_id = f"{caller.mark}.{round_}.forged"
+                reply = self._post(
+                    http, call.operation, call.arguments, caller, request_id, forged=True
+                )
+                self._check(reply, 401, request_id, caller.own)
+                statuses[reply.status_code] += 1
+                if time.monotonic() > end:
+                    return statuses
+        raise AssertionError("unreachable")
+
+    def _post(
+        self,
+        http: httpx.Client,
+        operation: str,
+        arguments: dict[str, Any],
+        caller: Caller,
+        request_id: str,
+        *,
+        forged: bool = False,
+    ) -> httpx.Response:
+        token = caller.person.token or ""
+        return http.post(
+            f"{self.url}/{operation}",
+            headers={
+                "Authorization": f"Bearer {token[:-8] + 'forged00' if forged else token}",
+                "X-Request-Id": request_id,
+            },
+            json=arguments,
+        )
+
+    def _check(
+        self, reply: httpx.Response, status: int, request_id: str, own: set[str]
+    ) -> None:
+        assert reply.status_code == status, (reply.status_code, reply.text)
+        assert reply.headers["X-Request-Id"] == request_id
+        if status != 200:
+            assert reply.json()["request_id"] == request_id
+        foreign = set(self._foreign.findall(reply.text)) - own
+        assert foreign == set(), reply.text

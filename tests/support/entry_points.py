@@ -1,0 +1,67 @@
+"""The two doors to every operation: our HTTPS functions, and the RPCs of the Data API.
+
+And what it takes to arrange a meeting in them: calls that start at once, a transaction that
+holds what they need, and the knowledge that somebody waits for it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Barrier
+from typing import Any
+
+import httpx
+import psycopg
+
+from support.environment import Address, Environment
+
+Door = Callable[..., httpx.Response]
+
+DOORS: dict[str, Door] = {"functions": Environment.function, "rpc": Environment.rpc}
+
+# What every operation on a tenant locks first.
+HOLD_TENANT = "select from public.tenants where schema_name = %s for update"
+
+
+def code(reply: httpx.Response) -> Any:
+    """The code of a refusal, from whichever door: PostgREST has it in `details`."""
+    body = reply.json()
+    return body.get("details") or body["code"]
+
+
+def at_once(*calls: Callable[[], httpx.Response]) -> list[httpx.Response]:
+    """The replies to calls that start at the same moment."""
+    start = Barrier(len(calls))
+
+    def run(call: Callable[[], httpx.Response]) -> httpx.Response:
+        start.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(run, calls))
+
+
+@contextmanager
+def holding(address: Address, statement: str, *values: Any) -> Iterator[psycopg.Connection]:
+    """A transaction that holds the locks of a statement until the block ends."""
+    with psycopg.connect(address.admin_db_url) as connection:
+        connection.execute(statement.encode(), values)
+        yield connection
+        connection.rollback()
+
+
+def waiter(environment: Environment, holder: int, call: Future[Any]) -> int:
+    """The backend that waits for this one, as soon as there is one."""
+    deadline = time.monotonic() + 10
+    while True:
+        found = environment.sql.execute(
+            "select pid from pg_stat_activity where %s = any (pg_blocking_pids(pid))",
+            (holder,),
+        ).fetchone()
+        if found is not None:
+            return int(found["pid"])
+        assert not call.done(), call.result()
+        assert time.monotonic() < deadline, "Nobody waits."

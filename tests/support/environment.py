@@ -1,0 +1,250 @@
+"""The theatre the tests play in: people, tenants, and the ways to reach them.
+
+Everything here goes through the front doors: the Data API, the functions, or SQL as
+`postgres`. A person is either signed up through Auth, or put there by SQL with a token
+signed like Auth's, which takes a thousandth of the time and is the same to the database.
+"""
+
+from __future__ import annotations
+
+import secrets
+import ssl
+import time
+import uuid
+from dataclasses import dataclass, fields
+from typing import Any
+
+import httpx
+import jwt
+import psycopg
+from psycopg.rows import dict_row
+
+from tenantry_cli.emulator.stack import Stack
+
+GROUPS = {
+    "create_tenant_schema": "schema-management",
+    "rename_tenant": "schema-management",
+    "suspend_tenant": "schema-management",
+    "activate_tenant": "schema-management",
+    "delete_tenant_schema": "schema-management",
+    "ensure_user_profile": "user-profiles",
+    "create_user_profile": "user-profiles",
+    "get_user_profile": "user-profiles",
+    "update_user_profile": "user-profiles",
+    "grant_schema_access": "access-control",
+    "revoke_schema_access": "access-control",
+    "promote_to_admin": "access-control",
+    "revoke_admin": "access-control",
+    "get_schema_tables": "schema-inspection",
+    "get_table_columns": "schema-inspection",
+    "get_table_foreign_keys": "schema-inspection",
+    "get_schema_summary": "schema-inspection",
+    "create_table": "ddl-operations",
+    "drop_table": "ddl-operations",
+    "add_column": "ddl-operations",
+    "drop_column": "ddl-operations",
+    "add_foreign_key": "ddl-operations",
+    "drop_foreign_key": "ddl-operations",
+    "get_audit_log": "audit-log",
+    "get_admin_audit_log": "audit-log",
+    "seal_audit_log": "audit-log",
+    "verify_audit_log": "audit-log",
+    "prune_audit_log": "audit-log",
+    "redact_audit_log": "audit-log",
+    "get_migration_status": "tenant-migrations",
+    "list_tenants_behind": "tenant-migrations",
+    "migrate_tenant": "tenant-migrations",
+    "get_schema_drift": "tenant-migrations",
+    "check_tenant_status": "tenant-status",
+    "get_tenant_info": "tenant-status",
+    "list_my_tenants": "tenant-status",
+}
+
+# httpx would read the certificates of all authorities anew for each client, which takes
+# longer than most tests.
+_TLS = ssl.create_default_context()
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the emulator answers, and the keys it gave out."""
+
+    api_url: str
+    db_url: str
+    admin_db_url: str
+    postgrest_url: str
+    anon_key: str
+    service_role_key: str
+    jwt_secret: str
+
+    @classmethod
+    def of(cls, stack: Stack) -> Address:
+        return cls(**{field.name: getattr(stack, field.name) for field in fields(cls)})
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with a token. `id` is None for the service key and for nobody."""
+
+    token: str | None
+    id: str | None = None
+    email: str | None = None
+
+
+class Environment:
+    """One test's view of the running system; `close` removes what the test made."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.http = httpx.Client(base_url=address.api_url, timeout=30, verify=_TLS)
+        self.sql = self._connect()
+        self.service = Person(address.service_role_key)
+        self.nobody = Person(None)
+        self._people: list[str] = []
+        self._tenants: list[str] = []
+
+    def reconnect(self) -> None:
+        """Opens the session for SQL again, after a test has killed the server."""
+        self.sql.close()
+        self.sql = self._connect()
+
+    def _connect(self) -> psycopg.Connection[dict[str, Any]]:
+        return psycopg.connect(self.address.db_url, autocommit=True, row_factory=dict_row)
+
+    # People -----------------------------------------------------------------------------
+
+    def person(self) -> Person:
+        """A user of Auth, made by SQL, with a token like Auth's."""
+        user_id = str(uuid.uuid4())
+        email = f"{user_id}@example.com"
+        self.sql.execute(
+            "insert into auth.users (id, email, aud, role)"
+            " values (%s, %s, 'authenticated', 'authenticated')",
+            (user_id, email),
+        )
+        self._people.append(user_id)
+        return Person(self.token(user_id), user_id, email)
+
+    def sign_up(self, password: str | None = None) -> Person:
+        """A user of Auth, made by signing up over HTTP."""
+        email = f"{uuid.uuid4()}@example.com"
+        reply = self.http.post(
+            "/auth/v1/signup",
+            headers={"apikey": self.address.anon_key},
+            json={"email": email, "password": password or secrets.token_urlsafe(16)},
+        ).raise_for_status()
+        session = reply.json()
+        self._people.append(session["user"]["id"])
+        return Person(session["access_token"], session["user"]["id"], email)
+
+    def adopt_person(self, user_id: str) -> None:
+        """Has a user that somebody else signed up removed with the test."""
+        self._people.append(user_id)
+
+    def staff(self, role: str) -> Person:
+        """A person with a platform role."""
+        person = self.person()
+        self.sql.execute("select public.promote_to_admin(%s, %s)", (person.id, role))
+        return person
+
+    def member(self, schema_name: str, level: str, expires_at: Any = None) -> Person:
+        """A person with access to a tenant."""
+        person = self.person()
+        self.grant(schema_name, person, level, expires_at)
+        return person
+
+    def token(self, user_id: str, **claims: Any) -> str:
+        """An access token as Auth signs it; `claims` override."""
+        now = int(time.time())
+        payload = {
+            "sub": user_id,
+            "role": "authenticated",
+            "aud": "authenticated",
+            "iat": now,
+            "exp": now + 3600,
+        }
+        return jwt.encode(payload | claims, self.address.jwt_secret, algorithm="HS256")
+
+    # Tenants ----------------------------------------------------------------------------
+
+    def name(self) -> str:
+        """A schema name nobody has; whatever gets it is removed with the test."""
+        name = f"test_{secrets.token_hex(6)}"
+        self.adopt_tenant(name)
+        return name
+
+    def adopt_tenant(self, schema_name: str) -> None:
+        """Whatever gets this name is removed with the test."""
+        self._tenants.append(schema_name)
+
+    def tenant(self) -> str:
+        """The schema name of a new, active tenant."""
+        name = self.name()
+        self.sql.execute("select public.create_tenant_schema(%s)", (name,))
+        return name
+
+    def grant(
+        self, schema_name: str, person: Person, level: str, expires_at: Any = None
+    ) -> None:
+        self.sql.execute(
+            "select public.grant_schema_access(%s, %s, %s, %s)",
+            (schema_name, person.id, level, expires_at),
+        )
+
+    def suspend(self, schema_name: str) -> None:
+        self.sql.execute("select public.suspend_tenant(%s)", (schema_name,))
+
+    def activate(self, schema_name: str) -> None:
+        self.sql.execute("select public.activate_tenant(%s)", (schema_name,))
+
+    # Doors ------------------------------------------------------------------------------
+
+    def headers(self, person: Person) -> dict[str, str]:
+        """What a client library sends: always the anon key, and the token if there is one."""
+        headers = {"apikey": self.address.anon_key}
+        if person.token is not None:
+            headers["Authorization"] = f"Bearer {person.token}"
+        return headers
+
+    def function(self, person: Person, operation: str, **arguments: Any) -> httpx.Response:
+        """The operation through our HTTPS function."""
+        return self.http.post(
+            f"/functions/v1/{GROUPS[operation]}/{operation}",
+            headers=self.headers(person),
+            json=arguments,
+        )
+
+    def rpc(self, person: Person, operation: str, **arguments: Any) -> httpx.Response:
+        """The operation through `/rest/v1/rpc`."""
+        return self.http.post(
+            f"/rest/v1/rpc/{operation}", headers=self.headers(person), json=arguments
+        )
+
+    def rows(
+        self, person: Person, schema_name: str, table: str, method: str = "GET", **request: Any
+    ) -> httpx.Response:
+        """A table of a tenant through the Data API; writes ask for what they wrote."""
+        headers = self.headers(person) | {
+            "Accept-Profile": schema_name,
+            "Content-Profile": schema_name,
+            "Prefer": "return=representation",
+        }
+        return self.http.request(
+            method, f"/rest/v1/{table}", headers=headers | request.pop("headers", {}), **request
+        )
+
+    # The end ----------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Removes every tenant and person of the test, whatever state they are in."""
+        made = self.sql.execute(
+            "select schema_name from public.tenants"
+            " where schema_name = any(%s) or created_by = any(%s::uuid[])",
+            (self._tenants, self._people),
+        ).fetchall()
+        for row in made:
+            self.sql.execute("select public.suspend_tenant(%s)", (row["schema_name"],))
+            self.sql.execute("select public.delete_tenant_schema(%s)", (row["schema_name"],))
+        self.sql.execute("delete from auth.users where id = any(%s::uuid[])", (self._people,))
+        self.sql.close()
+        self.http.close()

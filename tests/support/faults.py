@@ -1,0 +1,586 @@
+"""Mistakes that really happen, each planted by itself in a spare project.
+
+A fault is planted where its kind comes from: in the helpers that make tenants and judge
+callers, so that the throw-away tenants of `tenantry prove` have it too, or in the database
+as somebody would have left it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+Database = psycopg.Connection[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A line of a function, and what it was mistaken for."""
+
+    function: str
+    right: str
+    wrong: str
+
+
+@dataclass(frozen=True)
+class Fault:
+    name: str
+    # What a report has to name.
+    object: str
+    edits: tuple[Edit, ...] = ()
+    plant: str = ""
+    cure: str = ""
+    # Whether somebody gets through; if not, the other layers hold, and the catalog tells.
+    leaks: bool = True
+
+
+PRIVILEGES = "tenancy.apply_tenant_privileges(text)"
+STATE = "tenancy.access_state(text,public.access_level)"
+ADOPT = "tenancy.enable_tenant_table(text,text,public.access_level,public.access_level,boolean)"
+GRANTED = "    if v_statements is not null then\n        execute v_statements;\n    end if;\n"
+MISPLACED = "tenancy.grant_differences(schema_name) g\n"
+
+
+def in_active_tenants(statements: str) -> tuple[Edit, ...]:
+    """Something done to each active tenant after its privileges have been set."""
+    active = (
+        "    if exists (select from public.tenants t where t.status = 'active'"
+        " and t.schema_name = apply_tenant_privileges.schema_name) then\n"
+    )
+    return (Edit(PRIVILEGES, GRANTED, f"{GRANTED}{active}{statements}    end if;\n"),)
+
+
+def overlooked(condition: str) -> tuple[Edit, ...]:
+    """Privileges found where none should be, and left there."""
+    forgets = f"{MISPLACED}        where not (g.expected is null and {condition})\n"
+    return (Edit(PRIVILEGES, MISPLACED, forgets),)
+
+
+def in_every_tenant(statement: str) -> tuple[Edit, ...]:
+    """Something done to each active tenant; `%1$I` is its schema."""
+    return in_active_tenants(f"    execute format($fault$ {statement} $fault$, schema_name);\n")
+
+
+def in_the_template(before: str, after: str) -> str:
+    return (
+        "update tenancy.tenant_migrations set statements = "  # noqa: S608
+        f"replace(statements, $t${before}$t$, $t${after}$t$) where version = '0'"
+    )
+
+
+GUARD_OUT = (
+    "alter role authenticator in database postgres reset pgrst.db_pre_request;"
+    "notify pgrst, 'reload config'"
+)
+GUARD_IN = (
+    "alter role authenticator in database postgres set pgrst.db_pre_request = "
+    "'tenancy.guard_request'; notify pgrst, 'reload config'"
+)
+# Some other tenant, or itself while it is the only one.
+ANOTHER = (
+    "coalesce((select t.schema_name from public.tenants t "
+    "where t.schema_name <> policy_test.schema_name order by t.created_at desc limit 1), "
+    "schema_name)"
+)
+
+FAULTS = (
+    # Policies
+    Fault(
+        "a policy names the wrong tenant",
+        "settings",
+        (
+            Edit(
+                "tenancy.policy_test(text,public.access_level)",
+                "%L, %L))', schema_name, level",
+                f"%L, %L))', {ANOTHER}, level",
+            ),
+        ),
+    ),
+    Fault(
+        "policies let everybody read",
+        "proof_notes",
+        (
+            Edit(
+                ADOPT,
+                "for select to authenticated using (%4$s)",
+                "for select to authenticated using (true)",
+            ),
+        ),
+    ),
+    Fault(
+        "policies let everybody insert",
+        "proof_notes",
+        (
+            Edit(
+                ADOPT,
+                "for insert to authenticated with check (%6$s)",
+                "for insert to authenticated with check (true)",
+            ),
+        ),
+    ),
+    Fault(
+        "one more policy on settings, for everybody",
+        "settings",
+        in_every_tenant(
+            "drop policy if exists open on %1$I.settings;"
+            "create policy open on %1$I.settings to public using (true)"
+        ),
+    ),
+    Fault(
+        "RLS is off on one table",
+        "settings",
+        in_every_tenant(
+            "alter table %1$I.settings disable row level security;"
+            "grant select, insert, update, delete on %1$I.settings to authenticated,"
+            " service_role"
+        ),
+    ),
+    Fault(
+        "the guard is not installed, and RLS is off on one table",
+        "settings",
+        in_every_tenant(
+            "alter table %1$I.settings disable row level security;"
+            "grant select, insert, update, delete on %1$I.settings to authenticated,"
+            " service_role"
+        ),
+        plant=GUARD_OUT,
+        cure=GUARD_IN,
+    ),
+    Fault(
+        "writers may write what is for admins",
+        "settings",
+        plant=in_the_template(
+            "'settings', reads => 'read', writes => 'admin'",
+            "'settings', reads => 'read', writes => 'write'",
+        ),
+        cure=in_the_template(
+            "'settings', reads => 'read', writes => 'write'",
+            "'settings', reads => 'read', writes => 'admin'",
+        ),
+    ),
+    Fault(
+        "members may read the audit trail",
+        "audit_log",
+        plant=in_the_template("'audit_log', reads => 'admin'", "'audit_log', reads => 'read'"),
+        cure=in_the_template("'audit_log', reads => 'read'", "'audit_log', reads => 'admin'"),
+    ),
+    Fault(
+        "members may write the audit trail",
+        "audit_log",
+        in_every_tenant(
+            "drop policy if exists forge on %1$I.audit_log;"
+            "create policy forge on %1$I.audit_log for insert to authenticated with"
+            " check (true);"
+            "grant insert on %1$I.audit_log to authenticated"
+        ),
+    ),
+    Fault(
+        "members may write profiles",
+        "users",
+        in_every_tenant(
+            "drop policy if exists forge on %1$I.users;"
+            "create policy forge on %1$I.users for update to authenticated using (true);"
+            "grant update on %1$I.users to authenticated"
+        ),
+    ),
+    # The question that policies and guard ask
+    Fault(
+        "has_access ignores expiry",
+        "has_access",
+        (Edit(STATE, "if v_expires_at <= statement_timestamp() then", "if false then"),),
+    ),
+    Fault(
+        "has_access ignores suspension",
+        "has_access",
+        (Edit(STATE, "if v_status <> 'active' then", "if false then"),),
+    ),
+    Fault(
+        "has_access lets strangers in",
+        "has_access",
+        (Edit(STATE, "if v_access is null then", "if false then"),),
+    ),
+    Fault(
+        "levels are in the wrong order: readers write",
+        "proof_notes",
+        (Edit(STATE, "v_access < level then", "v_access > level then"),),
+    ),
+    Fault(
+        "a token without a user counts as the service",
+        "has_access",
+        (
+            Edit(
+                "tenancy.caller()",
+                "row('nobody', null)",
+                "row('service_role', null)",
+            ),
+        ),
+    ),
+    # The guard
+    Fault("the guard is not installed", "OpenAPI page", plant=GUARD_OUT, cure=GUARD_IN),
+    Fault(
+        "the guard lets everything pass",
+        "OpenAPI page",
+        (Edit("tenancy.guard_request()", "if v_schema_name = 'public' then", "if true then"),),
+    ),
+    Fault(
+        "the guard trusts the profile headers",
+        "OpenAPI page",
+        (
+            Edit(
+                "tenancy.guard_request()",
+                "split_part(current_setting('search_path'), ',', 1), '\"'",
+                "coalesce(current_setting('request.headers', true)::json ->> 'accept-profile', "
+                "'public'), '\"'",
+            ),
+        ),
+    ),
+    # Grants
+    Fault(
+        "anon may use the schema and read a table",
+        "settings",
+        in_every_tenant(
+            "grant usage on schema %1$I to anon; grant select on %1$I.settings to anon"
+        ),
+        leaks=False,
+    ),
+    Fault(
+        "anon may read a table, and a policy lets it",
+        "settings",
+        in_every_tenant(
+            "grant usage on schema %1$I to anon; grant select on %1$I.settings to anon;"
+            "drop policy if exists open on %1$I.settings;"
+            "create policy open on %1$I.settings for select to anon using (true)"
+        ),
+    ),
+    Fault(
+        "a table is granted to PUBLIC",
+        "settings",
+        in_every_tenant("grant select on %1$I.settings to public"),
+        leaks=False,
+    ),
+    Fault(
+        "one column is granted to anon",
+        "users.email",
+        in_every_tenant("grant select (email) on %1$I.users to anon"),
+        leaks=False,
+    ),
+    Fault(
+        "all tables are granted, registered or not",
+        "proof_unregistered",
+        in_every_tenant(
+            "grant select on all tables in schema %1$I to authenticated, service_role"
+        ),
+    ),
+    Fault(
+        "default privileges are left on",
+        "proof_",
+        in_every_tenant(
+            "alter default privileges in schema %1$I grant all on tables to authenticated"
+        ),
+        leaks=False,
+    ),
+    # Suspension
+    Fault(
+        "suspension forgets the service role",
+        "settings",
+        overlooked("g.grantee = 'service_role'"),
+    ),
+    Fault(
+        "suspension revokes nothing",
+        "settings",
+        overlooked("g.grantee in ('authenticated', 'service_role')"),
+    ),
+    Fault(
+        "suspension forgets sequences",
+        "proof_unregistered_number_seq",
+        overlooked("g.object_kind = 'sequence'"),
+        leaks=False,
+    ),
+    Fault(
+        "suspension forgets routines",
+        "proof_hail",
+        overlooked("g.object_kind = 'routine' and g.grantee <> 'public'"),
+        leaks=False,
+    ),
+    Fault(
+        "suspension forgets one table",
+        "settings",
+        overlooked("g.object_name like '%settings' and g.grantee = 'authenticated'"),
+        leaks=False,
+    ),
+    # What else is in a tenant's schema
+    Fault(
+        "a definer routine keeps its default EXECUTE",
+        "proof_peek",
+        overlooked("g.object_kind = 'routine'"),
+    ),
+    Fault(
+        "a view without security_invoker is granted",
+        "proof_peephole",
+        (
+            Edit(
+                "tenancy.grant_differences(text)",
+                "c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions)",
+                "c.relkind = 'v'",
+            ),
+        ),
+    ),
+    Fault(
+        "a materialized view is granted",
+        "proof_copy",
+        in_active_tenants(
+            "    execute coalesce((select format('grant select on %s to authenticated',"
+            " c.oid::regclass) from pg_catalog.pg_class c where c.relkind = 'm'"
+            " and c.relnamespace = to_regnamespace(quote_ident(schema_name)) limit 1),"
+            " 'select 1');\n"
+        ),
+    ),
+    Fault(
+        "a foreign key points into another tenant",
+        "settings",
+        in_active_tenants(
+            "    execute coalesce((select format('alter table %I.settings add column"
+            " if not exists x_other uuid references %I.users (id)',"
+            " apply_tenant_privileges.schema_name, t.schema_name)"
+            " from public.tenants t where t.schema_name <>"
+            " apply_tenant_privileges.schema_name"
+            " limit 1), 'select 1');\n"
+        ),
+        leaks=False,
+    ),
+    Fault(
+        "the audit trigger is disabled",
+        "settings",
+        in_every_tenant("alter table %1$I.settings disable trigger audit_update"),
+        leaks=False,
+    ),
+    Fault(
+        "a tenant table is published to Realtime",
+        "settings",
+        in_every_tenant("alter publication faulty set table %1$I.settings"),
+        plant="create publication faulty",
+        cure="drop publication faulty",
+        leaks=False,
+    ),
+    Fault(
+        "a view in public reads a tenant's rows with its owner's rights",
+        "all_settings",
+        in_every_tenant(
+            "create or replace view public.all_settings as select * from %1$I.settings;"
+            "grant select on public.all_settings to authenticated"
+        ),
+        cure="drop view if exists public.all_settings",
+        leaks=False,
+    ),
+    # The registry
+    Fault(
+        "everybody may read the registry",
+        "tenants",
+        plant="create policy everybody on public.tenants"
+        " for select to authenticated using (true)",
+        cure="drop policy everybody on public.tenants",
+    ),
+    Fault(
+        "everybody may write grants of access",
+        "user_schema_access",
+        plant="grant insert, update, delete on public.user_schema_access to authenticated;"
+        "create policy forge on public.user_schema_access to authenticated"
+        " using (true) with check (true)",
+        cure="drop policy forge on public.user_schema_access;"
+        "revoke insert, update, delete on public.user_schema_access from authenticated",
+    ),
+    Fault(
+        "everybody may appoint staff",
+        "admin_users",
+        plant="grant insert on public.admin_users to authenticated;"
+        "create policy forge on public.admin_users for insert to authenticated with"
+        " check (true)",
+        cure="drop policy forge on public.admin_users;"
+        "revoke insert on public.admin_users from authenticated",
+    ),
+    Fault(
+        "everybody may write the platform's audit trail",
+        "admin_audit_log",
+        plant="grant insert on public.admin_audit_log to authenticated;"
+        "create policy forge on public.admin_audit_log for insert to authenticated with"
+        " check (true)",
+        cure="drop policy forge on public.admin_audit_log;"
+        "revoke insert on public.admin_audit_log from authenticated",
+    ),
+    Fault(
+        "expired members count as members",
+        "get_tenant_info",
+        (
+            Edit(
+                "tenancy.access_level(text)",
+                "and (a.expires_at is null or a.expires_at > statement_timestamp())",
+                "",
+            ),
+        ),
+    ),
+    Fault(
+        "the list of one's tenants has everybody's",
+        "tenants",
+        (Edit("tenancy.member_tenants()", "where a.user_id = v_user_id", "where true"),),
+    ),
+    # RPCs
+    Fault(
+        "a definer RPC without its check",
+        "get_schema_tables",
+        (
+            Edit(
+                "public.get_schema_tables(text)",
+                "perform tenancy.require_permission(schema_name, platform => 'viewer',"
+                " member => 'read');",
+                "",
+            ),
+        ),
+    ),
+    Fault(
+        "an RPC asks for too little",
+        "rename_tenant",
+        (
+            Edit(
+                "public.rename_tenant(text,text)",
+                "platform => 'admin', member => 'admin'",
+                "platform => 'admin', member => 'read'",
+            ),
+        ),
+    ),
+    Fault(
+        "a viewer may suspend",
+        "suspend_tenant",
+        (
+            Edit(
+                "public.suspend_tenant(text,text)",
+                "platform => 'admin'",
+                "platform => 'viewer'",
+            ),
+        ),
+    ),
+    Fault(
+        "an admin may delete",
+        "delete_tenant_schema",
+        (
+            Edit(
+                "public.delete_tenant_schema(text)",
+                "platform => 'super_admin'",
+                "platform => 'admin'",
+            ),
+        ),
+    ),
+    Fault(
+        "a tenant's admin may migrate it",
+        "migrate_tenant",
+        (
+            Edit(
+                "public.migrate_tenant(text)",
+                "platform => 'admin', member => null",
+                "platform => 'admin', member => 'admin'",
+            ),
+        ),
+    ),
+    Fault(
+        "everybody may become super_admin",
+        "promote_to_admin",
+        (
+            Edit(
+                "public.promote_to_admin(uuid,public.platform_role)",
+                "perform tenancy.require_platform_role('super_admin');",
+                "",
+            ),
+        ),
+    ),
+    Fault(
+        "an admin may change their own grant",
+        "grant_schema_access to oneself",
+        (
+            Edit(
+                "tenancy.require_grantable(text,uuid,public.access_level,timestamptz)",
+                "if user_id = v_caller.user_id then",
+                "if false then",
+            ),
+        ),
+    ),
+    Fault(
+        "the audit trail of a tenant is told to its readers",
+        "get_audit_log",
+        (
+            Edit(
+                "public.get_audit_log(text,uuid,text,text,jsonb,timestamptz,timestamptz,bigint,integer"
+                ")",
+                "member => 'admin'",
+                "member => 'read'",
+            ),
+        ),
+    ),
+    Fault(
+        "profiles stand in the log that staff read",
+        "admin_audit_log",
+        (
+            Edit(
+                "public.create_user_profile(text,uuid,text,text,jsonb)",
+                "jsonb_build_object('id', v_profile.id)",
+                "to_jsonb(v_profile)",
+            ),
+        ),
+    ),
+    Fault(
+        "an RPC is granted to anon",
+        "get_tenant_info",
+        plant="grant execute on function public.get_tenant_info(text) to anon",
+        cure="revoke execute on function public.get_tenant_info(text) from anon",
+        leaks=False,
+    ),
+    Fault(
+        "a definer function of the product is everybody's",
+        "count_tenants",
+        plant="create function public.count_tenants() returns bigint stable security definer"
+        " set search_path = '' begin atomic select count(*) from public.tenants; end",
+        cure="drop function public.count_tenants()",
+        leaks=False,
+    ),
+    # Exposure
+    Fault(
+        "the private schema is exposed",
+        "helper has_access",
+        plant="select tenancy.expose_schema('tenancy')",
+        cure="select tenancy.unexpose_schema('tenancy')",
+    ),
+    Fault(
+        "the reference schema is exposed and granted",
+        "schema tenant_template",
+        plant="grant usage on schema tenant_template to authenticated;"
+        "grant select on all tables in schema tenant_template to authenticated;"
+        "select tenancy.expose_schema('tenant_template')",
+        cure="select tenancy.unexpose_schema('tenant_template');"
+        "select tenancy.apply_tenant_privileges('tenant_template')",
+    ),
+)
+
+
+@contextmanager
+def planted(database: Database, fault: Fault) -> Iterator[None]:
+    """The fault, and its cure at the end."""
+    before: dict[str, str] = {}
+    try:
+        for edit in fault.edits:
+            row = database.execute(
+                "select pg_get_functiondef(%s::regprocedure) as text", (edit.function,)
+            ).fetchone()
+            assert row is not None
+            before.setdefault(edit.function, row["text"])
+            assert edit.right in row["text"], f"{edit.function} reads otherwise now"
+            database.execute(row["text"].replace(edit.right, edit.wrong).encode())
+        if fault.plant:
+            database.execute(fault.plant.encode())
+        yield
+    finally:
+        for text in before.values():
+            database.execute(text.encode())
+        if fault.cure:
+            database.execute(fault.cure.encode())

@@ -1,0 +1,140 @@
+"""A fleet of tenants with a reference schema of its own, and the command that migrates it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from support.environment import Environment
+from tenantry_cli.project import find_project
+
+_PACKAGES = Path(__file__).resolve().parents[2] / "functions"
+_NUMBERS = itertools.count(1)
+
+
+class Fleet(Environment):
+    """A environment whose tenant migrations nobody else sees."""
+
+    def table(self) -> str:
+        """A table name that no tenant migration has used."""
+        return f"orders_{next(_NUMBERS)}"
+
+    def register(self, statements: str, *callable_routines: str) -> str:
+        """Registers a tenant migration as `supabase db push` would; its version."""
+        version = str(int(self.latest()) + 1).zfill(14)
+        self.sql.execute(
+            "select tenancy.register_tenant_migration(%s, 'test', %s, %s)",
+            (version, statements, list(callable_routines)),
+        )
+        return version
+
+    def latest(self) -> str:
+        row = self.sql.execute("select tenancy.latest_tenant_version() as version").fetchone()
+        assert row is not None
+        return str(row["version"])
+
+    def tenants(self, count: int) -> list[str]:
+        """So many new tenants, by name. No session makes many: a migration that writes rows
+        leaves it the plans of that tenant's triggers, which each change of a table goes
+        through."""
+        names = sorted(self.name() for _ in range(count))
+        for some in (names[start : start + 50] for start in range(0, count, 50)):
+            with psycopg.connect(self.address.db_url, autocommit=True) as session:
+                for name in some:
+                    session.execute("select public.create_tenant_schema(%s)", (name,))
+        return names
+
+    def settle(self) -> None:
+        """Statistics of the catalog as autovacuum makes them by and by; without them
+        PostgREST may need longer for its cache than its role may take."""
+        self.sql.execute("vacuum analyze")
+
+    def migrate(self, schema_name: str) -> dict[str, Any]:
+        """migrate_tenant through the Data API, with the service key."""
+        reply = self.rpc(self.service, "migrate_tenant", schema_name=schema_name)
+        assert reply.status_code == 200, reply.text
+        result: dict[str, Any] = reply.json()
+        return result
+
+    def drift(self, schema_name: str) -> list[dict[str, Any]]:
+        reply = self.rpc(self.service, "get_schema_drift", schema_name=schema_name)
+        assert reply.status_code == 200, reply.text
+        rows: list[dict[str, Any]] = reply.json()
+        return rows
+
+    def wait_until_served(self, schema_name: str, table: str, column: str) -> None:
+        """PostgREST reads its schema cache anew after the commit, when it gets to it."""
+        deadline = time.monotonic() + 30
+        while True:
+            reply = self.rows(
+                self.service,
+                schema_name,
+                table,
+                params={"columns": column},
+                method="POST",
+                json=[],
+            )
+            if reply.is_success:
+                return
+            assert time.monotonic() < deadline, reply.text
+
+    def versions(self) -> dict[str, str]:
+        """Which tenant is at which version."""
+        rows = self.sql.execute("select schema_name, schema_version from public.tenants")
+        return {row["schema_name"]: row["schema_version"] for row in rows}
+
+    def objects(self, schema_name: str) -> list[tuple[Any, ...]]:
+        """Everything the schema is made of."""
+        rows = self.sql.execute(
+            "select * from tenancy.schema_objects(%s) order by 1, 2", (schema_name,)
+        )
+        return [tuple(row.values()) for row in rows]
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        return {
+            **os.environ,
+            "PYTHONPATH": str(_PACKAGES),
+            "SUPABASE_URL": self.address.api_url,
+            "SUPABASE_SERVICE_ROLE_KEY": self.address.service_role_key,
+        }
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`tenantry …` run to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "tenantry_cli", *arguments],
+            capture_output=True,
+            text=True,
+            cwd=find_project().root,
+            env=self.variables,
+            timeout=600,
+            check=False,
+        )
+
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """`tenantry …` left running."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "tenantry_cli", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=find_project().root,
+            env=self.variables,
+        )
+
+    def roll_out(self, *arguments: str) -> dict[str, Any]:
+        """`tenantry migrate --json`; its report."""
+        done = self.command("migrate", "--json", *arguments)
+        assert done.stdout, done.stderr
+        report: dict[str, Any] = json.loads(done.stdout)
+        assert self.address.service_role_key not in done.stdout + done.stderr
+        return report
