@@ -65,7 +65,7 @@ def address(pytestconfig: pytest.Config) -> Address:
 
 @pytest.fixture
 def environment(address: Address) -> Iterator[Environment]:
-    """People, tenants and doors of one test; gone after it."""
+    """People, tenants and entry points of one test; gone after it."""
     environment = Environment(address)
     try:
         yield environment

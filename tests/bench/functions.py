@@ -70,7 +70,7 @@ def measure_calls(results: Results, stack: Stack, rounds: int) -> None:
             token = place.member(tenant)
         body = {"schema_name": tenant}
         ours = f"{FUNCTIONS}/tenant-status/check_tenant_status"
-        doors = {
+        entry_points = {
             "ours": (stack.ports.functions, ours),
             "raw": (gateway, "/rest/v1/rpc/check_tenant_status"),
             "naive": (naive, f"{FUNCTIONS}/check-tenant-status"),
@@ -80,7 +80,7 @@ def measure_calls(results: Results, stack: Stack, rounds: int) -> None:
         )
         sides = {
             name: _post(client, f"http://127.0.0.1:{port}{path}", body)
-            for name, (port, path) in doors.items()
+            for name, (port, path) in entry_points.items()
             if name != "naive"
         }
         series = by_turns(sides, rounds=rounds, repeats=100, warm_up=50)
@@ -92,7 +92,7 @@ def measure_calls(results: Results, stack: Stack, rounds: int) -> None:
             2.0,
         )
         bursts = {
-            name: _burst(doors[name][0], doors[name][1], token, body)
+            name: _burst(entry_points[name][0], entry_points[name][1], token, body)
             for name in ("ours", "naive")
         }
         served = by_turns(bursts, rounds=max(5, rounds - 2), warm_up=1)

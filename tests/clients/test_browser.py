@@ -48,7 +48,7 @@ def open_in(page: Page, environment: Environment, tenant: str, functions: str) -
 def sign_up(page: Page, environment: Environment, tenant: str) -> str:
     """Through the page; the new user gets write access to the tenant's settings."""
     email, password = f"{secrets.token_hex(8)}@example.com", secrets.token_urlsafe(16)
-    user_id: str = page.act("signUp", email, password)["result"]
+    user_id: str = page.call("signUp", email, password)["result"]
     environment.adopt_person(user_id)
     environment.sql.execute(
         "select public.grant_schema_access(%s, %s, 'admin')", (tenant, user_id)
@@ -68,10 +68,10 @@ def test_a_page_elsewhere_signs_up_calls_functions_and_reads_its_tenant(
     user_id = sign_up(page, environment, tenant)
 
     profile = {"status": 200, "requestId": "from-a-page", "id": user_id, "code": None}
-    assert page.act("ensureProfile", "from-a-page") == {"result": profile}
+    assert page.call("ensureProfile", "from-a-page") == {"result": profile}
     saved = [{"key": "theme", "value": "dark"}]
-    assert page.act("save", "dark") == {"result": saved}
-    assert page.act("rows") == {"result": saved}
+    assert page.call("save", "dark") == {"result": saved}
+    assert page.call("rows") == {"result": saved}
     assert page.console() == ""
 
 
@@ -84,10 +84,10 @@ def test_a_refusal_reaches_the_page_as_a_reply(environment: Environment, page: P
     user_id = sign_up(page, environment, tenant)
     environment.sql.execute("select public.revoke_schema_access(%s, %s)", (tenant, user_id))
 
-    refused = page.act("ensureProfile", "refused")["result"]
+    refused = page.call("ensureProfile", "refused")["result"]
     assert (refused["status"], refused["code"]) == (404, "tenant_not_found")
     assert refused["requestId"] == "refused"
-    assert page.act("rows")["details"] == "forbidden"
+    assert page.call("rows")["details"] == "forbidden"
 
 
 def test_only_a_page_of_an_allowed_origin_may_call_a_deployed_function(
@@ -99,7 +99,7 @@ def test_only_a_page_of_an_allowed_origin_may_call_a_deployed_function(
         open_in(stranger, environment, tenant, functions.url)
         sign_up(stranger, environment, tenant)
         for action in ("ensureProfile", "health"):
-            refused = stranger.act(action, "from-elsewhere")
+            refused = stranger.call(action, "from-elsewhere")
             assert refused["error"] == "TypeError", refused
             console = stranger.console()
             assert f"from origin '{elsewhere}' has been blocked by CORS policy" in console
@@ -111,6 +111,6 @@ def test_only_a_page_of_an_allowed_origin_may_call_a_deployed_function(
     open_in(page, environment, tenant, functions.url)
     user_id = sign_up(page, environment, tenant)
     profile = {"status": 200, "requestId": "from-here", "id": user_id, "code": None}
-    assert page.act("ensureProfile", "from-here") == {"result": profile}
-    assert page.act("health") == {"result": 200}
+    assert page.call("ensureProfile", "from-here") == {"result": profile}
+    assert page.call("health") == {"result": 200}
     assert page.console() == ""

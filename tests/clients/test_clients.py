@@ -1,5 +1,6 @@
-"""Client libraries as their makers publish them, against a tenant through every door: Auth,
-the functions, and the Data API with the tenant as profile."""
+"""The published client libraries against a tenant: through Auth, the functions, the Data API
+with the tenant as profile.
+"""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ def texts(
     environment: Environment, caller: Person, operation: str, **arguments: object
 ) -> list[str]:
     replies: list[httpx.Response] = [
-        door(caller, operation, **arguments) for door in (environment.function, environment.rpc)
+        entry_point(caller, operation, **arguments)
+        for entry_point in (environment.function, environment.rpc)
     ]
     assert [reply.status_code for reply in replies] == [200, 200]
     return [reply.text for reply in replies]
@@ -84,11 +85,11 @@ def test_token_whose_subject_is_no_uuid_is_nobodys(
     tenant = environment.tenant()
     reader = environment.member(tenant, "read")
     somebody = Person(environment.token(subject))
-    for door in (environment.function, environment.rpc):
-        refused = door(somebody, "get_tenant_info", schema_name=tenant)
+    for entry_point in (environment.function, environment.rpc):
+        refused = entry_point(somebody, "get_tenant_info", schema_name=tenant)
         assert refused.status_code == 401
         assert refused.json()["message"] == "Sign in first."
-        assert door(reader, "get_tenant_info", schema_name=tenant).status_code == 200
+        assert entry_point(reader, "get_tenant_info", schema_name=tenant).status_code == 200
     refused = environment.rows(somebody, tenant, "settings")
     assert (refused.status_code, refused.json()["details"]) == (401, "not_authenticated")
     assert environment.rows(reader, tenant, "settings").status_code == 200
@@ -110,11 +111,11 @@ def test_user_id_of_null_is_a_wrong_argument(
 ) -> None:
     of_the_platform = operation in {"promote_to_admin", "revoke_admin"}
     where = {} if of_the_platform else {"schema_name": environment.tenant()}
-    for door, member in ((environment.function, "code"), (environment.rpc, "details")):
-        refused = door(environment.service, operation, user_id=None, **where, **more)
+    for entry_point, member in ((environment.function, "code"), (environment.rpc, "details")):
+        refused = entry_point(environment.service, operation, user_id=None, **where, **more)
         assert (refused.status_code, refused.json()[member]) == (422, "invalid_request")
         assert '"user_id"' in refused.json()["message"]
-        unknown = door(
+        unknown = entry_point(
             environment.service, operation, user_id=str(uuid.uuid4()), **where, **more
         )
         assert unknown.status_code == (200 if operation == "redact_audit_log" else 404)
@@ -134,10 +135,12 @@ def test_page_is_as_long_as_asked_or_refused(
         else environment.staff("super_admin")
     )
     where = {"schema_name": tenant} if is_of_a_tenant else {}
-    for door, member in ((environment.function, "code"), (environment.rpc, "details")):
+    for entry_point, member in ((environment.function, "code"), (environment.rpc, "details")):
         for page_size in (None, -1, 0, 1001):
-            refused = door(admin, operation, page_size=page_size, **where)
+            refused = entry_point(admin, operation, page_size=page_size, **where)
             assert (refused.status_code, refused.json()[member]) == (422, "invalid_request")
             assert "page_size" in refused.json()["message"]
         for page_size in (1, 1000):
-            assert door(admin, operation, page_size=page_size, **where).status_code == 200
+            assert (
+                entry_point(admin, operation, page_size=page_size, **where).status_code == 200
+            )

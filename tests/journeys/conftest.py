@@ -7,15 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support.entry_points import DOORS, Door
+from support.entry_points import ENTRY_POINTS, EntryPoint
 from support.environment import Address, Environment
 from tenantry_cli.emulator.stack import Stack
 
 
-@pytest.fixture(params=DOORS)
-def door(request: pytest.FixtureRequest) -> Door:
-    """One door after the other."""
-    return DOORS[request.param]
+@pytest.fixture(params=ENTRY_POINTS)
+def entry_point(request: pytest.FixtureRequest) -> EntryPoint:
+    """One entry point after the other."""
+    return ENTRY_POINTS[request.param]
 
 
 @pytest.fixture(scope="module")

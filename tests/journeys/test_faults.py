@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from journeys.test_storms import STRAY_ACCESS
-from support.entry_points import DOORS
+from support.entry_points import ENTRY_POINTS
 from support.environment import Address, Environment, Person
 from support.load import OPERATIONS, Load, assert_trail_tells_what_is_there
 from support.waiting import is_known, until
@@ -73,13 +73,13 @@ def fresh_emulator() -> Iterator[Environment]:
 
 
 def _answers(environment: Environment) -> bool:
-    """By both doors, and to somebody who signs up."""
+    """By both entry points, and to somebody who signs up."""
     try:
         psycopg.connect(environment.address.db_url, connect_timeout=5).close()
         replies = [
             *(
-                door(environment, environment.service, "list_my_tenants")
-                for door in DOORS.values()
+                entry_point(environment, environment.service, "list_my_tenants")
+                for entry_point in ENTRY_POINTS.values()
             ),
             environment.http.get(
                 "/auth/v1/health", headers={"apikey": environment.address.anon_key}
@@ -212,10 +212,10 @@ def _visits(environment: Environment, tenant: str) -> dict[str, Visit]:
         "update_user_profile": (admin, {"display_name": "Ada"}),
         "grant_schema_access": (admin, {"user_id": str(reader.id)}),
     }
-    for door_name, door in DOORS.items():
+    for door_name, entry_point in ENTRY_POINTS.items():
         for operation, (who, arguments) in calls.items():
             visits[f"{operation} by {door_name}"] = partial(
-                door, environment, who, operation, schema_name=tenant, **arguments
+                entry_point, environment, who, operation, schema_name=tenant, **arguments
             )
     for who in (reader, admin):
         environment.rpc(who, "ensure_user_profile", schema_name=tenant).raise_for_status()
@@ -223,14 +223,14 @@ def _visits(environment: Environment, tenant: str) -> dict[str, Visit]:
 
 
 @pytest.mark.soak
-def test_nothing_begun_after_the_reply_to_suspend_succeeds_by_any_door(
+def test_nothing_begun_after_the_reply_to_suspend_succeeds_by_any_entry_point(
     fresh_environment: Environment,
 ) -> None:
     environment = fresh_environment
     tenant, boss = environment.tenant(), environment.service
     until(lambda: is_known(environment, tenant, "settings"))
     visits = _visits(environment, tenant)
-    doors = [DOORS[name] for name in DOORS]
+    entry_points = [ENTRY_POINTS[name] for name in ENTRY_POINTS]
     refused: Counter[str] = Counter()
 
     def all_told(answers: list[Answer], since: float, *, success: bool) -> bool:
@@ -243,11 +243,13 @@ def test_nothing_begun_after_the_reply_to_suspend_succeeds_by_any_door(
 
     with visiting(visits) as answers:
         for round_ in range(SUSPENSIONS):
-            door = doors[round_ % len(doors)]
+            entry_point = entry_points[round_ % len(entry_points)]
             answers.clear()
             until(partial(all_told, answers, 0, success=True), 60)
 
-            door(environment, boss, "suspend_tenant", schema_name=tenant).raise_for_status()
+            entry_point(
+                environment, boss, "suspend_tenant", schema_name=tenant
+            ).raise_for_status()
             closed_at = time.monotonic()
 
             until(partial(all_told, answers, closed_at, success=False), 60)
@@ -256,7 +258,9 @@ def test_nothing_begun_after_the_reply_to_suspend_succeeds_by_any_door(
                 each for each in late if each.status != 403
             ][:5]
             refused.update(each.visit for each in late)
-            door(environment, boss, "activate_tenant", schema_name=tenant).raise_for_status()
+            entry_point(
+                environment, boss, "activate_tenant", schema_name=tenant
+            ).raise_for_status()
 
     print(SUSPENSIONS, sum(refused.values()), refused)
     assert refused.keys() == visits.keys()

@@ -1,4 +1,4 @@
-"""The whole story, told with real users, once through each door."""
+"""The whole story, told with real users, once through each entry_point."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from support.entry_points import DOORS, HOLD_TENANT, Door, code, holding
+from support.entry_points import ENTRY_POINTS, HOLD_TENANT, EntryPoint, code, holding
 from support.environment import Address, Environment, Person
 from support.waiting import is_known, until
 
@@ -37,11 +37,11 @@ EXPOSED = "select tenancy.exposed_schemas() as names"
 
 
 class Journey:
-    """Walks through one door and keeps what it was told, in words that fit either door."""
+    """Calls through one entry point, and keeps the replies in a form common to both."""
 
-    def __init__(self, environment: Environment, door: Door) -> None:
+    def __init__(self, environment: Environment, entry_point: EntryPoint) -> None:
         self.environment = environment
-        self.door = door
+        self.entry_point = entry_point
         self.told: list[tuple[str, int, Any]] = []
         self._words: dict[str, str] = {}
 
@@ -51,7 +51,7 @@ class Journey:
         return value
 
     def ask(self, person: Person, operation: str, **arguments: Any) -> httpx.Response:
-        reply = self.door(self.environment, person, operation, **arguments)
+        reply = self.entry_point(self.environment, person, operation, **arguments)
         body = reply.json()
         if reply.is_error:
             body = {"code": code(reply), "message": body["message"], "hint": body["hint"]}
@@ -110,8 +110,8 @@ def crowd(
         return [call.result() for call in calls]
 
 
-def walk(environment: Environment, door: Door) -> list[tuple[str, int, Any]]:
-    journey = Journey(environment, door)
+def walk(environment: Environment, entry_point: EntryPoint) -> list[tuple[str, int, Any]]:
+    journey = Journey(environment, entry_point)
     people = {word: environment.sign_up() for word in ("owner", "alice", "bob", "carol")}
     owner, alice, bob, carol = people.values()
     for word, person in people.items():
@@ -154,7 +154,7 @@ def walk(environment: Environment, door: Door) -> list[tuple[str, int, Any]]:
     assert (first["is_new"], first["email"]) == (True, alice.email)
     assert again == first | {"is_new": False}
     replies = crowd(
-        environment, 20, partial(door, environment, bob, "ensure_user_profile"), acme
+        environment, 20, partial(entry_point, environment, bob, "ensure_user_profile"), acme
     )
     assert [reply.status_code for reply in replies] == [200] * 20
     assert sorted(reply.json()["is_new"] for reply in replies) == [False] * 19 + [True]
@@ -242,9 +242,9 @@ def walk(environment: Environment, door: Door) -> list[tuple[str, int, Any]]:
 
 
 def test_journey_from_the_first_super_admin_to_the_last_trace(
-    environment: Environment, door: Door
+    environment: Environment, entry_point: EntryPoint
 ) -> None:
-    walk(environment, door)
+    walk(environment, entry_point)
 
 
 @pytest.fixture
@@ -256,7 +256,9 @@ def second_environment(address: Address) -> Iterator[Environment]:
         environment.close()
 
 
-def test_both_doors_tell_the_same(
+def test_both_entry_points_tell_the_same(
     environment: Environment, second_environment: Environment
 ) -> None:
-    assert walk(environment, DOORS["functions"]) == walk(second_environment, DOORS["rpc"])
+    assert walk(environment, ENTRY_POINTS["functions"]) == walk(
+        second_environment, ENTRY_POINTS["rpc"]
+    )

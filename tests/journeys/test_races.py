@@ -12,7 +12,15 @@ import httpx
 import psycopg
 import pytest
 
-from support.entry_points import DOORS, HOLD_TENANT, Door, at_once, code, holding, waiter
+from support.entry_points import (
+    ENTRY_POINTS,
+    HOLD_TENANT,
+    EntryPoint,
+    at_once,
+    code,
+    holding,
+    waiter,
+)
 from support.environment import Environment, Person
 
 HOUR = timedelta(hours=1)
@@ -22,16 +30,16 @@ HOUR = timedelta(hours=1)
 
 
 def test_one_name_makes_one_tenant(environment: Environment) -> None:
-    pairs = itertools.cycle(itertools.product(DOORS.values(), repeat=2))
+    pairs = itertools.cycle(itertools.product(ENTRY_POINTS.values(), repeat=2))
     admin = environment.staff("admin")
 
-    for doors in itertools.islice(pairs, 20):
+    for entry_points in itertools.islice(pairs, 20):
         name = environment.name()
         create = {"schema_name": name}
         replies = at_once(
             *(
-                partial(door, environment, admin, "create_tenant_schema", **create)
-                for door in doors
+                partial(entry_point, environment, admin, "create_tenant_schema", **create)
+                for entry_point in entry_points
             )
         )
 
@@ -41,14 +49,18 @@ def test_one_name_makes_one_tenant(environment: Environment) -> None:
 
 
 def test_two_tenants_made_at_once_are_both_exposed(
-    environment: Environment, door: Door, caller: ThreadPoolExecutor
+    environment: Environment, entry_point: EntryPoint, caller: ThreadPoolExecutor
 ) -> None:
     one, other = environment.name(), environment.name()
 
     with psycopg.connect(environment.address.db_url) as connection:
         connection.execute("select public.create_tenant_schema(%s)", (one,))
         call = caller.submit(
-            door, environment, environment.service, "create_tenant_schema", schema_name=other
+            entry_point,
+            environment,
+            environment.service,
+            "create_tenant_schema",
+            schema_name=other,
         )
         waiter(environment, connection.info.backend_pid, call)
 
@@ -71,13 +83,17 @@ def test_two_tenants_made_at_once_are_both_exposed(
     ],
 )
 def test_admin_whose_grant_expires_grants_nothing_past_it(
-    environment: Environment, door: Door, level: str, expiry: timedelta | None, status: int
+    environment: Environment,
+    entry_point: EntryPoint,
+    level: str,
+    expiry: timedelta | None,
+    status: int,
 ) -> None:
     tenant = environment.tenant()
     now = datetime.now(UTC)
     admin = environment.member(tenant, "admin", expires_at=now + HOUR)
 
-    reply = door(
+    reply = entry_point(
         environment,
         admin,
         "grant_schema_access",
@@ -92,14 +108,14 @@ def test_admin_whose_grant_expires_grants_nothing_past_it(
 
 
 def test_admin_whose_grant_expires_cannot_extend_it(
-    environment: Environment, door: Door
+    environment: Environment, entry_point: EntryPoint
 ) -> None:
     tenant = environment.tenant()
     admin = environment.member(tenant, "admin", expires_at=datetime.now(UTC) + HOUR)
     friend = environment.member(tenant, "admin")
 
     def extend(by: Person) -> httpx.Response:
-        return door(
+        return entry_point(
             environment,
             by,
             "grant_schema_access",
@@ -114,7 +130,7 @@ def test_admin_whose_grant_expires_cannot_extend_it(
 
 
 def test_admin_whose_grant_ended_while_they_waited_grants_nothing(
-    environment: Environment, door: Door, caller: ThreadPoolExecutor
+    environment: Environment, entry_point: EntryPoint, caller: ThreadPoolExecutor
 ) -> None:
     tenant = environment.tenant()
     admin = environment.member(tenant, "admin")
@@ -122,7 +138,7 @@ def test_admin_whose_grant_ended_while_they_waited_grants_nothing(
 
     with holding(environment.address, HOLD_TENANT, tenant) as holder:
         call = caller.submit(
-            door,
+            entry_point,
             environment,
             admin,
             "grant_schema_access",
@@ -140,13 +156,15 @@ def test_admin_whose_grant_ended_while_they_waited_grants_nothing(
 
 
 def test_revoked_while_they_waited_is_refused(
-    environment: Environment, door: Door, caller: ThreadPoolExecutor
+    environment: Environment, entry_point: EntryPoint, caller: ThreadPoolExecutor
 ) -> None:
     tenant = environment.tenant()
     admin = environment.staff("admin")
 
     with holding(environment.address, HOLD_TENANT, tenant) as holder:
-        call = caller.submit(door, environment, admin, "suspend_tenant", schema_name=tenant)
+        call = caller.submit(
+            entry_point, environment, admin, "suspend_tenant", schema_name=tenant
+        )
         waiter(environment, holder.info.backend_pid, call)
         holder.execute("delete from public.admin_users where user_id = %s", (admin.id,))
         holder.commit()
@@ -163,57 +181,67 @@ def test_revoked_while_they_waited_is_refused(
 # Busy -------------------------------------------------------------------------------------
 
 
-def assert_busy(reply: httpx.Response, door: Door) -> None:
+def assert_busy(reply: httpx.Response, entry_point: EntryPoint) -> None:
     assert (reply.status_code, code(reply)) == (503, "busy"), reply.text
-    assert reply.headers["Retry-After"] == ("1" if door is DOORS["functions"] else "0")
+    assert reply.headers["Retry-After"] == (
+        "1" if entry_point is ENTRY_POINTS["functions"] else "0"
+    )
 
 
 def test_waiting_for_a_lock_ends_busy_within_four_seconds(
-    environment: Environment, door: Door
+    environment: Environment, entry_point: EntryPoint
 ) -> None:
     tenant = environment.tenant()
     admin = environment.staff("admin")
 
     with holding(environment.address, HOLD_TENANT, tenant):
         begun = time.monotonic()
-        reply = door(environment, admin, "suspend_tenant", schema_name=tenant)
+        reply = entry_point(environment, admin, "suspend_tenant", schema_name=tenant)
         assert time.monotonic() - begun < 4
 
-    assert_busy(reply, door)
-    assert door(environment, admin, "suspend_tenant", schema_name=tenant).status_code == 200
+    assert_busy(reply, entry_point)
+    assert (
+        entry_point(environment, admin, "suspend_tenant", schema_name=tenant).status_code == 200
+    )
 
 
-def test_stranger_does_not_even_wait(environment: Environment, door: Door) -> None:
+def test_stranger_does_not_even_wait(environment: Environment, entry_point: EntryPoint) -> None:
     tenant = environment.tenant()
 
     with holding(environment.address, HOLD_TENANT, tenant):
-        reply = door(environment, environment.person(), "suspend_tenant", schema_name=tenant)
+        reply = entry_point(
+            environment, environment.person(), "suspend_tenant", schema_name=tenant
+        )
 
     assert (reply.status_code, code(reply)) == (404, "tenant_not_found")
 
 
 def test_cancelled_statement_is_busy(
-    environment: Environment, door: Door, caller: ThreadPoolExecutor
+    environment: Environment, entry_point: EntryPoint, caller: ThreadPoolExecutor
 ) -> None:
     tenant = environment.tenant()
     admin = environment.staff("admin")
 
     with holding(environment.address, HOLD_TENANT, tenant) as holder:
-        call = caller.submit(door, environment, admin, "suspend_tenant", schema_name=tenant)
+        call = caller.submit(
+            entry_point, environment, admin, "suspend_tenant", schema_name=tenant
+        )
         pid = waiter(environment, holder.info.backend_pid, call)
         (cancelled,) = holder.execute("select pg_cancel_backend(%s)", (pid,)).fetchone() or ()
         reply = call.result()
 
     assert cancelled
-    assert_busy(reply, door)
-    assert door(environment, admin, "suspend_tenant", schema_name=tenant).status_code == 200
+    assert_busy(reply, entry_point)
+    assert (
+        entry_point(environment, admin, "suspend_tenant", schema_name=tenant).status_code == 200
+    )
 
 
 DEADLOCKS = "select deadlocks from pg_stat_database where datname = current_database()"
 
 
 def test_deadlock_is_busy(
-    environment: Environment, door: Door, caller: ThreadPoolExecutor
+    environment: Environment, entry_point: EntryPoint, caller: ThreadPoolExecutor
 ) -> None:
     tenant = environment.tenant()
     friend = environment.person()
@@ -224,19 +252,21 @@ def test_deadlock_is_busy(
         # It is the other who notices, and loses.
         holder.execute("set local deadlock_timeout = '1min'")
         call = caller.submit(
-            door, environment, environment.service, "grant_schema_access", **grant
+            entry_point, environment, environment.service, "grant_schema_access", **grant
         )
         waiter(environment, holder.info.backend_pid, call)
         # The RPC has locked the user, and waits for the tenant: the wrong way round.
         holder.execute("select from auth.users where id = %s for update", (friend.id,))
         reply = call.result()
 
-    assert_busy(reply, door)
+    assert_busy(reply, entry_point)
     # The session of the RPC may keep it to itself for ten seconds.
     deadline = time.monotonic() + 30
     while environment.sql.execute(DEADLOCKS).fetchall() == [before]:
         assert time.monotonic() < deadline, "It was no deadlock."
     assert (
-        door(environment, environment.service, "grant_schema_access", **grant).status_code
+        entry_point(
+            environment, environment.service, "grant_schema_access", **grant
+        ).status_code
         == 200
     )

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from support.entry_points import DOORS, HOLD_TENANT, at_once, code, holding, waiter
+from support.entry_points import ENTRY_POINTS, HOLD_TENANT, at_once, code, holding, waiter
 from support.environment import Environment, Person
 from support.waiting import until
 
@@ -34,13 +34,17 @@ def test_one_of_two_super_admins_who_revoke_each_other_remains(
     own_environment: Environment,
 ) -> None:
     environment = own_environment
-    pairs = itertools.cycle(itertools.product(DOORS.values(), repeat=2))
+    pairs = itertools.cycle(itertools.product(ENTRY_POINTS.values(), repeat=2))
     one, other = environment.staff("super_admin"), environment.staff("super_admin")
     assert len(environment.sql.execute(SUPER_ADMINS).fetchall()) == 2
 
-    for doors in itertools.islice(pairs, 1000 if SOAK else 100):
-        revoke_other = partial(doors[0], environment, one, "revoke_admin", user_id=other.id)
-        revoke_one = partial(doors[1], environment, other, "revoke_admin", user_id=one.id)
+    for entry_points in itertools.islice(pairs, 1000 if SOAK else 100):
+        revoke_other = partial(
+            entry_points[0], environment, one, "revoke_admin", user_id=other.id
+        )
+        revoke_one = partial(
+            entry_points[1], environment, other, "revoke_admin", user_id=one.id
+        )
         first, second = at_once(revoke_other, revoke_one)
 
         statuses = sorted([first.status_code, second.status_code])
@@ -316,12 +320,12 @@ class Storm:
     def ask(
         self, chance: random.Random, person: Person, operation: str, **arguments: Any
     ) -> None:
-        door = chance.choice(list(DOORS))
-        reply = DOORS[door](self.environment, person, operation, **arguments)
+        entry_point = chance.choice(list(ENTRY_POINTS))
+        reply = ENTRY_POINTS[entry_point](self.environment, person, operation, **arguments)
         told = "" if reply.is_success else code(reply)
         self.replies[operation, reply.status_code, told] += 1
         if reply.is_error and told not in self.REFUSALS:
-            self.faults.append(f"{door} {operation}: {reply.status_code} {reply.text}")
+            self.faults.append(f"{entry_point} {operation}: {reply.status_code} {reply.text}")
 
 
 def deadlocks(environment: Environment) -> int:

@@ -207,11 +207,11 @@ def test_each_layer_alone_stops_what_the_table_says(
         scene.take_down(other)
 
     with ExitStack() as closing:
-        door = closing.enter_context(_door(scene, guarded=layer == "guard"))
+        entry_point = closing.enter_context(_entry_point(scene, guarded=layer == "guard"))
         for each in attacks:
             for request in each.requests:
                 before = scene.contents()
-                reply = door(each.who, request)
+                reply = entry_point(each.who, request)
                 if is_stopped:
                     _assert_refused(reply, layer)
                     assert scene.contents() == before
@@ -223,7 +223,7 @@ def test_each_layer_alone_stops_what_the_table_says(
         for each in attacks:
             each.amend()
             for request in each.requests:
-                _assert_done(door(each.twin or each.who, request))
+                _assert_done(entry_point(each.twin or each.who, request))
                 scene.reset()
 
 
@@ -239,18 +239,18 @@ def test_a_routine_granted_to_members_is_left_to_the_guard(scene: Scene) -> None
     )
     call = Request("POST", "/rpc/peek", {})
 
-    with _door(scene, guarded=False) as door:
-        _assert_done(door(stranger, call))
-    with _door(scene, guarded=True) as door:
-        _assert_refused(door(stranger, call), "guard")
-        _assert_done(door(member, call))
+    with _entry_point(scene, guarded=False) as entry_point:
+        _assert_done(entry_point(stranger, call))
+    with _entry_point(scene, guarded=True) as entry_point:
+        _assert_refused(entry_point(stranger, call), "guard")
+        _assert_done(entry_point(member, call))
 
 
-Door = Callable[[Person, Request], httpx.Response]
+EntryPoint = Callable[[Person, Request], httpx.Response]
 
 
 @contextmanager
-def _door(scene: Scene, *, guarded: bool) -> Iterator[Door]:
+def _entry_point(scene: Scene, *, guarded: bool) -> Iterator[EntryPoint]:
     """A way to send requests to the tenant, past the guard or not."""
     environment = scene.environment
     with ExitStack() as closing:

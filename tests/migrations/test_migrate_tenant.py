@@ -331,11 +331,11 @@ def test_only_platform_admins_migrate_and_look(fleet: Fleet) -> None:
         ("get_schema_drift", {"schema_name": tenant}),
     ]
     for name, arguments in operations:
-        for door in (fleet.rpc, fleet.function):
-            assert door(member, name, **arguments).status_code == 403
-            assert door(viewer, name, **arguments).status_code == 403
-            assert door(fleet.nobody, name, **arguments).status_code == 401
-            assert door(admin, name, **arguments).status_code == 200
+        for entry_point in (fleet.rpc, fleet.function):
+            assert entry_point(member, name, **arguments).status_code == 403
+            assert entry_point(viewer, name, **arguments).status_code == 403
+            assert entry_point(fleet.nobody, name, **arguments).status_code == 401
+            assert entry_point(admin, name, **arguments).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,10 @@ def test_no_tenant_is_at_a_version_that_nobody_knows(fleet: Fleet) -> None:
         ("set role anon", "cannot set parameter"),
         ("commit", "transaction commands"),
         ("create materialized view copies as select * from users", "no view with security_inv"),
-        ("create view open_door as select * from users", "no view with security_invoker"),
+        (
+            "create view open_entry_point as select * from users",
+            "no view with security_invoker",
+        ),
         ("create sequence loose", "no sequence of one"),
         ("alter table users add column x_mine text", "as only tenants name theirs"),
         ("alter table users add column plan text not null", 'null value in column "plan"'),

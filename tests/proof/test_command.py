@@ -108,7 +108,7 @@ _INTERRUPTED = """
 import json, os
 from tenantry_cli.proof.campaign import prove
 from tenantry_cli.proof.interruption import interruptible
-from tenantry_cli.proof.script import Selection
+from tenantry_cli.proof.plan import Selection
 from tenantry_cli.target import Target
 
 # As the command does: a process of a script's background would not hear Ctrl-C else.

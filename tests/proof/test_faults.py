@@ -11,7 +11,7 @@ import pytest
 from support.faults import FAULTS, Fault, planted
 from tenantry_cli.proof.campaign import Result, prove
 from tenantry_cli.proof.evidence import Verdict
-from tenantry_cli.proof.script import Selection
+from tenantry_cli.proof.plan import Selection
 from tenantry_cli.target import Target
 
 # Of each sort of evidence one: through HTTP, past the guard, the catalog.

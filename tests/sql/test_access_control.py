@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from support.audited_call import DOORS, act, registry
+from support.audited_call import ENTRY_POINTS, audited_call, registry
 from support.environment import Address, Environment, Person
 
 NOW = datetime.now(UTC)
@@ -69,28 +69,30 @@ def role_of(environment: Environment, person: Person) -> str | None:
 # Grant ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_granting_lets_a_user_in_and_leaves_one_entry(
-    environment: Environment, tenant: str, admin: Person, door: str
+    environment: Environment, tenant: str, admin: Person, entry_point: str
 ) -> None:
     person = environment.person()
-    assert act(environment, person, "check_tenant_status", schema_name=tenant).refusal == (
+    assert audited_call(
+        environment, person, "check_tenant_status", schema_name=tenant
+    ).refusal == (
         404,
         "tenant_not_found",
     )
 
-    done = act(
+    done = audited_call(
         environment,
         admin,
         "grant_schema_access",
-        door=door,
+        entry_point=entry_point,
         schema_name=tenant,
         user_id=person.id,
         access_level="write",
         expires_at=TOMORROW.isoformat(),
     )
 
-    assert act(environment, person, "get_tenant_info", schema_name=tenant).result[
+    assert audited_call(environment, person, "get_tenant_info", schema_name=tenant).result[
         "access_level"
     ] == ("write")
     assert done.result == grant_of(environment, tenant, person)
@@ -107,15 +109,15 @@ def test_granting_lets_a_user_in_and_leaves_one_entry(
     }
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_grant_is_to_read_until_revoked_unless_said(
-    environment: Environment, tenant: str, admin: Person, door: str
+    environment: Environment, tenant: str, admin: Person, entry_point: str
 ) -> None:
-    made = act(
+    made = audited_call(
         environment,
         admin,
         "grant_schema_access",
-        door=door,
+        entry_point=entry_point,
         schema_name=tenant,
         user_id=environment.person().id,
     ).result
@@ -133,10 +135,10 @@ def test_same_grant_again_changes_nothing(
         "access_level": "write",
         "expires_at": expires_at,
     }
-    first = act(environment, environment.service, "grant_schema_access", **arguments)
+    first = audited_call(environment, environment.service, "grant_schema_access", **arguments)
     before = registry(environment, tenant)
 
-    second = act(environment, admin, "grant_schema_access", **arguments)
+    second = audited_call(environment, admin, "grant_schema_access", **arguments)
 
     assert first.entry
     assert second.result == first.result
@@ -155,7 +157,7 @@ def test_another_grant_replaces_the_first(
     person = environment.member(tenant, "write")
     before = grant_of(environment, tenant, person)
 
-    done = act(
+    done = audited_call(
         environment,
         admin,
         "grant_schema_access",
@@ -173,27 +175,27 @@ def test_another_grant_replaces_the_first(
 
 def test_expired_grant_is_renewed(environment: Environment, tenant: str, admin: Person) -> None:
     person = environment.member(tenant, "read", NOW - timedelta(hours=1))
-    assert act(environment, person, "list_my_tenants").result == []
+    assert audited_call(environment, person, "list_my_tenants").result == []
 
-    act(
+    audited_call(
         environment, admin, "grant_schema_access", schema_name=tenant, user_id=person.id
     ).must_succeed()
 
-    [mine] = act(environment, person, "list_my_tenants").result
+    [mine] = audited_call(environment, person, "list_my_tenants").result
     assert mine["schema_name"] == tenant
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_nobody_is_granted_what_no_user_of_auth_could_use(
-    environment: Environment, tenant: str, admin: Person, door: str
+    environment: Environment, tenant: str, admin: Person, entry_point: str
 ) -> None:
     unknown = str(uuid.uuid4())
 
-    refused = act(
+    refused = audited_call(
         environment,
         admin,
         "grant_schema_access",
-        door=door,
+        entry_point=entry_point,
         schema_name=tenant,
         user_id=unknown,
     )
@@ -222,11 +224,11 @@ def test_tenant_admin_cannot_change_their_own_grant(
     }
     before = grant_of(environment, tenant, passing_admin)
 
-    own = act(environment, passing_admin, "grant_schema_access", **arguments)
+    own = audited_call(environment, passing_admin, "grant_schema_access", **arguments)
     assert own.refusal == (409, "own_grant")
     assert grant_of(environment, tenant, passing_admin) == before
 
-    of_another = act(environment, admin, "grant_schema_access", **arguments)
+    of_another = audited_call(environment, admin, "grant_schema_access", **arguments)
     assert of_another.entry
 
 
@@ -236,7 +238,7 @@ def test_viewer_who_is_a_tenant_admin_cannot_change_their_own_grant(
     viewer = environment.staff("viewer")
     environment.grant(tenant, viewer, "admin")
 
-    refused = act(
+    refused = audited_call(
         environment,
         viewer,
         "grant_schema_access",
@@ -253,24 +255,28 @@ def test_platform_admin_lets_themselves_in_and_the_log_says_so(
     environment: Environment, tenant: str, role: str
 ) -> None:
     person = environment.staff(role)
-    assert act(environment, person, "get_user_profile", schema_name=tenant).refusal == (
+    assert audited_call(
+        environment, person, "get_user_profile", schema_name=tenant
+    ).refusal == (
         403,
         "forbidden",
     )
 
-    done = act(
+    done = audited_call(
         environment, person, "grant_schema_access", schema_name=tenant, user_id=person.id
     )
 
     assert (done.entry["actor_id"], done.entry["actor_role"]) == (person.id, role)
     assert done.entry["details"]["after"]["user_id"] == person.id
-    assert act(environment, person, "ensure_user_profile", schema_name=tenant).result["is_new"]
+    assert audited_call(environment, person, "ensure_user_profile", schema_name=tenant).result[
+        "is_new"
+    ]
 
 
 # An admin whose own grant ends ----------------------------------------------------------
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 @pytest.mark.parametrize(
     ("level", "expires_at"),
     [
@@ -297,7 +303,7 @@ def test_passing_admin_cannot_grant_admin_nor_past_their_own_end(
     tenant: str,
     admin: Person,
     passing_admin: Person,
-    door: str,
+    entry_point: str,
     level: str,
     expires_at: datetime | None,
 ) -> None:
@@ -308,10 +314,14 @@ def test_passing_admin_cannot_grant_admin_nor_past_their_own_end(
         "expires_at": expires_at and expires_at.isoformat(),
     }
 
-    refused = act(environment, passing_admin, "grant_schema_access", door=door, **arguments)
+    refused = audited_call(
+        environment, passing_admin, "grant_schema_access", entry_point=entry_point, **arguments
+    )
     assert refused.refusal == (403, "forbidden")
 
-    allowed = act(environment, admin, "grant_schema_access", door=door, **arguments)
+    allowed = audited_call(
+        environment, admin, "grant_schema_access", entry_point=entry_point, **arguments
+    )
     assert allowed.entry
 
 
@@ -324,7 +334,7 @@ def test_passing_admin_grants_within_their_own_time(
     level: str,
     expires_at: datetime,
 ) -> None:
-    done = act(
+    done = audited_call(
         environment,
         passing_admin,
         "grant_schema_access",
@@ -343,12 +353,12 @@ def test_passing_admin_cannot_stay_through_an_accomplice(
     accomplice = environment.member(tenant, "write", TOMORROW)
     arguments: dict[str, Any] = {"schema_name": tenant, "access_level": "admin"}
 
-    promoted = act(
+    promoted = audited_call(
         environment, passing_admin, "grant_schema_access", user_id=accomplice.id, **arguments
     )
     assert promoted.refusal == (403, "forbidden")
 
-    extended = act(
+    extended = audited_call(
         environment, accomplice, "grant_schema_access", user_id=passing_admin.id, **arguments
     )
     assert extended.refusal == (403, "forbidden")
@@ -357,24 +367,26 @@ def test_passing_admin_cannot_stay_through_an_accomplice(
 # Revoke ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_revoking_puts_a_user_out_and_leaves_one_entry(
-    environment: Environment, tenant: str, admin: Person, door: str
+    environment: Environment, tenant: str, admin: Person, entry_point: str
 ) -> None:
     person = environment.member(tenant, "write")
     before = grant_of(environment, tenant, person)
-    assert act(environment, person, "check_tenant_status", schema_name=tenant).result
+    assert audited_call(environment, person, "check_tenant_status", schema_name=tenant).result
 
-    done = act(
+    done = audited_call(
         environment,
         admin,
         "revoke_schema_access",
-        door=door,
+        entry_point=entry_point,
         schema_name=tenant,
         user_id=person.id,
     )
 
-    assert act(environment, person, "check_tenant_status", schema_name=tenant).refusal == (
+    assert audited_call(
+        environment, person, "check_tenant_status", schema_name=tenant
+    ).refusal == (
         404,
         "tenant_not_found",
     )
@@ -397,9 +409,9 @@ def test_revoking_again_finds_nothing(
         "schema_name": tenant,
         "user_id": environment.member(tenant, "read").id,
     }
-    act(environment, admin, "revoke_schema_access", **arguments).must_succeed()
+    audited_call(environment, admin, "revoke_schema_access", **arguments).must_succeed()
 
-    again = act(environment, admin, "revoke_schema_access", **arguments)
+    again = audited_call(environment, admin, "revoke_schema_access", **arguments)
 
     assert again.refusal == (404, "user_not_found")
 
@@ -409,7 +421,7 @@ def test_expired_grant_can_be_revoked(
 ) -> None:
     person = environment.member(tenant, "read", NOW - timedelta(hours=1))
 
-    act(
+    audited_call(
         environment, admin, "revoke_schema_access", schema_name=tenant, user_id=person.id
     ).must_succeed()
 
@@ -423,7 +435,7 @@ def test_revoking_ends_one_grant_alone(
     person, bystander = environment.member(tenant, "read"), environment.member(tenant, "read")
     environment.grant(other_tenant, person, "read")
 
-    act(
+    audited_call(
         environment, admin, "revoke_schema_access", schema_name=tenant, user_id=person.id
     ).must_succeed()
 
@@ -438,7 +450,7 @@ def test_member_drops_their_own_grant(
 ) -> None:
     person = environment.member(tenant, level)
 
-    done = act(
+    done = audited_call(
         environment, person, "revoke_schema_access", schema_name=tenant, user_id=person.id
     )
 
@@ -453,27 +465,27 @@ def test_member_cannot_drop_the_grant_of_another(
     person, other = environment.member(tenant, level), environment.member(tenant, "read")
     arguments: dict[str, Any] = {"schema_name": tenant, "user_id": other.id}
 
-    refused = act(environment, person, "revoke_schema_access", **arguments)
+    refused = audited_call(environment, person, "revoke_schema_access", **arguments)
     assert refused.refusal == (403, "forbidden")
     assert grant_of(environment, tenant, other)
 
-    assert act(environment, admin, "revoke_schema_access", **arguments).entry
+    assert audited_call(environment, admin, "revoke_schema_access", **arguments).entry
 
 
 # Platform roles -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_promoting_gives_a_role_and_leaves_one_entry(
-    environment: Environment, super_admin: Person, door: str
+    environment: Environment, super_admin: Person, entry_point: str
 ) -> None:
     person = environment.person()
 
-    done = act(
+    done = audited_call(
         environment,
         super_admin,
         "promote_to_admin",
-        door=door,
+        entry_point=entry_point,
         user_id=person.id,
         role="viewer",
     )
@@ -493,7 +505,7 @@ def test_promoting_gives_a_role_and_leaves_one_entry(
 
 
 def test_role_left_out_is_admin(environment: Environment, super_admin: Person) -> None:
-    made = act(
+    made = audited_call(
         environment, super_admin, "promote_to_admin", user_id=environment.person().id
     ).result
 
@@ -505,9 +517,9 @@ def test_promoting_to_the_role_one_has_changes_nothing(
     environment: Environment, super_admin: Person, role: str
 ) -> None:
     arguments: dict[str, Any] = {"user_id": environment.person().id, "role": role}
-    first = act(environment, environment.service, "promote_to_admin", **arguments)
+    first = audited_call(environment, environment.service, "promote_to_admin", **arguments)
 
-    second = act(environment, super_admin, "promote_to_admin", **arguments)
+    second = audited_call(environment, super_admin, "promote_to_admin", **arguments)
 
     assert first.entry["actor_role"] == "service_role"
     assert second.result == first.result
@@ -522,37 +534,45 @@ def test_promoting_replaces_a_role(
 ) -> None:
     person = environment.staff(old)
 
-    done = act(environment, super_admin, "promote_to_admin", user_id=person.id, role=new)
+    done = audited_call(
+        environment, super_admin, "promote_to_admin", user_id=person.id, role=new
+    )
 
     assert role_of(environment, person) == new
     assert done.entry["details"]["before"]["role"] == old
     assert done.entry["details"]["after"] == done.result
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_nobody_is_promoted_who_is_no_user_of_auth(
-    environment: Environment, super_admin: Person, door: str
+    environment: Environment, super_admin: Person, entry_point: str
 ) -> None:
-    refused = act(
-        environment, super_admin, "promote_to_admin", door=door, user_id=str(uuid.uuid4())
+    refused = audited_call(
+        environment,
+        super_admin,
+        "promote_to_admin",
+        entry_point=entry_point,
+        user_id=str(uuid.uuid4()),
     )
 
     assert refused.refusal == (404, "user_not_found")
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_revoking_a_role_leaves_one_entry(
-    environment: Environment, super_admin: Person, door: str
+    environment: Environment, super_admin: Person, entry_point: str
 ) -> None:
     person = environment.staff("admin")
-    assert act(
+    assert audited_call(
         environment, person, "create_tenant_schema", schema_name=environment.name()
     ).result
 
-    done = act(environment, super_admin, "revoke_admin", door=door, user_id=person.id)
+    done = audited_call(
+        environment, super_admin, "revoke_admin", entry_point=entry_point, user_id=person.id
+    )
 
     assert role_of(environment, person) is None
-    assert act(
+    assert audited_call(
         environment, person, "create_tenant_schema", schema_name=environment.name()
     ).refusal == (
         403,
@@ -573,9 +593,9 @@ def test_revoking_a_role_again_finds_nothing(
     environment: Environment, super_admin: Person
 ) -> None:
     person = environment.staff("viewer")
-    act(environment, super_admin, "revoke_admin", user_id=person.id).must_succeed()
+    audited_call(environment, super_admin, "revoke_admin", user_id=person.id).must_succeed()
 
-    again = act(environment, super_admin, "revoke_admin", user_id=person.id)
+    again = audited_call(environment, super_admin, "revoke_admin", user_id=person.id)
 
     assert again.refusal == (404, "user_not_found")
 
@@ -594,7 +614,9 @@ def test_super_admin_steps_down_as_a_super_admin(
 ) -> None:
     environment.staff("super_admin")  # somebody remains
 
-    done = act(environment, super_admin, operation, user_id=super_admin.id, **arguments)
+    done = audited_call(
+        environment, super_admin, operation, user_id=super_admin.id, **arguments
+    )
 
     assert role_of(environment, super_admin) == left
     assert (done.entry["actor_id"], done.entry["actor_role"]) == (
@@ -695,12 +717,16 @@ def test_what_a_deleted_user_did_stays_without_them(
     environment: Environment, super_admin: Person
 ) -> None:
     name = environment.name()
-    act(environment, super_admin, "create_tenant_schema", schema_name=name).must_succeed()
+    audited_call(
+        environment, super_admin, "create_tenant_schema", schema_name=name
+    ).must_succeed()
     member, colleague = environment.person(), environment.person()
-    act(
+    audited_call(
         environment, super_admin, "grant_schema_access", schema_name=name, user_id=member.id
     ).must_succeed()
-    act(environment, super_admin, "promote_to_admin", user_id=colleague.id).must_succeed()
+    audited_call(
+        environment, super_admin, "promote_to_admin", user_id=colleague.id
+    ).must_succeed()
 
     environment.sql.execute("delete from auth.users where id = %s", (super_admin.id,))
 
@@ -721,11 +747,13 @@ def test_what_a_deleted_user_did_stays_without_them(
 def test_deleted_user_s_token_is_a_stranger_s(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
-    assert act(environment, admin, "check_tenant_status", schema_name=tenant).result
+    assert audited_call(environment, admin, "check_tenant_status", schema_name=tenant).result
 
     environment.sql.execute("delete from auth.users where id = %s", (admin.id,))
 
-    assert act(environment, admin, "check_tenant_status", schema_name=tenant).refusal == (
+    assert audited_call(
+        environment, admin, "check_tenant_status", schema_name=tenant
+    ).refusal == (
         404,
         "tenant_not_found",
     )
@@ -738,7 +766,9 @@ def test_user_of_a_suspended_and_of_a_deleted_tenant_can_be_deleted(
     person = environment.person()
     for name in (suspended, deleted):
         environment.grant(name, person, "admin")
-        act(environment, person, "ensure_user_profile", schema_name=name).must_succeed()
+        audited_call(
+            environment, person, "ensure_user_profile", schema_name=name
+        ).must_succeed()
         environment.suspend(name)
     environment.sql.execute("select public.delete_tenant_schema(%s)", (deleted,))
 
@@ -763,10 +793,13 @@ def test_null_is_no_level_and_no_role(environment: Environment) -> None:
         ("grant_schema_access", access | {"access_level": None}),
         ("promote_to_admin", {"user_id": person.id, "role": None}),
     ):
-        for door in DOORS:
-            refused = act(environment, root, operation, door=door, **arguments)
+        for entry_point in ENTRY_POINTS:
+            refused = audited_call(
+                environment, root, operation, entry_point=entry_point, **arguments
+            )
             assert refused.refusal == (422, "invalid_request")
 
     assert (
-        act(environment, root, "grant_schema_access", **access).result["access_level"] == "read"
+        audited_call(environment, root, "grant_schema_access", **access).result["access_level"]
+        == "read"
     )

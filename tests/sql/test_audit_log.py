@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 from psycopg.types.json import Jsonb
 
-from support.audited_call import act
+from support.audited_call import audited_call
 from support.environment import Address, Environment, Person
 from support.waiting import is_known, until
 
@@ -271,13 +271,23 @@ def test_only_the_tenants_admin_reads_its_log(
     stranger = environment.member(other, "admin")
 
     assert len(environment.rows(admin, tenant, "audit_log").json()) == 1
-    assert len(act(environment, admin, "get_audit_log", schema_name=tenant).result) == 1
+    assert (
+        len(audited_call(environment, admin, "get_audit_log", schema_name=tenant).result) == 1
+    )
     assert environment.rows(writer, tenant, "audit_log").json() == []
-    assert act(environment, writer, "get_audit_log", schema_name=tenant).refusal[0] == 403
+    assert (
+        audited_call(environment, writer, "get_audit_log", schema_name=tenant).refusal[0] == 403
+    )
     assert environment.rows(stranger, tenant, "audit_log").status_code == 403
-    assert act(environment, stranger, "get_audit_log", schema_name=tenant).refusal[0] == 404
+    assert (
+        audited_call(environment, stranger, "get_audit_log", schema_name=tenant).refusal[0]
+        == 404
+    )
     for staff in (environment.staff("viewer"), environment.staff("super_admin")):
-        assert act(environment, staff, "get_audit_log", schema_name=tenant).refusal[0] == 403
+        assert (
+            audited_call(environment, staff, "get_audit_log", schema_name=tenant).refusal[0]
+            == 403
+        )
 
 
 @pytest.mark.parametrize("log_table", ["audit_log of the tenant", "public.admin_audit_log"])
@@ -309,7 +319,9 @@ def test_filters_and_pages(environment: Environment, tenant: str, admin: Person)
     environment.rows(admin, tenant, "settings", "POST", json={"key": "mine"})
 
     def keys(**filters: Any) -> list[str]:
-        entries = act(environment, admin, "get_audit_log", schema_name=tenant, **filters).result
+        entries = audited_call(
+            environment, admin, "get_audit_log", schema_name=tenant, **filters
+        ).result
         return [entry["record_id"]["key"] for entry in entries]
 
     assert keys() == ["mine", "k5", "k4", "k3", "k2", "k1"]
@@ -319,7 +331,9 @@ def test_filters_and_pages(environment: Environment, tenant: str, admin: Person)
     assert keys(record_id={"key": "k2"}) == ["k2"]
     assert keys(occurred_to="2020-01-01T00:00:00Z") == []
     assert len(keys(occurred_from="2020-01-01T00:00:00Z")) == 6
-    first = act(environment, admin, "get_audit_log", schema_name=tenant, page_size=4).result
+    first = audited_call(
+        environment, admin, "get_audit_log", schema_name=tenant, page_size=4
+    ).result
     assert keys(page_size=4, before_id=first[-1]["id"]) == ["k2", "k1"]
 
 
@@ -470,7 +484,7 @@ def test_pruning_keeps_the_rest_verifiable_and_is_logged(
     environment.rows(environment.service, tenant, "settings", "POST", json={"key": "young"})
     assert between
 
-    pruned = act(
+    pruned = audited_call(
         environment,
         admin,
         "prune_audit_log",
@@ -496,12 +510,12 @@ def test_a_persons_values_can_be_removed_and_the_chain_stays(
     environment: Environment, tenant: str
 ) -> None:
     person = environment.member(tenant, "read")
-    act(
+    audited_call(
         environment, person, "ensure_user_profile", schema_name=tenant, display_name="Ann"
     ).must_succeed()
     seal_all(environment, tenant, 1)
 
-    done = act(
+    done = audited_call(
         environment,
         environment.service,
         "redact_audit_log",
@@ -522,7 +536,7 @@ def test_a_persons_values_can_be_removed_and_the_chain_stays(
     assert not any(
         "Ann" in row["details"] or str(person.email) in row["details"] for row in spoken
     )
-    again = act(
+    again = audited_call(
         environment,
         environment.service,
         "redact_audit_log",
@@ -539,7 +553,7 @@ def test_pruning_needs_a_moment_in_the_past(
     fill(environment, tenant, 3)
     seal_all(environment, tenant, 3)
 
-    refused = act(
+    refused = audited_call(
         environment,
         environment.staff("admin"),
         "prune_audit_log",
@@ -551,7 +565,7 @@ def test_pruning_needs_a_moment_in_the_past(
     assert len(log(environment, tenant)) == 3
     past = {"schema_name": tenant, "before": "2020-01-01T00:00:00Z"}
     assert (
-        act(environment, environment.staff("admin"), "prune_audit_log", **past).result[
+        audited_call(environment, environment.staff("admin"), "prune_audit_log", **past).result[
             "removed"
         ]
         == 0
@@ -565,7 +579,7 @@ def test_deleting_a_tenant_leaves_its_final_head(environment: Environment) -> No
     seal_all(environment, tenant, 3)
     environment.suspend(tenant)
 
-    deleted = act(
+    deleted = audited_call(
         environment,
         environment.staff("super_admin"),
         "delete_tenant_schema",
@@ -596,8 +610,10 @@ def test_the_platforms_log_is_sealed_and_verified_too(environment: Environment) 
     admin = environment.staff("admin")
     environment.tenant()
 
-    sealed = act(environment, admin, "seal_audit_log").result
-    found = act(environment, admin, "verify_audit_log", expected_head=sealed["head"]).result
+    sealed = audited_call(environment, admin, "seal_audit_log").result
+    found = audited_call(
+        environment, admin, "verify_audit_log", expected_head=sealed["head"]
+    ).result
 
     assert found["is_intact"], found
     assert found["checked"] > 0

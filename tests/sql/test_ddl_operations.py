@@ -448,7 +448,7 @@ def test_two_long_names_with_one_beginning_do_not_meet(
         (["a"], 422, "invalid_request"),
     ],
 )
-def test_columns_that_are_refused_at_both_doors(
+def test_columns_that_are_refused_at_both_entry_points(
     environment: Environment, tenant: str, admin: Person, columns: Any, status: int, code: str
 ) -> None:
     asked = {"schema_name": tenant, "table_name": "orders", "columns": columns}

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from support.audited_call import DOORS, act
+from support.audited_call import ENTRY_POINTS, audited_call
 from support.environment import Address, Environment
 from support.privileges import EXPECTED, actual, expected_in_tenant, of_the_project
 from tenantry_cli.emulator.stack import Stack
@@ -52,22 +52,22 @@ def test_privileges_are_the_expected_whatever_the_defaults_are(
 def test_first_super_admin_is_made_with_the_service_key(environment: Environment) -> None:
     first = environment.person()
     arguments: dict[str, Any] = {"user_id": first.id, "role": "super_admin"}
-    assert act(environment, first, "promote_to_admin", **arguments).refusal == (
+    assert audited_call(environment, first, "promote_to_admin", **arguments).refusal == (
         403,
         "forbidden",
     )
 
-    made = act(environment, environment.service, "promote_to_admin", **arguments)
+    made = audited_call(environment, environment.service, "promote_to_admin", **arguments)
 
     assert made.entry["actor_role"] == "service_role"
     assert made.entry["actor_id"] is None
-    assert act(
+    assert audited_call(
         environment, first, "create_tenant_schema", schema_name=environment.name()
     ).result
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_last_super_admin_stays(environment: Environment, door: str) -> None:
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_last_super_admin_stays(environment: Environment, entry_point: str) -> None:
     last = environment.staff("super_admin")
     environment.staff("admin")
     demotions: list[tuple[str, dict[str, Any]]] = [
@@ -77,22 +77,26 @@ def test_last_super_admin_stays(environment: Environment, door: str) -> None:
     ]
 
     for caller, (operation, arguments) in product((last, environment.service), demotions):
-        refused = act(environment, caller, operation, door=door, **arguments)
+        refused = audited_call(
+            environment, caller, operation, entry_point=entry_point, **arguments
+        )
         assert refused.refusal == (409, "last_super_admin")
 
         second = environment.staff("super_admin")
-        allowed = act(environment, caller, operation, door=door, **arguments)
+        allowed = audited_call(
+            environment, caller, operation, entry_point=entry_point, **arguments
+        )
         assert allowed.entry
         # As before, for the next.
-        act(
+        audited_call(
             environment, second, "promote_to_admin", user_id=last.id, role="super_admin"
         ).must_succeed()
-        act(environment, last, "revoke_admin", user_id=second.id).must_succeed()
+        audited_call(environment, last, "revoke_admin", user_id=second.id).must_succeed()
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_a_tenant_has_at_most_as_many_tables_as_the_platform_allows(
-    environment: Environment, door: str
+    environment: Environment, entry_point: str
 ) -> None:
     name = environment.tenant()
     environment.sql.execute(
@@ -100,11 +104,21 @@ def test_a_tenant_has_at_most_as_many_tables_as_the_platform_allows(
     )
     try:
         asked = {"schema_name": name, "columns": []}
-        fourth = act(
-            environment, environment.service, "create_table", door=door, table_name="a", **asked
+        fourth = audited_call(
+            environment,
+            environment.service,
+            "create_table",
+            entry_point=entry_point,
+            table_name="a",
+            **asked,
         )
-        fifth = act(
-            environment, environment.service, "create_table", door=door, table_name="b", **asked
+        fifth = audited_call(
+            environment,
+            environment.service,
+            "create_table",
+            entry_point=entry_point,
+            table_name="b",
+            **asked,
         )
     finally:
         environment.sql.execute(

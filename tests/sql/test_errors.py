@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from support.audited_call import DOORS, act, refusal
+from support.audited_call import ENTRY_POINTS, audited_call, refusal
 from support.environment import Environment, Person
 
 SQL_ROOT = Path(__file__).parents[2] / "sql"
@@ -92,131 +92,146 @@ def test_comments_name_only_errors_of_the_catalogue(
         assert {"not_authenticated", "busy"} <= set(named), row["proname"]
 
 
-# Each provoked through both doors -------------------------------------------------------
+# Each provoked through both entry points --------------------------------------------------
 
 
 Provoke = Callable[[Environment, str], httpx.Response]
 
 
-def invalid_schema_name(environment: Environment, door: str) -> httpx.Response:
-    return act(
-        environment, environment.service, "create_tenant_schema", door=door, schema_name="No"
+def invalid_schema_name(environment: Environment, entry_point: str) -> httpx.Response:
+    return audited_call(
+        environment,
+        environment.service,
+        "create_tenant_schema",
+        entry_point=entry_point,
+        schema_name="No",
     ).reply
 
 
-def not_authenticated(environment: Environment, door: str) -> httpx.Response:
+def not_authenticated(environment: Environment, entry_point: str) -> httpx.Response:
     without_a_subject = Person(environment.token("", sub=None))
-    return act(environment, without_a_subject, "list_my_tenants", door=door).reply
+    return audited_call(
+        environment, without_a_subject, "list_my_tenants", entry_point=entry_point
+    ).reply
 
 
-def forbidden(environment: Environment, door: str) -> httpx.Response:
-    return act(
+def forbidden(environment: Environment, entry_point: str) -> httpx.Response:
+    return audited_call(
         environment,
         environment.staff("viewer"),
         "suspend_tenant",
-        door=door,
+        entry_point=entry_point,
         schema_name=environment.tenant(),
     ).reply
 
 
-def tenant_suspended(environment: Environment, door: str) -> httpx.Response:
+def tenant_suspended(environment: Environment, entry_point: str) -> httpx.Response:
     name = environment.tenant()
     member = environment.member(name, "read")
     environment.suspend(name)
-    return act(environment, member, "ensure_user_profile", door=door, schema_name=name).reply
+    return audited_call(
+        environment, member, "ensure_user_profile", entry_point=entry_point, schema_name=name
+    ).reply
 
 
-def tenant_not_found(environment: Environment, door: str) -> httpx.Response:
-    return act(
+def tenant_not_found(environment: Environment, entry_point: str) -> httpx.Response:
+    return audited_call(
         environment,
         environment.service,
         "check_tenant_status",
-        door=door,
+        entry_point=entry_point,
         schema_name=environment.name(),
     ).reply
 
 
-def user_not_found(environment: Environment, door: str) -> httpx.Response:
-    return act(
+def user_not_found(environment: Environment, entry_point: str) -> httpx.Response:
+    return audited_call(
         environment,
         environment.service,
         "grant_schema_access",
-        door=door,
+        entry_point=entry_point,
         schema_name=environment.tenant(),
         user_id=str(uuid.uuid4()),
     ).reply
 
 
-def profile_not_found(environment: Environment, door: str) -> httpx.Response:
+def profile_not_found(environment: Environment, entry_point: str) -> httpx.Response:
     name = environment.tenant()
     member = environment.member(name, "read")
-    return act(environment, member, "get_user_profile", door=door, schema_name=name).reply
+    return audited_call(
+        environment, member, "get_user_profile", entry_point=entry_point, schema_name=name
+    ).reply
 
 
-def tenant_exists(environment: Environment, door: str) -> httpx.Response:
-    return act(
+def tenant_exists(environment: Environment, entry_point: str) -> httpx.Response:
+    return audited_call(
         environment,
         environment.service,
         "create_tenant_schema",
-        door=door,
+        entry_point=entry_point,
         schema_name=environment.tenant(),
     ).reply
 
 
-def schema_exists(environment: Environment, door: str) -> httpx.Response:
+def schema_exists(environment: Environment, entry_point: str) -> httpx.Response:
     name = environment.name()
     environment.sql.execute(SQL("create schema {}").format(Identifier(name)))
     try:
-        return act(
+        return audited_call(
             environment,
             environment.service,
             "create_tenant_schema",
-            door=door,
+            entry_point=entry_point,
             schema_name=name,
         ).reply
     finally:
         environment.sql.execute(SQL("drop schema {}").format(Identifier(name)))
 
 
-def tenant_active(environment: Environment, door: str) -> httpx.Response:
-    return act(
+def tenant_active(environment: Environment, entry_point: str) -> httpx.Response:
+    return audited_call(
         environment,
         environment.service,
         "delete_tenant_schema",
-        door=door,
+        entry_point=entry_point,
         schema_name=environment.tenant(),
     ).reply
 
 
-def profile_exists(environment: Environment, door: str) -> httpx.Response:
+def profile_exists(environment: Environment, entry_point: str) -> httpx.Response:
     name = environment.tenant()
     member = environment.member(name, "read")
-    act(environment, member, "ensure_user_profile", schema_name=name).must_succeed()
-    return act(
+    audited_call(environment, member, "ensure_user_profile", schema_name=name).must_succeed()
+    return audited_call(
         environment,
         environment.service,
         "create_user_profile",
-        door=door,
+        entry_point=entry_point,
         schema_name=name,
         user_id=member.id,
     ).reply
 
 
-def own_grant(environment: Environment, door: str) -> httpx.Response:
+def own_grant(environment: Environment, entry_point: str) -> httpx.Response:
     name = environment.tenant()
     admin = environment.member(name, "admin")
-    return act(
-        environment, admin, "grant_schema_access", door=door, schema_name=name, user_id=admin.id
+    return audited_call(
+        environment,
+        admin,
+        "grant_schema_access",
+        entry_point=entry_point,
+        schema_name=name,
+        user_id=admin.id,
     ).reply
 
 
 def ddl(
-    environment: Environment, door: str, operation: str, **arguments: Any
+    environment: Environment, entry_point: str, operation: str, **arguments: Any
 ) -> httpx.Response:
     """A tenant with two tables, one of which points at the other and has a row."""
     name = environment.tenant()
     for table in ("orders", "items"):
-        act(
+        audited_call(
             environment,
             environment.service,
             "create_table",
@@ -228,86 +243,90 @@ def ddl(
         SQL("insert into {}.items (n) values (gen_random_uuid())").format(Identifier(name))
     )
     key = {"table_name": "items", "column_name": "order_id", "foreign_table": "orders"}
-    act(
+    audited_call(
         environment, environment.service, "add_foreign_key", schema_name=name, **key
     ).must_succeed()
     asked = {"schema_name": name, "table_name": "items"} | arguments
-    return act(environment, environment.service, operation, door=door, **asked).reply
+    return audited_call(
+        environment, environment.service, operation, entry_point=entry_point, **asked
+    ).reply
 
 
-def invalid_identifier(environment: Environment, door: str) -> httpx.Response:
-    return ddl(environment, door, "create_table", table_name="No", columns=[])
+def invalid_identifier(environment: Environment, entry_point: str) -> httpx.Response:
+    return ddl(environment, entry_point, "create_table", table_name="No", columns=[])
 
 
-def invalid_column_type(environment: Environment, door: str) -> httpx.Response:
-    return ddl(environment, door, "add_column", column_name="a", column_type="regclass")
+def invalid_column_type(environment: Environment, entry_point: str) -> httpx.Response:
+    return ddl(environment, entry_point, "add_column", column_name="a", column_type="regclass")
 
 
-def invalid_default(environment: Environment, door: str) -> httpx.Response:
+def invalid_default(environment: Environment, entry_point: str) -> httpx.Response:
     column = {"column_name": "a", "column_type": "int", "default_value": "five"}
-    return ddl(environment, door, "add_column", **column)
+    return ddl(environment, entry_point, "add_column", **column)
 
 
-def invalid_request(environment: Environment, door: str) -> httpx.Response:
-    return ddl(environment, door, "create_table", table_name="new", columns={})
+def invalid_request(environment: Environment, entry_point: str) -> httpx.Response:
+    return ddl(environment, entry_point, "create_table", table_name="new", columns={})
 
 
-def table_not_found(environment: Environment, door: str) -> httpx.Response:
-    return ddl(environment, door, "drop_table", table_name="nothing")
+def table_not_found(environment: Environment, entry_point: str) -> httpx.Response:
+    return ddl(environment, entry_point, "drop_table", table_name="nothing")
 
 
-def column_not_found(environment: Environment, door: str) -> httpx.Response:
-    return ddl(environment, door, "drop_column", column_name="nothing")
+def column_not_found(environment: Environment, entry_point: str) -> httpx.Response:
+    return ddl(environment, entry_point, "drop_column", column_name="nothing")
 
 
-def constraint_not_found(environment: Environment, door: str) -> httpx.Response:
-    return ddl(environment, door, "drop_foreign_key", constraint_name="nothing")
+def constraint_not_found(environment: Environment, entry_point: str) -> httpx.Response:
+    return ddl(environment, entry_point, "drop_foreign_key", constraint_name="nothing")
 
 
-def table_exists(environment: Environment, door: str) -> httpx.Response:
-    return ddl(environment, door, "create_table", columns=[])
+def table_exists(environment: Environment, entry_point: str) -> httpx.Response:
+    return ddl(environment, entry_point, "create_table", columns=[])
 
 
-def column_exists(environment: Environment, door: str) -> httpx.Response:
-    return ddl(environment, door, "add_column", column_name="n", column_type="int")
+def column_exists(environment: Environment, entry_point: str) -> httpx.Response:
+    return ddl(environment, entry_point, "add_column", column_name="n", column_type="int")
 
 
-def constraint_exists(environment: Environment, door: str) -> httpx.Response:
+def constraint_exists(environment: Environment, entry_point: str) -> httpx.Response:
     key = {"column_name": "order_id", "foreign_table": "orders"}
-    return ddl(environment, door, "add_foreign_key", **key)
+    return ddl(environment, entry_point, "add_foreign_key", **key)
 
 
-def table_not_empty(environment: Environment, door: str) -> httpx.Response:
+def table_not_empty(environment: Environment, entry_point: str) -> httpx.Response:
     column = {"column_name": "a", "column_type": "int", "is_nullable": False}
-    return ddl(environment, door, "add_column", **column)
+    return ddl(environment, entry_point, "add_column", **column)
 
 
-def protected_table(environment: Environment, door: str) -> httpx.Response:
-    return ddl(environment, door, "drop_table", table_name="users")
+def protected_table(environment: Environment, entry_point: str) -> httpx.Response:
+    return ddl(environment, entry_point, "drop_table", table_name="users")
 
 
-def has_dependents(environment: Environment, door: str) -> httpx.Response:
-    return ddl(environment, door, "drop_table", table_name="orders")
+def has_dependents(environment: Environment, entry_point: str) -> httpx.Response:
+    return ddl(environment, entry_point, "drop_table", table_name="orders")
 
 
-def foreign_key_violation(environment: Environment, door: str) -> httpx.Response:
-    return ddl(environment, door, "add_foreign_key", column_name="n", foreign_table="orders")
+def foreign_key_violation(environment: Environment, entry_point: str) -> httpx.Response:
+    return ddl(
+        environment, entry_point, "add_foreign_key", column_name="n", foreign_table="orders"
+    )
 
 
-def foreign_key_target(environment: Environment, door: str) -> httpx.Response:
+def foreign_key_target(environment: Environment, entry_point: str) -> httpx.Response:
     key = {"column_name": "n", "foreign_table": "orders", "foreign_column": "n"}
-    return ddl(environment, door, "add_foreign_key", **key)
+    return ddl(environment, entry_point, "add_foreign_key", **key)
 
 
-def busy(environment: Environment, door: str) -> httpx.Response:
+def busy(environment: Environment, entry_point: str) -> httpx.Response:
     name = environment.tenant()
     with psycopg.connect(environment.address.db_url) as rival:
         rival.execute("select from public.tenants where schema_name = %s for update", (name,))
-        return act(
+        return audited_call(
             environment,
             environment.service,
             "rename_tenant",
-            door=door,
+            entry_point=entry_point,
             schema_name=name,
             display_name="Acme",
         ).reply
@@ -357,12 +376,14 @@ def test_every_error_of_the_catalogue_is_provoked() -> None:
 
 
 @pytest.mark.parametrize("provoke", PROVOKED, ids=lambda provoke: provoke.__name__)
-def test_both_doors_answer_with_the_catalogue_s_status_and_code(
+def test_both_entry_points_answer_with_the_catalogue_s_status_and_code(
     environment: Environment, provoke: Provoke
 ) -> None:
     # At once, because being busy takes its time.
     with ThreadPoolExecutor() as pool:
-        function, rpc = pool.map(lambda door: provoke(environment, door), DOORS)
+        function, rpc = pool.map(
+            lambda entry_point: provoke(environment, entry_point), ENTRY_POINTS
+        )
 
     for reply in (function, rpc):
         assert refusal(reply)[1] == provoke.__name__

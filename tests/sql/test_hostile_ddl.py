@@ -225,8 +225,8 @@ def test_hostile_arguments_are_answered_and_touch_nothing_else(
     operation, arguments = call
     before = scene.outside()
 
-    for door in (scene.environment.function, scene.environment.rpc):
-        reply = door(scene.admin, operation, schema_name=scene.tenant, **arguments)
+    for entry_point in (scene.environment.function, scene.environment.rpc):
+        reply = entry_point(scene.admin, operation, schema_name=scene.tenant, **arguments)
         assert reply.status_code < 500, (reply.text, arguments)
         assert "XX000" not in reply.text
 

@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from support.audited_call import DOORS, act, refusal, registry
+from support.audited_call import ENTRY_POINTS, audited_call, refusal, registry
 from support.environment import Environment, Person
 from support.waiting import is_known, until
 
@@ -68,14 +68,20 @@ def schemas(environment: Environment) -> set[str]:
     return {row["name"] for row in found}
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 @pytest.mark.parametrize("name", [*REFUSED.values(), *RESERVED], ids=[*REFUSED, *RESERVED])
 def test_name_is_refused(
-    environment: Environment, super_admin: Person, name: str, door: str
+    environment: Environment, super_admin: Person, name: str, entry_point: str
 ) -> None:
     existed = name in schemas(environment)
 
-    done = act(environment, super_admin, "create_tenant_schema", door=door, schema_name=name)
+    done = audited_call(
+        environment,
+        super_admin,
+        "create_tenant_schema",
+        entry_point=entry_point,
+        schema_name=name,
+    )
 
     assert done.refusal == (400, "invalid_schema_name")
     assert registry(environment, name) is None
@@ -103,13 +109,13 @@ def test_name_works_everywhere(
     member, reader = environment.person(), environment.person()
     of_it = {"schema_name": name}
 
-    made = act(
-        environment, super_admin, "create_tenant_schema", door="function", **of_it
+    made = audited_call(
+        environment, super_admin, "create_tenant_schema", entry_point="function", **of_it
     ).result
     assert made["schema_name"] == name
     assert name in schemas(environment)
 
-    act(
+    audited_call(
         environment,
         super_admin,
         "grant_schema_access",
@@ -117,12 +123,16 @@ def test_name_works_everywhere(
         access_level="admin",
         **of_it,
     ).must_succeed()
-    act(environment, member, "grant_schema_access", user_id=reader.id, **of_it).must_succeed()
-    assert act(environment, member, "ensure_user_profile", door="function", **of_it).result[
-        "is_new"
-    ]
-    assert act(environment, member, "update_user_profile", metadata={"a": 1}, **of_it).result
-    [mine] = act(environment, reader, "list_my_tenants").result
+    audited_call(
+        environment, member, "grant_schema_access", user_id=reader.id, **of_it
+    ).must_succeed()
+    assert audited_call(
+        environment, member, "ensure_user_profile", entry_point="function", **of_it
+    ).result["is_new"]
+    assert audited_call(
+        environment, member, "update_user_profile", metadata={"a": 1}, **of_it
+    ).result
+    [mine] = audited_call(environment, reader, "list_my_tenants").result
     assert mine["schema_name"] == name
 
     until(lambda: is_known(environment, name, "settings"))
@@ -143,18 +153,22 @@ def test_name_works_everywhere(
         "not_authenticated",
     )
 
-    act(environment, super_admin, "suspend_tenant", door="function", **of_it).must_succeed()
+    audited_call(
+        environment, super_admin, "suspend_tenant", entry_point="function", **of_it
+    ).must_succeed()
     shut = (403, "tenant_suspended")
     assert refusal(environment.rows(reader, name, "settings")) == shut
     assert refusal(environment.rows(environment.service, name, "settings")) == shut
-    act(environment, super_admin, "activate_tenant", door="function", **of_it).must_succeed()
+    audited_call(
+        environment, super_admin, "activate_tenant", entry_point="function", **of_it
+    ).must_succeed()
     assert environment.rows(
         reader, name, "settings", params={"select": "key,value"}
     ).json() == [setting]
 
-    act(environment, super_admin, "suspend_tenant", **of_it).must_succeed()
-    act(
-        environment, super_admin, "delete_tenant_schema", door="function", **of_it
+    audited_call(environment, super_admin, "suspend_tenant", **of_it).must_succeed()
+    audited_call(
+        environment, super_admin, "delete_tenant_schema", entry_point="function", **of_it
     ).must_succeed()
     assert name not in schemas(environment)
     assert registry(environment, name) is None
@@ -164,15 +178,19 @@ def test_longer_name_does_not_reach_the_tenant_it_would_be_cut_to(
     environment: Environment, super_admin: Person
 ) -> None:
     name = "n" * 51 + secrets.token_hex(6)
-    act(environment, super_admin, "create_tenant_schema", schema_name=name).must_succeed()
+    audited_call(
+        environment, super_admin, "create_tenant_schema", schema_name=name
+    ).must_succeed()
     member = environment.member(name, "admin")
     until(lambda: is_known(environment, name, "settings"))
     before = registry(environment, name)
 
     for operation in ("suspend_tenant", "delete_tenant_schema", "check_tenant_status"):
-        refused = act(environment, super_admin, operation, schema_name=name + "x")
+        refused = audited_call(environment, super_admin, operation, schema_name=name + "x")
         assert refused.refusal == (404, "tenant_not_found")
-    assert act(environment, member, "ensure_user_profile", schema_name=name + "x").refusal == (
+    assert audited_call(
+        environment, member, "ensure_user_profile", schema_name=name + "x"
+    ).refusal == (
         404,
         "tenant_not_found",
     )
@@ -188,7 +206,7 @@ def test_another_spelling_does_not_reach_a_tenant(environment: Environment, othe
     member = environment.member(name, "read")
     spelling = {"upper": name.upper(), "quoted": f'"{name}"'}[other]
 
-    refused = act(environment, member, "check_tenant_status", schema_name=spelling)
+    refused = audited_call(environment, member, "check_tenant_status", schema_name=spelling)
     assert refused.refusal == (404, "tenant_not_found")
 
-    assert act(environment, member, "check_tenant_status", schema_name=name).result
+    assert audited_call(environment, member, "check_tenant_status", schema_name=name).result

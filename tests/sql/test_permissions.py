@@ -1,4 +1,4 @@
-"""Who may call what: every RPC, every kind of caller, through both doors.
+"""Who may call what: every RPC, every kind of caller, through both entry_points.
 
 This table is the catalogue. A cell says what a call comes to while the tenant is active, and
 after the slash while it is suspended.
@@ -18,7 +18,7 @@ import pytest
 from psycopg.sql import SQL, Identifier
 from psycopg.types.json import Jsonb
 
-from support.audited_call import DOORS, act
+from support.audited_call import ENTRY_POINTS, audited_call
 from support.environment import GROUPS, Address, Environment, Person
 
 OUTCOMES = {
@@ -103,7 +103,7 @@ def cases() -> Iterator[Any]:
             yield pytest.param(row, kind, status, outcome, id=f"{row}-{kind}-{status}")
 
 
-class Cast:
+class Callers:
     """Everybody of the table, and two tenants that they all have to do with."""
 
     def __init__(self, environment: Environment) -> None:
@@ -169,104 +169,104 @@ class Cast:
 
 
 Arguments = dict[str, Any]
-Arrange = Callable[[Cast, str, Person], Arguments]
+Arrange = Callable[[Callers, str, Person], Arguments]
 
 
-def of_tenant(cast: Cast, tenant: str, caller: Person) -> Arguments:
+def of_tenant(callers: Callers, tenant: str, caller: Person) -> Arguments:
     return {"schema_name": tenant}
 
 
-def with_new_name(cast: Cast, tenant: str, caller: Person) -> Arguments:
-    return {"schema_name": cast.environment.name()}
+def with_new_name(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    return {"schema_name": callers.environment.name()}
 
 
-def with_new_display_name(cast: Cast, tenant: str, caller: Person) -> Arguments:
+def with_new_display_name(callers: Callers, tenant: str, caller: Person) -> Arguments:
     return {"schema_name": tenant, "display_name": secrets.token_hex(8)}
 
 
-def without_a_profile(cast: Cast, tenant: str, caller: Person) -> Arguments:
-    cast.without_profile(tenant, caller)
+def without_a_profile(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    callers.without_profile(tenant, caller)
     return {"schema_name": tenant}
 
 
-def with_a_profile(cast: Cast, tenant: str, caller: Person) -> Arguments:
+def with_a_profile(callers: Callers, tenant: str, caller: Person) -> Arguments:
     if caller.id is not None:
-        cast.profile(tenant, caller)
+        callers.profile(tenant, caller)
     return {"schema_name": tenant, "display_name": secrets.token_hex(8)}
 
 
-def about_a_profile(cast: Cast, tenant: str, caller: Person) -> Arguments:
+def about_a_profile(callers: Callers, tenant: str, caller: Person) -> Arguments:
     return {
         "schema_name": tenant,
-        "user_id": cast.profile(tenant, cast.environment.person()).id,
+        "user_id": callers.profile(tenant, callers.environment.person()).id,
     }
 
 
-def about_a_newcomer(cast: Cast, tenant: str, caller: Person) -> Arguments:
-    return {"schema_name": tenant, "user_id": cast.environment.person().id}
+def about_a_newcomer(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    return {"schema_name": tenant, "user_id": callers.environment.person().id}
 
 
-def about_a_member(cast: Cast, tenant: str, caller: Person) -> Arguments:
-    return {"schema_name": tenant, "user_id": cast.member(tenant).id}
+def about_a_member(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    return {"schema_name": tenant, "user_id": callers.member(tenant).id}
 
 
-def about_oneself(cast: Cast, tenant: str, caller: Person) -> Arguments:
+def about_oneself(callers: Callers, tenant: str, caller: Person) -> Arguments:
     return {"schema_name": tenant, "user_id": caller.id or str(uuid.uuid4())}
 
 
-def to_a_viewer(cast: Cast, tenant: str, caller: Person) -> Arguments:
-    return {"user_id": cast.environment.person().id, "role": "viewer"}
+def to_a_viewer(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    return {"user_id": callers.environment.person().id, "role": "viewer"}
 
 
-def from_a_viewer(cast: Cast, tenant: str, caller: Person) -> Arguments:
-    return {"user_id": cast.environment.staff("viewer").id}
+def from_a_viewer(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    return {"user_id": callers.environment.staff("viewer").id}
 
 
-def with_a_table(cast: Cast, tenant: str, caller: Person, *columns: str) -> Arguments:
+def with_a_table(callers: Callers, tenant: str, caller: Person, *columns: str) -> Arguments:
     """A table of its own for each call, and a column for each name."""
     name = f"t_{secrets.token_hex(4)}"
-    cast.environment.sql.execute(
+    callers.environment.sql.execute(
         "select from public.create_table(%s, %s, %s)",
         (tenant, name, Jsonb([{"name": column, "type": "uuid"} for column in columns])),
     )
     return {"schema_name": tenant, "table_name": name}
 
 
-def with_a_new_table(cast: Cast, tenant: str, caller: Person) -> Arguments:
+def with_a_new_table(callers: Callers, tenant: str, caller: Person) -> Arguments:
     return {"schema_name": tenant, "table_name": f"t_{secrets.token_hex(4)}", "columns": []}
 
 
-def with_a_new_column(cast: Cast, tenant: str, caller: Person) -> Arguments:
-    table = with_a_table(cast, tenant, caller)
+def with_a_new_column(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    table = with_a_table(callers, tenant, caller)
     return table | {"column_name": "a", "column_type": "int"}
 
 
-def with_a_column(cast: Cast, tenant: str, caller: Person) -> Arguments:
-    return with_a_table(cast, tenant, caller, "a") | {"column_name": "a"}
+def with_a_column(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    return with_a_table(callers, tenant, caller, "a") | {"column_name": "a"}
 
 
-def with_a_new_key(cast: Cast, tenant: str, caller: Person) -> Arguments:
-    return with_a_column(cast, tenant, caller) | {"foreign_table": "users"}
+def with_a_new_key(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    return with_a_column(callers, tenant, caller) | {"foreign_table": "users"}
 
 
-def with_a_key(cast: Cast, tenant: str, caller: Person) -> Arguments:
-    table = with_a_table(cast, tenant, caller, "a")
-    cast.environment.sql.execute(
+def with_a_key(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    table = with_a_table(callers, tenant, caller, "a")
+    callers.environment.sql.execute(
         "select from public.add_foreign_key(%s, %s, 'a', 'users')",
         (tenant, table["table_name"]),
     )
     return table | {"constraint_name": f"{table['table_name']}_a_fkey"}
 
 
-def of_settings(cast: Cast, tenant: str, caller: Person) -> Arguments:
+def of_settings(callers: Callers, tenant: str, caller: Person) -> Arguments:
     return {"schema_name": tenant, "table_name": "settings"}
 
 
-def before_long_ago(cast: Cast, tenant: str, caller: Person) -> Arguments:
+def before_long_ago(callers: Callers, tenant: str, caller: Person) -> Arguments:
     return {"schema_name": tenant, "before": "2020-01-01T00:00:00Z"}
 
 
-def nothing(cast: Cast, tenant: str, caller: Person) -> Arguments:
+def nothing(callers: Callers, tenant: str, caller: Person) -> Arguments:
     return {}
 
 
@@ -313,26 +313,28 @@ ARRANGE: dict[str, Arrange] = {
 
 
 @pytest.fixture(scope="module")
-def cast(address: Address) -> Iterator[Cast]:
+def callers(address: Address) -> Iterator[Callers]:
     environment = Environment(address)
     try:
-        yield Cast(environment)
+        yield Callers(environment)
     finally:
         environment.close()
 
 
 @pytest.mark.parametrize(("row", "kind", "status", "outcome"), [*cases()])
-def test_both_doors_answer_as_the_table_says(
-    cast: Cast, row: str, kind: str, status: str, outcome: str
+def test_both_entry_points_answer_as_the_table_says(
+    callers: Callers, row: str, kind: str, status: str, outcome: str
 ) -> None:
     operation = OPERATIONS.get(row, row)
-    caller = cast.people[kind]
+    caller = callers.people[kind]
     expected_status, expected_code = OUTCOMES[outcome]
     answers = []
 
-    for door in DOORS:
-        arguments = ARRANGE[row](cast, cast.tenant(status), caller)
-        done = act(cast.environment, caller, operation, door=door, **arguments)
+    for entry_point in ENTRY_POINTS:
+        arguments = ARRANGE[row](callers, callers.tenant(status), caller)
+        done = audited_call(
+            callers.environment, caller, operation, entry_point=entry_point, **arguments
+        )
         if expected_code is None:
             assert done.reply.status_code == expected_status, done.reply.text
             for entry in done.entries:
@@ -347,7 +349,7 @@ def test_both_doors_answer_as_the_table_says(
 
 
 def comparable(body: Any, arguments: Arguments) -> Any:
-    """An answer without what differs from call to call or only in the door's shape."""
+    """An answer without what differs from call to call or only in the entry point's shape."""
     if isinstance(body, list):
         return [comparable(element, arguments) for element in body]
     if "hint" in body:
@@ -356,7 +358,7 @@ def comparable(body: Any, arguments: Arguments) -> Any:
             message = message.replace(str(argument), "…")
         return message, body["hint"]
     varying = {"id", "user_id", "email", "display_name", "constraint_name"}
-    # What the first door sealed, the second finds sealed.
+    # What the first entry point sealed, the second finds sealed.
     varying |= {"sealed_now", "sealed_total", "head", "checked"}
     # The fleet as a whole: tests beside this one make and delete tenants.
     varying |= {"tenant_count", "up_to_date", "behind", "failed"}
@@ -403,23 +405,25 @@ ABOUT_ONE_TENANT = [row for row in ARRANGE if {c for r, _, c in rows() if r == r
 
 @pytest.mark.parametrize("row", ABOUT_ONE_TENANT)
 @pytest.mark.parametrize("kind", ["stranger", "expired"])
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_a_stranger_cannot_tell_a_tenant_from_none(
-    cast: Cast, row: str, kind: str, door: str
+    callers: Callers, row: str, kind: str, entry_point: str
 ) -> None:
-    caller = cast.people[kind]
+    caller = callers.people[kind]
     operation = OPERATIONS.get(row, row)
     missing_name = "test_" + secrets.token_hex(6)
     replies = []
 
     for tenant, name in (
-        (cast.tenant("active"), None),
-        (cast.tenant("suspended"), None),
-        (cast.tenant("active"), missing_name),
+        (callers.tenant("active"), None),
+        (callers.tenant("suspended"), None),
+        (callers.tenant("active"), missing_name),
     ):
-        arguments = ARRANGE[row](cast, tenant, caller)
+        arguments = ARRANGE[row](callers, tenant, caller)
         arguments["schema_name"] = name or tenant
-        reply = act(cast.environment, caller, operation, door=door, **arguments).reply
+        reply = audited_call(
+            callers.environment, caller, operation, entry_point=entry_point, **arguments
+        ).reply
         body = reply.json() | {"request_id": None}
         body["message"] = body["message"].replace(arguments["schema_name"], "…")
         replies.append((reply.status_code, body))

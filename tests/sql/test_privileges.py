@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from support.audited_call import act, refusal
+from support.audited_call import audited_call, refusal
 from support.environment import Address, Environment, Person
 from support.privileges import (
     EXPECTED,
@@ -336,7 +336,7 @@ def test_revoked_admin_sees_nothing_from_then_on(environment: Environment) -> No
     admin: Person = scene.people["admin"]
     assert scene.sees("admin", "admin_audit_log", "schema_name") == {scene.ours}
 
-    act(
+    audited_call(
         scene.environment,
         scene.environment.service,
         "revoke_schema_access",

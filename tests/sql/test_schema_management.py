@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from support.audited_call import DOORS, act, registry
+from support.audited_call import ENTRY_POINTS, audited_call, registry
 from support.environment import Environment, Person
 
 
@@ -49,17 +49,17 @@ def trail(environment: Environment, schema_name: str) -> list[str]:
 # Create ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_creating_makes_the_schema_the_row_and_one_entry(
-    environment: Environment, admin: Person, door: str
+    environment: Environment, admin: Person, entry_point: str
 ) -> None:
     name = environment.name()
 
-    done = act(
+    done = audited_call(
         environment,
         admin,
         "create_tenant_schema",
-        door=door,
+        entry_point=entry_point,
         schema_name=name,
         display_name="Acme, Inc.",
     )
@@ -85,16 +85,18 @@ def test_display_name_left_out_is_the_schema_name(
 ) -> None:
     name = environment.name()
 
-    made = act(environment, admin, "create_tenant_schema", schema_name=name).result
+    made = audited_call(environment, admin, "create_tenant_schema", schema_name=name).result
 
     assert made["display_name"] == name
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_schema_name_left_out_is_opaque(
-    environment: Environment, admin: Person, door: str
+    environment: Environment, admin: Person, entry_point: str
 ) -> None:
-    done = act(environment, admin, "create_tenant_schema", door=door, display_name="Acme")
+    done = audited_call(
+        environment, admin, "create_tenant_schema", entry_point=entry_point, display_name="Acme"
+    )
 
     name = done.result["schema_name"]
     assert re.fullmatch("t_[0-9a-f]{20}", name)
@@ -105,7 +107,8 @@ def test_schema_name_left_out_is_opaque(
 
 def test_two_opaque_names_differ(environment: Environment, admin: Person) -> None:
     names = {
-        act(environment, admin, "create_tenant_schema").result["schema_name"] for _ in range(2)
+        audited_call(environment, admin, "create_tenant_schema").result["schema_name"]
+        for _ in range(2)
     }
 
     assert len(names) == 2
@@ -117,7 +120,7 @@ def test_name_of_a_tenant_cannot_be_taken_again(
     name = environment.tenant()
     before = registry(environment, name)
 
-    again = act(environment, admin, "create_tenant_schema", schema_name=name)
+    again = audited_call(environment, admin, "create_tenant_schema", schema_name=name)
 
     assert again.refusal == (409, "tenant_exists")
     assert registry(environment, name) == before
@@ -129,30 +132,30 @@ def test_name_of_another_schema_cannot_be_taken(
     name = environment.name()
     environment.sql.execute(SQL("create schema {}").format(Identifier(name)))
     try:
-        refused = act(environment, admin, "create_tenant_schema", schema_name=name)
+        refused = audited_call(environment, admin, "create_tenant_schema", schema_name=name)
         assert refused.refusal == (409, "schema_exists")
         assert registry(environment, name) is None
     finally:
         environment.sql.execute(SQL("drop schema {}").format(Identifier(name)))
 
-    assert act(environment, admin, "create_tenant_schema", schema_name=name).result
+    assert audited_call(environment, admin, "create_tenant_schema", schema_name=name).result
 
 
 # Rename ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_renaming_changes_the_display_name_alone(
-    environment: Environment, admin: Person, door: str
+    environment: Environment, admin: Person, entry_point: str
 ) -> None:
     name = environment.tenant()
     before = registry(environment, name)
 
-    done = act(
+    done = audited_call(
         environment,
         admin,
         "rename_tenant",
-        door=door,
+        entry_point=entry_point,
         schema_name=name,
         display_name="New name",
     )
@@ -175,7 +178,7 @@ def test_renaming_by_a_tenant_admin_is_logged_as_theirs(environment: Environment
     name = environment.tenant()
     tenant_admin = environment.member(name, "admin")
 
-    done = act(
+    done = audited_call(
         environment, tenant_admin, "rename_tenant", schema_name=name, display_name="Ours"
     )
 
@@ -190,10 +193,10 @@ def test_renaming_to_the_same_name_changes_nothing(
 ) -> None:
     name = environment.tenant()
     arguments: dict[str, Any] = {"schema_name": name, "display_name": "Acme"}
-    first = act(environment, admin, "rename_tenant", **arguments)
+    first = audited_call(environment, admin, "rename_tenant", **arguments)
     before = registry(environment, name)
 
-    second = act(environment, admin, "rename_tenant", **arguments)
+    second = audited_call(environment, admin, "rename_tenant", **arguments)
 
     assert first.entry
     assert second.result == first.result
@@ -201,7 +204,7 @@ def test_renaming_to_the_same_name_changes_nothing(
     assert registry(environment, name) == before
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 @pytest.mark.parametrize("operation", ["create_tenant_schema", "rename_tenant"])
 @pytest.mark.parametrize(
     ("display_name", "status"),
@@ -211,7 +214,7 @@ def test_renaming_to_the_same_name_changes_nothing(
 def test_display_name_has_1_to_200_characters(
     environment: Environment,
     admin: Person,
-    door: str,
+    entry_point: str,
     operation: str,
     display_name: str,
     status: int,
@@ -219,8 +222,13 @@ def test_display_name_has_1_to_200_characters(
     name = environment.name() if operation == "create_tenant_schema" else environment.tenant()
     before = registry(environment, name)
 
-    done = act(
-        environment, admin, operation, door=door, schema_name=name, display_name=display_name
+    done = audited_call(
+        environment,
+        admin,
+        operation,
+        entry_point=entry_point,
+        schema_name=name,
+        display_name=display_name,
     )
 
     assert done.reply.status_code == status
@@ -235,15 +243,20 @@ def test_display_name_has_1_to_200_characters(
 # Suspend and activate -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_suspending_says_when_and_why(
-    environment: Environment, admin: Person, door: str
+    environment: Environment, admin: Person, entry_point: str
 ) -> None:
     name = environment.tenant()
     before = registry(environment, name)["tenant"]
 
-    done = act(
-        environment, admin, "suspend_tenant", door=door, schema_name=name, reason="unpaid"
+    done = audited_call(
+        environment,
+        admin,
+        "suspend_tenant",
+        entry_point=entry_point,
+        schema_name=name,
+        reason="unpaid",
     )
 
     assert done.result["status"] == "suspended"
@@ -263,25 +276,34 @@ def test_suspending_again_keeps_the_first_reason(
     environment: Environment, admin: Person
 ) -> None:
     name = environment.tenant()
-    first = act(environment, admin, "suspend_tenant", schema_name=name, reason="unpaid")
+    first = audited_call(
+        environment, admin, "suspend_tenant", schema_name=name, reason="unpaid"
+    )
     before = registry(environment, name)
 
-    second = act(environment, admin, "suspend_tenant", schema_name=name, reason="other")
+    second = audited_call(
+        environment, admin, "suspend_tenant", schema_name=name, reason="other"
+    )
 
     assert second.result == first.result
     assert second.entries == []
     assert registry(environment, name) == before
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 @pytest.mark.parametrize(("length", "status"), [(1000, 200), (1001, 422)])
 def test_reason_has_at_most_1000_characters(
-    environment: Environment, admin: Person, door: str, length: int, status: int
+    environment: Environment, admin: Person, entry_point: str, length: int, status: int
 ) -> None:
     name = environment.tenant()
 
-    done = act(
-        environment, admin, "suspend_tenant", door=door, schema_name=name, reason="x" * length
+    done = audited_call(
+        environment,
+        admin,
+        "suspend_tenant",
+        entry_point=entry_point,
+        schema_name=name,
+        reason="x" * length,
     )
 
     assert done.reply.status_code == status
@@ -290,18 +312,20 @@ def test_reason_has_at_most_1000_characters(
     assert registry(environment, name)["tenant"]["status"] == expected
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_activating_clears_the_suspension_and_restores_the_privileges(
-    environment: Environment, admin: Person, door: str
+    environment: Environment, admin: Person, entry_point: str
 ) -> None:
     name = environment.tenant()
     fresh = registry(environment, name)
-    suspended = act(
+    suspended = audited_call(
         environment, admin, "suspend_tenant", schema_name=name, reason="unpaid"
     ).result
     closed = registry(environment, name)
 
-    done = act(environment, admin, "activate_tenant", door=door, schema_name=name)
+    done = audited_call(
+        environment, admin, "activate_tenant", entry_point=entry_point, schema_name=name
+    )
 
     reopened = registry(environment, name)
     assert done.result["status"] == "active"
@@ -341,7 +365,7 @@ def test_activating_an_active_tenant_changes_nothing(
     name = environment.tenant()
     before = registry(environment, name)
 
-    done = act(environment, admin, "activate_tenant", schema_name=name)
+    done = audited_call(environment, admin, "activate_tenant", schema_name=name)
 
     assert done.result == before["tenant"]
     assert done.entries == []
@@ -351,29 +375,41 @@ def test_activating_an_active_tenant_changes_nothing(
 # Delete ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_active_tenant_cannot_be_deleted(
-    environment: Environment, super_admin: Person, door: str
+    environment: Environment, super_admin: Person, entry_point: str
 ) -> None:
     name = environment.tenant()
     before = registry(environment, name)
 
-    refused = act(environment, super_admin, "delete_tenant_schema", door=door, schema_name=name)
+    refused = audited_call(
+        environment,
+        super_admin,
+        "delete_tenant_schema",
+        entry_point=entry_point,
+        schema_name=name,
+    )
 
     assert refused.refusal == (409, "tenant_active")
     assert registry(environment, name) == before
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_deleting_destroys_the_tenant_and_keeps_its_trail(
-    environment: Environment, super_admin: Person, door: str
+    environment: Environment, super_admin: Person, entry_point: str
 ) -> None:
     name = environment.tenant()
     member = environment.member(name, "read")
     environment.suspend(name)
     before = registry(environment, name)["tenant"]
 
-    done = act(environment, super_admin, "delete_tenant_schema", door=door, schema_name=name)
+    done = audited_call(
+        environment,
+        super_admin,
+        "delete_tenant_schema",
+        entry_point=entry_point,
+        schema_name=name,
+    )
 
     assert done.result == before
     assert done.entry == {
@@ -409,7 +445,9 @@ def test_deleting_one_tenant_leaves_the_others(
     environment.suspend(doomed)
     before = registry(environment, other)
 
-    act(environment, super_admin, "delete_tenant_schema", schema_name=doomed).must_succeed()
+    audited_call(
+        environment, super_admin, "delete_tenant_schema", schema_name=doomed
+    ).must_succeed()
 
     assert registry(environment, other) == before
     assert grants(environment, member) == 1
@@ -419,9 +457,11 @@ def test_deleting_one_tenant_leaves_the_others(
 def test_deleted_tenant_is_not_found(environment: Environment, super_admin: Person) -> None:
     name = environment.tenant()
     environment.suspend(name)
-    act(environment, super_admin, "delete_tenant_schema", schema_name=name).must_succeed()
+    audited_call(
+        environment, super_admin, "delete_tenant_schema", schema_name=name
+    ).must_succeed()
 
-    again = act(environment, super_admin, "delete_tenant_schema", schema_name=name)
+    again = audited_call(environment, super_admin, "delete_tenant_schema", schema_name=name)
 
     assert again.refusal == (404, "tenant_not_found")
 
@@ -432,8 +472,12 @@ def test_new_tenant_under_an_old_name_does_not_show_the_old_trail_to_its_admin(
     name = environment.tenant()
     old_id = registry(environment, name)["tenant"]["id"]
     environment.suspend(name)
-    act(environment, super_admin, "delete_tenant_schema", schema_name=name).must_succeed()
-    new = act(environment, super_admin, "create_tenant_schema", schema_name=name).result
+    audited_call(
+        environment, super_admin, "delete_tenant_schema", schema_name=name
+    ).must_succeed()
+    new = audited_call(
+        environment, super_admin, "create_tenant_schema", schema_name=name
+    ).result
     new_admin = environment.member(name, "admin")
 
     def seen_by(person: Person) -> list[Any]:

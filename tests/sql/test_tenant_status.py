@@ -6,35 +6,41 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from support.audited_call import DOORS, act
+from support.audited_call import ENTRY_POINTS, audited_call
 from support.environment import Environment
 
 PAST = datetime.now(UTC) - timedelta(hours=1)
 FUTURE = datetime.now(UTC) + timedelta(hours=1)
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 @pytest.mark.parametrize("suspended", [False, True], ids=["active", "suspended"])
 def test_status_is_told_also_of_a_suspended_tenant(
-    environment: Environment, door: str, suspended: bool
+    environment: Environment, entry_point: str, suspended: bool
 ) -> None:
     name = environment.tenant()
     member = environment.member(name, "read")
     if suspended:
         environment.suspend(name)
 
-    told = act(environment, member, "check_tenant_status", door=door, schema_name=name).result
+    told = audited_call(
+        environment, member, "check_tenant_status", entry_point=entry_point, schema_name=name
+    ).result
 
     assert told == {"schema_name": name, "status": "suspended" if suspended else "active"}
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_info_tells_a_member_their_own_level(environment: Environment, door: str) -> None:
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_info_tells_a_member_their_own_level(
+    environment: Environment, entry_point: str
+) -> None:
     name = environment.tenant()
     environment.member(name, "admin")
     writer = environment.member(name, "write")
 
-    told = act(environment, writer, "get_tenant_info", door=door, schema_name=name).result
+    told = audited_call(
+        environment, writer, "get_tenant_info", entry_point=entry_point, schema_name=name
+    ).result
 
     created_at = told.pop("created_at")
     assert datetime.now(UTC) - datetime.fromisoformat(created_at) < timedelta(minutes=5)
@@ -53,7 +59,7 @@ def test_info_tells_why_a_tenant_is_suspended(environment: Environment) -> None:
     member = environment.member(name, "read")
     environment.sql.execute("select public.suspend_tenant(%s, 'unpaid')", (name,))
 
-    told = act(environment, member, "get_tenant_info", schema_name=name).result
+    told = audited_call(environment, member, "get_tenant_info", schema_name=name).result
 
     assert (told["status"], told["suspension_reason"]) == ("suspended", "unpaid")
 
@@ -61,7 +67,7 @@ def test_info_tells_why_a_tenant_is_suspended(environment: Environment) -> None:
 def test_info_tells_staff_that_they_have_no_level(environment: Environment) -> None:
     name = environment.tenant()
 
-    told = act(
+    told = audited_call(
         environment, environment.staff("viewer"), "get_tenant_info", schema_name=name
     ).result
 
@@ -75,14 +81,14 @@ def test_member_count_ignores_expired_grants(environment: Environment) -> None:
     environment.member(name, "read", FUTURE)
     environment.member(name, "admin", PAST)
 
-    told = act(environment, reader, "get_tenant_info", schema_name=name).result
+    told = audited_call(environment, reader, "get_tenant_info", schema_name=name).result
 
     assert told["member_count"] == 2
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_my_tenants_are_those_with_an_unexpired_grant(
-    environment: Environment, door: str
+    environment: Environment, entry_point: str
 ) -> None:
     names = sorted(environment.tenant() for _ in range(4))
     person = environment.person()
@@ -91,7 +97,7 @@ def test_my_tenants_are_those_with_an_unexpired_grant(
     environment.suspend(names[1])
     environment.grant(names[2], person, "admin", PAST)
 
-    told = act(environment, person, "list_my_tenants", door=door).result
+    told = audited_call(environment, person, "list_my_tenants", entry_point=entry_point).result
 
     assert told == [
         {
@@ -109,20 +115,25 @@ def test_my_tenants_are_those_with_an_unexpired_grant(
     ]
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_staff_and_the_service_key_are_nobody_s_members(
-    environment: Environment, door: str
+    environment: Environment, entry_point: str
 ) -> None:
     environment.tenant()
 
     for caller in (environment.staff("super_admin"), environment.service, environment.person()):
-        assert act(environment, caller, "list_my_tenants", door=door).result == []
+        assert (
+            audited_call(environment, caller, "list_my_tenants", entry_point=entry_point).result
+            == []
+        )
 
 
 def test_questions_leave_no_entry(environment: Environment) -> None:
     name = environment.tenant()
     member = environment.member(name, "read")
 
-    assert act(environment, member, "check_tenant_status", schema_name=name).entries == []
-    assert act(environment, member, "get_tenant_info", schema_name=name).entries == []
-    assert act(environment, member, "list_my_tenants").entries == []
+    assert (
+        audited_call(environment, member, "check_tenant_status", schema_name=name).entries == []
+    )
+    assert audited_call(environment, member, "get_tenant_info", schema_name=name).entries == []
+    assert audited_call(environment, member, "list_my_tenants").entries == []

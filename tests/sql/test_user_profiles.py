@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from support.audited_call import DOORS, act, refusal, registry
+from support.audited_call import ENTRY_POINTS, audited_call, refusal, registry
 from support.environment import Address, Environment, Person
 from support.waiting import is_known, until
 
@@ -37,15 +37,15 @@ def admin(environment: Environment, tenant: str) -> Person:
 # Ensure ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_first_visit_makes_a_profile_and_one_entry(
-    environment: Environment, tenant: str, reader: Person, door: str
+    environment: Environment, tenant: str, reader: Person, entry_point: str
 ) -> None:
-    done = act(
+    done = audited_call(
         environment,
         reader,
         "ensure_user_profile",
-        door=door,
+        entry_point=entry_point,
         schema_name=tenant,
         display_name="Ada",
     )
@@ -71,11 +71,11 @@ def test_first_visit_makes_a_profile_and_one_entry(
 def test_second_visit_finds_the_profile_as_it_is(
     environment: Environment, tenant: str, reader: Person
 ) -> None:
-    first = act(
+    first = audited_call(
         environment, reader, "ensure_user_profile", schema_name=tenant, display_name="Ada"
     )
 
-    second = act(
+    second = audited_call(
         environment, reader, "ensure_user_profile", schema_name=tenant, display_name="Bob"
     )
 
@@ -86,17 +86,17 @@ def test_second_visit_finds_the_profile_as_it_is(
 # Create ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_admin_makes_a_profile_for_somebody_else(
-    environment: Environment, tenant: str, admin: Person, door: str
+    environment: Environment, tenant: str, admin: Person, entry_point: str
 ) -> None:
     newcomer = environment.person()
 
-    done = act(
+    done = audited_call(
         environment,
         admin,
         "create_user_profile",
-        door=door,
+        entry_point=entry_point,
         schema_name=tenant,
         user_id=newcomer.id,
         display_name="Ada",
@@ -120,15 +120,15 @@ def test_admin_makes_a_profile_for_somebody_else(
     }
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_profile_has_defaults(
-    environment: Environment, tenant: str, admin: Person, door: str
+    environment: Environment, tenant: str, admin: Person, entry_point: str
 ) -> None:
-    made = act(
+    made = audited_call(
         environment,
         admin,
         "create_user_profile",
-        door=door,
+        entry_point=entry_point,
         schema_name=tenant,
         user_id=environment.person().id,
     ).result
@@ -140,21 +140,23 @@ def test_second_profile_of_a_user_is_refused(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
     arguments: dict[str, Any] = {"schema_name": tenant, "user_id": environment.person().id}
-    act(
+    audited_call(
         environment, admin, "create_user_profile", display_name="Ada", **arguments
     ).must_succeed()
 
-    again = act(environment, admin, "create_user_profile", display_name="Bob", **arguments)
+    again = audited_call(
+        environment, admin, "create_user_profile", display_name="Bob", **arguments
+    )
 
     assert again.refusal == (409, "profile_exists")
-    found = act(environment, admin, "get_user_profile", **arguments).result
+    found = audited_call(environment, admin, "get_user_profile", **arguments).result
     assert found["display_name"] == "Ada"
 
 
 def test_profile_of_nobody_is_refused(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
-    refused = act(
+    refused = audited_call(
         environment, admin, "create_user_profile", schema_name=tenant, user_id=str(uuid.uuid4())
     )
 
@@ -163,31 +165,42 @@ def test_profile_of_nobody_is_refused(
 
 def test_profile_grants_no_access(environment: Environment, tenant: str, admin: Person) -> None:
     newcomer = environment.person()
-    act(
+    audited_call(
         environment, admin, "create_user_profile", schema_name=tenant, user_id=newcomer.id
     ).must_succeed()
 
-    refused = act(environment, newcomer, "get_user_profile", schema_name=tenant)
+    refused = audited_call(environment, newcomer, "get_user_profile", schema_name=tenant)
     assert refused.refusal == (404, "tenant_not_found")
 
     environment.grant(tenant, newcomer, "read")
-    assert act(environment, newcomer, "get_user_profile", schema_name=tenant).result["id"] == (
-        newcomer.id
-    )
+    assert audited_call(environment, newcomer, "get_user_profile", schema_name=tenant).result[
+        "id"
+    ] == (newcomer.id)
 
 
 # Read -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 @pytest.mark.parametrize("arguments", [{}, {"user_id": None}], ids=["left out", "null"])
 def test_profile_read_without_a_user_is_the_caller_s_own(
-    environment: Environment, tenant: str, reader: Person, door: str, arguments: dict[str, Any]
+    environment: Environment,
+    tenant: str,
+    reader: Person,
+    entry_point: str,
+    arguments: dict[str, Any],
 ) -> None:
-    ensured = act(environment, reader, "ensure_user_profile", schema_name=tenant).result
+    ensured = audited_call(
+        environment, reader, "ensure_user_profile", schema_name=tenant
+    ).result
 
-    found = act(
-        environment, reader, "get_user_profile", door=door, schema_name=tenant, **arguments
+    found = audited_call(
+        environment,
+        reader,
+        "get_user_profile",
+        entry_point=entry_point,
+        schema_name=tenant,
+        **arguments,
     ).result
 
     assert found | {"is_new": True} == ensured
@@ -196,9 +209,9 @@ def test_profile_read_without_a_user_is_the_caller_s_own(
 def test_member_reads_the_profile_of_another(
     environment: Environment, tenant: str, reader: Person, admin: Person
 ) -> None:
-    ensured = act(environment, admin, "ensure_user_profile", schema_name=tenant).result
+    ensured = audited_call(environment, admin, "ensure_user_profile", schema_name=tenant).result
 
-    found = act(
+    found = audited_call(
         environment, reader, "get_user_profile", schema_name=tenant, user_id=admin.id
     ).result
 
@@ -206,15 +219,19 @@ def test_member_reads_the_profile_of_another(
 
 
 @pytest.mark.parametrize("operation", ["get_user_profile", "update_user_profile"])
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_member_without_a_profile_is_told_so(
-    environment: Environment, tenant: str, reader: Person, operation: str, door: str
+    environment: Environment, tenant: str, reader: Person, operation: str, entry_point: str
 ) -> None:
-    missing = act(environment, reader, operation, door=door, schema_name=tenant)
+    missing = audited_call(
+        environment, reader, operation, entry_point=entry_point, schema_name=tenant
+    )
     assert missing.refusal == (404, "profile_not_found")
 
-    act(environment, reader, "ensure_user_profile", schema_name=tenant).must_succeed()
-    assert act(environment, reader, operation, door=door, schema_name=tenant).result
+    audited_call(environment, reader, "ensure_user_profile", schema_name=tenant).must_succeed()
+    assert audited_call(
+        environment, reader, operation, entry_point=entry_point, schema_name=tenant
+    ).result
 
 
 # Active or not --------------------------------------------------------------------------
@@ -225,13 +242,13 @@ def test_is_active_follows_the_grant(
 ) -> None:
     person = environment.person()
     arguments: dict[str, Any] = {"schema_name": tenant, "user_id": person.id}
-    made = act(environment, admin, "create_user_profile", **arguments).result
+    made = audited_call(environment, admin, "create_user_profile", **arguments).result
     assert made["is_active"] is False
 
     def is_active() -> bool:
-        active: bool = act(environment, reader, "get_user_profile", **arguments).result[
-            "is_active"
-        ]
+        active: bool = audited_call(
+            environment, reader, "get_user_profile", **arguments
+        ).result["is_active"]
         return active
 
     now = datetime.now(UTC)
@@ -243,7 +260,7 @@ def test_is_active_follows_the_grant(
     environment.grant(tenant, person, "read", now - timedelta(hours=1))
     assert is_active() is False
     environment.grant(tenant, person, "read")
-    act(environment, admin, "revoke_schema_access", **arguments).must_succeed()
+    audited_call(environment, admin, "revoke_schema_access", **arguments).must_succeed()
     assert is_active() is False
 
 
@@ -251,11 +268,13 @@ def test_profile_outlives_its_user_and_is_inactive(
     environment: Environment, tenant: str, reader: Person
 ) -> None:
     person = environment.member(tenant, "read")
-    act(environment, person, "ensure_user_profile", schema_name=tenant).must_succeed()
+    audited_call(environment, person, "ensure_user_profile", schema_name=tenant).must_succeed()
 
     environment.sql.execute("delete from auth.users where id = %s", (person.id,))
 
-    found = act(environment, reader, "get_user_profile", schema_name=tenant, user_id=person.id)
+    found = audited_call(
+        environment, reader, "get_user_profile", schema_name=tenant, user_id=person.id
+    )
     assert found.result["is_active"] is False
     assert found.result["email"] == person.email
 
@@ -263,20 +282,20 @@ def test_profile_outlives_its_user_and_is_inactive(
 # Update ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_updating_leaves_what_is_not_named(
-    environment: Environment, tenant: str, reader: Person, door: str
+    environment: Environment, tenant: str, reader: Person, entry_point: str
 ) -> None:
-    act(
+    audited_call(
         environment, reader, "ensure_user_profile", schema_name=tenant, display_name="Ada"
     ).must_succeed()
-    before = act(environment, reader, "get_user_profile", schema_name=tenant).result
+    before = audited_call(environment, reader, "get_user_profile", schema_name=tenant).result
 
-    done = act(
+    done = audited_call(
         environment,
         reader,
         "update_user_profile",
-        door=door,
+        entry_point=entry_point,
         schema_name=tenant,
         metadata={"theme": "dark"},
     )
@@ -297,9 +316,9 @@ def test_updating_leaves_what_is_not_named(
 def test_metadata_is_replaced_whole(
     environment: Environment, tenant: str, reader: Person
 ) -> None:
-    act(environment, reader, "ensure_user_profile", schema_name=tenant).must_succeed()
+    audited_call(environment, reader, "ensure_user_profile", schema_name=tenant).must_succeed()
     for metadata in ({"theme": "dark", "size": 2}, {"size": 3}):
-        done = act(
+        done = audited_call(
             environment, reader, "update_user_profile", schema_name=tenant, metadata=metadata
         )
         assert done.result["metadata"] == metadata
@@ -314,12 +333,14 @@ def test_metadata_is_replaced_whole(
 def test_updating_to_what_is_there_changes_nothing(
     environment: Environment, tenant: str, reader: Person, arguments: dict[str, Any]
 ) -> None:
-    act(
+    audited_call(
         environment, reader, "ensure_user_profile", schema_name=tenant, display_name="Ada"
     ).must_succeed()
-    before = act(environment, reader, "get_user_profile", schema_name=tenant).result
+    before = audited_call(environment, reader, "get_user_profile", schema_name=tenant).result
 
-    done = act(environment, reader, "update_user_profile", schema_name=tenant, **arguments)
+    done = audited_call(
+        environment, reader, "update_user_profile", schema_name=tenant, **arguments
+    )
 
     assert done.result == before
     assert done.entries == []
@@ -329,14 +350,19 @@ def test_updating_touches_nobody_else(
     environment: Environment, tenant: str, reader: Person, admin: Person
 ) -> None:
     for person in (reader, admin):
-        act(environment, person, "ensure_user_profile", schema_name=tenant).must_succeed()
-    before = act(environment, reader, "get_user_profile", schema_name=tenant).result
+        audited_call(
+            environment, person, "ensure_user_profile", schema_name=tenant
+        ).must_succeed()
+    before = audited_call(environment, reader, "get_user_profile", schema_name=tenant).result
 
-    act(
+    audited_call(
         environment, admin, "update_user_profile", schema_name=tenant, display_name="Bob"
     ).must_succeed()
 
-    assert act(environment, reader, "get_user_profile", schema_name=tenant).result == before
+    assert (
+        audited_call(environment, reader, "get_user_profile", schema_name=tenant).result
+        == before
+    )
 
 
 # Limits ---------------------------------------------------------------------------------
@@ -347,17 +373,24 @@ def test_updating_touches_nobody_else(
 def test_metadata_is_an_object(
     environment: Environment, tenant: str, admin: Person, operation: str, metadata: Any
 ) -> None:
-    act(environment, admin, "ensure_user_profile", schema_name=tenant).must_succeed()
+    audited_call(environment, admin, "ensure_user_profile", schema_name=tenant).must_succeed()
     arguments: dict[str, Any] = {"schema_name": tenant}
     if operation == "create_user_profile":
         arguments["user_id"] = environment.person().id
 
-    for door in DOORS:
-        refused = act(environment, admin, operation, door=door, metadata=metadata, **arguments)
+    for entry_point in ENTRY_POINTS:
+        refused = audited_call(
+            environment,
+            admin,
+            operation,
+            entry_point=entry_point,
+            metadata=metadata,
+            **arguments,
+        )
         assert refusal(refused.reply) == (422, "invalid_request")
         assert refused.entries == []
 
-    allowed = act(environment, admin, operation, metadata={"a": metadata}, **arguments)
+    allowed = audited_call(environment, admin, operation, metadata={"a": metadata}, **arguments)
     assert allowed.result["metadata"] == {"a": metadata}
 
 
@@ -378,9 +411,9 @@ def nested(levels: int) -> Any:
 def test_metadata_is_small_enough_for_a_log(
     environment: Environment, tenant: str, reader: Person, metadata: Any, allowed: bool
 ) -> None:
-    act(environment, reader, "ensure_user_profile", schema_name=tenant).must_succeed()
+    audited_call(environment, reader, "ensure_user_profile", schema_name=tenant).must_succeed()
 
-    done = act(
+    done = audited_call(
         environment, reader, "update_user_profile", schema_name=tenant, metadata=metadata
     )
 
@@ -390,53 +423,70 @@ def test_metadata_is_small_enough_for_a_log(
         assert done.refusal == (422, "invalid_request")
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 @pytest.mark.parametrize(
     ("field", "longest"), [("display_name", 200), ("role", 100)], ids=["display name", "role"]
 )
 def test_texts_of_a_created_profile_are_limited(
-    environment: Environment, tenant: str, admin: Person, door: str, field: str, longest: int
+    environment: Environment,
+    tenant: str,
+    admin: Person,
+    entry_point: str,
+    field: str,
+    longest: int,
 ) -> None:
     arguments: dict[str, Any] = {"schema_name": tenant, "user_id": environment.person().id}
 
-    refused = act(
+    refused = audited_call(
         environment,
         admin,
         "create_user_profile",
-        door=door,
+        entry_point=entry_point,
         **arguments,
         **{field: "ß" * (longest + 1)},
     )
     assert refusal(refused.reply) == (422, "invalid_request")
     assert refused.entries == []
 
-    allowed = act(
+    allowed = audited_call(
         environment,
         admin,
         "create_user_profile",
-        door=door,
+        entry_point=entry_point,
         **arguments,
         **{field: "ß" * longest},
     )
     assert allowed.result[field] == "ß" * longest
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 @pytest.mark.parametrize("operation", ["ensure_user_profile", "update_user_profile"])
 def test_own_display_name_has_at_most_200_characters(
-    environment: Environment, tenant: str, reader: Person, operation: str, door: str
+    environment: Environment, tenant: str, reader: Person, operation: str, entry_point: str
 ) -> None:
     if operation == "update_user_profile":
-        act(environment, reader, "ensure_user_profile", schema_name=tenant).must_succeed()
+        audited_call(
+            environment, reader, "ensure_user_profile", schema_name=tenant
+        ).must_succeed()
 
-    refused = act(
-        environment, reader, operation, door=door, schema_name=tenant, display_name="x" * 201
+    refused = audited_call(
+        environment,
+        reader,
+        operation,
+        entry_point=entry_point,
+        schema_name=tenant,
+        display_name="x" * 201,
     )
     assert refusal(refused.reply) == (422, "invalid_request")
     assert refused.entries == []
 
-    allowed = act(
-        environment, reader, operation, door=door, schema_name=tenant, display_name="x" * 200
+    allowed = audited_call(
+        environment,
+        reader,
+        operation,
+        entry_point=entry_point,
+        schema_name=tenant,
+        display_name="x" * 200,
     )
     assert allowed.result["display_name"] == "x" * 200
 
@@ -444,7 +494,7 @@ def test_own_display_name_has_at_most_200_characters(
 def test_profiles_are_written_through_the_rpcs_alone(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
-    act(environment, admin, "ensure_user_profile", schema_name=tenant).must_succeed()
+    audited_call(environment, admin, "ensure_user_profile", schema_name=tenant).must_succeed()
     mine = {"id": f"eq.{admin.id}"}
     until(lambda: is_known(environment, tenant, "users"))
 

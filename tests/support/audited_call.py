@@ -10,7 +10,7 @@ import httpx
 
 from support.environment import GROUPS, Environment, Person
 
-DOORS = ("function", "rpc")
+ENTRY_POINTS = ("function", "rpc")
 
 _OF_POSTGRESQL = {401: "not_authenticated", 403: "forbidden"}
 
@@ -45,12 +45,12 @@ class Act:
         return refusal(self.reply)
 
 
-def act(
+def audited_call(
     environment: Environment,
     person: Person,
     operation: str,
     *,
-    door: str = "rpc",
+    entry_point: str = "rpc",
     **arguments: Any,
 ) -> Act:
     """Calls an operation with a request id of its own, so that its entries can be told."""
@@ -60,7 +60,7 @@ def act(
         "rpc": f"/rest/v1/rpc/{operation}",
     }
     reply = environment.http.post(
-        paths[door],
+        paths[entry_point],
         headers=environment.headers(person) | {"X-Request-Id": request_id},
         json=arguments,
     )
@@ -73,7 +73,7 @@ def act(
 
 
 def refusal(reply: httpx.Response) -> tuple[int, str]:
-    """Status and code of a refused call, whichever door it came through."""
+    """Status and code of a refused call, whichever entry point it came through."""
     body = reply.json()
     if "request_id" in body:
         return reply.status_code, body["code"]

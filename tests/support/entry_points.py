@@ -1,4 +1,4 @@
-"""The two doors to every operation: our HTTPS functions, and the RPCs of the Data API.
+"""The two entry points to every operation: our HTTPS functions, and the RPCs of the Data API.
 
 And what it takes to arrange a meeting in them: calls that start at once, a transaction that
 holds what they need, and the knowledge that somebody waits for it.
@@ -18,16 +18,19 @@ import psycopg
 
 from support.environment import Address, Environment
 
-Door = Callable[..., httpx.Response]
+EntryPoint = Callable[..., httpx.Response]
 
-DOORS: dict[str, Door] = {"functions": Environment.function, "rpc": Environment.rpc}
+ENTRY_POINTS: dict[str, EntryPoint] = {
+    "functions": Environment.function,
+    "rpc": Environment.rpc,
+}
 
 # What every operation on a tenant locks first.
 HOLD_TENANT = "select from public.tenants where schema_name = %s for update"
 
 
 def code(reply: httpx.Response) -> Any:
-    """The code of a refusal, from whichever door: PostgREST has it in `details`."""
+    """The code of a refusal, from whichever entry point: PostgREST has it in `details`."""
     body = reply.json()
     return body.get("details") or body["code"]
 

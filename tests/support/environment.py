@@ -1,6 +1,6 @@
 """The theatre the tests play in: people, tenants, and the ways to reach them.
 
-Everything here goes through the front doors: the Data API, the functions, or SQL as
+Everything here goes through the front entry points: the Data API, the functions, or SQL as
 `postgres`. A person is either signed up through Auth, or put there by SQL with a token
 signed like Auth's, which takes a thousandth of the time and is the same to the database.
 """
@@ -197,7 +197,7 @@ class Environment:
     def activate(self, schema_name: str) -> None:
         self.sql.execute("select public.activate_tenant(%s)", (schema_name,))
 
-    # Doors ------------------------------------------------------------------------------
+    # EntryPoints ------------------------------------------------------------------------------
 
     def headers(self, person: Person) -> dict[str, str]:
         """What a client library sends: always the anon key, and the token if there is one."""

@@ -1,4 +1,4 @@
-"""A mixed load on one project, by both doors: what was asked, and what it was told.
+"""A mixed load on one project, by both entry points: what was asked, and what it was told.
 
 And whether the project is of one piece afterwards: the trail, told again from its beginning,
 has to end at what is there.

@@ -28,7 +28,7 @@ class Page:
     def open(self, **settings: str) -> None:
         self.browser.get(f"{self.origin}/?{urlencode(settings)}")
 
-    def act(self, action: str, *given: object) -> dict[str, Any]:
+    def call(self, action: str, *given: object) -> dict[str, Any]:
         """What the page's action came to: its result, or its error."""
         reply: dict[str, Any] = self.browser.execute_async_script(
             """

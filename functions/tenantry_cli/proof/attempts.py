@@ -1,4 +1,4 @@
-"""One try: who, on what, through which door, and what should come of it."""
+"""One try: who, on what, through which entry point, and what should come of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Expected(Enum):
 
 
 @dataclass(frozen=True)
-class Canary:
+class Sentinel:
     """A row that a write was aimed at, and that is looked for afterwards."""
 
     tenant: Tenant
@@ -37,14 +37,14 @@ class Attempt:
     group: str
     object: str
     verb: str
-    door: str
+    entry_point: str
     expected: Expected
     what: Request | Statement
     # Whether a reply gives what was asked for.
     shows: Callable[[Reply], bool]
     # A refusal counts only if somebody else got through the same way.
     twin: tuple[str, str, str]
-    canary: Canary | None = None
+    sentinel: Sentinel | None = None
 
 
 def expect(may: bool) -> Expected:

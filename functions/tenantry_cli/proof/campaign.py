@@ -1,4 +1,4 @@
-"""One run: set the scene, try everything, look at what was left behind, clear away."""
+"""One run: set the context, try everything, look at what was left behind, clear away."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from tenantry_cli.doctor.catalog import connect, examine_catalog
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.proof.attempts import Attempt, Expected
-from tenantry_cli.proof.cast import Cast, Leftovers
+from tenantry_cli.proof.environment import Environment, Leftovers
 from tenantry_cli.proof.evidence import (
     Finding,
     Verdict,
@@ -30,9 +30,9 @@ from tenantry_cli.proof.identities import (
 )
 from tenantry_cli.proof.interruption import undisturbed
 from tenantry_cli.proof.operations import OPERATIONS
+from tenantry_cli.proof.plan import Plan, Selection
 from tenantry_cli.proof.relations import RELATIONS
 from tenantry_cli.proof.rules import Identity, State, Tenant
-from tenantry_cli.proof.script import Script, Selection
 from tenantry_cli.proof.wire import Wire
 from tenantry_cli.target import Target
 
@@ -91,8 +91,8 @@ def _told(error: BaseException) -> str:
 
 class _Campaign:
     def __init__(self, target: Target, selection: Selection, progress: Progress) -> None:
-        self._cast = Cast(target)
-        self._script = Script(self._cast, selection)
+        self._environment = Environment(target)
+        self._plan = Plan(self._environment, selection)
         self._wire = Wire(target.db_url, _WORKERS)
         self._progress = progress
         self._result = Result()
@@ -101,20 +101,20 @@ class _Campaign:
 
     def run(self) -> Result:
         began = time.monotonic()
-        cast = self._cast
-        cast.reach_everything()
-        self._progress(f"making throw-away tenants and people of run {cast.run}", 0, 0)
-        cast.make_people()
-        cast.make_tenants()
-        cast.place_people()
+        environment = self._environment
+        environment.reach_everything()
+        self._progress(f"making throw-away tenants and people of run {environment.run}", 0, 0)
+        environment.make_people()
+        environment.make_tenants()
+        environment.place_people()
         self._progress("waiting until the Data API knows them", 0, 0)
-        cast.wait_until_known()
-        cast.fill(self._script.canaries())
+        environment.wait_until_known()
+        environment.fill(self._plan.sentinel_rows())
 
-        for tenant in (cast.a, replace(cast.s, state=State.ACTIVE)):
+        for tenant in (environment.a, replace(environment.s, state=State.ACTIVE)):
             self._read(NOT_YET_REVOKED, tenant)
-        cast.close_doors()
-        self._try_everything(list(self._script.attempts()))
+        environment.close_entry_points()
+        self._try_everything(list(self._plan.attempts()))
         self._look_around()
         self._look_into_the_catalog()
         self._change_states()
@@ -129,7 +129,7 @@ class _Campaign:
         with undisturbed():
             try:
                 self._progress("removing what was made", 0, 0)
-                return self._cast.remove()
+                return self._environment.remove()
             finally:
                 self._wire.close()
 
@@ -150,7 +150,7 @@ class _Campaign:
             self._succeeded.add(attempt.twin)
         self._attempts.append(attempt)
         self._result.counts[(attempt.identity.name, attempt.group, attempt.expected)] += 1
-        finding = judge(attempt, reply, self._cast)
+        finding = judge(attempt, reply, self._environment)
         if finding is not None:
             self._add([finding])
 
@@ -161,12 +161,12 @@ class _Campaign:
 
     def _look_around(self) -> None:
         self._progress("looking for traces of writes", 0, 0)
-        self._look("public", lambda: inspect_registry(self._cast))
-        for tenant in (self._cast.a, self._cast.b):
+        self._look("public", lambda: inspect_registry(self._environment))
+        for tenant in (self._environment.a, self._environment.b):
             self._look_at_rows(tenant)
 
     def _look_at_rows(self, tenant: Tenant) -> None:
-        self._look(tenant.name, lambda: inspect_rows(self._cast, tenant, self._attempts))
+        self._look(tenant.name, lambda: inspect_rows(self._environment, tenant, self._attempts))
 
     def _look(self, where: str, inspect: Callable[[], Iterator[Finding]]) -> None:
         """Where somebody has done real damage, there may be nothing left to look at."""
@@ -176,11 +176,11 @@ class _Campaign:
             self._add([Finding(Verdict.BROKEN_TWIN, f"it cannot be looked at: {error}", where)])
 
     def _look_into_the_catalog(self) -> None:
-        if self._cast.target.db_url is None:
+        if self._environment.target.db_url is None:
             self._result.notes.append("Without --db-url the catalog was not looked into.")
             return
         self._progress("looking into the catalog", 0, 0)
-        with connect(self._cast.target.db_url) as connection:
+        with connect(self._environment.target.db_url) as connection:
             self._add(
                 [
                     Finding(
@@ -191,7 +191,7 @@ class _Campaign:
             )
 
     def _tell_what_was_not_tried(self) -> None:
-        target = self._cast.target
+        target = self._environment.target
         notes = self._result.notes
         if target.functions_url is None:
             notes.append("Without --functions-url the functions were not tried.")
@@ -207,7 +207,7 @@ class _Campaign:
 
     def _change_states(self) -> None:
         """What would have disturbed everything else: suspend, activate and delete for real."""
-        a, s = self._cast.a, self._cast.s
+        a, s = self._environment.a, self._environment.s
         closed, opened = replace(a, state=State.SUSPENDED), replace(s, state=State.ACTIVE)
         everybody = (READER, ADMIN_A, SERVICE)
 
@@ -233,19 +233,19 @@ class _Campaign:
 
     def _read(self, identity: Identity, tenant: Tenant) -> None:
         notes = next(each for each in RELATIONS if each.name == "proof_notes")
-        for door in self._script.doors:
+        for entry_point in self._plan.entry_points:
             names = (tenant.name,)
             self._try(
-                self._script.row_attempt(
-                    identity, tenant, notes, "GET", door, "tables", names, names
+                self._plan.row_attempt(
+                    identity, tenant, notes, "GET", entry_point, "tables", names, names
                 )
             )
 
     def _operate(self, identity: Identity, tenant: Tenant, name: str) -> None:
-        # Through the last door alone: it takes effect, and the next would find it done.
-        door = self._script.doors[-1]
+        # Through the last entry point alone: it takes effect, and the next would find it done.
+        entry_point = self._plan.entry_points[-1]
         operation = replace(
-            next(each for each in OPERATIONS if each.name == name), spare=lambda scene: False
+            next(each for each in OPERATIONS if each.name == name), spare=lambda context: False
         )
-        for attempt in self._script.operation_attempts(identity, tenant, operation, door):
+        for attempt in self._plan.operation_attempts(identity, tenant, operation, entry_point):
             self._try(attempt)

@@ -17,8 +17,8 @@ from tenantry_cli.errors import TenantryError
 from tenantry_cli.proof.campaign import Result
 from tenantry_cli.proof.campaign import prove as run
 from tenantry_cli.proof.interruption import interruptible
+from tenantry_cli.proof.plan import Selection
 from tenantry_cli.proof.report import as_json, show
-from tenantry_cli.proof.script import Selection
 from tenantry_cli.target import Target, target_options
 
 _COULD_NOT_RUN = 2
@@ -58,7 +58,7 @@ def _never_like_a_leak(command: Callable[..., None]) -> Callable[..., None]:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write it all there.",
 )
-@click.option("--brief", is_flag=True, help="One door and fewer verbs: a quick look.")
+@click.option("--brief", is_flag=True, help="One entry_point and fewer verbs: a quick look.")
 @_never_like_a_leak
 @target_options
 def prove(target: Target, file: Path | None, brief: bool) -> None:

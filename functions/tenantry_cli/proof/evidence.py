@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from tenantry_cli.proof.attempts import Attempt, Expected
-from tenantry_cli.proof.cast import GRANTS, Cast
+from tenantry_cli.proof.environment import GRANTS, Environment
 from tenantry_cli.proof.identities import ADMIN, REVOKED, SUPER_ADMIN, VIEWER
 from tenantry_cli.proof.relations import WRITABLE
 from tenantry_cli.proof.rules import Audience, Tenant, may_see, may_touch_rows
@@ -34,7 +34,7 @@ class Finding:
     identity: str = ""
     tenant: str = ""
     verb: str = ""
-    door: str = ""
+    entry_point: str = ""
     group: str = ""
     request: dict[str, Any] | None = None
     status: int | None = None
@@ -50,7 +50,7 @@ class Finding:
             attempt.identity.name,
             attempt.tenant.letter if attempt.tenant else "",
             attempt.verb,
-            attempt.door,
+            attempt.entry_point,
             attempt.group,
             attempt.what.describe(),
             reply.status if reply else None,
@@ -58,12 +58,12 @@ class Finding:
         )
 
 
-def judge(attempt: Attempt, reply: Reply, cast: Cast) -> Finding | None:
-    tenants = {tenant.letter: tenant for tenant in cast.made}
+def judge(attempt: Attempt, reply: Reply, environment: Environment) -> Finding | None:
+    tenants = {tenant.letter: tenant for tenant in environment.made}
     # The attempt knows a state that changes in the course of the run.
     if attempt.tenant is not None:
         tenants[attempt.tenant.letter] = attempt.tenant
-    for letter, audience in cast.markers.findall(reply.text):
+    for letter, audience in environment.markers.findall(reply.text):
         if not may_see(attempt.identity, tenants[letter], Audience(audience)):
             why = f"the reply holds the {audience} marker of tenant {letter}"
             return Finding.of(Verdict.LEAK, why, attempt, reply)
@@ -96,57 +96,63 @@ def unproved(
     return list(found.values())
 
 
-def inspect_rows(cast: Cast, tenant: Tenant, attempts: Iterable[Attempt]) -> Iterator[Finding]:
+def inspect_rows(
+    environment: Environment, tenant: Tenant, attempts: Iterable[Attempt]
+) -> Iterator[Finding]:
     """Looks for what writes have done, whatever their replies said."""
     now = {
         relation.name: {
             str(row[relation.key]): row
-            for row in cast.rows(tenant.name, f"{relation.name}?limit=1000")
+            for row in environment.rows(tenant.name, f"{relation.name}?limit=1000")
         }
         for relation in WRITABLE
     }
     for attempt in attempts:
-        canary = attempt.canary
-        if canary is None:
+        sentinel = attempt.sentinel
+        if sentinel is None:
             continue
-        relation = next(each for each in WRITABLE if each.name == canary.table)
-        if canary.effect == "there":
+        relation = next(each for each in WRITABLE if each.name == sentinel.table)
+        if sentinel.effect == "there":
             # Wherever it ended up.
-            happened = canary.key in now[canary.table]
+            happened = sentinel.key in now[sentinel.table]
             may = may_touch_rows(attempt.identity, tenant, relation.writes)
             if happened and not may:
                 yield Finding.of(
                     Verdict.LEAK, f"its row is in tenant {tenant.letter}", attempt, None
                 )
-            if canary.tenant.letter != tenant.letter:
+            if sentinel.tenant.letter != tenant.letter:
                 continue
-        elif canary.tenant.letter != tenant.letter:
+        elif sentinel.tenant.letter != tenant.letter:
             continue
         else:
-            row = now[canary.table].get(canary.key)
+            row = now[sentinel.table].get(sentinel.key)
             column, value = relation.change
             happened = (
-                row is None if canary.effect == "gone" else bool(row and row[column] == value)
+                row is None if sentinel.effect == "gone" else bool(row and row[column] == value)
             )
             if happened and attempt.expected is Expected.REFUSED:
                 yield Finding.of(
-                    Verdict.LEAK, f"the row it was aimed at is {canary.effect}", attempt, None
+                    Verdict.LEAK, f"the row it was aimed at is {sentinel.effect}", attempt, None
                 )
         if attempt.expected is Expected.ALLOWED and not happened:
             yield Finding.of(Verdict.BROKEN_TWIN, "allowed, and left no trace", attempt, None)
     if "marker" not in now["settings"]:
         yield _unattributed(tenant, "settings", "the marker row is gone")
-    yield from _inspect_template(cast, tenant)
+    yield from _inspect_template(environment, tenant)
 
 
-def _inspect_template(cast: Cast, tenant: Tenant) -> Iterator[Finding]:
-    if cast.rows(tenant.name, "audit_log?or=(action.eq.forged,actor_role.eq.forged)&limit=1"):
+def _inspect_template(environment: Environment, tenant: Tenant) -> Iterator[Finding]:
+    if environment.rows(
+        tenant.name, "audit_log?or=(action.eq.forged,actor_role.eq.forged)&limit=1"
+    ):
         yield _unattributed(tenant, "audit_log", "it holds a forged entry")
-    if cast.rows(tenant.name, "users?or=(display_name.eq.forged,email.eq.forged)&limit=1"):
+    if environment.rows(
+        tenant.name, "users?or=(display_name.eq.forged,email.eq.forged)&limit=1"
+    ):
         yield _unattributed(tenant, "users", "a profile was written past the RPCs")
     tables = {
         row["table_name"]: row["column_count"]
-        for row in cast.rpc("get_schema_tables", schema_name=tenant.name)
+        for row in environment.rpc("get_schema_tables", schema_name=tenant.name)
     }
     if "proof_forged" in tables:
         yield _unattributed(tenant, "create_table", "somebody made the table proof_forged")
@@ -154,27 +160,27 @@ def _inspect_template(cast: Cast, tenant: Tenant) -> Iterator[Finding]:
         yield _unattributed(tenant, "ddl-operations", "the table proof_spare was changed")
 
 
-def inspect_registry(cast: Cast) -> Iterator[Finding]:
+def inspect_registry(environment: Environment) -> Iterator[Finding]:
     """The registry is what it was made: nobody gave or took anything."""
-    names = {tenant.name: tenant for tenant in cast.made}
+    names = {tenant.name: tenant for tenant in environment.made}
     listed = ",".join(names)
-    tenants = cast.rows(
+    tenants = environment.rows(
         "public", f"tenants?select=schema_name,status,display_name&schema_name=in.({listed})"
     )
-    for tenant in cast.made:
+    for tenant in environment.made:
         row = next((row for row in tenants if row["schema_name"] == tenant.name), None)
         if row is None or row["status"] != tenant.state.value:
             yield _unattributed(tenant, "tenants", f"its registry row is now {row}")
-        elif row["display_name"] != cast.marker(tenant, Audience.REGISTRY):
+        elif row["display_name"] != environment.marker(tenant, Audience.REGISTRY):
             yield _unattributed(tenant, "tenants", "it was renamed")
     expected = {
-        (_names_by_letter(cast)[letter], cast.ids[identity], level)
+        (_names_by_letter(environment)[letter], environment.ids[identity], level)
         for letter, identity, level, _ in GRANTS
         if identity is not REVOKED
     }
     found = {
         (row["schema_name"], row["user_id"], row["access_level"])
-        for row in cast.rows("public", f"user_schema_access?schema_name=in.({listed})")
+        for row in environment.rows("public", f"user_schema_access?schema_name=in.({listed})")
     }
     for name, user_id, level in found ^ expected:
         yield _unattributed(
@@ -183,12 +189,12 @@ def inspect_registry(cast: Cast) -> Iterator[Finding]:
             f"{level} of user {user_id} was "
             f"{'given' if (name, user_id, level) in found else 'taken'}",
         )
-    staff = {(cast.ids[SUPER_ADMIN], "super_admin"), (cast.ids[ADMIN], "admin")}
-    staff.add((cast.ids[VIEWER], "viewer"))
-    ids = ",".join(sorted(set(cast.ids.values())))
+    staff = {(environment.ids[SUPER_ADMIN], "super_admin"), (environment.ids[ADMIN], "admin")}
+    staff.add((environment.ids[VIEWER], "viewer"))
+    ids = ",".join(sorted(set(environment.ids.values())))
     roles = {
         (row["user_id"], row["role"])
-        for row in cast.rows("public", f"admin_users?user_id=in.({ids})")
+        for row in environment.rows("public", f"admin_users?user_id=in.({ids})")
     }
     for user_id, role in roles ^ staff:
         yield _unattributed(
@@ -196,13 +202,15 @@ def inspect_registry(cast: Cast) -> Iterator[Finding]:
             "admin_users",
             f"{role} of user {user_id} was {'given' if (user_id, role) in roles else 'taken'}",
         )
-    forged = cast.rows("public", f"admin_audit_log?action=eq.forged&schema_name=in.({listed})")
+    forged = environment.rows(
+        "public", f"admin_audit_log?action=eq.forged&schema_name=in.({listed})"
+    )
     if forged:
         yield _unattributed(None, "admin_audit_log", "it holds a forged entry")
 
 
-def _names_by_letter(cast: Cast) -> dict[str, str]:
-    return {tenant.letter: tenant.name for tenant in cast.made}
+def _names_by_letter(environment: Environment) -> dict[str, str]:
+    return {tenant.letter: tenant.name for tenant in environment.made}
 
 
 def _unattributed(tenant: Tenant | None, what: str, why: str) -> Finding:

@@ -24,7 +24,7 @@ NO_ONE = Permission()
 
 
 @dataclass(frozen=True)
-class Scene:
+class CallContext:
     """What arguments are made of."""
 
     tenant: Tenant
@@ -38,7 +38,7 @@ class Scene:
         return self.ids.get(self.identity, self.ids[STRANGER])
 
 
-Arguments = Callable[[Scene], Json]
+Arguments = Callable[[CallContext], Json]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Operation:
     has_tenant: bool = True
     is_stable: bool = False
     # For whom even these arguments would change something.
-    spare: Callable[[Scene], bool] = lambda scene: False
+    spare: Callable[[CallContext], bool] = lambda context: False
     label: str = ""
     # An empty list is an answer too: a refusal is an error.
     may_be_empty: bool = False
@@ -68,11 +68,11 @@ class Operation:
 
 
 def _tenant(**more: Any) -> Arguments:
-    return lambda scene: {"schema_name": scene.tenant.name, **more}
+    return lambda context: {"schema_name": context.tenant.name, **more}
 
 
 def _fixed(**arguments: Any) -> Arguments:
-    return lambda scene: dict(arguments)
+    return lambda context: dict(arguments)
 
 
 _MEMBER = Permission(member=Level.READ)
@@ -85,18 +85,19 @@ _SUPER_ADMIN = Permission(platform=Platform.SUPER_ADMIN)
 _COLUMN = {"name": "body", "type": "text"}
 
 
-def _resident(scene: Scene) -> str:
+def _resident(context: CallContext) -> str:
     """Somebody who has access to the tenant."""
-    return scene.ids[ADMIN_B if scene.tenant.letter == "B" else READER]
+    return context.ids[ADMIN_B if context.tenant.letter == "B" else READER]
 
 
-def _resident_level(scene: Scene) -> str:
-    return "admin" if scene.tenant.letter == "B" else "read"
+def _resident_level(context: CallContext) -> str:
+    return "admin" if context.tenant.letter == "B" else "read"
 
 
-def _is_platform_admin(scene: Scene) -> bool:
+def _is_platform_admin(context: CallContext) -> bool:
     return (
-        scene.identity.kind is Kind.SERVICE or (scene.identity.platform or 0) >= Platform.ADMIN
+        context.identity.kind is Kind.SERVICE
+        or (context.identity.platform or 0) >= Platform.ADMIN
     )
 
 
@@ -114,9 +115,9 @@ OPERATIONS = (
         "rename_tenant",
         "schema-management",
         _TENANT_ADMIN,
-        lambda scene: {
-            "schema_name": scene.tenant.name,
-            "display_name": scene.display_name,
+        lambda context: {
+            "schema_name": context.tenant.name,
+            "display_name": context.display_name,
         },
         _tenant(display_name="taken"),
     ),
@@ -125,14 +126,14 @@ OPERATIONS = (
         "schema-management",
         _PLATFORM_ADMIN,
         _tenant(),
-        spare=lambda scene: scene.tenant.state is State.ACTIVE,
+        spare=lambda context: context.tenant.state is State.ACTIVE,
     ),
     Operation(
         "activate_tenant",
         "schema-management",
         _PLATFORM_ADMIN,
         _tenant(),
-        spare=lambda scene: scene.tenant.state is State.SUSPENDED,
+        spare=lambda context: context.tenant.state is State.SUSPENDED,
     ),
     Operation(
         "delete_tenant_schema",
@@ -140,7 +141,7 @@ OPERATIONS = (
         _SUPER_ADMIN,
         _tenant(),
         passes=frozenset({"tenant_active"}),
-        spare=lambda scene: scene.tenant.state is State.SUSPENDED,
+        spare=lambda context: context.tenant.state is State.SUSPENDED,
     ),
     # user-profiles
     Operation("ensure_user_profile", "user-profiles", _MEMBER, _tenant()),
@@ -148,15 +149,18 @@ OPERATIONS = (
         "create_user_profile",
         "user-profiles",
         _TENANT_ADMIN,
-        lambda scene: {"schema_name": scene.tenant.name, "user_id": scene.ids[STRANGER]},
-        lambda scene: {"schema_name": scene.tenant.name, "user_id": scene.ids[SUPER_ADMIN]},
+        lambda context: {"schema_name": context.tenant.name, "user_id": context.ids[STRANGER]},
+        lambda context: {
+            "schema_name": context.tenant.name,
+            "user_id": context.ids[SUPER_ADMIN],
+        },
         passes=frozenset({"profile_exists"}),
     ),
     Operation(
         "get_user_profile",
         "user-profiles",
         _MEMBER,
-        lambda scene: {"schema_name": scene.tenant.name, "user_id": scene.ids[STRANGER]},
+        lambda context: {"schema_name": context.tenant.name, "user_id": context.ids[STRANGER]},
         is_stable=True,
     ),
     Operation(
@@ -171,14 +175,14 @@ OPERATIONS = (
         "grant_schema_access",
         "access-control",
         _TENANT_ADMIN,
-        lambda scene: {
-            "schema_name": scene.tenant.name,
-            "user_id": _resident(scene),
-            "access_level": _resident_level(scene),
+        lambda context: {
+            "schema_name": context.tenant.name,
+            "user_id": _resident(context),
+            "access_level": _resident_level(context),
         },
-        lambda scene: {
-            "schema_name": scene.tenant.name,
-            "user_id": scene.own_id,
+        lambda context: {
+            "schema_name": context.tenant.name,
+            "user_id": context.own_id,
             "access_level": "admin",
         },
         passes=frozenset({"own_grant"}),
@@ -187,9 +191,9 @@ OPERATIONS = (
         "grant_schema_access",
         "access-control",
         NO_ONE,
-        lambda scene: {
-            "schema_name": scene.tenant.name,
-            "user_id": scene.own_id,
+        lambda context: {
+            "schema_name": context.tenant.name,
+            "user_id": context.own_id,
             "access_level": "admin",
             "expires_at": "2999-01-01T00:00:00Z",
         },
@@ -201,11 +205,11 @@ OPERATIONS = (
         "revoke_schema_access",
         "access-control",
         _TENANT_ADMIN,
-        lambda scene: {"schema_name": scene.tenant.name, "user_id": scene.ids[STRANGER]},
-        lambda scene: {
-            "schema_name": scene.tenant.name,
+        lambda context: {"schema_name": context.tenant.name, "user_id": context.ids[STRANGER]},
+        lambda context: {
+            "schema_name": context.tenant.name,
             # Everybody may drop their own.
-            "user_id": scene.ids[WRITER if scene.identity != WRITER else READER],
+            "user_id": context.ids[WRITER if context.identity != WRITER else READER],
         },
         passes=frozenset({"user_not_found"}),
     ),
@@ -213,16 +217,16 @@ OPERATIONS = (
         "promote_to_admin",
         "access-control",
         _SUPER_ADMIN,
-        lambda scene: {"user_id": scene.ids[SUPER_ADMIN], "role": "super_admin"},
-        lambda scene: {"user_id": scene.own_id, "role": "super_admin"},
+        lambda context: {"user_id": context.ids[SUPER_ADMIN], "role": "super_admin"},
+        lambda context: {"user_id": context.own_id, "role": "super_admin"},
         has_tenant=False,
     ),
     Operation(
         "revoke_admin",
         "access-control",
         _SUPER_ADMIN,
-        lambda scene: {"user_id": scene.ids[STRANGER]},
-        lambda scene: {"user_id": scene.ids[SUPER_ADMIN]},
+        lambda context: {"user_id": context.ids[STRANGER]},
+        lambda context: {"user_id": context.ids[SUPER_ADMIN]},
         passes=frozenset({"user_not_found"}),
         has_tenant=False,
     ),
@@ -297,11 +301,11 @@ OPERATIONS = (
             "add_foreign_key",
             "ddl-operations",
             NO_ONE,
-            lambda scene, spelling=spelling: {  # type: ignore[misc]
-                "schema_name": scene.tenant.name,
+            lambda context, spelling=spelling: {  # type: ignore[misc]
+                "schema_name": context.tenant.name,
                 "table_name": "proof_notes",
                 "column_name": "tag",
-                "foreign_table": spelling.format(scene.other.name),
+                "foreign_table": spelling.format(context.other.name),
                 "foreign_column": "id",
             },
             label=label,
@@ -315,10 +319,10 @@ OPERATIONS = (
         "create_table",
         "ddl-operations",
         NO_ONE,
-        lambda scene: {
-            "schema_name": scene.tenant.name,
+        lambda context: {
+            "schema_name": context.tenant.name,
             "table_name": "proof_forged",
-            "columns": [{"name": "row", "type": f"{scene.other.name}.proof_notes"}],
+            "columns": [{"name": "row", "type": f"{context.other.name}.proof_notes"}],
         },
         label="column of another tenant's type",
     ),
@@ -326,9 +330,9 @@ OPERATIONS = (
         "drop_table",
         "ddl-operations",
         NO_ONE,
-        lambda scene: {
-            "schema_name": scene.tenant.name,
-            "table_name": f"{scene.other.name}.proof_spare",
+        lambda context: {
+            "schema_name": context.tenant.name,
+            "table_name": f"{context.other.name}.proof_spare",
         },
         label="drop another tenant's table",
     ),

@@ -61,5 +61,5 @@ WRITABLE = tuple(relation for relation in RELATIONS if relation.writes is not No
 HIDDEN = ("proof_peephole", "proof_copy", "proof_unregistered")
 
 
-def row_key(verb: str, identity: Identity, door: str) -> str:
-    return f"{verb}-{identity.name}-{door}".replace(" ", "_")
+def row_key(verb: str, identity: Identity, entry_point: str) -> str:
+    return f"{verb}-{identity.name}-{entry_point}".replace(" ", "_")

@@ -9,15 +9,17 @@ from typing import Any
 from psycopg import sql
 
 from tenantry_cli.proof.attempts import Attempt, expect, shows_rows
-from tenantry_cli.proof.cast import Cast
+from tenantry_cli.proof.environment import Environment
 from tenantry_cli.proof.identities import NOBODY, PEOPLE, SERVICE, UNNAMED
 from tenantry_cli.proof.relations import RELATIONS, Relation, row_key
 from tenantry_cli.proof.rules import Identity, Level, Tenant, may_touch_rows
 from tenantry_cli.proof.wire import Statement
 
 
-def statements(cast: Cast, identity: Identity, door: str) -> Iterator[Attempt]:
-    """What an identity tries; `door` names the rows that were laid out for it."""
+def statements(
+    environment: Environment, identity: Identity, entry_point: str
+) -> Iterator[Attempt]:
+    """What an identity tries; `entry_point` names the rows that were laid out for it."""
     # To the database, nobody is the anon key.
     if identity == NOBODY:
         return
@@ -27,11 +29,13 @@ def statements(cast: Cast, identity: Identity, door: str) -> Iterator[Attempt]:
     elif identity == UNNAMED:
         role = "authenticated"
     elif identity in PEOPLE:
-        role, subject = "authenticated", cast.ids[identity]
+        role, subject = "authenticated", environment.ids[identity]
     claims = {"role": role} | ({"sub": subject} if subject else {})
-    for tenant in cast.made:
+    for tenant in environment.made:
         yield from _layers(identity, tenant, role, claims)
-        for name, verb, needs, twin, text in _texts(tenant, row_key("PATCH", identity, door)):
+        for name, verb, needs, twin, text in _texts(
+            tenant, row_key("PATCH", identity, entry_point)
+        ):
             yield Attempt(
                 identity,
                 tenant,

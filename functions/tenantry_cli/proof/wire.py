@@ -1,4 +1,4 @@
-"""The doors: HTTP through the gateway or past it, and SQL as the role a request runs with."""
+"""The entry points: HTTP through the gateway or past it, and SQL as a request's role."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that is tried: identity, tenant, object, verb and door."""
+"""Everything that is tried: identity, tenant, object, verb and entry_point."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from urllib.parse import quote, urlencode
 
 from tenantry_cli.proof.attempts import (
     Attempt,
-    Canary,
     Expected,
+    Sentinel,
     expect,
     shows_count,
     shows_rows,
     shows_text,
 )
-from tenantry_cli.proof.cast import Cast
+from tenantry_cli.proof.environment import Environment
 from tenantry_cli.proof.identities import (
     ADMIN_B,
     NOBODY,
@@ -31,7 +31,7 @@ from tenantry_cli.proof.identities import (
     WITHOUT_SECRET,
     WRITER,
 )
-from tenantry_cli.proof.operations import NO_ONE, OPERATIONS, Operation, Scene
+from tenantry_cli.proof.operations import NO_ONE, OPERATIONS, CallContext, Operation
 from tenantry_cli.proof.relations import HIDDEN, RELATIONS, WRITABLE, Relation, row_key
 from tenantry_cli.proof.rules import (
     Audience,
@@ -54,22 +54,22 @@ _PRIVATE_SCHEMAS = ("tenancy", "tenant_template", "auth", "information_schema", 
 
 class Selection(Enum):
     FULL = "full"
-    # One door, fewer verbs: enough to find a fault again and again.
+    # One entry point, fewer verbs: enough to find a fault again and again.
     BRIEF = "brief"
 
 
 @dataclass(frozen=True)
-class Door:
+class EntryPoint:
     name: str
     url: str
     has_gateway: bool
 
 
 @dataclass(frozen=True)
-class Script:
+class Plan:
     """Writes down the attempts of one run."""
 
-    cast: Cast
+    environment: Environment
     selection: Selection = Selection.FULL
 
     @property
@@ -79,77 +79,81 @@ class Script:
     @property
     def identities(self) -> tuple[Identity, ...]:
         known: tuple[Identity, ...] = WITHOUT_SECRET
-        if self.cast.target.jwt_secret is not None:
+        if self.environment.target.jwt_secret is not None:
             known += WITH_SECRET
         if self.is_full:
             return known
         return tuple(each for each in known if each not in (NOBODY, UNSIGNED, OUTDATED))
 
     @property
-    def doors(self) -> tuple[Door, ...]:
-        target = self.cast.target
-        gateway = Door("gateway", target.rest_url, True)
+    def entry_points(self) -> tuple[EntryPoint, ...]:
+        target = self.environment.target
+        gateway = EntryPoint("gateway", target.rest_url, True)
         # Without a gateway nobody knows what an opaque key stands for.
         if target.postgrest_url is None or target.has_opaque_keys:
             return (gateway,)
-        direct = Door("PostgREST", target.postgrest_url, False)
+        direct = EntryPoint("PostgREST", target.postgrest_url, False)
         return (gateway, direct) if self.is_full else (direct,)
 
     @property
     def tenants(self) -> tuple[Tenant, ...]:
         # B's admin is a stranger to A, as A's members are to B: one direction is enough.
-        return self.cast.tenants if self.is_full else (self.cast.a, self.cast.s)
+        return (
+            self.environment.tenants
+            if self.is_full
+            else (self.environment.a, self.environment.s)
+        )
 
     @property
     def _existing(self) -> tuple[Tenant, ...]:
         return tuple(each for each in self.tenants if each.state is not State.MISSING)
 
-    def canaries(self) -> list[str]:
+    def sentinel_rows(self) -> list[str]:
         """Keys of the rows that are there for somebody to change or delete."""
         return [
-            row_key(verb, identity, door.name)
+            row_key(verb, identity, entry_point.name)
             for identity in self.identities
-            for door in self.doors
+            for entry_point in self.entry_points
             for verb in ("PATCH", "DELETE")
         ]
 
     def attempts(self) -> Iterator[Attempt]:
         for identity in self.identities:
-            for door in self.doors:
-                yield from self._tables(identity, door)
-                yield from self._routines(identity, door)
-                yield from self._pages(identity, door)
-                yield from self._embedding(identity, door)
-                yield from self._registry(identity, door)
-                yield from self._private(identity, door)
-                yield from self._operations(identity, door)
-                yield from self._contradicting_pages(identity, door)
+            for entry_point in self.entry_points:
+                yield from self._tables(identity, entry_point)
+                yield from self._routines(identity, entry_point)
+                yield from self._pages(identity, entry_point)
+                yield from self._embedding(identity, entry_point)
+                yield from self._registry(identity, entry_point)
+                yield from self._private(identity, entry_point)
+                yield from self._operations(identity, entry_point)
+                yield from self._contradicting_pages(identity, entry_point)
                 if self.is_full:
-                    yield from self._contradictions(identity, door)
+                    yield from self._contradictions(identity, entry_point)
             if self.is_full and self._may_call_functions(identity):
                 yield from self._operations(identity, None)
-            if self.cast.has_sql and not identity.is_impostor:
-                yield from statements(self.cast, identity, self.doors[0].name)
+            if self.environment.has_sql and not identity.is_impostor:
+                yield from statements(self.environment, identity, self.entry_points[0].name)
 
     def _may_call_functions(self, identity: Identity) -> bool:
         """The functions take tokens, and an opaque service key is none."""
-        target = self.cast.target
+        target = self.environment.target
         if identity == SERVICE and is_opaque(target.service_key):
             return False
         return target.functions_url is not None
 
     # Rows of a tenant -----------------------------------------------------------------------
 
-    def _tables(self, identity: Identity, door: Door) -> Iterator[Attempt]:
+    def _tables(self, identity: Identity, entry_point: EntryPoint) -> Iterator[Attempt]:
         verbs = ["GET", "POST", "PATCH", "DELETE", *(("HEAD", "PUT") if self.is_full else ())]
         for tenant in self.tenants:
             for relation in RELATIONS:
-                if relation.is_extra and not self.cast.has_sql:
+                if relation.is_extra and not self.environment.has_sql:
                     continue
                 for verb in verbs:
                     names = (tenant.name,)
                     yield self.row_attempt(
-                        identity, tenant, relation, verb, door, "tables", names, names
+                        identity, tenant, relation, verb, entry_point, "tables", names, names
                     )
 
     def row_attempt(
@@ -158,7 +162,7 @@ class Script:
         tenant: Tenant,
         relation: Relation,
         verb: str,
-        door: Door,
+        entry_point: EntryPoint,
         group: str,
         accept: tuple[str, ...],
         content: tuple[str, ...],
@@ -167,7 +171,7 @@ class Script:
     ) -> Attempt:
         reads = verb in ("GET", "HEAD")
         needs = relation.reads if reads else relation.writes
-        key = key or row_key(verb, identity, door.name)
+        key = key or row_key(verb, identity, entry_point.name)
         if expected is None:
             expected = expect(may_touch_rows(identity, tenant, needs))
         body: Any = None
@@ -179,10 +183,10 @@ class Script:
         elif not reads:
             query = self._filter(relation, key)
             body = dict([relation.change]) if verb == "PATCH" else None
-        canary = None
+        sentinel = None
         if not reads and relation in WRITABLE and tenant.state is not State.MISSING:
             effect = {"PATCH": "changed", "DELETE": "gone"}.get(verb, "there")
-            canary = Canary(tenant, relation.name, key, effect)
+            sentinel = Sentinel(tenant, relation.name, key, effect)
         prefer = "count=exact" if reads else "return=representation"
         return Attempt(
             identity,
@@ -190,30 +194,30 @@ class Script:
             "hidden objects" if relation.name in HIDDEN and group == "tables" else group,
             relation.name,
             verb,
-            door.name,
+            entry_point.name,
             expected,
             self._request(
                 identity,
-                door,
+                entry_point,
                 verb,
                 f"/{relation.name}{query}",
                 (*profiles(accept, content), ("Prefer", prefer)),
                 body,
             ),
             shows_count if verb == "HEAD" else shows_rows,
-            (relation.name if needs is not None else relation.like, verb, door.name),
-            canary,
+            (relation.name if needs is not None else relation.like, verb, entry_point.name),
+            sentinel,
         )
 
     def _filter(self, relation: Relation, key: str) -> str:
         if relation.name == "users":
-            return f"?id=eq.{self.cast.ids[WRITER]}"
+            return f"?id=eq.{self.environment.ids[WRITER]}"
         if relation.name == "audit_log":
             return "?id=gt.0"
         return f"?{relation.key}=eq.{quote(key)}"
 
-    def _routines(self, identity: Identity, door: Door) -> Iterator[Attempt]:
-        if not self.cast.has_sql:
+    def _routines(self, identity: Identity, entry_point: EntryPoint) -> Iterator[Attempt]:
+        if not self.environment.has_sql:
             return
         for tenant in self.tenants:
             for routine, needs in (("proof_hail", Level.READ), ("proof_peek", None)):
@@ -224,35 +228,35 @@ class Script:
                         "routines",
                         routine,
                         verb,
-                        door.name,
+                        entry_point.name,
                         expect(may_touch_rows(identity, tenant, needs)),
                         self._request(
                             identity,
-                            door,
+                            entry_point,
                             verb,
                             f"/rpc/{routine}",
                             profiles((tenant.name,), (tenant.name,)),
                             {} if verb == "POST" else None,
                         ),
                         shows_rows,
-                        ("proof_hail", verb, door.name),
+                        ("proof_hail", verb, entry_point.name),
                     )
 
-    def _pages(self, identity: Identity, door: Door) -> Iterator[Attempt]:
+    def _pages(self, identity: Identity, entry_point: EntryPoint) -> Iterator[Attempt]:
         """The OpenAPI page of each profile."""
         for tenant in self.tenants:
-            marker = self.cast.marker(tenant, Audience.STRUCTURE)
+            marker = self.environment.marker(tenant, Audience.STRUCTURE)
             yield Attempt(
                 identity,
                 tenant,
                 "API page",
                 "OpenAPI page",
                 "GET",
-                door.name,
+                entry_point.name,
                 expect(may_touch_rows(identity, tenant, Level.READ)),
-                self._request(identity, door, "GET", "/", profiles((tenant.name,), ())),
+                self._request(identity, entry_point, "GET", "/", profiles((tenant.name,), ())),
                 partial(shows_text, marker),
-                ("OpenAPI page", "GET", door.name),
+                ("OpenAPI page", "GET", entry_point.name),
             )
         is_someone = identity.kind is not Kind.NOBODY or identity.is_unnamed
         yield Attempt(
@@ -261,15 +265,15 @@ class Script:
             "API page",
             "OpenAPI page of public",
             "GET",
-            door.name,
+            entry_point.name,
             # Hosted projects may keep this page to the service key.
             Expected.EITHER if is_someone else Expected.REFUSED,
-            self._request(identity, door, "GET", "/", profiles(("public",), ())),
+            self._request(identity, entry_point, "GET", "/", profiles(("public",), ())),
             partial(shows_text, '"/rpc/'),
-            ("OpenAPI page", "GET", door.name),
+            ("OpenAPI page", "GET", entry_point.name),
         )
 
-    def _embedding(self, identity: Identity, door: Door) -> Iterator[Attempt]:
+    def _embedding(self, identity: Identity, entry_point: EntryPoint) -> Iterator[Attempt]:
         for tenant in self.tenants:
             other = self._other(tenant)
             for name, select, needs in (
@@ -283,26 +287,26 @@ class Script:
                     "embedding",
                     name,
                     "GET",
-                    door.name,
+                    entry_point.name,
                     expect(may_touch_rows(identity, tenant, needs)),
                     self._request(
                         identity,
-                        door,
+                        entry_point,
                         "GET",
                         f"/proof_notes?select={quote(select)}",
                         profiles((tenant.name,), ()),
                     ),
                     shows_rows,
-                    ("a table beside", "GET", door.name),
+                    ("a table beside", "GET", entry_point.name),
                 )
 
     # Two headers of one name, or two that disagree ------------------------------------------
 
-    def _contradictions(self, identity: Identity, door: Door) -> Iterator[Attempt]:
+    def _contradictions(self, identity: Identity, entry_point: EntryPoint) -> Iterator[Attempt]:
         """PostgREST uses the first; what a gateway makes of them is its own affair."""
         notes = next(each for each in RELATIONS if each.name == "proof_notes")
-        for first in self.cast.made:
-            for second in ("public", *(each.name for each in self.cast.made)):
+        for first in self.environment.made:
+            for second in ("public", *(each.name for each in self.environment.made)):
                 if second == first.name:
                     continue
                 for verb in ("GET", "POST", "PATCH", "DELETE"):
@@ -319,19 +323,19 @@ class Script:
                     ):
                         needs = Level.READ if verb == "GET" else Level.WRITE
                         may = may_touch_rows(identity, first, needs)
-                        is_plain = kind == "contradicting" or not door.has_gateway
-                        # Only a refusal is aimed at the canary: it has to stay as it is.
-                        key = f"{kind}-{second}-{row_key(verb, identity, door.name)}"
+                        is_plain = kind == "contradicting" or not entry_point.has_gateway
+                        # Only a refusal is aimed at the sentinel: it has to stay as it is.
+                        key = f"{kind}-{second}-{row_key(verb, identity, entry_point.name)}"
                         if verb in ("PATCH", "DELETE"):
                             if may or not is_plain:
                                 continue
-                            key = row_key(verb, identity, door.name)
+                            key = row_key(verb, identity, entry_point.name)
                         yield self.row_attempt(
                             identity,
                             first,
                             notes,
                             verb,
-                            door,
+                            entry_point,
                             "headers",
                             accept,
                             content,
@@ -339,13 +343,15 @@ class Script:
                             None if is_plain else Expected.EITHER,
                         )
 
-    def _contradicting_pages(self, identity: Identity, door: Door) -> Iterator[Attempt]:
+    def _contradicting_pages(
+        self, identity: Identity, entry_point: EntryPoint
+    ) -> Iterator[Attempt]:
         """The page of one tenant in the name of another: only the guard closes it."""
         for first in self._existing:
-            for second in ("public", *(each.name for each in self.cast.made)):
+            for second in ("public", *(each.name for each in self.environment.made)):
                 if second == first.name:
                     continue
-                marker = self.cast.marker(first, Audience.STRUCTURE)
+                marker = self.environment.marker(first, Audience.STRUCTURE)
                 expected = expect(may_touch_rows(identity, first, Level.READ))
                 yield Attempt(
                     identity,
@@ -353,19 +359,23 @@ class Script:
                     "headers",
                     "OpenAPI page",
                     "GET",
-                    door.name,
-                    Expected.EITHER if door.has_gateway else expected,
+                    entry_point.name,
+                    Expected.EITHER if entry_point.has_gateway else expected,
                     self._request(
-                        identity, door, "GET", "/", profiles((first.name, second), (second,))
+                        identity,
+                        entry_point,
+                        "GET",
+                        "/",
+                        profiles((first.name, second), (second,)),
                     ),
                     partial(shows_text, marker),
-                    ("OpenAPI page", "GET", door.name),
+                    ("OpenAPI page", "GET", entry_point.name),
                 )
 
     # The registry, and what is never exposed --------------------------------------------------
 
-    def _registry(self, identity: Identity, door: Door) -> Iterator[Attempt]:
-        ids = self.cast.ids
+    def _registry(self, identity: Identity, entry_point: EntryPoint) -> Iterator[Attempt]:
+        ids = self.environment.ids
         for tenant in self.tenants:
             resident = ADMIN_B if tenant.letter == "B" else WRITER
             by_name = f"schema_name=eq.{tenant.name}"
@@ -400,7 +410,7 @@ class Script:
                 ),
             ):
                 yield from self._registry_table(
-                    identity, tenant, door, table, query, sees, body
+                    identity, tenant, entry_point, table, query, sees, body
                 )
             yield Attempt(
                 identity,
@@ -408,23 +418,23 @@ class Script:
                 "embedding",
                 "the access of a tenant",
                 "GET",
-                door.name,
+                entry_point.name,
                 expect(sees_access),
                 self._request(
                     identity,
-                    door,
+                    entry_point,
                     "GET",
                     f"/tenants?select=schema_name,user_schema_access(user_id)&{by_name}",
                     (),
                 ),
                 partial(shows_text, ids[resident]),
-                ("the access of a tenant", "GET", door.name),
+                ("the access of a tenant", "GET", entry_point.name),
             )
         staff = may_call(identity, None, Permission(Platform.VIEWER))
         yield from self._registry_table(
             identity,
             None,
-            door,
+            entry_point,
             "admin_users",
             f"?user_id=eq.{ids[SUPER_ADMIN]}",
             staff,
@@ -435,7 +445,7 @@ class Script:
         self,
         identity: Identity,
         tenant: Tenant | None,
-        door: Door,
+        entry_point: EntryPoint,
         table: str,
         query: str,
         sees: bool,
@@ -456,21 +466,21 @@ class Script:
                 "registry",
                 table,
                 verb,
-                door.name,
+                entry_point.name,
                 expect(sees and reads),
                 self._request(
                     identity,
-                    door,
+                    entry_point,
                     verb,
                     f"/{table}{'' if verb == 'POST' else query}",
                     (("Prefer", "count=exact" if reads else "return=representation"),),
                     {"POST": body, "PATCH": changes[table]}.get(verb),
                 ),
                 shows_count if verb == "HEAD" else shows_rows,
-                (table if reads else "proof_notes", verb, door.name),
+                (table if reads else "proof_notes", verb, entry_point.name),
             )
 
-    def _private(self, identity: Identity, door: Door) -> Iterator[Attempt]:
+    def _private(self, identity: Identity, entry_point: EntryPoint) -> Iterator[Attempt]:
         """Schemas that are not exposed, whoever asks."""
         for schema in _PRIVATE_SCHEMAS:
             for path in ("/settings", "/tenant_migrations", "/users", "/tables"):
@@ -482,11 +492,11 @@ class Script:
                     "hidden objects",
                     f"schema {schema}",
                     "GET",
-                    door.name,
+                    entry_point.name,
                     Expected.REFUSED,
-                    self._request(identity, door, "GET", path, profiles((schema,), ())),
+                    self._request(identity, entry_point, "GET", path, profiles((schema,), ())),
                     lambda reply: reply.is_success,
-                    ("settings", "GET", door.name),
+                    ("settings", "GET", entry_point.name),
                 )
         for helper, more in (
             ("has_access", {"level": "read"}),
@@ -500,46 +510,52 @@ class Script:
                     "hidden objects",
                     f"helper {helper}",
                     "POST",
-                    door.name,
+                    entry_point.name,
                     Expected.REFUSED,
                     self._request(
                         identity,
-                        door,
+                        entry_point,
                         "POST",
                         f"/rpc/{helper}",
                         profiles((profile,), (profile,)),
-                        {"schema_name": self.cast.a.name} | more,
+                        {"schema_name": self.environment.a.name} | more,
                     ),
                     lambda reply: reply.is_success,
-                    ("check_tenant_status", "POST", door.name),
+                    ("check_tenant_status", "POST", entry_point.name),
                 )
 
     # RPCs, and the functions in front of them -------------------------------------------------
 
-    def _operations(self, identity: Identity, door: Door | None) -> Iterator[Attempt]:
+    def _operations(
+        self, identity: Identity, entry_point: EntryPoint | None
+    ) -> Iterator[Attempt]:
         for operation in OPERATIONS:
             # An operation on no tenant is tried once, with one that counts for nothing.
-            tenants = self.tenants if operation.has_tenant else (self.cast.m,)
+            tenants = self.tenants if operation.has_tenant else (self.environment.m,)
             for tenant in tenants:
-                yield from self.operation_attempts(identity, tenant, operation, door)
+                yield from self.operation_attempts(identity, tenant, operation, entry_point)
 
     def operation_attempts(
-        self, identity: Identity, tenant: Tenant, operation: Operation, door: Door | None
+        self,
+        identity: Identity,
+        tenant: Tenant,
+        operation: Operation,
+        entry_point: EntryPoint | None,
     ) -> Iterator[Attempt]:
-        scene = Scene(
+        context = CallContext(
             tenant,
             self._other(tenant),
             identity,
-            self.cast.ids,
-            self.cast.marker(tenant, Audience.REGISTRY),
+            self.environment.ids,
+            self.environment.marker(tenant, Audience.REGISTRY),
         )
         subject = tenant if operation.has_tenant else None
         may = may_call(identity, subject, operation.permission)
-        if (may or operation.permission is NO_ONE) and operation.spare(scene):
+        if (may or operation.permission is NO_ONE) and operation.spare(context):
             return
-        arguments = operation.arguments(scene)
+        arguments = operation.arguments(context)
         if not may and operation.attack is not None:
-            arguments = operation.attack(scene)
+            arguments = operation.attack(context)
 
         def shows(reply: Reply) -> bool:
             if operation.is_list_of_tenants:
@@ -550,38 +566,42 @@ class Script:
             return reply.is_success and (operation.may_be_empty or reply.json not in (None, []))
 
         name = operation.name if operation.permission is not NO_ONE else "get_schema_summary"
-        door_name = "functions" if door is None else door.name
-        verbs = ("GET", "POST") if operation.is_stable and door and self.is_full else ("POST",)
+        entry_point_name = "functions" if entry_point is None else entry_point.name
+        verbs = (
+            ("GET", "POST")
+            if operation.is_stable and entry_point and self.is_full
+            else ("POST",)
+        )
         for verb in verbs:
             yield Attempt(
                 identity,
                 subject,
-                "functions" if door is None else "RPCs",
+                "functions" if entry_point is None else "RPCs",
                 operation.title,
                 verb,
-                door_name,
+                entry_point_name,
                 expect(may),
-                self._call(identity, door, operation, arguments, verb),
+                self._call(identity, entry_point, operation, arguments, verb),
                 shows,
                 (
                     operation.title if operation.permission is not NO_ONE else name,
                     verb,
-                    door_name,
+                    entry_point_name,
                 ),
             )
 
     def _call(
         self,
         identity: Identity,
-        door: Door | None,
+        entry_point: EntryPoint | None,
         operation: Operation,
         arguments: dict[str, Any],
         verb: str,
     ) -> Request:
-        if door is None:
+        if entry_point is None:
             return Request(
                 "POST",
-                f"{self.cast.target.functions_url}/{operation.group}/{operation.name}",
+                f"{self.environment.target.functions_url}/{operation.group}/{operation.name}",
                 self._headers(identity, has_gateway=True),
                 arguments,
             )
@@ -589,31 +609,31 @@ class Script:
         if verb == "GET":
             path += f"?{urlencode(arguments)}"
         return self._request(
-            identity, door, verb, path, (), arguments if verb == "POST" else None
+            identity, entry_point, verb, path, (), arguments if verb == "POST" else None
         )
 
     def _other(self, tenant: Tenant) -> Tenant:
-        return self.cast.a if tenant.letter != "A" else self.cast.b
+        return self.environment.a if tenant.letter != "A" else self.environment.b
 
     def _headers(
         self, identity: Identity, *more: tuple[str, str], has_gateway: bool
     ) -> tuple[tuple[str, str], ...]:
-        token = self.cast.tokens[identity]
+        token = self.environment.tokens[identity]
         if token is None:
             return more
         if not has_gateway:
             return (("Authorization", f"Bearer {token}"), *more)
-        key = token if identity == SERVICE else self.cast.target.anon_key
+        key = token if identity == SERVICE else self.environment.target.anon_key
         return (*key_headers(token, key).items(), *more)
 
     def _request(
         self,
         identity: Identity,
-        door: Door,
+        entry_point: EntryPoint,
         method: str,
         path: str,
         more: tuple[tuple[str, str], ...],
         body: Any = None,
     ) -> Request:
-        named = self._headers(identity, *more, has_gateway=door.has_gateway)
-        return Request(method, f"{door.url}{path}", named, body)
+        named = self._headers(identity, *more, has_gateway=entry_point.has_gateway)
+        return Request(method, f"{entry_point.url}{path}", named, body)

@@ -102,7 +102,7 @@ class Leftovers:
 
 
 @dataclass
-class Cast:
+class Environment:
     target: Target
     run: str = field(default_factory=lambda: secrets.token_hex(4))
     ids: dict[Identity, str] = field(default_factory=dict)
@@ -226,7 +226,7 @@ class Cast:
                 )
 
     def wait_until_known(self) -> None:
-        """Until every door has heard of everything that was made last."""
+        """Until every entry point has heard of everything that was made last."""
         last = "proof_copy" if self.has_sql else "proof_spare"
         urls = [self.target.rest_url, self.target.postgrest_url]
         deadline = time.monotonic() + _CACHE_SECONDS
@@ -240,7 +240,7 @@ class Cast:
                         )
                     time.sleep(_PAUSE_SECONDS)
 
-    def fill(self, canaries: list[str]) -> None:
+    def fill(self, sentinel_rows: list[str]) -> None:
         """A marker in each table, and the rows that writers will aim at."""
         for tenant in self.made:
             marker = self.marker(tenant, Audience.ROWS)
@@ -249,16 +249,16 @@ class Cast:
                 tenant,
                 "proof_notes",
                 [{"id": "marker", "body": marker, "tag": "tag"}]
-                + [{"id": key, "body": marker, "tag": None} for key in canaries],
+                + [{"id": key, "body": marker, "tag": None} for key in sentinel_rows],
             )
             self.insert(
                 tenant,
                 "settings",
-                [{"key": key, "value": marker} for key in ("marker", *canaries)],
+                [{"key": key, "value": marker} for key in ("marker", *sentinel_rows)],
             )
             self._sql(_EXTRAS_FILLED, tenant)
 
-    def close_doors(self) -> None:
+    def close_entry_points(self) -> None:
         for tenant in (self.a, self.s):
             self.rpc(
                 "revoke_schema_access",
