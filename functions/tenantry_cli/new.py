@@ -18,7 +18,7 @@ $tenant$);
 @click.command()
 @click.argument("name")
 def new(name: str) -> None:
-    """Write an empty tenant migration, which every tenant's schema receives.
+    """Begin a tenant migration: one that every tenant receives.
 
     NAME says what it does, verb first: add_orders.
     """

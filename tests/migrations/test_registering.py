@@ -247,14 +247,14 @@ def test_new_migration_is_ready_to_be_filled_in(
     (tmp_path / "supabase/migrations").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
 
-    begun = CliRunner().invoke(main, ["migration", "new", "add_orders"])
+    begun = CliRunner().invoke(main, ["new", "add_orders"])
 
     assert begun.exit_code == 0, begun.output
     [path] = (tmp_path / "supabase/migrations").iterdir()
     version, name = path.stem.split("_", 1)
     assert name == "add_orders"
     assert f"register_tenant_migration('{version}', 'add_orders', $tenant$" in path.read_text()
-    refused = CliRunner().invoke(main, ["migration", "new", "Add orders"])
+    refused = CliRunner().invoke(main, ["new", "Add orders"])
     assert refused.exit_code == 1
 
 

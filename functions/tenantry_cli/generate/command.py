@@ -13,9 +13,9 @@ from tenantry_cli.project import Project, find_project
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file is out of date.")
 def generate(check: bool) -> None:
-    """Write the files that follow from sql/ and from the functions' models.
+    """Write the generated files anew, for work on Tenantry itself.
 
-    For the development of Tenantry itself.
+    They follow from sql/ and from the models of the functions.
     """
     project = find_project()
     outdated = {
