@@ -1195,7 +1195,7 @@ $$;
 comment on function tenancy.require_text(text, text, integer, integer) is
     'Refuses a text of an argument that is too short or too long, in characters, or blank where it is to have some (PT422 invalid_request, as the functions answer).';
 
--- sql/20_tenancy/audit/audit_entries.sql
+-- sql/20_tenancy/audit_log/audit_entries.sql
 
 create function tenancy.audit_entries(
     schema_name text,
@@ -1236,7 +1236,7 @@ $$;
 comment on function tenancy.audit_entries(text, uuid, text, text, jsonb, timestamptz, timestamptz, bigint, integer) is
     'A page of a tenant''s audit_log, newest first; null filters nothing.';
 
--- sql/20_tenancy/audit/audit_entry_columns.sql
+-- sql/20_tenancy/audit_log/audit_entry_columns.sql
 
 create function tenancy.audit_entry_columns(schema_name text)
     returns text
@@ -1259,9 +1259,35 @@ $$;
 comment on function tenancy.audit_entry_columns(text) is
     'What of an entry is sealed, as a select list over the alias e.';
 
--- sql/20_tenancy/audit/audit_log_of.sql
+-- sql/20_tenancy/audit_log/close_audit_log.sql
 
-create function tenancy.audit_log_of(schema_name text)
+create function tenancy.close_audit_log(schema_name text)
+    returns public.audit_seal
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_seal public.audit_seal;
+begin
+    -- Nobody writes any more, so that the head really is the last one.
+    perform tenancy.lock_tables(schema_name, array['audit_log']);
+    v_seal := tenancy.seal_audit_log(schema_name);
+
+    delete from tenancy.audit_seals s where s.schema_name = close_audit_log.schema_name;
+    delete from tenancy.audit_seal_runs r where r.schema_name = close_audit_log.schema_name;
+
+    return v_seal;
+end;
+$$;
+
+comment on function tenancy.close_audit_log(text) is
+    'The final seal of a tenant that is about to be destroyed, and the end of its chain.';
+
+-- sql/20_tenancy/audit_log/find_audit_log.sql
+
+create function tenancy.find_audit_log(schema_name text)
     returns regclass
     stable
     security definer
@@ -1276,63 +1302,10 @@ begin
 end;
 $$;
 
-comment on function tenancy.audit_log_of(text) is
+comment on function tenancy.find_audit_log(text) is
     'The audit log in a schema: a tenant''s, or the platform''s in public.';
 
--- sql/20_tenancy/audit/forget_audit_log.sql
-
-create function tenancy.forget_audit_log(schema_name text)
-    returns public.audit_seal
-    volatile
-    security definer
-    set search_path = ''
-    language plpgsql
-as $$
-declare
-    v_seal public.audit_seal;
-begin
-    -- Nobody writes any more, so that the head really is the last one.
-    perform tenancy.lock_tables(schema_name, array['audit_log']);
-    v_seal := tenancy.seal_audit_log(schema_name);
-
-    delete from tenancy.audit_seals s where s.schema_name = forget_audit_log.schema_name;
-    delete from tenancy.audit_seal_runs r where r.schema_name = forget_audit_log.schema_name;
-
-    return v_seal;
-end;
-$$;
-
-comment on function tenancy.forget_audit_log(text) is
-    'The final seal of a tenant that is about to be destroyed, and the end of its chain.';
-
--- sql/20_tenancy/audit/full_xid.sql
-
-create function tenancy.full_xid(short xid)
-    returns xid8
-    stable
-    security definer
-    set search_path = ''
-    language plpgsql
-as $$
-declare
-    v_next constant bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
-    v_low constant bigint := short::text::bigint;
-    v_full bigint := (v_next >> 32 << 32) + v_low;
-begin
-    -- A row shows the lower half of its transaction's number; what lies in the future of
-    -- the current epoch belongs to the one before.
-    if v_full >= v_next + 2147483648 then
-        v_full := v_full - 4294967296;
-    end if;
-
-    return v_full::text::xid8;
-end;
-$$;
-
-comment on function tenancy.full_xid(xid) is
-    'The full transaction number of a row''s xmin, for rows younger than two billion transactions.';
-
--- sql/20_tenancy/audit/last_entry_id.sql
+-- sql/20_tenancy/audit_log/last_entry_id.sql
 
 create function tenancy.last_entry_id(log regclass)
     returns bigint
@@ -1356,7 +1329,7 @@ $$;
 
 comment on function tenancy.last_entry_id(regclass) is 'The highest id that a log has handed out so far.';
 
--- sql/20_tenancy/audit/log_action.sql
+-- sql/20_tenancy/audit_log/log_action.sql
 
 create function tenancy.log_action(
     action text,
@@ -1388,7 +1361,7 @@ $$;
 comment on function tenancy.log_action(text, public.tenants, jsonb, text) is
     'The one writer of admin_audit_log. Called by each RPC that changed something, in its transaction; tenant is null for actions on no tenant. actor_role is for what may have ended the caller''s own role: what tenancy.actor_role said before.';
 
--- sql/20_tenancy/audit/make_append_only.sql
+-- sql/20_tenancy/audit_log/make_append_only.sql
 
 create function tenancy.make_append_only(schema_name text, table_name text)
     returns void
@@ -1410,7 +1383,7 @@ $$;
 
 comment on function tenancy.make_append_only(text, text) is 'Lets a table only grow.';
 
--- sql/20_tenancy/audit/prune_audit_log.sql
+-- sql/20_tenancy/audit_log/prune_audit_log.sql
 
 create function tenancy.prune_audit_log(schema_name text, before timestamptz)
     returns public.audit_pruning
@@ -1420,7 +1393,7 @@ create function tenancy.prune_audit_log(schema_name text, before timestamptz)
     language plpgsql
 as $$
 declare
-    v_log constant regclass := tenancy.audit_log_of(schema_name);
+    v_log constant regclass := tenancy.find_audit_log(schema_name);
     v_place bigint;
     v_removed bigint;
     v_head text;
@@ -1464,7 +1437,7 @@ $$;
 comment on function tenancy.prune_audit_log(text, timestamptz) is
     'Removes the sealed entries of a log before a moment; the last link stays as the anchor of the rest of the chain.';
 
--- sql/20_tenancy/audit/redact_audit_log.sql
+-- sql/20_tenancy/audit_log/redact_audit_log.sql
 
 create function tenancy.redact_audit_log(schema_name text, user_id uuid)
     returns bigint
@@ -1481,7 +1454,7 @@ begin
 
     -- The chain keeps the hash of what was there; what is there now gets one of its own, so
     -- that it cannot be changed again unnoticed.
-    perform set_config('tenancy.maintaining', tenancy.audit_log_of(schema_name)::text, true);
+    perform set_config('tenancy.maintaining', tenancy.find_audit_log(schema_name)::text, true);
     execute format(
         'with redacted as ('
         '    update %1$I.audit_log e set old_values = null, new_values = null'
@@ -1507,7 +1480,7 @@ $$;
 comment on function tenancy.redact_audit_log(text, uuid) is
     'Takes the values of a person''s profile out of the sealed entries of a tenant''s log; how many lost theirs.';
 
--- sql/20_tenancy/audit/seal_audit_log.sql
+-- sql/20_tenancy/audit_log/seal_audit_log.sql
 
 create function tenancy.seal_audit_log(schema_name text)
     returns public.audit_seal
@@ -1518,7 +1491,7 @@ create function tenancy.seal_audit_log(schema_name text)
     language plpgsql
 as $$
 declare
-    v_log constant regclass := tenancy.audit_log_of(schema_name);
+    v_log constant regclass := tenancy.find_audit_log(schema_name);
     v_floor bigint;
     v_previous tenancy.audit_seals;
     v_run tenancy.audit_seal_runs;
@@ -1557,9 +1530,9 @@ begin
             ' from %s e'
             ' where e.id > $1'
             -- Below the oldest running transaction: nobody can still commit among these.
-            '     and tenancy.full_xid(e.xmin) < pg_snapshot_xmin(pg_current_snapshot())'
+            '     and tenancy.full_transaction_id(e.xmin) < pg_snapshot_xmin(pg_current_snapshot())'
             -- What was slipped in behind the last run is not to be blessed.
-            '     and (e.id > $2 or tenancy.full_xid(e.xmin) < $3)'
+            '     and (e.id > $2 or tenancy.full_transaction_id(e.xmin) < $3)'
             '     and not exists ('
             '         select from tenancy.audit_seals s where s.schema_name = $4 and s.entry_id = e.id'
             '     )'
@@ -1590,7 +1563,7 @@ begin
             when assert_failure then raise;
         end;
         update tenancy.audit_seal_runs r
-        set horizon = tenancy.full_xid(v_horizon)
+        set horizon = tenancy.full_transaction_id(v_horizon)
         where r.schema_name = seal_audit_log.schema_name and r.place = v_place;
     end if;
 
@@ -1603,7 +1576,7 @@ $$;
 comment on function tenancy.seal_audit_log(text) is
     'Adds to the chain every entry of a log that can no longer get company from a running transaction.';
 
--- sql/20_tenancy/audit/tg_audit_log__refuse.sql
+-- sql/20_tenancy/audit_log/tg_audit_log__refuse.sql
 
 create function tenancy.tg_audit_log__refuse()
     returns trigger
@@ -1628,7 +1601,7 @@ $$;
 comment on function tenancy.tg_audit_log__refuse() is
     'Keeps what an audit log says: refuses update, delete and truncate to everybody, its owner included.';
 
--- sql/20_tenancy/audit/verify_audit_log.sql
+-- sql/20_tenancy/audit_log/verify_audit_log.sql
 
 create function tenancy.verify_audit_log(schema_name text, expected_head text)
     returns public.audit_verification
@@ -1639,7 +1612,7 @@ create function tenancy.verify_audit_log(schema_name text, expected_head text)
     language plpgsql
 as $$
 declare
-    v_log constant regclass := tenancy.audit_log_of(schema_name);
+    v_log constant regclass := tenancy.find_audit_log(schema_name);
     v_link record;
     v_hash bytea := '';
     v_next_place bigint;
@@ -1691,7 +1664,7 @@ begin
         '         select from tenancy.audit_seal_runs r'
         '         where r.schema_name = $1'
         '             and r.last_entry_id >= e.id'
-        '             and tenancy.full_xid(e.xmin) > r.horizon'
+        '             and tenancy.full_transaction_id(e.xmin) > r.horizon'
         '     )',
         v_log
     )
@@ -1794,33 +1767,6 @@ $$;
 
 comment on function tenancy.audit_routine_source(text, text) is
     'Body of the trigger function that audits a table, with its columns as they are now.';
-
--- sql/20_tenancy/audit_triggers/audit_stale_tables.sql
-
-create function tenancy.audit_stale_tables(schema_name text)
-    returns void
-    volatile
-    security definer
-    set search_path = ''
-    language plpgsql
-as $$
-declare
-    v_tables constant oid[] := tenancy.tables_of(schema_name);
-begin
-    perform tenancy.audit_table(schema_name, c.relname)
-    from pg_catalog.pg_class c
-    where c.oid = any (v_tables)
-        and tenancy.audit_routine_source(schema_name, c.relname) <> (
-            select p.prosrc
-            from pg_catalog.pg_trigger t
-            join pg_catalog.pg_proc p on p.oid = t.tgfoid
-            where t.tgrelid = c.oid and t.tgname = 'audit_insert'
-        );
-end;
-$$;
-
-comment on function tenancy.audit_stale_tables(text) is
-    'Brings up to date the audit trail of those tables whose columns or names have changed, or whose trail was written by an older version of this.';
 
 -- sql/20_tenancy/audit_triggers/audit_statements.sql
 
@@ -2021,6 +1967,33 @@ $$;
 comment on function tenancy.drop_unused_audit_routines(text) is
     'Drops what audited tables that are no longer there: the triggers went with them, their functions stay behind.';
 
+-- sql/20_tenancy/audit_triggers/refresh_audit_triggers.sql
+
+create function tenancy.refresh_audit_triggers(schema_name text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tables constant oid[] := tenancy.table_oids(schema_name);
+begin
+    perform tenancy.audit_table(schema_name, c.relname)
+    from pg_catalog.pg_class c
+    where c.oid = any (v_tables)
+        and tenancy.audit_routine_source(schema_name, c.relname) <> (
+            select p.prosrc
+            from pg_catalog.pg_trigger t
+            join pg_catalog.pg_proc p on p.oid = t.tgfoid
+            where t.tgrelid = c.oid and t.tgname = 'audit_insert'
+        );
+end;
+$$;
+
+comment on function tenancy.refresh_audit_triggers(text) is
+    'Brings up to date the audit trail of those tables whose columns or names have changed, or whose trail was written by an older version of this.';
+
 -- sql/20_tenancy/catalog/column_names.sql
 
 create function tenancy.column_names(relation oid, numbers smallint[])
@@ -2213,9 +2186,36 @@ $$;
 comment on function tenancy.foreign_key_action("char") is
     'What a foreign key does on update or delete, from its one-letter code in pg_constraint.';
 
--- sql/20_tenancy/catalog/is_relation.sql
+-- sql/20_tenancy/catalog/full_transaction_id.sql
 
-create function tenancy.is_relation(schema_name text, relation_name text)
+create function tenancy.full_transaction_id(short xid)
+    returns xid8
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_next constant bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
+    v_low constant bigint := short::text::bigint;
+    v_full bigint := (v_next >> 32 << 32) + v_low;
+begin
+    -- A row shows the lower half of its transaction's number; what lies in the future of
+    -- the current epoch belongs to the one before.
+    if v_full >= v_next + 2147483648 then
+        v_full := v_full - 4294967296;
+    end if;
+
+    return v_full::text::xid8;
+end;
+$$;
+
+comment on function tenancy.full_transaction_id(xid) is
+    'The full transaction number of a row''s xmin, for rows younger than two billion transactions.';
+
+-- sql/20_tenancy/catalog/is_name_taken.sql
+
+create function tenancy.is_name_taken(schema_name text, relation_name text)
     returns boolean
     stable
     security definer
@@ -2234,7 +2234,7 @@ begin
 end;
 $$;
 
-comment on function tenancy.is_relation(text, text) is 'Whether a name is taken in a tenant''s schema.';
+comment on function tenancy.is_name_taken(text, text) is 'Whether a name is taken in a tenant''s schema.';
 
 -- sql/20_tenancy/catalog/is_security_invoker.sql
 
@@ -2407,9 +2407,9 @@ $$;
 comment on function tenancy.table_bytes(oid) is
     'A table''s size on disk with indexes and out-of-line values, in bytes.';
 
--- sql/20_tenancy/catalog/tables_of.sql
+-- sql/20_tenancy/catalog/table_oids.sql
 
-create function tenancy.tables_of(schema_name text)
+create function tenancy.table_oids(schema_name text)
     returns oid[]
     stable
     security definer
@@ -2431,7 +2431,7 @@ begin
 end;
 $$;
 
-comment on function tenancy.tables_of(text) is 'The tables of one schema, at the cost of that schema alone.';
+comment on function tenancy.table_oids(text) is 'The tables of one schema, at the cost of that schema alone.';
 
 -- sql/20_tenancy/drift/has_own_objects.sql
 
@@ -3422,6 +3422,32 @@ $$;
 comment on function tenancy.require_other_super_admin(uuid) is
     'Refuses to take the role from the last super_admin (PT409 last_super_admin), and keeps the others from losing it until the transaction ends.';
 
+-- sql/20_tenancy/locks/require_user.sql
+
+create function tenancy.require_user(user_id uuid)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_argument('user_id', user_id::text);
+
+    -- The caller is locked along: the row about to be written names both.
+    if not user_id = any (
+        tenancy.lock_users(array[user_id, (tenancy.caller()).user_id])
+    ) then
+        raise exception 'There is no user with the id %.', user_id
+            using errcode = 'PT404', detail = 'user_not_found',
+                hint = 'Let them sign up first; the id is the "sub" of their access token.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_user(uuid) is
+    'Locks a user and the caller against deletion, first in the lock order (PT404 user_not_found, PT422 invalid_request).';
+
 -- sql/20_tenancy/migrations/advance_tenant.sql
 
 -- Attempts as short as in lock_tables, for the same reason, but of the whole migration: its
@@ -3441,7 +3467,7 @@ declare
 begin
     if tenancy.has_own_objects(tenant.schema_name, tenant.schema_version) then
         -- First, so that it is none of what the migration must not do.
-        perform tenancy.audit_stale_tables(tenant.schema_name);
+        perform tenancy.refresh_audit_triggers(tenant.schema_name);
         v_own := tenancy.own_objects(
             tenant.schema_name,
             tenant.schema_version,
@@ -3490,7 +3516,7 @@ create function tenancy.apply_tenant_migration(schema_name text, migration tenan
 as $$
 declare
     v_path constant text := format('%I, extensions, pg_temp', schema_name);
-    v_tables_before constant oid[] := tenancy.tables_of(schema_name);
+    v_tables_before constant oid[] := tenancy.table_oids(schema_name);
     v_tables_now oid[];
 begin
     -- Hosted, the API's sessions refuse a backfill without WHERE, which db push had allowed.
@@ -3509,9 +3535,9 @@ begin
     end if;
     perform set_config('search_path', '', true);
 
-    v_tables_now := tenancy.tables_of(schema_name);
+    v_tables_now := tenancy.table_oids(schema_name);
     if cardinality(v_tables_before) > 0 then
-        perform tenancy.audit_stale_tables(schema_name);
+        perform tenancy.refresh_audit_triggers(schema_name);
     end if;
     if not v_tables_before <@ v_tables_now then
         perform tenancy.drop_unused_audit_routines(schema_name);
@@ -3697,7 +3723,7 @@ begin
         ) o
         where age(o.writer) <= age(pg_current_xact_id()::xid)
             -- Ours: what others have not committed, nobody sees.
-            and pg_xact_status(tenancy.full_xid(o.writer)) = 'in progress'
+            and pg_xact_status(tenancy.full_transaction_id(o.writer)) = 'in progress'
     );
 end;
 $$;
@@ -4310,32 +4336,6 @@ $$;
 comment on function tenancy.insert_profile(text, uuid, text, text, jsonb) is
     'Makes a profile of a user of Auth in a tenant, with the e-mail address Auth knows; whether there was none before.';
 
--- sql/20_tenancy/profiles/require_user.sql
-
-create function tenancy.require_user(user_id uuid)
-    returns void
-    volatile
-    security definer
-    set search_path = ''
-    language plpgsql
-as $$
-begin
-    perform tenancy.require_argument('user_id', user_id::text);
-
-    -- The caller is locked along: the row about to be written names both.
-    if not user_id = any (
-        tenancy.lock_users(array[user_id, (tenancy.caller()).user_id])
-    ) then
-        raise exception 'There is no user with the id %.', user_id
-            using errcode = 'PT404', detail = 'user_not_found',
-                hint = 'Let them sign up first; the id is the "sub" of their access token.';
-    end if;
-end;
-$$;
-
-comment on function tenancy.require_user(uuid) is
-    'Locks a user and the caller against deletion, first in the lock order (PT404 user_not_found, PT422 invalid_request).';
-
 -- sql/20_tenancy/profiles/update_profile.sql
 
 create function tenancy.update_profile(
@@ -4921,6 +4921,57 @@ $$;
 comment on function tenancy.is_template_table(text, text) is
     'Whether a table of a tenant is one that its version of the template brings, rather than one that its admin made.';
 
+-- sql/20_tenancy/tables/require_below_column_limit.sql
+
+create function tenancy.require_below_column_limit(schema_name text, table_name text)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    -- PostgreSQL counts up to 1,600, dropped ones included. The Data API tells of 1,000; and
+    -- half of a template table is kept for the columns of later tenant migrations, which
+    -- fail in a tenant whose table is full.
+    v_limit constant integer := case when tenancy.is_template_table(schema_name, table_name) then 800 else 999 end;
+    v_columns constant integer := (
+        select c.relnatts::integer from pg_catalog.pg_class c where c.oid = tenancy.require_table(schema_name, table_name)
+    );
+begin
+    if v_columns >= v_limit then
+        raise exception 'Table "%" has % columns, dropped ones included, which is the limit.', table_name, v_columns
+            using errcode = 'PT422', detail = 'invalid_request', hint = 'Use a second table.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_below_column_limit(text, text) is
+    'Refuses another column once a table has had as many as it can take (PT404 table_not_found, PT422 invalid_request).';
+
+-- sql/20_tenancy/tables/require_below_table_limit.sql
+
+create function tenancy.require_below_table_limit(schema_name text)
+    returns void
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_limit constant integer := (select s.max_tables from tenancy.platform_settings s);
+begin
+    if cardinality(tenancy.table_oids(schema_name)) >= v_limit then
+        raise exception 'Tenant "%" has % tables, which is the limit.', schema_name, v_limit
+            using errcode = 'PT409', detail = 'table_limit',
+                hint = 'Drop a table that is no longer needed, or ask the platform for more.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_below_table_limit(text) is
+    'Refuses another table once a tenant has as many as the platform allows (PT409 table_limit).';
+
 -- sql/20_tenancy/tables/require_column_droppable.sql
 
 create function tenancy.require_column_droppable(schema_name text, table_name text, column_name text)
@@ -5052,34 +5103,6 @@ $$;
 comment on function tenancy.require_column_objects(jsonb) is
     'Refuses a columns argument of the wrong shape (PT422 invalid_request, as the functions answer).';
 
--- sql/20_tenancy/tables/require_column_room.sql
-
-create function tenancy.require_column_room(schema_name text, table_name text)
-    returns void
-    stable
-    security definer
-    set search_path = ''
-    language plpgsql
-as $$
-declare
-    -- PostgreSQL counts up to 1,600, dropped ones included. The Data API tells of 1,000; and
-    -- half of a template table is kept for the columns of later tenant migrations, which
-    -- fail in a tenant whose table is full.
-    v_limit constant integer := case when tenancy.is_template_table(schema_name, table_name) then 800 else 999 end;
-    v_columns constant integer := (
-        select c.relnatts::integer from pg_catalog.pg_class c where c.oid = tenancy.require_table(schema_name, table_name)
-    );
-begin
-    if v_columns >= v_limit then
-        raise exception 'Table "%" has % columns, dropped ones included, which is the limit.', table_name, v_columns
-            using errcode = 'PT422', detail = 'invalid_request', hint = 'Use a second table.';
-    end if;
-end;
-$$;
-
-comment on function tenancy.require_column_room(text, text) is
-    'Refuses another column once a table has had as many as it can take (PT404 table_not_found, PT422 invalid_request).';
-
 -- sql/20_tenancy/tables/require_foreign_key_action.sql
 
 create function tenancy.require_foreign_key_action(action text)
@@ -5208,29 +5231,6 @@ $$;
 
 comment on function tenancy.require_table_name(text) is
     'Refuses names that a tenant''s table cannot have (PT400 invalid_identifier).';
-
--- sql/20_tenancy/tables/require_table_room.sql
-
-create function tenancy.require_table_room(schema_name text)
-    returns void
-    stable
-    security definer
-    set search_path = ''
-    language plpgsql
-as $$
-declare
-    v_limit constant integer := (select s.max_tables from tenancy.platform_settings s);
-begin
-    if cardinality(tenancy.tables_of(schema_name)) >= v_limit then
-        raise exception 'Tenant "%" has % tables, which is the limit.', schema_name, v_limit
-            using errcode = 'PT409', detail = 'table_limit',
-                hint = 'Drop a table that is no longer needed, or ask the platform for more.';
-    end if;
-end;
-$$;
-
-comment on function tenancy.require_table_room(text) is
-    'Refuses another table once a tenant has as many as the platform allows (PT409 table_limit).';
 
 -- sql/20_tenancy/tenants/drop_tenant_schema.sql
 
@@ -5828,7 +5828,7 @@ begin
                 hint = 'The product itself inserts rows there and does not know your column.';
     end if;
 
-    perform tenancy.require_column_room(schema_name, table_name);
+    perform tenancy.require_below_column_limit(schema_name, table_name);
     perform tenancy.add_column(
         schema_name, table_name, column_name, column_type, v_is_nullable, default_value, default_expression
     );
@@ -5924,11 +5924,11 @@ begin
     perform tenancy.require_table_name(table_name);
     perform tenancy.require_column_objects(columns);
     perform tenancy.require_text('description', description, 1000);
-    if tenancy.is_relation(schema_name, table_name) then
+    if tenancy.is_name_taken(schema_name, table_name) then
         raise exception 'Tenant "%" already has a table "%".', schema_name, table_name
             using errcode = 'PT409', detail = 'table_exists', hint = 'Choose another name.';
     end if;
-    perform tenancy.require_table_room(schema_name);
+    perform tenancy.require_below_table_limit(schema_name);
 
     v_table := tenancy.create_table(schema_name, table_name, columns, description);
 
@@ -6076,7 +6076,7 @@ begin
             coalesce(sum(tenancy.row_estimate(t.relation)), 0)::bigint,
             coalesce(sum(tenancy.table_bytes(t.relation)), 0)::bigint
         )::public.schema_summary
-        from unnest(tenancy.tables_of(schema_name)) t (relation)
+        from unnest(tenancy.table_oids(schema_name)) t (relation)
     );
 exception
     when deadlock_detected or lock_not_available or query_canceled then
@@ -6101,7 +6101,7 @@ begin
 
     return query
     select d.*
-    from unnest(tenancy.tables_of(schema_name)) t (relation)
+    from unnest(tenancy.table_oids(schema_name)) t (relation)
     cross join lateral tenancy.describe_table(t.relation) d
     order by d.table_name;
 exception
@@ -6293,7 +6293,7 @@ begin
     end if;
 
     -- The trail goes with the tenant; what remains is what it amounted to.
-    v_seal := tenancy.forget_audit_log(schema_name);
+    v_seal := tenancy.close_audit_log(schema_name);
     -- The grants go by cascade.
     delete from public.tenants t where t.id = v_tenant.id;
     perform tenancy.log_action(

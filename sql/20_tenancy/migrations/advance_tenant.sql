@@ -15,7 +15,7 @@ declare
 begin
     if tenancy.has_own_objects(tenant.schema_name, tenant.schema_version) then
         -- First, so that it is none of what the migration must not do.
-        perform tenancy.audit_stale_tables(tenant.schema_name);
+        perform tenancy.refresh_audit_triggers(tenant.schema_name);
         v_own := tenancy.own_objects(
             tenant.schema_name,
             tenant.schema_version,

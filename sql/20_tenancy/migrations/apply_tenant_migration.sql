@@ -7,7 +7,7 @@ create function tenancy.apply_tenant_migration(schema_name text, migration tenan
 as $$
 declare
     v_path constant text := format('%I, extensions, pg_temp', schema_name);
-    v_tables_before constant oid[] := tenancy.tables_of(schema_name);
+    v_tables_before constant oid[] := tenancy.table_oids(schema_name);
     v_tables_now oid[];
 begin
     -- Hosted, the API's sessions refuse a backfill without WHERE, which db push had allowed.
@@ -26,9 +26,9 @@ begin
     end if;
     perform set_config('search_path', '', true);
 
-    v_tables_now := tenancy.tables_of(schema_name);
+    v_tables_now := tenancy.table_oids(schema_name);
     if cardinality(v_tables_before) > 0 then
-        perform tenancy.audit_stale_tables(schema_name);
+        perform tenancy.refresh_audit_triggers(schema_name);
     end if;
     if not v_tables_before <@ v_tables_now then
         perform tenancy.drop_unused_audit_routines(schema_name);

@@ -52,7 +52,7 @@ begin
         ) o
         where age(o.writer) <= age(pg_current_xact_id()::xid)
             -- Ours: what others have not committed, nobody sees.
-            and pg_xact_status(tenancy.full_xid(o.writer)) = 'in progress'
+            and pg_xact_status(tenancy.full_transaction_id(o.writer)) = 'in progress'
     );
 end;
 $$;

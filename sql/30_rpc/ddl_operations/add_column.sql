@@ -35,7 +35,7 @@ begin
                 hint = 'The product itself inserts rows there and does not know your column.';
     end if;
 
-    perform tenancy.require_column_room(schema_name, table_name);
+    perform tenancy.require_below_column_limit(schema_name, table_name);
     perform tenancy.add_column(
         schema_name, table_name, column_name, column_type, v_is_nullable, default_value, default_expression
     );

@@ -20,11 +20,11 @@ begin
     perform tenancy.require_table_name(table_name);
     perform tenancy.require_column_objects(columns);
     perform tenancy.require_text('description', description, 1000);
-    if tenancy.is_relation(schema_name, table_name) then
+    if tenancy.is_name_taken(schema_name, table_name) then
         raise exception 'Tenant "%" already has a table "%".', schema_name, table_name
             using errcode = 'PT409', detail = 'table_exists', hint = 'Choose another name.';
     end if;
-    perform tenancy.require_table_room(schema_name);
+    perform tenancy.require_below_table_limit(schema_name);
 
     v_table := tenancy.create_table(schema_name, table_name, columns, description);
 

@@ -14,7 +14,7 @@ begin
             coalesce(sum(tenancy.row_estimate(t.relation)), 0)::bigint,
             coalesce(sum(tenancy.table_bytes(t.relation)), 0)::bigint
         )::public.schema_summary
-        from unnest(tenancy.tables_of(schema_name)) t (relation)
+        from unnest(tenancy.table_oids(schema_name)) t (relation)
     );
 exception
     when deadlock_detected or lock_not_available or query_canceled then

@@ -10,7 +10,7 @@ begin
 
     return query
     select d.*
-    from unnest(tenancy.tables_of(schema_name)) t (relation)
+    from unnest(tenancy.table_oids(schema_name)) t (relation)
     cross join lateral tenancy.describe_table(t.relation) d
     order by d.table_name;
 exception

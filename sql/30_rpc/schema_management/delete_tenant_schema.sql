@@ -29,7 +29,7 @@ begin
     end if;
 
     -- The trail goes with the tenant; what remains is what it amounted to.
-    v_seal := tenancy.forget_audit_log(schema_name);
+    v_seal := tenancy.close_audit_log(schema_name);
     -- The grants go by cascade.
     delete from public.tenants t where t.id = v_tenant.id;
     perform tenancy.log_action(

@@ -13,7 +13,7 @@ begin
 
     -- The chain keeps the hash of what was there; what is there now gets one of its own, so
     -- that it cannot be changed again unnoticed.
-    perform set_config('tenancy.maintaining', tenancy.audit_log_of(schema_name)::text, true);
+    perform set_config('tenancy.maintaining', tenancy.find_audit_log(schema_name)::text, true);
     execute format(
         'with redacted as ('
         '    update %1$I.audit_log e set old_values = null, new_values = null'

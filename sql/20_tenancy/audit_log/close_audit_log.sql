@@ -1,4 +1,4 @@
-create function tenancy.forget_audit_log(schema_name text)
+create function tenancy.close_audit_log(schema_name text)
     returns public.audit_seal
     volatile
     security definer
@@ -12,12 +12,12 @@ begin
     perform tenancy.lock_tables(schema_name, array['audit_log']);
     v_seal := tenancy.seal_audit_log(schema_name);
 
-    delete from tenancy.audit_seals s where s.schema_name = forget_audit_log.schema_name;
-    delete from tenancy.audit_seal_runs r where r.schema_name = forget_audit_log.schema_name;
+    delete from tenancy.audit_seals s where s.schema_name = close_audit_log.schema_name;
+    delete from tenancy.audit_seal_runs r where r.schema_name = close_audit_log.schema_name;
 
     return v_seal;
 end;
 $$;
 
-comment on function tenancy.forget_audit_log(text) is
+comment on function tenancy.close_audit_log(text) is
     'The final seal of a tenant that is about to be destroyed, and the end of its chain.';

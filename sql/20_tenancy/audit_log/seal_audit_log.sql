@@ -7,7 +7,7 @@ create function tenancy.seal_audit_log(schema_name text)
     language plpgsql
 as $$
 declare
-    v_log constant regclass := tenancy.audit_log_of(schema_name);
+    v_log constant regclass := tenancy.find_audit_log(schema_name);
     v_floor bigint;
     v_previous tenancy.audit_seals;
     v_run tenancy.audit_seal_runs;
@@ -46,9 +46,9 @@ begin
             ' from %s e'
             ' where e.id > $1'
             -- Below the oldest running transaction: nobody can still commit among these.
-            '     and tenancy.full_xid(e.xmin) < pg_snapshot_xmin(pg_current_snapshot())'
+            '     and tenancy.full_transaction_id(e.xmin) < pg_snapshot_xmin(pg_current_snapshot())'
             -- What was slipped in behind the last run is not to be blessed.
-            '     and (e.id > $2 or tenancy.full_xid(e.xmin) < $3)'
+            '     and (e.id > $2 or tenancy.full_transaction_id(e.xmin) < $3)'
             '     and not exists ('
             '         select from tenancy.audit_seals s where s.schema_name = $4 and s.entry_id = e.id'
             '     )'
@@ -79,7 +79,7 @@ begin
             when assert_failure then raise;
         end;
         update tenancy.audit_seal_runs r
-        set horizon = tenancy.full_xid(v_horizon)
+        set horizon = tenancy.full_transaction_id(v_horizon)
         where r.schema_name = seal_audit_log.schema_name and r.place = v_place;
     end if;
 

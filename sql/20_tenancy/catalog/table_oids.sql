@@ -1,4 +1,4 @@
-create function tenancy.tables_of(schema_name text)
+create function tenancy.table_oids(schema_name text)
     returns oid[]
     stable
     security definer
@@ -20,4 +20,4 @@ begin
 end;
 $$;
 
-comment on function tenancy.tables_of(text) is 'The tables of one schema, at the cost of that schema alone.';
+comment on function tenancy.table_oids(text) is 'The tables of one schema, at the cost of that schema alone.';

@@ -7,7 +7,7 @@ create function tenancy.verify_audit_log(schema_name text, expected_head text)
     language plpgsql
 as $$
 declare
-    v_log constant regclass := tenancy.audit_log_of(schema_name);
+    v_log constant regclass := tenancy.find_audit_log(schema_name);
     v_link record;
     v_hash bytea := '';
     v_next_place bigint;
@@ -59,7 +59,7 @@ begin
         '         select from tenancy.audit_seal_runs r'
         '         where r.schema_name = $1'
         '             and r.last_entry_id >= e.id'
-        '             and tenancy.full_xid(e.xmin) > r.horizon'
+        '             and tenancy.full_transaction_id(e.xmin) > r.horizon'
         '     )',
         v_log
     )

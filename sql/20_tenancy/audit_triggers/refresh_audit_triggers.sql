@@ -1,4 +1,4 @@
-create function tenancy.audit_stale_tables(schema_name text)
+create function tenancy.refresh_audit_triggers(schema_name text)
     returns void
     volatile
     security definer
@@ -6,7 +6,7 @@ create function tenancy.audit_stale_tables(schema_name text)
     language plpgsql
 as $$
 declare
-    v_tables constant oid[] := tenancy.tables_of(schema_name);
+    v_tables constant oid[] := tenancy.table_oids(schema_name);
 begin
     perform tenancy.audit_table(schema_name, c.relname)
     from pg_catalog.pg_class c
@@ -20,5 +20,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.audit_stale_tables(text) is
+comment on function tenancy.refresh_audit_triggers(text) is
     'Brings up to date the audit trail of those tables whose columns or names have changed, or whose trail was written by an older version of this.';

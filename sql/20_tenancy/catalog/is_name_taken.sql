@@ -1,4 +1,4 @@
-create function tenancy.is_relation(schema_name text, relation_name text)
+create function tenancy.is_name_taken(schema_name text, relation_name text)
     returns boolean
     stable
     security definer
@@ -17,4 +17,4 @@ begin
 end;
 $$;
 
-comment on function tenancy.is_relation(text, text) is 'Whether a name is taken in a tenant''s schema.';
+comment on function tenancy.is_name_taken(text, text) is 'Whether a name is taken in a tenant''s schema.';

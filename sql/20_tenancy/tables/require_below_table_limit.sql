@@ -1,4 +1,4 @@
-create function tenancy.require_table_room(schema_name text)
+create function tenancy.require_below_table_limit(schema_name text)
     returns void
     stable
     security definer
@@ -8,7 +8,7 @@ as $$
 declare
     v_limit constant integer := (select s.max_tables from tenancy.platform_settings s);
 begin
-    if cardinality(tenancy.tables_of(schema_name)) >= v_limit then
+    if cardinality(tenancy.table_oids(schema_name)) >= v_limit then
         raise exception 'Tenant "%" has % tables, which is the limit.', schema_name, v_limit
             using errcode = 'PT409', detail = 'table_limit',
                 hint = 'Drop a table that is no longer needed, or ask the platform for more.';
@@ -16,5 +16,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.require_table_room(text) is
+comment on function tenancy.require_below_table_limit(text) is
     'Refuses another table once a tenant has as many as the platform allows (PT409 table_limit).';

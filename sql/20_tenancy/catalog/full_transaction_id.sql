@@ -1,4 +1,4 @@
-create function tenancy.full_xid(short xid)
+create function tenancy.full_transaction_id(short xid)
     returns xid8
     stable
     security definer
@@ -20,5 +20,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.full_xid(xid) is
+comment on function tenancy.full_transaction_id(xid) is
     'The full transaction number of a row''s xmin, for rows younger than two billion transactions.';

@@ -6,7 +6,7 @@ create function tenancy.prune_audit_log(schema_name text, before timestamptz)
     language plpgsql
 as $$
 declare
-    v_log constant regclass := tenancy.audit_log_of(schema_name);
+    v_log constant regclass := tenancy.find_audit_log(schema_name);
     v_place bigint;
     v_removed bigint;
     v_head text;

@@ -1,4 +1,4 @@
-create function tenancy.require_column_room(schema_name text, table_name text)
+create function tenancy.require_below_column_limit(schema_name text, table_name text)
     returns void
     stable
     security definer
@@ -21,5 +21,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.require_column_room(text, text) is
+comment on function tenancy.require_below_column_limit(text, text) is
     'Refuses another column once a table has had as many as it can take (PT404 table_not_found, PT422 invalid_request).';

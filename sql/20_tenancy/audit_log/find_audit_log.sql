@@ -1,4 +1,4 @@
-create function tenancy.audit_log_of(schema_name text)
+create function tenancy.find_audit_log(schema_name text)
     returns regclass
     stable
     security definer
@@ -13,5 +13,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.audit_log_of(text) is
+comment on function tenancy.find_audit_log(text) is
     'The audit log in a schema: a tenant''s, or the platform''s in public.';
