@@ -609,7 +609,7 @@ comment on column public.user_schema_access.granted_by is
 create function tenancy.access_state(schema_name text, level public.access_level)
     returns text
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -871,7 +871,7 @@ create function tenancy.require_grantable(
 )
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -922,7 +922,7 @@ create function tenancy.require_permission(
 )
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -981,7 +981,7 @@ comment on function tenancy.require_permission(text, public.platform_role, publi
 create function tenancy.require_platform_role(role public.platform_role)
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1011,7 +1011,7 @@ comment on function tenancy.require_platform_role(public.platform_role) is
 create function tenancy.require_signed_in()
     returns tenancy.caller
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1039,7 +1039,7 @@ comment on function tenancy.require_signed_in() is
 create function tenancy.require_argument(argument text, value text)
     returns void
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1060,7 +1060,7 @@ comment on function tenancy.require_argument(text, text) is
 create function tenancy.require_identifier(name text, kind text)
     returns void
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1083,7 +1083,7 @@ comment on function tenancy.require_identifier(text, text) is
 create function tenancy.require_metadata(metadata jsonb)
     returns void
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1109,7 +1109,7 @@ comment on function tenancy.require_metadata(jsonb) is
 create function tenancy.require_page_size(page_size integer)
     returns void
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1133,7 +1133,7 @@ comment on function tenancy.require_page_size(integer) is
 create function tenancy.require_schema_name(schema_name text)
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1170,7 +1170,7 @@ comment on function tenancy.require_schema_name(text) is
 create function tenancy.require_text(argument text, value text, longest integer, shortest integer default 0)
     returns void
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1210,7 +1210,7 @@ create function tenancy.audit_entries(
 )
     returns setof public.audit_entry
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1241,7 +1241,7 @@ comment on function tenancy.audit_entries(text, uuid, text, text, jsonb, timesta
 create function tenancy.audit_entry_columns(schema_name text)
     returns text
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1264,7 +1264,7 @@ comment on function tenancy.audit_entry_columns(text) is
 create function tenancy.close_audit_log(schema_name text)
     returns public.audit_seal
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1290,7 +1290,7 @@ comment on function tenancy.close_audit_log(text) is
 create function tenancy.find_audit_log(schema_name text)
     returns regclass
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1310,7 +1310,7 @@ comment on function tenancy.find_audit_log(text) is
 create function tenancy.last_entry_id(log regclass)
     returns bigint
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1339,7 +1339,7 @@ create function tenancy.log_action(
 )
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1366,7 +1366,7 @@ comment on function tenancy.log_action(text, public.tenants, jsonb, text) is
 create function tenancy.make_append_only(schema_name text, table_name text)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1388,7 +1388,7 @@ comment on function tenancy.make_append_only(text, text) is 'Lets a table only g
 create function tenancy.prune_audit_log(schema_name text, before timestamptz)
     returns public.audit_pruning
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1442,7 +1442,7 @@ comment on function tenancy.prune_audit_log(text, timestamptz) is
 create function tenancy.redact_audit_log(schema_name text, user_id uuid)
     returns bigint
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set timezone = 'UTC'
     language plpgsql
@@ -1485,7 +1485,7 @@ comment on function tenancy.redact_audit_log(text, uuid) is
 create function tenancy.seal_audit_log(schema_name text)
     returns public.audit_seal
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set timezone = 'UTC'
     language plpgsql
@@ -1606,7 +1606,7 @@ comment on function tenancy.tg_audit_log__refuse() is
 create function tenancy.verify_audit_log(schema_name text, expected_head text)
     returns public.audit_verification
     stable
-    security definer
+    security invoker
     set search_path = ''
     set timezone = 'UTC'
     language plpgsql
@@ -1690,7 +1690,7 @@ comment on function tenancy.verify_audit_log(text, text) is
 create function tenancy.audit_routine_name(table_name text)
     returns text
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1713,7 +1713,7 @@ comment on function tenancy.audit_routine_name(text) is
 create function tenancy.audit_routine_source(schema_name text, table_name text)
     returns text
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1781,7 +1781,7 @@ create function tenancy.audit_statements(
 )
     returns record
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1870,7 +1870,7 @@ comment on function tenancy.audit_statements(text, text, text) is
 create function tenancy.audit_table(schema_name text, table_name text)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1936,7 +1936,7 @@ comment on function tenancy.audit_table(text, text) is
 create function tenancy.drop_unused_audit_routines(schema_name text)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1972,7 +1972,7 @@ comment on function tenancy.drop_unused_audit_routines(text) is
 create function tenancy.refresh_audit_triggers(schema_name text)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -1999,7 +1999,7 @@ comment on function tenancy.refresh_audit_triggers(text) is
 create function tenancy.column_names(relation oid, numbers smallint[])
     returns text[]
     stable
-    security definer
+    security invoker
     set search_path = ''
     -- Knowing how many numbers it is given makes a plan look cheaper than it is to make anew
     -- for each call.
@@ -2023,7 +2023,7 @@ comment on function tenancy.column_names(oid, smallint[]) is 'The names of these
 create function tenancy.describe_columns(relation oid)
     returns setof public.table_column
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2052,7 +2052,7 @@ comment on function tenancy.describe_columns(oid) is 'A table''s columns as get_
 create function tenancy.describe_foreign_keys(relation oid)
     returns setof public.table_foreign_key
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2081,7 +2081,7 @@ comment on function tenancy.describe_foreign_keys(oid) is
 create function tenancy.describe_table(relation oid)
     returns public.schema_table
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2118,7 +2118,7 @@ create function tenancy.find_foreign_key(
 )
     returns text
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2146,7 +2146,7 @@ comment on function tenancy.find_foreign_key(oid, smallint, oid, smallint) is
 create function tenancy.find_table(schema_name text, table_name text)
     returns oid
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2168,7 +2168,7 @@ comment on function tenancy.find_table(text, text) is 'A table of a tenant by it
 create function tenancy.foreign_key_action(code "char")
     returns text
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2191,7 +2191,7 @@ comment on function tenancy.foreign_key_action("char") is
 create function tenancy.full_transaction_id(short xid)
     returns xid8
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2218,7 +2218,7 @@ comment on function tenancy.full_transaction_id(xid) is
 create function tenancy.is_name_taken(schema_name text, relation_name text)
     returns boolean
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2241,7 +2241,7 @@ comment on function tenancy.is_name_taken(text, text) is 'Whether a name is take
 create function tenancy.is_security_invoker(options text[])
     returns boolean
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2264,7 +2264,7 @@ comment on function tenancy.is_security_invoker(text[]) is
 create function tenancy.referenced_tables(relation oid)
     returns text[]
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2286,7 +2286,7 @@ comment on function tenancy.referenced_tables(oid) is
 create function tenancy.require_column(schema_name text, table_name text, column_name text)
     returns smallint
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2318,7 +2318,7 @@ comment on function tenancy.require_column(text, text, text) is
 create function tenancy.require_foreign_key(schema_name text, table_name text, constraint_name text)
     returns public.table_foreign_key
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2348,7 +2348,7 @@ comment on function tenancy.require_foreign_key(text, text, text) is
 create function tenancy.require_table(schema_name text, table_name text)
     returns oid
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2372,7 +2372,7 @@ comment on function tenancy.require_table(text, text) is 'A table of a tenant by
 create function tenancy.row_estimate(relation oid)
     returns bigint
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2395,7 +2395,7 @@ comment on function tenancy.row_estimate(oid) is
 create function tenancy.table_bytes(relation oid)
     returns bigint
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2412,7 +2412,7 @@ comment on function tenancy.table_bytes(oid) is
 create function tenancy.table_oids(schema_name text)
     returns oid[]
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2903,7 +2903,7 @@ comment on function tenancy.unextended_tables(text, text) is
 create function tenancy.log_refusal(code text, schema_name text default null)
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2929,7 +2929,7 @@ comment on function tenancy.log_refusal(text, text) is
 create function tenancy.printable(value text)
     returns text
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2948,7 +2948,7 @@ comment on function tenancy.printable(text) is
 create function tenancy.raise_busy()
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2967,7 +2967,7 @@ comment on function tenancy.raise_busy() is
 create function tenancy.expose_schema(schema_name text)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2991,7 +2991,7 @@ comment on function tenancy.expose_schema(text) is
 create function tenancy.exposed_schemas()
     returns text[]
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -3040,7 +3040,7 @@ comment on function tenancy.exposed_schemas() is
 create function tenancy.lock_exposure()
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set lock_timeout = '4s'
     language plpgsql
@@ -3058,7 +3058,7 @@ comment on function tenancy.lock_exposure() is
 create function tenancy.reload_schema_cache()
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -3077,7 +3077,7 @@ comment on function tenancy.reload_schema_cache() is
 create function tenancy.set_exposed_schemas(schema_names text[])
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -3109,7 +3109,7 @@ comment on function tenancy.set_exposed_schemas(text[]) is
 create function tenancy.unexpose_schema(schema_name text)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -3127,7 +3127,7 @@ comment on function tenancy.unexpose_schema(text) is
 create function tenancy.access_level(schema_name text)
     returns public.access_level
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -3154,7 +3154,7 @@ comment on function tenancy.access_level(text) is
 create function tenancy.actor_role(schema_name text)
     returns text
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -3225,7 +3225,7 @@ comment on function tenancy.caller() is
 create function tenancy.platform_role()
     returns public.platform_role
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -3250,7 +3250,7 @@ comment on function tenancy.platform_role() is
 create function tenancy.request_id()
     returns text
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -3273,7 +3273,7 @@ comment on function tenancy.request_id() is
 create function tenancy.lock_super_admins()
     returns uuid[]
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set lock_timeout = '2s'
     language plpgsql
@@ -3299,7 +3299,7 @@ comment on function tenancy.lock_super_admins() is
 create function tenancy.lock_tables(schema_name text, table_names text[], mode text default 'access exclusive')
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set lock_timeout = '100ms'
     language plpgsql
@@ -3342,7 +3342,7 @@ create function tenancy.lock_tenant(
 )
     returns public.tenants
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set lock_timeout = '2s'
     language plpgsql
@@ -3374,7 +3374,7 @@ comment on function tenancy.lock_tenant(text, public.platform_role, public.acces
 create function tenancy.lock_users(user_ids uuid[])
     returns uuid[]
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set lock_timeout = '2s'
     language plpgsql
@@ -3398,7 +3398,7 @@ comment on function tenancy.lock_users(uuid[]) is
 create function tenancy.require_other_super_admin(user_id uuid)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -3427,7 +3427,7 @@ comment on function tenancy.require_other_super_admin(uuid) is
 create function tenancy.require_user(user_id uuid)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -4014,7 +4014,7 @@ comment on function tenancy.session_settings() is 'Every parameter and its value
 create function tenancy.apply_tenant_privileges(schema_name text)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -4071,7 +4071,7 @@ create function tenancy.enable_tenant_table(
 )
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -4115,7 +4115,7 @@ comment on function tenancy.enable_tenant_table(text, text, public.access_level,
 create function tenancy.grant_differences(schema_name text)
     returns setof tenancy.tenant_grant
     stable
-    security definer
+    security invoker
     set search_path = ''
     set jit = off
     language plpgsql
@@ -4211,7 +4211,7 @@ comment on function tenancy.grant_differences(text) is
 create function tenancy.policy_suffix(level public.access_level)
     returns text
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -4228,7 +4228,7 @@ comment on function tenancy.policy_suffix(public.access_level) is
 create function tenancy.policy_test(schema_name text, level public.access_level)
     returns text
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -4246,7 +4246,7 @@ comment on function tenancy.policy_test(text, public.access_level) is
 create function tenancy.policy_verbs(relation oid)
     returns text
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -4272,7 +4272,7 @@ comment on function tenancy.policy_verbs(oid) is
 create function tenancy.find_profile(schema_name text, user_id uuid)
     returns public.user_profile
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -4311,7 +4311,7 @@ create function tenancy.insert_profile(
 )
     returns boolean
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -4346,7 +4346,7 @@ create function tenancy.update_profile(
 )
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -4379,7 +4379,7 @@ create function tenancy.add_column(
 )
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set lock_timeout = '100ms'
     language plpgsql
@@ -4436,7 +4436,7 @@ create function tenancy.add_foreign_key(
 )
     returns text
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set lock_timeout = '100ms'
     language plpgsql
@@ -4520,7 +4520,7 @@ comment on function tenancy.add_foreign_key(text, text, text, text, text, text, 
 create function tenancy.column_default(column_type text, literal jsonb, expression text)
     returns text
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -4608,7 +4608,7 @@ create function tenancy.column_definition(
 )
     returns text
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -4635,7 +4635,7 @@ comment on function tenancy.column_definition(text, text, boolean, jsonb, text, 
 create function tenancy.column_type(type_text text)
     returns text
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -4721,7 +4721,7 @@ comment on function tenancy.column_type(text) is
 create function tenancy.create_table(schema_name text, table_name text, columns jsonb, description text)
     returns oid
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set lock_timeout = '100ms'
     language plpgsql
@@ -4806,7 +4806,7 @@ comment on function tenancy.create_table(text, text, jsonb, text) is
 create function tenancy.drop_column(schema_name text, table_name text, column_name text)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set lock_timeout = '100ms'
     language plpgsql
@@ -4839,7 +4839,7 @@ comment on function tenancy.drop_column(text, text, text) is
 create function tenancy.drop_foreign_key(schema_name text, table_name text, constraint_name text)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set lock_timeout = '100ms'
     language plpgsql
@@ -4864,7 +4864,7 @@ comment on function tenancy.drop_foreign_key(text, text, text) is
 create function tenancy.drop_table(schema_name text, table_name text)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set lock_timeout = '100ms'
     language plpgsql
@@ -4901,7 +4901,7 @@ comment on function tenancy.drop_table(text, text) is
 create function tenancy.is_template_table(schema_name text, table_name text)
     returns boolean
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -4926,7 +4926,7 @@ comment on function tenancy.is_template_table(text, text) is
 create function tenancy.require_below_column_limit(schema_name text, table_name text)
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -4954,7 +4954,7 @@ comment on function tenancy.require_below_column_limit(text, text) is
 create function tenancy.require_below_table_limit(schema_name text)
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -4977,7 +4977,7 @@ comment on function tenancy.require_below_table_limit(text) is
 create function tenancy.require_column_droppable(schema_name text, table_name text, column_name text)
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -5015,7 +5015,7 @@ comment on function tenancy.require_column_droppable(text, text, text) is
 create function tenancy.require_column_name(column_name text)
     returns void
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -5039,7 +5039,7 @@ comment on function tenancy.require_column_name(text) is
 create function tenancy.require_column_objects(columns jsonb)
     returns void
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -5108,7 +5108,7 @@ comment on function tenancy.require_column_objects(jsonb) is
 create function tenancy.require_foreign_key_action(action text)
     returns text
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -5135,7 +5135,7 @@ comment on function tenancy.require_foreign_key_action(text) is
 create function tenancy.require_foreign_key_target(schema_name text, foreign_table text, foreign_column text)
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -5159,7 +5159,7 @@ comment on function tenancy.require_foreign_key_target(text, text, text) is
 create function tenancy.require_own_column(schema_name text, table_name text, column_name text)
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -5183,7 +5183,7 @@ comment on function tenancy.require_own_column(text, text, text) is
 create function tenancy.require_own_table(schema_name text, table_name text)
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -5204,7 +5204,7 @@ comment on function tenancy.require_own_table(text, text) is
 create function tenancy.require_table_name(table_name text)
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -5237,7 +5237,7 @@ comment on function tenancy.require_table_name(text) is
 create function tenancy.drop_tenant_schema(schema_name text)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -5259,7 +5259,7 @@ comment on function tenancy.drop_tenant_schema(text) is
 create function tenancy.opaque_schema_name()
     returns text
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -3,7 +3,7 @@
 create function tenancy.access_state(schema_name text, level public.access_level)
     returns text
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

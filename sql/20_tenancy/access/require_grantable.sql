@@ -6,7 +6,7 @@ create function tenancy.require_grantable(
 )
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

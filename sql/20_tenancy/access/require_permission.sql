@@ -8,7 +8,7 @@ create function tenancy.require_permission(
 )
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -1,7 +1,7 @@
 create function tenancy.require_platform_role(role public.platform_role)
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

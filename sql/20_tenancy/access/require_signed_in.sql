@@ -1,7 +1,7 @@
 create function tenancy.require_signed_in()
     returns tenancy.caller
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -1,7 +1,7 @@
 create function tenancy.require_argument(argument text, value text)
     returns void
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -1,7 +1,7 @@
 create function tenancy.require_identifier(name text, kind text)
     returns void
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -3,7 +3,7 @@
 create function tenancy.require_metadata(metadata jsonb)
     returns void
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

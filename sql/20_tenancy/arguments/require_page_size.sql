@@ -1,7 +1,7 @@
 create function tenancy.require_page_size(page_size integer)
     returns void
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

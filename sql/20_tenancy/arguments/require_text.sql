@@ -1,7 +1,7 @@
 create function tenancy.require_text(argument text, value text, longest integer, shortest integer default 0)
     returns void
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -11,7 +11,7 @@ create function tenancy.audit_entries(
 )
     returns setof public.audit_entry
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -1,7 +1,7 @@
 create function tenancy.audit_entry_columns(schema_name text)
     returns text
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -1,7 +1,7 @@
 create function tenancy.close_audit_log(schema_name text)
     returns public.audit_seal
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -1,7 +1,7 @@
 create function tenancy.find_audit_log(schema_name text)
     returns regclass
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

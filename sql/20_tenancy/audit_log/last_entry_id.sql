@@ -1,7 +1,7 @@
 create function tenancy.last_entry_id(log regclass)
     returns bigint
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -1,7 +1,7 @@
 create function tenancy.make_append_only(schema_name text, table_name text)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -1,7 +1,7 @@
 create function tenancy.prune_audit_log(schema_name text, before timestamptz)
     returns public.audit_pruning
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

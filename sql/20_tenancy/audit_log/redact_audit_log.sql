@@ -1,7 +1,7 @@
 create function tenancy.redact_audit_log(schema_name text, user_id uuid)
     returns bigint
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set timezone = 'UTC'
     language plpgsql

@@ -1,7 +1,7 @@
 create function tenancy.seal_audit_log(schema_name text)
     returns public.audit_seal
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set timezone = 'UTC'
     language plpgsql

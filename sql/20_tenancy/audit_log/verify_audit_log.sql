@@ -1,7 +1,7 @@
 create function tenancy.verify_audit_log(schema_name text, expected_head text)
     returns public.audit_verification
     stable
-    security definer
+    security invoker
     set search_path = ''
     set timezone = 'UTC'
     language plpgsql

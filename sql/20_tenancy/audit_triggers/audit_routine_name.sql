@@ -1,7 +1,7 @@
 create function tenancy.audit_routine_name(table_name text)
     returns text
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

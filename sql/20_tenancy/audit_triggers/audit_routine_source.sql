@@ -1,7 +1,7 @@
 create function tenancy.audit_routine_source(schema_name text, table_name text)
     returns text
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -9,7 +9,7 @@ create function tenancy.audit_statements(
 )
     returns record
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -3,7 +3,7 @@
 create function tenancy.audit_table(schema_name text, table_name text)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

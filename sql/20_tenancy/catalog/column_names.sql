@@ -1,7 +1,7 @@
 create function tenancy.column_names(relation oid, numbers smallint[])
     returns text[]
     stable
-    security definer
+    security invoker
     set search_path = ''
     -- Knowing how many numbers it is given makes a plan look cheaper than it is to make anew
     -- for each call.

@@ -1,7 +1,7 @@
 create function tenancy.describe_columns(relation oid)
     returns setof public.table_column
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -1,7 +1,7 @@
 create function tenancy.describe_foreign_keys(relation oid)
     returns setof public.table_foreign_key
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

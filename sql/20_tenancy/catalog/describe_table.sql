@@ -1,7 +1,7 @@
 create function tenancy.describe_table(relation oid)
     returns public.schema_table
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -6,7 +6,7 @@ create function tenancy.find_foreign_key(
 )
     returns text
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -1,7 +1,7 @@
 create function tenancy.foreign_key_action(code "char")
     returns text
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

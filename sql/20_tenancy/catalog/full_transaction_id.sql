@@ -1,7 +1,7 @@
 create function tenancy.full_transaction_id(short xid)
     returns xid8
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

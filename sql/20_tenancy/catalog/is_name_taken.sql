@@ -1,7 +1,7 @@
 create function tenancy.is_name_taken(schema_name text, relation_name text)
     returns boolean
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

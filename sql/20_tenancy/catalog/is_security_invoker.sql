@@ -1,7 +1,7 @@
 create function tenancy.is_security_invoker(options text[])
     returns boolean
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -1,7 +1,7 @@
 create function tenancy.referenced_tables(relation oid)
     returns text[]
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -1,7 +1,7 @@
 create function tenancy.require_foreign_key(schema_name text, table_name text, constraint_name text)
     returns public.table_foreign_key
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -1,7 +1,7 @@
 create function tenancy.require_table(schema_name text, table_name text)
     returns oid
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

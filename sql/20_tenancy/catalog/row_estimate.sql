@@ -1,7 +1,7 @@
 create function tenancy.row_estimate(relation oid)
     returns bigint
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -1,7 +1,7 @@
 create function tenancy.table_bytes(relation oid)
     returns bigint
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -1,7 +1,7 @@
 create function tenancy.table_oids(schema_name text)
     returns oid[]
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -3,7 +3,7 @@
 create function tenancy.log_refusal(code text, schema_name text default null)
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -1,7 +1,7 @@
 create function tenancy.printable(value text)
     returns text
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

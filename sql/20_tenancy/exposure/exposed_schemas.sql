@@ -1,7 +1,7 @@
 create function tenancy.exposed_schemas()
     returns text[]
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

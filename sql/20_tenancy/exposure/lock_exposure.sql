@@ -4,7 +4,7 @@
 create function tenancy.lock_exposure()
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set lock_timeout = '4s'
     language plpgsql

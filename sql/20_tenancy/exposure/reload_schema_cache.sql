@@ -1,7 +1,7 @@
 create function tenancy.reload_schema_cache()
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

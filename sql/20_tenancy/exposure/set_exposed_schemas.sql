@@ -1,7 +1,7 @@
 create function tenancy.set_exposed_schemas(schema_names text[])
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

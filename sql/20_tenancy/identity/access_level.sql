@@ -1,7 +1,7 @@
 create function tenancy.access_level(schema_name text)
     returns public.access_level
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

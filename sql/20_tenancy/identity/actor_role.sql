@@ -1,7 +1,7 @@
 create function tenancy.actor_role(schema_name text)
     returns text
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

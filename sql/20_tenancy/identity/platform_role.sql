@@ -1,7 +1,7 @@
 create function tenancy.platform_role()
     returns public.platform_role
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -4,7 +4,7 @@
 create function tenancy.lock_super_admins()
     returns uuid[]
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set lock_timeout = '2s'
     language plpgsql

@@ -3,7 +3,7 @@
 create function tenancy.lock_tables(schema_name text, table_names text[], mode text default 'access exclusive')
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set lock_timeout = '100ms'
     language plpgsql

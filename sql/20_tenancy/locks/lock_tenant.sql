@@ -8,7 +8,7 @@ create function tenancy.lock_tenant(
 )
     returns public.tenants
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set lock_timeout = '2s'
     language plpgsql

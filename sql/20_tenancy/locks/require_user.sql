@@ -1,7 +1,7 @@
 create function tenancy.require_user(user_id uuid)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -3,7 +3,7 @@
 create function tenancy.apply_tenant_privileges(schema_name text)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

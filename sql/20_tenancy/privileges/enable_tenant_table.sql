@@ -7,7 +7,7 @@ create function tenancy.enable_tenant_table(
 )
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

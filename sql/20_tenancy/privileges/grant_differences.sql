@@ -4,7 +4,7 @@
 create function tenancy.grant_differences(schema_name text)
     returns setof tenancy.tenant_grant
     stable
-    security definer
+    security invoker
     set search_path = ''
     set jit = off
     language plpgsql

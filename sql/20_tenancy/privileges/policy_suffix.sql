@@ -1,7 +1,7 @@
 create function tenancy.policy_suffix(level public.access_level)
     returns text
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -1,7 +1,7 @@
 create function tenancy.find_profile(schema_name text, user_id uuid)
     returns public.user_profile
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

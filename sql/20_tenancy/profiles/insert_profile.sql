@@ -7,7 +7,7 @@ create function tenancy.insert_profile(
 )
     returns boolean
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -6,7 +6,7 @@ create function tenancy.update_profile(
 )
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -9,7 +9,7 @@ create function tenancy.add_foreign_key(
 )
     returns text
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set lock_timeout = '100ms'
     language plpgsql

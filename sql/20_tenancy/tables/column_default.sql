@@ -1,7 +1,7 @@
 create function tenancy.column_default(column_type text, literal jsonb, expression text)
     returns text
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

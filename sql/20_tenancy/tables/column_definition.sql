@@ -8,7 +8,7 @@ create function tenancy.column_definition(
 )
     returns text
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

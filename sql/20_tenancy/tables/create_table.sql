@@ -1,7 +1,7 @@
 create function tenancy.create_table(schema_name text, table_name text, columns jsonb, description text)
     returns oid
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set lock_timeout = '100ms'
     language plpgsql

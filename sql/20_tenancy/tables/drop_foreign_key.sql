@@ -1,7 +1,7 @@
 create function tenancy.drop_foreign_key(schema_name text, table_name text, constraint_name text)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set lock_timeout = '100ms'
     language plpgsql

@@ -3,7 +3,7 @@
 create function tenancy.is_template_table(schema_name text, table_name text)
     returns boolean
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

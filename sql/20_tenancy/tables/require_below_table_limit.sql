@@ -1,7 +1,7 @@
 create function tenancy.require_below_table_limit(schema_name text)
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

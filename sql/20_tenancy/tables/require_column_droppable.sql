@@ -1,7 +1,7 @@
 create function tenancy.require_column_droppable(schema_name text, table_name text, column_name text)
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

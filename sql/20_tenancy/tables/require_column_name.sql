@@ -1,7 +1,7 @@
 create function tenancy.require_column_name(column_name text)
     returns void
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

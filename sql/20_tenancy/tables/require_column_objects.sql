@@ -2,7 +2,7 @@
 create function tenancy.require_column_objects(columns jsonb)
     returns void
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -1,7 +1,7 @@
 create function tenancy.require_foreign_key_action(action text)
     returns text
     immutable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

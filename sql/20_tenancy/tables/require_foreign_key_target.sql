@@ -1,7 +1,7 @@
 create function tenancy.require_foreign_key_target(schema_name text, foreign_table text, foreign_column text)
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -1,7 +1,7 @@
 create function tenancy.require_own_table(schema_name text, table_name text)
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -1,7 +1,7 @@
 create function tenancy.opaque_schema_name()
     returns text
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
