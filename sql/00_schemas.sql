@@ -1,6 +1,6 @@
--- Everything that decides lives in `tenancy`, which is never exposed through the Data API.
--- `public` holds only what a client may name: four tables and the RPCs.
+-- The helpers are in `tenancy`, which the Data API never exposes. `public` has only what
+-- clients use: four tables and the RPCs.
 create schema tenancy;
 
 comment on schema tenancy is
-    'Private helpers of the multi-tenancy system. Never expose it through the Data API.';
+    'Private helpers of the multi-tenancy system. Never expose this schema through the Data API.';

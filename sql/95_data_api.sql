@@ -1,5 +1,5 @@
--- The Data API's own settings, kept on the role that PostgREST logs in as: `supabase db diff`
--- does not see them.
+-- Settings of the Data API. They are stored on the role that PostgREST logs in as, where
+-- `supabase db diff` does not see them.
 do $$
 declare
     v_present text;

@@ -2,4 +2,4 @@
 create type public.access_level as enum ('read', 'write', 'admin');
 
 comment on type public.access_level is
-    'What a user may do in one tenant: read rows, also write them, also administer the tenant.';
+    'What a user may do in one tenant. read: read rows; write: also write rows; admin: also administer the tenant.';

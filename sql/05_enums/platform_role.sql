@@ -2,4 +2,4 @@
 create type public.platform_role as enum ('viewer', 'admin', 'super_admin');
 
 comment on type public.platform_role is
-    'What a member of the platform staff may do: look at tenants, also manage them, also delete them and appoint staff. No role reads tenant rows.';
+    'What a member of the platform staff may do. viewer: look at tenants; admin: also manage tenants; super_admin: also delete tenants and appoint staff. No role reads rows of a tenant.';

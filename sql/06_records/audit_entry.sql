@@ -10,4 +10,5 @@ create type public.audit_entry as (
     new_values jsonb
 );
 
-comment on type public.audit_entry is 'One entry of a tenant''s audit_log, as get_audit_log tells it.';
+comment on type public.audit_entry is
+    'One entry of a tenant''s audit_log, as get_audit_log returns it.';

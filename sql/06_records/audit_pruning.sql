@@ -4,4 +4,5 @@ create type public.audit_pruning as (
     head text
 );
 
-comment on type public.audit_pruning is 'The answer of prune_audit_log: how many entries went, and the head of the chain up to the last of them.';
+comment on type public.audit_pruning is
+    'Result of prune_audit_log: the number of removed entries, and the head of the chain up to the last removed entry.';

@@ -4,4 +4,5 @@ create type public.audit_redaction as (
     redacted bigint
 );
 
-comment on type public.audit_redaction is 'The answer of redact_audit_log: how many entries lost their values.';
+comment on type public.audit_redaction is
+    'Result of redact_audit_log: the number of entries whose values were removed.';

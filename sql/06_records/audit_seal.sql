@@ -4,8 +4,9 @@ create type public.audit_seal as (
     head text
 );
 
-comment on type public.audit_seal is 'The answer of seal_audit_log.';
-comment on column public.audit_seal.sealed_now is 'Entries this call sealed.';
-comment on column public.audit_seal.sealed_total is 'Entries sealed so far, pruned ones included.';
+comment on type public.audit_seal is 'Result of seal_audit_log.';
+comment on column public.audit_seal.sealed_now is 'Number of entries that this call sealed.';
+comment on column public.audit_seal.sealed_total is
+    'Number of entries sealed so far, pruned entries included.';
 comment on column public.audit_seal.head is
-    'SHA-256 over all of them in hexadecimal; null while nothing is sealed. Keep it outside the database.';
+    'SHA-256 over all sealed entries, in hexadecimal; null while nothing is sealed. Keep it outside the database.';

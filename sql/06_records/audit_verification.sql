@@ -6,7 +6,8 @@ create type public.audit_verification as (
     entry_id bigint
 );
 
-comment on type public.audit_verification is 'The answer of verify_audit_log.';
-comment on column public.audit_verification.checked is 'Sealed entries looked at.';
+comment on type public.audit_verification is 'Result of verify_audit_log.';
+comment on column public.audit_verification.checked is
+    'Number of sealed entries that were checked.';
 comment on column public.audit_verification.problem is
-    'changed, removed, inserted (then entry_id says which entry), seal_changed, or head_not_found; null if intact.';
+    'changed, removed, inserted or seal_changed (entry_id is the entry), or head_not_found; null if the log is intact.';

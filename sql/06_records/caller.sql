@@ -4,4 +4,4 @@ create type tenancy.caller as (
 );
 
 comment on type tenancy.caller is
-    'Who is calling: kind is service_role, postgres, user or nobody; user_id is set for a user alone.';
+    'Who is calling. kind is service_role, postgres, user or nobody; user_id is set only if kind is user.';

@@ -11,4 +11,4 @@ create type public.ensured_user_profile as (
 );
 
 comment on type public.ensured_user_profile is
-    'The caller''s profile, and whether this call made it.';
+    'The caller''s profile, and whether this call created it.';

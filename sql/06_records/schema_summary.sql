@@ -4,4 +4,5 @@ create type public.schema_summary as (
     total_bytes bigint
 );
 
-comment on type public.schema_summary is 'The answer of get_schema_summary; units as in schema_table.';
+comment on type public.schema_summary is
+    'Result of get_schema_summary. The units are those of schema_table.';

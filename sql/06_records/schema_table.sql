@@ -6,8 +6,8 @@ create type public.schema_table as (
     description text
 );
 
-comment on type public.schema_table is 'One table of a tenant, as get_schema_tables tells it.';
+comment on type public.schema_table is 'One table of a tenant, as get_schema_tables returns it.';
 comment on column public.schema_table.row_estimate is
-    'Rows as PostgreSQL''s statistics know them; nothing is counted.';
+    'Estimated number of rows, from PostgreSQL''s statistics; no row is counted.';
 comment on column public.schema_table.total_bytes is
     'Size on disk with indexes and out-of-line values, in bytes.';

@@ -8,9 +8,11 @@ create type public.table_column as (
     description text
 );
 
-comment on type public.table_column is 'One column of a tenant''s table, as get_table_columns tells it.';
+comment on type public.table_column is
+    'One column of a tenant''s table, as get_table_columns returns it.';
 comment on column public.table_column.ordinal_position is
-    'Place in the table, from 1; dropped columns leave gaps.';
+    'Position in the table, from 1. Dropped columns leave gaps.';
 comment on column public.table_column.data_type is
-    'The type as PostgreSQL prints it: character varying(40), timestamp with time zone.';
-comment on column public.table_column.column_default is 'The default as SQL; null for none.';
+    'The type as PostgreSQL prints it, for example character varying(40) or timestamp with time zone.';
+comment on column public.table_column.column_default is
+    'The default as SQL; null if there is none.';

@@ -8,6 +8,6 @@ create type public.table_foreign_key as (
 );
 
 comment on type public.table_foreign_key is
-    'One foreign key of a tenant''s table, as get_table_foreign_keys tells it.';
+    'One foreign key of a tenant''s table, as get_table_foreign_keys returns it.';
 comment on column public.table_foreign_key.on_delete is
     'NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT.';

@@ -6,4 +6,5 @@ create type tenancy.tenant_grant as (
     found text
 );
 
-comment on type tenancy.tenant_grant is 'What one role was to be able to do with one object, and can do.';
+comment on type tenancy.tenant_grant is
+    'The privileges that one role should have on one object, and the privileges that it has.';

@@ -5,4 +5,5 @@ create type public.tenant_membership as (
     access_level public.access_level
 );
 
-comment on type public.tenant_membership is 'One tenant of the caller, as list_my_tenants tells it.';
+comment on type public.tenant_membership is
+    'One tenant of the caller, as list_my_tenants returns it.';

@@ -3,4 +3,4 @@ create type public.tenant_status_report as (
     status public.tenant_status
 );
 
-comment on type public.tenant_status_report is 'The answer of check_tenant_status.';
+comment on type public.tenant_status_report is 'Result of check_tenant_status.';

@@ -1,4 +1,4 @@
--- No foreign keys: the log outlives the tenants and the users it speaks of.
+-- Without foreign keys: an entry stays when its tenant or its user is deleted.
 create table public.admin_audit_log (
     id bigint not null generated always as identity,
     occurred_at timestamptz not null default clock_timestamp(),
@@ -18,13 +18,13 @@ create index admin_audit_log_actor_id_idx on public.admin_audit_log (actor_id, i
 alter table public.admin_audit_log enable row level security;
 
 comment on table public.admin_audit_log is
-    'Audit trail of all admin actions: one entry for each call that changed something, written in its transaction.';
+    'Audit log of all admin actions: one entry for each call that changed something, written in the transaction of the call.';
 comment on column public.admin_audit_log.actor_id is 'User who acted; null for the service key and for SQL.';
 comment on column public.admin_audit_log.actor_role is
-    'What the actor was at that time: a platform role, tenant_<access level>, service_role or postgres.';
+    'The actor''s role at that time: a platform role, tenant_<access level>, user, service_role or postgres.';
 comment on column public.admin_audit_log.action is 'What happened, as <thing>.<verb>: tenant.suspend, access.grant …';
 comment on column public.admin_audit_log.tenant_id is
-    'The tenant by its id: a schema name may be used again after a deletion, and its new owner must not read the old one''s trail.';
+    'Id of the tenant. A schema name can be used again after a deletion, and the new tenant must not read the entries of the old one.';
 comment on column public.admin_audit_log.details is 'The values before and after the change.';
 comment on column public.admin_audit_log.request_id is
-    'X-Request-Id as the caller claims it; join it with the log line of the function.';
+    'X-Request-Id as the caller sent it, unverified. The function''s log line has the same value.';

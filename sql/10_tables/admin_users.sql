@@ -14,6 +14,7 @@ create index admin_users_granted_by_idx on public.admin_users (granted_by);
 
 alter table public.admin_users enable row level security;
 
-comment on table public.admin_users is 'Platform staff: who manages tenants. They do not read tenant rows.';
+comment on table public.admin_users is
+    'The platform staff, who manage tenants. They do not read rows of tenants.';
 comment on column public.admin_users.granted_by is
-    'User who appointed them; null for the service key, or once that user is deleted.';
+    'User who appointed this member of staff; null if the service key did, or once that user is deleted.';

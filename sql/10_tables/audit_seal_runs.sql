@@ -11,11 +11,11 @@ create table tenancy.audit_seal_runs (
 alter table tenancy.audit_seal_runs enable row level security;
 
 comment on table tenancy.audit_seal_runs is
-    'When the chain grew, and what the database looked like then: enough to tell an entry that committed late from one slipped in afterwards.';
+    'One row for each run of seal_audit_log that sealed an entry, with the transaction ids at that time. They tell an entry that committed late from an entry that was inserted afterwards.';
 comment on column tenancy.audit_seal_runs.place is 'Place of the last link that the run added.';
 comment on column tenancy.audit_seal_runs.oldest_running is
-    'The run sealed what transactions before this one had written.';
+    'Oldest transaction that was running. The run sealed only entries of transactions before this one.';
 comment on column tenancy.audit_seal_runs.last_entry_id is
-    'The highest entry id handed out by then.';
+    'Highest entry id that had been handed out at that time.';
 comment on column tenancy.audit_seal_runs.horizon is
-    'A transaction number handed out after that: later transactions can only have higher entry ids.';
+    'A transaction id that was handed out after last_entry_id: later transactions have higher entry ids only.';

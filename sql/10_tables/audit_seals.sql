@@ -14,10 +14,11 @@ alter table tenancy.audit_seals enable row level security;
 
 comment on table tenancy.audit_seals is
     'The hash chain over each audit log: one link for each sealed entry, in the order of sealing.';
-comment on column tenancy.audit_seals.schema_name is 'Where the log is: a tenant''s schema, or public for admin_audit_log.';
+comment on column tenancy.audit_seals.schema_name is
+    'Schema of the log: a tenant''s schema, or public for admin_audit_log.';
 comment on column tenancy.audit_seals.entry_hash is 'SHA-256 of the entry as it was sealed.';
 comment on column tenancy.audit_seals.redacted_hash is
-    'SHA-256 of the entry without its values, where they were removed on request.';
+    'SHA-256 of the entry without its values, if redact_audit_log removed them.';
 comment on column tenancy.audit_seals.hash is 'SHA-256 of the previous link''s hash and this entry_hash.';
 comment on column tenancy.audit_seals.is_anchor is
-    'The last link before the chain''s remains: its entry and all before it were pruned.';
+    'Whether the entry of this link and all entries before it were pruned. The rest of the chain starts here.';

@@ -9,8 +9,8 @@ create table tenancy.platform_settings (
 alter table tenancy.platform_settings enable row level security;
 
 comment on table tenancy.platform_settings is
-    'Limits of the platform, one row. Change them with SQL as postgres.';
+    'Limits of the platform, in one row. Change them with SQL as postgres.';
 comment on column tenancy.platform_settings.max_tables is
-    'Tables a tenant may have. All tenants share one schema cache in PostgREST, so one tenant''s tables are everybody''s reload time.';
+    'Number of tables that a tenant may have. All tenants share one schema cache in PostgREST, so the tables of one tenant make the reload longer for all.';
 
 insert into tenancy.platform_settings default values;

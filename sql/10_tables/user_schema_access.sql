@@ -19,8 +19,9 @@ create index user_schema_access_granted_by_idx on public.user_schema_access (gra
 
 alter table public.user_schema_access enable row level security;
 
-comment on table public.user_schema_access is 'Who may do what in which tenant, and until when.';
+comment on table public.user_schema_access is
+    'The grants: which user has which access level in which tenant, and until when.';
 comment on column public.user_schema_access.expires_at is
-    'The grant counts until this moment; null means until it is revoked.';
+    'The grant is valid until this moment; null means until it is revoked.';
 comment on column public.user_schema_access.granted_by is
-    'User who granted it; null for the service key, or once that user is deleted.';
+    'User who gave the grant; null if the service key did, or once that user is deleted.';

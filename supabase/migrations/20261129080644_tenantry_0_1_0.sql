@@ -5,12 +5,12 @@ set check_function_bodies = off;
 
 -- sql/00_schemas.sql
 
--- Everything that decides lives in `tenancy`, which is never exposed through the Data API.
--- `public` holds only what a client may name: four tables and the RPCs.
+-- The helpers are in `tenancy`, which the Data API never exposes. `public` has only what
+-- clients use: four tables and the RPCs.
 create schema tenancy;
 
 comment on schema tenancy is
-    'Private helpers of the multi-tenancy system. Never expose it through the Data API.';
+    'Private helpers of the multi-tenancy system. Never expose this schema through the Data API.';
 
 -- sql/05_enums/access_level.sql
 
@@ -18,7 +18,7 @@ comment on schema tenancy is
 create type public.access_level as enum ('read', 'write', 'admin');
 
 comment on type public.access_level is
-    'What a user may do in one tenant: read rows, also write them, also administer the tenant.';
+    'What a user may do in one tenant. read: read rows; write: also write rows; admin: also administer the tenant.';
 
 -- sql/05_enums/platform_role.sql
 
@@ -26,7 +26,7 @@ comment on type public.access_level is
 create type public.platform_role as enum ('viewer', 'admin', 'super_admin');
 
 comment on type public.platform_role is
-    'What a member of the platform staff may do: look at tenants, also manage them, also delete them and appoint staff. No role reads tenant rows.';
+    'What a member of the platform staff may do. viewer: look at tenants; admin: also manage tenants; super_admin: also delete tenants and appoint staff. No role reads rows of a tenant.';
 
 -- sql/05_enums/tenant_migration_outcome.sql
 
@@ -40,7 +40,7 @@ comment on type public.tenant_migration_outcome is
 create type public.tenant_status as enum ('active', 'suspended');
 
 comment on type public.tenant_status is
-    'Whether a tenant answers: an active one does; a suspended one refuses everybody, service key included.';
+    'The state of a tenant. active: the Data API serves its rows; suspended: it refuses everybody, the service key included.';
 
 -- sql/06_records/audit_entry.sql
 
@@ -56,7 +56,8 @@ create type public.audit_entry as (
     new_values jsonb
 );
 
-comment on type public.audit_entry is 'One entry of a tenant''s audit_log, as get_audit_log tells it.';
+comment on type public.audit_entry is
+    'One entry of a tenant''s audit_log, as get_audit_log returns it.';
 
 -- sql/06_records/audit_pruning.sql
 
@@ -66,7 +67,8 @@ create type public.audit_pruning as (
     head text
 );
 
-comment on type public.audit_pruning is 'The answer of prune_audit_log: how many entries went, and the head of the chain up to the last of them.';
+comment on type public.audit_pruning is
+    'Result of prune_audit_log: the number of removed entries, and the head of the chain up to the last removed entry.';
 
 -- sql/06_records/audit_redaction.sql
 
@@ -76,7 +78,8 @@ create type public.audit_redaction as (
     redacted bigint
 );
 
-comment on type public.audit_redaction is 'The answer of redact_audit_log: how many entries lost their values.';
+comment on type public.audit_redaction is
+    'Result of redact_audit_log: the number of entries whose values were removed.';
 
 -- sql/06_records/audit_seal.sql
 
@@ -86,11 +89,12 @@ create type public.audit_seal as (
     head text
 );
 
-comment on type public.audit_seal is 'The answer of seal_audit_log.';
-comment on column public.audit_seal.sealed_now is 'Entries this call sealed.';
-comment on column public.audit_seal.sealed_total is 'Entries sealed so far, pruned ones included.';
+comment on type public.audit_seal is 'Result of seal_audit_log.';
+comment on column public.audit_seal.sealed_now is 'Number of entries that this call sealed.';
+comment on column public.audit_seal.sealed_total is
+    'Number of entries sealed so far, pruned entries included.';
 comment on column public.audit_seal.head is
-    'SHA-256 over all of them in hexadecimal; null while nothing is sealed. Keep it outside the database.';
+    'SHA-256 over all sealed entries, in hexadecimal; null while nothing is sealed. Keep it outside the database.';
 
 -- sql/06_records/audit_verification.sql
 
@@ -102,10 +106,11 @@ create type public.audit_verification as (
     entry_id bigint
 );
 
-comment on type public.audit_verification is 'The answer of verify_audit_log.';
-comment on column public.audit_verification.checked is 'Sealed entries looked at.';
+comment on type public.audit_verification is 'Result of verify_audit_log.';
+comment on column public.audit_verification.checked is
+    'Number of sealed entries that were checked.';
 comment on column public.audit_verification.problem is
-    'changed, removed, inserted (then entry_id says which entry), seal_changed, or head_not_found; null if intact.';
+    'changed, removed, inserted or seal_changed (entry_id is the entry), or head_not_found; null if the log is intact.';
 
 -- sql/06_records/caller.sql
 
@@ -115,7 +120,7 @@ create type tenancy.caller as (
 );
 
 comment on type tenancy.caller is
-    'Who is calling: kind is service_role, postgres, user or nobody; user_id is set for a user alone.';
+    'Who is calling. kind is service_role, postgres, user or nobody; user_id is set only if kind is user.';
 
 -- sql/06_records/ensured_user_profile.sql
 
@@ -132,7 +137,7 @@ create type public.ensured_user_profile as (
 );
 
 comment on type public.ensured_user_profile is
-    'The caller''s profile, and whether this call made it.';
+    'The caller''s profile, and whether this call created it.';
 
 -- sql/06_records/schema_difference.sql
 
@@ -174,7 +179,8 @@ create type public.schema_summary as (
     total_bytes bigint
 );
 
-comment on type public.schema_summary is 'The answer of get_schema_summary; units as in schema_table.';
+comment on type public.schema_summary is
+    'Result of get_schema_summary. The units are those of schema_table.';
 
 -- sql/06_records/schema_table.sql
 
@@ -186,9 +192,9 @@ create type public.schema_table as (
     description text
 );
 
-comment on type public.schema_table is 'One table of a tenant, as get_schema_tables tells it.';
+comment on type public.schema_table is 'One table of a tenant, as get_schema_tables returns it.';
 comment on column public.schema_table.row_estimate is
-    'Rows as PostgreSQL''s statistics know them; nothing is counted.';
+    'Estimated number of rows, from PostgreSQL''s statistics; no row is counted.';
 comment on column public.schema_table.total_bytes is
     'Size on disk with indexes and out-of-line values, in bytes.';
 
@@ -204,12 +210,14 @@ create type public.table_column as (
     description text
 );
 
-comment on type public.table_column is 'One column of a tenant''s table, as get_table_columns tells it.';
+comment on type public.table_column is
+    'One column of a tenant''s table, as get_table_columns returns it.';
 comment on column public.table_column.ordinal_position is
-    'Place in the table, from 1; dropped columns leave gaps.';
+    'Position in the table, from 1. Dropped columns leave gaps.';
 comment on column public.table_column.data_type is
-    'The type as PostgreSQL prints it: character varying(40), timestamp with time zone.';
-comment on column public.table_column.column_default is 'The default as SQL; null for none.';
+    'The type as PostgreSQL prints it, for example character varying(40) or timestamp with time zone.';
+comment on column public.table_column.column_default is
+    'The default as SQL; null if there is none.';
 
 -- sql/06_records/table_foreign_key.sql
 
@@ -223,7 +231,7 @@ create type public.table_foreign_key as (
 );
 
 comment on type public.table_foreign_key is
-    'One foreign key of a tenant''s table, as get_table_foreign_keys tells it.';
+    'One foreign key of a tenant''s table, as get_table_foreign_keys returns it.';
 comment on column public.table_foreign_key.on_delete is
     'NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT.';
 
@@ -252,7 +260,8 @@ create type tenancy.tenant_grant as (
     found text
 );
 
-comment on type tenancy.tenant_grant is 'What one role was to be able to do with one object, and can do.';
+comment on type tenancy.tenant_grant is
+    'The privileges that one role should have on one object, and the privileges that it has.';
 
 -- sql/06_records/tenant_info.sql
 
@@ -266,10 +275,10 @@ create type public.tenant_info as (
     member_count bigint
 );
 
-comment on type public.tenant_info is 'The answer of get_tenant_info.';
+comment on type public.tenant_info is 'Result of get_tenant_info.';
 comment on column public.tenant_info.access_level is
     'The caller''s own level; null for platform staff without a grant.';
-comment on column public.tenant_info.member_count is 'Users with an unexpired grant.';
+comment on column public.tenant_info.member_count is 'Number of users with an unexpired grant.';
 
 -- sql/06_records/tenant_membership.sql
 
@@ -280,7 +289,8 @@ create type public.tenant_membership as (
     access_level public.access_level
 );
 
-comment on type public.tenant_membership is 'One tenant of the caller, as list_my_tenants tells it.';
+comment on type public.tenant_membership is
+    'One tenant of the caller, as list_my_tenants returns it.';
 
 -- sql/06_records/tenant_migration_result.sql
 
@@ -319,7 +329,7 @@ create type public.tenant_status_report as (
     status public.tenant_status
 );
 
-comment on type public.tenant_status_report is 'The answer of check_tenant_status.';
+comment on type public.tenant_status_report is 'Result of check_tenant_status.';
 
 -- sql/06_records/user_profile.sql
 
@@ -335,13 +345,13 @@ create type public.user_profile as (
 );
 
 comment on type public.user_profile is
-    'A row of a tenant''s users table, with what the registry knows of it.';
+    'A user''s profile in a tenant: the row of the tenant''s users table, and whether the user has access.';
 comment on column public.user_profile.is_active is
-    'Whether the user holds an unexpired grant on the tenant now. Computed, never stored: it follows the deletion of a user by itself.';
+    'Whether the user holds an unexpired grant on the tenant now. The value is computed and never stored, so it also follows the deletion of a user.';
 
 -- sql/10_tables/admin_audit_log.sql
 
--- No foreign keys: the log outlives the tenants and the users it speaks of.
+-- Without foreign keys: an entry stays when its tenant or its user is deleted.
 create table public.admin_audit_log (
     id bigint not null generated always as identity,
     occurred_at timestamptz not null default clock_timestamp(),
@@ -361,16 +371,16 @@ create index admin_audit_log_actor_id_idx on public.admin_audit_log (actor_id, i
 alter table public.admin_audit_log enable row level security;
 
 comment on table public.admin_audit_log is
-    'Audit trail of all admin actions: one entry for each call that changed something, written in its transaction.';
+    'Audit log of all admin actions: one entry for each call that changed something, written in the transaction of the call.';
 comment on column public.admin_audit_log.actor_id is 'User who acted; null for the service key and for SQL.';
 comment on column public.admin_audit_log.actor_role is
-    'What the actor was at that time: a platform role, tenant_<access level>, service_role or postgres.';
+    'The actor''s role at that time: a platform role, tenant_<access level>, user, service_role or postgres.';
 comment on column public.admin_audit_log.action is 'What happened, as <thing>.<verb>: tenant.suspend, access.grant …';
 comment on column public.admin_audit_log.tenant_id is
-    'The tenant by its id: a schema name may be used again after a deletion, and its new owner must not read the old one''s trail.';
+    'Id of the tenant. A schema name can be used again after a deletion, and the new tenant must not read the entries of the old one.';
 comment on column public.admin_audit_log.details is 'The values before and after the change.';
 comment on column public.admin_audit_log.request_id is
-    'X-Request-Id as the caller claims it; join it with the log line of the function.';
+    'X-Request-Id as the caller sent it, unverified. The function''s log line has the same value.';
 
 -- sql/10_tables/admin_users.sql
 
@@ -390,9 +400,10 @@ create index admin_users_granted_by_idx on public.admin_users (granted_by);
 
 alter table public.admin_users enable row level security;
 
-comment on table public.admin_users is 'Platform staff: who manages tenants. They do not read tenant rows.';
+comment on table public.admin_users is
+    'The platform staff, who manage tenants. They do not read rows of tenants.';
 comment on column public.admin_users.granted_by is
-    'User who appointed them; null for the service key, or once that user is deleted.';
+    'User who appointed this member of staff; null if the service key did, or once that user is deleted.';
 
 -- sql/10_tables/audit_seal_runs.sql
 
@@ -409,14 +420,14 @@ create table tenancy.audit_seal_runs (
 alter table tenancy.audit_seal_runs enable row level security;
 
 comment on table tenancy.audit_seal_runs is
-    'When the chain grew, and what the database looked like then: enough to tell an entry that committed late from one slipped in afterwards.';
+    'One row for each run of seal_audit_log that sealed an entry, with the transaction ids at that time. They tell an entry that committed late from an entry that was inserted afterwards.';
 comment on column tenancy.audit_seal_runs.place is 'Place of the last link that the run added.';
 comment on column tenancy.audit_seal_runs.oldest_running is
-    'The run sealed what transactions before this one had written.';
+    'Oldest transaction that was running. The run sealed only entries of transactions before this one.';
 comment on column tenancy.audit_seal_runs.last_entry_id is
-    'The highest entry id handed out by then.';
+    'Highest entry id that had been handed out at that time.';
 comment on column tenancy.audit_seal_runs.horizon is
-    'A transaction number handed out after that: later transactions can only have higher entry ids.';
+    'A transaction id that was handed out after last_entry_id: later transactions have higher entry ids only.';
 
 -- sql/10_tables/audit_seals.sql
 
@@ -436,13 +447,14 @@ alter table tenancy.audit_seals enable row level security;
 
 comment on table tenancy.audit_seals is
     'The hash chain over each audit log: one link for each sealed entry, in the order of sealing.';
-comment on column tenancy.audit_seals.schema_name is 'Where the log is: a tenant''s schema, or public for admin_audit_log.';
+comment on column tenancy.audit_seals.schema_name is
+    'Schema of the log: a tenant''s schema, or public for admin_audit_log.';
 comment on column tenancy.audit_seals.entry_hash is 'SHA-256 of the entry as it was sealed.';
 comment on column tenancy.audit_seals.redacted_hash is
-    'SHA-256 of the entry without its values, where they were removed on request.';
+    'SHA-256 of the entry without its values, if redact_audit_log removed them.';
 comment on column tenancy.audit_seals.hash is 'SHA-256 of the previous link''s hash and this entry_hash.';
 comment on column tenancy.audit_seals.is_anchor is
-    'The last link before the chain''s remains: its entry and all before it were pruned.';
+    'Whether the entry of this link and all entries before it were pruned. The rest of the chain starts here.';
 
 -- sql/10_tables/platform_settings.sql
 
@@ -457,9 +469,9 @@ create table tenancy.platform_settings (
 alter table tenancy.platform_settings enable row level security;
 
 comment on table tenancy.platform_settings is
-    'Limits of the platform, one row. Change them with SQL as postgres.';
+    'Limits of the platform, in one row. Change them with SQL as postgres.';
 comment on column tenancy.platform_settings.max_tables is
-    'Tables a tenant may have. All tenants share one schema cache in PostgREST, so one tenant''s tables are everybody''s reload time.';
+    'Number of tables that a tenant may have. All tenants share one schema cache in PostgREST, so the tables of one tenant make the reload longer for all.';
 
 insert into tenancy.platform_settings default values;
 
@@ -596,16 +608,17 @@ create index user_schema_access_granted_by_idx on public.user_schema_access (gra
 
 alter table public.user_schema_access enable row level security;
 
-comment on table public.user_schema_access is 'Who may do what in which tenant, and until when.';
+comment on table public.user_schema_access is
+    'The grants: which user has which access level in which tenant, and until when.';
 comment on column public.user_schema_access.expires_at is
-    'The grant counts until this moment; null means until it is revoked.';
+    'The grant is valid until this moment; null means until it is revoked.';
 comment on column public.user_schema_access.granted_by is
-    'User who granted it; null for the service key, or once that user is deleted.';
+    'User who gave the grant; null if the service key did, or once that user is deleted.';
 
 -- sql/20_tenancy/access/access_state.sql
 
--- One truth for both layers that ask about rows: the policies (as has_access) and the guard
--- (as require_access), which also has to say what is missing.
+-- Both layers that check access to rows use this function: the policies through has_access,
+-- and the guard through require_access, which also tells the caller what is missing.
 create function tenancy.access_state(schema_name text, level public.access_level)
     returns text
     stable
@@ -643,7 +656,7 @@ begin
         end if;
     end if;
 
-    -- After strangers are gone: whether a tenant is suspended concerns its members alone.
+    -- After the check for strangers: only members may learn that a tenant is suspended.
     if v_status <> 'active' then
         return 'suspended';
     end if;
@@ -657,7 +670,7 @@ end;
 $$;
 
 comment on function tenancy.access_state(text, public.access_level) is
-    'The caller''s access to a tenant''s rows at a level: granted, or the first thing that stands against it (no_tenant, nobody, stranger, expired, suspended, insufficient).';
+    'The caller''s access to a tenant''s rows at a level: granted, or the first reason to refuse it (no_tenant, nobody, stranger, expired, suspended, insufficient).';
 
 -- sql/20_tenancy/access/administered_tenant_ids.sql
 
@@ -678,7 +691,7 @@ end;
 $$;
 
 comment on function tenancy.administered_tenant_ids() is
-    'Ids of the active tenants that the caller administers. For policies, in a subselect.';
+    'Ids of the active tenants that the caller administers. For policies: call it in a subselect, so that it runs once a statement.';
 
 -- sql/20_tenancy/access/administered_tenants.sql
 
@@ -705,14 +718,14 @@ end;
 $$;
 
 comment on function tenancy.administered_tenants() is
-    'Schema names of the active tenants that the caller administers. For policies, in a subselect.';
+    'Schema names of the active tenants that the caller administers. For policies: call it in a subselect, so that it runs once a statement.';
 
 -- sql/20_tenancy/access/guard_request.sql
 
--- PostgREST calls this before every request (`db-pre-request`), as the switched role, when
--- search_path already is what the request will run with. Its first element is the schema
--- that PostgREST really uses; the profile headers are not, a caller can send two. Therefore
--- an invoker function with qualified names and no `set search_path`.
+-- PostgREST calls this function before every request (`db-pre-request`), as the role of the
+-- request and with its search_path. The first element of search_path is the schema that
+-- PostgREST really uses. The profile headers may differ from it, because a caller can send
+-- two. So this is an invoker function with qualified names and no `set search_path`.
 create function tenancy.guard_request()
     returns void
     stable
@@ -725,10 +738,10 @@ declare
     );
     v_reads constant boolean :=
         current_setting('request.method', true) in ('GET', 'HEAD')
-        -- What an RPC needs is for the function to say.
+        -- An RPC checks for itself what the caller needs.
         or current_setting('request.path', true) like '/rpc/%';
 begin
-    -- The RPCs live here and each decides for itself; spare them the look-up.
+    -- The RPCs are in public, and each checks for itself: no second look-up for them.
     if v_schema_name = 'public' then
         return;
     end if;
@@ -741,7 +754,7 @@ end;
 $$;
 
 comment on function tenancy.guard_request() is
-    'The guard: refuses a Data API request at once unless the caller has access to the schema it names and the tenant is active (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended).';
+    'The guard: refuses a Data API request before it runs, unless the caller has access to the tenant whose schema the request uses, and the tenant is active (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended).';
 
 -- sql/20_tenancy/access/has_access.sql
 
@@ -758,7 +771,7 @@ end;
 $$;
 
 comment on function tenancy.has_access(text, public.access_level) is
-    'Whether the caller may touch rows of an active tenant at this level. For policies: call it in a subselect, so that it runs once a statement.';
+    'Whether the caller has this access level to the rows of an active tenant. For policies: call it in a subselect, so that it runs once a statement.';
 
 -- sql/20_tenancy/access/is_platform_staff.sql
 
@@ -799,7 +812,7 @@ end;
 $$;
 
 comment on function tenancy.member_tenants() is
-    'Schema names of the tenants on which the caller holds an unexpired grant, suspended ones included. For policies, in a subselect.';
+    'Schema names of the tenants on which the caller holds an unexpired grant, suspended tenants included. For policies: call it in a subselect, so that it runs once a statement.';
 
 -- sql/20_tenancy/access/require_access.sql
 
@@ -813,7 +826,7 @@ as $$
 declare
     v_state constant text := tenancy.access_state(schema_name, level);
 begin
-    -- A schema of the project's own is not ours to judge.
+    -- A schema that is no tenant belongs to the project, whose own grants and policies decide.
     if v_state in ('granted', 'no_tenant') then
         return;
     end if;
@@ -828,7 +841,8 @@ begin
     );
     case v_state
         when 'nobody' then
-            -- A token that names no user comes as signed in, to whom 42501 would say 403.
+            -- A token that names no user still has the role authenticated, for which PostgREST
+            -- would answer 42501 with 403.
             if current_setting('role', true) = 'authenticated' then
                 raise exception 'Sign in to reach tenant "%".', schema_name
                     using errcode = 'PT401', detail = 'not_authenticated',
@@ -848,7 +862,7 @@ begin
         when 'suspended' then
             raise exception 'Tenant "%" is suspended.', schema_name
                 using errcode = '42501', detail = 'tenant_suspended',
-                    hint = 'Nothing is lost. It answers again once a platform admin activates it.';
+                    hint = 'No data is lost. The tenant answers again once a platform admin activates it.';
         when 'insufficient' then
             raise exception 'Your access level in tenant "%" is below "%", which this request needs.',
                 schema_name, level
@@ -859,7 +873,7 @@ end;
 $$;
 
 comment on function tenancy.require_access(text, public.access_level) is
-    'Refuses whoever has no access to a tenant''s rows at this level (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended). A schema that is no tenant passes.';
+    'Refuses a caller without this access level to a tenant''s rows (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended). A schema that is no tenant passes.';
 
 -- sql/20_tenancy/access/require_grantable.sql
 
@@ -887,33 +901,33 @@ begin
         perform tenancy.log_refusal('own_grant', schema_name);
         raise exception 'Nobody changes their own access to a tenant.'
             using errcode = 'PT409', detail = 'own_grant',
-                hint = 'Ask another admin of the tenant. You can drop your access with revoke_schema_access.';
+                hint = 'Ask another admin of the tenant. To drop your own access, call revoke_schema_access.';
     end if;
 
     select a.expires_at into v_own_expiry
     from public.user_schema_access a
     where a.user_id = v_caller.user_id and a.schema_name = require_grantable.schema_name;
 
-    -- Else an admin for a week could stay for ever, through a friend or a second account.
+    -- Otherwise an admin whose grant expires could keep access through a second account.
     if v_own_expiry is not null
         and (access_level = 'admin' or expires_at is null or expires_at > v_own_expiry)
     then
         perform tenancy.log_refusal('forbidden', schema_name);
-        raise exception 'Your own access ends at %; you can grant neither "admin" nor anything past that.',
+        raise exception 'Your own access ends at %: you cannot grant "admin", or any access that ends later.',
             v_own_expiry
             using errcode = '42501', detail = 'forbidden',
-                hint = 'Grant "read" or "write" with an expires_at up to then, or ask an admin whose access does not expire.';
+                hint = 'Grant "read" or "write" with an expires_at up to that moment, or ask an admin whose access does not expire.';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_grantable(text, uuid, public.access_level, timestamptz) is
-    'Refuses a grant that the caller, an admin of the tenant or of the platform, may not make (PT409 own_grant, 42501 forbidden).';
+    'Refuses a grant that an admin of a tenant may not make: one to themselves, or one beyond the end of their own access. Platform admins may make any grant (PT409 own_grant, 42501 forbidden).';
 
 -- sql/20_tenancy/access/require_permission.sql
 
--- Who may do what with one tenant. Each RPC names the platform role and the access level
--- that suffice; null means that nobody of that kind may.
+-- Each RPC names the platform role and the access level that suffice for one tenant. Null
+-- means that no platform role, or no access level, suffices.
 create function tenancy.require_permission(
     schema_name text,
     platform public.platform_role,
@@ -957,11 +971,11 @@ begin
         perform tenancy.log_refusal('tenant_suspended', schema_name);
         raise exception 'Tenant "%" is suspended.', schema_name
             using errcode = '42501', detail = 'tenant_suspended',
-                hint = 'Nothing is lost. It answers again once a platform admin activates it.';
+                hint = 'No data is lost. The tenant answers again once a platform admin activates it.';
     end if;
 
     perform tenancy.log_refusal('forbidden', schema_name);
-    raise exception 'This needs % on tenant "%".',
+    raise exception 'This operation needs % on tenant "%".',
         concat_ws(
             ' or ',
             'the access level "' || member || '"',
@@ -974,7 +988,7 @@ end;
 $$;
 
 comment on function tenancy.require_permission(text, public.platform_role, public.access_level, boolean) is
-    'Refuses whoever has neither this platform role nor this access level in an active tenant (PT401 not_authenticated; 42501: forbidden, tenant_suspended; PT404 tenant_not_found, the same for a stranger and for a missing tenant).';
+    'Refuses a caller with neither this platform role nor this access level in an active tenant; with even_suspended, the access level also suffices in a suspended one (PT401 not_authenticated; 42501: forbidden, tenant_suspended; PT404 tenant_not_found, the same for a stranger and for a missing tenant).';
 
 -- sql/20_tenancy/access/require_platform_role.sql
 
@@ -996,7 +1010,7 @@ begin
     end if;
 
     perform tenancy.log_refusal('forbidden');
-    raise exception 'This needs the platform role "%"; you have %.',
+    raise exception 'This operation needs the platform role "%"; you have %.',
         require_platform_role.role, coalesce('"' || v_role || '"', 'none')
         using errcode = '42501', detail = 'forbidden',
             hint = 'Ask a super_admin of the platform.';
@@ -1004,7 +1018,7 @@ end;
 $$;
 
 comment on function tenancy.require_platform_role(public.platform_role) is
-    'Refuses whoever has less than this platform role (PT401 not_authenticated, 42501 forbidden).';
+    'Refuses a caller with less than this platform role (PT401 not_authenticated, 42501 forbidden).';
 
 -- sql/20_tenancy/access/require_signed_in.sql
 
@@ -1018,8 +1032,8 @@ as $$
 declare
     v_caller constant tenancy.caller := tenancy.caller();
 begin
-    -- Not 42501: a token without a subject comes as a signed-in role, and PostgREST would
-    -- answer 403.
+    -- Not 42501: a token without a subject still has the role authenticated, for which
+    -- PostgREST would answer 403.
     if v_caller.kind = 'nobody' then
         perform tenancy.log_refusal('not_authenticated');
         raise exception 'Sign in first.'
@@ -1032,7 +1046,7 @@ end;
 $$;
 
 comment on function tenancy.require_signed_in() is
-    'The caller, unless it is nobody (PT401 not_authenticated).';
+    'Returns the caller, and refuses one who is not signed in (PT401 not_authenticated).';
 
 -- sql/20_tenancy/arguments/require_argument.sql
 
@@ -1047,13 +1061,13 @@ begin
     if value is null then
         raise exception '"%" is null.', argument
             using errcode = 'PT422', detail = 'invalid_request',
-                hint = 'Give it a value. Where it has a default, leaving it out gives that.';
+                hint = 'Send a value, or leave the argument out if it has a default.';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_argument(text, text) is
-    'Refuses null for an argument that needs a value (PT422 invalid_request, as the functions answer).';
+    'Refuses null for an argument that needs a value (PT422 invalid_request; the functions answer the same).';
 
 -- sql/20_tenancy/arguments/require_identifier.sql
 
@@ -1074,12 +1088,12 @@ end;
 $$;
 
 comment on function tenancy.require_identifier(text, text) is
-    'Refuses names that a table, column or constraint cannot have (PT400 invalid_identifier).';
+    'Refuses a name that no table, column or constraint can have (PT400 invalid_identifier). kind is the noun in the message, for example table.';
 
 -- sql/20_tenancy/arguments/require_metadata.sql
 
--- Any member writes their own, and an entry of the audit log keeps each: without a limit one
--- of them could fill the disk, or make the log too deep for others to read.
+-- With a limit, because every member writes metadata and the audit log keeps each value. One
+-- member could fill the disk, or nest a value so deeply that nobody can read the audit log.
 create function tenancy.require_metadata(metadata jsonb)
     returns void
     immutable
@@ -1095,14 +1109,14 @@ begin
         return;
     end if;
 
-    raise exception '"metadata" is to be a JSON object of at most 64 KB, nested less than 64 levels.'
+    raise exception '"metadata" has to be a JSON object of at most 64 KB, nested less than 64 levels.'
         using errcode = 'PT422', detail = 'invalid_request',
-            hint = 'Nothing was changed. Keep larger things in a table of the tenant.';
+            hint = 'Nothing was changed. Keep larger values in a table of the tenant.';
 end;
 $$;
 
 comment on function tenancy.require_metadata(jsonb) is
-    'Refuses metadata of a profile that is no JSON object, or too large or deep to be kept in a log (PT422 invalid_request).';
+    'Refuses metadata of a profile that is no JSON object, is larger than 64 KB, or is nested 64 levels or more (PT422 invalid_request).';
 
 -- sql/20_tenancy/arguments/require_page_size.sql
 
@@ -1114,19 +1128,20 @@ create function tenancy.require_page_size(page_size integer)
     language plpgsql
 as $$
 begin
-    -- Cut down to what there is, a page would look like the last one to whoever counts its rows.
+    -- Refused, not reduced: a client that gets fewer rows than it asked for takes the page for
+    -- the last one.
     if page_size between 1 and 1000 then
         return;
     end if;
 
     raise exception '"page_size" is %.', coalesce(page_size::text, 'null')
         using errcode = 'PT422', detail = 'invalid_request',
-            hint = 'A page has 1 to 1,000 rows. Leave it out for 100.';
+            hint = 'Send a number from 1 to 1,000, or leave it out for 100.';
 end;
 $$;
 
 comment on function tenancy.require_page_size(integer) is
-    'Refuses a page of no rows, or of more than 1,000 (PT422 invalid_request, as the functions answer).';
+    'Refuses a page size below 1 or above 1,000 (PT422 invalid_request; the functions answer the same).';
 
 -- sql/20_tenancy/arguments/require_schema_name.sql
 
@@ -1138,8 +1153,8 @@ create function tenancy.require_schema_name(schema_name text)
     language plpgsql
 as $$
 begin
-    -- 63 bytes is PostgreSQL's limit for a name; it cuts longer ones silently, and two
-    -- tenants would become one. ASCII alone, because look-alikes are different names.
+    -- PostgreSQL silently cuts a name to 63 bytes, and two tenants would become one. Only
+    -- ASCII, because other characters can look the same and make different names.
     if schema_name is null or schema_name !~ '^[a-z][a-z0-9_]{2,62}$' then
         raise exception 'A schema name has 3 to 63 characters: lower-case letters a-z, digits and underscores, a letter first.'
             using errcode = 'PT400', detail = 'invalid_schema_name',
@@ -1152,7 +1167,7 @@ begin
             'pgmq_public', 'pgsodium', 'pgsodium_masks', 'pgtle', 'public', 'realtime', 'repack',
             'storage', 'tenancy', 'tenant_template', 'tiger', 'tiger_data', 'topology', 'vault'
         )
-        -- A role's unqualified names mean, first of all, what is in the schema of its name.
+        -- A schema with the name of a role comes first in that role's search_path.
         or to_regrole(schema_name) is not null
     then
         raise exception 'The name "%" is reserved.', schema_name
@@ -1163,7 +1178,7 @@ end;
 $$;
 
 comment on function tenancy.require_schema_name(text) is
-    'Refuses names a tenant''s schema cannot have (PT400 invalid_schema_name).';
+    'Refuses a name that a tenant''s schema cannot have (PT400 invalid_schema_name).';
 
 -- sql/20_tenancy/arguments/require_text.sql
 
@@ -1175,14 +1190,14 @@ create function tenancy.require_text(argument text, value text, longest integer,
     language plpgsql
 as $$
 begin
-    -- Where an empty text would do, none does.
+    -- If an empty text is allowed, null is too.
     if char_length(value) between shortest and longest and (shortest = 0 or value ~ '[^\s\u00A0\u200B-\u200D\u2060\uFEFF]')
         or (value is null and shortest = 0)
     then
         return;
     end if;
 
-    raise exception '"%" is to have %.', argument,
+    raise exception '"%" has to have %.', argument,
         case
             when shortest = 0 then format('at most %s characters', longest)
             else format('%s to %s characters that are not all spaces', shortest, longest)
@@ -1193,7 +1208,7 @@ end;
 $$;
 
 comment on function tenancy.require_text(text, text, integer, integer) is
-    'Refuses a text of an argument that is too short or too long, in characters, or blank where it is to have some (PT422 invalid_request, as the functions answer).';
+    'Refuses a text argument that is too short or too long, in characters; if shortest is above 0, also a blank or null one (PT422 invalid_request; the functions answer the same).';
 
 -- sql/20_tenancy/audit_log/audit_entries.sql
 
@@ -1234,7 +1249,7 @@ end;
 $$;
 
 comment on function tenancy.audit_entries(text, uuid, text, text, jsonb, timestamptz, timestamptz, bigint, integer) is
-    'A page of a tenant''s audit_log, newest first; null filters nothing.';
+    'A page of a tenant''s audit_log, newest entries first. A null argument filters nothing.';
 
 -- sql/20_tenancy/audit_log/audit_entry_columns.sql
 
@@ -1243,21 +1258,19 @@ create function tenancy.audit_entry_columns(schema_name text)
     immutable
     security invoker
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    -- Written out, because a column added later must not change old hashes.
-    return case
+    -- Listed by name, because a column that is added later must not change old hashes.
+    select case
         when schema_name = 'public' then
             'e.id, e.occurred_at, e.actor_id, e.actor_role, e.action, e.schema_name, e.tenant_id, e.details, e.request_id'
         else
             'e.id, e.occurred_at, e.actor_id, e.actor_role, e.action, e.table_name, e.record_id, e.old_values, e.new_values'
     end;
-end;
 $$;
 
 comment on function tenancy.audit_entry_columns(text) is
-    'What of an entry is sealed, as a select list over the alias e.';
+    'The columns of an entry that its hash covers, as a select list over the alias e.';
 
 -- sql/20_tenancy/audit_log/close_audit_log.sql
 
@@ -1271,7 +1284,7 @@ as $$
 declare
     v_seal public.audit_seal;
 begin
-    -- Nobody writes any more, so that the head really is the last one.
+    -- Lock out all writers, so that no entry follows the final seal.
     perform tenancy.lock_tables(schema_name, array['audit_log']);
     v_seal := tenancy.seal_audit_log(schema_name);
 
@@ -1283,7 +1296,7 @@ end;
 $$;
 
 comment on function tenancy.close_audit_log(text) is
-    'The final seal of a tenant that is about to be destroyed, and the end of its chain.';
+    'Seals a tenant''s audit log for the last time, deletes its hash chain, and returns the final seal. Called before the tenant''s schema is dropped (55P03).';
 
 -- sql/20_tenancy/audit_log/find_audit_log.sql
 
@@ -1292,18 +1305,16 @@ create function tenancy.find_audit_log(schema_name text)
     stable
     security invoker
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    return case
+    select case
         when schema_name = 'public' then 'public.admin_audit_log'::regclass
         else format('%I.audit_log', schema_name)::regclass
     end;
-end;
 $$;
 
 comment on function tenancy.find_audit_log(text) is
-    'The audit log in a schema: a tenant''s, or the platform''s in public.';
+    'The audit log in a schema: a tenant''s audit_log, or admin_audit_log in public.';
 
 -- sql/20_tenancy/audit_log/last_entry_id.sql
 
@@ -1327,7 +1338,8 @@ begin
 end;
 $$;
 
-comment on function tenancy.last_entry_id(regclass) is 'The highest id that a log has handed out so far.';
+comment on function tenancy.last_entry_id(regclass) is
+    'The highest entry id that a log has handed out so far; 0 if it has handed out none.';
 
 -- sql/20_tenancy/audit_log/log_action.sql
 
@@ -1359,7 +1371,7 @@ end;
 $$;
 
 comment on function tenancy.log_action(text, public.tenants, jsonb, text) is
-    'The one writer of admin_audit_log. Called by each RPC that changed something, in its transaction; tenant is null for actions on no tenant. actor_role is for what may have ended the caller''s own role: what tenancy.actor_role said before.';
+    'Writes one entry to admin_audit_log; no other function writes there. Each RPC that changed something calls it once, in its transaction. tenant is null for an action on no tenant. If the action may have ended the caller''s own role, actor_role is the value of tenancy.actor_role before the change.';
 
 -- sql/20_tenancy/audit_log/make_append_only.sql
 
@@ -1381,7 +1393,8 @@ begin
 end;
 $$;
 
-comment on function tenancy.make_append_only(text, text) is 'Lets a table only grow.';
+comment on function tenancy.make_append_only(text, text) is
+    'Makes a table append-only: its triggers refuse update, delete and truncate.';
 
 -- sql/20_tenancy/audit_log/prune_audit_log.sql
 
@@ -1398,10 +1411,10 @@ declare
     v_removed bigint;
     v_head text;
 begin
-    -- What is not sealed yet is too young to go.
+    -- Seal first, because only sealed entries are removed.
     perform tenancy.seal_audit_log(schema_name);
 
-    -- The chain can only lose its beginning: everything up to the first entry to be kept.
+    -- Only the beginning of the chain can be removed: all links before the first entry to keep.
     execute format(
         'select coalesce('
         '    (select min(s.place) - 1 from tenancy.audit_seals s join %1$s e on e.id = s.entry_id'
@@ -1435,7 +1448,7 @@ end;
 $$;
 
 comment on function tenancy.prune_audit_log(text, timestamptz) is
-    'Removes the sealed entries of a log before a moment; the last link stays as the anchor of the rest of the chain.';
+    'Removes the sealed entries of a log that are older than a moment. The link of the last removed entry stays as the anchor of the rest of the chain.';
 
 -- sql/20_tenancy/audit_log/redact_audit_log.sql
 
@@ -1452,8 +1465,8 @@ declare
 begin
     perform tenancy.seal_audit_log(schema_name);
 
-    -- The chain keeps the hash of what was there; what is there now gets one of its own, so
-    -- that it cannot be changed again unnoticed.
+    -- The chain keeps the hash of the original entry. The redacted entry gets a hash of its
+    -- own, so that verify_audit_log notices any later change.
     perform set_config('tenancy.maintaining', tenancy.find_audit_log(schema_name)::text, true);
     execute format(
         'with redacted as ('
@@ -1478,7 +1491,7 @@ end;
 $$;
 
 comment on function tenancy.redact_audit_log(text, uuid) is
-    'Takes the values of a person''s profile out of the sealed entries of a tenant''s log; how many lost theirs.';
+    'Removes the values of a user''s profile from the sealed entries of a tenant''s log, and returns the number of these entries.';
 
 -- sql/20_tenancy/audit_log/seal_audit_log.sql
 
@@ -1492,7 +1505,7 @@ create function tenancy.seal_audit_log(schema_name text)
 as $$
 declare
     v_log constant regclass := tenancy.find_audit_log(schema_name);
-    v_floor bigint;
+    v_sealed_up_to bigint;
     v_previous tenancy.audit_seals;
     v_run tenancy.audit_seal_runs;
     v_oldest_running xid8;
@@ -1503,7 +1516,7 @@ declare
     v_horizon xid;
     v_entry_hash bytea;
 begin
-    -- Sealers take turns; writers of the log never meet this lock.
+    -- One run at a time. Writers of the log do not take this lock.
     perform pg_advisory_xact_lock(hashtextextended('tenancy.audit_seals.' || schema_name, 0));
 
     select * into v_previous
@@ -1516,9 +1529,9 @@ begin
     where r.schema_name = seal_audit_log.schema_name
     order by r.place desc
     limit 1;
-    -- Up to here everything is sealed: whoever was running at that run had finished by the
-    -- latest one.
-    select coalesce(max(r.last_entry_id), 0) into v_floor
+    -- Every entry up to here is sealed: the transactions that were running at that earlier run
+    -- had ended by the latest run.
+    select coalesce(max(r.last_entry_id), 0) into v_sealed_up_to
     from tenancy.audit_seal_runs r
     where r.schema_name = seal_audit_log.schema_name and r.horizon <= v_run.oldest_running;
 
@@ -1529,9 +1542,9 @@ begin
             'select e.id, jsonb_build_array(%s)::text as content, pg_snapshot_xmin(pg_current_snapshot()) as oldest_running'
             ' from %s e'
             ' where e.id > $1'
-            -- Below the oldest running transaction: nobody can still commit among these.
+            -- Before the oldest running transaction: no transaction among these can still commit.
             '     and tenancy.full_transaction_id(e.xmin) < pg_snapshot_xmin(pg_current_snapshot())'
-            -- What was slipped in behind the last run is not to be blessed.
+            -- An entry that was inserted among older ones after the last run must not be sealed.
             '     and (e.id > $2 or tenancy.full_transaction_id(e.xmin) < $3)'
             '     and not exists ('
             '         select from tenancy.audit_seals s where s.schema_name = $4 and s.entry_id = e.id'
@@ -1539,7 +1552,7 @@ begin
             ' order by e.id',
             tenancy.audit_entry_columns(schema_name), v_log
         )
-        using v_floor, coalesce(v_run.last_entry_id, 0), v_run.horizon, schema_name
+        using v_sealed_up_to, coalesce(v_run.last_entry_id, 0), v_run.horizon, schema_name
     loop
         v_oldest_running := v_entry.oldest_running;
         v_place := v_place + 1;
@@ -1550,9 +1563,9 @@ begin
     end loop;
 
     if v_oldest_running is not null then
-        -- Whoever has an entry id up to this one got a transaction number before it. The
-        -- block is a subtransaction: it gets its own number with its first write, so that
-        -- one is higher than all of theirs.
+        -- A transaction that has an entry id up to this one already had its transaction id. The
+        -- block with an exception clause is a subtransaction, which gets an id of its own with
+        -- its first write. So this id is higher than those of all these transactions.
         v_last_entry_id := tenancy.last_entry_id(v_log);
         begin
             insert into tenancy.audit_seal_runs
@@ -1574,7 +1587,7 @@ end;
 $$;
 
 comment on function tenancy.seal_audit_log(text) is
-    'Adds to the chain every entry of a log that can no longer get company from a running transaction.';
+    'Adds entries of a log to its hash chain: every entry of a transaction that began before the oldest running one. Later entries wait for the next run.';
 
 -- sql/20_tenancy/audit_log/tg_audit_log__refuse.sql
 
@@ -1586,7 +1599,7 @@ create function tenancy.tg_audit_log__refuse()
     language plpgsql
 as $$
 begin
-    -- Set, for their own statement, by the two operations that write down what they did.
+    -- prune_audit_log and redact_audit_log set this for their own statement. Both are logged.
     if tg_op <> 'TRUNCATE' and current_setting('tenancy.maintaining', true) = tg_relid::regclass::text then
         return case tg_op when 'DELETE' then old else new end;
     end if;
@@ -1594,12 +1607,12 @@ begin
     perform tenancy.log_refusal('forbidden', tg_table_schema);
     raise exception 'An audit log is append-only: % is refused.', tg_op
         using errcode = '42501', detail = 'forbidden',
-            hint = 'Retention is for prune_audit_log, requests of persons are for redact_audit_log; both are logged.';
+            hint = 'Use prune_audit_log for retention, or redact_audit_log to remove the values of a person; both are logged.';
 end;
 $$;
 
 comment on function tenancy.tg_audit_log__refuse() is
-    'Keeps what an audit log says: refuses update, delete and truncate to everybody, its owner included.';
+    'Trigger function that keeps an audit log append-only: refuses update, delete and truncate to everybody, the owner included (42501 forbidden).';
 
 -- sql/20_tenancy/audit_log/verify_audit_log.sql
 
@@ -1652,8 +1665,8 @@ begin
         v_head_found := v_head_found or encode(v_hash, 'hex') = lower(expected_head);
     end loop;
 
-    -- An entry that is not sealed although its id was handed out before a run, written by a
-    -- transaction that began after it: nobody's clock and nobody's lateness explains that.
+    -- An unsealed entry whose id was handed out before a run, written by a transaction that
+    -- began after that run, was inserted afterwards: a late commit cannot explain it.
     execute format(
         'select min(e.id)'
         ' from %s e'
@@ -1683,7 +1696,7 @@ end;
 $$;
 
 comment on function tenancy.verify_audit_log(text, text) is
-    'Recomputes a log''s chain and names the first entry that does not fit.';
+    'Recomputes a log''s hash chain, and names the first entry that does not match.';
 
 -- sql/20_tenancy/audit_triggers/audit_routine_name.sql
 
@@ -1695,8 +1708,8 @@ create function tenancy.audit_routine_name(table_name text)
     language plpgsql
 as $$
 begin
-    -- Longer names would be cut by PostgreSQL, and two tables could come to share one. A name
-    -- of 52 characters would fit, and could be the shortened one of another.
+    -- PostgreSQL would cut a longer name, and two tables could share one function. The result
+    -- for a name of 52 characters would fit, but could equal the shortened one of another name.
     if length(table_name) > 51 then
         return format('tg_%s_%s__audit', left(table_name, 43), left(md5(table_name), 8));
     end if;
@@ -1706,7 +1719,7 @@ end;
 $$;
 
 comment on function tenancy.audit_routine_name(text) is
-    'Name of the trigger function that audits a table, in the table''s schema.';
+    'Name of the trigger function that audits a table. The function is in the table''s schema.';
 
 -- sql/20_tenancy/audit_triggers/audit_routine_source.sql
 
@@ -1734,8 +1747,8 @@ begin
         return null;
     end if;
 
-    -- A migration changed the columns and goes on to change rows: what is written here
-    -- follows when it has ended.
+    -- A migration that has changed the columns may change rows, too. This function still has
+    -- the old columns, until the migration ends and the function is replaced.
     if %3$L::name[] is distinct from (
         select array_agg(a.attname order by a.attnum)
         from pg_catalog.pg_attribute a
@@ -1766,7 +1779,7 @@ end;
 $$;
 
 comment on function tenancy.audit_routine_source(text, text) is
-    'Body of the trigger function that audits a table, with its columns as they are now.';
+    'Body of the trigger function that audits a table, for the table''s present columns.';
 
 -- sql/20_tenancy/audit_triggers/audit_statements.sql
 
@@ -1792,7 +1805,7 @@ declare
     v_old text;
     v_new text;
 begin
-    -- Compared byte by byte: `=` does not exist for json, and calls 1.0 and 1.00 the same.
+    -- Values are compared byte by byte: type json has no `=`, and numeric 1.0 = 1.00.
     select
         array_agg(a.attname order by a.attnum)::text,
         'jsonb_build_object(' || string_agg(format('%1$L, %2$s.%1$I', a.attname, '_row'), ', ' order by a.attnum)
@@ -1840,7 +1853,7 @@ begin
         from old_rows _old
         join new_rows _new on %8$s
         where row(_old.*)::record operator(pg_catalog.*<>) row(_new.*)::record
-        -- A row with another key is another row.
+        -- An update that changes the key is logged as a delete and an insert.
         union all
         select %2$s, 'delete', %3$L, %4$s, to_jsonb(_row), null
         from old_rows _row
@@ -1861,12 +1874,13 @@ end;
 $$;
 
 comment on function tenancy.audit_statements(text, text, text) is
-    'The statements that audit a table with its columns as they are now, from the transition tables old_rows and new_rows; actor is two expressions, the actor''s id and role.';
+    'The statements that audit a table with its present columns. They read the transition tables old_rows and new_rows. actor is two SQL expressions: the actor''s id and role (PT404 table_not_found).';
 
 -- sql/20_tenancy/audit_triggers/audit_table.sql
 
--- One trigger function per table with the table's columns written out, run once a statement
--- over the rows it touched: a generic comparison of JSON, row by row, costs many times that.
+-- One trigger function for each table, which lists the table's columns and runs once a
+-- statement: a generic function that compares rows as JSON, one by one, costs several times
+-- as much.
 create function tenancy.audit_table(schema_name text, table_name text)
     returns void
     volatile
@@ -1877,20 +1891,20 @@ as $$
 declare
     v_table constant oid := tenancy.require_table(schema_name, table_name);
     v_routine constant text := tenancy.audit_routine_name(table_name);
-    v_present constant text := (
+    v_present_name constant text := (
         select p.proname::text
         from pg_catalog.pg_trigger t
         join pg_catalog.pg_proc p on p.oid = t.tgfoid
         where t.tgrelid = v_table and t.tgname = 'audit_insert'
     );
-    v_is_new constant boolean := v_present is null;
-    -- PostgreSQL looks a function up among all of its name, and each tenant has one of this
-    -- name: it gets it when nothing has to look for it any more.
-    v_first_name constant text := case when v_is_new then 'tg_' || v_table || '__audit' else v_routine end;
+    v_is_new constant boolean := v_present_name is null;
+    -- A unique name at first: looking a function up by name reads all functions of that name,
+    -- and every tenant has one. It gets the common name once the triggers refer to it.
+    v_created_as constant text := case when v_is_new then 'tg_' || v_table || '__audit' else v_routine end;
 begin
-    -- The table was called otherwise when it got its triggers.
-    if v_present <> v_routine then
-        execute format('alter function %I.%I() rename to %I', schema_name, v_present, v_routine);
+    -- The table was renamed after it got its triggers.
+    if v_present_name <> v_routine then
+        execute format('alter function %I.%I() rename to %I', schema_name, v_present_name, v_routine);
     end if;
 
     execute format(
@@ -1900,13 +1914,13 @@ create or replace function %1$I.%2$I()
     volatile
     security definer
     set search_path = ''
-    -- The plan is kept from a session's first statement, which may have touched one row;
-    -- the next may touch a million.
+    -- A session keeps the plan of its first statement, which may change one row. The next
+    -- statement may change a million.
     set enable_nestloop = off
     language plpgsql
 as %3$L
         $sql$,
-        schema_name, v_first_name, tenancy.audit_routine_source(schema_name, table_name)
+        schema_name, v_created_as, tenancy.audit_routine_source(schema_name, table_name)
     );
 
     if v_is_new then
@@ -1922,14 +1936,14 @@ as %3$L
             ' for each statement execute function %1$I.%3$I();'
             'revoke all on function %1$I.%3$I() from public, anon, authenticated, service_role;'
             'alter function %1$I.%3$I() rename to %4$I;',
-            schema_name, table_name, v_first_name, v_routine
+            schema_name, table_name, v_created_as, v_routine
         );
     end if;
 end;
 $$;
 
 comment on function tenancy.audit_table(text, text) is
-    'Makes every change of a tenant''s table leave an entry in the tenant''s audit_log; again after its columns or its name have changed. Only under lock_tenant.';
+    'Creates or replaces the audit triggers of a tenant''s table, so that every change of the table writes to the tenant''s audit_log. Call it again after the table''s columns or name have changed. Only under lock_tenant (PT404 table_not_found).';
 
 -- sql/20_tenancy/audit_triggers/drop_unused_audit_routines.sql
 
@@ -1965,7 +1979,7 @@ end;
 $$;
 
 comment on function tenancy.drop_unused_audit_routines(text) is
-    'Drops what audited tables that are no longer there: the triggers went with them, their functions stay behind.';
+    'Drops the audit functions of tables that no longer exist. Dropping a table drops its triggers, but not their functions.';
 
 -- sql/20_tenancy/audit_triggers/refresh_audit_triggers.sql
 
@@ -1992,7 +2006,7 @@ end;
 $$;
 
 comment on function tenancy.refresh_audit_triggers(text) is
-    'Brings up to date the audit trail of those tables whose columns or names have changed, or whose trail was written by an older version of this.';
+    'Replaces the audit trigger functions of the tables whose columns or name have changed, and of those whose function is from an older version of Tenantry.';
 
 -- sql/20_tenancy/catalog/column_names.sql
 
@@ -2001,8 +2015,8 @@ create function tenancy.column_names(relation oid, numbers smallint[])
     stable
     security invoker
     set search_path = ''
-    -- Knowing how many numbers it is given makes a plan look cheaper than it is to make anew
-    -- for each call.
+    -- One plan for all calls: PostgreSQL expects a plan for the given numbers to be cheaper,
+    -- and would make such a plan in each call.
     set plan_cache_mode = force_generic_plan
     language plpgsql
 as $$
@@ -2016,7 +2030,8 @@ begin
 end;
 $$;
 
-comment on function tenancy.column_names(oid, smallint[]) is 'The names of these columns of a table, in this order.';
+comment on function tenancy.column_names(oid, smallint[]) is
+    'The names of these columns of a table, in the order of the numbers.';
 
 -- sql/20_tenancy/catalog/describe_columns.sql
 
@@ -2045,7 +2060,7 @@ begin
 end;
 $$;
 
-comment on function tenancy.describe_columns(oid) is 'A table''s columns as get_table_columns tells them.';
+comment on function tenancy.describe_columns(oid) is 'A table''s columns, as get_table_columns returns them.';
 
 -- sql/20_tenancy/catalog/describe_foreign_keys.sql
 
@@ -2057,7 +2072,7 @@ create function tenancy.describe_foreign_keys(relation oid)
     language plpgsql
 as $$
 begin
-    -- By oids, not by names: two tenants' constraints may well be called the same.
+    -- By oid, because constraints of two tenants may have the same name.
     return query
     select
         k.conname::text,
@@ -2074,7 +2089,7 @@ end;
 $$;
 
 comment on function tenancy.describe_foreign_keys(oid) is
-    'A table''s foreign keys as get_table_foreign_keys tells them.';
+    'A table''s foreign keys, as get_table_foreign_keys returns them.';
 
 -- sql/20_tenancy/catalog/describe_table.sql
 
@@ -2106,7 +2121,7 @@ begin
 end;
 $$;
 
-comment on function tenancy.describe_table(oid) is 'A table as get_schema_tables tells it.';
+comment on function tenancy.describe_table(oid) is 'A table, as get_schema_tables returns it.';
 
 -- sql/20_tenancy/catalog/find_foreign_key.sql
 
@@ -2131,7 +2146,7 @@ begin
             and k.conkey = array[column_number]
             and k.confrelid = foreign_relation
             and k.confkey = array[foreign_number]
-        -- Whoever added it twice before that was refused has two.
+        -- PostgreSQL allows a second equal key, which the project's own SQL may have added.
         order by k.conname
         limit 1
     );
@@ -2139,7 +2154,7 @@ end;
 $$;
 
 comment on function tenancy.find_foreign_key(oid, smallint, oid, smallint) is
-    'Name of the foreign key that points from one column at another; null when there is none.';
+    'Name of the foreign key from one column to another; null if there is none.';
 
 -- sql/20_tenancy/catalog/find_table.sql
 
@@ -2161,7 +2176,7 @@ begin
 end;
 $$;
 
-comment on function tenancy.find_table(text, text) is 'A table of a tenant by its name; null when there is none.';
+comment on function tenancy.find_table(text, text) is 'The oid of a tenant''s table; null if there is none.';
 
 -- sql/20_tenancy/catalog/foreign_key_action.sql
 
@@ -2184,7 +2199,7 @@ end;
 $$;
 
 comment on function tenancy.foreign_key_action("char") is
-    'What a foreign key does on update or delete, from its one-letter code in pg_constraint.';
+    'The action of a foreign key on update or delete, from its one-letter code in pg_constraint.';
 
 -- sql/20_tenancy/catalog/full_transaction_id.sql
 
@@ -2200,8 +2215,8 @@ declare
     v_low constant bigint := short::text::bigint;
     v_full bigint := (v_next >> 32 << 32) + v_low;
 begin
-    -- A row shows the lower half of its transaction's number; what lies in the future of
-    -- the current epoch belongs to the one before.
+    -- A row has only the lower 32 bits of its transaction id. If the result is in the future,
+    -- the row is from the epoch before the present one.
     if v_full >= v_next + 2147483648 then
         v_full := v_full - 4294967296;
     end if;
@@ -2211,7 +2226,7 @@ end;
 $$;
 
 comment on function tenancy.full_transaction_id(xid) is
-    'The full transaction number of a row''s xmin, for rows younger than two billion transactions.';
+    'The full transaction id of a row''s xmin. Right for rows that are less than two billion transactions old.';
 
 -- sql/20_tenancy/catalog/is_name_taken.sql
 
@@ -2223,7 +2238,7 @@ create function tenancy.is_name_taken(schema_name text, relation_name text)
     language plpgsql
 as $$
 begin
-    -- Indexes, sequences and views share the tables' names; types do too.
+    -- Tables, indexes, sequences, views and types cannot share a name.
     return exists (
         select from pg_catalog.pg_class c
         where c.relname = relation_name and c.relnamespace = to_regnamespace(quote_ident(schema_name))
@@ -2234,7 +2249,8 @@ begin
 end;
 $$;
 
-comment on function tenancy.is_name_taken(text, text) is 'Whether a name is taken in a tenant''s schema.';
+comment on function tenancy.is_name_taken(text, text) is
+    'Whether a relation or a type in a tenant''s schema already has this name.';
 
 -- sql/20_tenancy/catalog/is_security_invoker.sql
 
@@ -2243,21 +2259,19 @@ create function tenancy.is_security_invoker(options text[])
     immutable
     security invoker
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    -- pg_class.reloptions keeps what was written: true, on, yes or 1.
-    return coalesce(
+    -- pg_class.reloptions keeps the text that was written: true, on, yes or 1.
+    select coalesce(
         (select o.option_value::boolean
         from pg_catalog.pg_options_to_table(options) o
         where o.option_name = 'security_invoker'),
         false
     );
-end;
 $$;
 
 comment on function tenancy.is_security_invoker(text[]) is
-    'Whether a view with these options asks with the rights of its caller, so that the policies below it hold.';
+    'Whether a view with these options runs with the rights of its caller, so that the policies of its tables apply.';
 
 -- sql/20_tenancy/catalog/referenced_tables.sql
 
@@ -2279,7 +2293,7 @@ end;
 $$;
 
 comment on function tenancy.referenced_tables(oid) is
-    'The tables a table''s foreign keys point at: dropping the keys locks them too.';
+    'Names of the tables that a table''s foreign keys refer to. Dropping the keys locks these tables, too.';
 
 -- sql/20_tenancy/catalog/require_column.sql
 
@@ -2303,7 +2317,7 @@ begin
     if v_number is null then
         raise exception 'Table "%" has no column %.', table_name, coalesce('"' || tenancy.printable(column_name) || '"', 'without a name')
             using errcode = 'PT404', detail = 'column_not_found',
-                hint = 'See its columns with get_table_columns.';
+                hint = 'List the columns with get_table_columns.';
     end if;
 
     return v_number;
@@ -2333,7 +2347,7 @@ begin
         raise exception 'Table "%" has no foreign key %.', table_name,
             coalesce('"' || tenancy.printable(constraint_name) || '"', 'without a name')
             using errcode = 'PT404', detail = 'constraint_not_found',
-                hint = 'See its foreign keys with get_table_foreign_keys.';
+                hint = 'List the foreign keys with get_table_foreign_keys.';
     end if;
 
     return v_foreign_key;
@@ -2358,14 +2372,15 @@ begin
     if v_table is null then
         raise exception 'Tenant "%" has no table %.', schema_name, coalesce('"' || tenancy.printable(table_name) || '"', 'without a name')
             using errcode = 'PT404', detail = 'table_not_found',
-                hint = 'See its tables with get_schema_tables.';
+                hint = 'List the tables with get_schema_tables.';
     end if;
 
     return v_table;
 end;
 $$;
 
-comment on function tenancy.require_table(text, text) is 'A table of a tenant by its name (PT404 table_not_found).';
+comment on function tenancy.require_table(text, text) is
+    'The oid of a tenant''s table (PT404 table_not_found).';
 
 -- sql/20_tenancy/catalog/row_estimate.sql
 
@@ -2377,8 +2392,8 @@ create function tenancy.row_estimate(relation oid)
     language plpgsql
 as $$
 begin
-    -- The statistics collector's live count is there before the first ANALYZE; the
-    -- planner's is what is left after a crash has emptied the collector.
+    -- The live count of the statistics is there before the first ANALYZE, but a crash resets
+    -- it. reltuples is there after a crash, but not before the first ANALYZE.
     return greatest(
         pg_stat_get_live_tuples(relation),
         (select c.reltuples::bigint from pg_catalog.pg_class c where c.oid = relation),
@@ -2388,7 +2403,7 @@ end;
 $$;
 
 comment on function tenancy.row_estimate(oid) is
-    'About how many rows a table has, from statistics; nothing is counted.';
+    'Estimated number of rows of a table, from statistics; no row is counted.';
 
 -- sql/20_tenancy/catalog/table_bytes.sql
 
@@ -2417,8 +2432,8 @@ create function tenancy.table_oids(schema_name text)
     language plpgsql
 as $$
 begin
-    -- Through pg_depend, whose index makes the cost that of one schema; pg_class has none
-    -- by schema alone.
+    -- From pg_depend, which has an index by schema, so that other schemas cost nothing. The
+    -- indexes of pg_class do not begin with the schema.
     return array(
         select c.oid
         from pg_catalog.pg_depend d
@@ -2431,7 +2446,7 @@ begin
 end;
 $$;
 
-comment on function tenancy.table_oids(text) is 'The tables of one schema, at the cost of that schema alone.';
+comment on function tenancy.table_oids(text) is 'The oids of the tables in one schema.';
 
 -- sql/20_tenancy/drift/has_own_objects.sql
 
@@ -2898,8 +2913,8 @@ comment on function tenancy.unextended_tables(text, text) is
 
 -- sql/20_tenancy/errors/log_refusal.sql
 
--- The raised error rolls back whatever its transaction wrote, and a table that a refusal
--- could write to would be one that strangers could fill. The server's log keeps both off.
+-- In the server's log, because the error that follows rolls back every write, and because
+-- strangers could fill a table by sending requests that are refused.
 create function tenancy.log_refusal(code text, schema_name text default null)
     returns void
     stable
@@ -2908,7 +2923,7 @@ create function tenancy.log_refusal(code text, schema_name text default null)
     language plpgsql
 as $$
 begin
-    -- As JSON: whatever the caller sent stays on its line.
+    -- As JSON, so that a line break from the caller does not begin a new line in the log.
     raise log 'tenantry refused %', jsonb_strip_nulls(jsonb_build_object(
         'code', code,
         'actor_id', (tenancy.caller()).user_id,
@@ -2922,7 +2937,7 @@ end;
 $$;
 
 comment on function tenancy.log_refusal(text, text) is
-    'Writes one line about a refused attempt to the server''s log (severity LOG): code, actor, the actor''s role at that time, tenant, method, path and request id. Called right before the error is raised.';
+    'Writes one line about a refused request to the server''s log (severity LOG): code, actor, the actor''s role at that time, tenant, method, path and request id. Call it right before raising the error.';
 
 -- sql/20_tenancy/errors/printable.sql
 
@@ -2931,17 +2946,15 @@ create function tenancy.printable(value text)
     immutable
     security invoker
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    -- PostgREST sends the message of a PTnnn error as the reason phrase of its reply, as it
-    -- is: a line break in there would begin a header of the caller's choice.
-    return left(regexp_replace(value, '[^ -~]', '?', 'g'), 80);
-end;
+    -- PostgREST sends the message of a PTnnn error unchanged as the reason phrase of its
+    -- reply. With a line break in the message, the caller could add a header to the reply.
+    select left(regexp_replace(value, '[^ -~]', '?', 'g'), 80);
 $$;
 
 comment on function tenancy.printable(text) is
-    'What a caller sent, fit to stand in an error''s message: printable ASCII, at most 80 characters.';
+    'A caller''s value made safe for an error message: at most 80 characters, with ? for everything but printable ASCII.';
 
 -- sql/20_tenancy/errors/raise_busy.sql
 
@@ -2953,14 +2966,14 @@ create function tenancy.raise_busy()
     language plpgsql
 as $$
 begin
-    raise exception 'Somebody else is changing the same thing right now.'
+    raise exception 'Another request is changing the same data right now.'
         using errcode = 'PT503', detail = 'busy',
             hint = 'Nothing was changed. Try again in a second.';
 end;
 $$;
 
 comment on function tenancy.raise_busy() is
-    'What an RPC answers to a deadlock, an over-long wait for a lock and a cancelled statement (PT503 busy); raw, PostgREST would make them a 500.';
+    'Raises the error with which every RPC answers a deadlock, a lock wait that took too long, or a cancelled statement (PT503 busy). Without it, PostgREST would answer 500.';
 
 -- sql/20_tenancy/exposure/expose_schema.sql
 
@@ -2984,7 +2997,7 @@ end;
 $$;
 
 comment on function tenancy.expose_schema(text) is
-    'Puts a schema on the Data API''s list. The schema must exist when the transaction commits.';
+    'Adds a schema to the list of schemas that the Data API exposes. The schema must exist when the transaction commits (55P03).';
 
 -- sql/20_tenancy/exposure/exposed_schemas.sql
 
@@ -2998,7 +3011,7 @@ as $$
 declare
     v_list text;
 begin
-    -- The setting for this database outranks the one for the whole cluster.
+    -- The setting for this database overrides the one for the whole cluster.
     select substr(c.entry, length('pgrst.db_schemas=') + 1) into v_list
     from pg_catalog.pg_db_role_setting s
     cross join unnest(s.setconfig) c (entry)
@@ -3011,15 +3024,16 @@ begin
     limit 1;
 
     if v_list is not null then
-        -- As we write it. Every creation reads the whole list, and a pattern takes long.
+        -- The form that set_exposed_schemas writes. Every creation of a tenant reads the whole
+        -- list, and splitting it by a pattern is slow.
         if replace(v_list, ', ', '') !~ '[\s,]' then
             return string_to_array(v_list, ', ');
         end if;
         return regexp_split_to_array(btrim(v_list), '\s*,\s*');
     end if;
 
-    -- Nobody has set it from SQL yet: what every Supabase project starts with. A listed but
-    -- missing schema takes the whole Data API down, so only what exists.
+    -- Not set yet: the default of a Supabase project. Only schemas that exist, because one
+    -- listed but missing schema stops the whole Data API.
     return array(
         select n.nspname::text
         from pg_catalog.pg_namespace n
@@ -3030,28 +3044,26 @@ end;
 $$;
 
 comment on function tenancy.exposed_schemas() is
-    'The schemas that the Data API answers for, as PostgREST''s role setting lists them.';
+    'The schemas that the Data API exposes, from the setting of PostgREST''s role.';
 
 -- sql/20_tenancy/exposure/lock_exposure.sql
 
--- Last in the lock order: every creation and deletion of a tenant waits here, so whoever
--- holds it must have nothing left to wait for. Two transactions that alter one role setting
--- without it end in "tuple concurrently updated".
+-- Last in the lock order: every creation and deletion of a tenant needs this lock, so its
+-- holder must not wait for another one. Without the lock, two transactions that alter the
+-- role setting fail with "tuple concurrently updated".
 create function tenancy.lock_exposure()
     returns void
     volatile
     security invoker
     set search_path = ''
     set lock_timeout = '4s'
-    language plpgsql
+    language sql
 as $$
-begin
-    perform pg_advisory_xact_lock(hashtextextended('tenancy.exposed_schemas', 0));
-end;
+    select pg_advisory_xact_lock(hashtextextended('tenancy.exposed_schemas', 0));
 $$;
 
 comment on function tenancy.lock_exposure() is
-    'Makes changes of the exposed schema list take turns, until the transaction ends. Waits at most 4 s (55P03).';
+    'Lets one transaction at a time change the list of exposed schemas. Waits at most 4 s (55P03).';
 
 -- sql/20_tenancy/exposure/reload_schema_cache.sql
 
@@ -3063,14 +3075,14 @@ create function tenancy.reload_schema_cache()
     language plpgsql
 as $$
 begin
-    -- Hosted Supabase's event triggers send the same on every DDL statement; identical
-    -- notifications of one transaction become one, and one reload.
+    -- Event triggers of hosted Supabase send the same on every DDL statement. PostgreSQL
+    -- merges identical notifications of one transaction, so PostgREST reloads once.
     perform pg_notify('pgrst', 'reload schema');
 end;
 $$;
 
 comment on function tenancy.reload_schema_cache() is
-    'Makes PostgREST look at the tables again once the transaction commits.';
+    'Makes PostgREST read the tables again once the transaction commits.';
 
 -- sql/20_tenancy/exposure/set_exposed_schemas.sql
 
@@ -3088,13 +3100,13 @@ begin
         array_to_string(schema_names, ', ')
     );
 
-    -- Both are needed, the list before the tables.
+    -- Both are needed: first the list, then the tables.
     perform pg_notify('pgrst', 'reload config');
     perform tenancy.reload_schema_cache();
 
-    -- In a longer transaction an event trigger may have sent the second before the first,
-    -- and what is sent again keeps its first place. The empty payload means the same and is
-    -- another notification.
+    -- In a transaction of several statements, an event trigger may have sent the second
+    -- notification before the first, and a repeated notification keeps its first place. The
+    -- empty payload reloads the tables, too, and is not merged with the others.
     if current_setting('request.method', true) is null then
         perform pg_notify('pgrst', '');
     end if;
@@ -3102,7 +3114,7 @@ end;
 $$;
 
 comment on function tenancy.set_exposed_schemas(text[]) is
-    'Writes the list of schemas that the Data API answers for. Only under lock_exposure.';
+    'Writes the list of schemas that the Data API exposes. Only under lock_exposure.';
 
 -- sql/20_tenancy/exposure/unexpose_schema.sql
 
@@ -3120,7 +3132,7 @@ end;
 $$;
 
 comment on function tenancy.unexpose_schema(text) is
-    'Takes a schema off the Data API''s list.';
+    'Removes a schema from the list of schemas that the Data API exposes (55P03).';
 
 -- sql/20_tenancy/identity/access_level.sql
 
@@ -3134,8 +3146,8 @@ as $$
 declare
     v_user_id constant uuid := (tenancy.caller()).user_id;
 begin
-    -- The statement's time, not the transaction's: a grant must not outlive its expiry in a
-    -- transaction that was opened before it.
+    -- Not now(), which is the start of the transaction: in a long transaction, too, a grant
+    -- ends when it expires.
     return (
         select a.access_level
         from public.user_schema_access a
@@ -3147,7 +3159,7 @@ end;
 $$;
 
 comment on function tenancy.access_level(text) is
-    'The caller''s level in a tenant by an unexpired grant, whatever the tenant''s status; null without one.';
+    'The caller''s access level in a tenant, from an unexpired grant; null without such a grant. The tenant''s status does not matter.';
 
 -- sql/20_tenancy/identity/actor_role.sql
 
@@ -3174,13 +3186,13 @@ end;
 $$;
 
 comment on function tenancy.actor_role(text) is
-    'What the caller is now, as the audit log calls it: a platform role, tenant_<access level> in this tenant, service_role or postgres.';
+    'The caller''s present role, as the audit log records it: a platform role, tenant_<access level> in this tenant, user, service_role, postgres or nobody.';
 
 -- sql/20_tenancy/identity/caller.sql
 
--- The one place that decides who is calling. A definer function runs as its owner, so
--- current_user says nothing here; the setting `role` still names the role that PostgREST
--- switched to. Missing claims make a nobody, never a privileged caller.
+-- The only function that decides who is calling. A definer function runs as its owner, so
+-- current_user is always the owner. The setting `role` still names the role that PostgREST
+-- switched to. A caller without claims is nobody, never privileged.
 create function tenancy.caller()
     returns tenancy.caller
     stable
@@ -3196,13 +3208,14 @@ begin
         return row(v_role, null)::tenancy.caller;
     end if;
 
-    -- A SQL editor or a script logs in as postgres and switches to no role.
+    -- A SQL editor or a script logs in as postgres and does not switch roles.
     if v_role = 'none' and session_user = 'postgres' then
         return row('postgres', null)::tenancy.caller;
     end if;
 
     if v_role = 'authenticated' then
-        -- Auth's subjects are UUIDs; another issuer's, which names no user here, need not be.
+        -- Subjects of Auth are UUIDs. A token of another issuer may have any subject, and names
+        -- no user here.
         begin
             v_user_id := auth.uid();
         exception when invalid_text_representation then
@@ -3218,7 +3231,7 @@ end;
 $$;
 
 comment on function tenancy.caller() is
-    'Who is calling, from the role PostgREST switched to and the token''s subject.';
+    'Who is calling. The kind follows from the role that PostgREST switched to, the user from the token''s subject.';
 
 -- sql/20_tenancy/identity/platform_role.sql
 
@@ -3232,8 +3245,8 @@ as $$
 declare
     v_caller constant tenancy.caller := tenancy.caller();
 begin
-    -- The service key and the SQL editor already hold every power over the database; that
-    -- they act as a super_admin is also how the first super_admin is made.
+    -- The service key and the SQL editor have full access to the database anyway. They act
+    -- as super_admin, which is also how the first super_admin is appointed.
     if v_caller.kind in ('service_role', 'postgres') then
         return 'super_admin';
     end if;
@@ -3243,7 +3256,7 @@ end;
 $$;
 
 comment on function tenancy.platform_role() is
-    'The caller''s platform role; null for whoever is not platform staff.';
+    'The caller''s platform role; null if the caller is not platform staff.';
 
 -- sql/20_tenancy/identity/request_id.sql
 
@@ -3263,39 +3276,37 @@ end;
 $$;
 
 comment on function tenancy.request_id() is
-    'The request''s X-Request-Id as the caller claims it; null when there is none or it is malformed.';
+    'The request''s X-Request-Id as the caller sent it, unverified; null if it is missing or malformed.';
 
 -- sql/20_tenancy/locks/lock_super_admins.sql
 
--- Counting them is not enough: of two super_admins who revoke each other at once, each
--- would count the other. Locked one after the other in one order, the second to come sees
--- what the first has left.
+-- A count is not enough: two super_admins who revoke each other at the same time would each
+-- count the other. The rows are locked in one order, so the second caller waits, and then
+-- reads what the first one left.
 create function tenancy.lock_super_admins()
     returns uuid[]
     volatile
     security invoker
     set search_path = ''
     set lock_timeout = '2s'
-    language plpgsql
+    language sql
 as $$
-begin
-    return array(
+    select array(
         select a.user_id
         from public.admin_users a
         where a.role = 'super_admin'
         order by a.user_id
         for update
     );
-end;
 $$;
 
 comment on function tenancy.lock_super_admins() is
-    'All super_admins, locked until the transaction ends. Waits at most 2 s (55P03).';
+    'Locks all super_admins until the transaction ends, and returns their ids. Waits at most 2 s (55P03).';
 
 -- sql/20_tenancy/locks/lock_tables.sql
 
--- A statement that waits for a table makes every later reader wait behind it. So nobody
--- waits long: short attempts, with the line behind them let through in between.
+-- In short attempts with pauses: while a statement waits for a table, every later reader of
+-- the table waits behind it. In the pauses those readers go on.
 create function tenancy.lock_tables(schema_name text, table_names text[], mode text default 'access exclusive')
     returns void
     volatile
@@ -3305,8 +3316,8 @@ create function tenancy.lock_tables(schema_name text, table_names text[], mode t
     language plpgsql
 as $$
 declare
-    v_give_up constant timestamptz := clock_timestamp() + interval '2 seconds';
-    -- In one order, so that two who lock the same tables do not deadlock.
+    v_deadline constant timestamptz := clock_timestamp() + interval '2 seconds';
+    -- In one order, so that two transactions that lock the same tables do not deadlock.
     v_tables constant text := (
         select string_agg(format('%I.%I', schema_name, t.name), ', ' order by t.name collate "C")
         from (select distinct unnest(table_names)) t (name)
@@ -3318,7 +3329,7 @@ begin
             return;
         exception
             when lock_not_available then
-                if clock_timestamp() >= v_give_up then
+                if clock_timestamp() >= v_deadline then
                     raise;
                 end if;
         end;
@@ -3328,13 +3339,14 @@ end;
 $$;
 
 comment on function tenancy.lock_tables(text, text[], text) is
-    'Locks tables of a tenant until the transaction ends, in attempts of at most 100 ms for 2 s (then 55P03), so that readers never queue up for long.';
+    'Locks tables of a tenant until the transaction ends. Tries for 2 s, each time for at most 100 ms, so that no reader waits long (then 55P03).';
 
 -- sql/20_tenancy/locks/lock_tenant.sql
 
--- Asked twice: before the lock, so that a stranger never waits for one and learns nothing
--- from waiting; and under it, because the tenant may have been suspended, or the caller's
--- grant revoked, in the meantime. NO KEY UPDATE lets the foreign keys of grants through.
+-- Permission is checked twice. Before the lock, so that a stranger never waits for it and
+-- learns nothing from the wait. Under the lock, because the tenant may have been suspended,
+-- or the caller's grant revoked, in the meantime. NO KEY UPDATE does not block the foreign
+-- keys of grants.
 create function tenancy.lock_tenant(
     schema_name text,
     platform public.platform_role,
@@ -3364,13 +3376,13 @@ end;
 $$;
 
 comment on function tenancy.lock_tenant(text, public.platform_role, public.access_level) is
-    'A tenant''s registry row, locked until the transaction ends, for a caller with this standing (errors of require_permission). Take it before touching anything of the tenant. Waits at most 2 s (55P03).';
+    'Locks a tenant''s registry row until the transaction ends, and returns it, for a caller with this permission (errors of require_permission). Call it before changing anything of the tenant. Waits at most 2 s (55P03).';
 
 -- sql/20_tenancy/locks/lock_users.sql
 
--- First in the lock order. Deleting a user locks their row in auth.users and then, by
--- cascade, rows of the registry; whoever writes a reference to a user has to come the same
--- way or the two deadlock.
+-- First in the lock order. Deleting a user locks the row in auth.users and then, by cascade,
+-- rows of the registry. A transaction that writes a reference to a user has to lock in the
+-- same order, or the two deadlock.
 create function tenancy.lock_users(user_ids uuid[])
     returns uuid[]
     volatile
@@ -3391,7 +3403,7 @@ end;
 $$;
 
 comment on function tenancy.lock_users(uuid[]) is
-    'Keeps these users from being deleted until the transaction ends; the ids of those who exist. Waits at most 2 s (55P03).';
+    'Protects these users from deletion until the transaction ends, and returns the ids of those that exist. Waits at most 2 s (55P03).';
 
 -- sql/20_tenancy/locks/require_other_super_admin.sql
 
@@ -3403,8 +3415,8 @@ create function tenancy.require_other_super_admin(user_id uuid)
     language plpgsql
 as $$
 begin
-    -- Users before staff: one who is being deleted takes along the names of those they
-    -- appointed, in no order that could be kept here.
+    -- Users first: deleting a user also updates, in an unknown order, the rows of the staff
+    -- whom the user appointed.
     perform tenancy.lock_users(
         user_id || array(select a.user_id from public.admin_users a where a.role = 'super_admin')
     );
@@ -3414,13 +3426,13 @@ begin
                 hint = 'Appoint another with promote_to_admin first.';
     end if;
 
-    -- Whoever was waiting may have been revoked in the meantime.
+    -- Check again: the caller's own role may have been revoked while this call waited.
     perform tenancy.require_platform_role('super_admin');
 end;
 $$;
 
 comment on function tenancy.require_other_super_admin(uuid) is
-    'Refuses to take the role from the last super_admin (PT409 last_super_admin), and keeps the others from losing it until the transaction ends.';
+    'Refuses to take the role from the last super_admin, and locks all super_admins until the transaction ends, so that the others keep theirs (PT409 last_super_admin, errors of require_platform_role, 55P03).';
 
 -- sql/20_tenancy/locks/require_user.sql
 
@@ -3434,19 +3446,19 @@ as $$
 begin
     perform tenancy.require_argument('user_id', user_id::text);
 
-    -- The caller is locked along: the row about to be written names both.
+    -- Lock the caller, too: the row that is written next refers to both users.
     if not user_id = any (
         tenancy.lock_users(array[user_id, (tenancy.caller()).user_id])
     ) then
         raise exception 'There is no user with the id %.', user_id
             using errcode = 'PT404', detail = 'user_not_found',
-                hint = 'Let them sign up first; the id is the "sub" of their access token.';
+                hint = 'The user has to sign up first. The id is the "sub" of the user''s access token.';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_user(uuid) is
-    'Locks a user and the caller against deletion, first in the lock order (PT404 user_not_found, PT422 invalid_request).';
+    'Refuses the id of a user who does not exist, and protects the user and the caller from deletion until the transaction ends. First in the lock order (PT404 user_not_found, PT422 invalid_request, 55P03).';
 
 -- sql/20_tenancy/migrations/advance_tenant.sql
 
@@ -4009,8 +4021,8 @@ comment on function tenancy.session_settings() is 'Every parameter and its value
 
 -- sql/20_tenancy/privileges/apply_tenant_privileges.sql
 
--- The one place that grants anything in a tenant; what, grant_differences says. What is right
--- already is left alone: rewriting it would cost as much as the schema is large.
+-- The only function that grants privileges in a tenant. It changes only what grant_differences
+-- reports, because writing all privileges again would cost more the larger the schema is.
 create function tenancy.apply_tenant_privileges(schema_name text)
     returns void
     volatile
@@ -4021,7 +4033,7 @@ as $$
 declare
     v_statements text;
 begin
-    -- The schema is closed first and opened last.
+    -- The privilege on the schema is revoked first and granted last.
     with wrong as materialized (
         select g.* from tenancy.grant_differences(schema_name) g
     ),
@@ -4105,13 +4117,13 @@ end;
 $$;
 
 comment on function tenancy.enable_tenant_table(text, text, public.access_level, public.access_level, boolean) is
-    'Turns a bare table into a tenant table: row level security and the policies that let these access levels read and write it (writes null: nobody through the API), and the audit trail. Privileges follow from the policies; see apply_tenant_privileges.';
+    'Turns a table into a tenant table: enables row level security, and creates the audit triggers and the policies that let these access levels read and write. If writes is null, nobody can write through the API. The privileges follow from the policies: call apply_tenant_privileges afterwards.';
 
 -- sql/20_tenancy/privileges/grant_differences.sql
 
--- What the API roles are to have is derived from the registry and the catalog alone, so that
--- suspending and activating again ends exactly where it began. Objects are found through
--- pg_depend, whose index makes the cost that of one schema however many there are.
+-- The expected privileges follow from the registry and the catalog alone, so a tenant that is
+-- suspended and activated has the same privileges as before. Objects are read from pg_depend,
+-- which has an index by schema, so that other schemas cost nothing.
 create function tenancy.grant_differences(schema_name text)
     returns setof tenancy.tenant_grant
     stable
@@ -4122,7 +4134,7 @@ create function tenancy.grant_differences(schema_name text)
 as $$
 declare
     v_namespace constant oid := to_regnamespace(quote_ident(schema_name));
-    -- Whoever comes through the API, or is everybody. Other roles are their operator's business.
+    -- The API roles, and PUBLIC, which is 0. Other roles are the operator's decision.
     v_grantees constant oid[] := array['anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole] || 0::oid;
     v_version text;
 begin
@@ -4134,17 +4146,17 @@ begin
     with objects as (
         select 'schema' as object_kind, quote_ident(schema_name) as object_name,
             null::oid as relation, n.nspacl as acl, 'usage' as verbs
-        -- It is due also where it is gone: granting on it fails, and nothing opens.
+        -- Expected even if the schema is missing: the grant then fails, and opens nothing.
         from (select) tenant
         left join pg_catalog.pg_namespace n on n.oid = v_namespace
         union all
         select case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass::text,
             c.oid, c.relacl,
-            -- Grants follow policies: a table that nobody adopted has none and stays unreachable.
+            -- Privileges follow the policies: a table without policies stays unreachable.
             case
                 when v_version is null then null
                 when c.relkind in ('r', 'p') and c.relrowsecurity then tenancy.policy_verbs(c.oid)
-                -- It shows nothing of its own as long as it asks with its caller's rights.
+                -- Such a view shows its caller only what the policies of its tables allow.
                 when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then 'select'
                 -- An identity column needs no grant on its sequence; serial does.
                 when c.relkind = 'S' and exists (
@@ -4162,7 +4174,7 @@ begin
             and d.classid = 'pg_class'::regclass
             and c.relkind <> 'c'
         union all
-        -- Routines everybody may call until told otherwise.
+        -- PostgreSQL lets everybody execute a new routine.
         select 'routine', p.oid::regprocedure::text,
             null, coalesce(p.proacl, acldefault('f', p.proowner)),
             case when exists (
@@ -4191,7 +4203,7 @@ begin
             from aclexplode(o.acl) a
             where a.grantee = any (v_grantees)
             union all
-            -- Privileges on columns, which nobody is to have, go with those on their table.
+            -- Nobody should have privileges on columns. Revoking those on the table revokes them.
             select a.grantee, lower(a.privilege_type), false
             from pg_catalog.pg_attribute c
             cross join aclexplode(c.attacl) a
@@ -4204,7 +4216,7 @@ end;
 $$;
 
 comment on function tenancy.grant_differences(text) is
-    'Where the privileges in a tenant are not what they are to be: who was to have which, and has which. To be, for authenticated and service_role: nothing unless the tenant is active; the verbs of each table''s policies; routines that a migration declared callable. For anon and PUBLIC nothing.';
+    'The privileges in a tenant that differ from the expected ones, by object and role. Expected for authenticated and service_role: nothing unless the tenant is active; the commands of each table''s policies; execute on the routines that a migration declared callable. Expected for anon and PUBLIC: nothing.';
 
 -- sql/20_tenancy/privileges/policy_suffix.sql
 
@@ -4213,15 +4225,13 @@ create function tenancy.policy_suffix(level public.access_level)
     immutable
     security invoker
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    return case level when 'read' then 'member' when 'write' then 'writer' else 'admin' end;
-end;
+    select case level when 'read' then 'member' when 'write' then 'writer' else 'admin' end;
 $$;
 
 comment on function tenancy.policy_suffix(public.access_level) is
-    'Whom an access level lets in, as policies are named: select_member, insert_writer.';
+    'The suffix of a policy''s name for an access level, as in select_member, insert_writer and update_admin.';
 
 -- sql/20_tenancy/privileges/policy_test.sql
 
@@ -4230,16 +4240,14 @@ create function tenancy.policy_test(schema_name text, level public.access_level)
     immutable
     security invoker
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    -- The subselect makes it an InitPlan: asked once a statement, never once a row.
-    return format('(select tenancy.has_access(%L, %L))', schema_name, level);
-end;
+    -- In a subselect, so that PostgreSQL evaluates it once a statement and not once a row.
+    select format('(select tenancy.has_access(%L, %L))', schema_name, level);
 $$;
 
 comment on function tenancy.policy_test(text, public.access_level) is
-    'The one question every policy of a tenant''s table asks, as SQL.';
+    'The condition of every policy on a tenant''s tables, as SQL.';
 
 -- sql/20_tenancy/privileges/policy_verbs.sql
 
@@ -4265,7 +4273,7 @@ end;
 $$;
 
 comment on function tenancy.policy_verbs(oid) is
-    'The verbs for which a table has a policy for signed-in users, as a GRANT names them; null for none.';
+    'The commands for which a table has a policy for signed-in users, as GRANT lists them; null if there is none.';
 
 -- sql/20_tenancy/profiles/find_profile.sql
 
@@ -4298,7 +4306,7 @@ end;
 $$;
 
 comment on function tenancy.find_profile(text, uuid) is
-    'A user''s profile in a tenant; all null when there is none.';
+    'A user''s profile in a tenant; all fields are null if there is none.';
 
 -- sql/20_tenancy/profiles/insert_profile.sql
 
@@ -4318,8 +4326,8 @@ as $$
 declare
     v_inserted bigint;
 begin
-    -- `on conflict` waits for a rival that is about to commit, so of twenty callers at once
-    -- exactly one inserts.
+    -- `on conflict` waits until a concurrent insert of the same id commits or rolls back. So
+    -- exactly one of several simultaneous callers inserts the row.
     execute format(
         'insert into %I.users (id, email, display_name, role, metadata)'
         ' select a.id, a.email, $2, $3, $4 from auth.users a where a.id = $1'
@@ -4334,7 +4342,7 @@ end;
 $$;
 
 comment on function tenancy.insert_profile(text, uuid, text, text, jsonb) is
-    'Makes a profile of a user of Auth in a tenant, with the e-mail address Auth knows; whether there was none before.';
+    'Creates a user''s profile in a tenant, with the e-mail address from Auth. False, and nothing is changed, if the user has a profile already or does not exist in Auth.';
 
 -- sql/20_tenancy/profiles/update_profile.sql
 
@@ -4364,7 +4372,7 @@ end;
 $$;
 
 comment on function tenancy.update_profile(text, uuid, text, jsonb) is
-    'Changes a profile; null leaves a field as it is.';
+    'Changes a profile. A null argument leaves its field unchanged.';
 
 -- sql/20_tenancy/tables/add_column.sql
 
@@ -4395,7 +4403,7 @@ begin
         execute format('alter table %I.%I add column %s', schema_name, table_name, v_definition);
     exception
         when query_canceled then
-            raise exception 'Writing "%" into all rows of "%" takes too long: nobody could read the table meanwhile.',
+            raise exception 'Writing column "%" into all rows of table "%" takes too long: nobody could read the table meanwhile.',
                 column_name, table_name
                 using errcode = 'PT422', detail = 'invalid_request',
                     hint = 'Nothing was changed. Add the column without a default, and fill it by updates of some thousand rows each.';
@@ -4407,7 +4415,7 @@ exception
         raise exception 'Table "%" already has a column "%".', table_name, column_name
             using errcode = 'PT409', detail = 'column_exists', hint = 'Choose another name.';
     when not_null_violation then
-        raise exception 'Table "%" has rows, and they would have no value in "%".', table_name, column_name
+        raise exception 'The rows of table "%" would have no value in column "%".', table_name, column_name
             using errcode = 'PT409', detail = 'table_not_empty',
                 hint = 'Give the column a default_value, or let it be nullable.';
     when datatype_mismatch then
@@ -4450,13 +4458,13 @@ declare
     v_on_update constant text := tenancy.require_foreign_key_action(on_update);
     v_constraint_name text;
 begin
-    -- With two, PostgREST cannot tell which one a client that embeds the other table means.
+    -- With two equal keys, PostgREST could not choose one when a client embeds the other table.
     v_constraint_name := tenancy.find_foreign_key(v_table, v_number, v_foreign_table, v_foreign_number);
     if v_constraint_name is not null then
         raise exception 'Column "%" of table "%" points at "%" of table "%" already, by the foreign key "%".',
             column_name, table_name, foreign_column, foreign_table, tenancy.printable(v_constraint_name)
             using errcode = 'PT409', detail = 'constraint_exists',
-                hint = 'To change what happens on delete or update, drop it first with drop_foreign_key.';
+                hint = 'To change the actions on delete or update, first drop this foreign key with drop_foreign_key.';
     end if;
     if exists (
         select from pg_catalog.pg_attribute a
@@ -4464,20 +4472,21 @@ begin
             and ('SET NULL' in (v_on_delete, v_on_update)
                 or ('SET DEFAULT' in (v_on_delete, v_on_update) and not a.atthasdef))
     ) then
-        raise exception 'Column "%" of table "%" is never null, and this key would set it so.', column_name, table_name
+        raise exception 'Column "%" of table "%" cannot be null, and this foreign key would set it to null.',
+            column_name, table_name
             using errcode = 'PT422', detail = 'invalid_request',
                 hint = 'Use CASCADE or RESTRICT, or a column that may be null.';
     end if;
     perform tenancy.lock_tables(schema_name, array[table_name, foreign_table], 'share row exclusive');
 
-    -- Without it, every delete on the other side reads this whole table.
+    -- Without an index, every delete in the other table would read this whole table.
     if not exists (
         select from pg_catalog.pg_index i where i.indrelid = v_table and i.indkey[0] = v_number
     ) then
         execute format('create index on %I.%I (%I)', schema_name, table_name, column_name);
     end if;
 
-    -- PostgreSQL finds a name that is free and fits.
+    -- PostgreSQL chooses a name for the constraint that is free and short enough.
     execute format(
         'alter table %1$I.%2$I add foreign key (%3$I) references %1$I.%4$I (%5$I) on delete %6$s on update %7$s not valid',
         schema_name, table_name, column_name, foreign_table, foreign_column, v_on_delete, v_on_update
@@ -4489,21 +4498,21 @@ begin
     return v_constraint_name;
 exception
     when foreign_key_violation then
-        raise exception 'Rows of "%" have values in "%" that "%" does not have in "%".',
+        raise exception 'Table "%" has values in column "%" that table "%" does not have in column "%".',
             table_name, column_name, foreign_table, foreign_column
             using errcode = 'PT409', detail = 'foreign_key_violation',
                 hint = 'Nothing was changed. Correct those rows and try again.';
     when invalid_foreign_key then
         raise exception 'Column "%" of table "%" is neither its primary key nor unique.', foreign_column, foreign_table
             using errcode = 'PT409', detail = 'foreign_key_target',
-                hint = 'Point at a primary key or a unique column.';
+                hint = 'Choose a primary key or a unique column.';
     when datatype_mismatch then
         raise exception 'Column "%" of table "%" and column "%" of table "%" have types that cannot be compared.',
             column_name, table_name, foreign_column, foreign_table
             using errcode = 'PT400', detail = 'invalid_column_type',
                 hint = 'Give both columns the same type.';
     when program_limit_exceeded then
-        raise exception 'Values of "%" are too long for the index that a foreign key needs: %.', column_name, sqlerrm
+        raise exception 'Values of column "%" are too long for the index that a foreign key needs: %.', column_name, sqlerrm
             using errcode = 'PT422', detail = 'invalid_request',
                 hint = 'Nothing was changed. Use a column of short values, such as a uuid.';
     when undefined_object then
@@ -4513,7 +4522,7 @@ end;
 $$;
 
 comment on function tenancy.add_foreign_key(text, text, text, text, text, text, text) is
-    'Adds a foreign key between two tables of one tenant, indexed and validated; its name. Writers of both tables wait until the transaction ends, readers do not. Only under lock_tenant (PT400 invalid_column_type; PT404: table_not_found, column_not_found; PT409: constraint_exists, foreign_key_violation, foreign_key_target; PT422 invalid_request; 55P03).';
+    'Adds a foreign key between two tables of one tenant, with an index, validates it, and returns its name. Until the transaction ends, writers of both tables wait, and readers do not. Only under lock_tenant (PT400 invalid_column_type; PT404: table_not_found, column_not_found; PT409: constraint_exists, foreign_key_violation, foreign_key_target; PT422 invalid_request; 55P03).';
 
 -- sql/20_tenancy/tables/column_default.sql
 
@@ -4531,7 +4540,7 @@ declare
     v_text text;
     v_fits boolean;
 begin
-    -- A JSON null is no default.
+    -- A JSON null counts as no literal.
     if literal is null or literal = 'null' then
         if expression is null then
             return null;
@@ -4540,7 +4549,7 @@ begin
         if v_expression in ('now()', 'gen_random_uuid()', 'auth.uid()', 'current_date') then
             return v_expression;
         end if;
-        raise exception 'This is not a default expression one can use: %.', quote_literal(tenancy.printable(expression))
+        raise exception 'The default expression % is not allowed.', quote_literal(tenancy.printable(expression))
             using errcode = 'PT400', detail = 'invalid_default',
                 hint = 'Use now(), gen_random_uuid(), auth.uid() or current_date, or a literal as the default.';
     end if;
@@ -4554,7 +4563,7 @@ begin
         if v_is_json then
             v_text := literal::text;
         elsif v_is_array then
-            -- Raises for anything but an array; a nested one fails in the cast below.
+            -- Fails if the literal is no array. A nested array fails in the cast below.
             v_text := array(
                 select e.value #>> '{}' from jsonb_array_elements(literal) with ordinality e (value, place)
                 order by e.place
@@ -4565,8 +4574,8 @@ begin
             v_text := literal #>> '{}';
         end if;
 
-        -- What the type made of it is what is stored: 'now' becomes the time it meant today.
-        -- A cast to varchar(3) cuts silently; one to varchar does not.
+        -- The default is the value after the cast: 'now' becomes the present time. A cast to
+        -- varchar(3) cuts the text silently, which a comparison with a cast to varchar shows.
         execute format(
             'select (%1$L::%2$s)::text, (%1$L::%2$s)::text = (%1$L::%3$s)::text',
             v_text,
@@ -4594,7 +4603,7 @@ end;
 $$;
 
 comment on function tenancy.column_default(text, jsonb, text) is
-    'A column''s default as SQL, from a JSON literal or one of the allowed expressions; null for none (PT400 invalid_default). column_type is what tenancy.column_type returned.';
+    'A column''s default as SQL, from a JSON literal or one of the allowed expressions; null if neither is given (PT400 invalid_default). column_type is a result of tenancy.column_type.';
 
 -- sql/20_tenancy/tables/column_definition.sql
 
@@ -4628,7 +4637,7 @@ end;
 $$;
 
 comment on function tenancy.column_definition(text, text, boolean, jsonb, text, boolean) is
-    'A column as it stands in CREATE TABLE (PT400: invalid_identifier, invalid_column_type, invalid_default).';
+    'The definition of a column for CREATE TABLE or ADD COLUMN (PT400: invalid_identifier, invalid_column_type, invalid_default).';
 
 -- sql/20_tenancy/tables/column_type.sql
 
@@ -4640,8 +4649,8 @@ create function tenancy.column_type(type_text text)
     language plpgsql
 as $$
 declare
-    -- The caller's text is only taken apart here. What comes out is put together by the
-    -- catalog from an oid and a number, so nothing of the text itself can reach a statement.
+    -- The caller's text is only parsed. The result is what format_type prints for an oid and a
+    -- number, so no part of the caller's text can reach a statement.
     v_parts constant text[] := regexp_match(
         lower(regexp_replace(btrim(type_text, ' '), ' +', ' ', 'g')),
         '^([a-z][a-z0-9 ]*?) ?(?:\( ?([0-9]{1,9}) ?(?:, ?(-?[0-9]{1,9}) ?)?\))? ?((?:with|without) time zone)? ?(\[\])?$'
@@ -4680,7 +4689,7 @@ begin
         ) then v_spelling::regtype
     end;
 
-    -- How each type packs its modifier into the catalog's typmod.
+    -- Each type has its own encoding of its modifier as the catalog's typmod.
     if v_type in ('varchar'::regtype, 'bpchar'::regtype) then
         -- A bare char is char(1), as everywhere in SQL.
         v_modifier := 4 + coalesce(v_first, case when v_type = 'bpchar'::regtype then 1 else -5 end);
@@ -4701,7 +4710,7 @@ begin
     end if;
 
     if v_type is null or not v_fits then
-        raise exception 'This is not a column type one can use: %.', coalesce(quote_literal(tenancy.printable(type_text)), 'null')
+        raise exception 'The column type % is not allowed.', coalesce(quote_literal(tenancy.printable(type_text)), 'null')
             using errcode = 'PT400', detail = 'invalid_column_type',
                 hint = 'Use text, varchar(n), char(n), smallint, integer, bigint, numeric(p,s), real, double precision, boolean, date, time, timestamp, timestamptz, interval, uuid, json, jsonb, bytea, inet, cidr or macaddr, or an array of one, such as text[].';
     end if;
@@ -4714,7 +4723,7 @@ end;
 $$;
 
 comment on function tenancy.column_type(text) is
-    'A column type from the allow-list, in the spellings people use, as the catalog spells it (PT400 invalid_column_type).';
+    'A column type of the allow-list, in any common spelling, as the catalog spells it (PT400 invalid_column_type).';
 
 -- sql/20_tenancy/tables/create_table.sql
 
@@ -4757,8 +4766,8 @@ begin
             using errcode = 'PT409', detail = 'column_exists', hint = 'Give each column its own name.';
     end if;
 
-    -- Every row needs a name of its own: the audit trail and the Data API go by it. A column
-    -- called id is taken for it; without one there will be one.
+    -- A primary key is needed, because the audit log and the Data API identify rows by it. The
+    -- default is the column id, which is added if it is missing.
     if v_key is null then
         v_key := array['id'];
         if not exists (select from jsonb_array_elements(columns) c (value) where c.value ->> 'name' = 'id') then
@@ -4799,7 +4808,7 @@ end;
 $$;
 
 comment on function tenancy.create_table(text, text, jsonb, text) is
-    'Makes a table of a tenant a full citizen: primary key, policies, audit, privileges. Only under lock_tenant, with columns that require_column_objects has passed (PT400: invalid_identifier, invalid_column_type, invalid_default; PT409 column_exists).';
+    'Creates a table in a tenant, with primary key, policies, audit triggers and privileges, and returns its oid. Only under lock_tenant, with columns that require_column_objects has accepted (PT400: invalid_identifier, invalid_column_type, invalid_default; PT409 column_exists; PT422 invalid_request).';
 
 -- sql/20_tenancy/tables/drop_column.sql
 
@@ -4822,9 +4831,9 @@ begin
     exception
         when dependent_objects_still_exist then
             get stacked diagnostics v_detail = pg_exception_detail;
-            raise exception 'Others depend on column "%" of table "%": %.',
+            raise exception 'Other objects depend on column "%" of table "%": %.',
                 column_name, table_name, replace(v_detail, E'\n', ', ')
-                using errcode = 'PT409', detail = 'has_dependents', hint = 'Drop those first.';
+                using errcode = 'PT409', detail = 'has_dependents', hint = 'Drop those objects first.';
     end;
     perform tenancy.audit_table(schema_name, table_name);
     perform tenancy.reload_schema_cache();
@@ -4832,7 +4841,7 @@ end;
 $$;
 
 comment on function tenancy.drop_column(text, text, text) is
-    'Drops a column of a tenant''s table on which nothing depends. Only under lock_tenant (errors of require_column_droppable; 55P03).';
+    'Drops a column of a tenant''s table if nothing depends on it. Only under lock_tenant (errors of require_column_droppable; 55P03).';
 
 -- sql/20_tenancy/tables/drop_foreign_key.sql
 
@@ -4845,7 +4854,7 @@ create function tenancy.drop_foreign_key(schema_name text, table_name text, cons
     language plpgsql
 as $$
 begin
-    -- Dropping a foreign key locks both its ends.
+    -- Dropping a foreign key locks the referenced table, too.
     perform tenancy.lock_tables(
         schema_name,
         table_name || tenancy.referenced_tables(tenancy.require_table(schema_name, table_name))
@@ -4857,7 +4866,7 @@ end;
 $$;
 
 comment on function tenancy.drop_foreign_key(text, text, text) is
-    'Drops a foreign key of a tenant''s table; its index stays. Only under lock_tenant (55P03).';
+    'Drops a foreign key of a tenant''s table. The index stays. Only under lock_tenant (PT404 table_not_found, 55P03).';
 
 -- sql/20_tenancy/tables/drop_table.sql
 
@@ -4882,9 +4891,9 @@ begin
     exception
         when dependent_objects_still_exist then
             get stacked diagnostics v_detail = pg_exception_detail;
-            raise exception 'Others depend on table "%": %.', table_name, replace(v_detail, E'\n', ', ')
+            raise exception 'Other objects depend on table "%": %.', table_name, replace(v_detail, E'\n', ', ')
                 using errcode = 'PT409', detail = 'has_dependents',
-                    hint = 'Drop those first, for example with drop_foreign_key.';
+                    hint = 'Drop those objects first, for example with drop_foreign_key.';
     end;
     execute format('drop function if exists %I.%I()', schema_name, tenancy.audit_routine_name(table_name));
     perform tenancy.reload_schema_cache();
@@ -4892,12 +4901,12 @@ end;
 $$;
 
 comment on function tenancy.drop_table(text, text) is
-    'Drops a table of a tenant on which nothing depends. Only under lock_tenant (PT404 table_not_found, PT409 has_dependents, 55P03).';
+    'Drops a table of a tenant if nothing depends on it. Only under lock_tenant (PT404 table_not_found, PT409 has_dependents, 55P03).';
 
 -- sql/20_tenancy/tables/is_template_table.sql
 
--- By the tenant's own version: what a later one brings is the tenant's to move out of the way,
--- and what a later one drops is still protected.
+-- The tenant's own version decides. If only a later version has a table of this name, the
+-- tenant may drop its own table. If a later version drops a table, it is still protected here.
 create function tenancy.is_template_table(schema_name text, table_name text)
     returns boolean
     stable
@@ -4919,7 +4928,7 @@ end;
 $$;
 
 comment on function tenancy.is_template_table(text, text) is
-    'Whether a table of a tenant is one that its version of the template brings, rather than one that its admin made.';
+    'Whether a table of a tenant is part of the template at the tenant''s version, and not a table of the tenant''s own.';
 
 -- sql/20_tenancy/tables/require_below_column_limit.sql
 
@@ -4931,9 +4940,9 @@ create function tenancy.require_below_column_limit(schema_name text, table_name 
     language plpgsql
 as $$
 declare
-    -- PostgreSQL counts up to 1,600, dropped ones included. The Data API tells of 1,000; and
-    -- half of a template table is kept for the columns of later tenant migrations, which
-    -- fail in a tenant whose table is full.
+    -- PostgreSQL allows 1,600 columns, dropped ones included. The Data API returns at most 1,000
+    -- rows of get_table_columns. Half of a template table is kept for the columns of later
+    -- tenant migrations, which would fail if the table were full.
     v_limit constant integer := case when tenancy.is_template_table(schema_name, table_name) then 800 else 999 end;
     v_columns constant integer := (
         select c.relnatts::integer from pg_catalog.pg_class c where c.oid = tenancy.require_table(schema_name, table_name)
@@ -4947,7 +4956,7 @@ end;
 $$;
 
 comment on function tenancy.require_below_column_limit(text, text) is
-    'Refuses another column once a table has had as many as it can take (PT404 table_not_found, PT422 invalid_request).';
+    'Refuses another column in a table that has reached the limit, dropped columns included (PT404 table_not_found, PT422 invalid_request).';
 
 -- sql/20_tenancy/tables/require_below_table_limit.sql
 
@@ -4964,13 +4973,13 @@ begin
     if cardinality(tenancy.table_oids(schema_name)) >= v_limit then
         raise exception 'Tenant "%" has % tables, which is the limit.', schema_name, v_limit
             using errcode = 'PT409', detail = 'table_limit',
-                hint = 'Drop a table that is no longer needed, or ask the platform for more.';
+                hint = 'Drop a table that is no longer needed, or ask the platform''s staff for a higher limit.';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_below_table_limit(text) is
-    'Refuses another table once a tenant has as many as the platform allows (PT409 table_limit).';
+    'Refuses another table in a tenant that has as many as the platform allows (PT409 table_limit).';
 
 -- sql/20_tenancy/tables/require_column_droppable.sql
 
@@ -4986,8 +4995,8 @@ declare
     v_number constant smallint := tenancy.require_column(schema_name, table_name, column_name);
     v_dependents text;
 begin
-    -- PostgreSQL drops a column's own constraints along without a word. Only a unique
-    -- constraint on that column alone is nothing but a property of it.
+    -- PostgreSQL would drop the column's constraints with the column, without an error. Only a
+    -- unique constraint on this column alone may be dropped with it.
     select string_agg(format('%s of table "%s"', quote_ident(k.conname), c.relname), ', ' order by k.conname)
     into v_dependents
     from pg_catalog.pg_constraint k
@@ -5000,15 +5009,15 @@ begin
         or (k.confrelid = v_table and v_number = any (k.confkey));
 
     if v_dependents is not null then
-        raise exception 'Others depend on column "%" of table "%": %.', column_name, table_name, v_dependents
+        raise exception 'Other objects depend on column "%" of table "%": %.', column_name, table_name, v_dependents
             using errcode = 'PT409', detail = 'has_dependents',
-                hint = 'Drop those first, for example with drop_foreign_key. A primary key stays as long as its table.';
+                hint = 'Drop those objects first, for example with drop_foreign_key. A primary key stays as long as its table.';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_column_droppable(text, text, text) is
-    'Refuses to drop a column of a key or one that others point at (PT404: table_not_found, column_not_found; PT409 has_dependents).';
+    'Refuses to drop a column that is part of a key or of another constraint, or that a foreign key points at (PT404: table_not_found, column_not_found; PT409 has_dependents).';
 
 -- sql/20_tenancy/tables/require_column_name.sql
 
@@ -5031,11 +5040,11 @@ end;
 $$;
 
 comment on function tenancy.require_column_name(text) is
-    'Refuses names that a column cannot have (PT400 invalid_identifier).';
+    'Refuses a name that no column can have (PT400 invalid_identifier).';
 
 -- sql/20_tenancy/tables/require_column_objects.sql
 
--- The shape of create_table's argument, for those who call the RPC itself.
+-- Checks the shape of create_table's argument again, for callers who do not use the functions.
 create function tenancy.require_column_objects(columns jsonb)
     returns void
     immutable
@@ -5101,7 +5110,7 @@ end;
 $$;
 
 comment on function tenancy.require_column_objects(jsonb) is
-    'Refuses a columns argument of the wrong shape (PT422 invalid_request, as the functions answer).';
+    'Refuses a columns argument of the wrong shape (PT422 invalid_request; the functions answer the same).';
 
 -- sql/20_tenancy/tables/require_foreign_key_action.sql
 
@@ -5118,7 +5127,7 @@ begin
     if v_action is null
         or v_action not in ('NO ACTION', 'RESTRICT', 'CASCADE', 'SET NULL', 'SET DEFAULT')
     then
-        raise exception 'This is not an action of a foreign key: %.', coalesce(quote_literal(tenancy.printable(action)), 'null')
+        raise exception 'The foreign key action % is not allowed.', coalesce(quote_literal(tenancy.printable(action)), 'null')
             using errcode = 'PT422', detail = 'invalid_request',
                 hint = 'Use NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT.';
     end if;
@@ -5128,7 +5137,7 @@ end;
 $$;
 
 comment on function tenancy.require_foreign_key_action(text) is
-    'One of the five actions of a foreign key, in capitals (PT422 invalid_request).';
+    'The action of a foreign key, in capitals; refuses a text that is none of the five (PT422 invalid_request).';
 
 -- sql/20_tenancy/tables/require_foreign_key_target.sql
 
@@ -5146,13 +5155,13 @@ begin
         raise exception 'A foreign key cannot point at "%" of table "%", which is part of every tenant.',
             tenancy.printable(foreign_column), foreign_table
             using errcode = 'PT409', detail = 'protected_table',
-                hint = 'Of those tables, only users(id) and settings(key) can be pointed at: the others may change with the template.';
+                hint = 'Of such tables, a foreign key can point only at users(id) and settings(key): other columns may change with the template.';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_foreign_key_target(text, text, text) is
-    'Refuses foreign keys that would stand in the way of later tenant migrations (PT409 protected_table).';
+    'Refuses a foreign key that would block later tenant migrations (PT409 protected_table).';
 
 -- sql/20_tenancy/tables/require_own_column.sql
 
@@ -5164,19 +5173,19 @@ create function tenancy.require_own_column(schema_name text, table_name text, co
     language plpgsql
 as $$
 begin
-    -- The prefix is the promise that no later template column is called so.
+    -- No column of the template will ever begin with x_, so such a name cannot clash later.
     if table_name = 'audit_log'
         or (tenancy.is_template_table(schema_name, table_name) and coalesce(column_name, '') not like 'x\_%')
     then
-        raise exception 'Column "%" of table "%" is not the tenant''s to add or drop.', tenancy.printable(column_name), table_name
+        raise exception 'A tenant cannot add or drop column "%" of table "%".', tenancy.printable(column_name), table_name
             using errcode = 'PT409', detail = 'protected_table',
-                hint = 'Columns of your own in a table of every tenant are named x_…; "audit_log" takes none.';
+                hint = 'In a table that every tenant has, name your own columns x_…; table "audit_log" takes none.';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_own_column(text, text, text) is
-    'Refuses columns that would clash with the template (PT409 protected_table).';
+    'Refuses to add or drop a column that is part of the template, or whose name a later version of the template could use (PT409 protected_table).';
 
 -- sql/20_tenancy/tables/require_own_table.sql
 
@@ -5189,15 +5198,15 @@ create function tenancy.require_own_table(schema_name text, table_name text)
 as $$
 begin
     if tenancy.is_template_table(schema_name, table_name) then
-        raise exception 'Table "%" is part of every tenant and stays as it is.', table_name
+        raise exception 'Table "%" is part of every tenant and cannot be changed.', table_name
             using errcode = 'PT409', detail = 'protected_table',
-                hint = 'Make a table of your own, or add a column named x_… to this one; "audit_log" takes none.';
+                hint = 'Create a table of your own, or add a column named x_… to this table; table "audit_log" takes none.';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_own_table(text, text) is
-    'Refuses changes of the tables that the template brings (PT409 protected_table).';
+    'Refuses to change a table that is part of the template (PT409 protected_table).';
 
 -- sql/20_tenancy/tables/require_table_name.sql
 
@@ -5211,8 +5220,8 @@ as $$
 begin
     perform tenancy.require_identifier(table_name, 'table');
 
-    -- A table is a type too. In a tenant migration the tenant's schema comes first in the
-    -- search path, and a table named "citext" would be taken for the extension's type.
+    -- Every table also defines a type of its name. In a tenant migration the tenant's schema
+    -- comes first in search_path, so a table named "citext" would hide the extension's type.
     if exists (
         select from pg_catalog.pg_type t
         where t.typname = table_name
@@ -5230,7 +5239,7 @@ end;
 $$;
 
 comment on function tenancy.require_table_name(text) is
-    'Refuses names that a tenant''s table cannot have (PT400 invalid_identifier).';
+    'Refuses a name that no tenant''s table can have (PT400 invalid_identifier).';
 
 -- sql/20_tenancy/tenants/drop_tenant_schema.sql
 
@@ -5242,9 +5251,9 @@ create function tenancy.drop_tenant_schema(schema_name text)
     language plpgsql
 as $$
 begin
-    -- A listed but missing schema takes the whole Data API down. Notifications arrive in the
-    -- order of their sending: PostgREST must read the shorter list before the reload that
-    -- an event trigger sends for the drop.
+    -- One listed but missing schema stops the whole Data API, so PostgREST has to read the
+    -- shorter list before it reloads the tables. Notifications arrive in the order in which
+    -- they are sent, and an event trigger sends the reload of the tables on the drop.
     perform pg_notify('pgrst', 'reload config');
     execute format('drop schema %I cascade', schema_name);
     perform tenancy.unexpose_schema(schema_name);
@@ -5252,7 +5261,7 @@ end;
 $$;
 
 comment on function tenancy.drop_tenant_schema(text) is
-    'Destroys a tenant''s schema with everything in it and takes it off the Data API. Only under lock_tenant.';
+    'Destroys a tenant''s schema with everything in it, and takes it off the Data API. Only under lock_tenant (55P03).';
 
 -- sql/20_tenancy/tenants/opaque_schema_name.sql
 
@@ -5261,20 +5270,18 @@ create function tenancy.opaque_schema_name()
     volatile
     security invoker
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    -- A version 4 uuid has fixed digits; hashed, all twenty of these are random.
-    return 't_' || left(md5(gen_random_uuid()::text), 20);
-end;
+    -- Hashed, because some digits of a version 4 uuid are fixed.
+    select 't_' || left(md5(gen_random_uuid()::text), 20);
 $$;
 
 comment on function tenancy.opaque_schema_name() is
-    'A schema name that tells nothing: PostgREST shows the names of all exposed schemas to anybody.';
+    'A random schema name that says nothing about the tenant. PostgREST shows the names of all exposed schemas to anybody.';
 
 -- sql/20_tenancy/tenants/tg_settings__stamp.sql
 
--- One for all tenants: it names no table.
+-- All tenants share this function, because it names no table.
 create function tenancy.tg_settings__stamp()
     returns trigger
     volatile
@@ -5290,7 +5297,7 @@ end;
 $$;
 
 comment on function tenancy.tg_settings__stamp() is
-    'Who wrote a setting and when is for the database to say, not for the client.';
+    'Trigger function that sets who wrote a setting and when, whatever the client sent.';
 
 -- sql/25_tenant_template/0_template.sql
 
@@ -5431,14 +5438,14 @@ create function public.promote_to_admin(user_id uuid, role public.platform_role 
 as $$
 declare
     v_caller constant tenancy.caller := tenancy.caller();
-    -- Before the change: it may be the caller's own.
+    -- Read before the change, which may end the caller's own role.
     v_actor_role constant text := tenancy.actor_role(null);
     v_before public.admin_users;
     v_after public.admin_users;
 begin
     perform tenancy.require_platform_role('super_admin');
     perform tenancy.require_user(user_id);
-    -- Again, now that the caller is locked: they may have been deleted while waiting.
+    -- Check again under the lock: the caller may have been deleted while this call waited.
     perform tenancy.require_platform_role('super_admin');
     perform tenancy.require_argument('role', role::text);
     if role < 'super_admin' then
@@ -5486,7 +5493,7 @@ create function public.revoke_admin(user_id uuid)
     language plpgsql
 as $$
 declare
-    -- Before the change: it may be the caller's own.
+    -- Read before the change, which may end the caller's own role.
     v_actor_role constant text := tenancy.actor_role(null);
     v_before public.admin_users;
 begin
@@ -5528,7 +5535,7 @@ create function public.revoke_schema_access(schema_name text, user_id uuid)
 as $$
 declare
     v_own constant boolean := user_id = (tenancy.caller()).user_id;
-    -- Before the change: it may be the caller's own.
+    -- Read before the change, which may end the caller's own role.
     v_actor_role constant text := tenancy.actor_role(schema_name);
     v_tenant public.tenants;
     v_before public.user_schema_access;
@@ -5584,8 +5591,8 @@ as $$
 declare
     v_tenant_id uuid;
 begin
-    -- The staff see everything, also of tenants that are gone; a tenant's admin sees that
-    -- tenant's, by its id, because a name may have been somebody else's before.
+    -- Platform staff see all entries, also those of deleted tenants. An admin of a tenant sees
+    -- the entries with the tenant's id, because another tenant may have had the name before.
     if tenancy.platform_role() is null then
         if schema_name is null then
             perform tenancy.require_platform_role('viewer');
@@ -5675,11 +5682,11 @@ begin
         v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
     end if;
 
-    -- Null is what a program sends that has lost its date, and nothing is older than the future.
+    -- Null and a moment in the future come from mistakes, and the second would remove all entries.
     if before is null or before > now() then
-        raise exception '"before" is to be a moment in the past.'
+        raise exception '"before" has to be a moment in the past.'
             using errcode = 'PT422', detail = 'invalid_request',
-                hint = 'Nothing was removed. Give the moment up to which entries may go, for example "2026-01-31T00:00:00Z".';
+                hint = 'Nothing was removed. Send the moment before which entries are to be removed, for example "2026-01-31T00:00:00Z".';
     end if;
     v_pruning := tenancy.prune_audit_log(coalesce(schema_name, 'public'), before);
 
@@ -5804,8 +5811,8 @@ create function public.add_column(
     volatile
     security definer
     set search_path = ''
-    -- Nobody reads the table while its rows are written anew, and PostgREST, which waits for it
-    -- when somebody else's schema has changed, gives up after 8 s and then answers nobody.
+    -- Nobody can read the table while its rows are rewritten. A reload of PostgREST's schema
+    -- cache waits for the table, too; after 8 s the reload fails, and PostgREST serves nobody.
     set statement_timeout = '5s'
     language plpgsql
 as $$
@@ -5819,13 +5826,13 @@ begin
 
     v_table := tenancy.require_table(schema_name, table_name);
     perform tenancy.require_own_column(schema_name, table_name, column_name);
-    -- The profile RPCs insert into users without knowing of this column.
+    -- The profile RPCs insert rows into users without a value for this column.
     if tenancy.is_template_table(schema_name, table_name)
         and not v_is_nullable and default_value is null and default_expression is null
     then
-        raise exception 'A column added to "%" is nullable or has a default.', table_name
+        raise exception 'A column that is added to "%" has to be nullable or have a default.', table_name
             using errcode = 'PT409', detail = 'protected_table',
-                hint = 'The product itself inserts rows there and does not know your column.';
+                hint = 'Tenantry itself inserts rows into this table and gives your column no value.';
     end if;
 
     perform tenancy.require_below_column_limit(schema_name, table_name);
@@ -5866,7 +5873,7 @@ create function public.add_foreign_key(
     volatile
     security definer
     set search_path = ''
-    -- Longer than the role's own: validating takes its time.
+    -- Longer than the role's own timeout, because validation reads the whole table.
     set statement_timeout = '60s'
     language plpgsql
 as $$
@@ -6206,7 +6213,8 @@ create function public.create_tenant_schema(schema_name text default null, displ
     volatile
     security definer
     set search_path = ''
-    -- A new schema invalidates every plan: what is planned again is planned once.
+    -- A new schema invalidates every cached plan. Without this setting, PostgreSQL would plan
+    -- each statement anew in each of its next five runs.
     set plan_cache_mode = force_generic_plan
     language plpgsql
 as $$
@@ -6220,7 +6228,7 @@ begin
     perform tenancy.require_schema_name(v_schema_name);
     perform tenancy.require_text('display_name', coalesce(display_name, v_schema_name), 200, shortest => 1);
     perform tenancy.lock_users(array[v_creator]);
-    -- Again, now that the caller is locked: they may have been deleted while waiting.
+    -- Check again under the lock: the caller may have been deleted while this call waited.
     perform tenancy.require_platform_role('admin');
     insert into public.tenants (schema_name, display_name, schema_version, created_by)
     values (
@@ -6229,7 +6237,7 @@ begin
         tenancy.latest_tenant_version(),
         v_creator
     )
-    -- Of two callers with one name the second waits here and then finds the first's row.
+    -- If two callers send one name, the second waits here and then finds the first one's row.
     on conflict on constraint tenants_schema_name_key do nothing
     returning * into v_tenant;
     if v_tenant.id is null then
@@ -6243,7 +6251,7 @@ begin
                 hint = 'Choose another name, or leave it out for a random one.';
     end if;
 
-    -- Before the schema, whose making has every plan forgotten that this shares with the above.
+    -- Log first: `create schema` invalidates every cached plan.
     perform tenancy.log_action('tenant.create', v_tenant, jsonb_build_object('after', to_jsonb(v_tenant)));
 
     perform tenancy.build_tenant_schema(v_schema_name);
@@ -6267,7 +6275,7 @@ create function public.delete_tenant_schema(schema_name text)
     volatile
     security definer
     set search_path = ''
-    -- Longer than the role's own: a long audit log is sealed before it goes.
+    -- Longer than the role's own timeout, because a long audit log is sealed first.
     set statement_timeout = '60s'
     language plpgsql
 as $$
@@ -6276,8 +6284,8 @@ declare
     v_seal public.audit_seal;
 begin
     perform tenancy.require_permission(schema_name, platform => 'super_admin', member => null);
-    -- Users before their grants: one who is being deleted takes along their own and their
-    -- name on those they made, in no order that could be kept here.
+    -- Users first: deleting a user also deletes the user's grants and updates the grants that
+    -- the user gave, in an unknown order.
     perform tenancy.lock_users(array(
         select u.id
         from public.user_schema_access a
@@ -6289,12 +6297,12 @@ begin
     if v_tenant.status <> 'suspended' then
         raise exception 'Tenant "%" is active.', schema_name
             using errcode = 'PT409', detail = 'tenant_active',
-                hint = 'Deleting destroys all its data. Suspend it first with suspend_tenant.';
+                hint = 'Deleting a tenant destroys all its data. Suspend the tenant first with suspend_tenant.';
     end if;
 
-    -- The trail goes with the tenant; what remains is what it amounted to.
+    -- The audit log is destroyed with the tenant. Its final seal is kept in admin_audit_log.
     v_seal := tenancy.close_audit_log(schema_name);
-    -- The grants go by cascade.
+    -- Also deletes the grants, by cascade.
     delete from public.tenants t where t.id = v_tenant.id;
     perform tenancy.log_action(
         'tenant.delete', v_tenant,
@@ -6708,8 +6716,8 @@ begin
     end if;
     v_profile := tenancy.find_profile(schema_name, user_id);
 
-    -- Staff read this log, and they read no rows of tenants: the values stand in the
-    -- tenant's own.
+    -- Only the id, because platform staff read this log but no rows of tenants. The values
+    -- are in the tenant's own audit log.
     perform tenancy.log_action(
         'profile.create', v_tenant, jsonb_build_object('after', jsonb_build_object('id', v_profile.id))
     );
@@ -6741,9 +6749,9 @@ declare
 begin
     perform tenancy.require_permission(schema_name, platform => null, member => 'read');
 
-    -- Every sign-in comes through here, nearly always to find a profile: no lock for that. Who
-    -- finds none lets go of the table before waiting for the tenant: whoever deletes it has the
-    -- tenant and waits for the table.
+    -- Without a lock, because every sign-in calls this and nearly always finds a profile. If
+    -- there is none, the block is rolled back, which unlocks the table. Otherwise this call
+    -- would hold the table and wait for the tenant, while a deletion does the reverse.
     begin
         v_profile := tenancy.find_profile(schema_name, v_user_id);
         if v_profile.id is null then
@@ -6763,8 +6771,8 @@ begin
     end if;
 
     if v_is_new then
-        -- Staff read this log, and they read no rows of tenants: the values stand in the
-        -- tenant's own.
+        -- Only the id, because platform staff read this log but no rows of tenants. The values
+        -- are in the tenant's own audit log.
         perform tenancy.log_action(
             'profile.create', v_tenant, jsonb_build_object('after', jsonb_build_object('id', v_profile.id))
         );
@@ -6799,7 +6807,7 @@ begin
     if v_profile.id is null then
         raise exception 'User % has no profile in tenant "%".', v_user_id, schema_name
             using errcode = 'PT404', detail = 'profile_not_found',
-                hint = 'They get one by calling ensure_user_profile, or an admin makes it with create_user_profile.';
+                hint = 'The user gets one by calling ensure_user_profile, or an admin creates it with create_user_profile.';
     end if;
 
     return v_profile;
@@ -6850,8 +6858,8 @@ begin
     perform tenancy.update_profile(schema_name, v_user_id, display_name, metadata);
     v_after := tenancy.find_profile(schema_name, v_user_id);
 
-    -- Staff read this log, and they read no rows of tenants: the values stand in the
-    -- tenant's own.
+    -- Only the id, because platform staff read this log but no rows of tenants. The values
+    -- are in the tenant's own audit log.
     perform tenancy.log_action(
         'profile.update', v_tenant,
         jsonb_build_object(
@@ -7045,8 +7053,8 @@ grant execute on function
 
 -- sql/95_data_api.sql
 
--- The Data API's own settings, kept on the role that PostgREST logs in as: `supabase db diff`
--- does not see them.
+-- Settings of the Data API. They are stored on the role that PostgREST logs in as, where
+-- `supabase db diff` does not see them.
 do $$
 declare
     v_present text;

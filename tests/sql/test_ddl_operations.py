@@ -620,16 +620,16 @@ def test_a_refusal_names_what_would_have_let_in(
         return said
 
     assert message("suspend_tenant", admin) == (
-        f'This needs the platform role "admin" on tenant "{tenant}".'
+        f'This operation needs the platform role "admin" on tenant "{tenant}".'
     )
     assert message("get_user_profile", environment.staff("viewer")) == (
-        f'This needs the access level "read" on tenant "{tenant}".'
+        f'This operation needs the access level "read" on tenant "{tenant}".'
     )
     assert message(
         "add_foreign_key", admin, table_name=None, column_name="a", foreign_table="b"
     ) == (f'Tenant "{tenant}" has no table without a name.')
     assert environment.rpc(admin, "promote_to_admin", user_id=admin.id).json()["message"] == (
-        'This needs the platform role "super_admin"; you have none.'
+        'This operation needs the platform role "super_admin"; you have none.'
     )
 
 

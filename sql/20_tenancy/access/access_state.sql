@@ -1,5 +1,5 @@
--- One truth for both layers that ask about rows: the policies (as has_access) and the guard
--- (as require_access), which also has to say what is missing.
+-- Both layers that check access to rows use this function: the policies through has_access,
+-- and the guard through require_access, which also tells the caller what is missing.
 create function tenancy.access_state(schema_name text, level public.access_level)
     returns text
     stable
@@ -37,7 +37,7 @@ begin
         end if;
     end if;
 
-    -- After strangers are gone: whether a tenant is suspended concerns its members alone.
+    -- After the check for strangers: only members may learn that a tenant is suspended.
     if v_status <> 'active' then
         return 'suspended';
     end if;
@@ -51,4 +51,4 @@ end;
 $$;
 
 comment on function tenancy.access_state(text, public.access_level) is
-    'The caller''s access to a tenant''s rows at a level: granted, or the first thing that stands against it (no_tenant, nobody, stranger, expired, suspended, insufficient).';
+    'The caller''s access to a tenant''s rows at a level: granted, or the first reason to refuse it (no_tenant, nobody, stranger, expired, suspended, insufficient).';

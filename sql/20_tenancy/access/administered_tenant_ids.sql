@@ -15,4 +15,4 @@ end;
 $$;
 
 comment on function tenancy.administered_tenant_ids() is
-    'Ids of the active tenants that the caller administers. For policies, in a subselect.';
+    'Ids of the active tenants that the caller administers. For policies: call it in a subselect, so that it runs once a statement.';

@@ -21,4 +21,4 @@ end;
 $$;
 
 comment on function tenancy.administered_tenants() is
-    'Schema names of the active tenants that the caller administers. For policies, in a subselect.';
+    'Schema names of the active tenants that the caller administers. For policies: call it in a subselect, so that it runs once a statement.';

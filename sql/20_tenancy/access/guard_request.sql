@@ -1,7 +1,7 @@
--- PostgREST calls this before every request (`db-pre-request`), as the switched role, when
--- search_path already is what the request will run with. Its first element is the schema
--- that PostgREST really uses; the profile headers are not, a caller can send two. Therefore
--- an invoker function with qualified names and no `set search_path`.
+-- PostgREST calls this function before every request (`db-pre-request`), as the role of the
+-- request and with its search_path. The first element of search_path is the schema that
+-- PostgREST really uses. The profile headers may differ from it, because a caller can send
+-- two. So this is an invoker function with qualified names and no `set search_path`.
 create function tenancy.guard_request()
     returns void
     stable
@@ -14,10 +14,10 @@ declare
     );
     v_reads constant boolean :=
         current_setting('request.method', true) in ('GET', 'HEAD')
-        -- What an RPC needs is for the function to say.
+        -- An RPC checks for itself what the caller needs.
         or current_setting('request.path', true) like '/rpc/%';
 begin
-    -- The RPCs live here and each decides for itself; spare them the look-up.
+    -- The RPCs are in public, and each checks for itself: no second look-up for them.
     if v_schema_name = 'public' then
         return;
     end if;
@@ -30,4 +30,4 @@ end;
 $$;
 
 comment on function tenancy.guard_request() is
-    'The guard: refuses a Data API request at once unless the caller has access to the schema it names and the tenant is active (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended).';
+    'The guard: refuses a Data API request before it runs, unless the caller has access to the tenant whose schema the request uses, and the tenant is active (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended).';

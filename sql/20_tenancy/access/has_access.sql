@@ -11,4 +11,4 @@ end;
 $$;
 
 comment on function tenancy.has_access(text, public.access_level) is
-    'Whether the caller may touch rows of an active tenant at this level. For policies: call it in a subselect, so that it runs once a statement.';
+    'Whether the caller has this access level to the rows of an active tenant. For policies: call it in a subselect, so that it runs once a statement.';

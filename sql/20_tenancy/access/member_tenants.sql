@@ -18,4 +18,4 @@ end;
 $$;
 
 comment on function tenancy.member_tenants() is
-    'Schema names of the tenants on which the caller holds an unexpired grant, suspended ones included. For policies, in a subselect.';
+    'Schema names of the tenants on which the caller holds an unexpired grant, suspended tenants included. For policies: call it in a subselect, so that it runs once a statement.';

@@ -8,7 +8,7 @@ as $$
 declare
     v_state constant text := tenancy.access_state(schema_name, level);
 begin
-    -- A schema of the project's own is not ours to judge.
+    -- A schema that is no tenant belongs to the project, whose own grants and policies decide.
     if v_state in ('granted', 'no_tenant') then
         return;
     end if;
@@ -23,7 +23,8 @@ begin
     );
     case v_state
         when 'nobody' then
-            -- A token that names no user comes as signed in, to whom 42501 would say 403.
+            -- A token that names no user still has the role authenticated, for which PostgREST
+            -- would answer 42501 with 403.
             if current_setting('role', true) = 'authenticated' then
                 raise exception 'Sign in to reach tenant "%".', schema_name
                     using errcode = 'PT401', detail = 'not_authenticated',
@@ -43,7 +44,7 @@ begin
         when 'suspended' then
             raise exception 'Tenant "%" is suspended.', schema_name
                 using errcode = '42501', detail = 'tenant_suspended',
-                    hint = 'Nothing is lost. It answers again once a platform admin activates it.';
+                    hint = 'No data is lost. The tenant answers again once a platform admin activates it.';
         when 'insufficient' then
             raise exception 'Your access level in tenant "%" is below "%", which this request needs.',
                 schema_name, level
@@ -54,4 +55,4 @@ end;
 $$;
 
 comment on function tenancy.require_access(text, public.access_level) is
-    'Refuses whoever has no access to a tenant''s rows at this level (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended). A schema that is no tenant passes.';
+    'Refuses a caller without this access level to a tenant''s rows (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended). A schema that is no tenant passes.';

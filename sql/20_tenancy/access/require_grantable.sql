@@ -22,25 +22,25 @@ begin
         perform tenancy.log_refusal('own_grant', schema_name);
         raise exception 'Nobody changes their own access to a tenant.'
             using errcode = 'PT409', detail = 'own_grant',
-                hint = 'Ask another admin of the tenant. You can drop your access with revoke_schema_access.';
+                hint = 'Ask another admin of the tenant. To drop your own access, call revoke_schema_access.';
     end if;
 
     select a.expires_at into v_own_expiry
     from public.user_schema_access a
     where a.user_id = v_caller.user_id and a.schema_name = require_grantable.schema_name;
 
-    -- Else an admin for a week could stay for ever, through a friend or a second account.
+    -- Otherwise an admin whose grant expires could keep access through a second account.
     if v_own_expiry is not null
         and (access_level = 'admin' or expires_at is null or expires_at > v_own_expiry)
     then
         perform tenancy.log_refusal('forbidden', schema_name);
-        raise exception 'Your own access ends at %; you can grant neither "admin" nor anything past that.',
+        raise exception 'Your own access ends at %: you cannot grant "admin", or any access that ends later.',
             v_own_expiry
             using errcode = '42501', detail = 'forbidden',
-                hint = 'Grant "read" or "write" with an expires_at up to then, or ask an admin whose access does not expire.';
+                hint = 'Grant "read" or "write" with an expires_at up to that moment, or ask an admin whose access does not expire.';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_grantable(text, uuid, public.access_level, timestamptz) is
-    'Refuses a grant that the caller, an admin of the tenant or of the platform, may not make (PT409 own_grant, 42501 forbidden).';
+    'Refuses a grant that an admin of a tenant may not make: one to themselves, or one beyond the end of their own access. Platform admins may make any grant (PT409 own_grant, 42501 forbidden).';

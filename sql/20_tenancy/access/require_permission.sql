@@ -1,5 +1,5 @@
--- Who may do what with one tenant. Each RPC names the platform role and the access level
--- that suffice; null means that nobody of that kind may.
+-- Each RPC names the platform role and the access level that suffice for one tenant. Null
+-- means that no platform role, or no access level, suffices.
 create function tenancy.require_permission(
     schema_name text,
     platform public.platform_role,
@@ -43,11 +43,11 @@ begin
         perform tenancy.log_refusal('tenant_suspended', schema_name);
         raise exception 'Tenant "%" is suspended.', schema_name
             using errcode = '42501', detail = 'tenant_suspended',
-                hint = 'Nothing is lost. It answers again once a platform admin activates it.';
+                hint = 'No data is lost. The tenant answers again once a platform admin activates it.';
     end if;
 
     perform tenancy.log_refusal('forbidden', schema_name);
-    raise exception 'This needs % on tenant "%".',
+    raise exception 'This operation needs % on tenant "%".',
         concat_ws(
             ' or ',
             'the access level "' || member || '"',
@@ -60,4 +60,4 @@ end;
 $$;
 
 comment on function tenancy.require_permission(text, public.platform_role, public.access_level, boolean) is
-    'Refuses whoever has neither this platform role nor this access level in an active tenant (PT401 not_authenticated; 42501: forbidden, tenant_suspended; PT404 tenant_not_found, the same for a stranger and for a missing tenant).';
+    'Refuses a caller with neither this platform role nor this access level in an active tenant; with even_suspended, the access level also suffices in a suspended one (PT401 not_authenticated; 42501: forbidden, tenant_suspended; PT404 tenant_not_found, the same for a stranger and for a missing tenant).';

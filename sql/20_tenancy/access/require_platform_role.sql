@@ -16,7 +16,7 @@ begin
     end if;
 
     perform tenancy.log_refusal('forbidden');
-    raise exception 'This needs the platform role "%"; you have %.',
+    raise exception 'This operation needs the platform role "%"; you have %.',
         require_platform_role.role, coalesce('"' || v_role || '"', 'none')
         using errcode = '42501', detail = 'forbidden',
             hint = 'Ask a super_admin of the platform.';
@@ -24,4 +24,4 @@ end;
 $$;
 
 comment on function tenancy.require_platform_role(public.platform_role) is
-    'Refuses whoever has less than this platform role (PT401 not_authenticated, 42501 forbidden).';
+    'Refuses a caller with less than this platform role (PT401 not_authenticated, 42501 forbidden).';

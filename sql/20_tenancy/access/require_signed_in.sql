@@ -8,8 +8,8 @@ as $$
 declare
     v_caller constant tenancy.caller := tenancy.caller();
 begin
-    -- Not 42501: a token without a subject comes as a signed-in role, and PostgREST would
-    -- answer 403.
+    -- Not 42501: a token without a subject still has the role authenticated, for which
+    -- PostgREST would answer 403.
     if v_caller.kind = 'nobody' then
         perform tenancy.log_refusal('not_authenticated');
         raise exception 'Sign in first.'
@@ -22,4 +22,4 @@ end;
 $$;
 
 comment on function tenancy.require_signed_in() is
-    'The caller, unless it is nobody (PT401 not_authenticated).';
+    'Returns the caller, and refuses one who is not signed in (PT401 not_authenticated).';

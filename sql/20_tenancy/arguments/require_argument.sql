@@ -9,10 +9,10 @@ begin
     if value is null then
         raise exception '"%" is null.', argument
             using errcode = 'PT422', detail = 'invalid_request',
-                hint = 'Give it a value. Where it has a default, leaving it out gives that.';
+                hint = 'Send a value, or leave the argument out if it has a default.';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_argument(text, text) is
-    'Refuses null for an argument that needs a value (PT422 invalid_request, as the functions answer).';
+    'Refuses null for an argument that needs a value (PT422 invalid_request; the functions answer the same).';

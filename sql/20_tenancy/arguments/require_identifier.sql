@@ -15,4 +15,4 @@ end;
 $$;
 
 comment on function tenancy.require_identifier(text, text) is
-    'Refuses names that a table, column or constraint cannot have (PT400 invalid_identifier).';
+    'Refuses a name that no table, column or constraint can have (PT400 invalid_identifier). kind is the noun in the message, for example table.';

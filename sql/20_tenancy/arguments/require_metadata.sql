@@ -1,5 +1,5 @@
--- Any member writes their own, and an entry of the audit log keeps each: without a limit one
--- of them could fill the disk, or make the log too deep for others to read.
+-- With a limit, because every member writes metadata and the audit log keeps each value. One
+-- member could fill the disk, or nest a value so deeply that nobody can read the audit log.
 create function tenancy.require_metadata(metadata jsonb)
     returns void
     immutable
@@ -15,11 +15,11 @@ begin
         return;
     end if;
 
-    raise exception '"metadata" is to be a JSON object of at most 64 KB, nested less than 64 levels.'
+    raise exception '"metadata" has to be a JSON object of at most 64 KB, nested less than 64 levels.'
         using errcode = 'PT422', detail = 'invalid_request',
-            hint = 'Nothing was changed. Keep larger things in a table of the tenant.';
+            hint = 'Nothing was changed. Keep larger values in a table of the tenant.';
 end;
 $$;
 
 comment on function tenancy.require_metadata(jsonb) is
-    'Refuses metadata of a profile that is no JSON object, or too large or deep to be kept in a log (PT422 invalid_request).';
+    'Refuses metadata of a profile that is no JSON object, is larger than 64 KB, or is nested 64 levels or more (PT422 invalid_request).';

@@ -6,8 +6,8 @@ create function tenancy.require_schema_name(schema_name text)
     language plpgsql
 as $$
 begin
-    -- 63 bytes is PostgreSQL's limit for a name; it cuts longer ones silently, and two
-    -- tenants would become one. ASCII alone, because look-alikes are different names.
+    -- PostgreSQL silently cuts a name to 63 bytes, and two tenants would become one. Only
+    -- ASCII, because other characters can look the same and make different names.
     if schema_name is null or schema_name !~ '^[a-z][a-z0-9_]{2,62}$' then
         raise exception 'A schema name has 3 to 63 characters: lower-case letters a-z, digits and underscores, a letter first.'
             using errcode = 'PT400', detail = 'invalid_schema_name',
@@ -20,7 +20,7 @@ begin
             'pgmq_public', 'pgsodium', 'pgsodium_masks', 'pgtle', 'public', 'realtime', 'repack',
             'storage', 'tenancy', 'tenant_template', 'tiger', 'tiger_data', 'topology', 'vault'
         )
-        -- A role's unqualified names mean, first of all, what is in the schema of its name.
+        -- A schema with the name of a role comes first in that role's search_path.
         or to_regrole(schema_name) is not null
     then
         raise exception 'The name "%" is reserved.', schema_name
@@ -31,4 +31,4 @@ end;
 $$;
 
 comment on function tenancy.require_schema_name(text) is
-    'Refuses names a tenant''s schema cannot have (PT400 invalid_schema_name).';
+    'Refuses a name that a tenant''s schema cannot have (PT400 invalid_schema_name).';

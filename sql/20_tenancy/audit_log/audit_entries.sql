@@ -35,4 +35,4 @@ end;
 $$;
 
 comment on function tenancy.audit_entries(text, uuid, text, text, jsonb, timestamptz, timestamptz, bigint, integer) is
-    'A page of a tenant''s audit_log, newest first; null filters nothing.';
+    'A page of a tenant''s audit_log, newest entries first. A null argument filters nothing.';

@@ -8,7 +8,7 @@ as $$
 declare
     v_seal public.audit_seal;
 begin
-    -- Nobody writes any more, so that the head really is the last one.
+    -- Lock out all writers, so that no entry follows the final seal.
     perform tenancy.lock_tables(schema_name, array['audit_log']);
     v_seal := tenancy.seal_audit_log(schema_name);
 
@@ -20,4 +20,4 @@ end;
 $$;
 
 comment on function tenancy.close_audit_log(text) is
-    'The final seal of a tenant that is about to be destroyed, and the end of its chain.';
+    'Seals a tenant''s audit log for the last time, deletes its hash chain, and returns the final seal. Called before the tenant''s schema is dropped (55P03).';

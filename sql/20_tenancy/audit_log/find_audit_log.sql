@@ -3,15 +3,13 @@ create function tenancy.find_audit_log(schema_name text)
     stable
     security invoker
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    return case
+    select case
         when schema_name = 'public' then 'public.admin_audit_log'::regclass
         else format('%I.audit_log', schema_name)::regclass
     end;
-end;
 $$;
 
 comment on function tenancy.find_audit_log(text) is
-    'The audit log in a schema: a tenant''s, or the platform''s in public.';
+    'The audit log in a schema: a tenant''s audit_log, or admin_audit_log in public.';

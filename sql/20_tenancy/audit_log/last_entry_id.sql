@@ -18,4 +18,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.last_entry_id(regclass) is 'The highest id that a log has handed out so far.';
+comment on function tenancy.last_entry_id(regclass) is
+    'The highest entry id that a log has handed out so far; 0 if it has handed out none.';

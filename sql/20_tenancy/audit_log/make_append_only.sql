@@ -16,4 +16,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.make_append_only(text, text) is 'Lets a table only grow.';
+comment on function tenancy.make_append_only(text, text) is
+    'Makes a table append-only: its triggers refuse update, delete and truncate.';

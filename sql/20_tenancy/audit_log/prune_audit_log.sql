@@ -11,10 +11,10 @@ declare
     v_removed bigint;
     v_head text;
 begin
-    -- What is not sealed yet is too young to go.
+    -- Seal first, because only sealed entries are removed.
     perform tenancy.seal_audit_log(schema_name);
 
-    -- The chain can only lose its beginning: everything up to the first entry to be kept.
+    -- Only the beginning of the chain can be removed: all links before the first entry to keep.
     execute format(
         'select coalesce('
         '    (select min(s.place) - 1 from tenancy.audit_seals s join %1$s e on e.id = s.entry_id'
@@ -48,4 +48,4 @@ end;
 $$;
 
 comment on function tenancy.prune_audit_log(text, timestamptz) is
-    'Removes the sealed entries of a log before a moment; the last link stays as the anchor of the rest of the chain.';
+    'Removes the sealed entries of a log that are older than a moment. The link of the last removed entry stays as the anchor of the rest of the chain.';

@@ -11,8 +11,8 @@ declare
 begin
     perform tenancy.seal_audit_log(schema_name);
 
-    -- The chain keeps the hash of what was there; what is there now gets one of its own, so
-    -- that it cannot be changed again unnoticed.
+    -- The chain keeps the hash of the original entry. The redacted entry gets a hash of its
+    -- own, so that verify_audit_log notices any later change.
     perform set_config('tenancy.maintaining', tenancy.find_audit_log(schema_name)::text, true);
     execute format(
         'with redacted as ('
@@ -37,4 +37,4 @@ end;
 $$;
 
 comment on function tenancy.redact_audit_log(text, uuid) is
-    'Takes the values of a person''s profile out of the sealed entries of a tenant''s log; how many lost theirs.';
+    'Removes the values of a user''s profile from the sealed entries of a tenant''s log, and returns the number of these entries.';

@@ -8,7 +8,7 @@ create function tenancy.seal_audit_log(schema_name text)
 as $$
 declare
     v_log constant regclass := tenancy.find_audit_log(schema_name);
-    v_floor bigint;
+    v_sealed_up_to bigint;
     v_previous tenancy.audit_seals;
     v_run tenancy.audit_seal_runs;
     v_oldest_running xid8;
@@ -19,7 +19,7 @@ declare
     v_horizon xid;
     v_entry_hash bytea;
 begin
-    -- Sealers take turns; writers of the log never meet this lock.
+    -- One run at a time. Writers of the log do not take this lock.
     perform pg_advisory_xact_lock(hashtextextended('tenancy.audit_seals.' || schema_name, 0));
 
     select * into v_previous
@@ -32,9 +32,9 @@ begin
     where r.schema_name = seal_audit_log.schema_name
     order by r.place desc
     limit 1;
-    -- Up to here everything is sealed: whoever was running at that run had finished by the
-    -- latest one.
-    select coalesce(max(r.last_entry_id), 0) into v_floor
+    -- Every entry up to here is sealed: the transactions that were running at that earlier run
+    -- had ended by the latest run.
+    select coalesce(max(r.last_entry_id), 0) into v_sealed_up_to
     from tenancy.audit_seal_runs r
     where r.schema_name = seal_audit_log.schema_name and r.horizon <= v_run.oldest_running;
 
@@ -45,9 +45,9 @@ begin
             'select e.id, jsonb_build_array(%s)::text as content, pg_snapshot_xmin(pg_current_snapshot()) as oldest_running'
             ' from %s e'
             ' where e.id > $1'
-            -- Below the oldest running transaction: nobody can still commit among these.
+            -- Before the oldest running transaction: no transaction among these can still commit.
             '     and tenancy.full_transaction_id(e.xmin) < pg_snapshot_xmin(pg_current_snapshot())'
-            -- What was slipped in behind the last run is not to be blessed.
+            -- An entry that was inserted among older ones after the last run must not be sealed.
             '     and (e.id > $2 or tenancy.full_transaction_id(e.xmin) < $3)'
             '     and not exists ('
             '         select from tenancy.audit_seals s where s.schema_name = $4 and s.entry_id = e.id'
@@ -55,7 +55,7 @@ begin
             ' order by e.id',
             tenancy.audit_entry_columns(schema_name), v_log
         )
-        using v_floor, coalesce(v_run.last_entry_id, 0), v_run.horizon, schema_name
+        using v_sealed_up_to, coalesce(v_run.last_entry_id, 0), v_run.horizon, schema_name
     loop
         v_oldest_running := v_entry.oldest_running;
         v_place := v_place + 1;
@@ -66,9 +66,9 @@ begin
     end loop;
 
     if v_oldest_running is not null then
-        -- Whoever has an entry id up to this one got a transaction number before it. The
-        -- block is a subtransaction: it gets its own number with its first write, so that
-        -- one is higher than all of theirs.
+        -- A transaction that has an entry id up to this one already had its transaction id. The
+        -- block with an exception clause is a subtransaction, which gets an id of its own with
+        -- its first write. So this id is higher than those of all these transactions.
         v_last_entry_id := tenancy.last_entry_id(v_log);
         begin
             insert into tenancy.audit_seal_runs
@@ -90,4 +90,4 @@ end;
 $$;
 
 comment on function tenancy.seal_audit_log(text) is
-    'Adds to the chain every entry of a log that can no longer get company from a running transaction.';
+    'Adds entries of a log to its hash chain: every entry of a transaction that began before the oldest running one. Later entries wait for the next run.';

@@ -6,7 +6,7 @@ create function tenancy.tg_audit_log__refuse()
     language plpgsql
 as $$
 begin
-    -- Set, for their own statement, by the two operations that write down what they did.
+    -- prune_audit_log and redact_audit_log set this for their own statement. Both are logged.
     if tg_op <> 'TRUNCATE' and current_setting('tenancy.maintaining', true) = tg_relid::regclass::text then
         return case tg_op when 'DELETE' then old else new end;
     end if;
@@ -14,9 +14,9 @@ begin
     perform tenancy.log_refusal('forbidden', tg_table_schema);
     raise exception 'An audit log is append-only: % is refused.', tg_op
         using errcode = '42501', detail = 'forbidden',
-            hint = 'Retention is for prune_audit_log, requests of persons are for redact_audit_log; both are logged.';
+            hint = 'Use prune_audit_log for retention, or redact_audit_log to remove the values of a person; both are logged.';
 end;
 $$;
 
 comment on function tenancy.tg_audit_log__refuse() is
-    'Keeps what an audit log says: refuses update, delete and truncate to everybody, its owner included.';
+    'Trigger function that keeps an audit log append-only: refuses update, delete and truncate to everybody, the owner included (42501 forbidden).';

@@ -47,8 +47,8 @@ begin
         v_head_found := v_head_found or encode(v_hash, 'hex') = lower(expected_head);
     end loop;
 
-    -- An entry that is not sealed although its id was handed out before a run, written by a
-    -- transaction that began after it: nobody's clock and nobody's lateness explains that.
+    -- An unsealed entry whose id was handed out before a run, written by a transaction that
+    -- began after that run, was inserted afterwards: a late commit cannot explain it.
     execute format(
         'select min(e.id)'
         ' from %s e'
@@ -78,4 +78,4 @@ end;
 $$;
 
 comment on function tenancy.verify_audit_log(text, text) is
-    'Recomputes a log''s chain and names the first entry that does not fit.';
+    'Recomputes a log''s hash chain, and names the first entry that does not match.';

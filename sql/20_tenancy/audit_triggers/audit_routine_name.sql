@@ -6,8 +6,8 @@ create function tenancy.audit_routine_name(table_name text)
     language plpgsql
 as $$
 begin
-    -- Longer names would be cut by PostgreSQL, and two tables could come to share one. A name
-    -- of 52 characters would fit, and could be the shortened one of another.
+    -- PostgreSQL would cut a longer name, and two tables could share one function. The result
+    -- for a name of 52 characters would fit, but could equal the shortened one of another name.
     if length(table_name) > 51 then
         return format('tg_%s_%s__audit', left(table_name, 43), left(md5(table_name), 8));
     end if;
@@ -17,4 +17,4 @@ end;
 $$;
 
 comment on function tenancy.audit_routine_name(text) is
-    'Name of the trigger function that audits a table, in the table''s schema.';
+    'Name of the trigger function that audits a table. The function is in the table''s schema.';

@@ -22,8 +22,8 @@ begin
         return null;
     end if;
 
-    -- A migration changed the columns and goes on to change rows: what is written here
-    -- follows when it has ended.
+    -- A migration that has changed the columns may change rows, too. This function still has
+    -- the old columns, until the migration ends and the function is replaced.
     if %3$L::name[] is distinct from (
         select array_agg(a.attname order by a.attnum)
         from pg_catalog.pg_attribute a
@@ -54,4 +54,4 @@ end;
 $$;
 
 comment on function tenancy.audit_routine_source(text, text) is
-    'Body of the trigger function that audits a table, with its columns as they are now.';
+    'Body of the trigger function that audits a table, for the table''s present columns.';

@@ -20,7 +20,7 @@ declare
     v_old text;
     v_new text;
 begin
-    -- Compared byte by byte: `=` does not exist for json, and calls 1.0 and 1.00 the same.
+    -- Values are compared byte by byte: type json has no `=`, and numeric 1.0 = 1.00.
     select
         array_agg(a.attname order by a.attnum)::text,
         'jsonb_build_object(' || string_agg(format('%1$L, %2$s.%1$I', a.attname, '_row'), ', ' order by a.attnum)
@@ -68,7 +68,7 @@ begin
         from old_rows _old
         join new_rows _new on %8$s
         where row(_old.*)::record operator(pg_catalog.*<>) row(_new.*)::record
-        -- A row with another key is another row.
+        -- An update that changes the key is logged as a delete and an insert.
         union all
         select %2$s, 'delete', %3$L, %4$s, to_jsonb(_row), null
         from old_rows _row
@@ -89,4 +89,4 @@ end;
 $$;
 
 comment on function tenancy.audit_statements(text, text, text) is
-    'The statements that audit a table with its columns as they are now, from the transition tables old_rows and new_rows; actor is two expressions, the actor''s id and role.';
+    'The statements that audit a table with its present columns. They read the transition tables old_rows and new_rows. actor is two SQL expressions: the actor''s id and role (PT404 table_not_found).';

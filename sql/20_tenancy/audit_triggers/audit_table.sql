@@ -1,5 +1,6 @@
--- One trigger function per table with the table's columns written out, run once a statement
--- over the rows it touched: a generic comparison of JSON, row by row, costs many times that.
+-- One trigger function for each table, which lists the table's columns and runs once a
+-- statement: a generic function that compares rows as JSON, one by one, costs several times
+-- as much.
 create function tenancy.audit_table(schema_name text, table_name text)
     returns void
     volatile
@@ -10,20 +11,20 @@ as $$
 declare
     v_table constant oid := tenancy.require_table(schema_name, table_name);
     v_routine constant text := tenancy.audit_routine_name(table_name);
-    v_present constant text := (
+    v_present_name constant text := (
         select p.proname::text
         from pg_catalog.pg_trigger t
         join pg_catalog.pg_proc p on p.oid = t.tgfoid
         where t.tgrelid = v_table and t.tgname = 'audit_insert'
     );
-    v_is_new constant boolean := v_present is null;
-    -- PostgreSQL looks a function up among all of its name, and each tenant has one of this
-    -- name: it gets it when nothing has to look for it any more.
-    v_first_name constant text := case when v_is_new then 'tg_' || v_table || '__audit' else v_routine end;
+    v_is_new constant boolean := v_present_name is null;
+    -- A unique name at first: looking a function up by name reads all functions of that name,
+    -- and every tenant has one. It gets the common name once the triggers refer to it.
+    v_created_as constant text := case when v_is_new then 'tg_' || v_table || '__audit' else v_routine end;
 begin
-    -- The table was called otherwise when it got its triggers.
-    if v_present <> v_routine then
-        execute format('alter function %I.%I() rename to %I', schema_name, v_present, v_routine);
+    -- The table was renamed after it got its triggers.
+    if v_present_name <> v_routine then
+        execute format('alter function %I.%I() rename to %I', schema_name, v_present_name, v_routine);
     end if;
 
     execute format(
@@ -33,13 +34,13 @@ create or replace function %1$I.%2$I()
     volatile
     security definer
     set search_path = ''
-    -- The plan is kept from a session's first statement, which may have touched one row;
-    -- the next may touch a million.
+    -- A session keeps the plan of its first statement, which may change one row. The next
+    -- statement may change a million.
     set enable_nestloop = off
     language plpgsql
 as %3$L
         $sql$,
-        schema_name, v_first_name, tenancy.audit_routine_source(schema_name, table_name)
+        schema_name, v_created_as, tenancy.audit_routine_source(schema_name, table_name)
     );
 
     if v_is_new then
@@ -55,11 +56,11 @@ as %3$L
             ' for each statement execute function %1$I.%3$I();'
             'revoke all on function %1$I.%3$I() from public, anon, authenticated, service_role;'
             'alter function %1$I.%3$I() rename to %4$I;',
-            schema_name, table_name, v_first_name, v_routine
+            schema_name, table_name, v_created_as, v_routine
         );
     end if;
 end;
 $$;
 
 comment on function tenancy.audit_table(text, text) is
-    'Makes every change of a tenant''s table leave an entry in the tenant''s audit_log; again after its columns or its name have changed. Only under lock_tenant.';
+    'Creates or replaces the audit triggers of a tenant''s table, so that every change of the table writes to the tenant''s audit_log. Call it again after the table''s columns or name have changed. Only under lock_tenant (PT404 table_not_found).';

@@ -30,4 +30,4 @@ end;
 $$;
 
 comment on function tenancy.drop_unused_audit_routines(text) is
-    'Drops what audited tables that are no longer there: the triggers went with them, their functions stay behind.';
+    'Drops the audit functions of tables that no longer exist. Dropping a table drops its triggers, but not their functions.';

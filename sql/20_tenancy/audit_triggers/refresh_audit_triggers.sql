@@ -21,4 +21,4 @@ end;
 $$;
 
 comment on function tenancy.refresh_audit_triggers(text) is
-    'Brings up to date the audit trail of those tables whose columns or names have changed, or whose trail was written by an older version of this.';
+    'Replaces the audit trigger functions of the tables whose columns or name have changed, and of those whose function is from an older version of Tenantry.';

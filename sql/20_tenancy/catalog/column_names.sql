@@ -3,8 +3,8 @@ create function tenancy.column_names(relation oid, numbers smallint[])
     stable
     security invoker
     set search_path = ''
-    -- Knowing how many numbers it is given makes a plan look cheaper than it is to make anew
-    -- for each call.
+    -- One plan for all calls: PostgreSQL expects a plan for the given numbers to be cheaper,
+    -- and would make such a plan in each call.
     set plan_cache_mode = force_generic_plan
     language plpgsql
 as $$
@@ -18,4 +18,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.column_names(oid, smallint[]) is 'The names of these columns of a table, in this order.';
+comment on function tenancy.column_names(oid, smallint[]) is
+    'The names of these columns of a table, in the order of the numbers.';

@@ -23,4 +23,4 @@ begin
 end;
 $$;
 
-comment on function tenancy.describe_columns(oid) is 'A table''s columns as get_table_columns tells them.';
+comment on function tenancy.describe_columns(oid) is 'A table''s columns, as get_table_columns returns them.';

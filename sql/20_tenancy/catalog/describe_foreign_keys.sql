@@ -6,7 +6,7 @@ create function tenancy.describe_foreign_keys(relation oid)
     language plpgsql
 as $$
 begin
-    -- By oids, not by names: two tenants' constraints may well be called the same.
+    -- By oid, because constraints of two tenants may have the same name.
     return query
     select
         k.conname::text,
@@ -23,4 +23,4 @@ end;
 $$;
 
 comment on function tenancy.describe_foreign_keys(oid) is
-    'A table''s foreign keys as get_table_foreign_keys tells them.';
+    'A table''s foreign keys, as get_table_foreign_keys returns them.';

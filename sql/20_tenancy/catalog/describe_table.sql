@@ -26,4 +26,4 @@ begin
 end;
 $$;
 
-comment on function tenancy.describe_table(oid) is 'A table as get_schema_tables tells it.';
+comment on function tenancy.describe_table(oid) is 'A table, as get_schema_tables returns it.';

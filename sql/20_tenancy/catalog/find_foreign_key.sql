@@ -19,7 +19,7 @@ begin
             and k.conkey = array[column_number]
             and k.confrelid = foreign_relation
             and k.confkey = array[foreign_number]
-        -- Whoever added it twice before that was refused has two.
+        -- PostgreSQL allows a second equal key, which the project's own SQL may have added.
         order by k.conname
         limit 1
     );
@@ -27,4 +27,4 @@ end;
 $$;
 
 comment on function tenancy.find_foreign_key(oid, smallint, oid, smallint) is
-    'Name of the foreign key that points from one column at another; null when there is none.';
+    'Name of the foreign key from one column to another; null if there is none.';

@@ -16,4 +16,4 @@ begin
 end;
 $$;
 
-comment on function tenancy.find_table(text, text) is 'A table of a tenant by its name; null when there is none.';
+comment on function tenancy.find_table(text, text) is 'The oid of a tenant''s table; null if there is none.';

@@ -17,4 +17,4 @@ end;
 $$;
 
 comment on function tenancy.foreign_key_action("char") is
-    'What a foreign key does on update or delete, from its one-letter code in pg_constraint.';
+    'The action of a foreign key on update or delete, from its one-letter code in pg_constraint.';

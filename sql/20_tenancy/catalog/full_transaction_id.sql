@@ -10,8 +10,8 @@ declare
     v_low constant bigint := short::text::bigint;
     v_full bigint := (v_next >> 32 << 32) + v_low;
 begin
-    -- A row shows the lower half of its transaction's number; what lies in the future of
-    -- the current epoch belongs to the one before.
+    -- A row has only the lower 32 bits of its transaction id. If the result is in the future,
+    -- the row is from the epoch before the present one.
     if v_full >= v_next + 2147483648 then
         v_full := v_full - 4294967296;
     end if;
@@ -21,4 +21,4 @@ end;
 $$;
 
 comment on function tenancy.full_transaction_id(xid) is
-    'The full transaction number of a row''s xmin, for rows younger than two billion transactions.';
+    'The full transaction id of a row''s xmin. Right for rows that are less than two billion transactions old.';

@@ -6,7 +6,7 @@ create function tenancy.is_name_taken(schema_name text, relation_name text)
     language plpgsql
 as $$
 begin
-    -- Indexes, sequences and views share the tables' names; types do too.
+    -- Tables, indexes, sequences, views and types cannot share a name.
     return exists (
         select from pg_catalog.pg_class c
         where c.relname = relation_name and c.relnamespace = to_regnamespace(quote_ident(schema_name))
@@ -17,4 +17,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.is_name_taken(text, text) is 'Whether a name is taken in a tenant''s schema.';
+comment on function tenancy.is_name_taken(text, text) is
+    'Whether a relation or a type in a tenant''s schema already has this name.';

@@ -3,18 +3,16 @@ create function tenancy.is_security_invoker(options text[])
     immutable
     security invoker
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    -- pg_class.reloptions keeps what was written: true, on, yes or 1.
-    return coalesce(
+    -- pg_class.reloptions keeps the text that was written: true, on, yes or 1.
+    select coalesce(
         (select o.option_value::boolean
         from pg_catalog.pg_options_to_table(options) o
         where o.option_name = 'security_invoker'),
         false
     );
-end;
 $$;
 
 comment on function tenancy.is_security_invoker(text[]) is
-    'Whether a view with these options asks with the rights of its caller, so that the policies below it hold.';
+    'Whether a view with these options runs with the rights of its caller, so that the policies of its tables apply.';

@@ -16,4 +16,4 @@ end;
 $$;
 
 comment on function tenancy.referenced_tables(oid) is
-    'The tables a table''s foreign keys point at: dropping the keys locks them too.';
+    'Names of the tables that a table''s foreign keys refer to. Dropping the keys locks these tables, too.';

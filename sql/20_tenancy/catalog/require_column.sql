@@ -18,7 +18,7 @@ begin
     if v_number is null then
         raise exception 'Table "%" has no column %.', table_name, coalesce('"' || tenancy.printable(column_name) || '"', 'without a name')
             using errcode = 'PT404', detail = 'column_not_found',
-                hint = 'See its columns with get_table_columns.';
+                hint = 'List the columns with get_table_columns.';
     end if;
 
     return v_number;

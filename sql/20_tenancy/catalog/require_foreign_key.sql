@@ -16,7 +16,7 @@ begin
         raise exception 'Table "%" has no foreign key %.', table_name,
             coalesce('"' || tenancy.printable(constraint_name) || '"', 'without a name')
             using errcode = 'PT404', detail = 'constraint_not_found',
-                hint = 'See its foreign keys with get_table_foreign_keys.';
+                hint = 'List the foreign keys with get_table_foreign_keys.';
     end if;
 
     return v_foreign_key;

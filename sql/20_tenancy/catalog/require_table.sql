@@ -11,11 +11,12 @@ begin
     if v_table is null then
         raise exception 'Tenant "%" has no table %.', schema_name, coalesce('"' || tenancy.printable(table_name) || '"', 'without a name')
             using errcode = 'PT404', detail = 'table_not_found',
-                hint = 'See its tables with get_schema_tables.';
+                hint = 'List the tables with get_schema_tables.';
     end if;
 
     return v_table;
 end;
 $$;
 
-comment on function tenancy.require_table(text, text) is 'A table of a tenant by its name (PT404 table_not_found).';
+comment on function tenancy.require_table(text, text) is
+    'The oid of a tenant''s table (PT404 table_not_found).';

@@ -6,8 +6,8 @@ create function tenancy.row_estimate(relation oid)
     language plpgsql
 as $$
 begin
-    -- The statistics collector's live count is there before the first ANALYZE; the
-    -- planner's is what is left after a crash has emptied the collector.
+    -- The live count of the statistics is there before the first ANALYZE, but a crash resets
+    -- it. reltuples is there after a crash, but not before the first ANALYZE.
     return greatest(
         pg_stat_get_live_tuples(relation),
         (select c.reltuples::bigint from pg_catalog.pg_class c where c.oid = relation),
@@ -17,4 +17,4 @@ end;
 $$;
 
 comment on function tenancy.row_estimate(oid) is
-    'About how many rows a table has, from statistics; nothing is counted.';
+    'Estimated number of rows of a table, from statistics; no row is counted.';

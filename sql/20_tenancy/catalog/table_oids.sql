@@ -6,8 +6,8 @@ create function tenancy.table_oids(schema_name text)
     language plpgsql
 as $$
 begin
-    -- Through pg_depend, whose index makes the cost that of one schema; pg_class has none
-    -- by schema alone.
+    -- From pg_depend, which has an index by schema, so that other schemas cost nothing. The
+    -- indexes of pg_class do not begin with the schema.
     return array(
         select c.oid
         from pg_catalog.pg_depend d
@@ -20,4 +20,4 @@ begin
 end;
 $$;
 
-comment on function tenancy.table_oids(text) is 'The tables of one schema, at the cost of that schema alone.';
+comment on function tenancy.table_oids(text) is 'The oids of the tables in one schema.';

@@ -1,5 +1,5 @@
--- The raised error rolls back whatever its transaction wrote, and a table that a refusal
--- could write to would be one that strangers could fill. The server's log keeps both off.
+-- In the server's log, because the error that follows rolls back every write, and because
+-- strangers could fill a table by sending requests that are refused.
 create function tenancy.log_refusal(code text, schema_name text default null)
     returns void
     stable
@@ -8,7 +8,7 @@ create function tenancy.log_refusal(code text, schema_name text default null)
     language plpgsql
 as $$
 begin
-    -- As JSON: whatever the caller sent stays on its line.
+    -- As JSON, so that a line break from the caller does not begin a new line in the log.
     raise log 'tenantry refused %', jsonb_strip_nulls(jsonb_build_object(
         'code', code,
         'actor_id', (tenancy.caller()).user_id,
@@ -22,4 +22,4 @@ end;
 $$;
 
 comment on function tenancy.log_refusal(text, text) is
-    'Writes one line about a refused attempt to the server''s log (severity LOG): code, actor, the actor''s role at that time, tenant, method, path and request id. Called right before the error is raised.';
+    'Writes one line about a refused request to the server''s log (severity LOG): code, actor, the actor''s role at that time, tenant, method, path and request id. Call it right before raising the error.';

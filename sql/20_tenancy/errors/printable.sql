@@ -3,14 +3,12 @@ create function tenancy.printable(value text)
     immutable
     security invoker
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    -- PostgREST sends the message of a PTnnn error as the reason phrase of its reply, as it
-    -- is: a line break in there would begin a header of the caller's choice.
-    return left(regexp_replace(value, '[^ -~]', '?', 'g'), 80);
-end;
+    -- PostgREST sends the message of a PTnnn error unchanged as the reason phrase of its
+    -- reply. With a line break in the message, the caller could add a header to the reply.
+    select left(regexp_replace(value, '[^ -~]', '?', 'g'), 80);
 $$;
 
 comment on function tenancy.printable(text) is
-    'What a caller sent, fit to stand in an error''s message: printable ASCII, at most 80 characters.';
+    'A caller''s value made safe for an error message: at most 80 characters, with ? for everything but printable ASCII.';

@@ -6,11 +6,11 @@ create function tenancy.raise_busy()
     language plpgsql
 as $$
 begin
-    raise exception 'Somebody else is changing the same thing right now.'
+    raise exception 'Another request is changing the same data right now.'
         using errcode = 'PT503', detail = 'busy',
             hint = 'Nothing was changed. Try again in a second.';
 end;
 $$;
 
 comment on function tenancy.raise_busy() is
-    'What an RPC answers to a deadlock, an over-long wait for a lock and a cancelled statement (PT503 busy); raw, PostgREST would make them a 500.';
+    'Raises the error with which every RPC answers a deadlock, a lock wait that took too long, or a cancelled statement (PT503 busy). Without it, PostgREST would answer 500.';

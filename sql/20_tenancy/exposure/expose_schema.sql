@@ -18,4 +18,4 @@ end;
 $$;
 
 comment on function tenancy.expose_schema(text) is
-    'Puts a schema on the Data API''s list. The schema must exist when the transaction commits.';
+    'Adds a schema to the list of schemas that the Data API exposes. The schema must exist when the transaction commits (55P03).';

@@ -8,7 +8,7 @@ as $$
 declare
     v_list text;
 begin
-    -- The setting for this database outranks the one for the whole cluster.
+    -- The setting for this database overrides the one for the whole cluster.
     select substr(c.entry, length('pgrst.db_schemas=') + 1) into v_list
     from pg_catalog.pg_db_role_setting s
     cross join unnest(s.setconfig) c (entry)
@@ -21,15 +21,16 @@ begin
     limit 1;
 
     if v_list is not null then
-        -- As we write it. Every creation reads the whole list, and a pattern takes long.
+        -- The form that set_exposed_schemas writes. Every creation of a tenant reads the whole
+        -- list, and splitting it by a pattern is slow.
         if replace(v_list, ', ', '') !~ '[\s,]' then
             return string_to_array(v_list, ', ');
         end if;
         return regexp_split_to_array(btrim(v_list), '\s*,\s*');
     end if;
 
-    -- Nobody has set it from SQL yet: what every Supabase project starts with. A listed but
-    -- missing schema takes the whole Data API down, so only what exists.
+    -- Not set yet: the default of a Supabase project. Only schemas that exist, because one
+    -- listed but missing schema stops the whole Data API.
     return array(
         select n.nspname::text
         from pg_catalog.pg_namespace n
@@ -40,4 +41,4 @@ end;
 $$;
 
 comment on function tenancy.exposed_schemas() is
-    'The schemas that the Data API answers for, as PostgREST''s role setting lists them.';
+    'The schemas that the Data API exposes, from the setting of PostgREST''s role.';

@@ -6,11 +6,11 @@ create function tenancy.reload_schema_cache()
     language plpgsql
 as $$
 begin
-    -- Hosted Supabase's event triggers send the same on every DDL statement; identical
-    -- notifications of one transaction become one, and one reload.
+    -- Event triggers of hosted Supabase send the same on every DDL statement. PostgreSQL
+    -- merges identical notifications of one transaction, so PostgREST reloads once.
     perform pg_notify('pgrst', 'reload schema');
 end;
 $$;
 
 comment on function tenancy.reload_schema_cache() is
-    'Makes PostgREST look at the tables again once the transaction commits.';
+    'Makes PostgREST read the tables again once the transaction commits.';

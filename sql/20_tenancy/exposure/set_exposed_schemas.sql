@@ -12,13 +12,13 @@ begin
         array_to_string(schema_names, ', ')
     );
 
-    -- Both are needed, the list before the tables.
+    -- Both are needed: first the list, then the tables.
     perform pg_notify('pgrst', 'reload config');
     perform tenancy.reload_schema_cache();
 
-    -- In a longer transaction an event trigger may have sent the second before the first,
-    -- and what is sent again keeps its first place. The empty payload means the same and is
-    -- another notification.
+    -- In a transaction of several statements, an event trigger may have sent the second
+    -- notification before the first, and a repeated notification keeps its first place. The
+    -- empty payload reloads the tables, too, and is not merged with the others.
     if current_setting('request.method', true) is null then
         perform pg_notify('pgrst', '');
     end if;
@@ -26,4 +26,4 @@ end;
 $$;
 
 comment on function tenancy.set_exposed_schemas(text[]) is
-    'Writes the list of schemas that the Data API answers for. Only under lock_exposure.';
+    'Writes the list of schemas that the Data API exposes. Only under lock_exposure.';

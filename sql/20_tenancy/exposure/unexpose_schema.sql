@@ -12,4 +12,4 @@ end;
 $$;
 
 comment on function tenancy.unexpose_schema(text) is
-    'Takes a schema off the Data API''s list.';
+    'Removes a schema from the list of schemas that the Data API exposes (55P03).';

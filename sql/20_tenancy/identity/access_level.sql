@@ -8,8 +8,8 @@ as $$
 declare
     v_user_id constant uuid := (tenancy.caller()).user_id;
 begin
-    -- The statement's time, not the transaction's: a grant must not outlive its expiry in a
-    -- transaction that was opened before it.
+    -- Not now(), which is the start of the transaction: in a long transaction, too, a grant
+    -- ends when it expires.
     return (
         select a.access_level
         from public.user_schema_access a
@@ -21,4 +21,4 @@ end;
 $$;
 
 comment on function tenancy.access_level(text) is
-    'The caller''s level in a tenant by an unexpired grant, whatever the tenant''s status; null without one.';
+    'The caller''s access level in a tenant, from an unexpired grant; null without such a grant. The tenant''s status does not matter.';

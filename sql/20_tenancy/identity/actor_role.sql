@@ -21,4 +21,4 @@ end;
 $$;
 
 comment on function tenancy.actor_role(text) is
-    'What the caller is now, as the audit log calls it: a platform role, tenant_<access level> in this tenant, service_role or postgres.';
+    'The caller''s present role, as the audit log records it: a platform role, tenant_<access level> in this tenant, user, service_role, postgres or nobody.';

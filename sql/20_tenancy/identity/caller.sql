@@ -1,6 +1,6 @@
--- The one place that decides who is calling. A definer function runs as its owner, so
--- current_user says nothing here; the setting `role` still names the role that PostgREST
--- switched to. Missing claims make a nobody, never a privileged caller.
+-- The only function that decides who is calling. A definer function runs as its owner, so
+-- current_user is always the owner. The setting `role` still names the role that PostgREST
+-- switched to. A caller without claims is nobody, never privileged.
 create function tenancy.caller()
     returns tenancy.caller
     stable
@@ -16,13 +16,14 @@ begin
         return row(v_role, null)::tenancy.caller;
     end if;
 
-    -- A SQL editor or a script logs in as postgres and switches to no role.
+    -- A SQL editor or a script logs in as postgres and does not switch roles.
     if v_role = 'none' and session_user = 'postgres' then
         return row('postgres', null)::tenancy.caller;
     end if;
 
     if v_role = 'authenticated' then
-        -- Auth's subjects are UUIDs; another issuer's, which names no user here, need not be.
+        -- Subjects of Auth are UUIDs. A token of another issuer may have any subject, and names
+        -- no user here.
         begin
             v_user_id := auth.uid();
         exception when invalid_text_representation then
@@ -38,4 +39,4 @@ end;
 $$;
 
 comment on function tenancy.caller() is
-    'Who is calling, from the role PostgREST switched to and the token''s subject.';
+    'Who is calling. The kind follows from the role that PostgREST switched to, the user from the token''s subject.';

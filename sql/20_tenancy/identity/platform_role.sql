@@ -8,8 +8,8 @@ as $$
 declare
     v_caller constant tenancy.caller := tenancy.caller();
 begin
-    -- The service key and the SQL editor already hold every power over the database; that
-    -- they act as a super_admin is also how the first super_admin is made.
+    -- The service key and the SQL editor have full access to the database anyway. They act
+    -- as super_admin, which is also how the first super_admin is appointed.
     if v_caller.kind in ('service_role', 'postgres') then
         return 'super_admin';
     end if;
@@ -19,4 +19,4 @@ end;
 $$;
 
 comment on function tenancy.platform_role() is
-    'The caller''s platform role; null for whoever is not platform staff.';
+    'The caller''s platform role; null if the caller is not platform staff.';

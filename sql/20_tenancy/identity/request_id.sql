@@ -14,4 +14,4 @@ end;
 $$;
 
 comment on function tenancy.request_id() is
-    'The request''s X-Request-Id as the caller claims it; null when there is none or it is malformed.';
+    'The request''s X-Request-Id as the caller sent it, unverified; null if it is missing or malformed.';

@@ -1,5 +1,5 @@
--- A statement that waits for a table makes every later reader wait behind it. So nobody
--- waits long: short attempts, with the line behind them let through in between.
+-- In short attempts with pauses: while a statement waits for a table, every later reader of
+-- the table waits behind it. In the pauses those readers go on.
 create function tenancy.lock_tables(schema_name text, table_names text[], mode text default 'access exclusive')
     returns void
     volatile
@@ -9,8 +9,8 @@ create function tenancy.lock_tables(schema_name text, table_names text[], mode t
     language plpgsql
 as $$
 declare
-    v_give_up constant timestamptz := clock_timestamp() + interval '2 seconds';
-    -- In one order, so that two who lock the same tables do not deadlock.
+    v_deadline constant timestamptz := clock_timestamp() + interval '2 seconds';
+    -- In one order, so that two transactions that lock the same tables do not deadlock.
     v_tables constant text := (
         select string_agg(format('%I.%I', schema_name, t.name), ', ' order by t.name collate "C")
         from (select distinct unnest(table_names)) t (name)
@@ -22,7 +22,7 @@ begin
             return;
         exception
             when lock_not_available then
-                if clock_timestamp() >= v_give_up then
+                if clock_timestamp() >= v_deadline then
                     raise;
                 end if;
         end;
@@ -32,4 +32,4 @@ end;
 $$;
 
 comment on function tenancy.lock_tables(text, text[], text) is
-    'Locks tables of a tenant until the transaction ends, in attempts of at most 100 ms for 2 s (then 55P03), so that readers never queue up for long.';
+    'Locks tables of a tenant until the transaction ends. Tries for 2 s, each time for at most 100 ms, so that no reader waits long (then 55P03).';

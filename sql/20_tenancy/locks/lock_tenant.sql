@@ -1,6 +1,7 @@
--- Asked twice: before the lock, so that a stranger never waits for one and learns nothing
--- from waiting; and under it, because the tenant may have been suspended, or the caller's
--- grant revoked, in the meantime. NO KEY UPDATE lets the foreign keys of grants through.
+-- Permission is checked twice. Before the lock, so that a stranger never waits for it and
+-- learns nothing from the wait. Under the lock, because the tenant may have been suspended,
+-- or the caller's grant revoked, in the meantime. NO KEY UPDATE does not block the foreign
+-- keys of grants.
 create function tenancy.lock_tenant(
     schema_name text,
     platform public.platform_role,
@@ -30,4 +31,4 @@ end;
 $$;
 
 comment on function tenancy.lock_tenant(text, public.platform_role, public.access_level) is
-    'A tenant''s registry row, locked until the transaction ends, for a caller with this standing (errors of require_permission). Take it before touching anything of the tenant. Waits at most 2 s (55P03).';
+    'Locks a tenant''s registry row until the transaction ends, and returns it, for a caller with this permission (errors of require_permission). Call it before changing anything of the tenant. Waits at most 2 s (55P03).';

@@ -1,6 +1,6 @@
--- First in the lock order. Deleting a user locks their row in auth.users and then, by
--- cascade, rows of the registry; whoever writes a reference to a user has to come the same
--- way or the two deadlock.
+-- First in the lock order. Deleting a user locks the row in auth.users and then, by cascade,
+-- rows of the registry. A transaction that writes a reference to a user has to lock in the
+-- same order, or the two deadlock.
 create function tenancy.lock_users(user_ids uuid[])
     returns uuid[]
     volatile
@@ -21,4 +21,4 @@ end;
 $$;
 
 comment on function tenancy.lock_users(uuid[]) is
-    'Keeps these users from being deleted until the transaction ends; the ids of those who exist. Waits at most 2 s (55P03).';
+    'Protects these users from deletion until the transaction ends, and returns the ids of those that exist. Waits at most 2 s (55P03).';

@@ -6,8 +6,8 @@ create function tenancy.require_other_super_admin(user_id uuid)
     language plpgsql
 as $$
 begin
-    -- Users before staff: one who is being deleted takes along the names of those they
-    -- appointed, in no order that could be kept here.
+    -- Users first: deleting a user also updates, in an unknown order, the rows of the staff
+    -- whom the user appointed.
     perform tenancy.lock_users(
         user_id || array(select a.user_id from public.admin_users a where a.role = 'super_admin')
     );
@@ -17,10 +17,10 @@ begin
                 hint = 'Appoint another with promote_to_admin first.';
     end if;
 
-    -- Whoever was waiting may have been revoked in the meantime.
+    -- Check again: the caller's own role may have been revoked while this call waited.
     perform tenancy.require_platform_role('super_admin');
 end;
 $$;
 
 comment on function tenancy.require_other_super_admin(uuid) is
-    'Refuses to take the role from the last super_admin (PT409 last_super_admin), and keeps the others from losing it until the transaction ends.';
+    'Refuses to take the role from the last super_admin, and locks all super_admins until the transaction ends, so that the others keep theirs (PT409 last_super_admin, errors of require_platform_role, 55P03).';

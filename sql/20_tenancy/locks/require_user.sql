@@ -8,16 +8,16 @@ as $$
 begin
     perform tenancy.require_argument('user_id', user_id::text);
 
-    -- The caller is locked along: the row about to be written names both.
+    -- Lock the caller, too: the row that is written next refers to both users.
     if not user_id = any (
         tenancy.lock_users(array[user_id, (tenancy.caller()).user_id])
     ) then
         raise exception 'There is no user with the id %.', user_id
             using errcode = 'PT404', detail = 'user_not_found',
-                hint = 'Let them sign up first; the id is the "sub" of their access token.';
+                hint = 'The user has to sign up first. The id is the "sub" of the user''s access token.';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_user(uuid) is
-    'Locks a user and the caller against deletion, first in the lock order (PT404 user_not_found, PT422 invalid_request).';
+    'Refuses the id of a user who does not exist, and protects the user and the caller from deletion until the transaction ends. First in the lock order (PT404 user_not_found, PT422 invalid_request, 55P03).';

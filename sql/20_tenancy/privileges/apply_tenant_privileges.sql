@@ -1,5 +1,5 @@
--- The one place that grants anything in a tenant; what, grant_differences says. What is right
--- already is left alone: rewriting it would cost as much as the schema is large.
+-- The only function that grants privileges in a tenant. It changes only what grant_differences
+-- reports, because writing all privileges again would cost more the larger the schema is.
 create function tenancy.apply_tenant_privileges(schema_name text)
     returns void
     volatile
@@ -10,7 +10,7 @@ as $$
 declare
     v_statements text;
 begin
-    -- The schema is closed first and opened last.
+    -- The privilege on the schema is revoked first and granted last.
     with wrong as materialized (
         select g.* from tenancy.grant_differences(schema_name) g
     ),

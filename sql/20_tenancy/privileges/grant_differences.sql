@@ -1,6 +1,6 @@
--- What the API roles are to have is derived from the registry and the catalog alone, so that
--- suspending and activating again ends exactly where it began. Objects are found through
--- pg_depend, whose index makes the cost that of one schema however many there are.
+-- The expected privileges follow from the registry and the catalog alone, so a tenant that is
+-- suspended and activated has the same privileges as before. Objects are read from pg_depend,
+-- which has an index by schema, so that other schemas cost nothing.
 create function tenancy.grant_differences(schema_name text)
     returns setof tenancy.tenant_grant
     stable
@@ -11,7 +11,7 @@ create function tenancy.grant_differences(schema_name text)
 as $$
 declare
     v_namespace constant oid := to_regnamespace(quote_ident(schema_name));
-    -- Whoever comes through the API, or is everybody. Other roles are their operator's business.
+    -- The API roles, and PUBLIC, which is 0. Other roles are the operator's decision.
     v_grantees constant oid[] := array['anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole] || 0::oid;
     v_version text;
 begin
@@ -23,17 +23,17 @@ begin
     with objects as (
         select 'schema' as object_kind, quote_ident(schema_name) as object_name,
             null::oid as relation, n.nspacl as acl, 'usage' as verbs
-        -- It is due also where it is gone: granting on it fails, and nothing opens.
+        -- Expected even if the schema is missing: the grant then fails, and opens nothing.
         from (select) tenant
         left join pg_catalog.pg_namespace n on n.oid = v_namespace
         union all
         select case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass::text,
             c.oid, c.relacl,
-            -- Grants follow policies: a table that nobody adopted has none and stays unreachable.
+            -- Privileges follow the policies: a table without policies stays unreachable.
             case
                 when v_version is null then null
                 when c.relkind in ('r', 'p') and c.relrowsecurity then tenancy.policy_verbs(c.oid)
-                -- It shows nothing of its own as long as it asks with its caller's rights.
+                -- Such a view shows its caller only what the policies of its tables allow.
                 when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then 'select'
                 -- An identity column needs no grant on its sequence; serial does.
                 when c.relkind = 'S' and exists (
@@ -51,7 +51,7 @@ begin
             and d.classid = 'pg_class'::regclass
             and c.relkind <> 'c'
         union all
-        -- Routines everybody may call until told otherwise.
+        -- PostgreSQL lets everybody execute a new routine.
         select 'routine', p.oid::regprocedure::text,
             null, coalesce(p.proacl, acldefault('f', p.proowner)),
             case when exists (
@@ -80,7 +80,7 @@ begin
             from aclexplode(o.acl) a
             where a.grantee = any (v_grantees)
             union all
-            -- Privileges on columns, which nobody is to have, go with those on their table.
+            -- Nobody should have privileges on columns. Revoking those on the table revokes them.
             select a.grantee, lower(a.privilege_type), false
             from pg_catalog.pg_attribute c
             cross join aclexplode(c.attacl) a
@@ -93,4 +93,4 @@ end;
 $$;
 
 comment on function tenancy.grant_differences(text) is
-    'Where the privileges in a tenant are not what they are to be: who was to have which, and has which. To be, for authenticated and service_role: nothing unless the tenant is active; the verbs of each table''s policies; routines that a migration declared callable. For anon and PUBLIC nothing.';
+    'The privileges in a tenant that differ from the expected ones, by object and role. Expected for authenticated and service_role: nothing unless the tenant is active; the commands of each table''s policies; execute on the routines that a migration declared callable. Expected for anon and PUBLIC: nothing.';

@@ -3,12 +3,10 @@ create function tenancy.policy_suffix(level public.access_level)
     immutable
     security invoker
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    return case level when 'read' then 'member' when 'write' then 'writer' else 'admin' end;
-end;
+    select case level when 'read' then 'member' when 'write' then 'writer' else 'admin' end;
 $$;
 
 comment on function tenancy.policy_suffix(public.access_level) is
-    'Whom an access level lets in, as policies are named: select_member, insert_writer.';
+    'The suffix of a policy''s name for an access level, as in select_member, insert_writer and update_admin.';

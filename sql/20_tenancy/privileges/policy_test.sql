@@ -3,13 +3,11 @@ create function tenancy.policy_test(schema_name text, level public.access_level)
     immutable
     security invoker
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    -- The subselect makes it an InitPlan: asked once a statement, never once a row.
-    return format('(select tenancy.has_access(%L, %L))', schema_name, level);
-end;
+    -- In a subselect, so that PostgreSQL evaluates it once a statement and not once a row.
+    select format('(select tenancy.has_access(%L, %L))', schema_name, level);
 $$;
 
 comment on function tenancy.policy_test(text, public.access_level) is
-    'The one question every policy of a tenant''s table asks, as SQL.';
+    'The condition of every policy on a tenant''s tables, as SQL.';

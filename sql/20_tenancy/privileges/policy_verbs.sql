@@ -20,4 +20,4 @@ end;
 $$;
 
 comment on function tenancy.policy_verbs(oid) is
-    'The verbs for which a table has a policy for signed-in users, as a GRANT names them; null for none.';
+    'The commands for which a table has a policy for signed-in users, as GRANT lists them; null if there is none.';

@@ -27,4 +27,4 @@ end;
 $$;
 
 comment on function tenancy.find_profile(text, uuid) is
-    'A user''s profile in a tenant; all null when there is none.';
+    'A user''s profile in a tenant; all fields are null if there is none.';

@@ -14,8 +14,8 @@ as $$
 declare
     v_inserted bigint;
 begin
-    -- `on conflict` waits for a rival that is about to commit, so of twenty callers at once
-    -- exactly one inserts.
+    -- `on conflict` waits until a concurrent insert of the same id commits or rolls back. So
+    -- exactly one of several simultaneous callers inserts the row.
     execute format(
         'insert into %I.users (id, email, display_name, role, metadata)'
         ' select a.id, a.email, $2, $3, $4 from auth.users a where a.id = $1'
@@ -30,4 +30,4 @@ end;
 $$;
 
 comment on function tenancy.insert_profile(text, uuid, text, text, jsonb) is
-    'Makes a profile of a user of Auth in a tenant, with the e-mail address Auth knows; whether there was none before.';
+    'Creates a user''s profile in a tenant, with the e-mail address from Auth. False, and nothing is changed, if the user has a profile already or does not exist in Auth.';

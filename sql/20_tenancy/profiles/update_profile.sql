@@ -24,4 +24,4 @@ end;
 $$;
 
 comment on function tenancy.update_profile(text, uuid, text, jsonb) is
-    'Changes a profile; null leaves a field as it is.';
+    'Changes a profile. A null argument leaves its field unchanged.';

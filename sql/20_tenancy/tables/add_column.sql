@@ -25,7 +25,7 @@ begin
         execute format('alter table %I.%I add column %s', schema_name, table_name, v_definition);
     exception
         when query_canceled then
-            raise exception 'Writing "%" into all rows of "%" takes too long: nobody could read the table meanwhile.',
+            raise exception 'Writing column "%" into all rows of table "%" takes too long: nobody could read the table meanwhile.',
                 column_name, table_name
                 using errcode = 'PT422', detail = 'invalid_request',
                     hint = 'Nothing was changed. Add the column without a default, and fill it by updates of some thousand rows each.';
@@ -37,7 +37,7 @@ exception
         raise exception 'Table "%" already has a column "%".', table_name, column_name
             using errcode = 'PT409', detail = 'column_exists', hint = 'Choose another name.';
     when not_null_violation then
-        raise exception 'Table "%" has rows, and they would have no value in "%".', table_name, column_name
+        raise exception 'The rows of table "%" would have no value in column "%".', table_name, column_name
             using errcode = 'PT409', detail = 'table_not_empty',
                 hint = 'Give the column a default_value, or let it be nullable.';
     when datatype_mismatch then

@@ -12,7 +12,7 @@ declare
     v_text text;
     v_fits boolean;
 begin
-    -- A JSON null is no default.
+    -- A JSON null counts as no literal.
     if literal is null or literal = 'null' then
         if expression is null then
             return null;
@@ -21,7 +21,7 @@ begin
         if v_expression in ('now()', 'gen_random_uuid()', 'auth.uid()', 'current_date') then
             return v_expression;
         end if;
-        raise exception 'This is not a default expression one can use: %.', quote_literal(tenancy.printable(expression))
+        raise exception 'The default expression % is not allowed.', quote_literal(tenancy.printable(expression))
             using errcode = 'PT400', detail = 'invalid_default',
                 hint = 'Use now(), gen_random_uuid(), auth.uid() or current_date, or a literal as the default.';
     end if;
@@ -35,7 +35,7 @@ begin
         if v_is_json then
             v_text := literal::text;
         elsif v_is_array then
-            -- Raises for anything but an array; a nested one fails in the cast below.
+            -- Fails if the literal is no array. A nested array fails in the cast below.
             v_text := array(
                 select e.value #>> '{}' from jsonb_array_elements(literal) with ordinality e (value, place)
                 order by e.place
@@ -46,8 +46,8 @@ begin
             v_text := literal #>> '{}';
         end if;
 
-        -- What the type made of it is what is stored: 'now' becomes the time it meant today.
-        -- A cast to varchar(3) cuts silently; one to varchar does not.
+        -- The default is the value after the cast: 'now' becomes the present time. A cast to
+        -- varchar(3) cuts the text silently, which a comparison with a cast to varchar shows.
         execute format(
             'select (%1$L::%2$s)::text, (%1$L::%2$s)::text = (%1$L::%3$s)::text',
             v_text,
@@ -75,4 +75,4 @@ end;
 $$;
 
 comment on function tenancy.column_default(text, jsonb, text) is
-    'A column''s default as SQL, from a JSON literal or one of the allowed expressions; null for none (PT400 invalid_default). column_type is what tenancy.column_type returned.';
+    'A column''s default as SQL, from a JSON literal or one of the allowed expressions; null if neither is given (PT400 invalid_default). column_type is a result of tenancy.column_type.';

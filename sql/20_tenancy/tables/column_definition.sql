@@ -28,4 +28,4 @@ end;
 $$;
 
 comment on function tenancy.column_definition(text, text, boolean, jsonb, text, boolean) is
-    'A column as it stands in CREATE TABLE (PT400: invalid_identifier, invalid_column_type, invalid_default).';
+    'The definition of a column for CREATE TABLE or ADD COLUMN (PT400: invalid_identifier, invalid_column_type, invalid_default).';

@@ -6,8 +6,8 @@ create function tenancy.column_type(type_text text)
     language plpgsql
 as $$
 declare
-    -- The caller's text is only taken apart here. What comes out is put together by the
-    -- catalog from an oid and a number, so nothing of the text itself can reach a statement.
+    -- The caller's text is only parsed. The result is what format_type prints for an oid and a
+    -- number, so no part of the caller's text can reach a statement.
     v_parts constant text[] := regexp_match(
         lower(regexp_replace(btrim(type_text, ' '), ' +', ' ', 'g')),
         '^([a-z][a-z0-9 ]*?) ?(?:\( ?([0-9]{1,9}) ?(?:, ?(-?[0-9]{1,9}) ?)?\))? ?((?:with|without) time zone)? ?(\[\])?$'
@@ -46,7 +46,7 @@ begin
         ) then v_spelling::regtype
     end;
 
-    -- How each type packs its modifier into the catalog's typmod.
+    -- Each type has its own encoding of its modifier as the catalog's typmod.
     if v_type in ('varchar'::regtype, 'bpchar'::regtype) then
         -- A bare char is char(1), as everywhere in SQL.
         v_modifier := 4 + coalesce(v_first, case when v_type = 'bpchar'::regtype then 1 else -5 end);
@@ -67,7 +67,7 @@ begin
     end if;
 
     if v_type is null or not v_fits then
-        raise exception 'This is not a column type one can use: %.', coalesce(quote_literal(tenancy.printable(type_text)), 'null')
+        raise exception 'The column type % is not allowed.', coalesce(quote_literal(tenancy.printable(type_text)), 'null')
             using errcode = 'PT400', detail = 'invalid_column_type',
                 hint = 'Use text, varchar(n), char(n), smallint, integer, bigint, numeric(p,s), real, double precision, boolean, date, time, timestamp, timestamptz, interval, uuid, json, jsonb, bytea, inet, cidr or macaddr, or an array of one, such as text[].';
     end if;
@@ -80,4 +80,4 @@ end;
 $$;
 
 comment on function tenancy.column_type(text) is
-    'A column type from the allow-list, in the spellings people use, as the catalog spells it (PT400 invalid_column_type).';
+    'A column type of the allow-list, in any common spelling, as the catalog spells it (PT400 invalid_column_type).';

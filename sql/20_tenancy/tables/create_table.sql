@@ -37,8 +37,8 @@ begin
             using errcode = 'PT409', detail = 'column_exists', hint = 'Give each column its own name.';
     end if;
 
-    -- Every row needs a name of its own: the audit trail and the Data API go by it. A column
-    -- called id is taken for it; without one there will be one.
+    -- A primary key is needed, because the audit log and the Data API identify rows by it. The
+    -- default is the column id, which is added if it is missing.
     if v_key is null then
         v_key := array['id'];
         if not exists (select from jsonb_array_elements(columns) c (value) where c.value ->> 'name' = 'id') then
@@ -79,4 +79,4 @@ end;
 $$;
 
 comment on function tenancy.create_table(text, text, jsonb, text) is
-    'Makes a table of a tenant a full citizen: primary key, policies, audit, privileges. Only under lock_tenant, with columns that require_column_objects has passed (PT400: invalid_identifier, invalid_column_type, invalid_default; PT409 column_exists).';
+    'Creates a table in a tenant, with primary key, policies, audit triggers and privileges, and returns its oid. Only under lock_tenant, with columns that require_column_objects has accepted (PT400: invalid_identifier, invalid_column_type, invalid_default; PT409 column_exists; PT422 invalid_request).';

@@ -17,9 +17,9 @@ begin
     exception
         when dependent_objects_still_exist then
             get stacked diagnostics v_detail = pg_exception_detail;
-            raise exception 'Others depend on column "%" of table "%": %.',
+            raise exception 'Other objects depend on column "%" of table "%": %.',
                 column_name, table_name, replace(v_detail, E'\n', ', ')
-                using errcode = 'PT409', detail = 'has_dependents', hint = 'Drop those first.';
+                using errcode = 'PT409', detail = 'has_dependents', hint = 'Drop those objects first.';
     end;
     perform tenancy.audit_table(schema_name, table_name);
     perform tenancy.reload_schema_cache();
@@ -27,4 +27,4 @@ end;
 $$;
 
 comment on function tenancy.drop_column(text, text, text) is
-    'Drops a column of a tenant''s table on which nothing depends. Only under lock_tenant (errors of require_column_droppable; 55P03).';
+    'Drops a column of a tenant''s table if nothing depends on it. Only under lock_tenant (errors of require_column_droppable; 55P03).';

@@ -7,7 +7,7 @@ create function tenancy.drop_foreign_key(schema_name text, table_name text, cons
     language plpgsql
 as $$
 begin
-    -- Dropping a foreign key locks both its ends.
+    -- Dropping a foreign key locks the referenced table, too.
     perform tenancy.lock_tables(
         schema_name,
         table_name || tenancy.referenced_tables(tenancy.require_table(schema_name, table_name))
@@ -19,4 +19,4 @@ end;
 $$;
 
 comment on function tenancy.drop_foreign_key(text, text, text) is
-    'Drops a foreign key of a tenant''s table; its index stays. Only under lock_tenant (55P03).';
+    'Drops a foreign key of a tenant''s table. The index stays. Only under lock_tenant (PT404 table_not_found, 55P03).';

@@ -19,9 +19,9 @@ begin
     exception
         when dependent_objects_still_exist then
             get stacked diagnostics v_detail = pg_exception_detail;
-            raise exception 'Others depend on table "%": %.', table_name, replace(v_detail, E'\n', ', ')
+            raise exception 'Other objects depend on table "%": %.', table_name, replace(v_detail, E'\n', ', ')
                 using errcode = 'PT409', detail = 'has_dependents',
-                    hint = 'Drop those first, for example with drop_foreign_key.';
+                    hint = 'Drop those objects first, for example with drop_foreign_key.';
     end;
     execute format('drop function if exists %I.%I()', schema_name, tenancy.audit_routine_name(table_name));
     perform tenancy.reload_schema_cache();
@@ -29,4 +29,4 @@ end;
 $$;
 
 comment on function tenancy.drop_table(text, text) is
-    'Drops a table of a tenant on which nothing depends. Only under lock_tenant (PT404 table_not_found, PT409 has_dependents, 55P03).';
+    'Drops a table of a tenant if nothing depends on it. Only under lock_tenant (PT404 table_not_found, PT409 has_dependents, 55P03).';

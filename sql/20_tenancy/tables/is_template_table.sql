@@ -1,5 +1,5 @@
--- By the tenant's own version: what a later one brings is the tenant's to move out of the way,
--- and what a later one drops is still protected.
+-- The tenant's own version decides. If only a later version has a table of this name, the
+-- tenant may drop its own table. If a later version drops a table, it is still protected here.
 create function tenancy.is_template_table(schema_name text, table_name text)
     returns boolean
     stable
@@ -21,4 +21,4 @@ end;
 $$;
 
 comment on function tenancy.is_template_table(text, text) is
-    'Whether a table of a tenant is one that its version of the template brings, rather than one that its admin made.';
+    'Whether a table of a tenant is part of the template at the tenant''s version, and not a table of the tenant''s own.';

@@ -17,4 +17,4 @@ end;
 $$;
 
 comment on function tenancy.require_column_name(text) is
-    'Refuses names that a column cannot have (PT400 invalid_identifier).';
+    'Refuses a name that no column can have (PT400 invalid_identifier).';

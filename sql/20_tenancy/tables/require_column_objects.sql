@@ -1,4 +1,4 @@
--- The shape of create_table's argument, for those who call the RPC itself.
+-- Checks the shape of create_table's argument again, for callers who do not use the functions.
 create function tenancy.require_column_objects(columns jsonb)
     returns void
     immutable
@@ -64,4 +64,4 @@ end;
 $$;
 
 comment on function tenancy.require_column_objects(jsonb) is
-    'Refuses a columns argument of the wrong shape (PT422 invalid_request, as the functions answer).';
+    'Refuses a columns argument of the wrong shape (PT422 invalid_request; the functions answer the same).';

@@ -11,7 +11,7 @@ begin
     if v_action is null
         or v_action not in ('NO ACTION', 'RESTRICT', 'CASCADE', 'SET NULL', 'SET DEFAULT')
     then
-        raise exception 'This is not an action of a foreign key: %.', coalesce(quote_literal(tenancy.printable(action)), 'null')
+        raise exception 'The foreign key action % is not allowed.', coalesce(quote_literal(tenancy.printable(action)), 'null')
             using errcode = 'PT422', detail = 'invalid_request',
                 hint = 'Use NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT.';
     end if;
@@ -21,4 +21,4 @@ end;
 $$;
 
 comment on function tenancy.require_foreign_key_action(text) is
-    'One of the five actions of a foreign key, in capitals (PT422 invalid_request).';
+    'The action of a foreign key, in capitals; refuses a text that is none of the five (PT422 invalid_request).';

@@ -12,10 +12,10 @@ begin
         raise exception 'A foreign key cannot point at "%" of table "%", which is part of every tenant.',
             tenancy.printable(foreign_column), foreign_table
             using errcode = 'PT409', detail = 'protected_table',
-                hint = 'Of those tables, only users(id) and settings(key) can be pointed at: the others may change with the template.';
+                hint = 'Of such tables, a foreign key can point only at users(id) and settings(key): other columns may change with the template.';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_foreign_key_target(text, text, text) is
-    'Refuses foreign keys that would stand in the way of later tenant migrations (PT409 protected_table).';
+    'Refuses a foreign key that would block later tenant migrations (PT409 protected_table).';

@@ -6,16 +6,16 @@ create function tenancy.require_own_column(schema_name text, table_name text, co
     language plpgsql
 as $$
 begin
-    -- The prefix is the promise that no later template column is called so.
+    -- No column of the template will ever begin with x_, so such a name cannot clash later.
     if table_name = 'audit_log'
         or (tenancy.is_template_table(schema_name, table_name) and coalesce(column_name, '') not like 'x\_%')
     then
-        raise exception 'Column "%" of table "%" is not the tenant''s to add or drop.', tenancy.printable(column_name), table_name
+        raise exception 'A tenant cannot add or drop column "%" of table "%".', tenancy.printable(column_name), table_name
             using errcode = 'PT409', detail = 'protected_table',
-                hint = 'Columns of your own in a table of every tenant are named x_…; "audit_log" takes none.';
+                hint = 'In a table that every tenant has, name your own columns x_…; table "audit_log" takes none.';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_own_column(text, text, text) is
-    'Refuses columns that would clash with the template (PT409 protected_table).';
+    'Refuses to add or drop a column that is part of the template, or whose name a later version of the template could use (PT409 protected_table).';

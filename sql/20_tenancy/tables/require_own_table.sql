@@ -7,12 +7,12 @@ create function tenancy.require_own_table(schema_name text, table_name text)
 as $$
 begin
     if tenancy.is_template_table(schema_name, table_name) then
-        raise exception 'Table "%" is part of every tenant and stays as it is.', table_name
+        raise exception 'Table "%" is part of every tenant and cannot be changed.', table_name
             using errcode = 'PT409', detail = 'protected_table',
-                hint = 'Make a table of your own, or add a column named x_… to this one; "audit_log" takes none.';
+                hint = 'Create a table of your own, or add a column named x_… to this table; table "audit_log" takes none.';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_own_table(text, text) is
-    'Refuses changes of the tables that the template brings (PT409 protected_table).';
+    'Refuses to change a table that is part of the template (PT409 protected_table).';

@@ -8,8 +8,8 @@ as $$
 begin
     perform tenancy.require_identifier(table_name, 'table');
 
-    -- A table is a type too. In a tenant migration the tenant's schema comes first in the
-    -- search path, and a table named "citext" would be taken for the extension's type.
+    -- Every table also defines a type of its name. In a tenant migration the tenant's schema
+    -- comes first in search_path, so a table named "citext" would hide the extension's type.
     if exists (
         select from pg_catalog.pg_type t
         where t.typname = table_name
@@ -27,4 +27,4 @@ end;
 $$;
 
 comment on function tenancy.require_table_name(text) is
-    'Refuses names that a tenant''s table cannot have (PT400 invalid_identifier).';
+    'Refuses a name that no tenant''s table can have (PT400 invalid_identifier).';

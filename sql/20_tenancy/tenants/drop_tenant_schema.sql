@@ -6,9 +6,9 @@ create function tenancy.drop_tenant_schema(schema_name text)
     language plpgsql
 as $$
 begin
-    -- A listed but missing schema takes the whole Data API down. Notifications arrive in the
-    -- order of their sending: PostgREST must read the shorter list before the reload that
-    -- an event trigger sends for the drop.
+    -- One listed but missing schema stops the whole Data API, so PostgREST has to read the
+    -- shorter list before it reloads the tables. Notifications arrive in the order in which
+    -- they are sent, and an event trigger sends the reload of the tables on the drop.
     perform pg_notify('pgrst', 'reload config');
     execute format('drop schema %I cascade', schema_name);
     perform tenancy.unexpose_schema(schema_name);
@@ -16,4 +16,4 @@ end;
 $$;
 
 comment on function tenancy.drop_tenant_schema(text) is
-    'Destroys a tenant''s schema with everything in it and takes it off the Data API. Only under lock_tenant.';
+    'Destroys a tenant''s schema with everything in it, and takes it off the Data API. Only under lock_tenant (55P03).';

@@ -3,13 +3,11 @@ create function tenancy.opaque_schema_name()
     volatile
     security invoker
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    -- A version 4 uuid has fixed digits; hashed, all twenty of these are random.
-    return 't_' || left(md5(gen_random_uuid()::text), 20);
-end;
+    -- Hashed, because some digits of a version 4 uuid are fixed.
+    select 't_' || left(md5(gen_random_uuid()::text), 20);
 $$;
 
 comment on function tenancy.opaque_schema_name() is
-    'A schema name that tells nothing: PostgREST shows the names of all exposed schemas to anybody.';
+    'A random schema name that says nothing about the tenant. PostgREST shows the names of all exposed schemas to anybody.';

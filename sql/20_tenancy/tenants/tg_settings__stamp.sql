@@ -1,4 +1,4 @@
--- One for all tenants: it names no table.
+-- All tenants share this function, because it names no table.
 create function tenancy.tg_settings__stamp()
     returns trigger
     volatile
@@ -14,4 +14,4 @@ end;
 $$;
 
 comment on function tenancy.tg_settings__stamp() is
-    'Who wrote a setting and when is for the database to say, not for the client.';
+    'Trigger function that sets who wrote a setting and when, whatever the client sent.';

@@ -7,14 +7,14 @@ create function public.promote_to_admin(user_id uuid, role public.platform_role 
 as $$
 declare
     v_caller constant tenancy.caller := tenancy.caller();
-    -- Before the change: it may be the caller's own.
+    -- Read before the change, which may end the caller's own role.
     v_actor_role constant text := tenancy.actor_role(null);
     v_before public.admin_users;
     v_after public.admin_users;
 begin
     perform tenancy.require_platform_role('super_admin');
     perform tenancy.require_user(user_id);
-    -- Again, now that the caller is locked: they may have been deleted while waiting.
+    -- Check again under the lock: the caller may have been deleted while this call waited.
     perform tenancy.require_platform_role('super_admin');
     perform tenancy.require_argument('role', role::text);
     if role < 'super_admin' then

@@ -6,7 +6,7 @@ create function public.revoke_admin(user_id uuid)
     language plpgsql
 as $$
 declare
-    -- Before the change: it may be the caller's own.
+    -- Read before the change, which may end the caller's own role.
     v_actor_role constant text := tenancy.actor_role(null);
     v_before public.admin_users;
 begin

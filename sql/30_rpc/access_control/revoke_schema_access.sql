@@ -7,7 +7,7 @@ create function public.revoke_schema_access(schema_name text, user_id uuid)
 as $$
 declare
     v_own constant boolean := user_id = (tenancy.caller()).user_id;
-    -- Before the change: it may be the caller's own.
+    -- Read before the change, which may end the caller's own role.
     v_actor_role constant text := tenancy.actor_role(schema_name);
     v_tenant public.tenants;
     v_before public.user_schema_access;

@@ -16,8 +16,8 @@ as $$
 declare
     v_tenant_id uuid;
 begin
-    -- The staff see everything, also of tenants that are gone; a tenant's admin sees that
-    -- tenant's, by its id, because a name may have been somebody else's before.
+    -- Platform staff see all entries, also those of deleted tenants. An admin of a tenant sees
+    -- the entries with the tenant's id, because another tenant may have had the name before.
     if tenancy.platform_role() is null then
         if schema_name is null then
             perform tenancy.require_platform_role('viewer');

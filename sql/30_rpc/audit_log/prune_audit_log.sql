@@ -16,11 +16,11 @@ begin
         v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
     end if;
 
-    -- Null is what a program sends that has lost its date, and nothing is older than the future.
+    -- Null and a moment in the future come from mistakes, and the second would remove all entries.
     if before is null or before > now() then
-        raise exception '"before" is to be a moment in the past.'
+        raise exception '"before" has to be a moment in the past.'
             using errcode = 'PT422', detail = 'invalid_request',
-                hint = 'Nothing was removed. Give the moment up to which entries may go, for example "2026-01-31T00:00:00Z".';
+                hint = 'Nothing was removed. Send the moment before which entries are to be removed, for example "2026-01-31T00:00:00Z".';
     end if;
     v_pruning := tenancy.prune_audit_log(coalesce(schema_name, 'public'), before);
 

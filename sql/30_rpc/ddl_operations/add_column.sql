@@ -11,8 +11,8 @@ create function public.add_column(
     volatile
     security definer
     set search_path = ''
-    -- Nobody reads the table while its rows are written anew, and PostgREST, which waits for it
-    -- when somebody else's schema has changed, gives up after 8 s and then answers nobody.
+    -- Nobody can read the table while its rows are rewritten. A reload of PostgREST's schema
+    -- cache waits for the table, too; after 8 s the reload fails, and PostgREST serves nobody.
     set statement_timeout = '5s'
     language plpgsql
 as $$
@@ -26,13 +26,13 @@ begin
 
     v_table := tenancy.require_table(schema_name, table_name);
     perform tenancy.require_own_column(schema_name, table_name, column_name);
-    -- The profile RPCs insert into users without knowing of this column.
+    -- The profile RPCs insert rows into users without a value for this column.
     if tenancy.is_template_table(schema_name, table_name)
         and not v_is_nullable and default_value is null and default_expression is null
     then
-        raise exception 'A column added to "%" is nullable or has a default.', table_name
+        raise exception 'A column that is added to "%" has to be nullable or have a default.', table_name
             using errcode = 'PT409', detail = 'protected_table',
-                hint = 'The product itself inserts rows there and does not know your column.';
+                hint = 'Tenantry itself inserts rows into this table and gives your column no value.';
     end if;
 
     perform tenancy.require_below_column_limit(schema_name, table_name);

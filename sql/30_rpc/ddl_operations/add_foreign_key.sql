@@ -11,7 +11,7 @@ create function public.add_foreign_key(
     volatile
     security definer
     set search_path = ''
-    -- Longer than the role's own: validating takes its time.
+    -- Longer than the role's own timeout, because validation reads the whole table.
     set statement_timeout = '60s'
     language plpgsql
 as $$

@@ -3,7 +3,8 @@ create function public.create_tenant_schema(schema_name text default null, displ
     volatile
     security definer
     set search_path = ''
-    -- A new schema invalidates every plan: what is planned again is planned once.
+    -- A new schema invalidates every cached plan. Without this setting, PostgreSQL would plan
+    -- each statement anew in each of its next five runs.
     set plan_cache_mode = force_generic_plan
     language plpgsql
 as $$
@@ -17,7 +18,7 @@ begin
     perform tenancy.require_schema_name(v_schema_name);
     perform tenancy.require_text('display_name', coalesce(display_name, v_schema_name), 200, shortest => 1);
     perform tenancy.lock_users(array[v_creator]);
-    -- Again, now that the caller is locked: they may have been deleted while waiting.
+    -- Check again under the lock: the caller may have been deleted while this call waited.
     perform tenancy.require_platform_role('admin');
     insert into public.tenants (schema_name, display_name, schema_version, created_by)
     values (
@@ -26,7 +27,7 @@ begin
         tenancy.latest_tenant_version(),
         v_creator
     )
-    -- Of two callers with one name the second waits here and then finds the first's row.
+    -- If two callers send one name, the second waits here and then finds the first one's row.
     on conflict on constraint tenants_schema_name_key do nothing
     returning * into v_tenant;
     if v_tenant.id is null then
@@ -40,7 +41,7 @@ begin
                 hint = 'Choose another name, or leave it out for a random one.';
     end if;
 
-    -- Before the schema, whose making has every plan forgotten that this shares with the above.
+    -- Log first: `create schema` invalidates every cached plan.
     perform tenancy.log_action('tenant.create', v_tenant, jsonb_build_object('after', to_jsonb(v_tenant)));
 
     perform tenancy.build_tenant_schema(v_schema_name);

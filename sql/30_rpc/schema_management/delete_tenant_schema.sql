@@ -3,7 +3,7 @@ create function public.delete_tenant_schema(schema_name text)
     volatile
     security definer
     set search_path = ''
-    -- Longer than the role's own: a long audit log is sealed before it goes.
+    -- Longer than the role's own timeout, because a long audit log is sealed first.
     set statement_timeout = '60s'
     language plpgsql
 as $$
@@ -12,8 +12,8 @@ declare
     v_seal public.audit_seal;
 begin
     perform tenancy.require_permission(schema_name, platform => 'super_admin', member => null);
-    -- Users before their grants: one who is being deleted takes along their own and their
-    -- name on those they made, in no order that could be kept here.
+    -- Users first: deleting a user also deletes the user's grants and updates the grants that
+    -- the user gave, in an unknown order.
     perform tenancy.lock_users(array(
         select u.id
         from public.user_schema_access a
@@ -25,12 +25,12 @@ begin
     if v_tenant.status <> 'suspended' then
         raise exception 'Tenant "%" is active.', schema_name
             using errcode = 'PT409', detail = 'tenant_active',
-                hint = 'Deleting destroys all its data. Suspend it first with suspend_tenant.';
+                hint = 'Deleting a tenant destroys all its data. Suspend the tenant first with suspend_tenant.';
     end if;
 
-    -- The trail goes with the tenant; what remains is what it amounted to.
+    -- The audit log is destroyed with the tenant. Its final seal is kept in admin_audit_log.
     v_seal := tenancy.close_audit_log(schema_name);
-    -- The grants go by cascade.
+    -- Also deletes the grants, by cascade.
     delete from public.tenants t where t.id = v_tenant.id;
     perform tenancy.log_action(
         'tenant.delete', v_tenant,

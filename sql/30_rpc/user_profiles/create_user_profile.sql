@@ -29,8 +29,8 @@ begin
     end if;
     v_profile := tenancy.find_profile(schema_name, user_id);
 
-    -- Staff read this log, and they read no rows of tenants: the values stand in the
-    -- tenant's own.
+    -- Only the id, because platform staff read this log but no rows of tenants. The values
+    -- are in the tenant's own audit log.
     perform tenancy.log_action(
         'profile.create', v_tenant, jsonb_build_object('after', jsonb_build_object('id', v_profile.id))
     );

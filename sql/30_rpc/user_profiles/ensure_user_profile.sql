@@ -13,9 +13,9 @@ declare
 begin
     perform tenancy.require_permission(schema_name, platform => null, member => 'read');
 
-    -- Every sign-in comes through here, nearly always to find a profile: no lock for that. Who
-    -- finds none lets go of the table before waiting for the tenant: whoever deletes it has the
-    -- tenant and waits for the table.
+    -- Without a lock, because every sign-in calls this and nearly always finds a profile. If
+    -- there is none, the block is rolled back, which unlocks the table. Otherwise this call
+    -- would hold the table and wait for the tenant, while a deletion does the reverse.
     begin
         v_profile := tenancy.find_profile(schema_name, v_user_id);
         if v_profile.id is null then
@@ -35,8 +35,8 @@ begin
     end if;
 
     if v_is_new then
-        -- Staff read this log, and they read no rows of tenants: the values stand in the
-        -- tenant's own.
+        -- Only the id, because platform staff read this log but no rows of tenants. The values
+        -- are in the tenant's own audit log.
         perform tenancy.log_action(
             'profile.create', v_tenant, jsonb_build_object('after', jsonb_build_object('id', v_profile.id))
         );

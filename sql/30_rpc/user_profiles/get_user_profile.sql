@@ -15,7 +15,7 @@ begin
     if v_profile.id is null then
         raise exception 'User % has no profile in tenant "%".', v_user_id, schema_name
             using errcode = 'PT404', detail = 'profile_not_found',
-                hint = 'They get one by calling ensure_user_profile, or an admin makes it with create_user_profile.';
+                hint = 'The user gets one by calling ensure_user_profile, or an admin creates it with create_user_profile.';
     end if;
 
     return v_profile;

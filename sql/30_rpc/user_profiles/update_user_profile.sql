@@ -34,8 +34,8 @@ begin
     perform tenancy.update_profile(schema_name, v_user_id, display_name, metadata);
     v_after := tenancy.find_profile(schema_name, v_user_id);
 
-    -- Staff read this log, and they read no rows of tenants: the values stand in the
-    -- tenant's own.
+    -- Only the id, because platform staff read this log but no rows of tenants. The values
+    -- are in the tenant's own audit log.
     perform tenancy.log_action(
         'profile.update', v_tenant,
         jsonb_build_object(
