@@ -29,7 +29,7 @@ TENANT = {
     "status": "active",
     "suspended_at": None,
     "suspension_reason": None,
-    "schema_version": "20261125164000",
+    "schema_version": "tenantry_0001",
     "created_at": CREATED,
     "created_by": OLGA,
     "updated_at": CREATED,
@@ -176,7 +176,7 @@ EXAMPLES = {
                 "audit_log",
                 9,
                 32768,
-                "Audit trail of the tenant's data changes. Written by triggers alone; tenant "
+                "Audit log of the tenant's data changes. Written only by triggers; tenant "
                 "admins read.",
             ),
             table("orders", 4, 16384, "What customers ordered."),
@@ -190,7 +190,7 @@ EXAMPLES = {
                 "users",
                 7,
                 32768,
-                "Profiles of the tenant's users. Written through the profile RPCs alone.",
+                "Profiles of the tenant's users. Written only through the profile RPCs.",
             ),
         ],
     ),
@@ -266,7 +266,7 @@ EXAMPLES = {
         [
             {
                 **ACME,
-                "schema_version": "20261125164000",
+                "schema_version": "tenantry_0001",
                 "next_version": MIGRATION,
                 "pending": 1,
                 "sqlstate": None,

@@ -3,21 +3,22 @@
 import click
 from rich.console import Console
 
+from tenantry_cli.emulator.components import Components
 from tenantry_cli.emulator.stack import Stack
 from tenantry_cli.emulator.supabase_cli import difference
 from tenantry_cli.migration_files import next_migration_version, require_migration_name
-from tenantry_cli.project import find_project
+from tenantry_cli.project import Project, find_project
 from tenantry_cli.sources import build_database
 
 _NOT_COMPARED = """\
-Read it: `supabase db diff` does not compare
+Read the draft: `supabase db diff` does not compare
   - data: a change of the tenant template is a row, so register it as a tenant migration
   - settings of roles, such as the Data API's in 95_data_api.sql
-  - anything in auth, or in the objects of extensions
-Add what is missing and run this again: the draft is complete when there is no difference."""
+  - schema auth and the objects of extensions
+Add what is missing and run the command again. It then finds no difference."""
 _REFERENCE = """\
-It alters tenant_template, which only a tenant migration may do: replace those statements by
-select tenancy.register_tenant_migration(…), as sql/25_tenant_template has it."""
+The draft alters tenant_template. Only a tenant migration may do that: replace these statements
+by the new file of sql/25_tenant_template, which calls tenancy.add_tenant_migration(…)."""
 
 
 @click.command()
@@ -34,8 +35,7 @@ def draft(name: str) -> None:
         project, port=None, ephemeral=True, console=Console(stderr=True, highlight=False)
     ) as stack:
         present = stack.postgres.create_database("tenantry_present")
-        build_database(project, present)
-        statements = difference(stack.components, stack.db_url, present)
+        statements = draft_statements(project, stack.components, stack.db_url, present)
     if not statements:
         click.echo(
             "There is no difference: supabase/migrations and sql/ make the same database."
@@ -47,3 +47,14 @@ def draft(name: str) -> None:
     click.echo(_NOT_COMPARED)
     if "tenant_template" in statements:
         click.echo(_REFERENCE)
+
+
+def draft_statements(
+    project: Project, components: Components, from_url: str, empty_url: str
+) -> str:
+    """The statements from a database of the project's migrations to `sql/`.
+
+    Builds `sql/` in the empty database.
+    """
+    build_database(project, empty_url)
+    return difference(components, from_url, empty_url)

@@ -1,4 +1,4 @@
-"""`tenantry drift`: in what tenants are not what their version of the template says."""
+"""`tenantry drift`: where tenants differ from the reference schema at their version."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -11,12 +11,12 @@ from rich.text import Text
 
 from tenantry_cli.data_api import DataApi, RefusedError, project_options
 
-# Of a text in the table: a function's body would fill pages there, one word a line.
+# Longer texts are cut in the table: the body of a function would fill pages.
 _LONGEST = 160
 
 
 @click.command()
-@click.option("--tenant", "only", multiple=True, help="This tenant alone; may be repeated.")
+@click.option("--tenant", "only", multiple=True, help="Only this tenant; may be repeated.")
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),
@@ -44,7 +44,7 @@ def drift(
         try:
             found: list[dict[str, Any]] = api.call("get_schema_drift", schema_name=name)
         except RefusedError as error:
-            # Deleted since it was listed. One that was named should be there.
+            # A tenant may be deleted after it was listed. A named tenant must exist.
             if error.code != "tenant_not_found" or only:
                 raise
             return None
@@ -63,10 +63,10 @@ def drift(
 
 
 def _show(console: Console, total: int, differing: dict[str, list[dict[str, Any]]]) -> None:
-    console.print(f"{total - len(differing)} of {total} tenants are what they should be.")
+    console.print(f"{total - len(differing)} of {total} tenants equal the reference schema.")
     if not differing:
         return
-    table = Table(Column("tenant", no_wrap=True), "what", "difference", "expected", "found")
+    table = Table(Column("tenant", no_wrap=True), "object", "difference", "expected", "found")
     for name, rows in differing.items():
         for row in rows:
             table.add_row(
@@ -88,7 +88,7 @@ def _show(console: Console, total: int, differing: dict[str, list[dict[str, Any]
         for row in rows
         for side in ("expected", "found")
     ):
-        console.print("Long texts end in …; --json has them whole.")
+        console.print("Long texts are cut at …; --json prints them in full.")
 
 
 def _cut(text: str) -> str:

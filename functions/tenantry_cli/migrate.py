@@ -1,4 +1,4 @@
-"""`tenantry migrate`: takes every tenant to the latest version, and says who is not there."""
+"""`tenantry migrate`: takes every tenant to the latest version and reports the rest."""
 
 import json
 import threading
@@ -41,16 +41,16 @@ class Failure:
 
 @dataclass
 class Report:
-    """What became of one run; the keys of `--json`."""
+    """The result of a run; its fields are the keys of `--json`."""
 
     latest_version: str
     tenants: int = 0
     migrated: list[str] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
-    # Failed in an earlier run, and left alone in this one.
+    # They failed in an earlier run and were not tried in this one.
     skipped: list[Failure] = field(default_factory=list)
     not_started: list[str] = field(default_factory=list)
-    # While this run went on, and so behind no longer.
+    # By somebody else during this run.
     deleted: list[str] = field(default_factory=list)
     migrations_applied: int = 0
     seconds: float = 0
@@ -75,10 +75,12 @@ class Report:
     metavar="N",
     help="Migrate N tenants first; stop if one fails.",
 )
-@click.option("--tenant", "only", multiple=True, help="This tenant alone; may be repeated.")
-@click.option("--dry-run", is_flag=True, help="Say which tenants are behind, change nothing.")
-@click.option("--retry-failed", is_flag=True, help="Also tenants that failed before.")
-@click.option("--stop-on-error", is_flag=True, help="Begin no other tenant after a failure.")
+@click.option("--tenant", "only", multiple=True, help="Only this tenant; may be repeated.")
+@click.option(
+    "--dry-run", is_flag=True, help="List the tenants that are behind; change nothing."
+)
+@click.option("--retry-failed", is_flag=True, help="Try tenants that failed before, too.")
+@click.option("--stop-on-error", is_flag=True, help="Start no other tenant after a failure.")
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
 @project_options
 @click.pass_context
@@ -95,8 +97,8 @@ def migrate(
 ) -> None:
     """Take every tenant to the latest version of the tenant template.
 
-    Whatever ends it, run it again: each tenant has a migration whole or not at all, and what
-    is done is not done twice. Exits 1 if a tenant is still behind (a dry run exits 0).
+    An interrupted run can be repeated: a tenant has received each migration completely or not
+    at all, and receives none twice. Exits 1 if a tenant is still behind (a dry run exits 0).
     """
     status = api.call("get_migration_status")
     report = Report(status["latest_version"], status["tenant_count"])
@@ -106,9 +108,9 @@ def migrate(
         if not only or tenant["schema_name"] in only
     ]
     for name in {*only} - {tenant["schema_name"] for tenant in behind}:
-        # Up to date, or not there at all, which this says.
+        # The tenant is up to date, or does not exist; then this call reports the error.
         api.call("check_tenant_status", schema_name=name)
-    # Naming a tenant is wanting it.
+    # A tenant that is named is tried again even if it failed before.
     failed_before = [] if retry_failed or only else [t for t in behind if t["sqlstate"]]
     report.skipped = [
         Failure(t["schema_name"], t["next_version"], t["sqlstate"], t["message"])
@@ -171,7 +173,7 @@ class _Run:
             for group in filter(None, (names[:canary], names[canary:])):
                 for _ in self._all(group):
                     progress.advance(task)
-                # The rest waits for the canaries.
+                # The other tenants are migrated only if all canaries succeeded.
                 if canary and self._report.failed:
                     break
         settled = {
@@ -190,7 +192,7 @@ class _Run:
                     future.result()
                     yield
             except BaseException:
-                # Ctrl-C: those in hand are finished, no other is begun.
+                # On Ctrl-C the running migrations finish, and no other starts.
                 self._stop.set()
                 raise
 
@@ -272,7 +274,7 @@ def _show(console: Console, report: Report) -> None:
         )
     if report.not_started:
         console.print(
-            f"{_counted(len(report.not_started), 'tenant', 'was', 'were')} not begun or not "
+            f"{_counted(len(report.not_started), 'tenant', 'was', 'were')} not started or not "
             "finished."
         )
     if report.failed:
@@ -295,8 +297,8 @@ def _counted(number: int, what: str, verb_of_one: str = "", verb_of_many: str = 
 
 
 def _table(failures: Iterable[Failure]) -> Table:
-    # A name is there to be copied, so it is never folded.
-    table = Table(Column("tenant", no_wrap=True), "version", "SQLSTATE", "why")
+    # The name is not folded, so that it can be copied.
+    table = Table(Column("tenant", no_wrap=True), "version", "SQLSTATE", "reason")
     for failure in sorted(failures, key=lambda failure: failure.schema_name):
         table.add_row(
             *(Text(value or "-", overflow="fold") for value in asdict(failure).values())

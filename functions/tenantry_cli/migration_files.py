@@ -15,7 +15,7 @@ _VERSION = "%Y%m%d%H%M%S"
 def require_migration_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise TenantryError(
-            f'"{name}" is no name for a migration: it takes lower-case letters, digits and '
+            f'"{name}" is not a valid name for a migration: use lower-case letters, digits and '
             "underscores, a letter first, such as create_invoices."
         )
 
@@ -36,6 +36,15 @@ def released_checksums(project: Project) -> dict[str, str]:
     lines = file.read_text().splitlines() if file.exists() else []
     pairs = (line.split() for line in lines if line and not line.startswith("#"))
     return {name.removeprefix("*"): digest for digest, name in pairs}
+
+
+def changed_releases(project: Project) -> list[str]:
+    """The released migrations that are missing or are not what was released."""
+    return [
+        name
+        for name, released in released_checksums(project).items()
+        if not (file := project.migrations / name).exists() or checksum(file) != released
+    ]
 
 
 def checksum(file: Path) -> str:

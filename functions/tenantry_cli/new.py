@@ -6,9 +6,10 @@ from tenantry_cli.migration_files import next_migration_version, require_migrati
 from tenantry_cli.project import find_project
 
 _TENANT_MIGRATION = """\
--- SQL as for one tenant, names unqualified. New tables are read by members, written by
--- writers and audited, unless it calls tenancy.enable_tenant_table(current_schema(), …) itself.
--- Routines that the API may call are named in a fourth argument: array['name'].
+-- SQL as for one tenant, with unqualified names. Members read new tables, writers write them,
+-- and their changes are audited. For other levels, call
+-- tenancy.enable_tenant_table(current_schema(), …). A fourth argument names routines that the
+-- API may call: array['name'].
 select tenancy.register_tenant_migration('{version}', '{name}', $tenant$
 
 $tenant$);
@@ -18,9 +19,9 @@ $tenant$);
 @click.command()
 @click.argument("name")
 def new(name: str) -> None:
-    """Begin a tenant migration: one that every tenant receives.
+    """Begin a tenant migration, which every tenant will receive.
 
-    NAME says what it does, verb first: add_orders.
+    NAME says what the migration does, verb first: add_orders.
     """
     require_migration_name(name)
     project = find_project()

@@ -6,7 +6,7 @@ create type public.schema_difference as (
     found text
 );
 
-comment on type public.schema_difference is 'One thing in which a tenant is not what its version says.';
+comment on type public.schema_difference is 'One object in which a tenant differs from the reference schema at its version.';
 comment on column public.schema_difference.difference is 'missing, extra or different.';
-comment on column public.schema_difference.expected is 'What the reference schema has; null for what is extra.';
-comment on column public.schema_difference.found is 'What the tenant has; null for what is missing.';
+comment on column public.schema_difference.expected is 'Definition in the reference schema; null if the object is extra.';
+comment on column public.schema_difference.found is 'Definition in the tenant; null if the object is missing.';

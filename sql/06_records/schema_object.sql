@@ -7,8 +7,8 @@ create type tenancy.schema_object as (
 );
 
 comment on type tenancy.schema_object is
-    'One thing in a schema, as two schemas can be compared by: what it is, its name, and all that it says.';
+    'One object of a schema, with its definition as text, so that two schemas can be compared.';
 comment on column tenancy.schema_object.table_name is
-    'The table it is part of, or is; null for what stands by itself.';
+    'The table that the object is or belongs to; null if it belongs to none.';
 comment on column tenancy.schema_object.is_extension is
-    'Whether it is, or rests on, a column x_…, as a tenant adds them to the template''s tables.';
+    'Whether the object is, or depends on, a column x_…, which a tenant has added to a table of the template.';

@@ -9,4 +9,4 @@ create type public.tenant_behind as (
 );
 
 comment on type public.tenant_behind is
-    'A tenant that lacks migrations; and why, if the next one has failed before.';
+    'A tenant that lacks tenant migrations, and the error if the next one has failed.';

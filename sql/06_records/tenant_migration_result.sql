@@ -7,7 +7,7 @@ create type public.tenant_migration_result as (
     message text
 );
 
-comment on type public.tenant_migration_result is 'The answer of migrate_tenant.';
+comment on type public.tenant_migration_result is 'Result of migrate_tenant.';
 comment on column public.tenant_migration_result.version is
-    'The migration that was applied or failed; of a tenant that is up to date, the one it is at.';
-comment on column public.tenant_migration_result.pending is 'Migrations that this tenant still lacks.';
+    'The tenant migration that was applied or has failed; of a tenant that is up to date, its version.';
+comment on column public.tenant_migration_result.pending is 'Number of tenant migrations that this tenant still lacks.';

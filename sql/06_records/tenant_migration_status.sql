@@ -6,6 +6,6 @@ create type public.tenant_migration_status as (
     failed integer
 );
 
-comment on type public.tenant_migration_status is 'The answer of get_migration_status.';
+comment on type public.tenant_migration_status is 'Result of get_migration_status.';
 comment on column public.tenant_migration_status.failed is
-    'Of those behind, the tenants whose next migration has failed and was rolled back.';
+    'Tenants behind whose next migration has failed and was rolled back.';

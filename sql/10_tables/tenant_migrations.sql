@@ -1,19 +1,26 @@
 create table tenancy.tenant_migrations (
     version text collate "C" not null,
+    position integer not null,
     name text not null,
     statements text not null,
     callable_routines text[] not null default '{}',
     registered_at timestamptz not null default now(),
     constraint tenant_migrations_pkey primary key (version),
-    -- So that their order, which is that of texts, is the order of time. 0 is our own first.
-    constraint tenant_migrations_version_is_time check (version = '0' or version ~ '^[0-9]{14}$')
+    constraint tenant_migrations_position_key unique (position),
+    constraint tenant_migrations_position_is_positive check (position > 0),
+    -- People read and type versions: in file names, reports and the audit log.
+    constraint tenant_migrations_version_is_name check (version ~ '^[a-z0-9][a-z0-9_]{0,62}$')
 );
 
 alter table tenancy.tenant_migrations enable row level security;
 
 comment on table tenancy.tenant_migrations is
-    'The tenant template as the migrations that build it, replayed in the order of their versions for each new tenant.';
+    'The tenant template as the migrations that build it. Each tenant receives them in the order of their positions.';
+comment on column tenancy.tenant_migrations.version is
+    'Unique name of the migration; it says nothing about the order. Versions with the prefix tenantry_ are Tenantry''s own.';
+comment on column tenancy.tenant_migrations.position is
+    'Place in the order in which this database registered its migrations: 1, 2, 3, without gaps. Another database may have registered the same migrations in another order.';
 comment on column tenancy.tenant_migrations.statements is
     'SQL as for one tenant: unqualified names, run with the tenant''s schema first in search_path.';
 comment on column tenancy.tenant_migrations.callable_routines is
-    'Names of routines that the API may call from this version on, while the tenant is active.';
+    'Names of routines that the API may call from this migration on, while the tenant is active.';

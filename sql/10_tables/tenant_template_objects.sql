@@ -12,4 +12,4 @@ create table tenancy.tenant_template_objects (
 alter table tenancy.tenant_template_objects enable row level security;
 
 comment on table tenancy.tenant_template_objects is
-    'What the reference schema was made of after each tenant migration: what a tenant at that version is compared with, whether or not the reference has moved on.';
+    'The objects of the reference schema after each tenant migration. A tenant is compared with those of its own version, also after the reference schema has moved on.';

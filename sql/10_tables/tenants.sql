@@ -11,10 +11,10 @@ create table public.tenants (
     updated_at timestamptz not null default now(),
     constraint tenants_pkey primary key (id),
     constraint tenants_schema_name_key unique (schema_name),
-    -- Of a version that nobody knows nothing could be compared, and nothing be protected.
+    -- Drift and the protection of the template's tables look up the objects of this version.
     constraint tenants_schema_version_fkey foreign key (schema_version)
         references tenancy.tenant_migrations (version),
-    -- The user may leave; the tenant and the deletion of the user must not care.
+    -- A user can always be deleted, and the tenant stays.
     constraint tenants_created_by_fkey foreign key (created_by)
         references auth.users (id) on delete set null,
     constraint tenants_display_name_length check (char_length(display_name) between 1 and 200),
@@ -23,10 +23,12 @@ create table public.tenants (
         check ((status = 'suspended') = (suspended_at is not null))
 );
 
--- Deleting a user looks for the tenants they made; without this it reads the whole registry.
+-- Deleting a user looks up the tenants that the user created; without this index it reads
+-- the whole registry.
 create index tenants_created_by_idx on public.tenants (created_by);
 
--- Who is behind: nobody, nearly always, and then nothing is read.
+-- list_tenants_behind looks up the tenants of each older version. Usually there are none, and
+-- then it reads no tenant.
 create index tenants_schema_version_idx on public.tenants (schema_version, schema_name);
 
 alter table public.tenants enable row level security;

@@ -17,6 +17,6 @@ create index unfinished_migrations_version_idx on tenancy.unfinished_migrations 
 alter table tenancy.unfinished_migrations enable row level security;
 
 comment on table tenancy.unfinished_migrations is
-    'Tenants whose next migration failed and was rolled back, until it succeeds.';
+    'Tenants whose next migration failed and was rolled back. The row goes when that migration succeeds.';
 comment on column tenancy.unfinished_migrations.message is
-    'The error without what may quote the tenant''s rows.';
+    'The error message. Where it could quote a value of the tenant''s, a general sentence replaces it.';

@@ -33,7 +33,7 @@ comment on type public.platform_role is
 create type public.tenant_migration_outcome as enum ('migrated', 'up_to_date', 'failed');
 
 comment on type public.tenant_migration_outcome is
-    'What became of a call of migrate_tenant. Of a failed migration the tenant kept nothing.';
+    'Outcome of migrate_tenant. A failed migration leaves the tenant as it was.';
 
 -- sql/05_enums/tenant_status.sql
 
@@ -149,10 +149,10 @@ create type public.schema_difference as (
     found text
 );
 
-comment on type public.schema_difference is 'One thing in which a tenant is not what its version says.';
+comment on type public.schema_difference is 'One object in which a tenant differs from the reference schema at its version.';
 comment on column public.schema_difference.difference is 'missing, extra or different.';
-comment on column public.schema_difference.expected is 'What the reference schema has; null for what is extra.';
-comment on column public.schema_difference.found is 'What the tenant has; null for what is missing.';
+comment on column public.schema_difference.expected is 'Definition in the reference schema; null if the object is extra.';
+comment on column public.schema_difference.found is 'Definition in the tenant; null if the object is missing.';
 
 -- sql/06_records/schema_object.sql
 
@@ -165,11 +165,11 @@ create type tenancy.schema_object as (
 );
 
 comment on type tenancy.schema_object is
-    'One thing in a schema, as two schemas can be compared by: what it is, its name, and all that it says.';
+    'One object of a schema, with its definition as text, so that two schemas can be compared.';
 comment on column tenancy.schema_object.table_name is
-    'The table it is part of, or is; null for what stands by itself.';
+    'The table that the object is or belongs to; null if it belongs to none.';
 comment on column tenancy.schema_object.is_extension is
-    'Whether it is, or rests on, a column x_…, as a tenant adds them to the template''s tables.';
+    'Whether the object is, or depends on, a column x_…, which a tenant has added to a table of the template.';
 
 -- sql/06_records/schema_summary.sql
 
@@ -248,7 +248,7 @@ create type public.tenant_behind as (
 );
 
 comment on type public.tenant_behind is
-    'A tenant that lacks migrations; and why, if the next one has failed before.';
+    'A tenant that lacks tenant migrations, and the error if the next one has failed.';
 
 -- sql/06_records/tenant_grant.sql
 
@@ -303,10 +303,10 @@ create type public.tenant_migration_result as (
     message text
 );
 
-comment on type public.tenant_migration_result is 'The answer of migrate_tenant.';
+comment on type public.tenant_migration_result is 'Result of migrate_tenant.';
 comment on column public.tenant_migration_result.version is
-    'The migration that was applied or failed; of a tenant that is up to date, the one it is at.';
-comment on column public.tenant_migration_result.pending is 'Migrations that this tenant still lacks.';
+    'The tenant migration that was applied or has failed; of a tenant that is up to date, its version.';
+comment on column public.tenant_migration_result.pending is 'Number of tenant migrations that this tenant still lacks.';
 
 -- sql/06_records/tenant_migration_status.sql
 
@@ -318,9 +318,9 @@ create type public.tenant_migration_status as (
     failed integer
 );
 
-comment on type public.tenant_migration_status is 'The answer of get_migration_status.';
+comment on type public.tenant_migration_status is 'Result of get_migration_status.';
 comment on column public.tenant_migration_status.failed is
-    'Of those behind, the tenants whose next migration has failed and was rolled back.';
+    'Tenants behind whose next migration has failed and was rolled back.';
 
 -- sql/06_records/tenant_status_report.sql
 
@@ -479,23 +479,30 @@ insert into tenancy.platform_settings default values;
 
 create table tenancy.tenant_migrations (
     version text collate "C" not null,
+    position integer not null,
     name text not null,
     statements text not null,
     callable_routines text[] not null default '{}',
     registered_at timestamptz not null default now(),
     constraint tenant_migrations_pkey primary key (version),
-    -- So that their order, which is that of texts, is the order of time. 0 is our own first.
-    constraint tenant_migrations_version_is_time check (version = '0' or version ~ '^[0-9]{14}$')
+    constraint tenant_migrations_position_key unique (position),
+    constraint tenant_migrations_position_is_positive check (position > 0),
+    -- People read and type versions: in file names, reports and the audit log.
+    constraint tenant_migrations_version_is_name check (version ~ '^[a-z0-9][a-z0-9_]{0,62}$')
 );
 
 alter table tenancy.tenant_migrations enable row level security;
 
 comment on table tenancy.tenant_migrations is
-    'The tenant template as the migrations that build it, replayed in the order of their versions for each new tenant.';
+    'The tenant template as the migrations that build it. Each tenant receives them in the order of their positions.';
+comment on column tenancy.tenant_migrations.version is
+    'Unique name of the migration; it says nothing about the order. Versions with the prefix tenantry_ are Tenantry''s own.';
+comment on column tenancy.tenant_migrations.position is
+    'Place in the order in which this database registered its migrations: 1, 2, 3, without gaps. Another database may have registered the same migrations in another order.';
 comment on column tenancy.tenant_migrations.statements is
     'SQL as for one tenant: unqualified names, run with the tenant''s schema first in search_path.';
 comment on column tenancy.tenant_migrations.callable_routines is
-    'Names of routines that the API may call from this version on, while the tenant is active.';
+    'Names of routines that the API may call from this migration on, while the tenant is active.';
 
 -- sql/10_tables/tenant_template_objects.sql
 
@@ -513,7 +520,7 @@ create table tenancy.tenant_template_objects (
 alter table tenancy.tenant_template_objects enable row level security;
 
 comment on table tenancy.tenant_template_objects is
-    'What the reference schema was made of after each tenant migration: what a tenant at that version is compared with, whether or not the reference has moved on.';
+    'The objects of the reference schema after each tenant migration. A tenant is compared with those of its own version, also after the reference schema has moved on.';
 
 -- sql/10_tables/tenants.sql
 
@@ -530,10 +537,10 @@ create table public.tenants (
     updated_at timestamptz not null default now(),
     constraint tenants_pkey primary key (id),
     constraint tenants_schema_name_key unique (schema_name),
-    -- Of a version that nobody knows nothing could be compared, and nothing be protected.
+    -- Drift and the protection of the template's tables look up the objects of this version.
     constraint tenants_schema_version_fkey foreign key (schema_version)
         references tenancy.tenant_migrations (version),
-    -- The user may leave; the tenant and the deletion of the user must not care.
+    -- A user can always be deleted, and the tenant stays.
     constraint tenants_created_by_fkey foreign key (created_by)
         references auth.users (id) on delete set null,
     constraint tenants_display_name_length check (char_length(display_name) between 1 and 200),
@@ -542,10 +549,12 @@ create table public.tenants (
         check ((status = 'suspended') = (suspended_at is not null))
 );
 
--- Deleting a user looks for the tenants they made; without this it reads the whole registry.
+-- Deleting a user looks up the tenants that the user created; without this index it reads
+-- the whole registry.
 create index tenants_created_by_idx on public.tenants (created_by);
 
--- Who is behind: nobody, nearly always, and then nothing is read.
+-- list_tenants_behind looks up the tenants of each older version. Usually there are none, and
+-- then it reads no tenant.
 create index tenants_schema_version_idx on public.tenants (schema_version, schema_name);
 
 alter table public.tenants enable row level security;
@@ -581,9 +590,9 @@ create index unfinished_migrations_version_idx on tenancy.unfinished_migrations 
 alter table tenancy.unfinished_migrations enable row level security;
 
 comment on table tenancy.unfinished_migrations is
-    'Tenants whose next migration failed and was rolled back, until it succeeds.';
+    'Tenants whose next migration failed and was rolled back. The row goes when that migration succeeds.';
 comment on column tenancy.unfinished_migrations.message is
-    'The error without what may quote the tenant''s rows.';
+    'The error message. Where it could quote a value of the tenant''s, a general sentence replaces it.';
 
 -- sql/10_tables/user_schema_access.sql
 
@@ -2450,9 +2459,10 @@ comment on function tenancy.table_oids(text) is 'The oids of the tables in one s
 
 -- sql/20_tenancy/drift/has_own_objects.sql
 
--- Most tenants have nothing of their own, and then there is nothing that a migration must
--- leave alone. By names and through indexes, which costs a fraction of describing it all. What
--- is not known for a part of the template counts as the tenant's.
+-- Most tenants have no own objects, and a migration has then nothing to protect. Comparing
+-- names through indexes costs a fraction of what describing every object costs. An object of
+-- an unknown kind counts as the tenant's own.
+-- plpgsql, because it keeps the plan for the next tenant: planning costs more than running.
 create function tenancy.has_own_objects(schema_name text, version text)
     returns boolean
     stable
@@ -2465,7 +2475,7 @@ begin
         select
         from pg_catalog.pg_depend d
         where d.refclassid = 'pg_namespace'::regclass
-            and d.refobjid = to_regnamespace(quote_ident(schema_name))
+            and d.refobjid = to_regnamespace(quote_ident(has_own_objects.schema_name))
             and not case d.classid
                 when 'pg_class'::regclass then exists (
                     select
@@ -2506,10 +2516,11 @@ end;
 $$;
 
 comment on function tenancy.has_own_objects(text, text) is
-    'Whether there is anything in a tenant that its version of the template does not bring; in doubt, yes.';
+    'Whether a tenant has objects that the template does not bring at this version; in doubt, yes.';
 
 -- sql/20_tenancy/drift/own_objects.sql
 
+-- plpgsql, because it keeps the plan for the next tenant: planning costs more than running.
 create function tenancy.own_objects(schema_name text, version text, objects tenancy.schema_object[])
     returns tenancy.schema_object[]
     stable
@@ -2520,9 +2531,9 @@ as $$
 begin
     return array(
         select row(o.*)::tenancy.schema_object
-        from unnest(objects) o
+        from unnest(own_objects.objects) o
         left join (
-            select t.object_kind, replace(t.object_name, 'tenant_template.', quote_ident(schema_name) || '.') as object_name
+            select t.object_kind, replace(t.object_name, 'tenant_template.', quote_ident(own_objects.schema_name) || '.') as object_name
             from tenancy.tenant_template_objects t
             where t.version = own_objects.version and (t.table_name is null or t.object_kind = 'table')
         ) t
@@ -2534,12 +2545,12 @@ end;
 $$;
 
 comment on function tenancy.own_objects(text, text, tenancy.schema_object[]) is
-    'Of a tenant''s objects those that its version of the template does not bring: tables with all that is theirs, and columns x_… with what rests on them.';
+    'Those of a tenant''s objects that the template does not bring at this version: own tables with everything that belongs to them, and columns x_… with everything that depends on them.';
 
 -- sql/20_tenancy/drift/require_template.sql
 
--- The tenant's admin made tables, columns and keys beside the template's, and a migration
--- written for all tenants knows of none. Whatever it ran into, it ends here or it ended well.
+-- A tenant's admin may have made tables, columns and keys of which a migration for all tenants
+-- knows nothing. This check after the migration catches every collision with them.
 create function tenancy.require_template(
     schema_name text,
     version text,
@@ -2568,29 +2579,30 @@ begin
         on a.object_kind = b.object_kind and a.object_name = b.object_name
     where a.definition is distinct from b.definition;
     if v_changed is not null then
-        raise exception 'The migration would change what is the tenant''s own: %.', left(v_changed, 1000)
+        raise exception 'The migration would change the tenant''s own objects: %.', left(v_changed, 1000)
             using errcode = 'object_not_in_prerequisite_state',
-                hint = 'Rename or drop what is in its way, then migrate this tenant again.';
+                hint = 'Rename or drop the objects that are in its way, then migrate this tenant again.';
     end if;
 
     select string_agg(format('%s %s is %s', d.object_kind, d.object_name, d.difference), ', ')
     into v_different
     from tenancy.schema_differences(schema_name, version, v_objects) d
-    -- By itself and there before: it is no part of the template's tables and was not changed.
+    -- An extra object outside the template's tables was there before and has not changed.
     where not (d.difference = 'extra' and d.object_kind in ('routine', 'type', 'view', 'relation', 'sequence'));
     if v_different is not null then
-        raise exception 'The tenant would not be what the reference schema is: %.', left(v_different, 1000)
+        raise exception 'The tenant would differ from the reference schema: %.', left(v_different, 1000)
             using errcode = 'object_not_in_prerequisite_state',
-                hint = 'get_schema_drift shows what differs before the migration.';
+                hint = 'get_schema_drift shows the differences that the tenant has before the migration.';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_template(text, text, tenancy.schema_object[]) is
-    'Refuses a tenant that is not what a version of the template says, or whose own objects are not what they were (55000).';
+    'Requires that a tenant equals the template at this version, and that its own objects are as they were before (55000).';
 
 -- sql/20_tenancy/drift/schema_differences.sql
 
+-- plpgsql, because it keeps the plan for the next tenant: planning costs more than running.
 create function tenancy.schema_differences(
     schema_name text,
     version text,
@@ -2605,17 +2617,17 @@ as $$
 begin
     return query
     with expected as materialized (
-        select t.* from tenancy.template_objects(schema_name, version) t
+        select t.* from tenancy.template_objects(schema_differences.schema_name, schema_differences.version) t
     ),
     template_tables as (
         select e.object_name from expected e where e.object_kind = 'table'
     ),
     found as (
         select o.*
-        from unnest(objects) o
+        from unnest(schema_differences.objects) o
         where not o.is_extension
             and (o.table_name is null or o.table_name in (select t.object_name from template_tables t))
-            -- The routine that audits a table is part of that table.
+            -- The audit routine of an own table belongs to that table.
             and not (
                 o.object_kind = 'routine'
                 and o.definition like 'audits %'
@@ -2636,23 +2648,24 @@ end;
 $$;
 
 comment on function tenancy.schema_differences(text, text, tenancy.schema_object[]) is
-    'In what a tenant''s objects are not those of a version of the template. What tenants may make themselves does not count: tables, and columns x_… in the template''s.';
+    'Where a tenant''s objects differ from the template at this version. Own tables, and columns x_… in the template''s tables, are no difference.';
 
 -- sql/20_tenancy/drift/schema_objects.sql
 
--- Read through pg_depend and the indexes on the tables' oids: the cost is that of one
--- schema, however many there are. Left out is what may differ between two schemas that are
--- the same for every purpose: oids, the columns' places, privileges.
+-- Reads pg_depend and the indexes on the tables' oids, so that the cost is that of one schema,
+-- however many there are. Oids, the columns' positions and privileges are left out: they may
+-- differ between two schemas that are otherwise equal.
 create function tenancy.schema_objects(schema_name text, without_tables text[] default '{}')
     returns setof tenancy.schema_object
     stable
-    security definer
+    security invoker
     set search_path = ''
-    -- Few rows by index each time; a planner that expects many would read the whole catalog.
+    -- Each step reads few rows by index. If the planner expects many, it reads the whole catalog.
     set enable_hashjoin = off
     set enable_mergejoin = off
     set jit = off
-    -- Planning takes longer than reading, and would be done five times in each session.
+    -- Planning takes longer than reading. So this is plpgsql, which keeps the plan, and the plan
+    -- is generic from the first call on instead of from the sixth.
     set plan_cache_mode = force_generic_plan
     language plpgsql
 as $$
@@ -2676,7 +2689,7 @@ begin
     ),
     columns as materialized (
         select t.table_name, a.*,
-            -- The prefix is reserved for tenants: see require_own_column.
+            -- The prefix x_ is reserved for tenants: see require_own_column.
             a.attname like 'x\_%' as is_extension
         from tables t
         join pg_catalog.pg_attribute a on a.attrelid = t.oid
@@ -2773,8 +2786,8 @@ begin
         concat_ws(
             ', ',
             case
-                -- The words of pg_get_triggerdef, which looks up all functions of that name to
-                -- find them, and each tenant has one.
+                -- The same text as pg_get_triggerdef's, which would look at the audit routines of
+                -- all tenants: it looks up every function of that name.
                 when p.pronamespace = v_namespace and g.tgqual is null and g.tgconstraint = 0
                     and g.tgnargs = 0 and cardinality(g.tgattr) = 0
                 then concat_ws(
@@ -2811,7 +2824,7 @@ begin
     select 'routine', format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid)), null, false,
         case
             when p.prokind = 'a' then 'aggregate'
-            -- It names the table's columns in their order, and those a tenant added.
+            -- The source lists the table's columns in their order, with those of the tenant.
             when p.prosrc = u.source then 'audits ' || u.table_name
             else pg_get_functiondef(p.oid)
         end
@@ -2852,10 +2865,11 @@ end;
 $$;
 
 comment on function tenancy.schema_objects(text, text[]) is
-    'Everything one schema is made of, but for some tables, each thing with a text that is the same in two schemas if the thing is.';
+    'All objects of a schema, except some tables, each with its definition as text. Equal objects in two schemas have equal texts, but for the schema''s name.';
 
 -- sql/20_tenancy/drift/template_objects.sql
 
+-- plpgsql, because it keeps the plan for the next tenant: planning costs more than running.
 create function tenancy.template_objects(schema_name text, version text)
     returns setof tenancy.schema_object
     stable
@@ -2864,16 +2878,16 @@ create function tenancy.template_objects(schema_name text, version text)
     language plpgsql
 as $$
 begin
-    -- The reference's name is replaced, not the tenant's: only the reference has one that
-    -- means nothing else.
+    -- The reference schema's name is replaced, because it occurs nowhere else. A tenant's name
+    -- could also be the name of a table or a word in a text.
     return query
     select o.object_kind,
-        replace(o.object_name, 'tenant_template.', quote_ident(schema_name) || '.'),
+        replace(o.object_name, 'tenant_template.', quote_ident(template_objects.schema_name) || '.'),
         o.table_name,
         false,
         replace(
-            replace(o.definition, 'tenant_template.', quote_ident(schema_name) || '.'),
-            '''tenant_template''', quote_literal(schema_name)
+            replace(o.definition, 'tenant_template.', quote_ident(template_objects.schema_name) || '.'),
+            '''tenant_template''', quote_literal(template_objects.schema_name)
         )
     from tenancy.tenant_template_objects o
     where o.version = template_objects.version;
@@ -2881,7 +2895,7 @@ end;
 $$;
 
 comment on function tenancy.template_objects(text, text) is
-    'What a tenant at a version is to be made of: the reference schema as it was then, in the tenant''s name.';
+    'The objects that a tenant at this version must have: those of the reference schema at this version, with the tenant''s schema name.';
 
 -- sql/20_tenancy/drift/unextended_tables.sql
 
@@ -2890,26 +2904,24 @@ create function tenancy.unextended_tables(schema_name text, version text)
     stable
     security definer
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    return array(
+    select array(
         select t.table_name
         from tenancy.tenant_template_objects t
         where t.version = unextended_tables.version
             and t.object_kind = 'table'
             and not exists (
                 select from pg_catalog.pg_attribute a
-                where a.attrelid = tenancy.find_table(schema_name, t.table_name)
+                where a.attrelid = tenancy.find_table(unextended_tables.schema_name, t.table_name)
                     and a.attname like 'x\_%'
                     and not a.attisdropped
             )
     );
-end;
 $$;
 
 comment on function tenancy.unextended_tables(text, text) is
-    'Tables of a version of the template to which a tenant has added no column x_….';
+    'Tables of the template at this version to which the tenant has added no column x_….';
 
 -- sql/20_tenancy/errors/log_refusal.sql
 
@@ -3460,10 +3472,128 @@ $$;
 comment on function tenancy.require_user(uuid) is
     'Refuses the id of a user who does not exist, and protects the user and the caller from deletion until the transaction ends. First in the lock order (PT404 user_not_found, PT422 invalid_request, 55P03).';
 
+-- sql/20_tenancy/migrations/add_tenant_migration.sql
+
+create function tenancy.add_tenant_migration(
+    version text,
+    name text,
+    statements text,
+    callable_routines text[] default '{}'
+)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_migration tenancy.tenant_migrations;
+    v_settings_before jsonb;
+    v_external_before text[];
+    v_routines_before oid[];
+    v_problem text;
+begin
+    -- Registrations take turns, so that positions are unique and without gaps. Readers and new
+    -- tenants do not wait.
+    lock table tenancy.tenant_migrations in share row exclusive mode;
+
+    select * into v_migration
+    from tenancy.tenant_migrations m
+    where m.version = add_tenant_migration.version;
+    if found then
+        if v_migration.statements = add_tenant_migration.statements
+            and v_migration.callable_routines = add_tenant_migration.callable_routines
+        then
+            return;
+        end if;
+        raise exception 'Tenant migration % is registered already, with another text.', version
+            using hint = 'Tenants may have received it. Register the change under a new version.';
+    end if;
+    if statements ~ '\mtenant_template\M' then
+        raise exception 'Tenant migration % names the reference schema.', version
+            using hint = 'Leave names unqualified: the migration runs once in each tenant.';
+    end if;
+
+    insert into tenancy.tenant_migrations (version, position, name, statements, callable_routines)
+    values (
+        version,
+        (select coalesce(max(m.position), 0) + 1 from tenancy.tenant_migrations m),
+        name, statements, callable_routines
+    )
+    returning * into v_migration;
+
+    -- The reference schema gets the migration first: a failure here fails the push, before any
+    -- tenant is changed.
+    if to_regnamespace('tenant_template') is null then
+        create schema tenant_template;
+        comment on schema tenant_template is
+            'Reference schema: the tenant template after the latest tenant migration. It holds no rows and is never exposed.';
+    end if;
+    -- apply_tenant_migration switches safeupdate off; before the settings are recorded, so that
+    -- this is not taken for a change by the migration.
+    perform set_config('safeupdate.enabled', 'off', true);
+    v_settings_before := tenancy.session_settings();
+    v_external_before := tenancy.external_changes();
+    v_routines_before := array(
+        select p.oid from pg_catalog.pg_proc p where p.pronamespace = 'tenant_template'::regnamespace
+    );
+    perform tenancy.apply_tenant_migration('tenant_template', v_migration);
+
+    select string_agg(s.key, ', ' order by s.key) into v_problem
+    from jsonb_each(tenancy.session_settings()) s
+    where s.value is distinct from v_settings_before -> s.key;
+    if v_problem is not null then
+        raise exception 'Tenant migration % leaves parameters changed: %.', version, v_problem
+            using hint = 'Remove SET from it: other requests use the same session afterwards.';
+    end if;
+    select string_agg(distinct substring(c.change from '^(.*) \('), ', ') into v_problem
+    from unnest(tenancy.external_changes()) c (change)
+    where c.change <> all (v_external_before);
+    if v_problem is not null then
+        raise exception 'Tenant migration % changes objects outside the tenant''s schema: %.', version, v_problem
+            using hint = 'The migration runs once in each tenant. Statements that must run once belong before the registration, in the same file.';
+    end if;
+    select string_agg(r.name, ', ') into v_problem
+    from unnest(callable_routines) r (name)
+    where not exists (
+        select from pg_catalog.pg_proc p
+        where p.proname = r.name and p.pronamespace = 'tenant_template'::regnamespace
+    );
+    if v_problem is not null then
+        raise exception 'Tenant migration % declares routines callable that do not exist: %.', version, v_problem
+            using hint = 'callable_routines takes names of routines, without arguments.';
+    end if;
+    -- Callability is by name: an overload would be exposed silently.
+    select string_agg(distinct p.proname::text, ', ') into v_problem
+    from pg_catalog.pg_proc p
+    where p.pronamespace = 'tenant_template'::regnamespace
+        and p.oid <> all (v_routines_before)
+        and p.proname <> all (callable_routines)
+        and exists (
+            select from tenancy.tenant_migrations m where p.proname = any (m.callable_routines)
+        );
+    if v_problem is not null then
+        raise exception 'Tenant migration % creates a routine under a name that the API may already call: %.', version, v_problem
+            using hint = 'If the API may call this routine too, name it in callable_routines. Otherwise give it another name.';
+    end if;
+    perform tenancy.require_template_shape();
+
+    perform tenancy.apply_tenant_privileges('tenant_template');
+    insert into tenancy.tenant_template_objects (version, object_kind, object_name, table_name, definition)
+    select version, o.object_kind, o.object_name, o.table_name, o.definition
+    from tenancy.schema_objects('tenant_template') o;
+    perform tenancy.require_creatable(version);
+end;
+$$;
+
+comment on function tenancy.add_tenant_migration(text, text, text, text[]) is
+    'Adds a tenant migration after all that this database has registered, and applies it to the reference schema. Existing tenants stay as they are, new tenants start with it. One tenant is created and rolled back, to show that tenants can be created. callable_routines names routines that the API may call. Repeating a registration changes nothing; another text under a registered version is refused.';
+
 -- sql/20_tenancy/migrations/advance_tenant.sql
 
--- Attempts as short as in lock_tables, for the same reason, but of the whole migration: its
--- statements take their locks as they come, and one that waits holds what it has.
+-- Short attempts instead of one long wait for a lock: a waiting ALTER TABLE makes every later
+-- reader wait behind it. The whole migration is tried again, because each of its statements
+-- takes locks, and a statement that waits keeps the locks of those before it.
 create function tenancy.advance_tenant(tenant public.tenants, migration tenancy.tenant_migrations)
     returns public.tenants
     volatile
@@ -3478,7 +3608,7 @@ declare
     v_after public.tenants;
 begin
     if tenancy.has_own_objects(tenant.schema_name, tenant.schema_version) then
-        -- First, so that it is none of what the migration must not do.
+        -- Before the own objects are recorded: this refresh is not a change by the migration.
         perform tenancy.refresh_audit_triggers(tenant.schema_name);
         v_own := tenancy.own_objects(
             tenant.schema_name,
@@ -3515,7 +3645,7 @@ end;
 $$;
 
 comment on function tenancy.advance_tenant(public.tenants, tenancy.tenant_migrations) is
-    'Takes a tenant to its next version, or raises and leaves everything as it was. Only under lock_tenant.';
+    'Takes a tenant to its next version, or raises and leaves the tenant as it was. Only under lock_tenant.';
 
 -- sql/20_tenancy/migrations/apply_tenant_migration.sql
 
@@ -3531,19 +3661,20 @@ declare
     v_tables_before constant oid[] := tenancy.table_oids(schema_name);
     v_tables_now oid[];
 begin
-    -- Hosted, the API's sessions refuse a backfill without WHERE, which db push had allowed.
+    -- On a hosted project, sessions of the API refuse an UPDATE without WHERE. `db push`, which
+    -- ran the same statements in the reference schema, does not.
     perform set_config('safeupdate.enabled', 'off', true);
 
-    -- For the statements alone; leaving this function puts the empty path back.
+    -- For the statements alone; at its end this function restores the empty path.
     perform set_config('search_path', v_path, true);
     execute migration.statements;
-    -- What is deferred to the commit would fail there, out of everybody's reach.
+    -- A constraint that is checked only at the commit would fail outside any handler.
     set constraints all immediate;
 
     if current_setting('search_path') <> v_path then
         raise exception 'A tenant migration must not set search_path.'
             using errcode = 'object_not_in_prerequisite_state',
-                hint = 'Leave names unqualified: it runs once in each tenant.';
+                hint = 'Leave names unqualified: the migration runs once in each tenant.';
     end if;
     perform set_config('search_path', '', true);
 
@@ -3554,7 +3685,8 @@ begin
     if not v_tables_before <@ v_tables_now then
         perform tenancy.drop_unused_audit_routines(schema_name);
     end if;
-    -- Row level security switched on without a policy is a decision: such a table stays closed.
+    -- A migration may enable row level security and write no policy, so that the table stays
+    -- closed. Such a table is left as it is.
     perform tenancy.enable_tenant_table(schema_name, c.relname)
     from pg_catalog.pg_class c
     where c.oid = any (v_tables_now)
@@ -3565,7 +3697,7 @@ end;
 $$;
 
 comment on function tenancy.apply_tenant_migration(text, tenancy.tenant_migrations) is
-    'Runs one tenant migration in one schema and makes its new tables tenant tables: members read, writers write, everything is audited, unless the migration said otherwise. Privileges are for apply_tenant_privileges.';
+    'Runs one tenant migration in one schema and makes new tables tenant tables, unless the migration did so itself: members read, writers write, everything is audited. Privileges are left to apply_tenant_privileges.';
 
 -- sql/20_tenancy/migrations/build_tenant_schema.sql
 
@@ -3579,21 +3711,25 @@ as $$
 declare
     v_migration tenancy.tenant_migrations;
 begin
-    -- Notifications arrive in the order of their sending: before the first DDL statement
-    -- makes an event trigger ask for the tables, PostgREST has to be told of the new list.
+    -- PostgREST receives notifications in the order of sending, and must know the new list of
+    -- schemas before an event trigger on the first DDL statement makes it read the tables.
     perform pg_notify('pgrst', 'reload config');
     execute format('create schema %I', schema_name);
 
-    -- Not those registered since its row was written: the row says what it has.
+    -- Up to the version in the registry row. A migration registered since that row was written
+    -- is left to migrate_tenant.
     for v_migration in
         select m.*
         from tenancy.tenant_migrations m
-        where m.version <= (
-            select t.schema_version from public.tenants t where t.schema_name = build_tenant_schema.schema_name
+        where m.position <= (
+            select c.position
+            from public.tenants t
+            join tenancy.tenant_migrations c on c.version = t.schema_version
+            where t.schema_name = build_tenant_schema.schema_name
         )
-            -- One of comments alone is there to have the audit trail refreshed, which is new here.
+            -- A migration of comments alone refreshes audit triggers. Those here are new.
             and m.statements !~ '^(\s|--[^\n]*(\n|$))*$'
-        order by m.version
+        order by m.position
     loop
         perform tenancy.apply_tenant_migration(schema_name, v_migration);
     end loop;
@@ -3603,13 +3739,13 @@ end;
 $$;
 
 comment on function tenancy.build_tenant_schema(text) is
-    'Makes a tenant''s schema by replaying the tenant migrations up to the version in its registry row. Only in the transaction that writes that row.';
+    'Creates a tenant''s schema by replaying the tenant migrations up to the version in its registry row. Only in the transaction that inserts that row.';
 
 -- sql/20_tenancy/migrations/check_creatable.sql
 
--- The reference schema alone does not show what a migration does a second time. What it makes
--- outside its schema it makes again in every tenant, and where that fails, no tenant could be
--- created from then on.
+-- A migration that inserts into a shared table, for example, may succeed in the reference
+-- schema and fail when it runs a second time. From then on no tenant could be created. So the
+-- migrations are tried in a second schema.
 create function tenancy.check_creatable(
     version text,
     out problem text,
@@ -3630,10 +3766,10 @@ begin
     perform tenancy.build_tenant_schema(v_schema_name);
 
     select
-        'a new tenant is not what the reference schema is: '
+        'a new tenant would differ from the reference schema: '
             || string_agg(o.object_kind || ' ' || o.object_name, ', ' order by o.object_kind, o.object_name),
-        'It was created by replaying all tenant migrations in one transaction.',
-        'Write it so that it makes the same in every schema.'
+        'The tenant was created by replaying all tenant migrations in one transaction.',
+        'Write the migration so that it makes the same objects in every schema.'
     into problem, details, hint
     from (
         select coalesce(t.object_kind, r.object_kind) as object_kind, coalesce(t.object_name, r.object_name) as object_name
@@ -3644,8 +3780,8 @@ begin
     ) o;
 
     if problem is null then
-        -- What insert_profile writes of a user who has nothing but an id.
-        hint := 'Let users take a profile of an id, a role and metadata alone.';
+        -- As insert_profile does for a user without e-mail address and name.
+        hint := 'A profile may have no e-mail address and no name. Other columns need a default, or must allow null.';
         execute format(
             'insert into %I.users (id, email, display_name, role, metadata)'
             ' values (gen_random_uuid(), null, null, ''member'', ''{}'')',
@@ -3654,7 +3790,7 @@ begin
         hint := null;
     end if;
 
-    -- It was a rehearsal: the tenant goes, and with it the notice to PostgREST.
+    -- Rolls back the tenant, and with it the notification to PostgREST.
     raise sqlstate 'TN000';
 exception
     when deadlock_detected or lock_not_available then
@@ -3668,34 +3804,33 @@ exception
             details := left(concat_ws(E'\n', nullif(details, ''), v_context), 2000);
             hint := case
                 when hint is not null then hint
-                -- PostgreSQL's own advice is to commit in between.
-                when sqlstate = '55P04' then 'A new tenant gets all tenant migrations in one transaction, and there nothing can use a value that "alter type … add value" added. Make a new type of all values and alter the columns to it.'
-                else 'It ran in a second schema, as it will in each tenant, and was taken back. What is needed once belongs before it, in the file itself.'
+                -- PostgreSQL's own hint is to commit in between, which is not possible here.
+                when sqlstate = '55P04' then 'A new tenant receives all tenant migrations in one transaction. Within it no statement can use a value that "alter type … add value" has added. Make a new type of all values and alter the columns to it.'
+                else 'The migration was tried in a second schema, as it will run in each tenant. Statements that must run once belong before the registration, in the same file.'
             end;
         end if;
 end;
 $$;
 
 comment on function tenancy.check_creatable(text) is
-    'Why no tenant could be created at a version of the template, or one that is not what the reference schema is, or has no room for profiles; null if one can. Creates one and takes it back (40P01, 55P03).';
+    'The problem, if no tenant could be created at this version, if a new tenant would differ from the reference schema, or if it could hold no profiles; otherwise null. Creates a tenant and rolls it back (40P01, 55P03).';
 
 -- sql/20_tenancy/migrations/external_changes.sql
 
 create function tenancy.external_changes()
     returns text[]
     stable
-    security definer
+    security invoker
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    -- With its place in the catalog: what is changed once more gets another one.
-    return array(
+    -- With the row's place in the catalog, so that a second change of one object shows.
+    select array(
         select o.object_name || ' ' || o.place
         from (
             select 'schema ' || quote_ident(n.nspname) as object_name, n.ctid as place, n.xmin as writer
             from pg_catalog.pg_namespace n
-            -- PostgreSQL makes it for a session's first temporary table.
+            -- PostgreSQL creates these schemas for a session's first temporary table.
             where n.nspname !~ '^pg_(toast_)?temp_'
             union all
             select 'relation ' || c.oid::regclass, c.ctid, c.xmin
@@ -3724,7 +3859,7 @@ begin
             select 'publication ' || quote_ident(p.pubname), p.ctid, p.xmin
             from pg_catalog.pg_publication p
             union all
-            -- Realtime asks no policy before it tells of a deletion.
+            -- Realtime sends deletions without asking a policy.
             select 'publication ' || quote_ident(p.pubname), r.ctid, r.xmin
             from pg_catalog.pg_publication_rel r
             join pg_catalog.pg_publication p on p.oid = r.prpubid
@@ -3734,14 +3869,13 @@ begin
             where d.defaclnamespace <> 'tenant_template'::regnamespace
         ) o
         where age(o.writer) <= age(pg_current_xact_id()::xid)
-            -- Ours: what others have not committed, nobody sees.
+            -- Written by this transaction: what others have not committed is not visible.
             and pg_xact_status(tenancy.full_transaction_id(o.writer)) = 'in progress'
     );
-end;
 $$;
 
 comment on function tenancy.external_changes() is
-    'What this transaction has made or changed outside the reference schema, and what it has published. Reads the whole catalog.';
+    'Objects outside the reference schema that this transaction has created or changed, and publications that it has changed. Reads the whole catalog.';
 
 -- sql/20_tenancy/migrations/latest_tenant_version.sql
 
@@ -3750,15 +3884,16 @@ create function tenancy.latest_tenant_version()
     stable
     security definer
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    return (select max(m.version) from tenancy.tenant_migrations m);
-end;
+    select m.version
+    from tenancy.tenant_migrations m
+    order by m.position desc
+    limit 1;
 $$;
 
 comment on function tenancy.latest_tenant_version() is
-    'Version of the newest tenant migration; what a new tenant starts at.';
+    'Version of the tenant migration that was registered last. A new tenant starts at this version.';
 
 -- sql/20_tenancy/migrations/next_migration.sql
 
@@ -3767,23 +3902,19 @@ create function tenancy.next_migration(version text)
     stable
     security definer
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-declare
-    v_migration tenancy.tenant_migrations;
-begin
-    select * into v_migration
+    select m.*
     from tenancy.tenant_migrations m
-    where m.version > next_migration.version
-    order by m.version
+    where m.position > (
+        select c.position from tenancy.tenant_migrations c where c.version = next_migration.version
+    )
+    order by m.position
     limit 1;
-
-    return v_migration;
-end;
 $$;
 
 comment on function tenancy.next_migration(text) is
-    'The tenant migration that follows a version; null after the last.';
+    'The tenant migration that a tenant at this version receives next; null if there is none.';
 
 -- sql/20_tenancy/migrations/pending_migrations.sql
 
@@ -3792,19 +3923,24 @@ create function tenancy.pending_migrations(version text)
     stable
     security definer
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    return (
-        select count(*)::integer from tenancy.tenant_migrations m where m.version > pending_migrations.version
+    select count(*)::integer
+    from tenancy.tenant_migrations m
+    where m.position > (
+        select c.position from tenancy.tenant_migrations c where c.version = pending_migrations.version
     );
-end;
 $$;
 
-comment on function tenancy.pending_migrations(text) is 'How many tenant migrations follow a version.';
+comment on function tenancy.pending_migrations(text) is
+    'How many tenant migrations a tenant at this version still lacks.';
 
 -- sql/20_tenancy/migrations/register_tenant_migration.sql
 
+-- Tenantry's own tenant migrations arrive with an upgrade, under versions that begin with
+-- tenantry_. If a project had registered such a version before, the upgrade would fail. So
+-- this function, which projects call, refuses the prefix, and Tenantry's own baseline and
+-- upgrade files call add_tenant_migration, which does the work and takes any version.
 create function tenancy.register_tenant_migration(
     version text,
     name text,
@@ -3817,106 +3953,18 @@ create function tenancy.register_tenant_migration(
     set search_path = ''
     language plpgsql
 as $$
-declare
-    v_migration tenancy.tenant_migrations;
-    v_settings jsonb;
-    v_elsewhere text[];
-    v_routines oid[];
-    v_problem text;
 begin
-    -- Two that register at once take turns; nobody who reads waits.
-    lock table tenancy.tenant_migrations in share row exclusive mode;
-
-    select * into v_migration
-    from tenancy.tenant_migrations m
-    where m.version = register_tenant_migration.version;
-    if found then
-        if v_migration.statements = register_tenant_migration.statements
-            and v_migration.callable_routines = register_tenant_migration.callable_routines
-        then
-            return;
-        end if;
-        raise exception 'Tenant migration % is registered already, with another text.', version
-            using hint = 'Tenants may have received it. Register the change under a new version.';
-    end if;
-    if version <= tenancy.latest_tenant_version() then
-        raise exception 'Tenant migration % comes too late: % is registered already.',
-            version, tenancy.latest_tenant_version()
-            using hint = 'Tenants that are past it would never receive it. Give it a version above all others.';
-    end if;
-    if statements ~ '\mtenant_template\M' then
-        raise exception 'Tenant migration % names the reference schema.', version
-            using hint = 'Leave names unqualified: it runs once in each tenant.';
+    if version like 'tenantry\_%' then
+        raise exception 'Tenant migration % has a version with the prefix tenantry_, which is reserved for Tenantry''s own migrations.', version
+            using hint = 'Give it another version, such as the timestamp that `tenantry new` writes.';
     end if;
 
-    insert into tenancy.tenant_migrations (version, name, statements, callable_routines)
-    values (version, name, statements, callable_routines)
-    returning * into v_migration;
-
-    -- The reference schema goes first: what fails here fails the push, before any tenant.
-    if to_regnamespace('tenant_template') is null then
-        create schema tenant_template;
-        comment on schema tenant_template is
-            'The reference: what a tenant at the latest version looks like. Holds no rows and is never exposed.';
-    end if;
-    -- From here on it runs in sessions of the Data API, which others use after it.
-    perform set_config('safeupdate.enabled', 'off', true);
-    v_settings := tenancy.session_settings();
-    v_elsewhere := tenancy.external_changes();
-    v_routines := array(
-        select p.oid from pg_catalog.pg_proc p where p.pronamespace = 'tenant_template'::regnamespace
-    );
-    perform tenancy.apply_tenant_migration('tenant_template', v_migration);
-
-    select string_agg(s.key, ', ' order by s.key) into v_problem
-    from jsonb_each(tenancy.session_settings()) s
-    where s.value is distinct from v_settings -> s.key;
-    if v_problem is not null then
-        raise exception 'Tenant migration % leaves parameters changed: %.', version, v_problem
-            using hint = 'It runs in sessions that others use after it. Remove SET from it.';
-    end if;
-    select string_agg(distinct substring(t.object from '^(.*) \('), ', ') into v_problem
-    from unnest(tenancy.external_changes()) t (object)
-    where t.object <> all (v_elsewhere);
-    if v_problem is not null then
-        raise exception 'Tenant migration % changes what is not the tenant''s: %.', version, v_problem
-            using hint = 'It runs once in each tenant. What is needed once belongs before it, in the file itself.';
-    end if;
-    select string_agg(r.name, ', ') into v_problem
-    from unnest(callable_routines) r (name)
-    where not exists (
-        select from pg_catalog.pg_proc p
-        where p.proname = r.name and p.pronamespace = 'tenant_template'::regnamespace
-    );
-    if v_problem is not null then
-        raise exception 'Tenant migration % declares callable what is not there: %.', version, v_problem
-            using hint = 'callable_routines takes names of routines, without arguments.';
-    end if;
-    -- Callable are names: another routine of such a name would be open without a word.
-    select string_agg(distinct p.proname::text, ', ') into v_problem
-    from pg_catalog.pg_proc p
-    where p.pronamespace = 'tenant_template'::regnamespace
-        and p.oid <> all (v_routines)
-        and p.proname <> all (callable_routines)
-        and exists (
-            select from tenancy.tenant_migrations m where p.proname = any (m.callable_routines)
-        );
-    if v_problem is not null then
-        raise exception 'Tenant migration % makes a routine of a name that the API may call already: %.', version, v_problem
-            using hint = 'Name it in callable_routines if the API may call this one, too; else call it otherwise.';
-    end if;
-    perform tenancy.require_template_shape();
-
-    perform tenancy.apply_tenant_privileges('tenant_template');
-    insert into tenancy.tenant_template_objects (version, object_kind, object_name, table_name, definition)
-    select version, o.object_kind, o.object_name, o.table_name, o.definition
-    from tenancy.schema_objects('tenant_template') o;
-    perform tenancy.require_creatable(version);
+    perform tenancy.add_tenant_migration(version, name, statements, callable_routines);
 end;
 $$;
 
 comment on function tenancy.register_tenant_migration(text, text, text, text[]) is
-    'Adds a tenant migration and applies it to the reference schema; no tenant is touched, new tenants start with it, and one is created and taken back to see that they can. callable_routines names routines that the API may call. Repeating a registration changes nothing; another text under an old version, or a version below a registered one, is refused.';
+    'Registers a tenant migration of the project: see add_tenant_migration. A version with the prefix tenantry_ is refused.';
 
 -- sql/20_tenancy/migrations/require_creatable.sql
 
@@ -3936,35 +3984,39 @@ begin
         return;
     end if;
 
-    -- What stood in the way before is not this one's fault, and must not stop its repair.
+    -- If creation was impossible before this migration, then this migration is not the cause
+    -- and may even be the repair.
     select p.* into v_before
     from (
-        select m.version from tenancy.tenant_migrations m
-        where m.version < require_creatable.version
-        order by m.version desc
+        select m.version
+        from tenancy.tenant_migrations m
+        where m.position < (
+            select c.position from tenancy.tenant_migrations c where c.version = require_creatable.version
+        )
+        order by m.position desc
         limit 1
     ) b
     cross join lateral tenancy.check_creatable(b.version) p;
     if v_before.problem is not null then
-        raise warning 'An earlier tenant migration lets no tenant be created: %.', left(v_before.problem, 1000)
+        raise warning 'Before this tenant migration no tenant could be created either: %.', left(v_before.problem, 1000)
             using detail = v_before.details, hint = v_before.hint;
         return;
     end if;
 
-    raise exception 'Tenant migration % lets no tenant be created: %.', version, left(v_found.problem, 1000)
+    raise exception 'After tenant migration % no tenant could be created: %.', version, left(v_found.problem, 1000)
         using detail = v_found.details, hint = v_found.hint;
 end;
 $$;
 
 comment on function tenancy.require_creatable(text) is
-    'Refuses a tenant migration after which no tenant could be created; warns where none could be before it.';
+    'Refuses a tenant migration after which no tenant could be created; only warns if none could be created before it.';
 
 -- sql/20_tenancy/migrations/require_template_shape.sql
 
 create function tenancy.require_template_shape()
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -3972,11 +4024,11 @@ declare
     v_problem text;
 begin
     select case
-        when o.object_kind = 'column' then format('column "%s" is named x_…, as only tenants name theirs', o.object_name)
-        -- One in each tenant: deleting what it points at would look into all of them, and
-        -- each migration would lock that table.
-        when o.object_kind = 'constraint' then format('"%s" points at a table that all tenants share', o.object_name)
-        else format('"%s" is no table, no sequence of one, and no view with security_invoker', o.object_name)
+        when o.object_kind = 'column' then format('column "%s" has the prefix x_, which is reserved for the tenants'' own columns', o.object_name)
+        -- Every tenant would have such a key: deleting one row of the shared table would look
+        -- into all tenants, and each migration would lock that table.
+        when o.object_kind = 'constraint' then format('foreign key "%s" references a table outside the tenant''s schema', o.object_name)
+        else format('"%s" is neither a table, nor a sequence of a table''s column, nor a view with security_invoker', o.object_name)
     end
     into v_problem
     from tenancy.schema_objects('tenant_template') o
@@ -3993,31 +4045,29 @@ begin
     limit 1;
 
     if v_problem is not null then
-        raise exception 'The tenant template cannot be so: %.', v_problem
+        raise exception 'The tenant template does not allow this: %.', v_problem
             using errcode = 'object_not_in_prerequisite_state',
-                hint = 'Nothing was registered. Write the tenant migration otherwise.';
+                hint = 'Nothing was registered. Change the tenant migration.';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_template_shape() is
-    'Refuses in the reference schema what no tenant may have: other relations than tables, their sequences and views with security_invoker; columns x_…; foreign keys that leave the schema (55000).';
+    'Requires of the reference schema: tables, their sequences and views with security_invoker are the only relations; no column has the prefix x_; no foreign key leaves the schema (55000).';
 
 -- sql/20_tenancy/migrations/session_settings.sql
 
 create function tenancy.session_settings()
     returns jsonb
     stable
-    security definer
+    security invoker
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    return (select jsonb_object_agg(s.name, s.setting) from pg_catalog.pg_settings s);
-end;
+    select jsonb_object_agg(s.name, s.setting) from pg_catalog.pg_settings s;
 $$;
 
-comment on function tenancy.session_settings() is 'Every parameter and its value, as this session has it.';
+comment on function tenancy.session_settings() is 'Every parameter of this session with its value.';
 
 -- sql/20_tenancy/privileges/apply_tenant_privileges.sql
 
@@ -4136,10 +4186,11 @@ declare
     v_namespace constant oid := to_regnamespace(quote_ident(schema_name));
     -- The API roles, and PUBLIC, which is 0. Other roles are the operator's decision.
     v_grantees constant oid[] := array['anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole] || 0::oid;
-    v_version text;
+    v_position integer;
 begin
-    select t.schema_version into v_version
+    select m.position into v_position
     from public.tenants t
+    join tenancy.tenant_migrations m on m.version = t.schema_version
     where t.schema_name = grant_differences.schema_name and t.status = 'active';
 
     return query
@@ -4154,7 +4205,7 @@ begin
             c.oid, c.relacl,
             -- Privileges follow the policies: a table without policies stays unreachable.
             case
-                when v_version is null then null
+                when v_position is null then null
                 when c.relkind in ('r', 'p') and c.relrowsecurity then tenancy.policy_verbs(c.oid)
                 -- Such a view shows its caller only what the policies of its tables allow.
                 when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then 'select'
@@ -4179,7 +4230,7 @@ begin
             null, coalesce(p.proacl, acldefault('f', p.proowner)),
             case when exists (
                 select from tenancy.tenant_migrations m
-                where m.version <= v_version and p.proname = any (m.callable_routines)
+                where m.position <= v_position and p.proname = any (m.callable_routines)
             ) then 'execute' end
         from pg_catalog.pg_depend d
         join pg_catalog.pg_proc p on p.oid = d.objid
@@ -4197,7 +4248,7 @@ begin
             select r.oid, e.verb, true
             from unnest(array['authenticated'::regrole::oid, 'service_role'::regrole]) r (oid)
             cross join string_to_table(o.verbs, ', ') e (verb)
-            where v_version is not null
+            where v_position is not null
             union all
             select a.grantee, lower(a.privilege_type), false
             from aclexplode(o.acl) a
@@ -5299,11 +5350,11 @@ $$;
 comment on function tenancy.tg_settings__stamp() is
     'Trigger function that sets who wrote a setting and when, whatever the client sent.';
 
--- sql/25_tenant_template/0_template.sql
+-- sql/25_tenant_template/tenantry_0001_template.sql
 
--- Tenant migration 0: what every tenant starts with. Names are unqualified; it runs once in
--- the reference schema and once in each new tenant.
-select tenancy.register_tenant_migration('0', 'template', $tenant$
+-- The first tenant migration: the tables that every tenant has. Names are unqualified, because
+-- the migration runs once in the reference schema and once in each new tenant.
+select tenancy.add_tenant_migration('tenantry_0001', 'template', $tenant$
     create table settings (
         key text not null,
         value jsonb not null default 'null',
@@ -5315,8 +5366,8 @@ select tenancy.register_tenant_migration('0', 'template', $tenant$
     comment on table settings is 'Key-value settings of the tenant: members read, tenant admins write.';
     comment on column settings.updated_by is 'User who wrote the value; null for the service key and for SQL.';
 
-    -- Without a foreign key to auth.users on purpose: with one, deleting a user would look
-    -- into every tenant, and creating a tenant would block sign-ups. The RPCs check.
+    -- No foreign key to auth.users: with one, deleting a user would look into every tenant,
+    -- and creating a tenant would block sign-ups. The RPCs check that the user exists.
     create table users (
         id uuid not null,
         email text,
@@ -5330,9 +5381,9 @@ select tenancy.register_tenant_migration('0', 'template', $tenant$
         constraint users_role_length check (char_length(role) between 1 and 100),
         constraint users_metadata_is_object check (jsonb_typeof(metadata) = 'object')
     );
-    comment on table users is 'Profiles of the tenant''s users. Written through the profile RPCs alone.';
+    comment on table users is 'Profiles of the tenant''s users. Written only through the profile RPCs.';
     comment on column users.id is 'Id of the user in Auth.';
-    comment on column users.role is 'The product''s own label. No policy reads it.';
+    comment on column users.role is 'A label of the product''s own. No policy reads it.';
 
     create table audit_log (
         id bigint not null generated always as identity,
@@ -5346,16 +5397,16 @@ select tenancy.register_tenant_migration('0', 'template', $tenant$
         new_values jsonb,
         constraint audit_log_pkey primary key (id)
     );
-    comment on table audit_log is 'Audit trail of the tenant''s data changes. Written by triggers alone; tenant admins read.';
+    comment on table audit_log is 'Audit log of the tenant''s data changes. Written only by triggers; tenant admins read.';
 
     create trigger stamp before insert or update on settings
         for each row execute function tenancy.tg_settings__stamp();
 
     comment on column audit_log.actor_role is
-        'Who wrote: user (then actor_id says which), service_role, or the database role that ran SQL.';
-    comment on column audit_log.record_id is 'The row, by the columns of its primary key.';
-    comment on column audit_log.old_values is 'Values before: of an update only the columns that changed.';
-    comment on column audit_log.new_values is 'Values after: of an update only the columns that changed.';
+        'Who wrote: user (see actor_id), service_role, or the database role that ran the SQL.';
+    comment on column audit_log.record_id is 'Primary key of the row, as an object.';
+    comment on column audit_log.old_values is 'Values before the change; of an update only the changed columns.';
+    comment on column audit_log.new_values is 'Values after the change; of an update only the changed columns.';
 
     select tenancy.enable_tenant_table(current_schema(), 'settings', reads => 'read', writes => 'admin');
     select tenancy.enable_tenant_table(current_schema(), 'users', reads => 'read', writes => null);
@@ -6417,9 +6468,10 @@ begin
     perform tenancy.require_platform_role('admin');
 
     v_status.latest_version := v_latest;
-    select count(*) into v_status.tenant_count from public.tenants t;
-    select count(*) into v_status.behind from public.tenants t where t.schema_version < v_latest;
-    v_status.up_to_date := v_status.tenant_count - v_status.behind;
+    select count(*), count(*) filter (where t.schema_version = v_latest)
+    into v_status.tenant_count, v_status.up_to_date
+    from public.tenants t;
+    v_status.behind := v_status.tenant_count - v_status.up_to_date;
     select count(*) into v_status.failed from tenancy.unfinished_migrations u;
 
     return v_status;
@@ -6485,25 +6537,33 @@ create function public.list_tenants_behind(
     set search_path = ''
     language plpgsql
 as $$
-declare
-    v_latest constant text := tenancy.latest_tenant_version();
 begin
     perform tenancy.require_platform_role('admin');
     perform tenancy.require_page_size(page_size);
 
     return query
-    select t.schema_name, t.schema_version, (tenancy.next_migration(t.schema_version)).version,
-        tenancy.pending_migrations(t.schema_version), u.sqlstate, u.message, u.failed_at
-    from (
-        select b.schema_name, b.schema_version
+    with versions as materialized (
+        select m.version,
+            lead(m.version) over (order by m.position) as next_version,
+            count(*) over (order by m.position desc)::integer - 1 as pending
+        from tenancy.tenant_migrations m
+    )
+    select t.schema_name, v.version, v.next_version, v.pending, u.sqlstate, u.message, u.failed_at
+    from versions v
+    -- One look into the index for each older version, so that a page reads no tenant that is
+    -- up to date, however many there are.
+    cross join lateral (
+        select b.schema_name
         from public.tenants b
-        where b.schema_version < v_latest
-            and (after_schema_name is null or b.schema_name > after_schema_name)
+        where b.schema_version = v.version
+            and b.schema_name > coalesce(after_schema_name, '')
         order by b.schema_name
         limit page_size
     ) t
     left join tenancy.unfinished_migrations u on u.schema_name = t.schema_name
-    order by t.schema_name;
+    where v.pending > 0
+    order by t.schema_name
+    limit page_size;
 exception
     when deadlock_detected or lock_not_available or query_canceled then
         perform tenancy.raise_busy();
@@ -6520,9 +6580,9 @@ create function public.migrate_tenant(schema_name text)
     volatile
     security definer
     set search_path = ''
-    -- A backfill takes the time it takes; what waits for a lock gives up long before.
+    -- A backfill may take long. A statement that waits for a lock gives up much earlier.
     set statement_timeout = '300s'
-    -- A session is used for few tenants: what it plans it plans once, not five times first.
+    -- A session migrates few tenants, so a generic plan from the first call on saves planning.
     set plan_cache_mode = force_generic_plan
     language plpgsql
 as $$
@@ -6545,9 +6605,9 @@ begin
     exception
         when others or query_canceled then
             get stacked diagnostics v_sqlstate = returned_sqlstate, v_message = message_text;
-            -- What a value cannot become is told with the value, and staff read no rows of tenants.
+            -- Messages of data exceptions quote the value, and platform staff read no tenant rows.
             if v_sqlstate like '22%' and v_sqlstate <> '22012' then
-                v_message := 'A value in the tenant does not fit. It is the tenant''s and not shown here.';
+                v_message := 'A value in the tenant does not fit. It is not shown, because it is the tenant''s data.';
             end if;
             v_message := left(v_message, 2000);
     end;

@@ -66,7 +66,7 @@ select string_agg(statement, E'\\n' order by step, place) from statements
 # on the Data API, appended to a list that the script has at hand.
 _REGISTRY = """
 insert into public.tenants (schema_name, display_name, schema_version)
-values ('{schema}', '{schema}', (select max(version) from tenancy.tenant_migrations));
+values ('{schema}', '{schema}', (select tenancy.latest_tenant_version()));
 insert into public.admin_audit_log (actor_role, action, schema_name, tenant_id, details)
 select 'super_admin', 'tenant.create', t.schema_name, t.id, jsonb_build_object('after', to_jsonb(t))
 from public.tenants t where t.schema_name = '{schema}';

@@ -64,4 +64,4 @@ def test_name_that_makes_no_file_name_is_refused(name: str) -> None:
     refused = CliRunner().invoke(main, ["draft", "--", name])
 
     assert refused.exit_code == 1
-    assert f'"{name}" is no name for a migration' in refused.output
+    assert f'"{name}" is not a valid name for a migration' in refused.output

@@ -134,6 +134,6 @@ def test_drift_cuts_a_long_text_and_says_who_has_it_whole(fleet: Fleet) -> None:
 
     assert (shown.returncode, whole.returncode) == (1, 1)
     assert len(shown.stdout.splitlines()) < 40
-    assert "--json has them whole" in shown.stdout
+    assert "--json prints them in full" in shown.stdout
     found = [row["found"] for row in json.loads(whole.stdout)[tenant]]
     assert any(body in (text or "") for text in found)

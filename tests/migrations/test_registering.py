@@ -56,21 +56,41 @@ def test_same_text_again_is_nothing_and_another_text_is_refused(fleet: Fleet) ->
         fleet.sql.execute(again, (version, statements + " "))
 
 
-def test_version_below_a_registered_one_is_refused(fleet: Fleet) -> None:
-    fleet.register("select 1")
-    with pytest.raises(psycopg.Error, match="comes too late"):
+@pytest.mark.parametrize(
+    "version", ["", "_first", "Orders", "add orders", "add-orders", "größe", "a" * 64]
+)
+def test_version_is_a_readable_name(fleet: Fleet, version: str) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation, match="version_is_name"):
         fleet.sql.execute(
-            "select tenancy.register_tenant_migration('00000000000000', 'late', '')"
+            "select tenancy.register_tenant_migration(%s, 'named', 'select 1')", (version,)
         )
 
 
-@pytest.mark.parametrize("version", ["3", "20300101", "2030010100000a"])
-def test_version_is_a_time_in_14_digits(fleet: Fleet, version: str) -> None:
-    # Of texts, a short one can be the last for ever.
-    with pytest.raises(psycopg.errors.CheckViolation, match="version_is_time"):
+@pytest.mark.parametrize("version", ["3", "20300101000000", "add_orders", "a" * 63])
+def test_any_readable_name_is_a_version(fleet: Fleet, version: str) -> None:
+    fleet.sql.execute(
+        "select tenancy.register_tenant_migration(%s, 'named', 'select 1')", (version,)
+    )
+
+    assert fleet.latest() == version
+
+
+def test_prefix_of_our_own_versions_is_refused_to_a_project(fleet: Fleet) -> None:
+    latest = fleet.latest()
+    with pytest.raises(psycopg.Error, match="prefix tenantry_, which is reserved") as refused:
         fleet.sql.execute(
-            "select tenancy.register_tenant_migration(%s, 'short', 'select 1')", (version,)
+            "select tenancy.register_tenant_migration('tenantry_0002', 'mine', 'select 1')"
         )
+    assert refused.value.diag.message_hint == (
+        "Give it another version, such as the timestamp that `tenantry new` writes."
+    )
+    assert fleet.latest() == latest
+
+    # Only the prefix is reserved.
+    fleet.sql.execute(
+        "select tenancy.register_tenant_migration('tenantry2', 'mine', 'select 1')"
+    )
+    assert fleet.latest() == "tenantry2"
 
 
 def test_no_tenant_is_at_a_version_that_nobody_knows(fleet: Fleet) -> None:
@@ -87,35 +107,51 @@ def test_no_tenant_is_at_a_version_that_nobody_knows(fleet: Fleet) -> None:
     ("statements", "reason"),
     [
         ("create table broken (id nonsense)", 'type "nonsense" does not exist'),
-        ("create table public.elsewhere ()", "changes what is not the tenant's"),
-        ("create schema elsewhere", "changes what is not the tenant's: schema elsewhere"),
+        (
+            "create table public.elsewhere ()",
+            "changes objects outside the tenant's schema: relation",
+        ),
+        (
+            "create schema elsewhere",
+            "changes objects outside the tenant's schema: schema elsewhere",
+        ),
         (
             "create trigger planted before insert on public.tenants"
             " for each row execute function tenancy.tg_settings__stamp()",
-            "changes what is not the tenant's: trigger planted",
+            "changes objects outside the tenant's schema: trigger planted",
         ),
-        ("create publication planted", "changes what is not the tenant's: publication planted"),
+        (
+            "create publication planted",
+            "changes objects outside the tenant's schema: publication planted",
+        ),
         (
             "alter default privileges grant select on tables to anon",
-            "changes what is not the tenant's: default privileges of postgres",
+            "changes objects outside the tenant's schema: default privileges of postgres",
         ),
         (
             "do $$ begin if current_schema() !~ 'template' then"
             " create type odd as enum (); end if; end $$",
-            "no tenant be created: a new tenant is not what the reference schema is: type odd.",
+            "no tenant could be created: a new tenant would differ from the reference schema:"
+            " type odd.",
         ),
-        ("create table leaving (id uuid references auth.users (id))", "all tenants share"),
+        (
+            "create table leaving (id uuid references auth.users (id))",
+            "references a table outside the tenant's schema",
+        ),
         ("set search_path = public", "must not set search_path"),
         ("set lock_timeout = '3s'", "leaves parameters changed: lock_timeout"),
         ("set role anon", "cannot set parameter"),
         ("commit", "transaction commands"),
-        ("create materialized view copies as select * from users", "no view with security_inv"),
+        (
+            "create materialized view copies as select * from users",
+            "nor a view with security_invoker",
+        ),
         (
             "create view open_entry_point as select * from users",
-            "no view with security_invoker",
+            "nor a view with security_invoker",
         ),
-        ("create sequence loose", "no sequence of one"),
-        ("alter table users add column x_mine text", "as only tenants name theirs"),
+        ("create sequence loose", "nor a sequence of a table's column"),
+        ("alter table users add column x_mine text", "has the prefix x_"),
         ("alter table users add column plan text not null", 'null value in column "plan"'),
         ("alter table users alter email set not null", 'null value in column "email"'),
         (
@@ -174,11 +210,11 @@ def test_what_fails_in_the_second_schema_is_refused(fleet: Fleet) -> None:
     row = f"insert into public.{shared} values (%s)"  # noqa: S608
 
     told = refusal(fleet, row % "'once'")
-    assert "lets no tenant be created: duplicate key" in told
+    assert "no tenant could be created: duplicate key" in told
     assert "DETAIL:  Key (name)=(once) already exists." in told
     assert names(fleet, shared) == []
 
-    # A row for each is what some need, and nothing of the rehearsal stays.
+    # One row for each schema is allowed, and the tenant of the trial leaves none.
     fleet.register(row % "current_schema()")
     tenant = fleet.tenant()
     assert names(fleet, shared) == sorted([tenant, "tenant_template"])
@@ -196,7 +232,10 @@ def test_a_migration_that_stopped_creation_before_stops_no_other(fleet: Fleet) -
     fleet.register(f"create table {table} (id bigint primary key)")
 
     assert len(warnings) == 1
-    assert "An earlier tenant migration lets no tenant be created: relation" in warnings[0]
+    assert (
+        "Before this tenant migration no tenant could be created either: relation"
+        in warnings[0]
+    )
     fleet.sql.execute(f"create table public.{shared} ()".encode())
     assert drift(fleet, fleet.tenant()) == []
 
@@ -207,7 +246,7 @@ def test_no_tenant_table_is_published(fleet: Fleet) -> None:
 
     told = refusal(fleet, f"alter publication {name} add table settings")
 
-    assert f"changes what is not the tenant's: publication {name}" in told
+    assert f"changes objects outside the tenant's schema: publication {name}" in told
 
 
 def test_profiles_may_get_columns_that_need_no_value(fleet: Fleet) -> None:
@@ -225,7 +264,9 @@ def test_profiles_may_get_columns_that_need_no_value(fleet: Fleet) -> None:
 
 
 def test_routine_declared_callable_must_be_there(fleet: Fleet) -> None:
-    assert "declares callable what is not there: nobody" in refusal(fleet, "select 1", "nobody")
+    assert "declares routines callable that do not exist: nobody" in refusal(
+        fleet, "select 1", "nobody"
+    )
 
 
 def test_another_routine_of_a_callable_name_is_declared_again(fleet: Fleet) -> None:
@@ -233,10 +274,10 @@ def test_another_routine_of_a_callable_name_is_declared_again(fleet: Fleet) -> N
     fleet.register(f"create function {name}() returns int return 1", name)
     other = f"create function {name}(a int) returns int return a"
 
-    assert f"the API may call already: {name}" in refusal(fleet, other)
+    assert f"under a name that the API may already call: {name}" in refusal(fleet, other)
 
     fleet.register(other, name)
-    # What is replaced is no other routine.
+    # Replacing a routine adds no overload.
     fleet.register(f"create or replace function {name}() returns int return 2")
 
 
@@ -259,7 +300,7 @@ def test_new_migration_is_ready_to_be_filled_in(
 
 
 def test_text_as_the_command_writes_it_registers(fleet: Fleet) -> None:
-    table, version = fleet.table(), str(int(fleet.latest()) + 1).zfill(14)
+    table, version = fleet.table(), "20270120090000"
     text = tenant_migration(version, "add_orders").replace(
         "$tenant$\n\n", f"$tenant$\ncreate table {table} (id bigint primary key);\n"
     )

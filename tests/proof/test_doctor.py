@@ -398,6 +398,6 @@ def _remove(database: Database, tenant: str) -> None:
 def _register(database: Database, statements: str) -> None:
     database.execute(
         "select tenancy.register_tenant_migration("
-        "((tenancy.latest_tenant_version())::bigint + 1)::text, 'test', %s)",
+        "'test_' || replace(gen_random_uuid()::text, '-', '_'), 'test', %s)",
         (statements,),
     )

@@ -68,7 +68,7 @@ def in_every_tenant(statement: str) -> tuple[Edit, ...]:
 def in_the_template(before: str, after: str) -> str:
     return (
         "update tenancy.tenant_migrations set statements = "  # noqa: S608
-        f"replace(statements, $t${before}$t$, $t${after}$t$) where version = '0'"
+        f"replace(statements, $t${before}$t$, $t${after}$t$) where version = 'tenantry_0001'"
     )
 
 

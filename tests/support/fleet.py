@@ -22,15 +22,19 @@ _NUMBERS = itertools.count(1)
 
 
 class Fleet(Environment):
-    """A environment whose tenant migrations nobody else sees."""
+    """An environment whose tenant migrations no other test sees."""
 
     def table(self) -> str:
         """A table name that no tenant migration has used."""
         return f"orders_{next(_NUMBERS)}"
 
     def register(self, statements: str, *callable_routines: str) -> str:
-        """Registers a tenant migration as `supabase db push` would; its version."""
-        version = str(int(self.latest()) + 1).zfill(14)
+        """Registers a tenant migration as `supabase db push` would; returns its version.
+
+        Each version sorts before the earlier ones, so that code which orders migrations by
+        their versions fails.
+        """
+        version = f"test_{99_999 - next(_NUMBERS)}"
         self.sql.execute(
             "select tenancy.register_tenant_migration(%s, 'test', %s, %s)",
             (version, statements, list(callable_routines)),
@@ -43,9 +47,11 @@ class Fleet(Environment):
         return str(row["version"])
 
     def tenants(self, count: int) -> list[str]:
-        """So many new tenants, by name. No session makes many: a migration that writes rows
-        leaves it the plans of that tenant's triggers, which each change of a table goes
-        through."""
+        """Creates tenants, at most 50 in a session, and returns their names in order.
+
+        A migration that writes rows leaves plans of that tenant's triggers in the session, and
+        each later change of a table looks through all of them.
+        """
         names = sorted(self.name() for _ in range(count))
         for some in (names[start : start + 50] for start in range(0, count, 50)):
             with psycopg.connect(self.address.db_url, autocommit=True) as session:
@@ -54,8 +60,10 @@ class Fleet(Environment):
         return names
 
     def settle(self) -> None:
-        """Statistics of the catalog as autovacuum makes them by and by; without them
-        PostgREST may need longer for its cache than its role may take."""
+        """Collects statistics of the catalog, as autovacuum does over time.
+
+        Without them loading PostgREST's cache may exceed the statement timeout of its role.
+        """
         self.sql.execute("vacuum analyze")
 
     def migrate(self, schema_name: str) -> dict[str, Any]:

@@ -54,7 +54,8 @@ begin
         (schema_name, display_name, status, suspended_at, suspension_reason, schema_version)
     values (
         {name}, {name}, 'suspended', now(), 'Found without a registry row by tenantry doctor.',
-        -- The version that it is most like: at a later one it would never get what it lacks.
+        -- The version that the schema differs least from. At a later version the tenant would
+        -- never receive the migrations that it lacks.
         (
             select m.version
             from tenancy.tenant_migrations m
@@ -67,7 +68,7 @@ begin
                         from tenancy.schema_objects({name}) o
                     )
                 )
-            ), m.version desc
+            ), m.position desc
             limit 1
         )
     )

@@ -393,7 +393,7 @@ class Plan:
                     {
                         "schema_name": f"{tenant.name}_x",
                         "display_name": "x",
-                        "schema_version": "0",
+                        "schema_version": "tenantry_0001",
                     },
                 ),
                 (

@@ -1,3 +1,4 @@
+-- plpgsql, because it keeps the plan for the next tenant: planning costs more than running.
 create function tenancy.own_objects(schema_name text, version text, objects tenancy.schema_object[])
     returns tenancy.schema_object[]
     stable
@@ -8,9 +9,9 @@ as $$
 begin
     return array(
         select row(o.*)::tenancy.schema_object
-        from unnest(objects) o
+        from unnest(own_objects.objects) o
         left join (
-            select t.object_kind, replace(t.object_name, 'tenant_template.', quote_ident(schema_name) || '.') as object_name
+            select t.object_kind, replace(t.object_name, 'tenant_template.', quote_ident(own_objects.schema_name) || '.') as object_name
             from tenancy.tenant_template_objects t
             where t.version = own_objects.version and (t.table_name is null or t.object_kind = 'table')
         ) t
@@ -22,4 +23,4 @@ end;
 $$;
 
 comment on function tenancy.own_objects(text, text, tenancy.schema_object[]) is
-    'Of a tenant''s objects those that its version of the template does not bring: tables with all that is theirs, and columns x_… with what rests on them.';
+    'Those of a tenant''s objects that the template does not bring at this version: own tables with everything that belongs to them, and columns x_… with everything that depends on them.';

@@ -1,5 +1,5 @@
--- The tenant's admin made tables, columns and keys beside the template's, and a migration
--- written for all tenants knows of none. Whatever it ran into, it ends here or it ended well.
+-- A tenant's admin may have made tables, columns and keys of which a migration for all tenants
+-- knows nothing. This check after the migration catches every collision with them.
 create function tenancy.require_template(
     schema_name text,
     version text,
@@ -28,23 +28,23 @@ begin
         on a.object_kind = b.object_kind and a.object_name = b.object_name
     where a.definition is distinct from b.definition;
     if v_changed is not null then
-        raise exception 'The migration would change what is the tenant''s own: %.', left(v_changed, 1000)
+        raise exception 'The migration would change the tenant''s own objects: %.', left(v_changed, 1000)
             using errcode = 'object_not_in_prerequisite_state',
-                hint = 'Rename or drop what is in its way, then migrate this tenant again.';
+                hint = 'Rename or drop the objects that are in its way, then migrate this tenant again.';
     end if;
 
     select string_agg(format('%s %s is %s', d.object_kind, d.object_name, d.difference), ', ')
     into v_different
     from tenancy.schema_differences(schema_name, version, v_objects) d
-    -- By itself and there before: it is no part of the template's tables and was not changed.
+    -- An extra object outside the template's tables was there before and has not changed.
     where not (d.difference = 'extra' and d.object_kind in ('routine', 'type', 'view', 'relation', 'sequence'));
     if v_different is not null then
-        raise exception 'The tenant would not be what the reference schema is: %.', left(v_different, 1000)
+        raise exception 'The tenant would differ from the reference schema: %.', left(v_different, 1000)
             using errcode = 'object_not_in_prerequisite_state',
-                hint = 'get_schema_drift shows what differs before the migration.';
+                hint = 'get_schema_drift shows the differences that the tenant has before the migration.';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_template(text, text, tenancy.schema_object[]) is
-    'Refuses a tenant that is not what a version of the template says, or whose own objects are not what they were (55000).';
+    'Requires that a tenant equals the template at this version, and that its own objects are as they were before (55000).';

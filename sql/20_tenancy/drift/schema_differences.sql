@@ -1,3 +1,4 @@
+-- plpgsql, because it keeps the plan for the next tenant: planning costs more than running.
 create function tenancy.schema_differences(
     schema_name text,
     version text,
@@ -12,17 +13,17 @@ as $$
 begin
     return query
     with expected as materialized (
-        select t.* from tenancy.template_objects(schema_name, version) t
+        select t.* from tenancy.template_objects(schema_differences.schema_name, schema_differences.version) t
     ),
     template_tables as (
         select e.object_name from expected e where e.object_kind = 'table'
     ),
     found as (
         select o.*
-        from unnest(objects) o
+        from unnest(schema_differences.objects) o
         where not o.is_extension
             and (o.table_name is null or o.table_name in (select t.object_name from template_tables t))
-            -- The routine that audits a table is part of that table.
+            -- The audit routine of an own table belongs to that table.
             and not (
                 o.object_kind = 'routine'
                 and o.definition like 'audits %'
@@ -43,4 +44,4 @@ end;
 $$;
 
 comment on function tenancy.schema_differences(text, text, tenancy.schema_object[]) is
-    'In what a tenant''s objects are not those of a version of the template. What tenants may make themselves does not count: tables, and columns x_… in the template''s.';
+    'Where a tenant''s objects differ from the template at this version. Own tables, and columns x_… in the template''s tables, are no difference.';

@@ -1,16 +1,17 @@
--- Read through pg_depend and the indexes on the tables' oids: the cost is that of one
--- schema, however many there are. Left out is what may differ between two schemas that are
--- the same for every purpose: oids, the columns' places, privileges.
+-- Reads pg_depend and the indexes on the tables' oids, so that the cost is that of one schema,
+-- however many there are. Oids, the columns' positions and privileges are left out: they may
+-- differ between two schemas that are otherwise equal.
 create function tenancy.schema_objects(schema_name text, without_tables text[] default '{}')
     returns setof tenancy.schema_object
     stable
-    security definer
+    security invoker
     set search_path = ''
-    -- Few rows by index each time; a planner that expects many would read the whole catalog.
+    -- Each step reads few rows by index. If the planner expects many, it reads the whole catalog.
     set enable_hashjoin = off
     set enable_mergejoin = off
     set jit = off
-    -- Planning takes longer than reading, and would be done five times in each session.
+    -- Planning takes longer than reading. So this is plpgsql, which keeps the plan, and the plan
+    -- is generic from the first call on instead of from the sixth.
     set plan_cache_mode = force_generic_plan
     language plpgsql
 as $$
@@ -34,7 +35,7 @@ begin
     ),
     columns as materialized (
         select t.table_name, a.*,
-            -- The prefix is reserved for tenants: see require_own_column.
+            -- The prefix x_ is reserved for tenants: see require_own_column.
             a.attname like 'x\_%' as is_extension
         from tables t
         join pg_catalog.pg_attribute a on a.attrelid = t.oid
@@ -131,8 +132,8 @@ begin
         concat_ws(
             ', ',
             case
-                -- The words of pg_get_triggerdef, which looks up all functions of that name to
-                -- find them, and each tenant has one.
+                -- The same text as pg_get_triggerdef's, which would look at the audit routines of
+                -- all tenants: it looks up every function of that name.
                 when p.pronamespace = v_namespace and g.tgqual is null and g.tgconstraint = 0
                     and g.tgnargs = 0 and cardinality(g.tgattr) = 0
                 then concat_ws(
@@ -169,7 +170,7 @@ begin
     select 'routine', format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid)), null, false,
         case
             when p.prokind = 'a' then 'aggregate'
-            -- It names the table's columns in their order, and those a tenant added.
+            -- The source lists the table's columns in their order, with those of the tenant.
             when p.prosrc = u.source then 'audits ' || u.table_name
             else pg_get_functiondef(p.oid)
         end
@@ -210,4 +211,4 @@ end;
 $$;
 
 comment on function tenancy.schema_objects(text, text[]) is
-    'Everything one schema is made of, but for some tables, each thing with a text that is the same in two schemas if the thing is.';
+    'All objects of a schema, except some tables, each with its definition as text. Equal objects in two schemas have equal texts, but for the schema''s name.';

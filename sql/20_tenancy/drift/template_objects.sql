@@ -1,3 +1,4 @@
+-- plpgsql, because it keeps the plan for the next tenant: planning costs more than running.
 create function tenancy.template_objects(schema_name text, version text)
     returns setof tenancy.schema_object
     stable
@@ -6,16 +7,16 @@ create function tenancy.template_objects(schema_name text, version text)
     language plpgsql
 as $$
 begin
-    -- The reference's name is replaced, not the tenant's: only the reference has one that
-    -- means nothing else.
+    -- The reference schema's name is replaced, because it occurs nowhere else. A tenant's name
+    -- could also be the name of a table or a word in a text.
     return query
     select o.object_kind,
-        replace(o.object_name, 'tenant_template.', quote_ident(schema_name) || '.'),
+        replace(o.object_name, 'tenant_template.', quote_ident(template_objects.schema_name) || '.'),
         o.table_name,
         false,
         replace(
-            replace(o.definition, 'tenant_template.', quote_ident(schema_name) || '.'),
-            '''tenant_template''', quote_literal(schema_name)
+            replace(o.definition, 'tenant_template.', quote_ident(template_objects.schema_name) || '.'),
+            '''tenant_template''', quote_literal(template_objects.schema_name)
         )
     from tenancy.tenant_template_objects o
     where o.version = template_objects.version;
@@ -23,4 +24,4 @@ end;
 $$;
 
 comment on function tenancy.template_objects(text, text) is
-    'What a tenant at a version is to be made of: the reference schema as it was then, in the tenant''s name.';
+    'The objects that a tenant at this version must have: those of the reference schema at this version, with the tenant''s schema name.';

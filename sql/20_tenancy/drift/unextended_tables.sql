@@ -3,23 +3,21 @@ create function tenancy.unextended_tables(schema_name text, version text)
     stable
     security definer
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    return array(
+    select array(
         select t.table_name
         from tenancy.tenant_template_objects t
         where t.version = unextended_tables.version
             and t.object_kind = 'table'
             and not exists (
                 select from pg_catalog.pg_attribute a
-                where a.attrelid = tenancy.find_table(schema_name, t.table_name)
+                where a.attrelid = tenancy.find_table(unextended_tables.schema_name, t.table_name)
                     and a.attname like 'x\_%'
                     and not a.attisdropped
             )
     );
-end;
 $$;
 
 comment on function tenancy.unextended_tables(text, text) is
-    'Tables of a version of the template to which a tenant has added no column x_….';
+    'Tables of the template at this version to which the tenant has added no column x_….';

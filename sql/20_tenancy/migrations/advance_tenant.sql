@@ -1,5 +1,6 @@
--- Attempts as short as in lock_tables, for the same reason, but of the whole migration: its
--- statements take their locks as they come, and one that waits holds what it has.
+-- Short attempts instead of one long wait for a lock: a waiting ALTER TABLE makes every later
+-- reader wait behind it. The whole migration is tried again, because each of its statements
+-- takes locks, and a statement that waits keeps the locks of those before it.
 create function tenancy.advance_tenant(tenant public.tenants, migration tenancy.tenant_migrations)
     returns public.tenants
     volatile
@@ -14,7 +15,7 @@ declare
     v_after public.tenants;
 begin
     if tenancy.has_own_objects(tenant.schema_name, tenant.schema_version) then
-        -- First, so that it is none of what the migration must not do.
+        -- Before the own objects are recorded: this refresh is not a change by the migration.
         perform tenancy.refresh_audit_triggers(tenant.schema_name);
         v_own := tenancy.own_objects(
             tenant.schema_name,
@@ -51,4 +52,4 @@ end;
 $$;
 
 comment on function tenancy.advance_tenant(public.tenants, tenancy.tenant_migrations) is
-    'Takes a tenant to its next version, or raises and leaves everything as it was. Only under lock_tenant.';
+    'Takes a tenant to its next version, or raises and leaves the tenant as it was. Only under lock_tenant.';

@@ -10,19 +10,20 @@ declare
     v_tables_before constant oid[] := tenancy.table_oids(schema_name);
     v_tables_now oid[];
 begin
-    -- Hosted, the API's sessions refuse a backfill without WHERE, which db push had allowed.
+    -- On a hosted project, sessions of the API refuse an UPDATE without WHERE. `db push`, which
+    -- ran the same statements in the reference schema, does not.
     perform set_config('safeupdate.enabled', 'off', true);
 
-    -- For the statements alone; leaving this function puts the empty path back.
+    -- For the statements alone; at its end this function restores the empty path.
     perform set_config('search_path', v_path, true);
     execute migration.statements;
-    -- What is deferred to the commit would fail there, out of everybody's reach.
+    -- A constraint that is checked only at the commit would fail outside any handler.
     set constraints all immediate;
 
     if current_setting('search_path') <> v_path then
         raise exception 'A tenant migration must not set search_path.'
             using errcode = 'object_not_in_prerequisite_state',
-                hint = 'Leave names unqualified: it runs once in each tenant.';
+                hint = 'Leave names unqualified: the migration runs once in each tenant.';
     end if;
     perform set_config('search_path', '', true);
 
@@ -33,7 +34,8 @@ begin
     if not v_tables_before <@ v_tables_now then
         perform tenancy.drop_unused_audit_routines(schema_name);
     end if;
-    -- Row level security switched on without a policy is a decision: such a table stays closed.
+    -- A migration may enable row level security and write no policy, so that the table stays
+    -- closed. Such a table is left as it is.
     perform tenancy.enable_tenant_table(schema_name, c.relname)
     from pg_catalog.pg_class c
     where c.oid = any (v_tables_now)
@@ -44,4 +46,4 @@ end;
 $$;
 
 comment on function tenancy.apply_tenant_migration(text, tenancy.tenant_migrations) is
-    'Runs one tenant migration in one schema and makes its new tables tenant tables: members read, writers write, everything is audited, unless the migration said otherwise. Privileges are for apply_tenant_privileges.';
+    'Runs one tenant migration in one schema and makes new tables tenant tables, unless the migration did so itself: members read, writers write, everything is audited. Privileges are left to apply_tenant_privileges.';

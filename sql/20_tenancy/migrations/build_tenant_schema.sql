@@ -8,21 +8,25 @@ as $$
 declare
     v_migration tenancy.tenant_migrations;
 begin
-    -- Notifications arrive in the order of their sending: before the first DDL statement
-    -- makes an event trigger ask for the tables, PostgREST has to be told of the new list.
+    -- PostgREST receives notifications in the order of sending, and must know the new list of
+    -- schemas before an event trigger on the first DDL statement makes it read the tables.
     perform pg_notify('pgrst', 'reload config');
     execute format('create schema %I', schema_name);
 
-    -- Not those registered since its row was written: the row says what it has.
+    -- Up to the version in the registry row. A migration registered since that row was written
+    -- is left to migrate_tenant.
     for v_migration in
         select m.*
         from tenancy.tenant_migrations m
-        where m.version <= (
-            select t.schema_version from public.tenants t where t.schema_name = build_tenant_schema.schema_name
+        where m.position <= (
+            select c.position
+            from public.tenants t
+            join tenancy.tenant_migrations c on c.version = t.schema_version
+            where t.schema_name = build_tenant_schema.schema_name
         )
-            -- One of comments alone is there to have the audit trail refreshed, which is new here.
+            -- A migration of comments alone refreshes audit triggers. Those here are new.
             and m.statements !~ '^(\s|--[^\n]*(\n|$))*$'
-        order by m.version
+        order by m.position
     loop
         perform tenancy.apply_tenant_migration(schema_name, v_migration);
     end loop;
@@ -32,4 +36,4 @@ end;
 $$;
 
 comment on function tenancy.build_tenant_schema(text) is
-    'Makes a tenant''s schema by replaying the tenant migrations up to the version in its registry row. Only in the transaction that writes that row.';
+    'Creates a tenant''s schema by replaying the tenant migrations up to the version in its registry row. Only in the transaction that inserts that row.';

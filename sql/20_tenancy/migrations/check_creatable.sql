@@ -1,6 +1,6 @@
--- The reference schema alone does not show what a migration does a second time. What it makes
--- outside its schema it makes again in every tenant, and where that fails, no tenant could be
--- created from then on.
+-- A migration that inserts into a shared table, for example, may succeed in the reference
+-- schema and fail when it runs a second time. From then on no tenant could be created. So the
+-- migrations are tried in a second schema.
 create function tenancy.check_creatable(
     version text,
     out problem text,
@@ -21,10 +21,10 @@ begin
     perform tenancy.build_tenant_schema(v_schema_name);
 
     select
-        'a new tenant is not what the reference schema is: '
+        'a new tenant would differ from the reference schema: '
             || string_agg(o.object_kind || ' ' || o.object_name, ', ' order by o.object_kind, o.object_name),
-        'It was created by replaying all tenant migrations in one transaction.',
-        'Write it so that it makes the same in every schema.'
+        'The tenant was created by replaying all tenant migrations in one transaction.',
+        'Write the migration so that it makes the same objects in every schema.'
     into problem, details, hint
     from (
         select coalesce(t.object_kind, r.object_kind) as object_kind, coalesce(t.object_name, r.object_name) as object_name
@@ -35,8 +35,8 @@ begin
     ) o;
 
     if problem is null then
-        -- What insert_profile writes of a user who has nothing but an id.
-        hint := 'Let users take a profile of an id, a role and metadata alone.';
+        -- As insert_profile does for a user without e-mail address and name.
+        hint := 'A profile may have no e-mail address and no name. Other columns need a default, or must allow null.';
         execute format(
             'insert into %I.users (id, email, display_name, role, metadata)'
             ' values (gen_random_uuid(), null, null, ''member'', ''{}'')',
@@ -45,7 +45,7 @@ begin
         hint := null;
     end if;
 
-    -- It was a rehearsal: the tenant goes, and with it the notice to PostgREST.
+    -- Rolls back the tenant, and with it the notification to PostgREST.
     raise sqlstate 'TN000';
 exception
     when deadlock_detected or lock_not_available then
@@ -59,13 +59,13 @@ exception
             details := left(concat_ws(E'\n', nullif(details, ''), v_context), 2000);
             hint := case
                 when hint is not null then hint
-                -- PostgreSQL's own advice is to commit in between.
-                when sqlstate = '55P04' then 'A new tenant gets all tenant migrations in one transaction, and there nothing can use a value that "alter type … add value" added. Make a new type of all values and alter the columns to it.'
-                else 'It ran in a second schema, as it will in each tenant, and was taken back. What is needed once belongs before it, in the file itself.'
+                -- PostgreSQL's own hint is to commit in between, which is not possible here.
+                when sqlstate = '55P04' then 'A new tenant receives all tenant migrations in one transaction. Within it no statement can use a value that "alter type … add value" has added. Make a new type of all values and alter the columns to it.'
+                else 'The migration was tried in a second schema, as it will run in each tenant. Statements that must run once belong before the registration, in the same file.'
             end;
         end if;
 end;
 $$;
 
 comment on function tenancy.check_creatable(text) is
-    'Why no tenant could be created at a version of the template, or one that is not what the reference schema is, or has no room for profiles; null if one can. Creates one and takes it back (40P01, 55P03).';
+    'The problem, if no tenant could be created at this version, if a new tenant would differ from the reference schema, or if it could hold no profiles; otherwise null. Creates a tenant and rolls it back (40P01, 55P03).';

@@ -1,18 +1,17 @@
 create function tenancy.external_changes()
     returns text[]
     stable
-    security definer
+    security invoker
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    -- With its place in the catalog: what is changed once more gets another one.
-    return array(
+    -- With the row's place in the catalog, so that a second change of one object shows.
+    select array(
         select o.object_name || ' ' || o.place
         from (
             select 'schema ' || quote_ident(n.nspname) as object_name, n.ctid as place, n.xmin as writer
             from pg_catalog.pg_namespace n
-            -- PostgreSQL makes it for a session's first temporary table.
+            -- PostgreSQL creates these schemas for a session's first temporary table.
             where n.nspname !~ '^pg_(toast_)?temp_'
             union all
             select 'relation ' || c.oid::regclass, c.ctid, c.xmin
@@ -41,7 +40,7 @@ begin
             select 'publication ' || quote_ident(p.pubname), p.ctid, p.xmin
             from pg_catalog.pg_publication p
             union all
-            -- Realtime asks no policy before it tells of a deletion.
+            -- Realtime sends deletions without asking a policy.
             select 'publication ' || quote_ident(p.pubname), r.ctid, r.xmin
             from pg_catalog.pg_publication_rel r
             join pg_catalog.pg_publication p on p.oid = r.prpubid
@@ -51,11 +50,10 @@ begin
             where d.defaclnamespace <> 'tenant_template'::regnamespace
         ) o
         where age(o.writer) <= age(pg_current_xact_id()::xid)
-            -- Ours: what others have not committed, nobody sees.
+            -- Written by this transaction: what others have not committed is not visible.
             and pg_xact_status(tenancy.full_transaction_id(o.writer)) = 'in progress'
     );
-end;
 $$;
 
 comment on function tenancy.external_changes() is
-    'What this transaction has made or changed outside the reference schema, and what it has published. Reads the whole catalog.';
+    'Objects outside the reference schema that this transaction has created or changed, and publications that it has changed. Reads the whole catalog.';

@@ -3,12 +3,13 @@ create function tenancy.latest_tenant_version()
     stable
     security definer
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    return (select max(m.version) from tenancy.tenant_migrations m);
-end;
+    select m.version
+    from tenancy.tenant_migrations m
+    order by m.position desc
+    limit 1;
 $$;
 
 comment on function tenancy.latest_tenant_version() is
-    'Version of the newest tenant migration; what a new tenant starts at.';
+    'Version of the tenant migration that was registered last. A new tenant starts at this version.';

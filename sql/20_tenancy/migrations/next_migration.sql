@@ -3,20 +3,16 @@ create function tenancy.next_migration(version text)
     stable
     security definer
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-declare
-    v_migration tenancy.tenant_migrations;
-begin
-    select * into v_migration
+    select m.*
     from tenancy.tenant_migrations m
-    where m.version > next_migration.version
-    order by m.version
+    where m.position > (
+        select c.position from tenancy.tenant_migrations c where c.version = next_migration.version
+    )
+    order by m.position
     limit 1;
-
-    return v_migration;
-end;
 $$;
 
 comment on function tenancy.next_migration(text) is
-    'The tenant migration that follows a version; null after the last.';
+    'The tenant migration that a tenant at this version receives next; null if there is none.';

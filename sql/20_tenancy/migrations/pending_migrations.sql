@@ -3,13 +3,14 @@ create function tenancy.pending_migrations(version text)
     stable
     security definer
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    return (
-        select count(*)::integer from tenancy.tenant_migrations m where m.version > pending_migrations.version
+    select count(*)::integer
+    from tenancy.tenant_migrations m
+    where m.position > (
+        select c.position from tenancy.tenant_migrations c where c.version = pending_migrations.version
     );
-end;
 $$;
 
-comment on function tenancy.pending_migrations(text) is 'How many tenant migrations follow a version.';
+comment on function tenancy.pending_migrations(text) is
+    'How many tenant migrations a tenant at this version still lacks.';

@@ -14,25 +14,29 @@ begin
         return;
     end if;
 
-    -- What stood in the way before is not this one's fault, and must not stop its repair.
+    -- If creation was impossible before this migration, then this migration is not the cause
+    -- and may even be the repair.
     select p.* into v_before
     from (
-        select m.version from tenancy.tenant_migrations m
-        where m.version < require_creatable.version
-        order by m.version desc
+        select m.version
+        from tenancy.tenant_migrations m
+        where m.position < (
+            select c.position from tenancy.tenant_migrations c where c.version = require_creatable.version
+        )
+        order by m.position desc
         limit 1
     ) b
     cross join lateral tenancy.check_creatable(b.version) p;
     if v_before.problem is not null then
-        raise warning 'An earlier tenant migration lets no tenant be created: %.', left(v_before.problem, 1000)
+        raise warning 'Before this tenant migration no tenant could be created either: %.', left(v_before.problem, 1000)
             using detail = v_before.details, hint = v_before.hint;
         return;
     end if;
 
-    raise exception 'Tenant migration % lets no tenant be created: %.', version, left(v_found.problem, 1000)
+    raise exception 'After tenant migration % no tenant could be created: %.', version, left(v_found.problem, 1000)
         using detail = v_found.details, hint = v_found.hint;
 end;
 $$;
 
 comment on function tenancy.require_creatable(text) is
-    'Refuses a tenant migration after which no tenant could be created; warns where none could be before it.';
+    'Refuses a tenant migration after which no tenant could be created; only warns if none could be created before it.';

@@ -1,7 +1,7 @@
 create function tenancy.require_template_shape()
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -9,11 +9,11 @@ declare
     v_problem text;
 begin
     select case
-        when o.object_kind = 'column' then format('column "%s" is named x_…, as only tenants name theirs', o.object_name)
-        -- One in each tenant: deleting what it points at would look into all of them, and
-        -- each migration would lock that table.
-        when o.object_kind = 'constraint' then format('"%s" points at a table that all tenants share', o.object_name)
-        else format('"%s" is no table, no sequence of one, and no view with security_invoker', o.object_name)
+        when o.object_kind = 'column' then format('column "%s" has the prefix x_, which is reserved for the tenants'' own columns', o.object_name)
+        -- Every tenant would have such a key: deleting one row of the shared table would look
+        -- into all tenants, and each migration would lock that table.
+        when o.object_kind = 'constraint' then format('foreign key "%s" references a table outside the tenant''s schema', o.object_name)
+        else format('"%s" is neither a table, nor a sequence of a table''s column, nor a view with security_invoker', o.object_name)
     end
     into v_problem
     from tenancy.schema_objects('tenant_template') o
@@ -30,12 +30,12 @@ begin
     limit 1;
 
     if v_problem is not null then
-        raise exception 'The tenant template cannot be so: %.', v_problem
+        raise exception 'The tenant template does not allow this: %.', v_problem
             using errcode = 'object_not_in_prerequisite_state',
-                hint = 'Nothing was registered. Write the tenant migration otherwise.';
+                hint = 'Nothing was registered. Change the tenant migration.';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_template_shape() is
-    'Refuses in the reference schema what no tenant may have: other relations than tables, their sequences and views with security_invoker; columns x_…; foreign keys that leave the schema (55000).';
+    'Requires of the reference schema: tables, their sequences and views with security_invoker are the only relations; no column has the prefix x_; no foreign key leaves the schema (55000).';

@@ -1,13 +1,11 @@
 create function tenancy.session_settings()
     returns jsonb
     stable
-    security definer
+    security invoker
     set search_path = ''
-    language plpgsql
+    language sql
 as $$
-begin
-    return (select jsonb_object_agg(s.name, s.setting) from pg_catalog.pg_settings s);
-end;
+    select jsonb_object_agg(s.name, s.setting) from pg_catalog.pg_settings s;
 $$;
 
-comment on function tenancy.session_settings() is 'Every parameter and its value, as this session has it.';
+comment on function tenancy.session_settings() is 'Every parameter of this session with its value.';

@@ -13,10 +13,11 @@ declare
     v_namespace constant oid := to_regnamespace(quote_ident(schema_name));
     -- The API roles, and PUBLIC, which is 0. Other roles are the operator's decision.
     v_grantees constant oid[] := array['anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole] || 0::oid;
-    v_version text;
+    v_position integer;
 begin
-    select t.schema_version into v_version
+    select m.position into v_position
     from public.tenants t
+    join tenancy.tenant_migrations m on m.version = t.schema_version
     where t.schema_name = grant_differences.schema_name and t.status = 'active';
 
     return query
@@ -31,7 +32,7 @@ begin
             c.oid, c.relacl,
             -- Privileges follow the policies: a table without policies stays unreachable.
             case
-                when v_version is null then null
+                when v_position is null then null
                 when c.relkind in ('r', 'p') and c.relrowsecurity then tenancy.policy_verbs(c.oid)
                 -- Such a view shows its caller only what the policies of its tables allow.
                 when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then 'select'
@@ -56,7 +57,7 @@ begin
             null, coalesce(p.proacl, acldefault('f', p.proowner)),
             case when exists (
                 select from tenancy.tenant_migrations m
-                where m.version <= v_version and p.proname = any (m.callable_routines)
+                where m.position <= v_position and p.proname = any (m.callable_routines)
             ) then 'execute' end
         from pg_catalog.pg_depend d
         join pg_catalog.pg_proc p on p.oid = d.objid
@@ -74,7 +75,7 @@ begin
             select r.oid, e.verb, true
             from unnest(array['authenticated'::regrole::oid, 'service_role'::regrole]) r (oid)
             cross join string_to_table(o.verbs, ', ') e (verb)
-            where v_version is not null
+            where v_position is not null
             union all
             select a.grantee, lower(a.privilege_type), false
             from aclexplode(o.acl) a

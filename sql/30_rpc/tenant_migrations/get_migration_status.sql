@@ -12,9 +12,10 @@ begin
     perform tenancy.require_platform_role('admin');
 
     v_status.latest_version := v_latest;
-    select count(*) into v_status.tenant_count from public.tenants t;
-    select count(*) into v_status.behind from public.tenants t where t.schema_version < v_latest;
-    v_status.up_to_date := v_status.tenant_count - v_status.behind;
+    select count(*), count(*) filter (where t.schema_version = v_latest)
+    into v_status.tenant_count, v_status.up_to_date
+    from public.tenants t;
+    v_status.behind := v_status.tenant_count - v_status.up_to_date;
     select count(*) into v_status.failed from tenancy.unfinished_migrations u;
 
     return v_status;

@@ -8,25 +8,33 @@ create function public.list_tenants_behind(
     set search_path = ''
     language plpgsql
 as $$
-declare
-    v_latest constant text := tenancy.latest_tenant_version();
 begin
     perform tenancy.require_platform_role('admin');
     perform tenancy.require_page_size(page_size);
 
     return query
-    select t.schema_name, t.schema_version, (tenancy.next_migration(t.schema_version)).version,
-        tenancy.pending_migrations(t.schema_version), u.sqlstate, u.message, u.failed_at
-    from (
-        select b.schema_name, b.schema_version
+    with versions as materialized (
+        select m.version,
+            lead(m.version) over (order by m.position) as next_version,
+            count(*) over (order by m.position desc)::integer - 1 as pending
+        from tenancy.tenant_migrations m
+    )
+    select t.schema_name, v.version, v.next_version, v.pending, u.sqlstate, u.message, u.failed_at
+    from versions v
+    -- One look into the index for each older version, so that a page reads no tenant that is
+    -- up to date, however many there are.
+    cross join lateral (
+        select b.schema_name
         from public.tenants b
-        where b.schema_version < v_latest
-            and (after_schema_name is null or b.schema_name > after_schema_name)
+        where b.schema_version = v.version
+            and b.schema_name > coalesce(after_schema_name, '')
         order by b.schema_name
         limit page_size
     ) t
     left join tenancy.unfinished_migrations u on u.schema_name = t.schema_name
-    order by t.schema_name;
+    where v.pending > 0
+    order by t.schema_name
+    limit page_size;
 exception
     when deadlock_detected or lock_not_available or query_canceled then
         perform tenancy.raise_busy();

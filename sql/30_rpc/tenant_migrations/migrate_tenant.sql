@@ -3,9 +3,9 @@ create function public.migrate_tenant(schema_name text)
     volatile
     security definer
     set search_path = ''
-    -- A backfill takes the time it takes; what waits for a lock gives up long before.
+    -- A backfill may take long. A statement that waits for a lock gives up much earlier.
     set statement_timeout = '300s'
-    -- A session is used for few tenants: what it plans it plans once, not five times first.
+    -- A session migrates few tenants, so a generic plan from the first call on saves planning.
     set plan_cache_mode = force_generic_plan
     language plpgsql
 as $$
@@ -28,9 +28,9 @@ begin
     exception
         when others or query_canceled then
             get stacked diagnostics v_sqlstate = returned_sqlstate, v_message = message_text;
-            -- What a value cannot become is told with the value, and staff read no rows of tenants.
+            -- Messages of data exceptions quote the value, and platform staff read no tenant rows.
             if v_sqlstate like '22%' and v_sqlstate <> '22012' then
-                v_message := 'A value in the tenant does not fit. It is the tenant''s and not shown here.';
+                v_message := 'A value in the tenant does not fit. It is not shown, because it is the tenant''s data.';
             end if;
             v_message := left(v_message, 2000);
     end;

@@ -1,6 +1,6 @@
--- Tenant migration 0: what every tenant starts with. Names are unqualified; it runs once in
--- the reference schema and once in each new tenant.
-select tenancy.register_tenant_migration('0', 'template', $tenant$
+-- The first tenant migration: the tables that every tenant has. Names are unqualified, because
+-- the migration runs once in the reference schema and once in each new tenant.
+select tenancy.add_tenant_migration('tenantry_0001', 'template', $tenant$
     create table settings (
         key text not null,
         value jsonb not null default 'null',
@@ -12,8 +12,8 @@ select tenancy.register_tenant_migration('0', 'template', $tenant$
     comment on table settings is 'Key-value settings of the tenant: members read, tenant admins write.';
     comment on column settings.updated_by is 'User who wrote the value; null for the service key and for SQL.';
 
-    -- Without a foreign key to auth.users on purpose: with one, deleting a user would look
-    -- into every tenant, and creating a tenant would block sign-ups. The RPCs check.
+    -- No foreign key to auth.users: with one, deleting a user would look into every tenant,
+    -- and creating a tenant would block sign-ups. The RPCs check that the user exists.
     create table users (
         id uuid not null,
         email text,
@@ -27,9 +27,9 @@ select tenancy.register_tenant_migration('0', 'template', $tenant$
         constraint users_role_length check (char_length(role) between 1 and 100),
         constraint users_metadata_is_object check (jsonb_typeof(metadata) = 'object')
     );
-    comment on table users is 'Profiles of the tenant''s users. Written through the profile RPCs alone.';
+    comment on table users is 'Profiles of the tenant''s users. Written only through the profile RPCs.';
     comment on column users.id is 'Id of the user in Auth.';
-    comment on column users.role is 'The product''s own label. No policy reads it.';
+    comment on column users.role is 'A label of the product''s own. No policy reads it.';
 
     create table audit_log (
         id bigint not null generated always as identity,
@@ -43,16 +43,16 @@ select tenancy.register_tenant_migration('0', 'template', $tenant$
         new_values jsonb,
         constraint audit_log_pkey primary key (id)
     );
-    comment on table audit_log is 'Audit trail of the tenant''s data changes. Written by triggers alone; tenant admins read.';
+    comment on table audit_log is 'Audit log of the tenant''s data changes. Written only by triggers; tenant admins read.';
 
     create trigger stamp before insert or update on settings
         for each row execute function tenancy.tg_settings__stamp();
 
     comment on column audit_log.actor_role is
-        'Who wrote: user (then actor_id says which), service_role, or the database role that ran SQL.';
-    comment on column audit_log.record_id is 'The row, by the columns of its primary key.';
-    comment on column audit_log.old_values is 'Values before: of an update only the columns that changed.';
-    comment on column audit_log.new_values is 'Values after: of an update only the columns that changed.';
+        'Who wrote: user (see actor_id), service_role, or the database role that ran the SQL.';
+    comment on column audit_log.record_id is 'Primary key of the row, as an object.';
+    comment on column audit_log.old_values is 'Values before the change; of an update only the changed columns.';
+    comment on column audit_log.new_values is 'Values after the change; of an update only the changed columns.';
 
     select tenancy.enable_tenant_table(current_schema(), 'settings', reads => 'read', writes => 'admin');
     select tenancy.enable_tenant_table(current_schema(), 'users', reads => 'read', writes => null);
