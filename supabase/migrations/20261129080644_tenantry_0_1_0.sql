@@ -6550,14 +6550,15 @@ begin
     )
     select t.schema_name, v.version, v.next_version, v.pending, u.sqlstate, u.message, u.failed_at
     from versions v
-    -- One look into the index for each older version, so that a page reads no tenant that is
-    -- up to date, however many there are.
+    -- Bounds and order are those of tenants_schema_version_idx, once for each older version.
+    -- With `schema_version = …` the planner may prefer another index, because statistics from
+    -- a time when all tenants had one version say that this excludes nobody.
     cross join lateral (
         select b.schema_name
         from public.tenants b
-        where b.schema_version = v.version
-            and b.schema_name > coalesce(after_schema_name, '')
-        order by b.schema_name
+        where (b.schema_version, b.schema_name) > (v.version, coalesce(after_schema_name, ''))
+            and b.schema_version <= v.version
+        order by b.schema_version, b.schema_name
         limit page_size
     ) t
     left join tenancy.unfinished_migrations u on u.schema_name = t.schema_name

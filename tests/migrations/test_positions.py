@@ -1,0 +1,282 @@
+"""Tenant migrations apply in the order in which the database registered them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import psycopg
+import pytest
+
+from support.fleet import Fleet
+from tenantry_cli.emulator.postgres import Postgres
+from tenantry_cli.project import find_project
+from tenantry_cli.sources import build_database
+
+
+class Migration(NamedTuple):
+    function: str
+    version: str
+    statements: str
+    callable_routines: list[str]
+
+
+OWN = Migration(
+    "register_tenant_migration",
+    "20270120090000",
+    """
+    create table orders (id bigint primary key, buyer uuid references users (id));
+    alter table users add column phone text;
+    create function order_count() returns bigint language sql stable
+        as 'select count(*) from orders';
+    """,
+    ["order_count"],
+)
+# As an upgrade of Tenantry would bring it.
+OURS = Migration(
+    "add_tenant_migration",
+    "tenantry_0002",
+    """
+    create table labels (name text primary key, colour text);
+    alter table users add column label text references labels (name);
+    alter table settings drop constraint settings_key_length;
+    create function label_count() returns bigint language sql stable
+        as 'select count(*) from labels';
+    select tenancy.enable_tenant_table(current_schema(), 'labels', writes => 'admin');
+    """,
+    ["label_count"],
+)
+GRANTS = """
+    select o.kind, o.name, array(select e::text from unnest(o.acl) e order by 1)::text
+    from (
+        select 'schema' as kind, 'itself' as name, n.nspacl as acl
+        from pg_namespace n where n.nspname = %(schema)s
+        union all
+        select c.relkind::text, c.relname, c.relacl
+        from pg_class c where c.relnamespace = to_regnamespace(%(schema)s)
+        union all
+        select 'routine', p.oid::regprocedure::text, p.proacl
+        from pg_proc p where p.pronamespace = to_regnamespace(%(schema)s)
+    ) o
+"""
+
+
+@pytest.fixture
+def databases(server: Postgres) -> Iterator[list[psycopg.Connection]]:
+    """Two databases with Tenantry and without tenants."""
+    names = ["order_own_first", "order_ours_first"]
+    connections: list[psycopg.Connection] = []
+    try:
+        for name in names:
+            build_database(find_project(), url := server.create_database(name))
+            connections.append(psycopg.connect(url, autocommit=True))
+        yield connections
+    finally:
+        for connection in connections:
+            connection.close()
+        for name in names:
+            server.drop_database(name)
+
+
+def register(database: psycopg.Connection, migration: Migration) -> None:
+    database.execute(
+        f"select tenancy.{migration.function}(%s, 'test', %s, %s)".encode(),
+        (migration.version, migration.statements, migration.callable_routines),
+    )
+
+
+def create(database: psycopg.Connection, tenant: str) -> None:
+    database.execute("select public.create_tenant_schema(%s)", (tenant,))
+
+
+def migrate(database: psycopg.Connection, tenant: str) -> list[str]:
+    """Takes the tenant to the latest version; the versions it received."""
+    received: list[str] = []
+    while True:
+        row = database.execute(
+            "select m.outcome::text, m.version, m.message from public.migrate_tenant(%s) m",
+            (tenant,),
+        ).fetchone()
+        assert row is not None
+        outcome, version, message = row
+        if outcome == "up_to_date":
+            return received
+        assert outcome == "migrated", message
+        received.append(version)
+
+
+def described(database: psycopg.Connection, schema: str) -> set[tuple[str, ...]]:
+    """The objects and the grants of a tenant, without its name."""
+    objects = database.execute(
+        "select o.object_kind, o.object_name, o.definition from tenancy.schema_objects(%s) o",
+        (schema,),
+    ).fetchall()
+    grants = database.execute(GRANTS, {"schema": schema}).fetchall()
+    assert any("authenticated=" in str(privileges) for *_, privileges in grants)
+    return {
+        tuple(str(value).replace(schema, "<tenant>") for value in row)
+        for row in [*objects, *grants]
+    }
+
+
+def test_own_migrations_before_and_after_ours_leave_equal_tenants(
+    databases: list[psycopg.Connection],
+) -> None:
+    everywhere = set()
+    for database, order in zip(databases, ([OWN, OURS], [OURS, OWN]), strict=True):
+        create(database, "at_the_start")
+        register(database, order[0])
+        create(database, "in_between")
+        register(database, order[1])
+        create(database, "at_the_end")
+
+        versions = [migration.version for migration in order]
+        assert migrate(database, "at_the_start") == versions
+        assert migrate(database, "in_between") == versions[1:]
+        assert migrate(database, "at_the_end") == []
+
+        everywhere |= {
+            frozenset(described(database, tenant))
+            for tenant in ("at_the_start", "in_between", "at_the_end")
+        }
+        for tenant in ("at_the_start", "in_between", "at_the_end"):
+            drift = database.execute("select * from public.get_schema_drift(%s)", (tenant,))
+            assert drift.fetchall() == []
+
+    assert len(everywhere) == 1
+    names = {name for _, name, _ in everywhere.pop()}
+    assert {"orders", "labels", "users.phone", "users.label"} <= names
+
+
+def test_tenants_that_differ_are_not_equal(databases: list[psycopg.Connection]) -> None:
+    database = databases[0]
+    create(database, "acme")
+    create(database, "globex")
+    assert described(database, "acme") == described(database, "globex")
+
+    database.execute("grant insert on globex.users to authenticated")
+
+    assert described(database, "acme") != described(database, "globex")
+
+
+def test_callable_routine_is_open_from_its_own_migration_on(
+    databases: list[psycopg.Connection],
+) -> None:
+    """By position: the version of the later migration sorts before the earlier one."""
+    database = databases[0]
+    shared = "create function answer() returns integer language sql as 'select 42'"
+    register(database, Migration("register_tenant_migration", "9_closed", shared, []))
+    create(database, "acme")
+    register(
+        database,
+        Migration(
+            "register_tenant_migration",
+            "1_open",
+            "create or replace function answer() returns integer language sql as 'select 43'",
+            ["answer"],
+        ),
+    )
+
+    def is_open() -> Any:
+        database.execute("select tenancy.apply_tenant_privileges('acme')")
+        return database.execute(
+            "select has_function_privilege('authenticated', 'acme.answer()', 'execute')"
+        ).fetchone()
+
+    assert is_open() == (False,)
+    assert migrate(database, "acme") == ["1_open"]
+    assert is_open() == (True,)
+
+
+def test_positions_have_no_gap_and_follow_the_registrations(fleet: Fleet) -> None:
+    def positions() -> list[int]:
+        rows = fleet.sql.execute(
+            "select m.position from tenancy.tenant_migrations m order by m.registered_at"
+        )
+        return [row["position"] for row in rows]
+
+    count = len(positions())
+    with psycopg.connect(fleet.address.db_url) as database:
+        database.execute(
+            "select tenancy.register_tenant_migration('rolled_back', 'test', 'select 1')"
+        )
+        database.rollback()
+
+    def session(number: int) -> None:
+        with psycopg.connect(fleet.address.db_url, autocommit=True) as database:
+            database.execute(
+                "select tenancy.register_tenant_migration(%s, 'test', 'select 1')",
+                (f"at_once_{number}",),
+            )
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(session, range(4)))
+
+    assert len(positions()) == count + 4
+    assert sorted(positions()) == [*range(1, count + 5)]
+
+
+def test_older_version_registered_later_reaches_every_tenant(fleet: Fleet) -> None:
+    """As with the branch of a colleague that is merged after a newer one."""
+    newer, older = fleet.table(), fleet.table()
+    register_version = "select tenancy.register_tenant_migration(%s, 'test', %s)"
+    tenants = fleet.tenants(1)
+    fleet.sql.execute(
+        register_version, ("20270301000000", f"create table {newer} (id bigint primary key)")
+    )
+    tenants += fleet.tenants(1)
+
+    fleet.sql.execute(
+        register_version, ("20270201000000", f"create table {older} (id bigint primary key)")
+    )
+    tenants += fleet.tenants(1)
+
+    assert fleet.latest() == "20270201000000"
+    behind = fleet.rpc(fleet.service, "list_tenants_behind").json()
+    assert {
+        row["schema_name"]: (row["schema_version"], row["next_version"], row["pending"])
+        for row in behind
+    } == {
+        tenants[0]: (behind_start(behind, tenants[0]), "20270301000000", 2),
+        tenants[1]: ("20270301000000", "20270201000000", 1),
+    }
+    assert fleet.rpc(fleet.service, "get_migration_status").json() == {
+        "latest_version": "20270201000000",
+        "tenant_count": 3,
+        "up_to_date": 1,
+        "behind": 2,
+        "failed": 0,
+    }
+    assert sorted(fleet.roll_out()["migrated"]) == sorted(tenants[:2])
+    for tenant in tenants:
+        assert {("table", newer), ("table", older)} <= {
+            found[:2] for found in fleet.objects(tenant)
+        }
+        assert fleet.drift(tenant) == []
+    assert fleet.rpc(fleet.service, "list_tenants_behind").json() == []
+
+
+def behind_start(behind: list[dict[str, Any]], tenant: str) -> Any:
+    return next(row["schema_version"] for row in behind if row["schema_name"] == tenant)
+
+
+def test_pages_of_tenants_behind_follow_their_names_whatever_their_versions(
+    fleet: Fleet,
+) -> None:
+    steps: dict[str, int] = {}
+    for pending in (2, 1, 0):
+        steps |= dict.fromkeys(fleet.tenants(3), pending)
+        if pending:
+            fleet.register("select 1")
+
+    pages, last = [], None
+    while page := fleet.rpc(
+        fleet.service, "list_tenants_behind", after_schema_name=last, page_size=4
+    ).json():
+        pages.append(page)
+        last = page[-1]["schema_name"]
+
+    assert [len(page) for page in pages] == [4, 2]
+    found = [(row["schema_name"], row["pending"]) for page in pages for row in page]
+    assert found == sorted((name, pending) for name, pending in steps.items() if pending)

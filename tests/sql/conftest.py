@@ -1,0 +1,31 @@
+"""Databases beside the shared emulator's own, built and compared by the Supabase CLI."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+
+import pytest
+from rich.console import Console
+
+from tenantry_cli.emulator.components import Components, install_components
+from tenantry_cli.emulator.postgres import Postgres
+
+
+@pytest.fixture(scope="module")
+def components() -> Components:
+    return install_components(Console(quiet=True))
+
+
+@pytest.fixture(scope="module")
+def empty(server: Postgres) -> Iterator[Callable[[], str]]:
+    """Makes databases of projects without migrations, and returns their URLs."""
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(f"text_{secrets.token_hex(6)}")
+        return server.create_database(made[-1])
+
+    yield make
+    for name in made:
+        server.drop_database(name)
