@@ -2466,7 +2466,7 @@ comment on function tenancy.table_oids(text) is 'The oids of the tables in one s
 create function tenancy.has_own_objects(schema_name text, version text)
     returns boolean
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2524,7 +2524,7 @@ comment on function tenancy.has_own_objects(text, text) is
 create function tenancy.own_objects(schema_name text, version text, objects tenancy.schema_object[])
     returns tenancy.schema_object[]
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2558,7 +2558,7 @@ create function tenancy.require_template(
 )
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2610,7 +2610,7 @@ create function tenancy.schema_differences(
 )
     returns setof public.schema_difference
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2873,7 +2873,7 @@ comment on function tenancy.schema_objects(text, text[]) is
 create function tenancy.template_objects(schema_name text, version text)
     returns setof tenancy.schema_object
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -2902,7 +2902,7 @@ comment on function tenancy.template_objects(text, text) is
 create function tenancy.unextended_tables(schema_name text, version text)
     returns text[]
     stable
-    security definer
+    security invoker
     set search_path = ''
     language sql
 as $$
@@ -3597,7 +3597,7 @@ comment on function tenancy.add_tenant_migration(text, text, text, text[]) is
 create function tenancy.advance_tenant(tenant public.tenants, migration tenancy.tenant_migrations)
     returns public.tenants
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set lock_timeout = '100ms'
     language plpgsql
@@ -3652,7 +3652,7 @@ comment on function tenancy.advance_tenant(public.tenants, tenancy.tenant_migrat
 create function tenancy.apply_tenant_migration(schema_name text, migration tenancy.tenant_migrations)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -3704,7 +3704,7 @@ comment on function tenancy.apply_tenant_migration(text, tenancy.tenant_migratio
 create function tenancy.build_tenant_schema(schema_name text)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -3753,7 +3753,7 @@ create function tenancy.check_creatable(
     out hint text
 )
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
@@ -3882,7 +3882,7 @@ comment on function tenancy.external_changes() is
 create function tenancy.latest_tenant_version()
     returns text
     stable
-    security definer
+    security invoker
     set search_path = ''
     language sql
 as $$
@@ -3900,7 +3900,7 @@ comment on function tenancy.latest_tenant_version() is
 create function tenancy.next_migration(version text)
     returns tenancy.tenant_migrations
     stable
-    security definer
+    security invoker
     set search_path = ''
     language sql
 as $$
@@ -3921,7 +3921,7 @@ comment on function tenancy.next_migration(text) is
 create function tenancy.pending_migrations(version text)
     returns integer
     stable
-    security definer
+    security invoker
     set search_path = ''
     language sql
 as $$
@@ -3941,6 +3941,8 @@ comment on function tenancy.pending_migrations(text) is
 -- tenantry_. If a project had registered such a version before, the upgrade would fail. So
 -- this function, which projects call, refuses the prefix, and Tenantry's own baseline and
 -- upgrade files call add_tenant_migration, which does the work and takes any version.
+--
+-- Both are definers, so that the reference schema belongs to their owner, whoever pushes.
 create function tenancy.register_tenant_migration(
     version text,
     name text,
@@ -3971,7 +3973,7 @@ comment on function tenancy.register_tenant_migration(text, text, text, text[]) 
 create function tenancy.require_creatable(version text)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

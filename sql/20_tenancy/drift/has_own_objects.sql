@@ -5,7 +5,7 @@
 create function tenancy.has_own_objects(schema_name text, version text)
     returns boolean
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -2,7 +2,7 @@
 create function tenancy.own_objects(schema_name text, version text, objects tenancy.schema_object[])
     returns tenancy.schema_object[]
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

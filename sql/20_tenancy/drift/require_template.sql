@@ -7,7 +7,7 @@ create function tenancy.require_template(
 )
     returns void
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

@@ -6,7 +6,7 @@ create function tenancy.schema_differences(
 )
     returns setof public.schema_difference
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

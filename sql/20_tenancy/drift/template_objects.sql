@@ -2,7 +2,7 @@
 create function tenancy.template_objects(schema_name text, version text)
     returns setof tenancy.schema_object
     stable
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

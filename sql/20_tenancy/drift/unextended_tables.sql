@@ -1,7 +1,7 @@
 create function tenancy.unextended_tables(schema_name text, version text)
     returns text[]
     stable
-    security definer
+    security invoker
     set search_path = ''
     language sql
 as $$

@@ -4,7 +4,7 @@
 create function tenancy.advance_tenant(tenant public.tenants, migration tenancy.tenant_migrations)
     returns public.tenants
     volatile
-    security definer
+    security invoker
     set search_path = ''
     set lock_timeout = '100ms'
     language plpgsql

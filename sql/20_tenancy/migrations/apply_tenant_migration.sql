@@ -1,7 +1,7 @@
 create function tenancy.apply_tenant_migration(schema_name text, migration tenancy.tenant_migrations)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

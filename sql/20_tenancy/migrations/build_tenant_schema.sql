@@ -1,7 +1,7 @@
 create function tenancy.build_tenant_schema(schema_name text)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

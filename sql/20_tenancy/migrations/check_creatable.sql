@@ -8,7 +8,7 @@ create function tenancy.check_creatable(
     out hint text
 )
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$

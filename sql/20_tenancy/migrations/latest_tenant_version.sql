@@ -1,7 +1,7 @@
 create function tenancy.latest_tenant_version()
     returns text
     stable
-    security definer
+    security invoker
     set search_path = ''
     language sql
 as $$

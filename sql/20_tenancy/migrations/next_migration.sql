@@ -1,7 +1,7 @@
 create function tenancy.next_migration(version text)
     returns tenancy.tenant_migrations
     stable
-    security definer
+    security invoker
     set search_path = ''
     language sql
 as $$

@@ -1,7 +1,7 @@
 create function tenancy.pending_migrations(version text)
     returns integer
     stable
-    security definer
+    security invoker
     set search_path = ''
     language sql
 as $$

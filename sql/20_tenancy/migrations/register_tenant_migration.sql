@@ -2,6 +2,8 @@
 -- tenantry_. If a project had registered such a version before, the upgrade would fail. So
 -- this function, which projects call, refuses the prefix, and Tenantry's own baseline and
 -- upgrade files call add_tenant_migration, which does the work and takes any version.
+--
+-- Both are definers, so that the reference schema belongs to their owner, whoever pushes.
 create function tenancy.register_tenant_migration(
     version text,
     name text,

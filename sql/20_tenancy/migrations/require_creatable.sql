@@ -1,7 +1,7 @@
 create function tenancy.require_creatable(version text)
     returns void
     volatile
-    security definer
+    security invoker
     set search_path = ''
     language plpgsql
 as $$
