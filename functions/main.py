@@ -27,10 +27,10 @@ __all__ = [
 ]
 
 
-def reserved(_: Exception) -> Response:
+def _answer_reserved_path(_: Exception) -> Response:
     """Answers for `robots.txt` and `favicon.ico`, which functions-framework keeps from targets.
 
-    It would say in HTML that there is no such page; every reply of a group is JSON.
+    functions-framework would answer 404 in HTML; every reply of a group is JSON.
     """
     answer: Response = globals()[current_app.name](request)
     return answer
@@ -38,4 +38,4 @@ def reserved(_: Exception) -> Response:
 
 # functions-framework loads this file in the context of the target's own Flask application.
 if has_app_context():
-    current_app.register_error_handler(404, reserved)
+    current_app.register_error_handler(404, _answer_reserved_path)

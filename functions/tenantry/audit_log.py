@@ -1,67 +1,91 @@
-"""audit-log: who did what, and the proof that nobody has changed the record of it."""
+"""The record of who did what, and the proof that nobody has changed the record."""
 
+from typing import Annotated
 from uuid import UUID
 
 from flask import Request, Response
-from pydantic import StrictInt
+from pydantic import Field, StrictInt
 
-from tenantry.database import Database
-from tenantry.endpoint import Group
-from tenantry.fields import Arguments, JsonObject, Metadata, Moment, Result, Timestamp
+from tenantry.endpoint import answer
+from tenantry.fields import (
+    ActorId,
+    Arguments,
+    JsonObject,
+    Metadata,
+    Moment,
+    OptionalSchemaName,
+    Result,
+    SchemaName,
+    Timestamp,
+    UserId,
+)
+from tenantry.operations import Group, Operation
+
+_EntryId = Annotated[int, Field(examples=[3])]
+_Head = Annotated[
+    str | None,
+    Field(examples=["bd213427a9cbe857870e9c21c59c543c253dc8c1e0ea9bb06168db2c54bed4ef"]),
+]
+_BOB = "e41f8b7a-96c2-4d05-8e3f-1a7b5c9d0e62"
 
 
 class AuditEntry(Result):
-    id: int
+    id: _EntryId
     occurred_at: Timestamp
-    actor_id: UUID | None
-    actor_role: str
-    action: str
-    table_name: str
-    record_id: JsonObject | None
+    actor_id: Annotated[UUID | None, Field(examples=[_BOB])]
+    actor_role: Annotated[str, Field(examples=["user"])]
+    action: Annotated[str, Field(examples=["insert"])]
+    table_name: Annotated[str, Field(examples=["orders"])]
+    record_id: Annotated[
+        JsonObject | None, Field(examples=[{"id": "5f7d3b12-0c4e-4a86-9b1d-7e2f8c6a9d40"}])
+    ]
     old_values: JsonObject | None
-    new_values: JsonObject | None
+    new_values: Annotated[
+        JsonObject | None,
+        Field(examples=[{"id": "5f7d3b12-0c4e-4a86-9b1d-7e2f8c6a9d40", "customer_id": _BOB}]),
+    ]
 
 
 class AdminAuditEntry(Result):
-    id: int
+    id: _EntryId
     occurred_at: Timestamp
-    actor_id: UUID | None
-    actor_role: str
-    action: str
-    schema_name: str | None
-    tenant_id: UUID | None
-    details: JsonObject
-    request_id: str | None
+    actor_id: ActorId
+    actor_role: Annotated[str, Field(examples=["super_admin"])]
+    action: Annotated[str, Field(examples=["tenant.rename"])]
+    schema_name: OptionalSchemaName
+    tenant_id: Annotated[UUID | None, Field(examples=["8179d0f2-19d1-47d0-8c01-2089ec389ed3"])]
+    details: Annotated[JsonObject, Field(examples=[{"before": "Acme", "after": "Acme Inc."}])]
+    request_id: Annotated[str | None, Field(examples=["99daf15fb92044cb85985bdfa989790c"])]
 
 
 class AuditSeal(Result):
-    sealed_now: int
-    sealed_total: int
-    head: str | None
+    sealed_now: Annotated[int, Field(examples=[2])]
+    sealed_total: Annotated[int, Field(examples=[2])]
+    head: _Head
 
 
 class AuditVerification(Result):
-    is_intact: bool
-    checked: int
-    head: str | None
+    is_intact: Annotated[bool, Field(examples=[True])]
+    checked: Annotated[int, Field(examples=[2])]
+    head: _Head
     problem: str | None
     entry_id: int | None
 
 
 class AuditPruning(Result):
-    schema_name: str
-    removed: int
-    head: str | None
+    schema_name: SchemaName
+    removed: Annotated[int, Field(examples=[2])]
+    head: _Head
 
 
 class AuditRedaction(Result):
-    schema_name: str
-    user_id: UUID
-    redacted: int
+    schema_name: SchemaName
+    user_id: UserId
+    redacted: Annotated[int, Field(examples=[1])]
 
 
 class GetAuditLog(Arguments):
-    schema_name: str
+    schema_name: SchemaName
     actor_id: UUID | None = None
     action: str | None = None
     table_name: str | None = None
@@ -73,9 +97,9 @@ class GetAuditLog(Arguments):
 
 
 class GetAdminAuditLog(Arguments):
-    schema_name: str | None = None
+    schema_name: OptionalSchemaName = None
     actor_id: UUID | None = None
-    action: str | None = None
+    action: Annotated[str | None, Field(examples=["tenant.rename"])] = None
     occurred_from: Moment | None = None
     occurred_to: Moment | None = None
     before_id: StrictInt | None = None
@@ -83,108 +107,35 @@ class GetAdminAuditLog(Arguments):
 
 
 class SealAuditLog(Arguments):
-    schema_name: str | None = None
+    schema_name: OptionalSchemaName = None
 
 
 class VerifyAuditLog(Arguments):
-    schema_name: str | None = None
+    schema_name: OptionalSchemaName = None
     expected_head: str | None = None
 
 
 class PruneAuditLog(Arguments):
-    schema_name: str | None
+    schema_name: OptionalSchemaName
     before: Moment
 
 
 class RedactAuditLog(Arguments):
-    schema_name: str
-    user_id: UUID
-
-
-def get_audit_log(database: Database, arguments: GetAuditLog) -> list[AuditEntry]:
-    """Data changes in a tenant, newest first, a page at a time.
-
-    Data changes in a tenant, newest first: by actor, action (insert, update, delete,
-    truncate), table, record (key columns as JSON), from (included) and to (not). A page has
-    up to page_size entries, from 1 to 1,000; the next one is before_id = the last id of this
-    one. Admins of the tenant. Errors: invalid_request, tenant_not_found, tenant_suspended,
-    forbidden, not_authenticated, busy.
-    """
-    return database.call("get_audit_log", arguments, list[AuditEntry])
-
-
-def get_admin_audit_log(
-    database: Database, arguments: GetAdminAuditLog
-) -> list[AdminAuditEntry]:
-    """Admin actions, newest first, a page at a time.
-
-    Admin actions, newest first: by tenant, actor, action (tenant.suspend …), from
-    (included) and to (not); pages as in get_audit_log. Platform staff see all, admins of a
-    tenant that tenant's. Errors: invalid_request, tenant_not_found, tenant_suspended,
-    forbidden, not_authenticated, busy.
-    """
-    return database.call("get_admin_audit_log", arguments, list[AdminAuditEntry])
-
-
-def seal_audit_log(database: Database, arguments: SealAuditLog) -> AuditSeal:
-    """Seal new entries into the log's hash chain; keep the head elsewhere.
-
-    Seals the entries of a tenant's audit log, or without a name of admin_audit_log, into a
-    hash chain and returns its head: keep it outside the database, for verify_audit_log. To
-    be called on a schedule; writers never wait for it. Entries of transactions still
-    running, or begun before one still running, wait for the next call. Platform admins.
-    Errors: tenant_not_found, forbidden, not_authenticated, busy.
-    """
-    return database.call("seal_audit_log", arguments, AuditSeal)
-
-
-def verify_audit_log(database: Database, arguments: VerifyAuditLog) -> AuditVerification:
-    """Name the first sealed entry changed, removed or inserted since.
-
-    Whether the sealed entries of a log are what was sealed: names the first one changed,
-    removed or inserted since. expected_head is a head that seal_audit_log once returned and
-    that was kept elsewhere; without it, whoever can rewrite the whole chain as a superuser
-    can hide. It cannot show changes made before sealing, nor find a head older than the
-    last pruning. Admins of the tenant or of the platform; admin_audit_log platform admins.
-    Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.
-    """
-    return database.call("verify_audit_log", arguments, AuditVerification)
-
-
-def prune_audit_log(database: Database, arguments: PruneAuditLog) -> AuditPruning:
-    """Remove old sealed entries; the rest of the chain stays verifiable.
-
-    Retention: removes the entries of a tenant's audit log, or with a null name of
-    admin_audit_log, that are older than a moment and sealed; the rest of the chain stays
-    verifiable. Platform admins; logged as audit.prune with the number removed and their
-    head. Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.
-    """
-    return database.call("prune_audit_log", arguments, AuditPruning)
-
-
-def redact_audit_log(database: Database, arguments: RedactAuditLog) -> AuditRedaction:
-    """Take a person's profile values out of the logs, on their request.
-
-    On a person's request: takes the values of their profile (e-mail address, names,
-    metadata) out of the sealed entries of a tenant's audit log; admin_audit_log never had
-    them. That something happened, when and by whom stays, and so does the chain. Entries
-    too young to be sealed are left for the next call. Platform admins; logged as
-    audit.redact. Errors: invalid_request, tenant_not_found, forbidden, not_authenticated,
-    busy.
-    """
-    return database.call("redact_audit_log", arguments, AuditRedaction)
+    schema_name: SchemaName
+    user_id: UserId
 
 
 GROUP = Group(
     "audit-log",
-    get_audit_log,
-    get_admin_audit_log,
-    seal_audit_log,
-    verify_audit_log,
-    prune_audit_log,
-    redact_audit_log,
+    __doc__,
+    Operation("get_audit_log", GetAuditLog, list[AuditEntry]),
+    Operation("get_admin_audit_log", GetAdminAuditLog, list[AdminAuditEntry]),
+    Operation("seal_audit_log", SealAuditLog, AuditSeal),
+    Operation("verify_audit_log", VerifyAuditLog, AuditVerification),
+    Operation("prune_audit_log", PruneAuditLog, AuditPruning),
+    Operation("redact_audit_log", RedactAuditLog, AuditRedaction),
 )
 
 
 def audit_log(request: Request) -> Response:
-    return GROUP.answer(request)
+    return answer(GROUP, request)

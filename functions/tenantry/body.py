@@ -1,4 +1,4 @@
-"""The request's body: read within limits, and JSON in the strict sense."""
+"""The body of a request: read within limits, and parsed as strict JSON."""
 
 import json
 from decimal import Decimal, InvalidOperation
@@ -8,26 +8,26 @@ from werkzeug.exceptions import ClientDisconnected
 
 from tenantry.errors import InvalidJsonError, PayloadTooLargeError
 
-LARGEST_BODY = 1024 * 1024
-CHUNK = 64 * 1024
-# What a refusal quotes of a number.
-LONGEST_NUMBER = 63
+_LARGEST_BODY = 1024 * 1024
+_CHUNK = 64 * 1024
+# So many characters of a number are quoted in a refusal.
+_LONGEST_NUMBER = 63
 
 
 def read(stream: IO[bytes]) -> bytes:
     """The body, read to its end but never kept beyond the limit.
 
-    To its end, because functions-framework reads into memory whatever is left before it
-    replies. Counted here, because a chunked body announces no length.
+    It is read to its end, because functions-framework would read the rest into memory before
+    it replies. It is counted here, because a chunked body announces no length.
     """
     body = bytearray()
     try:
-        while chunk := stream.read(CHUNK):
-            if len(body) <= LARGEST_BODY:
+        while chunk := stream.read(_CHUNK):
+            if len(body) <= _LARGEST_BODY:
                 body += chunk
     except (ClientDisconnected, OSError) as error:
         raise InvalidJsonError("The body ended before its announced end.") from error
-    if len(body) > LARGEST_BODY:
+    if len(body) > _LARGEST_BODY:
         raise PayloadTooLargeError
     return bytes(body)
 
@@ -38,9 +38,9 @@ def parse(body: bytes) -> dict[str, object]:
     try:
         value = json.loads(
             body.decode(),
-            object_pairs_hook=unambiguous,
-            parse_constant=not_a_number,
-            parse_float=kept,
+            object_pairs_hook=_unambiguous,
+            parse_constant=_not_a_number,
+            parse_float=_exact,
         )
     except (ValueError, RecursionError) as error:
         raise InvalidJsonError from error
@@ -49,34 +49,34 @@ def parse(body: bytes) -> dict[str, object]:
     return value
 
 
-def unambiguous(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _unambiguous(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
-    # Which of the two counts differs from parser to parser, so neither does.
+    # Parsers differ in which of the two members they use, so neither is used.
     if len(members) < len(pairs):
         raise InvalidJsonError("The body names a member twice.")
     return members
 
 
-def not_a_number(literal: str) -> NoReturn:
+def _not_a_number(literal: str) -> NoReturn:
     raise InvalidJsonError(f"The body contains {literal}, which JSON does not have.")
 
 
-def kept(literal: str) -> float:
-    """A fraction as a double, if that says the same number: what is stored is what was sent."""
+def _exact(literal: str) -> float:
+    """A fraction as a double, if the double is the same number: what was sent is stored."""
     number = float(literal)
-    if says(literal, number):
+    if _is_equal(literal, number):
         return number
-    shown = literal if len(literal) <= LONGEST_NUMBER else f"{literal[:LONGEST_NUMBER]}…"
+    shown = literal if len(literal) <= _LONGEST_NUMBER else f"{literal[:_LONGEST_NUMBER]}…"
     raise InvalidJsonError(
-        f"The body contains the number {shown}, which a double does not keep as it is.",
-        hint="Round it to 15 digits, or send it as text where text is taken: as a column's "
-        "default, or in metadata.",
+        f"The body contains the number {shown}, which a double cannot hold exactly.",
+        hint="Round the number to 15 digits, or send it as text where text is allowed: in a "
+        "column's default, or in metadata.",
     )
 
 
-def says(literal: str, number: float) -> bool:
+def _is_equal(literal: str, number: float) -> bool:
     try:
         return Decimal(literal) == Decimal(repr(number))
     except InvalidOperation:
-        # An exponent of more than 18 digits.
+        # The exponent has more than 18 digits.
         return False

@@ -1,4 +1,4 @@
-"""Who sent a request, as far as that can be known without the project's secret."""
+"""The sender of a request, as far as it is known without the project's secret."""
 
 import base64
 import json
@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 
 from tenantry.errors import NotAuthenticatedError
 
-# RFC 6750's alphabet. Anything else would not survive as an HTTP header, and the library
-# that refuses it there quotes the header, token included, in its complaint.
-BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
-SUBJECT = re.compile(r"[A-Za-z0-9-]{1,64}")
+# The alphabet of RFC 6750. Other characters are not allowed in an HTTP header, and the library
+# that refuses them quotes the header in its message, with the token.
+_BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
+_SUBJECT = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 @dataclass(frozen=True)
 class Caller:
-    """The bearer of a token that nobody has verified yet: PostgREST does."""
+    """The bearer of a token that is not verified yet: PostgREST verifies it."""
 
     token: str = field(repr=False)
 
@@ -24,26 +24,26 @@ class Caller:
     def from_header(cls, authorization: str | None) -> "Caller":
         if authorization is None:
             raise NotAuthenticatedError
-        if not (bearer := BEARER.fullmatch(authorization)):
+        if not (bearer := _BEARER.fullmatch(authorization)):
             raise NotAuthenticatedError("The Authorization header holds no bearer token.")
         return cls(bearer[1])
 
     @property
     def subject(self) -> str | None:
-        """The user id that the token claims; good for a log, for nothing else."""
+        """The user id that the token claims. It is not verified: use it in logs only."""
         subject = claims(self.token).get("sub")
-        if isinstance(subject, str) and SUBJECT.fullmatch(subject):
+        if isinstance(subject, str) and _SUBJECT.fullmatch(subject):
             return subject
         return None
 
     @property
     def role(self) -> object:
-        """The role that the token claims, which PostgREST takes on if the token is valid."""
+        """The role that the token claims. PostgREST takes it on if the token is valid."""
         return claims(self.token).get("role")
 
 
 def claims(token: str) -> Mapping[str, object]:
-    """What a JWT says of itself, unverified; nothing when it is not a JWT."""
+    """The claims of a JWT, unverified; none if the token is not a JWT."""
     _, _, rest = token.partition(".")
     payload, _, _ = rest.partition(".")
     try:

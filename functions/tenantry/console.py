@@ -1,4 +1,4 @@
-"""console: a static page for platform staff, who act in it with their own token."""
+"""The console: a static page for platform staff, who use it with their own token."""
 
 import mimetypes
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from tenantry.errors import ServiceError
 from tenantry.log import LogLine
 from tenantry.settings import SETTINGS
 
-NAME = "console"
-FOLDER = Path(__file__).with_name("console_page")
-# Git does not keep it, so it is the one that can be missing.
-FROM_NPM = "supabase.js"
-FILES = (
-    *("index.html", "console.css", "icon.svg", FROM_NPM),
+_NAME = "console"
+_FOLDER = Path(__file__).with_name("console_page")
+# Git does not keep this file, so it can be missing.
+_FROM_NPM = "supabase.js"
+_FILES = (
+    *("index.html", "console.css", "icon.svg", _FROM_NPM),
     *("console.js", "elements.js", "lists.js", "project.js"),
 )
-TYPES = {".js": "text/javascript"}
+_TYPES = {".js": "text/javascript"}
 
 
 class PageIncompleteError(ServiceError):
@@ -41,58 +41,58 @@ class FileNotThereError(ServiceError):
 
 
 @dataclass(frozen=True)
-class File:
+class _File:
     content: bytes
     kind: str
     etag: str
 
     @classmethod
-    def read(cls, path: Path) -> "File":
+    def read(cls, path: Path) -> "_File":
         content = path.read_bytes()
-        kind = TYPES.get(path.suffix) or mimetypes.guess_type(path)[0] or ""
+        kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path)[0] or ""
         return cls(content, kind, sha256(content).hexdigest()[:32])
 
 
 def console(request: Request) -> Response:
-    response = answered(request, NAME, respond)
-    response.headers.update(headers())
+    response = answered(request, _NAME, _respond)
+    response.headers.update(_headers())
     return response
 
 
-def respond(request: Request, line: LogLine) -> Response:
+def _respond(request: Request, line: LogLine) -> Response:
     body.read(request.stream)
     require_method(request, "GET", "HEAD")
-    # The page asks for console/<file>, which is right where its own address has no slash at
-    # the end. With one, or on a host of its own, that arrives here with the folder in front.
-    name = request.path.removeprefix("/").removeprefix(f"{NAME}/") or "index.html"
+    # The page asks for console/<file>, relative to its own address without a slash at the end.
+    # With a slash, or on a host of its own, the request arrives here with the folder in front.
+    name = request.path.removeprefix("/").removeprefix(f"{_NAME}/") or "index.html"
     if name == "config.json":
-        response = reply(config())
+        response = reply(_config())
         response.headers["Cache-Control"] = "no-store"
         return response
-    if name not in FILES:
+    if name not in _FILES:
         raise FileNotThereError
     line.operation = name
-    file = page()[name]
+    file = _page()[name]
     response = Response(file.content, mimetype=file.kind)
     response.set_etag(file.etag)
-    # Kept, and asked about each time: after a deploy nobody mixes old files with new ones.
+    # Browsers revalidate each file: after a deploy nobody mixes old files with new ones.
     response.headers["Cache-Control"] = "no-cache"
     response.make_conditional(request)
     return response
 
 
 @cache
-def page() -> dict[str, File]:
-    """Read with the first request: the groups' processes import this and never serve it."""
-    if not (FOLDER / FROM_NPM).is_file():
+def _page() -> dict[str, _File]:
+    """Read with the first request: processes of the groups import this and never serve it."""
+    if not (_FOLDER / _FROM_NPM).is_file():
         raise PageIncompleteError(
-            hint="Run `tenantry bundle`, which puts it in its place, and deploy again."
+            hint="Run `tenantry bundle`, which adds supabase-js, and deploy again."
         )
-    return {name: File.read(FOLDER / name) for name in FILES}
+    return {name: _File.read(_FOLDER / name) for name in _FILES}
 
 
-def config() -> dict[str, str | None]:
-    """What the page has to know; nothing in it is secret."""
+def _config() -> dict[str, str | None]:
+    """What the page has to know; nothing of it is secret."""
     return {
         "supabase_url": SETTINGS.public_supabase_url,
         "anon_key": SETTINGS.supabase_anon_key,
@@ -102,9 +102,9 @@ def config() -> dict[str, str | None]:
 
 
 @cache
-def headers() -> dict[str, str]:
+def _headers() -> dict[str, str]:
     addresses = filter(None, (SETTINGS.public_supabase_url, SETTINGS.functions_url))
-    callable_origins = sorted({origin(address) for address in addresses})
+    callable_origins = sorted({_origin(address) for address in addresses})
     policy = (
         "default-src 'none'",
         "script-src 'self'",
@@ -114,7 +114,7 @@ def headers() -> dict[str, str]:
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
-        # No script, the library's included, can make markup of a string.
+        # No script can turn a string into markup, not even the library.
         "require-trusted-types-for 'script'",
         "trusted-types 'none'",
     )
@@ -127,7 +127,7 @@ def headers() -> dict[str, str]:
     }
 
 
-def origin(address: str) -> str:
+def _origin(address: str) -> str:
     parts = urlsplit(address)
     host = parts.hostname or ""
     host = f"[{host}]" if ":" in host else host

@@ -1,13 +1,13 @@
-"""Which browser pages may call, and what their scripts may send and see."""
+"""The browser pages that may call, and the headers that their scripts may send and read."""
 
 from collections.abc import Mapping
 
 from tenantry.settings import SETTINGS
 
-EXPOSED = "Retry-After, X-Request-Id"
-PREFLIGHT = {
+_EXPOSED = "Retry-After, X-Request-Id"
+_PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
-    # What supabase-js sends, and what tracing adds.
+    # supabase-js sends these; tracing adds the last one.
     "Access-Control-Allow-Headers": (
         "authorization, x-client-info, apikey, content-type, x-request-id, traceparent"
     ),
@@ -16,12 +16,12 @@ PREFLIGHT = {
 
 
 def headers(origin: str | None, *, preflight: bool) -> Mapping[str, str]:
-    # A cache must not hand one origin's reply to another, so Vary is there for everybody.
+    # Every reply has Vary: a cache must not give one origin's reply to another origin.
     vary = {"Vary": "Origin"}
     if origin is None or SETTINGS.allowed_origins.isdisjoint({origin, "*"}):
         return vary
     allowed = {
         "Access-Control-Allow-Origin": "*" if "*" in SETTINGS.allowed_origins else origin,
-        "Access-Control-Expose-Headers": EXPOSED,
+        "Access-Control-Expose-Headers": _EXPOSED,
     }
-    return vary | allowed | (PREFLIGHT if preflight else {})
+    return vary | allowed | (_PREFLIGHT if preflight else {})

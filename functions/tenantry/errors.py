@@ -1,7 +1,266 @@
-"""Everything a caller can be told instead of a result, with its status and its code."""
+"""Every error that a caller can get: the table of codes, and the exceptions of the functions.
+
+The OpenAPI documents and the tables in the READMEs are made from the table.
+"""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
+
+
+class ErrorCode(NamedTuple):
+    """A row of the table: when a caller gets this code, and what to do then."""
+
+    status: int
+    code: str
+    when: str
+    remedy: str
+
+
+ERROR_CODES = (
+    ErrorCode(
+        400,
+        "invalid_json",
+        "The body is not a JSON object, or it contains a number that would lose digits.",
+        "Send one JSON object in UTF-8 that names no member twice. Send a fraction that a "
+        "double would change as text.",
+    ),
+    ErrorCode(
+        400,
+        "invalid_schema_name",
+        "The schema name is reserved, or it is not 3–63 of a–z, 0–9, `_` with a letter first.",
+        "Choose another name by the rule in the message.",
+    ),
+    ErrorCode(
+        400,
+        "invalid_identifier",
+        "The name of a table, column or constraint is not 1–63 of a–z, 0–9, `_` with a letter "
+        "first, or it is the name of a type or a system column.",
+        "Choose another name by the rule in the message.",
+    ),
+    ErrorCode(
+        400,
+        "invalid_column_type",
+        "The column type is not allowed, or it does not support what the call needs.",
+        "Use a type that the hint names.",
+    ),
+    ErrorCode(
+        400,
+        "invalid_default",
+        "The default does not fit the column's type, or the expression is not allowed.",
+        "Use a default that fits the type.",
+    ),
+    ErrorCode(
+        400,
+        "invalid_request",
+        "The database rejected a value, for example by a constraint or trigger of your own.",
+        "Change the value that the message names.",
+    ),
+    ErrorCode(
+        401,
+        "not_authenticated",
+        "The request has no valid access token of a user or of the service.",
+        "Refresh the session or sign in again, then repeat the call.",
+    ),
+    ErrorCode(
+        403,
+        "forbidden",
+        "The caller lacks the level or role that the operation needs.",
+        "Ask an admin of the tenant or of the platform for the level that the message names.",
+    ),
+    ErrorCode(
+        403,
+        "tenant_suspended",
+        "The caller is a member of the tenant, and the tenant is suspended.",
+        "Show the message to the user. A platform admin opens the tenant with "
+        "`activate_tenant`.",
+    ),
+    ErrorCode(
+        404,
+        "tenant_not_found",
+        "The tenant does not exist, or the caller has no access to it.",
+        "Check the name with `list_my_tenants`.",
+    ),
+    ErrorCode(
+        404,
+        "user_not_found",
+        "The user does not exist in Auth, or has nothing to revoke.",
+        "Let the user sign up first, or check the user id.",
+    ),
+    ErrorCode(
+        404,
+        "profile_not_found",
+        "The user has no profile in this tenant.",
+        "Call `ensure_user_profile` once after the user signs in.",
+    ),
+    ErrorCode(
+        404,
+        "table_not_found",
+        "The tenant has no such table.",
+        "Check the name with `get_schema_tables`.",
+    ),
+    ErrorCode(
+        404,
+        "column_not_found",
+        "The table has no such column.",
+        "Check the name with `get_table_columns`.",
+    ),
+    ErrorCode(
+        404,
+        "constraint_not_found",
+        "The table has no such foreign key.",
+        "Check the name with `get_table_foreign_keys`.",
+    ),
+    ErrorCode(
+        404,
+        "operation_not_found",
+        "The group has no such operation.",
+        "Use an operation that the message lists.",
+    ),
+    ErrorCode(
+        404,
+        "not_found",
+        "The console has no such file.",
+        "Open the console at its own address.",
+    ),
+    ErrorCode(
+        405,
+        "method_not_allowed",
+        "The address does not answer this HTTP method.",
+        "Use a method that the hint lists; operations take POST.",
+    ),
+    ErrorCode(
+        409,
+        "tenant_exists",
+        "The schema name belongs to another tenant.",
+        "Choose another name, or use the existing tenant.",
+    ),
+    ErrorCode(
+        409,
+        "schema_exists",
+        "The schema name belongs to a schema that is not a tenant.",
+        "Choose another name.",
+    ),
+    ErrorCode(
+        409,
+        "tenant_active",
+        "The tenant is active; only a suspended tenant can be deleted.",
+        "Call `suspend_tenant` first.",
+    ),
+    ErrorCode(
+        409,
+        "profile_exists",
+        "The user already has a profile in this tenant.",
+        "Use the existing profile.",
+    ),
+    ErrorCode(
+        409,
+        "last_super_admin",
+        "The platform would have no super_admin left.",
+        "Promote another super_admin first.",
+    ),
+    ErrorCode(
+        409,
+        "own_grant",
+        "Callers may drop their own grant, but not change it.",
+        "Ask another admin to change it.",
+    ),
+    ErrorCode(
+        409,
+        "table_exists",
+        "The tenant already has an object of this name.",
+        "Choose another name, or use the existing table.",
+    ),
+    ErrorCode(
+        409,
+        "column_exists",
+        "The table already has a column of this name, or the call names a column twice.",
+        "Choose another name, or use the existing column.",
+    ),
+    ErrorCode(
+        409,
+        "constraint_exists",
+        "The column already has a foreign key to that column.",
+        "Use the existing foreign key.",
+    ),
+    ErrorCode(
+        409,
+        "table_limit",
+        "The tenant has as many tables as the platform allows.",
+        "Drop tables, or raise `tenancy.platform_settings.max_tables`.",
+    ),
+    ErrorCode(
+        409,
+        "table_not_empty",
+        "Existing rows would have no value in the new column.",
+        "Give the column a default, or let it be null.",
+    ),
+    ErrorCode(
+        409,
+        "protected_table",
+        "The table, column or key belongs to the template, which a tenant cannot change.",
+        "Change the template's tables by a tenant migration.",
+    ),
+    ErrorCode(
+        409,
+        "has_dependents",
+        "Other objects depend on this one, and nothing cascades.",
+        "Drop the objects that the message names first.",
+    ),
+    ErrorCode(
+        409,
+        "foreign_key_violation",
+        "Existing rows refer to rows that do not exist.",
+        "Correct these rows first.",
+    ),
+    ErrorCode(
+        409,
+        "foreign_key_target",
+        "The referenced column is neither a primary key nor unique.",
+        "Refer to a primary key or a unique column.",
+    ),
+    ErrorCode(
+        413,
+        "payload_too_large",
+        "The body is larger than 1 MiB.",
+        "Send a smaller body.",
+    ),
+    ErrorCode(
+        422,
+        "invalid_request",
+        "An argument is missing, unknown, or has the wrong shape.",
+        "Change the argument that the message names; the hint says what fits.",
+    ),
+    ErrorCode(
+        500,
+        "internal_error",
+        "The function failed because of a defect in Tenantry.",
+        "Find the log line of the request id: it has the stack trace.",
+    ),
+    ErrorCode(
+        502,
+        "upstream_error",
+        "The Data API is down, or lacks the migrations of this version.",
+        "Read `explanation` in the log line, and run `tenantry doctor`.",
+    ),
+    ErrorCode(
+        503,
+        "busy",
+        "A deadlock, a lock timeout or a cancelled statement ended the call. Nothing changed.",
+        "Repeat the call after `Retry-After` seconds.",
+    ),
+    ErrorCode(
+        503,
+        "console_incomplete",
+        "The console was deployed without supabase-js.",
+        "Run `tenantry bundle`, and deploy again.",
+    ),
+    ErrorCode(
+        504,
+        "upstream_timeout",
+        "The Data API did not answer in time. The operation may have happened.",
+        "Look at the current state before you repeat a call that is not idempotent.",
+    ),
+)
 
 
 class ServiceError(Exception):
@@ -10,14 +269,14 @@ class ServiceError(Exception):
     status: int
     code: str
 
-    # What HTTP wants beside a status, whoever raised it.
+    # The headers that HTTP requires with a status.
     HEADERS: ClassVar[Mapping[int, Mapping[str, str]]] = {
         401: {"WWW-Authenticate": "Bearer"},
         503: {"Retry-After": "1"},
     }
 
     def __init__(self, message: str | None = None, *, hint: str | None = None) -> None:
-        # The docstring is the sentence for a person when there is no better one.
+        # Without a more exact sentence the docstring is the message.
         self.message = message or self.__doc__ or self.code
         self.hint = hint
         super().__init__(self.message)
@@ -83,7 +342,7 @@ class InvalidRequestError(ServiceError):
 
 
 class RefusedError(ServiceError):
-    """The database refused the operation and said why."""
+    """The database refused the operation and gave the reason."""
 
     def __init__(self, status: int, code: str, message: str | None, hint: str | None) -> None:
         self.status = status
@@ -92,7 +351,7 @@ class RefusedError(ServiceError):
 
 
 class InternalError(ServiceError):
-    """Something went wrong on our side; the request id finds it in the log."""
+    """The function failed. The request id finds the reason in the log."""
 
     status = 500
     code = "internal_error"
@@ -106,14 +365,14 @@ class UpstreamError(ServiceError):
 
 
 class BusyError(ServiceError):
-    """The database is busy with this; nothing was changed, try again."""
+    """The database is busy with this tenant or row. Nothing was changed: try again."""
 
     status = 503
     code = "busy"
 
 
 class UpstreamTimeoutError(ServiceError):
-    """The database API did not answer in time; the operation may still have happened."""
+    """The database API did not answer in time. The operation may have happened."""
 
     status = 504
     code = "upstream_timeout"

@@ -1,10 +1,11 @@
-"""The shapes that arguments and results share.
+"""The shapes that arguments and results share, with the examples that documents show.
 
-Shape only: whether a name is allowed, a user exists or a caller may, the database says.
+Shape only: the database decides whether a name is allowed, a user exists and a caller may call.
 """
 
 import re
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from pydantic import (
     AwareDatetime,
@@ -17,12 +18,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-DEEPEST_NESTING = 64
+_DEEPEST_NESTING = 64
 
 
-def storable(value: object, depth: int = 0) -> None:
-    """Refuse what JSON can say and PostgreSQL cannot store."""
-    if depth > DEEPEST_NESTING:
+def _storable(value: object, depth: int = 0) -> None:
+    """Refuses values that JSON can express and PostgreSQL cannot store."""
+    if depth > _DEEPEST_NESTING:
         raise PydanticCustomError("too_deep", "It is nested more than 64 levels deep")
     match value:
         case str():
@@ -32,32 +33,32 @@ def storable(value: object, depth: int = 0) -> None:
                 raise PydanticCustomError("surrogate", "It contains half a character")
         case list():
             for element in value:
-                storable(element, depth + 1)
+                _storable(element, depth + 1)
         case dict():
             for key, element in value.items():
-                storable(key, depth + 1)
-                storable(element, depth + 1)
+                _storable(key, depth + 1)
+                _storable(element, depth + 1)
 
 
 class Arguments(BaseModel):
-    """What a caller sends: exactly the parameters of the database function."""
+    """The arguments of a caller: exactly the parameters of the database function."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @field_validator("*", mode="before")
     @classmethod
     def is_storable(cls, value: object) -> object:
-        storable(value)
+        _storable(value)
         return value
 
 
 class Result(BaseModel):
-    """What a caller gets back: the columns of what the database function returns."""
+    """The reply to a caller: the columns of the database function's result."""
 
     model_config = ConfigDict(frozen=True)
 
 
-def iso_8601(value: object) -> object:
+def _iso_8601(value: object) -> object:
     # pydantic would also take a number, and guess whether it counts seconds or milliseconds.
     if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d[Tt ]", value):
         return value
@@ -66,16 +67,36 @@ def iso_8601(value: object) -> object:
     )
 
 
-Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-"""A point in time in results, passed on letter by letter as the database wrote it."""
+Timestamp = Annotated[
+    str,
+    Field(
+        examples=["2026-11-23T09:00:00.820727+00:00"],
+        json_schema_extra={"format": "date-time"},
+    ),
+]
+"""A point in time in results, passed on as the database wrote it."""
 
-Moment = Annotated[AwareDatetime, BeforeValidator(iso_8601, json_schema_input_type=Timestamp)]
-"""A point in time in arguments. Without a zone it would mean whatever the server's zone is."""
+Moment = Annotated[AwareDatetime, BeforeValidator(_iso_8601, json_schema_input_type=Timestamp)]
+"""A point in time in arguments. Without a zone its meaning would depend on the server."""
 
-Metadata = dict[str, JsonValue]
+SchemaName = Annotated[str, Field(examples=["acme"])]
+OptionalSchemaName = Annotated[str | None, Field(examples=["acme"])]
+TableName = Annotated[str, Field(examples=["orders"])]
+ColumnName = Annotated[str, Field(examples=["customer_id"])]
+ColumnType = Annotated[str, Field(examples=["uuid"])]
+
+UserId = Annotated[UUID, Field(examples=["e41f8b7a-96c2-4d05-8e3f-1a7b5c9d0e62"])]
+"""A user whom an operation is about; in examples Bob, a member of the tenant acme."""
+
+ActorId = Annotated[UUID | None, Field(examples=["0b6d1f4e-8a53-4c1e-9d57-2f0e6c3a9b10"])]
+"""Who did something; in examples Olga, a super_admin. Null stands for the service key."""
+
+Metadata = Annotated[dict[str, JsonValue], Field(examples=[{"language": "en"}])]
 JsonObject = dict[str, Any]
-"""What results pass on as the database keeps it, without a look inside."""
+"""An object in results, passed on as the database keeps it."""
 
-AccessLevel = Literal["read", "write", "admin"]
-PlatformRole = Literal["viewer", "admin", "super_admin"]
-TenantStatus = Literal["active", "suspended"]
+AccessLevel = Annotated[Literal["read", "write", "admin"], Field(examples=["write"])]
+PlatformRole = Annotated[Literal["viewer", "admin", "super_admin"], Field(examples=["viewer"])]
+TenantStatus = Annotated[Literal["active", "suspended"], Field(examples=["active"])]
+
+TenantDisplayName = Annotated[str, Field(examples=["Acme Inc."])]

@@ -13,7 +13,7 @@ LONGEST_NAME = 63
 
 @dataclass
 class LogLine:
-    """Filled in while the request is answered. It never holds a token or a body."""
+    """The fields of a line. It never holds a token or a body."""
 
     request_id: str
     trace: str | None
@@ -28,10 +28,10 @@ class LogLine:
 
     def write(self, status: int) -> None:
         line = {
-            "severity": severity(status),
+            "severity": _severity(status),
             "message": f"{self.group}/{self.operation or ''} {status}",
             "time": datetime.now(UTC).isoformat(),
-            "logging.googleapis.com/trace": self.trace and trace_name(self.trace),
+            "logging.googleapis.com/trace": self.trace and _trace_name(self.trace),
             "request_id": self.request_id,
             "group": self.group,
             "operation": self.operation,
@@ -39,7 +39,7 @@ class LogLine:
             "milliseconds": round((time.perf_counter() - self.started) * 1000, 1),
             "schema_name": self.schema_name and self.schema_name[:LONGEST_NAME],
             "actor": self.actor,
-            # The token's word: only PostgREST checks the signature.
+            # Only PostgREST checks the token's signature.
             "actor_verified": False if self.actor else None,
             "error": self.error,
             "explanation": self.explanation,
@@ -51,14 +51,14 @@ class LogLine:
         sys.stdout.flush()
 
 
-def trace_name(trace_id: str) -> str:
-    """What shows the line beside the trace's others: Cloud Logging wants the full name."""
+def _trace_name(trace_id: str) -> str:
+    """The full name of a trace, by which Cloud Logging shows the trace's lines together."""
     if SETTINGS.google_cloud_project is None:
         return trace_id
     return f"projects/{SETTINGS.google_cloud_project}/traces/{trace_id}"
 
 
-def severity(status: int) -> str:
+def _severity(status: int) -> str:
     if status >= 500:
         return "ERROR"
     return "WARNING" if status >= 400 else "INFO"

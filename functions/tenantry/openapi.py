@@ -1,4 +1,4 @@
-"""openapi: one document of all groups."""
+"""One OpenAPI document of all groups."""
 
 from flask import Request, Response
 
@@ -12,10 +12,12 @@ from tenantry import (
     tenant_status,
     user_profiles,
 )
-from tenantry.endpoint import Group
+from tenantry.endpoint import answer
+from tenantry.operations import Group
 
 GROUP = Group(
     "openapi",
+    __doc__,
     documents=(
         schema_management.GROUP,
         user_profiles.GROUP,
@@ -30,4 +32,4 @@ GROUP = Group(
 
 
 def openapi(request: Request) -> Response:
-    return GROUP.answer(request)
+    return answer(GROUP, request)

@@ -1,110 +1,75 @@
-"""schema-inspection: what tables a tenant has, read from the catalog of its schema alone."""
+"""The tables of a tenant, read from the catalog of its schema alone."""
+
+from typing import Annotated
 
 from flask import Request, Response
+from pydantic import Field
 
-from tenantry.database import Database
-from tenantry.endpoint import Group
-from tenantry.fields import Arguments, Result
+from tenantry.endpoint import answer
+from tenantry.fields import Arguments, ColumnName, ColumnType, Result, SchemaName, TableName
+from tenantry.operations import Group, Operation
 
 
 class SchemaTable(Result):
-    table_name: str
-    column_count: int
-    row_estimate: int
-    total_bytes: int
-    description: str | None
+    table_name: TableName
+    column_count: Annotated[int, Field(examples=[2])]
+    row_estimate: Annotated[int, Field(examples=[0])]
+    total_bytes: Annotated[int, Field(examples=[16384])]
+    description: Annotated[str | None, Field(examples=["What customers ordered."])]
 
 
 class TableColumn(Result):
-    column_name: str
-    ordinal_position: int
-    data_type: str
-    is_nullable: bool
+    column_name: ColumnName
+    ordinal_position: Annotated[int, Field(examples=[2])]
+    data_type: ColumnType
+    is_nullable: Annotated[bool, Field(examples=[True])]
     column_default: str | None
-    is_primary_key: bool
+    is_primary_key: Annotated[bool, Field(examples=[False])]
     description: str | None
 
 
 class TableForeignKey(Result):
-    constraint_name: str
-    columns: list[str]
-    foreign_table: str
-    foreign_columns: list[str]
-    on_update: str
-    on_delete: str
+    constraint_name: Annotated[str, Field(examples=["orders_customer_id_fkey"])]
+    columns: list[ColumnName]
+    foreign_table: Annotated[str, Field(examples=["users"])]
+    foreign_columns: Annotated[list[str], Field(examples=[["id"]])]
+    on_update: Annotated[str, Field(examples=["NO ACTION"])]
+    on_delete: Annotated[str, Field(examples=["NO ACTION"])]
 
 
 class SchemaSummary(Result):
-    table_count: int
-    row_estimate: int
-    total_bytes: int
+    table_count: Annotated[int, Field(examples=[4])]
+    row_estimate: Annotated[int, Field(examples=[0])]
+    total_bytes: Annotated[int, Field(examples=[98304])]
 
 
 class GetSchemaTables(Arguments):
-    schema_name: str
+    schema_name: SchemaName
 
 
 class GetTableColumns(Arguments):
-    schema_name: str
-    table_name: str
+    schema_name: SchemaName
+    table_name: TableName
 
 
 class GetTableForeignKeys(Arguments):
-    schema_name: str
-    table_name: str
+    schema_name: SchemaName
+    table_name: TableName
 
 
 class GetSchemaSummary(Arguments):
-    schema_name: str
-
-
-def get_schema_tables(database: Database, arguments: GetSchemaTables) -> list[SchemaTable]:
-    """The tables of a tenant by name, with sizes and row estimates from statistics.
-
-    The tables of a tenant by name, with sizes and row estimates from statistics; nothing is
-    scanned. Members and platform staff. Errors: tenant_not_found, tenant_suspended,
-    not_authenticated, busy.
-    """
-    return database.call("get_schema_tables", arguments, list[SchemaTable])
-
-
-def get_table_columns(database: Database, arguments: GetTableColumns) -> list[TableColumn]:
-    """The columns of a table in their order.
-
-    The columns of a tenant's table in their order. Members and platform staff. Errors:
-    tenant_not_found, table_not_found, tenant_suspended, not_authenticated, busy.
-    """
-    return database.call("get_table_columns", arguments, list[TableColumn])
-
-
-def get_table_foreign_keys(
-    database: Database, arguments: GetTableForeignKeys
-) -> list[TableForeignKey]:
-    """The foreign keys of a table by name.
-
-    The foreign keys of a tenant's table by name. Members and platform staff. Errors:
-    tenant_not_found, table_not_found, tenant_suspended, not_authenticated, busy.
-    """
-    return database.call("get_table_foreign_keys", arguments, list[TableForeignKey])
-
-
-def get_schema_summary(database: Database, arguments: GetSchemaSummary) -> SchemaSummary:
-    """How many tables a tenant has, about how many rows, and their size on disk.
-
-    How many tables a tenant has, about how many rows, and how large they are. Members and
-    platform staff. Errors: tenant_not_found, tenant_suspended, not_authenticated, busy.
-    """
-    return database.call("get_schema_summary", arguments, SchemaSummary)
+    schema_name: SchemaName
 
 
 GROUP = Group(
     "schema-inspection",
-    get_schema_tables,
-    get_table_columns,
-    get_table_foreign_keys,
-    get_schema_summary,
+    __doc__,
+    Operation("get_schema_tables", GetSchemaTables, list[SchemaTable]),
+    Operation("get_table_columns", GetTableColumns, list[TableColumn]),
+    Operation("get_table_foreign_keys", GetTableForeignKeys, list[TableForeignKey]),
+    Operation("get_schema_summary", GetSchemaSummary, SchemaSummary),
 )
 
 
 def schema_inspection(request: Request) -> Response:
-    return GROUP.answer(request)
+    return answer(GROUP, request)

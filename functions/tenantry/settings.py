@@ -1,4 +1,4 @@
-"""What a process is told by its environment."""
+"""The settings of a process, from its environment."""
 
 import math
 import os
@@ -11,7 +11,7 @@ from tenantry.caller import claims
 
 
 class BadSetting(SystemExit):
-    """A process that cannot serve says so in one sentence and ends, without a stack trace."""
+    """Ends a process that cannot serve, with one sentence and without a stack trace."""
 
 
 @dataclass(frozen=True)
@@ -41,25 +41,25 @@ class Settings:
             "TENANTRY_UPSTREAM_TIMEOUT_SECONDS",
             "how many seconds the database API may take to answer",
         )
-        # Only documents name it; without it they say where they are relative to themselves.
+        # Only documents use it. Without it they name their server relative to themselves.
         functions_url = environment.get("TENANTRY_FUNCTIONS_URL", "").strip().rstrip("/")
-        # Browsers may know the project by another address than the functions next to it.
+        # Browsers may reach the project at another address than the functions do.
         public_url = environment.get("TENANTRY_PUBLIC_SUPABASE_URL", "").strip() or url
         return cls(
-            # Google's own name for it. Without it logs name traces by their id alone.
+            # Google Cloud sets it. Without it log lines name traces by their id alone.
             google_cloud_project=environment.get("GOOGLE_CLOUD_PROJECT", "").strip() or None,
-            supabase_url=web_address("SUPABASE_URL", url),
-            supabase_anon_key=harmless_key(key),
+            supabase_url=_web_address("SUPABASE_URL", url),
+            supabase_anon_key=_harmless_key(key),
             allowed_origins=frozenset(filter(None, map(str.strip, origins.split(",")))),
-            upstream_timeout_seconds=positive_seconds(timeout),
-            functions_url=web_address("TENANTRY_FUNCTIONS_URL", functions_url)
+            upstream_timeout_seconds=_positive_seconds(timeout),
+            functions_url=_web_address("TENANTRY_FUNCTIONS_URL", functions_url)
             if functions_url
             else None,
-            public_supabase_url=web_address("TENANTRY_PUBLIC_SUPABASE_URL", public_url),
+            public_supabase_url=_web_address("TENANTRY_PUBLIC_SUPABASE_URL", public_url),
         )
 
 
-def web_address(name: str, text: str) -> str:
+def _web_address(name: str, text: str) -> str:
     try:
         parts = urlsplit(text)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname)
@@ -70,16 +70,18 @@ def web_address(name: str, text: str) -> str:
     return text
 
 
-def harmless_key(text: str) -> str:
+def _harmless_key(text: str) -> str:
     if not text.isascii() or not text.isprintable() or not text:
         raise BadSetting("SUPABASE_ANON_KEY must be the project's anon or publishable key.")
-    # With the service key every caller without a usable token would be a super_admin.
+    # With a service key, every caller without a usable token would be a super_admin.
     if text.startswith("sb_secret_") or claims(text).get("role") == "service_role":
-        raise BadSetting("SUPABASE_ANON_KEY holds a service key, which functions never carry.")
+        raise BadSetting(
+            "SUPABASE_ANON_KEY holds a service key: set the anon or publishable key instead."
+        )
     return text
 
 
-def positive_seconds(text: str) -> float:
+def _positive_seconds(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
@@ -89,6 +91,5 @@ def positive_seconds(text: str) -> float:
     return seconds
 
 
-# Read at import, so that a process without its settings fails when it starts and not at
-# its first request.
+# Read at import: a process without its settings fails at its start, not at its first request.
 SETTINGS = Settings.from_environment(os.environ)

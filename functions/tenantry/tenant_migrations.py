@@ -1,50 +1,51 @@
-"""tenant-migrations: who has which version of the tenant template, and the next step to it."""
+"""The versions of the tenant template: who has which one, and the next step to the latest."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from flask import Request, Response
-from pydantic import StrictInt
+from pydantic import Field, StrictInt
 
-from tenantry.database import Database
-from tenantry.endpoint import Group
-from tenantry.fields import Arguments, Result, Timestamp
+from tenantry.endpoint import answer
+from tenantry.fields import Arguments, Result, SchemaName, Timestamp
+from tenantry.operations import Group, Operation
 
-TenantMigrationOutcome = Literal["migrated", "up_to_date", "failed"]
+_Outcome = Annotated[Literal["migrated", "up_to_date", "failed"], Field(examples=["migrated"])]
+_LatestVersion = Annotated[str, Field(examples=["20270120090000"])]
 
 
 class TenantMigrationStatus(Result):
-    latest_version: str
-    tenant_count: int
-    up_to_date: int
-    behind: int
-    failed: int
+    latest_version: _LatestVersion
+    tenant_count: Annotated[int, Field(examples=[1])]
+    up_to_date: Annotated[int, Field(examples=[1])]
+    behind: Annotated[int, Field(examples=[0])]
+    failed: Annotated[int, Field(examples=[0])]
 
 
 class TenantBehind(Result):
-    schema_name: str
-    schema_version: str
-    next_version: str
-    pending: int
+    schema_name: SchemaName
+    schema_version: Annotated[str, Field(examples=["20261125164000"])]
+    next_version: _LatestVersion
+    pending: Annotated[int, Field(examples=[1])]
     sqlstate: str | None
     message: str | None
     failed_at: Timestamp | None
 
 
 class TenantMigrationResult(Result):
-    schema_name: str
-    outcome: TenantMigrationOutcome
-    version: str
-    pending: int
+    schema_name: SchemaName
+    outcome: _Outcome
+    version: _LatestVersion
+    pending: Annotated[int, Field(examples=[0])]
     sqlstate: str | None
     message: str | None
 
 
 class SchemaDifference(Result):
-    object_kind: str
-    object_name: str
-    difference: str
-    expected: str | None
-    found: str | None
+    object_kind: Annotated[str, Field(examples=["column"])]
+    object_name: Annotated[str, Field(examples=["settings.value"])]
+    difference: Annotated[str, Field(examples=["different"])]
+    expected: Annotated[str | None, Field(examples=["jsonb not null default 'null'::jsonb"])]
+    found: Annotated[str | None, Field(examples=["jsonb default 'null'::jsonb"])]
 
 
 class GetMigrationStatus(Arguments):
@@ -57,64 +58,22 @@ class ListTenantsBehind(Arguments):
 
 
 class MigrateTenant(Arguments):
-    schema_name: str
+    schema_name: SchemaName
 
 
 class GetSchemaDrift(Arguments):
-    schema_name: str
-
-
-def get_migration_status(
-    database: Database, arguments: GetMigrationStatus
-) -> TenantMigrationStatus:
-    """The latest version, and how many tenants have it, lack it, or failed on the way.
-
-    The latest tenant migration, and how many tenants have it, lack it, and failed on the
-    way to it. Platform admins. Errors: forbidden, not_authenticated, busy.
-    """
-    return database.call("get_migration_status", arguments, TenantMigrationStatus)
-
-
-def list_tenants_behind(database: Database, arguments: ListTenantsBehind) -> list[TenantBehind]:
-    """Tenants that lack migrations, by name, a page at a time.
-
-    Tenants that lack tenant migrations, by name, with the reason if the next one has
-    failed; for the next page give the last name as after_schema_name. 1 to 1,000 a page.
-    Platform admins. Errors: invalid_request, forbidden, not_authenticated, busy.
-    """
-    return database.call("list_tenants_behind", arguments, list[TenantBehind])
-
-
-def migrate_tenant(database: Database, arguments: MigrateTenant) -> TenantMigrationResult:
-    """Give a tenant the next migration it lacks, whole or not at all.
-
-    Gives a tenant the next tenant migration it lacks, whole or not at all; suspended ones
-    too, and they stay so. What fails is told as outcome "failed" with SQLSTATE and message,
-    remembered for list_tenants_behind, and can be tried again. Platform admins. Errors:
-    tenant_not_found, forbidden, not_authenticated, busy.
-    """
-    return database.call("migrate_tenant", arguments, TenantMigrationResult)
-
-
-def get_schema_drift(database: Database, arguments: GetSchemaDrift) -> list[SchemaDifference]:
-    """In what a tenant is not what its version of the template says.
-
-    In what a tenant differs from the reference schema at its version: tables, columns,
-    constraints, indexes, policies, triggers, routines, types, and grants. Its own tables
-    and columns x_… are no difference, their grants are looked at too. Empty if all is well.
-    Platform admins. Errors: tenant_not_found, forbidden, not_authenticated, busy.
-    """
-    return database.call("get_schema_drift", arguments, list[SchemaDifference])
+    schema_name: SchemaName
 
 
 GROUP = Group(
     "tenant-migrations",
-    get_migration_status,
-    list_tenants_behind,
-    migrate_tenant,
-    get_schema_drift,
+    __doc__,
+    Operation("get_migration_status", GetMigrationStatus, TenantMigrationStatus),
+    Operation("list_tenants_behind", ListTenantsBehind, list[TenantBehind]),
+    Operation("migrate_tenant", MigrateTenant, TenantMigrationResult),
+    Operation("get_schema_drift", GetSchemaDrift, list[SchemaDifference]),
 )
 
 
 def tenant_migrations(request: Request) -> Response:
-    return GROUP.answer(request)
+    return answer(GROUP, request)

@@ -1,109 +1,80 @@
-"""user-profiles: who a user is within one tenant."""
+"""The profiles of a tenant's users."""
 
 from typing import Annotated
-from uuid import UUID
 
 from flask import Request, Response
 from pydantic import Field
 
-from tenantry.database import Database
-from tenantry.endpoint import Group
-from tenantry.fields import Arguments, JsonObject, Metadata, Result, Timestamp
+from tenantry.endpoint import answer
+from tenantry.fields import (
+    Arguments,
+    JsonObject,
+    Metadata,
+    Result,
+    SchemaName,
+    Timestamp,
+    UserId,
+)
+from tenantry.operations import Group, Operation
+
+_DisplayName = Annotated[Annotated[str, Field(max_length=200)] | None, Field(examples=["Bob"])]
+_Role = Annotated[str, Field(min_length=1, max_length=100, examples=["member"])]
 
 
 class UserProfile(Result):
-    id: UUID
-    email: str | None
-    display_name: str | None
-    role: str
-    metadata: JsonObject
+    id: UserId
+    email: Annotated[str | None, Field(examples=["bob@example.com"])]
+    display_name: Annotated[str | None, Field(examples=["Bob"])]
+    role: Annotated[str, Field(examples=["member"])]
+    metadata: Annotated[JsonObject, Field(examples=[{"language": "en"}])]
     created_at: Timestamp
     updated_at: Timestamp
-    is_active: bool
+    is_active: Annotated[bool, Field(examples=[True])]
 
 
 class EnsuredUserProfile(UserProfile):
-    is_new: bool
-
-
-DisplayName = Annotated[str, Field(max_length=200)]
-Role = Annotated[str, Field(min_length=1, max_length=100)]
+    is_new: Annotated[bool, Field(examples=[True])]
 
 
 class EnsureUserProfile(Arguments):
-    schema_name: str
-    display_name: DisplayName | None = None
+    schema_name: SchemaName
+    display_name: _DisplayName = None
 
 
 class CreateUserProfile(Arguments):
-    schema_name: str
-    user_id: UUID
-    display_name: DisplayName | None = None
-    role: Role = "member"
+    schema_name: SchemaName
+    user_id: UserId
+    display_name: _DisplayName = None
+    role: _Role = "member"
     metadata: Metadata = Field(default={})
 
 
 class GetUserProfile(Arguments):
-    schema_name: str
-    user_id: UUID | None = None
+    schema_name: SchemaName
+    user_id: UserId | None = None
 
 
 class UpdateUserProfile(Arguments):
-    schema_name: str
-    display_name: DisplayName | None = None
-    metadata: Metadata | None = None
-
-
-def ensure_user_profile(database: Database, arguments: EnsureUserProfile) -> EnsuredUserProfile:
-    """The caller's own profile, made if this is their first visit.
-
-    The caller's profile in a tenant, made if there was none (is_new). Any number of calls
-    at once make one row. display_name counts for a new profile only. Members, for
-    themselves. Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden,
-    not_authenticated, user_not_found, busy.
-    """
-    return database.call("ensure_user_profile", arguments, EnsuredUserProfile)
-
-
-def create_user_profile(database: Database, arguments: CreateUserProfile) -> UserProfile:
-    """Make a profile for somebody else, before they first come.
-
-    Makes a profile for a user. It grants nothing: access is for grant_schema_access. role
-    is the product's own label; metadata is a JSON object. Admins of the tenant or of the
-    platform. Errors: invalid_request, tenant_not_found, user_not_found, profile_exists,
-    tenant_suspended, forbidden, not_authenticated, busy.
-    """
-    return database.call("create_user_profile", arguments, UserProfile)
-
-
-def get_user_profile(database: Database, arguments: GetUserProfile) -> UserProfile:
-    """A member's profile; without a user id, the caller's own.
-
-    A profile in a tenant, the caller's own if user_id is left out. Members. Errors:
-    tenant_not_found, profile_not_found, tenant_suspended, forbidden, not_authenticated,
-    busy.
-    """
-    return database.call("get_user_profile", arguments, UserProfile)
-
-
-def update_user_profile(database: Database, arguments: UpdateUserProfile) -> UserProfile:
-    """Change the caller's own profile; what is left out stays.
-
-    Changes the caller's own profile; what is null stays as it is, metadata is replaced
-    whole. Members. Errors: invalid_request, tenant_not_found, profile_not_found,
-    tenant_suspended, forbidden, not_authenticated, busy.
-    """
-    return database.call("update_user_profile", arguments, UserProfile)
+    schema_name: SchemaName
+    display_name: _DisplayName = None
+    metadata: Annotated[Metadata | None, Field(examples=[{"language": "en"}])] = None
 
 
 GROUP = Group(
     "user-profiles",
-    ensure_user_profile,
-    create_user_profile,
-    get_user_profile,
-    update_user_profile,
+    __doc__,
+    Operation(
+        "ensure_user_profile",
+        EnsureUserProfile,
+        EnsuredUserProfile,
+        # A new profile has no metadata yet.
+        reply_example={"metadata": {}},
+    ),
+    Operation("create_user_profile", CreateUserProfile, UserProfile),
+    Operation("get_user_profile", GetUserProfile, UserProfile),
+    Operation("update_user_profile", UpdateUserProfile, UserProfile),
 )
 
 
 def user_profiles(request: Request) -> Response:
-    return GROUP.answer(request)
+    return answer(GROUP, request)

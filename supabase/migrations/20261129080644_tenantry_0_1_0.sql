@@ -5478,7 +5478,14 @@ end;
 $$;
 
 comment on function public.grant_schema_access(text, uuid, public.access_level, timestamptz) is
-    'Lets a user into a tenant at a level, until expires_at (null: until revoked); replaces what they had. Repeating it changes nothing. Nobody changes their own grant, except that platform admins may let themselves in. A tenant admin whose own grant expires can grant neither admin nor anything past that moment. Admins of the tenant or of the platform. Errors: invalid_request, tenant_not_found, user_not_found, own_grant, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Gives a user access to a tenant, or changes the access that the user has. '
+    'The new level and end replace the old ones. Without expires_at the access lasts until it '
+    'is revoked. Repeating a call changes nothing. Nobody changes their own grant; only '
+    'platform admins may give themselves access. A tenant admin whose own access expires can '
+    'grant neither the level admin nor access beyond that moment. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: invalid_request, tenant_not_found, user_not_found, own_grant, tenant_suspended, '
+    'forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/access_control/promote_to_admin.sql
 
@@ -5534,7 +5541,12 @@ end;
 $$;
 
 comment on function public.promote_to_admin(uuid, public.platform_role) is
-    'Gives a user a platform role in place of the one they had, which may be higher. The first super_admin is made with the service key. Repeating it changes nothing. super_admins. Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, busy.';
+    'Gives a user a platform role. '
+    'The new role replaces the role that the user had, which may be higher. The first '
+    'super_admin is made with the service key. Repeating a call changes nothing. '
+    'Callers: super_admin. '
+    'Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, '
+    'busy.';
 
 -- sql/30_rpc/access_control/revoke_admin.sql
 
@@ -5575,7 +5587,11 @@ end;
 $$;
 
 comment on function public.revoke_admin(uuid) is
-    'Takes a user''s platform role away, from their next request on; returns what it was. Never from the last super_admin. super_admins. Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, busy.';
+    'Takes a user''s platform role away and returns the role that ended. '
+    'It ends with the user''s next request. The last super_admin keeps the role. '
+    'Callers: super_admin. '
+    'Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, '
+    'busy.';
 
 -- sql/30_rpc/access_control/revoke_schema_access.sql
 
@@ -5622,7 +5638,11 @@ end;
 $$;
 
 comment on function public.revoke_schema_access(text, uuid) is
-    'Takes a user''s access to a tenant away, from their next request on; returns what it was. Admins of the tenant or of the platform, and members for themselves. Errors: invalid_request, tenant_not_found, user_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Takes a user''s access to a tenant away and returns the access that ended. '
+    'It ends with the user''s next request. Members may drop their own access. '
+    'Callers: tenant admin, platform admin, oneself. '
+    'Errors: invalid_request, tenant_not_found, user_not_found, tenant_suspended, forbidden, '
+    'not_authenticated, busy.';
 
 -- sql/30_rpc/audit_log/get_admin_audit_log.sql
 
@@ -5676,7 +5696,14 @@ end;
 $$;
 
 comment on function public.get_admin_audit_log(text, uuid, text, timestamptz, timestamptz, bigint, integer) is
-    'Admin actions, newest first: by tenant, actor, action (tenant.suspend …), from (included) and to (not); pages as in get_audit_log. Platform staff see all, admins of a tenant that tenant''s. Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Lists admin actions, newest first, one page at a time. '
+    'Filters are the tenant, the actor, the action (such as tenant.suspend) and the time: '
+    'occurred_from is included, occurred_to is not. A page has up to page_size entries, from '
+    '1 to 1,000. For the next page, give the last id of this page as before_id. A tenant '
+    'admin names the tenant and sees its entries; platform staff see all entries. '
+    'Callers: tenant admin, platform viewer. '
+    'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, '
+    'not_authenticated, busy.';
 
 -- sql/30_rpc/audit_log/get_audit_log.sql
 
@@ -5713,7 +5740,14 @@ end;
 $$;
 
 comment on function public.get_audit_log(text, uuid, text, text, jsonb, timestamptz, timestamptz, bigint, integer) is
-    'Data changes in a tenant, newest first: by actor, action (insert, update, delete, truncate), table, record (key columns as JSON), from (included) and to (not). A page has up to page_size entries, from 1 to 1,000; the next one is before_id = the last id of this one. Admins of the tenant. Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Lists data changes in a tenant, newest first, one page at a time. '
+    'Filters are the actor, the action (insert, update, delete, truncate), the table, the '
+    'record (its key columns as JSON) and the time: occurred_from is included, occurred_to is '
+    'not. A page has up to page_size entries, from 1 to 1,000. For the next page, give the '
+    'last id of this page as before_id. '
+    'Callers: tenant admin. '
+    'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, '
+    'not_authenticated, busy.';
 
 -- sql/30_rpc/audit_log/prune_audit_log.sql
 
@@ -5758,7 +5792,12 @@ end;
 $$;
 
 comment on function public.prune_audit_log(text, timestamptz) is
-    'Retention: removes the entries of a tenant''s audit log, or with a null name of admin_audit_log, that are older than a moment and sealed; the rest of the chain stays verifiable. Platform admins; logged as audit.prune with the number removed and their head. Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
+    'Removes the sealed entries of an audit log that are older than a moment. '
+    'The log is the tenant''s, or with a null schema_name admin_audit_log. The rest of the '
+    'chain stays verifiable. The call is logged as audit.prune, with the number of removed '
+    'entries and their head. '
+    'Callers: platform admin. '
+    'Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/audit_log/redact_audit_log.sql
 
@@ -5793,7 +5832,14 @@ end;
 $$;
 
 comment on function public.redact_audit_log(text, uuid) is
-    'On a person''s request: takes the values of their profile (e-mail address, names, metadata) out of the sealed entries of a tenant''s audit log; admin_audit_log never had them. That something happened, when and by whom stays, and so does the chain. Entries too young to be sealed are left for the next call. Platform admins; logged as audit.redact. Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
+    'Removes the values of a person''s profile from a tenant''s sealed audit log, at that '
+    'person''s request. '
+    'The values are the e-mail address, names and metadata; admin_audit_log never contains '
+    'them. The entries still say what happened, when and by whom, and the chain stays '
+    'verifiable. Entries that are not sealed yet are left for the next call. The call is '
+    'logged as audit.redact. '
+    'Callers: platform admin. '
+    'Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/audit_log/seal_audit_log.sql
 
@@ -5820,7 +5866,14 @@ end;
 $$;
 
 comment on function public.seal_audit_log(text) is
-    'Seals the entries of a tenant''s audit log, or without a name of admin_audit_log, into a hash chain and returns its head: keep it outside the database, for verify_audit_log. To be called on a schedule; writers never wait for it. Entries of transactions still running, or begun before one still running, wait for the next call. Platform admins. Errors: tenant_not_found, forbidden, not_authenticated, busy.';
+    'Seals the new entries of an audit log into its hash chain and returns the head of the '
+    'chain. '
+    'The log is the tenant''s, or without schema_name admin_audit_log. Call this on a schedule '
+    'and keep the head outside the database, for verify_audit_log. Writers never wait for it. '
+    'Entries of transactions that are still running, or that began after the oldest running '
+    'one, wait for the next call. '
+    'Callers: platform admin. '
+    'Errors: tenant_not_found, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/audit_log/verify_audit_log.sql
 
@@ -5847,7 +5900,15 @@ end;
 $$;
 
 comment on function public.verify_audit_log(text, text) is
-    'Whether the sealed entries of a log are what was sealed: names the first one changed, removed or inserted since. expected_head is a head that seal_audit_log once returned and that was kept elsewhere; without it, whoever can rewrite the whole chain as a superuser can hide. It cannot show changes made before sealing, nor find a head older than the last pruning. Admins of the tenant or of the platform; admin_audit_log platform admins. Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Checks that the sealed entries of an audit log are still the entries that were sealed. '
+    'The reply names the first entry that was changed, removed or inserted since. The log is '
+    'the tenant''s, or without schema_name admin_audit_log, which only platform admins may '
+    'verify. expected_head is a head that seal_audit_log returned and that was kept '
+    'elsewhere: without it, nobody detects a superuser who rewrites the whole chain. Changes '
+    'made before sealing cannot be detected, and a head older than the last pruning is not '
+    'found. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/ddl_operations/add_column.sql
 
@@ -5909,7 +5970,15 @@ end;
 $$;
 
 comment on function public.add_column(text, text, text, text, boolean, jsonb, text) is
-    'Adds a column to a table of a tenant; where every tenant has that table, only as x_…, nullable or with a default. Existing rows get the default; gen_random_uuid() makes PostgreSQL write them all anew while readers wait, and is refused where that takes longer than 5 s. Admins of the tenant or of the platform. Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, table_not_found, column_exists, table_not_empty, protected_table, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Adds a column to a table of a tenant. '
+    'In a table that every tenant has, the name begins with x_, and the column is nullable or '
+    'has a default. Existing rows get the default. With the default gen_random_uuid(), '
+    'PostgreSQL rewrites all rows while readers wait; a rewrite that takes longer than 5 s is '
+    'refused. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, '
+    'table_not_found, column_exists, table_not_empty, protected_table, tenant_not_found, '
+    'tenant_suspended, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/ddl_operations/add_foreign_key.sql
 
@@ -5958,7 +6027,16 @@ end;
 $$;
 
 comment on function public.add_foreign_key(text, text, text, text, text, text, text) is
-    'Points a column of a tenant''s table at a primary key or unique column of another table of the same tenant, of the template''s tables only at users(id) and settings(key). The column gets an index. Existing rows are checked in the same call: until it ends, writers of both tables wait, up to 60 s on a very large table; readers do not. Admins of the tenant or of the platform. Errors: table_not_found, column_not_found, invalid_column_type, constraint_exists, foreign_key_violation, foreign_key_target, protected_table, invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Adds a foreign key from a column of a tenant''s table to another table of the same '
+    'tenant. '
+    'The target is a primary key or a unique column; in the template''s tables only users(id) '
+    'and settings(key). The column gets an index. Existing rows are checked in the same call: '
+    'until it ends, writers of both tables wait, up to 60 s on a very large table; readers do '
+    'not wait. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: table_not_found, column_not_found, invalid_column_type, constraint_exists, '
+    'foreign_key_violation, foreign_key_target, protected_table, invalid_request, '
+    'tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/ddl_operations/create_table.sql
 
@@ -6006,7 +6084,14 @@ end;
 $$;
 
 comment on function public.create_table(text, text, jsonb, text) is
-    'Makes a table in a tenant, reachable through the Data API at once: members read it, writers write it. columns is an array of {name, type, nullable = true, default, default_expression, primary_key, unique}; without a primary key, the column id becomes it, made as uuid where there is none. Admins of the tenant or of the platform. Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, table_exists, column_exists, table_limit, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Creates a table in a tenant; the Data API serves the table at once. '
+    'Members read the table, writers write it. columns is an array of {name, type, nullable = '
+    'true, default, default_expression, primary_key, unique}. Without a primary key, the '
+    'column id becomes the primary key; a missing column id is added as uuid. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, '
+    'table_exists, column_exists, table_limit, tenant_not_found, tenant_suspended, forbidden, '
+    'not_authenticated, busy.';
 
 -- sql/30_rpc/ddl_operations/drop_column.sql
 
@@ -6046,7 +6131,11 @@ end;
 $$;
 
 comment on function public.drop_column(text, text, text) is
-    'Drops a column and its values; returns what it was. Nothing cascades. Admins of the tenant or of the platform. Errors: table_not_found, column_not_found, has_dependents, protected_table, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Drops a column with its values and returns what the column was. '
+    'Nothing cascades. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: table_not_found, column_not_found, has_dependents, protected_table, '
+    'tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/ddl_operations/drop_foreign_key.sql
 
@@ -6081,7 +6170,11 @@ end;
 $$;
 
 comment on function public.drop_foreign_key(text, text, text) is
-    'Drops a foreign key of a tenant''s table; returns what it was. The index on the column stays. Admins of the tenant or of the platform. Errors: table_not_found, constraint_not_found, protected_table, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Drops a foreign key of a tenant''s table and returns what the foreign key was. '
+    'The index on the column stays. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: table_not_found, constraint_not_found, protected_table, tenant_not_found, '
+    'tenant_suspended, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/ddl_operations/drop_table.sql
 
@@ -6116,7 +6209,11 @@ end;
 $$;
 
 comment on function public.drop_table(text, text) is
-    'Destroys a table of a tenant and its rows; returns what it was. Nothing cascades. Admins of the tenant or of the platform. Errors: table_not_found, protected_table, has_dependents, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Drops a table of a tenant with its rows and returns what the table was. '
+    'Nothing cascades. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: table_not_found, protected_table, has_dependents, tenant_not_found, '
+    'tenant_suspended, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/schema_inspection/get_schema_summary.sql
 
@@ -6145,7 +6242,9 @@ end;
 $$;
 
 comment on function public.get_schema_summary(text) is
-    'How many tables a tenant has, about how many rows, and how large they are. Members and platform staff. Errors: tenant_not_found, tenant_suspended, not_authenticated, busy.';
+    'Returns how many tables a tenant has, about how many rows, and their size on disk. '
+    'Callers: member, platform viewer. '
+    'Errors: tenant_not_found, tenant_suspended, not_authenticated, busy.';
 
 -- sql/30_rpc/schema_inspection/get_schema_tables.sql
 
@@ -6171,7 +6270,10 @@ end;
 $$;
 
 comment on function public.get_schema_tables(text) is
-    'The tables of a tenant by name, with sizes and row estimates from statistics; nothing is scanned. Members and platform staff. Errors: tenant_not_found, tenant_suspended, not_authenticated, busy.';
+    'Lists the tables of a tenant by name, with their sizes and row estimates. '
+    'The estimates come from statistics; no table is scanned. '
+    'Callers: member, platform viewer. '
+    'Errors: tenant_not_found, tenant_suspended, not_authenticated, busy.';
 
 -- sql/30_rpc/schema_inspection/get_table_columns.sql
 
@@ -6194,7 +6296,9 @@ end;
 $$;
 
 comment on function public.get_table_columns(text, text) is
-    'The columns of a tenant''s table in their order. Members and platform staff. Errors: tenant_not_found, table_not_found, tenant_suspended, not_authenticated, busy.';
+    'Lists the columns of a tenant''s table in their order. '
+    'Callers: member, platform viewer. '
+    'Errors: tenant_not_found, table_not_found, tenant_suspended, not_authenticated, busy.';
 
 -- sql/30_rpc/schema_inspection/get_table_foreign_keys.sql
 
@@ -6217,7 +6321,9 @@ end;
 $$;
 
 comment on function public.get_table_foreign_keys(text, text) is
-    'The foreign keys of a tenant''s table by name. Members and platform staff. Errors: tenant_not_found, table_not_found, tenant_suspended, not_authenticated, busy.';
+    'Lists the foreign keys of a tenant''s table by name. '
+    'Callers: member, platform viewer. '
+    'Errors: tenant_not_found, table_not_found, tenant_suspended, not_authenticated, busy.';
 
 -- sql/30_rpc/schema_management/activate_tenant.sql
 
@@ -6257,7 +6363,10 @@ end;
 $$;
 
 comment on function public.activate_tenant(text) is
-    'Opens a suspended tenant again with exactly the privileges it had. Repeating it changes nothing. Platform admins. Errors: tenant_not_found, forbidden, not_authenticated, busy.';
+    'Activates a suspended tenant, with exactly the privileges that it had. '
+    'Repeating a call changes nothing. '
+    'Callers: platform admin. '
+    'Errors: tenant_not_found, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/schema_management/create_tenant_schema.sql
 
@@ -6319,7 +6428,12 @@ end;
 $$;
 
 comment on function public.create_tenant_schema(text, text) is
-    'Makes a tenant: its schema with the template''s tables, and its place on the Data API, where it answers within moments. Left out, the name is a random one that tells nothing. Platform admins. Errors: invalid_schema_name, invalid_request, tenant_exists, schema_exists, forbidden, not_authenticated, busy.';
+    'Creates a tenant: a schema with the template''s tables, which the Data API serves within '
+    'moments. '
+    'Without schema_name the tenant gets a random name that reveals nothing. '
+    'Callers: platform admin. '
+    'Errors: invalid_schema_name, invalid_request, tenant_exists, schema_exists, forbidden, '
+    'not_authenticated, busy.';
 
 -- sql/30_rpc/schema_management/delete_tenant_schema.sql
 
@@ -6371,7 +6485,11 @@ end;
 $$;
 
 comment on function public.delete_tenant_schema(text) is
-    'Destroys a suspended tenant: schema, rows, grants and its place on the Data API. admin_audit_log keeps what was done. There is no way back. super_admins. Errors: tenant_not_found, tenant_active, forbidden, not_authenticated, busy.';
+    'Deletes a suspended tenant with all its data and returns the tenant''s last state. '
+    'The schema, the rows, the grants and the place on the Data API are removed and cannot be '
+    'restored. admin_audit_log keeps the record of what was done. '
+    'Callers: super_admin. '
+    'Errors: tenant_not_found, tenant_active, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/schema_management/rename_tenant.sql
 
@@ -6411,7 +6529,11 @@ end;
 $$;
 
 comment on function public.rename_tenant(text, text) is
-    'Changes what people call a tenant; the schema keeps its name. Admins of the tenant or of the platform. Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Changes the display name of a tenant. '
+    'The schema keeps its name. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, '
+    'not_authenticated, busy.';
 
 -- sql/30_rpc/schema_management/suspend_tenant.sql
 
@@ -6452,7 +6574,11 @@ end;
 $$;
 
 comment on function public.suspend_tenant(text, text) is
-    'Closes a tenant at once, service key included: USAGE on the schema first, then every privilege in it. No row is lost. Repeating it changes nothing, the first reason stays. Platform admins. Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
+    'Closes a tenant to everybody at once, the service key included. '
+    'USAGE on the schema is revoked first, then every privilege in the schema. No row is '
+    'lost. Repeating a call changes nothing: the first reason stays. '
+    'Callers: platform admin. '
+    'Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/tenant_migrations/get_migration_status.sql
 
@@ -6484,7 +6610,10 @@ end;
 $$;
 
 comment on function public.get_migration_status() is
-    'The latest tenant migration, and how many tenants have it, lack it, and failed on the way to it. Platform admins. Errors: forbidden, not_authenticated, busy.';
+    'Returns the latest tenant migration, and how many tenants have it, lack it, or failed on '
+    'the way to it. '
+    'Callers: platform admin. '
+    'Errors: forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/tenant_migrations/get_schema_drift.sql
 
@@ -6525,7 +6654,12 @@ end;
 $$;
 
 comment on function public.get_schema_drift(text) is
-    'In what a tenant differs from the reference schema at its version: tables, columns, constraints, indexes, policies, triggers, routines, types, and grants. Its own tables and columns x_… are no difference, their grants are looked at too. Empty if all is well. Platform admins. Errors: tenant_not_found, forbidden, not_authenticated, busy.';
+    'Lists the differences between a tenant and the reference schema at the tenant''s version. '
+    'Compared are tables, columns, constraints, indexes, policies, triggers, routines, types '
+    'and grants. The tenant''s own tables and its columns x_… are no difference, but their '
+    'grants are compared. Without a difference the list is empty. '
+    'Callers: platform admin. '
+    'Errors: tenant_not_found, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/tenant_migrations/list_tenants_behind.sql
 
@@ -6574,7 +6708,12 @@ end;
 $$;
 
 comment on function public.list_tenants_behind(text, integer) is
-    'Tenants that lack tenant migrations, by name, with the reason if the next one has failed; for the next page give the last name as after_schema_name. 1 to 1,000 a page. Platform admins. Errors: invalid_request, forbidden, not_authenticated, busy.';
+    'Lists the tenants that lack tenant migrations, by name, one page at a time. '
+    'If the next migration of a tenant has failed, its row has the reason. A page has up to '
+    'page_size tenants, from 1 to 1,000. For the next page, give the last name of this page '
+    'as after_schema_name. '
+    'Callers: platform admin. '
+    'Errors: invalid_request, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/tenant_migrations/migrate_tenant.sql
 
@@ -6649,7 +6788,12 @@ end;
 $$;
 
 comment on function public.migrate_tenant(text) is
-    'Gives a tenant the next tenant migration it lacks, whole or not at all; suspended ones too, and they stay so. What fails is told as outcome "failed" with SQLSTATE and message, remembered for list_tenants_behind, and can be tried again. Platform admins. Errors: tenant_not_found, forbidden, not_authenticated, busy.';
+    'Applies to a tenant the next tenant migration that it lacks, whole or not at all. '
+    'A suspended tenant is migrated too and stays suspended. A failure is reported as the '
+    'outcome "failed" with SQLSTATE and message. list_tenants_behind shows the failure until '
+    'a repeated call succeeds. '
+    'Callers: platform admin. '
+    'Errors: tenant_not_found, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/tenant_status/check_tenant_status.sql
 
@@ -6677,7 +6821,9 @@ end;
 $$;
 
 comment on function public.check_tenant_status(text) is
-    'Whether a tenant is active or suspended. Members, also of a suspended tenant, and platform staff. Errors: tenant_not_found, not_authenticated, busy.';
+    'Returns whether a tenant is active or suspended. '
+    'Callers: member, member of a suspended tenant, platform viewer. '
+    'Errors: tenant_not_found, not_authenticated, busy.';
 
 -- sql/30_rpc/tenant_status/get_tenant_info.sql
 
@@ -6714,7 +6860,10 @@ end;
 $$;
 
 comment on function public.get_tenant_info(text) is
-    'What a member or the platform staff may know of a tenant, suspended or not. Errors: tenant_not_found, not_authenticated, busy.';
+    'Returns what members and the platform staff may know about a tenant, with the caller''s '
+    'own access level. '
+    'Callers: member, member of a suspended tenant, platform viewer. '
+    'Errors: tenant_not_found, not_authenticated, busy.';
 
 -- sql/30_rpc/tenant_status/list_my_tenants.sql
 
@@ -6744,7 +6893,11 @@ end;
 $$;
 
 comment on function public.list_my_tenants() is
-    'The tenants on which the caller holds an unexpired grant, by name. Anyone signed in; the service key is nobody''s member and gets none. Errors: not_authenticated, busy.';
+    'Lists the tenants to which the caller has access, by name, suspended tenants included. '
+    'An expired grant is no access. The service key is a member of no tenant and gets an '
+    'empty list. '
+    'Callers: anyone signed in. '
+    'Errors: not_authenticated, busy.';
 
 -- sql/30_rpc/user_profiles/create_user_profile.sql
 
@@ -6793,7 +6946,12 @@ end;
 $$;
 
 comment on function public.create_user_profile(text, uuid, text, text, jsonb) is
-    'Makes a profile for a user. It grants nothing: access is for grant_schema_access. role is the product''s own label; metadata is a JSON object. Admins of the tenant or of the platform. Errors: invalid_request, tenant_not_found, user_not_found, profile_exists, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Creates a user''s profile in a tenant. '
+    'A profile gives no access: that is what grant_schema_access is for. role is a label of '
+    'your product; metadata is a JSON object. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: invalid_request, tenant_not_found, user_not_found, profile_exists, '
+    'tenant_suspended, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/user_profiles/ensure_user_profile.sql
 
@@ -6849,7 +7007,12 @@ end;
 $$;
 
 comment on function public.ensure_user_profile(text, text) is
-    'The caller''s profile in a tenant, made if there was none (is_new). Any number of calls at once make one row. display_name counts for a new profile only. Members, for themselves. Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, user_not_found, busy.';
+    'Returns the caller''s own profile in a tenant; the first call creates it. '
+    'is_new tells whether this call created the profile. Any number of concurrent calls '
+    'create one row. display_name counts for a new profile only. '
+    'Callers: member. '
+    'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, '
+    'not_authenticated, user_not_found, busy.';
 
 -- sql/30_rpc/user_profiles/get_user_profile.sql
 
@@ -6881,7 +7044,10 @@ end;
 $$;
 
 comment on function public.get_user_profile(text, uuid) is
-    'A profile in a tenant, the caller''s own if user_id is left out. Members. Errors: tenant_not_found, profile_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Returns a user''s profile in a tenant; without user_id, the caller''s own. '
+    'Callers: member. '
+    'Errors: tenant_not_found, profile_not_found, tenant_suspended, forbidden, '
+    'not_authenticated, busy.';
 
 -- sql/30_rpc/user_profiles/update_user_profile.sql
 
@@ -6943,7 +7109,11 @@ end;
 $$;
 
 comment on function public.update_user_profile(text, text, jsonb) is
-    'Changes the caller''s own profile; what is null stays as it is, metadata is replaced whole. Members. Errors: invalid_request, tenant_not_found, profile_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Changes the caller''s own profile in a tenant. '
+    'An argument that is null changes nothing. metadata is replaced as a whole. '
+    'Callers: member. '
+    'Errors: invalid_request, tenant_not_found, profile_not_found, tenant_suspended, '
+    'forbidden, not_authenticated, busy.';
 
 -- sql/40_policies/admin_audit_log.sql
 
@@ -6986,13 +7156,119 @@ create policy select_member on public.user_schema_access
 
 select tenancy.make_append_only('public', 'admin_audit_log');
 
--- sql/90_privileges.sql
+-- sql/90_privileges/registry.sql
 
--- Every grant and revoke outside the tenants' schemas, by role. What is not granted here is
--- refused: the default privileges of a hosted project differ by its age, so each object is
--- revoked by name from whoever they may have favoured.
+-- The tables of public are read through policies and written through RPCs. No insert, update or
+-- delete is granted to anybody, the service key included: a registry row without its schema, or
+-- a forged audit entry, could then be written by hand.
 
--- tenancy: nothing for anybody, but for what a request runs as the caller's own role. ------
+revoke all on table
+    public.tenants,
+    public.admin_users,
+    public.user_schema_access,
+    public.admin_audit_log
+    from public, anon, authenticated, service_role;
+revoke all on sequence public.admin_audit_log_id_seq from public, anon, authenticated, service_role;
+
+grant select on table
+    public.tenants,
+    public.admin_users,
+    public.user_schema_access,
+    public.admin_audit_log
+    to authenticated, service_role;
+
+-- sql/90_privileges/rpcs.sql
+
+-- Written by `tenantry generate` from sql/30_rpc: edit the RPCs, then run it again.
+
+-- Each RPC decides what its caller may do. Only signed-in callers and the service key get that
+-- far. The revoke names anon too: the default privileges of a hosted project may favour it.
+
+revoke all on function
+    public.grant_schema_access(text, uuid, public.access_level, timestamp with time zone),
+    public.promote_to_admin(uuid, public.platform_role),
+    public.revoke_admin(uuid),
+    public.revoke_schema_access(text, uuid),
+    public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer),
+    public.get_audit_log(text, uuid, text, text, jsonb, timestamp with time zone, timestamp with time zone, bigint, integer),
+    public.prune_audit_log(text, timestamp with time zone),
+    public.redact_audit_log(text, uuid),
+    public.seal_audit_log(text),
+    public.verify_audit_log(text, text),
+    public.add_column(text, text, text, text, boolean, jsonb, text),
+    public.add_foreign_key(text, text, text, text, text, text, text),
+    public.create_table(text, text, jsonb, text),
+    public.drop_column(text, text, text),
+    public.drop_foreign_key(text, text, text),
+    public.drop_table(text, text),
+    public.get_schema_summary(text),
+    public.get_schema_tables(text),
+    public.get_table_columns(text, text),
+    public.get_table_foreign_keys(text, text),
+    public.activate_tenant(text),
+    public.create_tenant_schema(text, text),
+    public.delete_tenant_schema(text),
+    public.rename_tenant(text, text),
+    public.suspend_tenant(text, text),
+    public.get_migration_status(),
+    public.get_schema_drift(text),
+    public.list_tenants_behind(text, integer),
+    public.migrate_tenant(text),
+    public.check_tenant_status(text),
+    public.get_tenant_info(text),
+    public.list_my_tenants(),
+    public.create_user_profile(text, uuid, text, text, jsonb),
+    public.ensure_user_profile(text, text),
+    public.get_user_profile(text, uuid),
+    public.update_user_profile(text, text, jsonb)
+    from public, anon, authenticated, service_role;
+
+grant execute on function
+    public.grant_schema_access(text, uuid, public.access_level, timestamp with time zone),
+    public.promote_to_admin(uuid, public.platform_role),
+    public.revoke_admin(uuid),
+    public.revoke_schema_access(text, uuid),
+    public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer),
+    public.get_audit_log(text, uuid, text, text, jsonb, timestamp with time zone, timestamp with time zone, bigint, integer),
+    public.prune_audit_log(text, timestamp with time zone),
+    public.redact_audit_log(text, uuid),
+    public.seal_audit_log(text),
+    public.verify_audit_log(text, text),
+    public.add_column(text, text, text, text, boolean, jsonb, text),
+    public.add_foreign_key(text, text, text, text, text, text, text),
+    public.create_table(text, text, jsonb, text),
+    public.drop_column(text, text, text),
+    public.drop_foreign_key(text, text, text),
+    public.drop_table(text, text),
+    public.get_schema_summary(text),
+    public.get_schema_tables(text),
+    public.get_table_columns(text, text),
+    public.get_table_foreign_keys(text, text),
+    public.activate_tenant(text),
+    public.create_tenant_schema(text, text),
+    public.delete_tenant_schema(text),
+    public.rename_tenant(text, text),
+    public.suspend_tenant(text, text),
+    public.get_migration_status(),
+    public.get_schema_drift(text),
+    public.list_tenants_behind(text, integer),
+    public.migrate_tenant(text),
+    public.check_tenant_status(text),
+    public.get_tenant_info(text),
+    public.list_my_tenants(),
+    public.create_user_profile(text, uuid, text, text, jsonb),
+    public.ensure_user_profile(text, text),
+    public.get_user_profile(text, uuid),
+    public.update_user_profile(text, text, jsonb)
+    to authenticated, service_role;
+
+-- sql/90_privileges/tenancy.sql
+
+-- The files of this folder hold every grant and revoke outside the tenants' schemas, by role.
+-- Whatever is not granted here is refused. The default privileges of a hosted project depend on
+-- its age, so each object is revoked by name from every role that they may have favoured.
+
+-- Nobody may use tenancy, except for what a request runs as the caller's own role.
 
 revoke all on schema tenancy, tenant_template from public, anon, authenticated, service_role;
 revoke all on all tables in schema tenancy from public, anon, authenticated, service_role;
@@ -7014,105 +7290,6 @@ grant execute on function
     tenancy.administered_tenants(),
     tenancy.administered_tenant_ids()
     to authenticated;
-
--- public: read through policies, write through RPCs. No insert, update or delete is granted
--- to anybody, the service key included: a registry row without its schema, or an audit entry
--- nobody earned, could then be made by hand.
-
-revoke all on table
-    public.tenants,
-    public.admin_users,
-    public.user_schema_access,
-    public.admin_audit_log
-    from public, anon, authenticated, service_role;
-revoke all on sequence public.admin_audit_log_id_seq from public, anon, authenticated, service_role;
-
-grant select on table
-    public.tenants,
-    public.admin_users,
-    public.user_schema_access,
-    public.admin_audit_log
-    to authenticated, service_role;
-
--- The RPCs decide for themselves what the caller may do; nobody anonymous gets that far.
-
-revoke all on function
-    public.grant_schema_access(text, uuid, public.access_level, timestamptz),
-    public.promote_to_admin(uuid, public.platform_role),
-    public.revoke_admin(uuid),
-    public.revoke_schema_access(text, uuid),
-    public.get_admin_audit_log(text, uuid, text, timestamptz, timestamptz, bigint, integer),
-    public.get_audit_log(text, uuid, text, text, jsonb, timestamptz, timestamptz, bigint, integer),
-    public.prune_audit_log(text, timestamptz),
-    public.redact_audit_log(text, uuid),
-    public.seal_audit_log(text),
-    public.verify_audit_log(text, text),
-    public.add_column(text, text, text, text, boolean, jsonb, text),
-    public.add_foreign_key(text, text, text, text, text, text, text),
-    public.create_table(text, text, jsonb, text),
-    public.drop_column(text, text, text),
-    public.drop_foreign_key(text, text, text),
-    public.drop_table(text, text),
-    public.get_schema_summary(text),
-    public.get_schema_tables(text),
-    public.get_table_columns(text, text),
-    public.get_table_foreign_keys(text, text),
-    public.activate_tenant(text),
-    public.create_tenant_schema(text, text),
-    public.delete_tenant_schema(text),
-    public.rename_tenant(text, text),
-    public.suspend_tenant(text, text),
-    public.get_migration_status(),
-    public.get_schema_drift(text),
-    public.list_tenants_behind(text, integer),
-    public.migrate_tenant(text),
-    public.check_tenant_status(text),
-    public.get_tenant_info(text),
-    public.list_my_tenants(),
-    public.create_user_profile(text, uuid, text, text, jsonb),
-    public.ensure_user_profile(text, text),
-    public.get_user_profile(text, uuid),
-    public.update_user_profile(text, text, jsonb)
-    from public, anon, authenticated, service_role;
-
-grant execute on function
-    public.grant_schema_access(text, uuid, public.access_level, timestamptz),
-    public.promote_to_admin(uuid, public.platform_role),
-    public.revoke_admin(uuid),
-    public.revoke_schema_access(text, uuid),
-    public.get_admin_audit_log(text, uuid, text, timestamptz, timestamptz, bigint, integer),
-    public.get_audit_log(text, uuid, text, text, jsonb, timestamptz, timestamptz, bigint, integer),
-    public.prune_audit_log(text, timestamptz),
-    public.redact_audit_log(text, uuid),
-    public.seal_audit_log(text),
-    public.verify_audit_log(text, text),
-    public.add_column(text, text, text, text, boolean, jsonb, text),
-    public.add_foreign_key(text, text, text, text, text, text, text),
-    public.create_table(text, text, jsonb, text),
-    public.drop_column(text, text, text),
-    public.drop_foreign_key(text, text, text),
-    public.drop_table(text, text),
-    public.get_schema_summary(text),
-    public.get_schema_tables(text),
-    public.get_table_columns(text, text),
-    public.get_table_foreign_keys(text, text),
-    public.activate_tenant(text),
-    public.create_tenant_schema(text, text),
-    public.delete_tenant_schema(text),
-    public.rename_tenant(text, text),
-    public.suspend_tenant(text, text),
-    public.get_migration_status(),
-    public.get_schema_drift(text),
-    public.list_tenants_behind(text, integer),
-    public.migrate_tenant(text),
-    public.check_tenant_status(text),
-    public.get_tenant_info(text),
-    public.list_my_tenants(),
-    public.create_user_profile(text, uuid, text, text, jsonb),
-    public.ensure_user_profile(text, text),
-    public.get_user_profile(text, uuid),
-    public.update_user_profile(text, text, jsonb)
-    to authenticated, service_role;
 
 -- sql/95_data_api.sql
 

@@ -1,4 +1,4 @@
-// The console: which view the address asks for, and what each shows.
+// The console: the view that the address names, and the content of each view.
 
 import {
   badge, button, bytes, code, count, element, facts, heading, json, moment, person,
@@ -18,7 +18,7 @@ let me = null
 let turn = 0
 const search = { text: '', status: '' }
 
-// Only to leave out what would be refused: SQL decides.
+// Hides buttons whose calls would be refused. The database decides about each call.
 const manages = () => me.role === 'admin' || me.role === 'super_admin'
 const link = (text, ...path) =>
   element('a', { href: `#/${path.map(encodeURIComponent).join('/')}` }, text)
@@ -85,7 +85,7 @@ async function tenantsView() {
 
   async function fill() {
     const nothing = search.text || search.status
-      ? 'No tenant matches. Search for less, or for any status.'
+      ? 'No tenant matches. Search for a shorter name, or for any status.'
       : 'There are no tenants yet.'
     const asked = { ...search }
     list.replaceChildren(await pages(
@@ -133,7 +133,7 @@ async function tenantView(name, part = 'members', ...rest) {
   ])
   const [label, show] = PARTS[part]
   const shown = await show(row, ...rest)
-  // The tenant's own log is for its admins: staff see it only where somebody let them in.
+  // Only admins of the tenant read its audit log; staff need a grant for that.
   const reads = Object.entries(PARTS).filter(([key]) => key !== 'changes' || info.access_level === 'admin')
   return {
     title: `${label} · ${row.display_name}`,
@@ -245,10 +245,10 @@ async function columnsOf(schema_name, table_name) {
     rowsOf('Foreign keys', [
       ['Name', (each) => code(each.constraint_name)],
       ['Columns', (each) => code(each.columns.join(', '))],
-      ['Points at', (each) => code(`${each.foreign_table} (${each.foreign_columns.join(', ')})`)],
+      ['References', (each) => code(`${each.foreign_table} (${each.foreign_columns.join(', ')})`)],
       ['On delete', (each) => each.on_delete.toLowerCase()],
       ['On update', (each) => each.on_update.toLowerCase()],
-    ], keys, 'It points at no other table.'),
+    ], keys, 'This table has no foreign keys.'),
   ]
 }
 
@@ -266,7 +266,7 @@ async function changesPart(row) {
   ]
 }
 
-// The trails --------------------------------------------------------------------------------
+// The audit logs ----------------------------------------------------------------------------
 
 function log(name, columns, operation, given, nothing) {
   return pages(name, columns, (last, size) => call('audit-log', operation, {
@@ -311,7 +311,7 @@ function nowhereView() {
   }
 }
 
-// Moving about ------------------------------------------------------------------------------
+// Navigation --------------------------------------------------------------------------------
 
 function view() {
   if (me === null) return signInView()
@@ -351,7 +351,7 @@ async function show(news = '') {
   } catch (error) {
     shown = failureView(error, () => show())
   }
-  // Somebody has gone elsewhere in the meantime.
+  // The user has opened another view in the meantime.
   if (mine !== turn) return
   content.replaceChildren(...shown.nodes)
   content.removeAttribute('aria-busy')
@@ -373,7 +373,8 @@ function go(hash, news) {
   return show(news)
 }
 
-// `act` answers what to do once the dialog is gone: nothing behind it can have the focus.
+// `act` returns the function that runs after the dialog is closed: while the dialog is open,
+// nothing behind it can have the focus.
 function ask(name, act, title = null) {
   const dialog = document.getElementById(name)
   const form = dialog.querySelector('form')
@@ -390,7 +391,7 @@ function ask(name, act, title = null) {
   dialog.showModal()
 }
 
-// One submission at a time; what goes wrong is said where it was asked.
+// One submission at a time. An error is shown inside the form.
 function submits(form, problems, act) {
   let busy = false
   form.onsubmit = async (event) => {
@@ -441,7 +442,7 @@ async function boot() {
 }
 
 window.addEventListener('hashchange', () => {
-  // The link that skips to the content is no address of a view.
+  // The link that skips to the content does not name a view.
   if (location.hash !== '#content') show()
 })
 document.getElementById('sign-out').addEventListener('click', leave)

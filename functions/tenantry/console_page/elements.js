@@ -1,4 +1,4 @@
-// Pieces of the page. Text reaches the document as text alone: nothing here parses markup.
+// Elements of the page. Text reaches the document as text only: nothing here parses markup.
 
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag)
@@ -51,7 +51,7 @@ export function bytes(value) {
   return `${sizes.format(Math.round(value / 1024 ** step))} ${units[step]}`
 }
 
-// What went wrong, in its own words, with what finds it in the logs.
+// An error with its own message and hint, and the request id that finds it in the logs.
 export function problem(error) {
   return element('div', { class: 'problem', role: 'alert' },
     element('p', { class: 'sentence' }, error.message),

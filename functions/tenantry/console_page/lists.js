@@ -1,10 +1,10 @@
-// Rows, a page at a time.
+// Tables of rows, one page at a time.
 
 import { button, element, empty, problem } from './elements.js'
 
 const SIZE = 50
 
-// The roles are said outright, because the narrow layout's styles take them away.
+// The roles are explicit: the styles of the narrow layout remove the implicit ones.
 function table(name, columns) {
   const body = element('tbody', { role: 'rowgroup' })
   const head = element('tr', { role: 'row' },
@@ -29,7 +29,7 @@ export function rowsOf(name, columns, rows, nothing) {
   return whole
 }
 
-// `load(last, size)` answers the rows after `last`. The first page is there when this returns.
+// `load(last, size)` returns the rows after `last`. The first page is loaded before this returns.
 export async function pages(name, columns, load, nothing, tell) {
   const first = await load(null, SIZE)
   if (!first.length) return element('div', {}, empty(nothing))
@@ -54,9 +54,9 @@ export async function pages(name, columns, load, nothing, tell) {
       const seen = body.rows.length
       if (rows.length) add(rows)
       else more.hidden = true
-      // The button may be gone now, so reading goes on where it stopped.
+      // The button may be hidden now, so the first new row gets the focus.
       body.rows[Math.min(seen, body.rows.length - 1)].focus()
-      tell(rows.length ? `${rows.length} more, ${body.rows.length} in all.` : 'That was all.')
+      tell(rows.length ? `${rows.length} more, ${body.rows.length} in all.` : 'There are no more rows.')
     } catch (error) {
       problems.replaceChildren(problem(error))
     } finally {

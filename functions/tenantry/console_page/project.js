@@ -1,4 +1,4 @@
-// The Supabase project and the functions, as the signed-in user is allowed to see them.
+// Calls of the Supabase project and of the functions, with the signed-in user's token.
 
 /* global supabase */
 
@@ -11,7 +11,7 @@ export class Refusal extends Error {
   }
 }
 
-const UNREACHABLE = { message: 'There was no answer.', hint: 'Look at the connection, then try again.' }
+const UNREACHABLE = { message: 'There was no answer.', hint: 'Check the connection, then try again.' }
 
 let client
 let functions
@@ -20,12 +20,12 @@ export async function connect() {
   const reply = await fetch(new URL('config.json', import.meta.url))
   const config = await reply.json()
   if (!reply.ok) throw new Refusal(config)
-  // The groups are the console's neighbours. Its own folder stands in the address once, or
+  // The groups are served beside the console. The console's folder is in the address once, or
   // twice if the page was opened with a slash at the end.
   const beside = new URL(import.meta.url).href.replace(/(\/console)+\/[^/]*$/, '')
   functions = config.functions_url ?? beside
   client = supabase.createClient(config.supabase_url, config.anon_key, {
-    // A tab of its own: what is left open elsewhere, or closed, is signed out.
+    // Each tab has its own session: a new tab, or a tab opened again, is signed out.
     auth: { storage: sessionStorage, detectSessionInUrl: false },
   })
 }
@@ -41,7 +41,7 @@ export async function signIn(email, password) {
 }
 
 export async function signOut() {
-  // Whatever the server says, this tab forgets.
+  // This tab forgets the session, whatever the server answers.
   await client.auth.signOut({ scope: 'local' }).catch(() => sessionStorage.clear())
 }
 
@@ -51,8 +51,8 @@ export function whenSignedOut(act) {
   })
 }
 
-// Who is signed in, and their role on the platform: what to show. What they may do, the
-// database decides each time.
+// The signed-in user and their platform role, which decides what the page shows. The database
+// decides about each call.
 export async function caller() {
   const { data: { session } } = await client.auth.getSession()
   if (!session) return null
@@ -81,13 +81,13 @@ export async function call(group, operation, given) {
 async function rows(query) {
   const { data, error } = await query
   if (!error) return data
-  // PostgREST's detail is a code of ours, if the refusal is ours.
+  // If the refusal is ours, PostgREST's `details` is our error code.
   if (error.code) throw new Refusal({ message: error.message, hint: error.hint, code: error.details })
   throw new Refusal(UNREACHABLE)
 }
 
 // Each page begins after the last row's key: hosted projects cut a reply at 1,000 rows, and
-// rows that come or go in between move nothing.
+// rows that are added or deleted in between shift no page.
 
 export function tenants({ text, status }, last, size) {
   let query = client.from('tenants').select('schema_name, display_name, status, created_at')
@@ -100,13 +100,13 @@ export function tenants({ text, status }, last, size) {
   return rows(query.order('schema_name').limit(size))
 }
 
-// PostgREST's own quotes: commas and brackets in it are then nothing special.
+// Quoted for PostgREST: commas and brackets then have no special meaning.
 const quoted = (text) => `"${text.replace(/[\\"]/g, '\\$&')}"`
 
 export async function tenant(name) {
   const [found] = await rows(client.from('tenants').select('*').eq('schema_name', name))
   if (found) return found
-  throw new Refusal({ message: `There is no tenant "${name}".`, hint: 'It may have been deleted since.' })
+  throw new Refusal({ message: `There is no tenant "${name}".`, hint: 'It may have been deleted.' })
 }
 
 export function grants(name, last, size) {

@@ -1,5 +1,7 @@
 """The baseline migration: `sql/` in one file, which `supabase db push` applies."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from tenantry import __version__
@@ -34,6 +36,14 @@ def baseline_path(project: Project) -> Path | None:
     return project.migrations / f"{next_migration_version(project)}{suffix}"
 
 
-def baseline_text(project: Project) -> str:
-    objects = (f"\n-- {path}\n\n{text.strip()}\n" for path, text in source_texts(project))
+def baseline_text(project: Project, generated: Mapping[Path, str]) -> str:
+    """The migration; files of `sql/` that are generated count with their new text."""
+    sources = dict(source_texts(project))
+    for file, text in generated.items():
+        path = file.relative_to(project.root).as_posix()
+        if path.startswith("sql/") and path.endswith(".sql"):
+            sources[path] = text
+    objects = (
+        f"\n-- {path}\n\n{sources[path].strip()}\n" for path in sorted(sources, key=os.fsencode)
+    )
     return "".join((_HEADER.format(version=__version__), *objects, _FOOTER))

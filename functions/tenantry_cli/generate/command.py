@@ -7,6 +7,9 @@ import click
 
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.generate.baseline import baseline_path, baseline_text
+from tenantry_cli.generate.catalogue import catalogue_text, read_catalogue
+from tenantry_cli.generate.privileges import privileges_path, privileges_text
+from tenantry_cli.generate.tables import readme_texts
 from tenantry_cli.project import Project, find_project
 
 
@@ -15,7 +18,7 @@ from tenantry_cli.project import Project, find_project
 def generate(check: bool) -> None:
     """Write the generated files anew, for work on Tenantry itself.
 
-    They follow from sql/ and from the models of the functions.
+    They follow from sql/ and from the table of errors of the functions.
     """
     project = find_project()
     outdated = {
@@ -34,8 +37,14 @@ def generate(check: bool) -> None:
 
 def generated_files(project: Project) -> Mapping[Path, str]:
     """The text of each generated file."""
-    files = {}
+    entries = read_catalogue(project)
+    files = {
+        project.functions / "tenantry" / "catalogue.json": catalogue_text(entries),
+        privileges_path(project): privileges_text(entries),
+        **readme_texts(project, entries),
+    }
+    # The grants are a part of the baseline, so they come first.
     baseline = baseline_path(project)
     if baseline is not None:
-        files[baseline] = baseline_text(project)
+        files[baseline] = baseline_text(project, files)
     return files

@@ -58,4 +58,11 @@ end;
 $$;
 
 comment on function public.grant_schema_access(text, uuid, public.access_level, timestamptz) is
-    'Lets a user into a tenant at a level, until expires_at (null: until revoked); replaces what they had. Repeating it changes nothing. Nobody changes their own grant, except that platform admins may let themselves in. A tenant admin whose own grant expires can grant neither admin nor anything past that moment. Admins of the tenant or of the platform. Errors: invalid_request, tenant_not_found, user_not_found, own_grant, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Gives a user access to a tenant, or changes the access that the user has. '
+    'The new level and end replace the old ones. Without expires_at the access lasts until it '
+    'is revoked. Repeating a call changes nothing. Nobody changes their own grant; only '
+    'platform admins may give themselves access. A tenant admin whose own access expires can '
+    'grant neither the level admin nor access beyond that moment. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: invalid_request, tenant_not_found, user_not_found, own_grant, tenant_suspended, '
+    'forbidden, not_authenticated, busy.';

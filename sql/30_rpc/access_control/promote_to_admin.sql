@@ -50,4 +50,9 @@ end;
 $$;
 
 comment on function public.promote_to_admin(uuid, public.platform_role) is
-    'Gives a user a platform role in place of the one they had, which may be higher. The first super_admin is made with the service key. Repeating it changes nothing. super_admins. Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, busy.';
+    'Gives a user a platform role. '
+    'The new role replaces the role that the user had, which may be higher. The first '
+    'super_admin is made with the service key. Repeating a call changes nothing. '
+    'Callers: super_admin. '
+    'Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, '
+    'busy.';

@@ -35,4 +35,8 @@ end;
 $$;
 
 comment on function public.revoke_admin(uuid) is
-    'Takes a user''s platform role away, from their next request on; returns what it was. Never from the last super_admin. super_admins. Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, busy.';
+    'Takes a user''s platform role away and returns the role that ended. '
+    'It ends with the user''s next request. The last super_admin keeps the role. '
+    'Callers: super_admin. '
+    'Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, '
+    'busy.';

@@ -48,4 +48,11 @@ end;
 $$;
 
 comment on function public.get_admin_audit_log(text, uuid, text, timestamptz, timestamptz, bigint, integer) is
-    'Admin actions, newest first: by tenant, actor, action (tenant.suspend …), from (included) and to (not); pages as in get_audit_log. Platform staff see all, admins of a tenant that tenant''s. Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Lists admin actions, newest first, one page at a time. '
+    'Filters are the tenant, the actor, the action (such as tenant.suspend) and the time: '
+    'occurred_from is included, occurred_to is not. A page has up to page_size entries, from '
+    '1 to 1,000. For the next page, give the last id of this page as before_id. A tenant '
+    'admin names the tenant and sees its entries; platform staff see all entries. '
+    'Callers: tenant admin, platform viewer. '
+    'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, '
+    'not_authenticated, busy.';

@@ -31,4 +31,11 @@ end;
 $$;
 
 comment on function public.get_audit_log(text, uuid, text, text, jsonb, timestamptz, timestamptz, bigint, integer) is
-    'Data changes in a tenant, newest first: by actor, action (insert, update, delete, truncate), table, record (key columns as JSON), from (included) and to (not). A page has up to page_size entries, from 1 to 1,000; the next one is before_id = the last id of this one. Admins of the tenant. Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Lists data changes in a tenant, newest first, one page at a time. '
+    'Filters are the actor, the action (insert, update, delete, truncate), the table, the '
+    'record (its key columns as JSON) and the time: occurred_from is included, occurred_to is '
+    'not. A page has up to page_size entries, from 1 to 1,000. For the next page, give the '
+    'last id of this page as before_id. '
+    'Callers: tenant admin. '
+    'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, '
+    'not_authenticated, busy.';

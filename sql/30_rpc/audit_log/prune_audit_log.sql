@@ -39,4 +39,9 @@ end;
 $$;
 
 comment on function public.prune_audit_log(text, timestamptz) is
-    'Retention: removes the entries of a tenant''s audit log, or with a null name of admin_audit_log, that are older than a moment and sealed; the rest of the chain stays verifiable. Platform admins; logged as audit.prune with the number removed and their head. Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
+    'Removes the sealed entries of an audit log that are older than a moment. '
+    'The log is the tenant''s, or with a null schema_name admin_audit_log. The rest of the '
+    'chain stays verifiable. The call is logged as audit.prune, with the number of removed '
+    'entries and their head. '
+    'Callers: platform admin. '
+    'Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';

@@ -29,4 +29,11 @@ end;
 $$;
 
 comment on function public.redact_audit_log(text, uuid) is
-    'On a person''s request: takes the values of their profile (e-mail address, names, metadata) out of the sealed entries of a tenant''s audit log; admin_audit_log never had them. That something happened, when and by whom stays, and so does the chain. Entries too young to be sealed are left for the next call. Platform admins; logged as audit.redact. Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
+    'Removes the values of a person''s profile from a tenant''s sealed audit log, at that '
+    'person''s request. '
+    'The values are the e-mail address, names and metadata; admin_audit_log never contains '
+    'them. The entries still say what happened, when and by whom, and the chain stays '
+    'verifiable. Entries that are not sealed yet are left for the next call. The call is '
+    'logged as audit.redact. '
+    'Callers: platform admin. '
+    'Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';

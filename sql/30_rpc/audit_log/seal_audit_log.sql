@@ -21,4 +21,11 @@ end;
 $$;
 
 comment on function public.seal_audit_log(text) is
-    'Seals the entries of a tenant''s audit log, or without a name of admin_audit_log, into a hash chain and returns its head: keep it outside the database, for verify_audit_log. To be called on a schedule; writers never wait for it. Entries of transactions still running, or begun before one still running, wait for the next call. Platform admins. Errors: tenant_not_found, forbidden, not_authenticated, busy.';
+    'Seals the new entries of an audit log into its hash chain and returns the head of the '
+    'chain. '
+    'The log is the tenant''s, or without schema_name admin_audit_log. Call this on a schedule '
+    'and keep the head outside the database, for verify_audit_log. Writers never wait for it. '
+    'Entries of transactions that are still running, or that began after the oldest running '
+    'one, wait for the next call. '
+    'Callers: platform admin. '
+    'Errors: tenant_not_found, forbidden, not_authenticated, busy.';

@@ -21,4 +21,12 @@ end;
 $$;
 
 comment on function public.verify_audit_log(text, text) is
-    'Whether the sealed entries of a log are what was sealed: names the first one changed, removed or inserted since. expected_head is a head that seal_audit_log once returned and that was kept elsewhere; without it, whoever can rewrite the whole chain as a superuser can hide. It cannot show changes made before sealing, nor find a head older than the last pruning. Admins of the tenant or of the platform; admin_audit_log platform admins. Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Checks that the sealed entries of an audit log are still the entries that were sealed. '
+    'The reply names the first entry that was changed, removed or inserted since. The log is '
+    'the tenant''s, or without schema_name admin_audit_log, which only platform admins may '
+    'verify. expected_head is a head that seal_audit_log returned and that was kept '
+    'elsewhere: without it, nobody detects a superuser who rewrites the whole chain. Changes '
+    'made before sealing cannot be detected, and a head older than the last pruning is not '
+    'found. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';

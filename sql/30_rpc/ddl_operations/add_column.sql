@@ -56,4 +56,12 @@ end;
 $$;
 
 comment on function public.add_column(text, text, text, text, boolean, jsonb, text) is
-    'Adds a column to a table of a tenant; where every tenant has that table, only as x_…, nullable or with a default. Existing rows get the default; gen_random_uuid() makes PostgreSQL write them all anew while readers wait, and is refused where that takes longer than 5 s. Admins of the tenant or of the platform. Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, table_not_found, column_exists, table_not_empty, protected_table, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Adds a column to a table of a tenant. '
+    'In a table that every tenant has, the name begins with x_, and the column is nullable or '
+    'has a default. Existing rows get the default. With the default gen_random_uuid(), '
+    'PostgreSQL rewrites all rows while readers wait; a rewrite that takes longer than 5 s is '
+    'refused. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, '
+    'table_not_found, column_exists, table_not_empty, protected_table, tenant_not_found, '
+    'tenant_suspended, forbidden, not_authenticated, busy.';

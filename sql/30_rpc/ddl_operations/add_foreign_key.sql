@@ -43,4 +43,13 @@ end;
 $$;
 
 comment on function public.add_foreign_key(text, text, text, text, text, text, text) is
-    'Points a column of a tenant''s table at a primary key or unique column of another table of the same tenant, of the template''s tables only at users(id) and settings(key). The column gets an index. Existing rows are checked in the same call: until it ends, writers of both tables wait, up to 60 s on a very large table; readers do not. Admins of the tenant or of the platform. Errors: table_not_found, column_not_found, invalid_column_type, constraint_exists, foreign_key_violation, foreign_key_target, protected_table, invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Adds a foreign key from a column of a tenant''s table to another table of the same '
+    'tenant. '
+    'The target is a primary key or a unique column; in the template''s tables only users(id) '
+    'and settings(key). The column gets an index. Existing rows are checked in the same call: '
+    'until it ends, writers of both tables wait, up to 60 s on a very large table; readers do '
+    'not wait. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: table_not_found, column_not_found, invalid_column_type, constraint_exists, '
+    'foreign_key_violation, foreign_key_target, protected_table, invalid_request, '
+    'tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';

@@ -42,4 +42,11 @@ end;
 $$;
 
 comment on function public.create_table(text, text, jsonb, text) is
-    'Makes a table in a tenant, reachable through the Data API at once: members read it, writers write it. columns is an array of {name, type, nullable = true, default, default_expression, primary_key, unique}; without a primary key, the column id becomes it, made as uuid where there is none. Admins of the tenant or of the platform. Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, table_exists, column_exists, table_limit, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Creates a table in a tenant; the Data API serves the table at once. '
+    'Members read the table, writers write it. columns is an array of {name, type, nullable = '
+    'true, default, default_expression, primary_key, unique}. Without a primary key, the '
+    'column id becomes the primary key; a missing column id is added as uuid. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, '
+    'table_exists, column_exists, table_limit, tenant_not_found, tenant_suspended, forbidden, '
+    'not_authenticated, busy.';

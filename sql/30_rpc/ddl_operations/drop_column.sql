@@ -34,4 +34,8 @@ end;
 $$;
 
 comment on function public.drop_column(text, text, text) is
-    'Drops a column and its values; returns what it was. Nothing cascades. Admins of the tenant or of the platform. Errors: table_not_found, column_not_found, has_dependents, protected_table, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Drops a column with its values and returns what the column was. '
+    'Nothing cascades. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: table_not_found, column_not_found, has_dependents, protected_table, '
+    'tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';

@@ -29,4 +29,8 @@ end;
 $$;
 
 comment on function public.drop_foreign_key(text, text, text) is
-    'Drops a foreign key of a tenant''s table; returns what it was. The index on the column stays. Admins of the tenant or of the platform. Errors: table_not_found, constraint_not_found, protected_table, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Drops a foreign key of a tenant''s table and returns what the foreign key was. '
+    'The index on the column stays. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: table_not_found, constraint_not_found, protected_table, tenant_not_found, '
+    'tenant_suspended, forbidden, not_authenticated, busy.';

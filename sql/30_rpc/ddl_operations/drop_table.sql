@@ -29,4 +29,8 @@ end;
 $$;
 
 comment on function public.drop_table(text, text) is
-    'Destroys a table of a tenant and its rows; returns what it was. Nothing cascades. Admins of the tenant or of the platform. Errors: table_not_found, protected_table, has_dependents, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Drops a table of a tenant with its rows and returns what the table was. '
+    'Nothing cascades. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: table_not_found, protected_table, has_dependents, tenant_not_found, '
+    'tenant_suspended, forbidden, not_authenticated, busy.';

@@ -23,4 +23,6 @@ end;
 $$;
 
 comment on function public.get_schema_summary(text) is
-    'How many tables a tenant has, about how many rows, and how large they are. Members and platform staff. Errors: tenant_not_found, tenant_suspended, not_authenticated, busy.';
+    'Returns how many tables a tenant has, about how many rows, and their size on disk. '
+    'Callers: member, platform viewer. '
+    'Errors: tenant_not_found, tenant_suspended, not_authenticated, busy.';

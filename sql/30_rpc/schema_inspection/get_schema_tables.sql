@@ -20,4 +20,7 @@ end;
 $$;
 
 comment on function public.get_schema_tables(text) is
-    'The tables of a tenant by name, with sizes and row estimates from statistics; nothing is scanned. Members and platform staff. Errors: tenant_not_found, tenant_suspended, not_authenticated, busy.';
+    'Lists the tables of a tenant by name, with their sizes and row estimates. '
+    'The estimates come from statistics; no table is scanned. '
+    'Callers: member, platform viewer. '
+    'Errors: tenant_not_found, tenant_suspended, not_authenticated, busy.';

@@ -17,4 +17,6 @@ end;
 $$;
 
 comment on function public.get_table_columns(text, text) is
-    'The columns of a tenant''s table in their order. Members and platform staff. Errors: tenant_not_found, table_not_found, tenant_suspended, not_authenticated, busy.';
+    'Lists the columns of a tenant''s table in their order. '
+    'Callers: member, platform viewer. '
+    'Errors: tenant_not_found, table_not_found, tenant_suspended, not_authenticated, busy.';

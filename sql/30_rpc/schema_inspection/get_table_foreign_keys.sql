@@ -17,4 +17,6 @@ end;
 $$;
 
 comment on function public.get_table_foreign_keys(text, text) is
-    'The foreign keys of a tenant''s table by name. Members and platform staff. Errors: tenant_not_found, table_not_found, tenant_suspended, not_authenticated, busy.';
+    'Lists the foreign keys of a tenant''s table by name. '
+    'Callers: member, platform viewer. '
+    'Errors: tenant_not_found, table_not_found, tenant_suspended, not_authenticated, busy.';

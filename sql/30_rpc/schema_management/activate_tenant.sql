@@ -34,4 +34,7 @@ end;
 $$;
 
 comment on function public.activate_tenant(text) is
-    'Opens a suspended tenant again with exactly the privileges it had. Repeating it changes nothing. Platform admins. Errors: tenant_not_found, forbidden, not_authenticated, busy.';
+    'Activates a suspended tenant, with exactly the privileges that it had. '
+    'Repeating a call changes nothing. '
+    'Callers: platform admin. '
+    'Errors: tenant_not_found, forbidden, not_authenticated, busy.';

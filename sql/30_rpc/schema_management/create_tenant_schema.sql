@@ -56,4 +56,9 @@ end;
 $$;
 
 comment on function public.create_tenant_schema(text, text) is
-    'Makes a tenant: its schema with the template''s tables, and its place on the Data API, where it answers within moments. Left out, the name is a random one that tells nothing. Platform admins. Errors: invalid_schema_name, invalid_request, tenant_exists, schema_exists, forbidden, not_authenticated, busy.';
+    'Creates a tenant: a schema with the template''s tables, which the Data API serves within '
+    'moments. '
+    'Without schema_name the tenant gets a random name that reveals nothing. '
+    'Callers: platform admin. '
+    'Errors: invalid_schema_name, invalid_request, tenant_exists, schema_exists, forbidden, '
+    'not_authenticated, busy.';

@@ -46,4 +46,8 @@ end;
 $$;
 
 comment on function public.delete_tenant_schema(text) is
-    'Destroys a suspended tenant: schema, rows, grants and its place on the Data API. admin_audit_log keeps what was done. There is no way back. super_admins. Errors: tenant_not_found, tenant_active, forbidden, not_authenticated, busy.';
+    'Deletes a suspended tenant with all its data and returns the tenant''s last state. '
+    'The schema, the rows, the grants and the place on the Data API are removed and cannot be '
+    'restored. admin_audit_log keeps the record of what was done. '
+    'Callers: super_admin. '
+    'Errors: tenant_not_found, tenant_active, forbidden, not_authenticated, busy.';

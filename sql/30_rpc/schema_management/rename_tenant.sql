@@ -34,4 +34,8 @@ end;
 $$;
 
 comment on function public.rename_tenant(text, text) is
-    'Changes what people call a tenant; the schema keeps its name. Admins of the tenant or of the platform. Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Changes the display name of a tenant. '
+    'The schema keeps its name. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, '
+    'not_authenticated, busy.';

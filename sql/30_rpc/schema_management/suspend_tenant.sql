@@ -35,4 +35,8 @@ end;
 $$;
 
 comment on function public.suspend_tenant(text, text) is
-    'Closes a tenant at once, service key included: USAGE on the schema first, then every privilege in it. No row is lost. Repeating it changes nothing, the first reason stays. Platform admins. Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
+    'Closes a tenant to everybody at once, the service key included. '
+    'USAGE on the schema is revoked first, then every privilege in the schema. No row is '
+    'lost. Repeating a call changes nothing: the first reason stays. '
+    'Callers: platform admin. '
+    'Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';

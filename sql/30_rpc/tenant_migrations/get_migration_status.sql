@@ -26,4 +26,7 @@ end;
 $$;
 
 comment on function public.get_migration_status() is
-    'The latest tenant migration, and how many tenants have it, lack it, and failed on the way to it. Platform admins. Errors: forbidden, not_authenticated, busy.';
+    'Returns the latest tenant migration, and how many tenants have it, lack it, or failed on '
+    'the way to it. '
+    'Callers: platform admin. '
+    'Errors: forbidden, not_authenticated, busy.';

@@ -35,4 +35,9 @@ end;
 $$;
 
 comment on function public.get_schema_drift(text) is
-    'In what a tenant differs from the reference schema at its version: tables, columns, constraints, indexes, policies, triggers, routines, types, and grants. Its own tables and columns x_… are no difference, their grants are looked at too. Empty if all is well. Platform admins. Errors: tenant_not_found, forbidden, not_authenticated, busy.';
+    'Lists the differences between a tenant and the reference schema at the tenant''s version. '
+    'Compared are tables, columns, constraints, indexes, policies, triggers, routines, types '
+    'and grants. The tenant''s own tables and its columns x_… are no difference, but their '
+    'grants are compared. Without a difference the list is empty. '
+    'Callers: platform admin. '
+    'Errors: tenant_not_found, forbidden, not_authenticated, busy.';

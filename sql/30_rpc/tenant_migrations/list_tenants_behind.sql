@@ -43,4 +43,9 @@ end;
 $$;
 
 comment on function public.list_tenants_behind(text, integer) is
-    'Tenants that lack tenant migrations, by name, with the reason if the next one has failed; for the next page give the last name as after_schema_name. 1 to 1,000 a page. Platform admins. Errors: invalid_request, forbidden, not_authenticated, busy.';
+    'Lists the tenants that lack tenant migrations, by name, one page at a time. '
+    'If the next migration of a tenant has failed, its row has the reason. A page has up to '
+    'page_size tenants, from 1 to 1,000. For the next page, give the last name of this page '
+    'as after_schema_name. '
+    'Callers: platform admin. '
+    'Errors: invalid_request, forbidden, not_authenticated, busy.';

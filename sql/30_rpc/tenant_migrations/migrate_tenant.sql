@@ -69,4 +69,9 @@ end;
 $$;
 
 comment on function public.migrate_tenant(text) is
-    'Gives a tenant the next tenant migration it lacks, whole or not at all; suspended ones too, and they stay so. What fails is told as outcome "failed" with SQLSTATE and message, remembered for list_tenants_behind, and can be tried again. Platform admins. Errors: tenant_not_found, forbidden, not_authenticated, busy.';
+    'Applies to a tenant the next tenant migration that it lacks, whole or not at all. '
+    'A suspended tenant is migrated too and stays suspended. A failure is reported as the '
+    'outcome "failed" with SQLSTATE and message. list_tenants_behind shows the failure until '
+    'a repeated call succeeds. '
+    'Callers: platform admin. '
+    'Errors: tenant_not_found, forbidden, not_authenticated, busy.';

@@ -22,4 +22,6 @@ end;
 $$;
 
 comment on function public.check_tenant_status(text) is
-    'Whether a tenant is active or suspended. Members, also of a suspended tenant, and platform staff. Errors: tenant_not_found, not_authenticated, busy.';
+    'Returns whether a tenant is active or suspended. '
+    'Callers: member, member of a suspended tenant, platform viewer. '
+    'Errors: tenant_not_found, not_authenticated, busy.';

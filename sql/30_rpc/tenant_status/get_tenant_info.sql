@@ -31,4 +31,7 @@ end;
 $$;
 
 comment on function public.get_tenant_info(text) is
-    'What a member or the platform staff may know of a tenant, suspended or not. Errors: tenant_not_found, not_authenticated, busy.';
+    'Returns what members and the platform staff may know about a tenant, with the caller''s '
+    'own access level. '
+    'Callers: member, member of a suspended tenant, platform viewer. '
+    'Errors: tenant_not_found, not_authenticated, busy.';

@@ -24,4 +24,8 @@ end;
 $$;
 
 comment on function public.list_my_tenants() is
-    'The tenants on which the caller holds an unexpired grant, by name. Anyone signed in; the service key is nobody''s member and gets none. Errors: not_authenticated, busy.';
+    'Lists the tenants to which the caller has access, by name, suspended tenants included. '
+    'An expired grant is no access. The service key is a member of no tenant and gets an '
+    'empty list. '
+    'Callers: anyone signed in. '
+    'Errors: not_authenticated, busy.';

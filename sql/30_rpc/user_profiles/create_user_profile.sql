@@ -43,4 +43,9 @@ end;
 $$;
 
 comment on function public.create_user_profile(text, uuid, text, text, jsonb) is
-    'Makes a profile for a user. It grants nothing: access is for grant_schema_access. role is the product''s own label; metadata is a JSON object. Admins of the tenant or of the platform. Errors: invalid_request, tenant_not_found, user_not_found, profile_exists, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Creates a user''s profile in a tenant. '
+    'A profile gives no access: that is what grant_schema_access is for. role is a label of '
+    'your product; metadata is a JSON object. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: invalid_request, tenant_not_found, user_not_found, profile_exists, '
+    'tenant_suspended, forbidden, not_authenticated, busy.';

@@ -50,4 +50,9 @@ end;
 $$;
 
 comment on function public.ensure_user_profile(text, text) is
-    'The caller''s profile in a tenant, made if there was none (is_new). Any number of calls at once make one row. display_name counts for a new profile only. Members, for themselves. Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, user_not_found, busy.';
+    'Returns the caller''s own profile in a tenant; the first call creates it. '
+    'is_new tells whether this call created the profile. Any number of concurrent calls '
+    'create one row. display_name counts for a new profile only. '
+    'Callers: member. '
+    'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, '
+    'not_authenticated, user_not_found, busy.';

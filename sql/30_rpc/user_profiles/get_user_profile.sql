@@ -26,4 +26,7 @@ end;
 $$;
 
 comment on function public.get_user_profile(text, uuid) is
-    'A profile in a tenant, the caller''s own if user_id is left out. Members. Errors: tenant_not_found, profile_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Returns a user''s profile in a tenant; without user_id, the caller''s own. '
+    'Callers: member. '
+    'Errors: tenant_not_found, profile_not_found, tenant_suspended, forbidden, '
+    'not_authenticated, busy.';

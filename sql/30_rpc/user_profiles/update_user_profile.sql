@@ -56,4 +56,8 @@ end;
 $$;
 
 comment on function public.update_user_profile(text, text, jsonb) is
-    'Changes the caller''s own profile; what is null stays as it is, metadata is replaced whole. Members. Errors: invalid_request, tenant_not_found, profile_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+    'Changes the caller''s own profile in a tenant. '
+    'An argument that is null changes nothing. metadata is replaced as a whole. '
+    'Callers: member. '
+    'Errors: invalid_request, tenant_not_found, profile_not_found, tenant_suspended, '
+    'forbidden, not_authenticated, busy.';

@@ -1,59 +1,16 @@
--- Every grant and revoke outside the tenants' schemas, by role. What is not granted here is
--- refused: the default privileges of a hosted project differ by its age, so each object is
--- revoked by name from whoever they may have favoured.
+-- Written by `tenantry generate` from sql/30_rpc: edit the RPCs, then run it again.
 
--- tenancy: nothing for anybody, but for what a request runs as the caller's own role. ------
-
-revoke all on schema tenancy, tenant_template from public, anon, authenticated, service_role;
-revoke all on all tables in schema tenancy from public, anon, authenticated, service_role;
-revoke all on all routines in schema tenancy from public, anon, authenticated, service_role;
-
--- The guard runs as the switched role, and calls the one function that knows the answer.
-grant usage on schema tenancy to anon, authenticated, service_role;
-grant execute on function
-    tenancy.guard_request(),
-    tenancy.require_access(text, public.access_level)
-    to anon, authenticated, service_role;
-
--- Policies run as the role that queries.
-grant execute on function
-    tenancy.caller(),
-    tenancy.has_access(text, public.access_level),
-    tenancy.is_platform_staff(),
-    tenancy.member_tenants(),
-    tenancy.administered_tenants(),
-    tenancy.administered_tenant_ids()
-    to authenticated;
-
--- public: read through policies, write through RPCs. No insert, update or delete is granted
--- to anybody, the service key included: a registry row without its schema, or an audit entry
--- nobody earned, could then be made by hand.
-
-revoke all on table
-    public.tenants,
-    public.admin_users,
-    public.user_schema_access,
-    public.admin_audit_log
-    from public, anon, authenticated, service_role;
-revoke all on sequence public.admin_audit_log_id_seq from public, anon, authenticated, service_role;
-
-grant select on table
-    public.tenants,
-    public.admin_users,
-    public.user_schema_access,
-    public.admin_audit_log
-    to authenticated, service_role;
-
--- The RPCs decide for themselves what the caller may do; nobody anonymous gets that far.
+-- Each RPC decides what its caller may do. Only signed-in callers and the service key get that
+-- far. The revoke names anon too: the default privileges of a hosted project may favour it.
 
 revoke all on function
-    public.grant_schema_access(text, uuid, public.access_level, timestamptz),
+    public.grant_schema_access(text, uuid, public.access_level, timestamp with time zone),
     public.promote_to_admin(uuid, public.platform_role),
     public.revoke_admin(uuid),
     public.revoke_schema_access(text, uuid),
-    public.get_admin_audit_log(text, uuid, text, timestamptz, timestamptz, bigint, integer),
-    public.get_audit_log(text, uuid, text, text, jsonb, timestamptz, timestamptz, bigint, integer),
-    public.prune_audit_log(text, timestamptz),
+    public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer),
+    public.get_audit_log(text, uuid, text, text, jsonb, timestamp with time zone, timestamp with time zone, bigint, integer),
+    public.prune_audit_log(text, timestamp with time zone),
     public.redact_audit_log(text, uuid),
     public.seal_audit_log(text),
     public.verify_audit_log(text, text),
@@ -86,13 +43,13 @@ revoke all on function
     from public, anon, authenticated, service_role;
 
 grant execute on function
-    public.grant_schema_access(text, uuid, public.access_level, timestamptz),
+    public.grant_schema_access(text, uuid, public.access_level, timestamp with time zone),
     public.promote_to_admin(uuid, public.platform_role),
     public.revoke_admin(uuid),
     public.revoke_schema_access(text, uuid),
-    public.get_admin_audit_log(text, uuid, text, timestamptz, timestamptz, bigint, integer),
-    public.get_audit_log(text, uuid, text, text, jsonb, timestamptz, timestamptz, bigint, integer),
-    public.prune_audit_log(text, timestamptz),
+    public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer),
+    public.get_audit_log(text, uuid, text, text, jsonb, timestamp with time zone, timestamp with time zone, bigint, integer),
+    public.prune_audit_log(text, timestamp with time zone),
     public.redact_audit_log(text, uuid),
     public.seal_audit_log(text),
     public.verify_audit_log(text, text),

@@ -1,0 +1,96 @@
+"""catalogue.json: the operations, read from the RPCs of `sql/` and the comments on them."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import dict_row
+
+from tenantry.catalogue import CALLERS, CatalogueEntry, Parameter
+from tenantry_cli.errors import TenantryError
+from tenantry_cli.generate.database import declared_operations
+from tenantry_cli.project import Project
+
+_RPCS = """
+    select p.proname as name, p.provolatile <> 'v' as is_stable, p.proretset as returns_set,
+        format_type(p.prorettype, null) as returns,
+        coalesce(obj_description(p.oid, 'pg_proc'), '') as comment,
+        coalesce(arguments.parameters, '[]') as parameters
+    from pg_catalog.pg_proc p
+    cross join lateral (
+        select json_agg(json_build_object(
+            'name', a.name,
+            'type', format_type(a.type, null),
+            'default', pg_get_function_arg_default(p.oid, a.position::integer)
+        ) order by a.position) as parameters
+        from unnest(p.proargnames[:p.pronargs], p.proargtypes::oid[])
+            with ordinality a (name, type, position)
+    ) arguments
+    where p.pronamespace = 'public'::regnamespace
+"""
+_COMMENT = re.compile(
+    r"(?P<summary>[^.]+\.)(?: (?P<description>.+))?"
+    r" Callers: (?P<callers>[^.]+)\. Errors: (?P<errors>[^.]+)\.",
+)
+
+
+def read_catalogue(project: Project) -> list[CatalogueEntry]:
+    """Every RPC of `sql/30_rpc`, sorted by group and name."""
+    with declared_operations(project) as connection:
+        # Every type of ours comes out with its schema.
+        connection.execute("set search_path = ''")
+        found = _rows(connection)
+    sources = _sources(project)
+    if unknown := found.keys() ^ sources.keys():
+        raise TenantryError(
+            f"{', '.join(sorted(unknown))}: a file of sql/30_rpc declares the one function "
+            "that the file is named after."
+        )
+    return [_entry(found[name], source) for name, source in sources.items()]
+
+
+def catalogue_text(entries: list[CatalogueEntry]) -> str:
+    return json.dumps([asdict(entry) for entry in entries], indent=2, ensure_ascii=False) + "\n"
+
+
+def _rows(connection: Connection) -> Mapping[str, dict[str, Any]]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return {row["name"]: row for row in cursor.execute(_RPCS.encode())}
+
+
+def _sources(project: Project) -> Mapping[str, str]:
+    """The path of each RPC's file, by the function's name."""
+    files = sorted((project.root / "sql" / "30_rpc").rglob("*.sql"), key=Path.as_posix)
+    return {file.stem: file.relative_to(project.root).as_posix() for file in files}
+
+
+def _entry(row: Mapping[str, Any], source: str) -> CatalogueEntry:
+    parts = _COMMENT.fullmatch(row["comment"])
+    if parts is None:
+        raise TenantryError(
+            f"{source}: a comment is '<Summary.> <More sentences.> Callers: <who>. "
+            "Errors: <codes>.'."
+        )
+    callers = tuple(parts["callers"].split(", "))
+    if unknown := set(callers) - set(CALLERS):
+        raise TenantryError(
+            f"{source}: unknown callers {', '.join(sorted(unknown))}. Callers are "
+            f"{', '.join(CALLERS)}."
+        )
+    return CatalogueEntry(
+        name=row["name"],
+        group=source.split("/")[2].replace("_", "-"),
+        parameters=tuple(Parameter(**parameter) for parameter in row["parameters"]),
+        returns=row["returns"],
+        returns_set=row["returns_set"],
+        is_stable=row["is_stable"],
+        summary=parts["summary"],
+        description=parts["description"] or "",
+        callers=callers,
+        errors=tuple(parts["errors"].split(", ")),
+        source=source,
+    )

@@ -1,0 +1,35 @@
+"""The grants of the RPCs: each by name, so that an RPC without a line stays closed."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tenantry.catalogue import CatalogueEntry
+from tenantry_cli.project import Project
+
+_TEXT = """\
+-- Written by `tenantry generate` from sql/30_rpc: edit the RPCs, then run it again.
+
+-- Each RPC decides what its caller may do. Only signed-in callers and the service key get that
+-- far. The revoke names anon too: the default privileges of a hosted project may favour it.
+
+revoke all on function
+{functions}
+    from public, anon, authenticated, service_role;
+
+grant execute on function
+{functions}
+    to authenticated, service_role;
+"""
+
+
+def privileges_path(project: Project) -> Path:
+    return project.root / "sql" / "90_privileges" / "rpcs.sql"
+
+
+def privileges_text(entries: Iterable[CatalogueEntry]) -> str:
+    functions = ",\n".join(f"    public.{entry.name}({_types(entry)})" for entry in entries)
+    return _TEXT.format(functions=functions)
+
+
+def _types(entry: CatalogueEntry) -> str:
+    return ", ".join(parameter.type for parameter in entry.parameters)
