@@ -72,7 +72,9 @@ class Database:
         It is not parsed and written again: a large number would lose digits.
         """
         # Only what the caller gave: the defaults are the database's.
-        given = arguments.model_dump(mode="json", exclude_unset=True)
+        given = adapter(operation.arguments).dump_python(
+            arguments, mode="json", exclude_unset=True
+        )
         rpc = _CLIENT.rpc(operation.name, given)
         rpc.request.headers.update(self._headers)
         # A context that ends with the call: the thread's own context would hold a large reply

@@ -40,10 +40,14 @@ def _storable(value: object, depth: int = 0) -> None:
                 _storable(element, depth + 1)
 
 
+# `defer_build`: a process starts sooner if the first call that needs a model builds it. A model
+# does not build itself thread-safely, so calls use it through `operations.adapter` alone.
+
+
 class Arguments(BaseModel):
     """The arguments of a caller: exactly the parameters of the database function."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -55,7 +59,7 @@ class Arguments(BaseModel):
 class Result(BaseModel):
     """The reply to a caller: the columns of the database function's result."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 def _iso_8601(value: object) -> object:

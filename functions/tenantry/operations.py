@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -26,7 +26,7 @@ class Operation:
 
     def well_formed(self, given: dict[str, object]) -> Arguments:
         try:
-            return self.arguments.model_validate(given)
+            return cast(Arguments, adapter(self.arguments).validate_python(given))
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             raise InvalidRequestError(
@@ -77,7 +77,10 @@ class Group:
 @cache
 def adapter(model: Any) -> TypeAdapter[Any]:
     """Built once for each model: building an adapter costs more than a validation."""
-    return TypeAdapter(model)
+    built = TypeAdapter(model)
+    # The models defer it. Here it is complete before another thread can see the adapter.
+    built.rebuild()
+    return built
 
 
 def _quoted(*place: int | str) -> str:

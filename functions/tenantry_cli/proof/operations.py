@@ -1,7 +1,8 @@
 """Every RPC, who may call it, and arguments with which the call does no harm.
 
-Where a permitted call would change something, the arguments lead it to an error that comes
-after the question of permission; that error then is the proof that it got there.
+The RPCs and their callers come from the catalogue, the arguments from the names of the
+parameters. Where a permitted call would change something, special arguments lead the call to an
+error that comes after the question of permission: that error then proves the permission.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tenantry.catalogue import CatalogueEntry, catalogue
 from tenantry_cli.proof.identities import (
     ADMIN_B,
     READER,
@@ -25,7 +27,7 @@ NO_ONE = Permission()
 
 @dataclass(frozen=True)
 class CallContext:
-    """What arguments are made of."""
+    """The values that arguments are made of."""
 
     tenant: Tenant
     other: Tenant
@@ -46,20 +48,20 @@ class Operation:
     name: str
     group: str
     permission: Permission
-    # What a permitted caller sends; harmless.
+    # The harmless arguments of a permitted caller.
     arguments: Arguments
-    # What everybody else sends; it would do harm.
+    # The arguments of everybody else; they would do harm.
     attack: Arguments | None = None
-    # Errors that only a permitted caller gets to see.
+    # Errors that only a permitted caller can get.
     passes: frozenset[str] = frozenset()
     has_tenant: bool = True
     is_stable: bool = False
-    # For whom even these arguments would change something.
+    # Whether even the harmless arguments would change something for this caller.
     spare: Callable[[CallContext], bool] = lambda context: False
     label: str = ""
-    # An empty list is an answer too: a refusal is an error.
+    # Whether an empty list is a success.
     may_be_empty: bool = False
-    # Answers everybody; what counts is whether it names the tenant.
+    # Everybody signed in gets an answer: a leak is an answer that names a foreign tenant.
     is_list_of_tenants: bool = False
 
     @property
@@ -67,26 +69,60 @@ class Operation:
         return self.label or self.name
 
 
-def _tenant(**more: Any) -> Arguments:
-    return lambda context: {"schema_name": context.tenant.name, **more}
-
-
 def _fixed(**arguments: Any) -> Arguments:
     return lambda context: dict(arguments)
 
 
-_MEMBER = Permission(member=Level.READ)
-_INSPECTOR = Permission(platform=Platform.VIEWER, member=Level.READ)
-_CURIOUS = Permission(platform=Platform.VIEWER, member=Level.READ, even_suspended=True)
-_TENANT_ADMIN = Permission(platform=Platform.ADMIN, member=Level.ADMIN)
-_PLATFORM_ADMIN = Permission(platform=Platform.ADMIN)
-_SUPER_ADMIN = Permission(platform=Platform.SUPER_ADMIN)
+def _nothing(context: CallContext) -> Json:
+    return {}
 
-_COLUMN = {"name": "body", "type": "text"}
+
+@dataclass(frozen=True)
+class _Special:
+    """What the catalogue does not know of an operation."""
+
+    # Added to the arguments by name. Without an attack everybody sends the same.
+    arguments: Arguments = _nothing
+    attack: Arguments | None = None
+    passes: frozenset[str] = frozenset()
+    spare: Callable[[CallContext], bool] = lambda context: False
+    may_be_empty: bool = False
+    has_tenant: bool = True
+
+
+# Arguments by name ----------------------------------------------------------------------------
+
+_HARMLESS: Mapping[str, Callable[[CallContext], Any]] = {
+    "schema_name": lambda context: context.tenant.name,
+    # The name that the tenant has already.
+    "display_name": lambda context: context.display_name,
+    # A user with a profile and without access.
+    "user_id": lambda context: context.ids[STRANGER],
+    "table_name": lambda context: "proof_notes",
+}
+_HARMFUL = {**_HARMLESS, "display_name": lambda context: "taken"}
+# Given although they have a default, which would mean everything or oneself.
+_ALWAYS = ("schema_name", "user_id")
+
+
+def _by_name(
+    entry: CatalogueEntry,
+    more: Arguments,
+    values: Mapping[str, Callable[[CallContext], Any]] = _HARMLESS,
+) -> Arguments:
+    names = [
+        parameter.name
+        for parameter in entry.parameters
+        if parameter.name in values and (parameter.default is None or parameter.name in _ALWAYS)
+    ]
+    return lambda context: {name: values[name](context) for name in names} | more(context)
+
+
+# Special arguments ----------------------------------------------------------------------------
 
 
 def _resident(context: CallContext) -> str:
-    """Somebody who has access to the tenant."""
+    """A user who has access to the tenant."""
     return context.ids[ADMIN_B if context.tenant.letter == "B" else READER]
 
 
@@ -101,313 +137,196 @@ def _is_platform_admin(context: CallContext) -> bool:
     )
 
 
-OPERATIONS = (
-    # schema-management
-    Operation(
-        "create_tenant_schema",
-        "schema-management",
-        _PLATFORM_ADMIN,
+_COLUMN = {"name": "body", "type": "text"}
+
+_SPECIAL: Mapping[str, _Special] = {
+    "create_tenant_schema": _Special(
         _fixed(schema_name="pg_proof"),
         passes=frozenset({"invalid_schema_name"}),
         has_tenant=False,
     ),
-    Operation(
-        "rename_tenant",
-        "schema-management",
-        _TENANT_ADMIN,
-        lambda context: {
-            "schema_name": context.tenant.name,
-            "display_name": context.display_name,
-        },
-        _tenant(display_name="taken"),
-    ),
-    Operation(
-        "suspend_tenant",
-        "schema-management",
-        _PLATFORM_ADMIN,
-        _tenant(),
-        spare=lambda context: context.tenant.state is State.ACTIVE,
-    ),
-    Operation(
-        "activate_tenant",
-        "schema-management",
-        _PLATFORM_ADMIN,
-        _tenant(),
-        spare=lambda context: context.tenant.state is State.SUSPENDED,
-    ),
-    Operation(
-        "delete_tenant_schema",
-        "schema-management",
-        _SUPER_ADMIN,
-        _tenant(),
+    "suspend_tenant": _Special(spare=lambda context: context.tenant.state is State.ACTIVE),
+    "activate_tenant": _Special(spare=lambda context: context.tenant.state is State.SUSPENDED),
+    "delete_tenant_schema": _Special(
         passes=frozenset({"tenant_active"}),
         spare=lambda context: context.tenant.state is State.SUSPENDED,
     ),
-    # user-profiles
-    Operation("ensure_user_profile", "user-profiles", _MEMBER, _tenant()),
-    Operation(
-        "create_user_profile",
-        "user-profiles",
-        _TENANT_ADMIN,
-        lambda context: {"schema_name": context.tenant.name, "user_id": context.ids[STRANGER]},
-        lambda context: {
-            "schema_name": context.tenant.name,
-            "user_id": context.ids[SUPER_ADMIN],
-        },
+    "create_user_profile": _Special(
+        attack=lambda context: {"user_id": context.ids[SUPER_ADMIN]},
         passes=frozenset({"profile_exists"}),
     ),
-    Operation(
-        "get_user_profile",
-        "user-profiles",
-        _MEMBER,
-        lambda context: {"schema_name": context.tenant.name, "user_id": context.ids[STRANGER]},
-        is_stable=True,
+    "update_user_profile": _Special(
+        _fixed(display_name="renamed"), passes=frozenset({"profile_not_found"})
     ),
-    Operation(
-        "update_user_profile",
-        "user-profiles",
-        _MEMBER,
-        _tenant(display_name="renamed"),
-        passes=frozenset({"profile_not_found"}),
-    ),
-    # access-control
-    Operation(
-        "grant_schema_access",
-        "access-control",
-        _TENANT_ADMIN,
+    "grant_schema_access": _Special(
         lambda context: {
-            "schema_name": context.tenant.name,
             "user_id": _resident(context),
             "access_level": _resident_level(context),
         },
-        lambda context: {
-            "schema_name": context.tenant.name,
-            "user_id": context.own_id,
-            "access_level": "admin",
-        },
+        attack=lambda context: {"user_id": context.own_id, "access_level": "admin"},
         passes=frozenset({"own_grant"}),
     ),
-    Operation(
+    "revoke_schema_access": _Special(
+        # Everybody may drop their own access.
+        attack=lambda context: {
+            "user_id": context.ids[WRITER if context.identity != WRITER else READER]
+        },
+        passes=frozenset({"user_not_found"}),
+    ),
+    "promote_to_admin": _Special(
+        lambda context: {"user_id": context.ids[SUPER_ADMIN], "role": "super_admin"},
+        attack=lambda context: {"user_id": context.own_id, "role": "super_admin"},
+    ),
+    "revoke_admin": _Special(
+        attack=lambda context: {"user_id": context.ids[SUPER_ADMIN]},
+        passes=frozenset({"user_not_found"}),
+    ),
+    "create_table": _Special(
+        _fixed(table_name="settings", columns=[_COLUMN]),
+        attack=_fixed(table_name="proof_forged", columns=[_COLUMN]),
+        passes=frozenset({"table_exists"}),
+    ),
+    "drop_table": _Special(
+        _fixed(table_name="settings"),
+        attack=_fixed(table_name="proof_spare"),
+        passes=frozenset({"protected_table"}),
+    ),
+    "add_column": _Special(
+        _fixed(table_name="audit_log", column_name="x_forged", column_type="text"),
+        attack=_fixed(table_name="proof_spare", column_name="x_forged", column_type="text"),
+        passes=frozenset({"protected_table"}),
+    ),
+    "drop_column": _Special(
+        _fixed(table_name="settings", column_name="key"),
+        attack=_fixed(table_name="proof_spare", column_name="body"),
+        passes=frozenset({"protected_table"}),
+    ),
+    "add_foreign_key": _Special(
+        _fixed(table_name="settings", column_name="key", foreign_table="users"),
+        attack=_fixed(table_name="proof_spare", column_name="body", foreign_table="proof_tags"),
+        passes=frozenset({"protected_table"}),
+    ),
+    "drop_foreign_key": _Special(
+        _fixed(table_name="settings", constraint_name="none"),
+        attack=_fixed(table_name="proof_notes", constraint_name="proof_notes_tag_fkey"),
+        passes=frozenset({"protected_table"}),
+    ),
+    "prune_audit_log": _Special(
+        _fixed(before="1970-01-01T00:00:00Z"), attack=_fixed(before="2999-01-01T00:00:00Z")
+    ),
+    "redact_audit_log": _Special(_fixed(user_id="00000000-0000-0000-0000-000000000000")),
+    "list_tenants_behind": _Special(_fixed(page_size=1), may_be_empty=True),
+    "get_schema_drift": _Special(may_be_empty=True),
+}
+
+
+# From the catalogue ---------------------------------------------------------------------------
+
+_PLATFORM = {
+    "platform viewer": Platform.VIEWER,
+    "platform admin": Platform.ADMIN,
+    "super_admin": Platform.SUPER_ADMIN,
+}
+_MEMBER = {
+    # Everybody signed in may ask, and gets only the tenants of which they are a member.
+    "anyone signed in": Level.READ,
+    "member": Level.READ,
+    "member of a suspended tenant": Level.READ,
+    "tenant admin": Level.ADMIN,
+}
+_EVEN_SUSPENDED = {"anyone signed in", "member of a suspended tenant"}
+
+
+def permission(entry: CatalogueEntry) -> Permission:
+    """Who may call. Oneself is left out: the arguments by name are about somebody else."""
+    return Permission(
+        platform=min(
+            (_PLATFORM[each] for each in entry.callers if each in _PLATFORM), default=None
+        ),
+        member=min((_MEMBER[each] for each in entry.callers if each in _MEMBER), default=None),
+        even_suspended=not _EVEN_SUSPENDED.isdisjoint(entry.callers),
+    )
+
+
+def _operation(entry: CatalogueEntry) -> Operation:
+    special = _SPECIAL.get(entry.name, _Special())
+    is_list_of_tenants = "anyone signed in" in entry.callers and entry.returns_set
+    names = {parameter.name for parameter in entry.parameters}
+    return Operation(
+        entry.name,
+        entry.group,
+        permission(entry),
+        _by_name(entry, special.arguments),
+        _by_name(entry, special.attack or special.arguments, _HARMFUL),
+        special.passes,
+        has_tenant=special.has_tenant and (is_list_of_tenants or "schema_name" in names),
+        is_stable=entry.is_stable,
+        spare=special.spare,
+        may_be_empty=special.may_be_empty,
+        is_list_of_tenants=is_list_of_tenants,
+    )
+
+
+def _attack(name: str, label: str, arguments: Arguments, **more: Any) -> Operation:
+    """A call that succeeds for nobody."""
+    entry = catalogue()[name]
+    return Operation(name, entry.group, NO_ONE, _by_name(entry, arguments), label=label, **more)
+
+
+def _into_another_tenant(spelling: str) -> Arguments:
+    return lambda context: {
+        "table_name": "proof_notes",
+        "column_name": "tag",
+        "foreign_table": spelling.format(context.other.name),
+        "foreign_column": "id",
+    }
+
+
+_ATTACKS = (
+    _attack(
         "grant_schema_access",
-        "access-control",
-        NO_ONE,
+        "grant_schema_access to oneself",
         lambda context: {
-            "schema_name": context.tenant.name,
             "user_id": context.own_id,
             "access_level": "admin",
             "expires_at": "2999-01-01T00:00:00Z",
         },
-        # They may, and would.
+        # For platform admins the call is permitted, and takes effect.
         spare=_is_platform_admin,
-        label="grant_schema_access to oneself",
     ),
-    Operation(
-        "revoke_schema_access",
-        "access-control",
-        _TENANT_ADMIN,
-        lambda context: {"schema_name": context.tenant.name, "user_id": context.ids[STRANGER]},
-        lambda context: {
-            "schema_name": context.tenant.name,
-            # Everybody may drop their own.
-            "user_id": context.ids[WRITER if context.identity != WRITER else READER],
-        },
-        passes=frozenset({"user_not_found"}),
-    ),
-    Operation(
-        "promote_to_admin",
-        "access-control",
-        _SUPER_ADMIN,
-        lambda context: {"user_id": context.ids[SUPER_ADMIN], "role": "super_admin"},
-        lambda context: {"user_id": context.own_id, "role": "super_admin"},
-        has_tenant=False,
-    ),
-    Operation(
-        "revoke_admin",
-        "access-control",
-        _SUPER_ADMIN,
-        lambda context: {"user_id": context.ids[STRANGER]},
-        lambda context: {"user_id": context.ids[SUPER_ADMIN]},
-        passes=frozenset({"user_not_found"}),
-        has_tenant=False,
-    ),
-    # schema-inspection
-    Operation("get_schema_tables", "schema-inspection", _INSPECTOR, _tenant(), is_stable=True),
-    Operation(
-        "get_table_columns",
-        "schema-inspection",
-        _INSPECTOR,
-        _tenant(table_name="proof_notes"),
-        is_stable=True,
-    ),
-    Operation(
-        "get_table_foreign_keys",
-        "schema-inspection",
-        _INSPECTOR,
-        _tenant(table_name="proof_notes"),
-        is_stable=True,
-    ),
-    Operation("get_schema_summary", "schema-inspection", _INSPECTOR, _tenant(), is_stable=True),
-    # ddl-operations
-    Operation(
-        "create_table",
-        "ddl-operations",
-        _TENANT_ADMIN,
-        _tenant(table_name="settings", columns=[_COLUMN]),
-        _tenant(table_name="proof_forged", columns=[_COLUMN]),
-        passes=frozenset({"table_exists"}),
-    ),
-    Operation(
-        "drop_table",
-        "ddl-operations",
-        _TENANT_ADMIN,
-        _tenant(table_name="settings"),
-        _tenant(table_name="proof_spare"),
-        passes=frozenset({"protected_table"}),
-    ),
-    Operation(
-        "add_column",
-        "ddl-operations",
-        _TENANT_ADMIN,
-        _tenant(table_name="audit_log", column_name="x_forged", column_type="text"),
-        _tenant(table_name="proof_spare", column_name="x_forged", column_type="text"),
-        passes=frozenset({"protected_table"}),
-    ),
-    Operation(
-        "drop_column",
-        "ddl-operations",
-        _TENANT_ADMIN,
-        _tenant(table_name="settings", column_name="key"),
-        _tenant(table_name="proof_spare", column_name="body"),
-        passes=frozenset({"protected_table"}),
-    ),
-    Operation(
+    _attack(
         "add_foreign_key",
-        "ddl-operations",
-        _TENANT_ADMIN,
-        _tenant(table_name="settings", column_name="key", foreign_table="users"),
-        _tenant(table_name="proof_spare", column_name="body", foreign_table="proof_tags"),
-        passes=frozenset({"protected_table"}),
+        "foreign key into another tenant",
+        _into_another_tenant("{}.proof_tags"),
     ),
-    Operation(
-        "drop_foreign_key",
-        "ddl-operations",
-        _TENANT_ADMIN,
-        _tenant(table_name="settings", constraint_name="none"),
-        _tenant(table_name="proof_notes", constraint_name="proof_notes_tag_fkey"),
-        passes=frozenset({"protected_table"}),
+    _attack(
+        "add_foreign_key",
+        "foreign key into another tenant, quoted",
+        _into_another_tenant('{}"."proof_tags'),
     ),
-    *(
-        Operation(
-            "add_foreign_key",
-            "ddl-operations",
-            NO_ONE,
-            lambda context, spelling=spelling: {  # type: ignore[misc]
-                "schema_name": context.tenant.name,
-                "table_name": "proof_notes",
-                "column_name": "tag",
-                "foreign_table": spelling.format(context.other.name),
-                "foreign_column": "id",
-            },
-            label=label,
-        )
-        for label, spelling in (
-            ("foreign key into another tenant", "{}.proof_tags"),
-            ("foreign key into another tenant, quoted", '{}"."proof_tags'),
-        )
-    ),
-    Operation(
+    _attack(
         "create_table",
-        "ddl-operations",
-        NO_ONE,
+        "column of another tenant's type",
         lambda context: {
-            "schema_name": context.tenant.name,
             "table_name": "proof_forged",
             "columns": [{"name": "row", "type": f"{context.other.name}.proof_notes"}],
         },
-        label="column of another tenant's type",
     ),
-    Operation(
+    _attack(
         "drop_table",
-        "ddl-operations",
-        NO_ONE,
-        lambda context: {
-            "schema_name": context.tenant.name,
-            "table_name": f"{context.other.name}.proof_spare",
-        },
-        label="drop another tenant's table",
-    ),
-    # audit-log
-    Operation(
-        "get_audit_log", "audit-log", Permission(member=Level.ADMIN), _tenant(), is_stable=True
-    ),
-    Operation(
-        "get_admin_audit_log",
-        "audit-log",
-        Permission(platform=Platform.VIEWER, member=Level.ADMIN),
-        _tenant(),
-        is_stable=True,
-    ),
-    Operation(
-        "get_admin_audit_log",
-        "audit-log",
-        Permission(platform=Platform.VIEWER),
-        _fixed(page_size=5),
-        is_stable=True,
-        has_tenant=False,
-        label="get_admin_audit_log of all",
-    ),
-    Operation("seal_audit_log", "audit-log", _PLATFORM_ADMIN, _tenant()),
-    Operation("verify_audit_log", "audit-log", _TENANT_ADMIN, _tenant(), is_stable=True),
-    Operation(
-        "prune_audit_log",
-        "audit-log",
-        _PLATFORM_ADMIN,
-        _tenant(before="1970-01-01T00:00:00Z"),
-        _tenant(before="2999-01-01T00:00:00Z"),
-    ),
-    Operation(
-        "redact_audit_log",
-        "audit-log",
-        _PLATFORM_ADMIN,
-        _tenant(user_id="00000000-0000-0000-0000-000000000000"),
-    ),
-    # tenant-migrations
-    Operation(
-        "get_migration_status",
-        "tenant-migrations",
-        _PLATFORM_ADMIN,
-        _fixed(),
-        is_stable=True,
-        has_tenant=False,
-    ),
-    Operation(
-        "list_tenants_behind",
-        "tenant-migrations",
-        _PLATFORM_ADMIN,
-        _fixed(page_size=1),
-        is_stable=True,
-        has_tenant=False,
-        may_be_empty=True,
-    ),
-    # Made a moment ago, it has every migration.
-    Operation("migrate_tenant", "tenant-migrations", _PLATFORM_ADMIN, _tenant()),
-    Operation(
-        "get_schema_drift",
-        "tenant-migrations",
-        _PLATFORM_ADMIN,
-        _tenant(),
-        is_stable=True,
-        may_be_empty=True,
-    ),
-    # tenant-status
-    Operation("check_tenant_status", "tenant-status", _CURIOUS, _tenant(), is_stable=True),
-    Operation("get_tenant_info", "tenant-status", _CURIOUS, _tenant(), is_stable=True),
-    Operation(
-        "list_my_tenants",
-        "tenant-status",
-        Permission(member=Level.READ, even_suspended=True),
-        _fixed(),
-        is_stable=True,
-        is_list_of_tenants=True,
+        "drop another tenant's table",
+        lambda context: {"table_name": f"{context.other.name}.proof_spare"},
     ),
 )
+
+_ALL_ADMIN_ACTIONS = Operation(
+    "get_admin_audit_log",
+    "audit-log",
+    Permission(platform=Platform.VIEWER),
+    _fixed(page_size=5),
+    is_stable=True,
+    has_tenant=False,
+    label="get_admin_audit_log of all",
+)
+
+OPERATIONS = (*map(_operation, catalogue().values()), *_ATTACKS, _ALL_ADMIN_ACTIONS)
