@@ -59,14 +59,14 @@ class AdminAuditEntry(Result):
 
 
 class AuditSeal(Result):
-    sealed_now: Annotated[int, Field(examples=[2])]
-    sealed_total: Annotated[int, Field(examples=[2])]
+    sealed_now: Annotated[int, Field(examples=[3])]
+    sealed_total: Annotated[int, Field(examples=[3])]
     head: _Head
 
 
 class AuditVerification(Result):
     is_intact: Annotated[bool, Field(examples=[True])]
-    checked: Annotated[int, Field(examples=[2])]
+    checked: Annotated[int, Field(examples=[3])]
     head: _Head
     problem: str | None
     entry_id: int | None
@@ -74,14 +74,14 @@ class AuditVerification(Result):
 
 class AuditPruning(Result):
     schema_name: SchemaName
-    removed: Annotated[int, Field(examples=[2])]
+    removed: Annotated[int, Field(examples=[3])]
     head: _Head
 
 
 class AuditRedaction(Result):
     schema_name: SchemaName
     user_id: UserId
-    redacted: Annotated[int, Field(examples=[1])]
+    redacted: Annotated[int, Field(examples=[2])]
 
 
 class GetAuditLog(Arguments):

@@ -160,7 +160,9 @@ def test_markup_in_names_and_reasons_is_text(
     environment: Environment, console: Console
 ) -> None:
     tenant = environment.tenant()
-    environment.sql.execute("select public.rename_tenant(%s, %s)", (tenant, MARKUP))
+    environment.sql.execute(
+        "update public.tenants set display_name = %s where schema_name = %s", (MARKUP, tenant)
+    )
     environment.sql.execute("select public.suspend_tenant(%s, %s)", (tenant, MARKUP))
     signed_in(console, staff(environment, "admin"))
     console.write("Name contains", f'({tenant},"%')

@@ -1,13 +1,12 @@
 """What the caller is told when the database API refuses, fails or stays silent."""
 
 import gc
-import importlib
 import json
 
 import httpx
 import pytest
 
-from support.callers import Start, User, token
+from support.callers import Start, User, document_examples, token
 from support.upstream import Reply, Upstream, error, result
 
 ACME = {"schema_name": "acme"}
@@ -221,11 +220,12 @@ def test_every_operation_passes_the_databases_bytes_on(
     start: Start, upstream: Upstream, entry_point: str
 ) -> None:
     client = start(entry_point)
-    examples = importlib.import_module("tenantry.examples").EXAMPLES
+    examples = document_examples(client)
     for name in client.get("/").json["operations"]:  # type: ignore[index]
-        written = json.dumps(examples[name].reply, indent=1, ensure_ascii=False).encode()
+        request, result = examples[name]
+        written = json.dumps(result, indent=1, ensure_ascii=False).encode()
         upstream.will(Reply(200, written))
-        reply = User(client).post(name, examples[name].request)
+        reply = User(client).post(name, request)
         assert (reply.status_code, reply.data) == (200, written), name
 
 

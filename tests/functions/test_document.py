@@ -1,4 +1,4 @@
-"""The OpenAPI documents: valid, complete, and saying what the database says of itself."""
+"""The OpenAPI documents are valid and complete, and agree with the database's comments."""
 
 import importlib
 import re
@@ -10,10 +10,10 @@ import pytest
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from functions.test_models import operations
-from sql.test_errors import SQL_ROOT, catalogue
+from sql.test_errors import raised
 from support.callers import Start
 from support.environment import GROUPS
+from tenantry.errors import ERROR_CODES
 
 # What a function adds to the database's own refusals.
 ADDED = {
@@ -88,32 +88,20 @@ def test_operations_say_what_their_database_functions_say(
     said = comments(database)
     for operation in posts(document(start)).values():
         name = operation["operationId"]
-        description, _, codes = said[name].rpartition(" Errors: ")
-        assert operation["description"] == description, name
-        refusals = {each for each in catalogue() if each[1] in re.findall(r"\w+", codes)}
+        sentences, _, codes = said[name].rpartition(" Errors: ")
+        assert f"{operation['summary']} {operation['description']}" == sentences, name
+        refusals = {each for each in raised() if each[1] in re.findall(r"\w+", codes)}
         assert errors(operation) == refusals | ADDED, name
-        assert operation["summary"].endswith("."), name
-        assert operation["summary"] not in description, name
+        assert re.fullmatch(r"[^.]+\.", operation["summary"]), name
 
 
-def test_docstrings_are_a_summary_and_the_comment(
-    start: Start, database: psycopg.Connection[dict[str, Any]], entry_point: str
-) -> None:
-    said = comments(database)
-    for name, operation in operations(start, entry_point).items():
-        _, comment = (operation.function.__doc__ or "").split("\n\n")
-        assert " ".join(comment.split()) == said[name]
-
-
-def test_errors_are_described_as_in_the_conventions(start: Start) -> None:
-    start("openapi")
-    refusals = importlib.import_module("tenantry.refusals").REFUSALS
-    table = re.findall(
-        r"^\| (\d{3}) \| `(\w+)` \| (.*) \|$",
-        (SQL_ROOT / "CONVENTIONS.md").read_text(),
-        re.MULTILINE,
-    )
-    assert refusals == {code: (int(status), when) for status, code, when in table}
+def test_errors_are_described_as_in_the_table(start: Start) -> None:
+    for operation in posts(document(start)).values():
+        for error in ERROR_CODES:
+            if (error.status, error.code) in errors(operation):
+                described = operation["responses"][str(error.status)]["description"]
+                line = f"- `{error.code}`: {error.when} {error.remedy}"
+                assert line in described.splitlines()
 
 
 def test_examples_fit_their_schemas(start: Start) -> None:

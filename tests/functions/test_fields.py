@@ -1,9 +1,11 @@
 """The shape of arguments: what is refused before the database sees it, and what is not."""
 
-import pytest
+from collections.abc import Container, Iterator
 
-from support.callers import Start, User
-from support.environment import GROUPS
+import pytest
+from werkzeug.test import Client
+
+from support.callers import Start, User, document_examples
 from support.upstream import Upstream, error, result
 
 USER = "6f0c2b1e-7c0f-4b6e-9d5a-0a4f0a4c1c11"
@@ -189,59 +191,61 @@ def test_metadata_that_cannot_be_stored_is_422(
     assert sentence in complaint(owner, "update_user_profile", arguments)
 
 
-PROFILE_OF = {"schema_name": "acme", "user_id": USER}
+# The lengths that the database keeps, by the entry point and the name of the argument.
+LENGTHS: dict[str, dict[str, tuple[int, int]]] = {
+    "schema_management": {"display_name": (1, 200), "reason": (0, 1000)},
+    "user_profiles": {"display_name": (0, 200), "role": (1, 100)},
+    "ddl_operations": {"description": (0, 1000)},
+}
 
 
-@pytest.mark.parametrize(
-    ("operation", "arguments", "argument", "longest"),
-    [
-        ("create_tenant_schema", {}, "display_name", 200),
-        ("rename_tenant", {"schema_name": "acme"}, "display_name", 200),
-        ("suspend_tenant", {"schema_name": "acme"}, "reason", 1000),
-        ("ensure_user_profile", {"schema_name": "acme"}, "display_name", 200),
-        ("create_user_profile", PROFILE_OF, "display_name", 200),
-        ("create_user_profile", PROFILE_OF, "role", 100),
-        ("update_user_profile", {"schema_name": "acme"}, "display_name", 200),
-        (
-            "create_table",
-            {"schema_name": "acme", "table_name": "orders", "columns": []},
-            "description",
-            1000,
-        ),
-    ],
-)
+def texts(
+    client: Client, names: Container[str]
+) -> Iterator[tuple[str, dict[str, object], str]]:
+    """Every operation of a group, with each argument that has one of these names or a limit."""
+    document = client.get("/openapi.json").json
+    assert document is not None
+    examples = document_examples(client)
+    for path, item in document["paths"].items():
+        if "post" in item:
+            content = item["post"]["requestBody"]["content"]["application/json"]
+            _, _, model = content["schema"]["$ref"].rpartition("/")
+            name = path.removeprefix("/")
+            fields = document["components"]["schemas"][model]["properties"]
+            for argument, schema in fields.items():
+                if argument in names or "maxLength" in schema.get("anyOf", [schema])[0]:
+                    yield name, examples[name][0], argument
+
+
+@pytest.mark.parametrize("target", LENGTHS)
 def test_text_has_the_length_that_the_database_keeps(
-    start: Start,
-    upstream: Upstream,
-    operation: str,
-    arguments: dict[str, object],
-    argument: str,
-    longest: int,
+    start: Start, upstream: Upstream, target: str
 ) -> None:
-    user = User(start(GROUPS[operation].replace("-", "_")))
-    # Counted are letters, not bytes.
-    fits = arguments | {argument: "\N{SNOWMAN}" * longest}
-    upstream.will(error(404, "PT404", details="tenant_not_found"))
-    assert user.post(operation, fits).status_code == 404
-    assert upstream.received[0].body == fits
-    said = complaint(user, operation, arguments | {argument: "x" * (longest + 1)})
-    assert f'"{argument}" of {operation} does not fit' in said
-    assert f"at most {longest} characters" in said
+    client = start(target)
+    user = User(client)
+    limited = list(texts(client, LENGTHS[target]))
+    assert {argument for _, _, argument in limited} == LENGTHS[target].keys()
+    for operation, arguments, argument in limited:
+        shortest, longest = LENGTHS[target][argument]
+        # Counted are letters, not bytes.
+        for length in (shortest, longest):
+            fits = arguments | {argument: "\N{SNOWMAN}" * length}
+            upstream.will(error(404, "PT404", details="tenant_not_found"))
+            assert user.post(operation, fits).status_code == 404
+            assert upstream.received[-1].body == fits
+        said = complaint(user, operation, arguments | {argument: "x" * (longest + 1)})
+        assert f'"{argument}" of {operation} does not fit' in said
+        assert f"at most {longest} characters" in said
+        if shortest:
+            assert "at least 1 character" in complaint(
+                user, operation, arguments | {argument: ""}
+            )
 
 
-@pytest.mark.parametrize(
-    ("operation", "arguments"),
-    [
-        ("create_tenant_schema", {"display_name": ""}),
-        ("rename_tenant", {"schema_name": "acme", "display_name": ""}),
-        ("create_user_profile", {**PROFILE_OF, "role": ""}),
-    ],
-)
-def test_name_of_a_tenant_and_role_are_not_empty(
-    start: Start, operation: str, arguments: dict[str, object]
-) -> None:
-    user = User(start(GROUPS[operation].replace("-", "_")))
-    assert "at least 1 character" in complaint(user, operation, arguments)
+def test_texts_of_other_groups_have_no_limit(start: Start, entry_point: str) -> None:
+    # The document of all groups has their operations below other paths.
+    if entry_point not in {*LENGTHS, "openapi"}:
+        assert list(texts(start(entry_point), ())) == []
 
 
 def test_member_without_arguments_asks_about_nothing(start: Start) -> None:

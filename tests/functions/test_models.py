@@ -1,4 +1,4 @@
-"""The models in Python and the functions in SQL say the same."""
+"""The models in Python, the catalogue and the functions in SQL agree."""
 
 import importlib
 import re
@@ -10,6 +10,7 @@ from psycopg.rows import dict_row
 from pydantic import BaseModel
 
 from support.callers import Start
+from tenantry.catalogue import catalogue
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,44 @@ def test_results_hold_what_the_functions_return(
         row = get_args(operation.returns)[0] if function["many"] else operation.returns
         columns = rows(database, COLUMNS, {"function": f"public.{name}"})
         assert fields(row) == described(database, columns), name
+
+
+def test_catalogue_holds_what_the_database_says_of_its_functions(database: Database) -> None:
+    functions = {
+        row["name"]: row
+        for row in rows(
+            database,
+            "select proname as name, proretset as returns_set, provolatile <> 'v' as is_stable,"
+            " obj_description(oid, 'pg_proc') as comment"
+            " from pg_catalog.pg_proc where pronamespace = 'public'::regnamespace",
+            None,
+        )
+    }
+    assert catalogue().keys() == functions.keys()
+    for name, entry in catalogue().items():
+        callers, errors = ", ".join(entry.callers), ", ".join(entry.errors)
+        prose = " ".join(filter(None, (entry.summary, entry.description)))
+        comment = f"{prose} Callers: {callers}. Errors: {errors}."
+        assert functions[name] == {
+            "name": name,
+            "returns_set": entry.returns_set,
+            "is_stable": entry.is_stable,
+            "comment": comment,
+        }
+        parameters = rows(database, ARGUMENTS, [f"public.{name}"])
+        assert [(each.name, each.default is not None) for each in entry.parameters] == [
+            (row["name"], row["has_default"]) for row in parameters
+        ]
+        types = [each.type.removeprefix("public.") for each in entry.parameters]
+        assert types == [row["type"] for row in parameters]
+
+
+def test_catalogue_has_the_operations_that_the_groups_declare(
+    start: Start, entry_point: str
+) -> None:
+    declared = operations(start, entry_point).keys()
+    group = entry_point.replace("_", "-")
+    assert declared == {name for name, entry in catalogue().items() if entry.group == group}
 
 
 LENGTHS = {

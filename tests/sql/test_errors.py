@@ -1,4 +1,4 @@
-"""The catalogue of errors in sql/CONVENTIONS.md, the SQL, and what HTTP answers: one thing."""
+"""The table of errors, the codes that SQL and Python raise, and the replies over HTTP agree."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from support.audited_call import ENTRY_POINTS, audited_call, refusal
+from support.deployment import FUNCTIONS
 from support.environment import Environment, Person
+from tenantry.errors import ERROR_CODES
 
 SQL_ROOT = Path(__file__).parents[2] / "sql"
 
@@ -26,12 +28,19 @@ Error = tuple[int, str]
 
 
 def catalogue() -> set[Error]:
-    """The table of sql/CONVENTIONS.md."""
-    text = (SQL_ROOT / "CONVENTIONS.md").read_text()
-    return {
-        (int(status), code)
-        for status, code in re.findall(r"^\| (\d{3}) \| `(\w+)` \|", text, re.MULTILINE)
-    }
+    """Status and code of each row of the table."""
+    return {(error.status, error.code) for error in ERROR_CODES}
+
+
+def raised_by_functions() -> set[Error]:
+    """Every error of the functions, wherever its class is."""
+    classes = re.findall(
+        r"^class \w+\(ServiceError\):\n(?:.*\n)*?    status = (\d+)\n    code = \"(\w+)\"",
+        "\n".join(path.read_text() for path in sorted(FUNCTIONS.glob("tenantry/*.py"))),
+        re.MULTILINE,
+    )
+    # Data that PostgreSQL rejected; its class has no status of its own.
+    return {(400, "invalid_request"), *((int(status), code) for status, code in classes)}
 
 
 def raised() -> set[Error]:
@@ -54,9 +63,19 @@ def sources() -> list[str]:
     return [path.read_text() for path in sorted(SQL_ROOT.rglob("*.sql"))]
 
 
-def test_catalogue_lists_exactly_what_the_sql_raises() -> None:
-    assert len(catalogue()) > 10
-    assert raised() == catalogue()
+def test_table_lists_exactly_what_sql_and_functions_raise() -> None:
+    assert len(raised()) > 10
+    assert len(raised_by_functions()) > 10
+    assert raised() | raised_by_functions() == catalogue()
+    assert len(ERROR_CODES) == len(catalogue())
+
+
+def test_table_has_sentences_on_when_and_what_to_do() -> None:
+    for error in ERROR_CODES:
+        for sentence in (error.when, error.remedy):
+            assert re.fullmatch(r"[A-Z].*\.", sentence), error
+            # It stands in a cell of a table.
+            assert "|" not in sentence, error
 
 
 def test_every_error_has_a_code_and_says_what_to_do() -> None:
@@ -75,14 +94,14 @@ def test_every_error_has_a_code_and_says_what_to_do() -> None:
     assert incomplete == set()
 
 
-def test_comments_name_only_errors_of_the_catalogue(
+def test_comments_name_only_errors_that_the_sql_raises(
     database: psycopg.Connection[dict[str, Any]],
 ) -> None:
     found = database.execute(
         "select proname, obj_description(oid, 'pg_proc') as comment"
         " from pg_catalog.pg_proc where pronamespace = 'public'::regnamespace"
     ).fetchall()
-    codes = {code for _, code in catalogue()}
+    codes = {code for _, code in raised()}
 
     for row in found:
         match = re.search(r"Errors: ([a-z_, ]+)\.$", row["comment"])
@@ -325,10 +344,9 @@ def busy(environment: Environment, entry_point: str) -> httpx.Response:
         return audited_call(
             environment,
             environment.service,
-            "rename_tenant",
+            "activate_tenant",
             entry_point=entry_point,
             schema_name=name,
-            display_name="Acme",
         ).reply
 
 
@@ -368,15 +386,15 @@ PROVOKED: list[Provoke] = [
 ELSEWHERE = {"last_super_admin", "table_limit"}
 
 
-def test_every_error_of_the_catalogue_is_provoked() -> None:
+def test_every_error_of_the_sql_is_provoked() -> None:
     provoked = {provoke.__name__ for provoke in PROVOKED}
 
-    assert provoked | ELSEWHERE == {code for _, code in catalogue()}
+    assert provoked | ELSEWHERE == {code for _, code in raised()}
     assert not provoked & ELSEWHERE
 
 
 @pytest.mark.parametrize("provoke", PROVOKED, ids=lambda provoke: provoke.__name__)
-def test_both_entry_points_answer_with_the_catalogue_s_status_and_code(
+def test_both_entry_points_answer_with_the_status_and_code_of_the_table(
     environment: Environment, provoke: Provoke
 ) -> None:
     # At once, because being busy takes its time.
@@ -387,7 +405,7 @@ def test_both_entry_points_answer_with_the_catalogue_s_status_and_code(
 
     for reply in (function, rpc):
         assert refusal(reply)[1] == provoke.__name__
-        assert refusal(reply) in catalogue()
+        assert refusal(reply) in raised()
         require_readable(reply)
     assert function.json().keys() == {"code", "message", "hint", "request_id"}
     assert function.json()["request_id"] == function.headers["X-Request-Id"]

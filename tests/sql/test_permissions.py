@@ -1,11 +1,12 @@
-"""Who may call what: every RPC, every kind of caller, through both entry_points.
+"""Who may call what: every RPC, every kind of caller, through both entry points.
 
-This table is the catalogue. A cell says what a call comes to while the tenant is active, and
-after the slash while it is suspended.
+This table is written by hand, and the comments of the RPCs are compared with it. A cell names
+the outcome of a call while the tenant is active, and after the slash while it is suspended.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import secrets
 import uuid
@@ -20,6 +21,7 @@ from psycopg.types.json import Jsonb
 
 from support.audited_call import ENTRY_POINTS, audited_call
 from support.environment import GROUPS, Address, Environment, Person
+from tenantry.catalogue import catalogue
 
 OUTCOMES = {
     "ok": (200, None),
@@ -270,7 +272,7 @@ def nothing(callers: Callers, tenant: str, caller: Person) -> Arguments:
     return {}
 
 
-# How to set the scene so that the call can succeed, and with which arguments.
+# Prepares a call so that it can succeed, and returns its arguments.
 ARRANGE: dict[str, Arrange] = {
     "create_tenant_schema": with_new_name,
     "rename_tenant": with_new_display_name,
@@ -379,6 +381,61 @@ def test_the_table_covers_exactly_the_functions_in_public(
     in_public = [row["proname"] for row in found]
     assert sorted(in_public) == sorted({OPERATIONS.get(row, row) for row, _, _ in rows()})
     assert sorted(in_public) == sorted(GROUPS)
+
+
+# The callers in the words of the comments that include a kind of caller: on an active tenant,
+# and on a suspended one.
+_SIGNED_IN = {"anyone signed in"}
+_MEMBER = ({"member"}, {"member of a suspended tenant"})
+_INCLUDING: dict[str, tuple[set[str], set[str]]] = {
+    "nobody": (set(), set()),
+    "anon_key": (set(), set()),
+    "stranger": (_SIGNED_IN, _SIGNED_IN),
+    "expired": (_SIGNED_IN, _SIGNED_IN),
+    "reader": (_SIGNED_IN | _MEMBER[0], _SIGNED_IN | _MEMBER[1]),
+    "writer": (_SIGNED_IN | _MEMBER[0], _SIGNED_IN | _MEMBER[1]),
+    "tenant_admin": (_SIGNED_IN | _MEMBER[0] | {"tenant admin"}, _SIGNED_IN | _MEMBER[1]),
+    "viewer": (_SIGNED_IN | {"platform viewer"},) * 2,
+    "admin": (_SIGNED_IN | {"platform viewer", "platform admin"},) * 2,
+    "super_admin": (_SIGNED_IN | {"platform viewer", "platform admin", "super_admin"},) * 2,
+    "service_key": (_SIGNED_IN | {"platform viewer", "platform admin", "super_admin"},) * 2,
+}
+# The caller passed the question of permission.
+_PERMITTED = {"ok", "open", "gone"}
+
+
+@pytest.mark.parametrize("row", dict.fromkeys(row for row, _, _ in rows()))
+def test_callers_of_a_comment_are_those_of_the_table(row: str) -> None:
+    callers = set(catalogue()[OPERATIONS.get(row, row)].callers)
+    for _, kind, cell in (each for each in rows() if each[0] == row):
+        active, _, suspended = cell.partition("/")
+        outcomes = (active, suspended or active)
+        own = {"oneself"} if row == "revoke_own_access" and kind in LEVELS else set()
+        for outcome, included, more in zip(
+            outcomes, _INCLUDING[kind], (own, set()), strict=True
+        ):
+            expected = not callers.isdisjoint(included | more)
+            assert (outcome in _PERMITTED) == expected, (kind, outcome)
+
+
+@pytest.mark.parametrize(
+    ("row", "callers"),
+    [
+        ("rename_tenant", ("tenant admin",)),
+        ("suspend_tenant", ("platform viewer",)),
+        ("check_tenant_status", ("member", "platform viewer")),
+        ("revoke_own_access", ("tenant admin", "platform admin")),
+    ],
+)
+def test_callers_that_differ_from_the_table_show(
+    row: str, callers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = OPERATIONS.get(row, row)
+    changed = dataclasses.replace(catalogue()[name], callers=callers)
+    monkeypatch.setitem(catalogue(), name, changed)  # type: ignore[arg-type]
+
+    with pytest.raises(AssertionError):
+        test_callers_of_a_comment_are_those_of_the_table(row)
 
 
 def test_every_refusal_of_the_table_is_named_in_the_comment_of_its_function(

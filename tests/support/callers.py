@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from werkzeug.test import Client, TestResponse
 
@@ -34,3 +35,21 @@ class User:
             data=json.dumps({} if arguments is None else arguments),
             headers={"Authorization": f"Bearer {self.token}", **given},
         )
+
+
+def document_examples(client: Client) -> dict[str, tuple[Any, Any]]:
+    """The example request and reply of each operation that the started group documents."""
+    return examples_of(client.get("/openapi.json").json)
+
+
+def examples_of(document: Any) -> dict[str, tuple[Any, Any]]:
+    """The example request and reply of each operation in an OpenAPI document."""
+    posts = [item["post"] for item in document["paths"].values() if "post" in item]
+    return {
+        post["operationId"]: (_example(post["requestBody"]), _example(post["responses"]["200"]))
+        for post in posts
+    }
+
+
+def _example(part: Any) -> Any:
+    return part["content"]["application/json"]["example"]

@@ -19,46 +19,11 @@ import jwt
 import psycopg
 from psycopg.rows import dict_row
 
+from tenantry.catalogue import catalogue
 from tenantry_cli.emulator.stack import Stack
 
-GROUPS = {
-    "create_tenant_schema": "schema-management",
-    "rename_tenant": "schema-management",
-    "suspend_tenant": "schema-management",
-    "activate_tenant": "schema-management",
-    "delete_tenant_schema": "schema-management",
-    "ensure_user_profile": "user-profiles",
-    "create_user_profile": "user-profiles",
-    "get_user_profile": "user-profiles",
-    "update_user_profile": "user-profiles",
-    "grant_schema_access": "access-control",
-    "revoke_schema_access": "access-control",
-    "promote_to_admin": "access-control",
-    "revoke_admin": "access-control",
-    "get_schema_tables": "schema-inspection",
-    "get_table_columns": "schema-inspection",
-    "get_table_foreign_keys": "schema-inspection",
-    "get_schema_summary": "schema-inspection",
-    "create_table": "ddl-operations",
-    "drop_table": "ddl-operations",
-    "add_column": "ddl-operations",
-    "drop_column": "ddl-operations",
-    "add_foreign_key": "ddl-operations",
-    "drop_foreign_key": "ddl-operations",
-    "get_audit_log": "audit-log",
-    "get_admin_audit_log": "audit-log",
-    "seal_audit_log": "audit-log",
-    "verify_audit_log": "audit-log",
-    "prune_audit_log": "audit-log",
-    "redact_audit_log": "audit-log",
-    "get_migration_status": "tenant-migrations",
-    "list_tenants_behind": "tenant-migrations",
-    "migrate_tenant": "tenant-migrations",
-    "get_schema_drift": "tenant-migrations",
-    "check_tenant_status": "tenant-status",
-    "get_tenant_info": "tenant-status",
-    "list_my_tenants": "tenant-status",
-}
+# The group of each operation.
+GROUPS = {entry.name: entry.group for entry in catalogue().values()}
 
 # httpx would read the certificates of all authorities anew for each client, which takes
 # longer than most tests.

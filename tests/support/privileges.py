@@ -6,6 +6,8 @@ from typing import Any
 
 import psycopg
 
+from tenantry.catalogue import catalogue
+
 Database = psycopg.Connection[dict[str, Any]]
 Privilege = tuple[str, str, str]
 """A role, a privilege, and what it is on."""
@@ -49,18 +51,7 @@ EVERYBODY = ("anon", "authenticated", "service_role")
 SIGNED_IN = ("authenticated", "service_role")
 
 REGISTRY = ("tenants", "admin_users", "user_schema_access", "admin_audit_log")
-RPCS = (
-    *("create_tenant_schema", "rename_tenant", "suspend_tenant", "activate_tenant"),
-    *("delete_tenant_schema", "ensure_user_profile", "create_user_profile"),
-    *("get_user_profile", "update_user_profile", "grant_schema_access"),
-    *("revoke_schema_access", "promote_to_admin", "revoke_admin", "check_tenant_status"),
-    *("get_tenant_info", "list_my_tenants"),
-    *("get_schema_tables", "get_table_columns", "get_table_foreign_keys"),
-    *("get_schema_summary", "create_table", "drop_table", "add_column", "drop_column"),
-    *("add_foreign_key", "drop_foreign_key", "get_audit_log", "get_admin_audit_log"),
-    *("seal_audit_log", "verify_audit_log", "prune_audit_log", "redact_audit_log"),
-    *("get_migration_status", "list_tenants_behind", "migrate_tenant", "get_schema_drift"),
-)
+RPCS = tuple(catalogue())
 GUARD = ("guard_request", "require_access")
 PREDICATES = (
     *("caller", "has_access", "is_platform_staff", "member_tenants"),
