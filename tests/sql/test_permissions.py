@@ -432,7 +432,7 @@ def test_callers_that_differ_from_the_table_show(
 ) -> None:
     name = OPERATIONS.get(row, row)
     changed = dataclasses.replace(catalogue()[name], callers=callers)
-    monkeypatch.setitem(catalogue(), name, changed)  # type: ignore[arg-type]
+    monkeypatch.setitem(catalogue(), name, changed)
 
     with pytest.raises(AssertionError):
         test_callers_of_a_comment_are_those_of_the_table(row)
