@@ -1,18 +1,10 @@
-"""One ephemeral emulator for the whole run, shared by all workers.
-
-The controlling process starts the emulator before the workers and stops it after them, so
-nothing outlives the run, also when a worker dies.
-"""
+"""Fixtures that every test may ask for."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
 import secrets
-import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,45 +14,31 @@ from psycopg.conninfo import conninfo_to_dict
 
 from support.environment import Address, Environment
 from tenantry_cli.emulator.postgres import Postgres
-from tenantry_cli.emulator.stack import Stack
 from tenantry_cli.project import find_project
 from tenantry_cli.sources import build_database
 
-pytest_plugins = ["support.browser", "support.deployment"]
+pytest_plugins = ["support.browser", "support.deployment", "support.shared_emulator"]
 
-_EMULATOR = pytest.StashKey[ExitStack]()
-_ADDRESS = pytest.StashKey[Address]()
+_WORKERS = 4
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    config = session.config
-    if hasattr(config, "workerinput"):
-        config.stash[_ADDRESS] = Address(**json.loads(config.workerinput["address"]))
-        return
-    if config.option.collectonly:
-        return
-    # Being told to end, as by a time limit, ends what was started as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    config.stash[_EMULATOR] = ExitStack()
-    stack = config.stash[_EMULATOR].enter_context(Stack.start(port=None, ephemeral=True))
-    config.stash[_ADDRESS] = Address.of(stack)
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """What somebody who runs all tests wants to know before the wait."""
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return []
+    return [
+        "duration: all tests usually take 5 to 6 minutes on two cores",
+        "needs: 1 GB in TMPDIR, spare ports on 127.0.0.1, a package registry at the first run",
+        "optional: Debian's chromium, chromium-driver, postgresql-15-plpgsql-check;"
+        " without them the tests that use them are skipped",
+    ]
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    """Tells a worker where the emulator is (a hook of pytest-xdist)."""
-    node.workerinput["address"] = json.dumps(dataclasses.asdict(node.config.stash[_ADDRESS]))
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if _EMULATOR in config.stash:
-        config.stash[_EMULATOR].close()
-
-
-@pytest.fixture(scope="session")
-def address(pytestconfig: pytest.Config) -> Address:
-    """Where the shared emulator answers."""
-    return pytestconfig.stash[_ADDRESS]
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """How many workers `-n auto` starts. Starting them takes longer than a single test."""
+    names_single_tests = all("::" in argument for argument in config.args)
+    return 0 if names_single_tests else _WORKERS
 
 
 @pytest.fixture
