@@ -1,5 +1,5 @@
-"""The published client libraries against a tenant: through Auth, the functions, the Data API
-with the tenant as profile.
+"""The published client libraries: they use Auth, the functions, and a tenant as profile of the
+Data API.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from support.environment import Environment
 from support.waiting import is_known, until
 from tenantry_cli.emulator.components import NODE
 
-HERE = Path(__file__).parent
+SUPPORT = Path(__file__).parents[1] / "support"
 
 
 @pytest.fixture
 def supabase_js(node_modules: Path, tmp_path: Path) -> list[str | Path]:
-    """How to run story.mjs, in a folder where an import finds the library."""
+    """The command that runs client_session.mjs where an import finds the library."""
     (tmp_path / "node_modules").symlink_to(node_modules)
-    return [NODE, shutil.copy(HERE / "story.mjs", tmp_path)]
+    return [NODE, shutil.copy(SUPPORT / "client_session.mjs", tmp_path)]
 
 
 @pytest.fixture
 def supabase_py() -> list[str | Path]:
-    return [sys.executable, "-W", "error", HERE / "story.py"]
+    return [sys.executable, "-W", "error", SUPPORT / "client_session.py"]
 
 
 @pytest.mark.parametrize("library", ["supabase_js", "supabase_py"])
@@ -41,11 +41,11 @@ def test_a_client_app_works_in_its_tenant_and_is_refused_elsewhere(
     tenant = environment.tenant()
     until(lambda: is_known(environment, tenant, "settings"))
 
-    story = _play(environment, tenant, request.getfixturevalue(library))
+    session = _run(environment, tenant, request.getfixturevalue(library))
 
     no_access = [403, "42501", "forbidden", f'You have no access to tenant "{tenant}".']
     suspended = [403, "42501", "tenant_suspended", f'Tenant "{tenant}" is suspended.']
-    assert story == {
+    assert session == {
         "profiles": [[True, "Ada", True], [False, "Ada", True]],
         "inserted": [["theme", {"dark": True}]],
         "upserted": [["theme", "light"]],
@@ -59,7 +59,7 @@ def test_a_client_app_works_in_its_tenant_and_is_refused_elsewhere(
     }
 
 
-def _play(environment: Environment, tenant: str, command: list[str | Path]) -> Any:
+def _run(environment: Environment, tenant: str, command: list[str | Path]) -> Any:
     emails = [f"{secrets.token_hex(8)}@example.com" for _ in range(2)]
     try:
         done = subprocess.run(

@@ -1,14 +1,12 @@
-"""The README's code for client apps, run as it stands there."""
+"""The README's code for client apps, run unmodified."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,12 +15,11 @@ import pytest
 from rich.console import Console
 
 from support.environment import Environment
+from support.readme import block
 from support.waiting import is_known, until
 from tenantry_cli.emulator.components import NODE, install_components
 from tenantry_cli.emulator.paths import FUNCTIONS as FUNCTIONS_PATH
 from tenantry_cli.emulator.ports import Ports
-
-README = (Path(__file__).parents[2] / "README.md").read_text()
 
 JS_PRELUDE = """
 const { SUPABASE_URL, SUPABASE_ANON_KEY, FUNCTIONS_URL, email, password } = process.env
@@ -45,19 +42,9 @@ declare const SUPABASE_URL: string, SUPABASE_ANON_KEY: string
 """
 
 
-def block(language: str, needle: str) -> str:
-    """The one block of the README in a language that has the needle in it."""
-    (found,) = [
-        code
-        for code in re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-        if needle in code
-    ]
-    return str(found)
-
-
 @pytest.fixture
 def acme(environment: Environment) -> str:
-    """The README's tenant, for one test at a time; with one setting in it."""
+    """The README's tenant with one setting. One test at a time has the tenant."""
     environment.sql.execute("select pg_advisory_lock(hashtext('acme'))")
     environment.adopt_tenant("acme")
     environment.sql.execute("select public.create_tenant_schema('acme')")
@@ -68,34 +55,27 @@ def acme(environment: Environment) -> str:
 
 
 @pytest.fixture
-def variables(environment: Environment, acme: str) -> Iterator[dict[str, str]]:
-    """What the snippets need to know; the functions live elsewhere than the project."""
+def variables(environment: Environment, acme: str) -> dict[str, str]:
+    """The variables of the snippets. The functions have another address than the project."""
     gateway = urlsplit(environment.address.api_url).port
     assert gateway is not None
-    email = f"{secrets.token_hex(8)}@example.com"
     password = secrets.token_urlsafe(16)
-    reply = environment.http.post(
-        "/auth/v1/signup",
-        headers={"apikey": environment.address.anon_key},
-        json={"email": email, "password": password},
-    ).raise_for_status()
-    user_id = reply.json()["user"]["id"]
-    environment.sql.execute("select public.grant_schema_access(%s, %s)", (acme, user_id))
+    person = environment.sign_up(password)
+    environment.grant(acme, person, "read")
     until(lambda: is_known(environment, acme, "settings"))
-    yield {
+    return {
         "PATH": os.environ["PATH"],
         "SUPABASE_URL": environment.address.api_url,
         "SUPABASE_ANON_KEY": environment.address.anon_key,
         "FUNCTIONS_URL": f"http://127.0.0.1:{Ports(gateway).functions}{FUNCTIONS_PATH}",
-        "email": email,
+        "email": str(person.email),
         "password": password,
     }
-    environment.sql.execute("delete from auth.users where id = %s", (user_id,))
 
 
 @pytest.fixture(scope="session")
 def supabase_cli(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with the Supabase CLI in it, as on the PATH of whoever uses it."""
+    """A directory that has the Supabase CLI, to be put on the PATH."""
     directory = tmp_path_factory.mktemp("bin")
     (directory / "supabase").symlink_to(install_components(Console(stderr=True)).supabase)
     return directory
@@ -105,7 +85,8 @@ def supabase_cli(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def generated(other_project: str, supabase_cli: Path, tmp_path: Path) -> Path:
     """The folder in which the README's commands have written the tenant's types.
 
-    Of a database of its own: the CLI reads the whole catalog, and fails at what others drop.
+    The types are of a separate database: the CLI reads the whole catalog, and fails where
+    another test drops a schema at the same time.
     """
     done = subprocess.run(
         ["/bin/sh", "-euc", block("sh", "supabase gen types")],
@@ -133,7 +114,7 @@ def output(command: list[str | Path], cwd: Path, env: dict[str, str]) -> Any:
     return json.loads(done.stdout)
 
 
-def test_javascript_runs_as_it_stands(
+def test_javascript_runs_unmodified(
     variables: dict[str, str], node_modules: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "node_modules").symlink_to(node_modules)
@@ -146,7 +127,7 @@ def test_javascript_runs_as_it_stands(
     assert rows == [{"key": "theme", "value": "teal"}]
 
 
-def test_python_runs_as_it_stands(variables: dict[str, str], generated: Path) -> None:
+def test_python_runs_unmodified(variables: dict[str, str], generated: Path) -> None:
     code = block("python", "create_client") + block("python", "database_types")
     (generated / "app.py").write_text(PYTHON_PRELUDE + code + PYTHON_EPILOGUE)
 
@@ -164,7 +145,7 @@ def test_generated_typescript_checks_the_code_that_uses_it(
     (generated / "good.ts").write_text(code)
     (generated / "bad.ts").write_text(code.replace("updated_at", "altered_at"))
 
-    def complaints(name: str) -> str:
+    def errors(name: str) -> str:
         return subprocess.run(
             [
                 *(NODE, node_modules / "typescript" / "bin" / "tsc", "--noEmit", "--strict"),
@@ -177,8 +158,8 @@ def test_generated_typescript_checks_the_code_that_uses_it(
             timeout=120,
         ).stdout
 
-    assert complaints("good.ts") == ""
-    assert "altered_at" in complaints("bad.ts")
+    assert errors("good.ts") == ""
+    assert "altered_at" in errors("bad.ts")
 
 
 def test_generated_types_have_the_tenants_tables(generated: Path) -> None:

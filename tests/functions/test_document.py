@@ -10,9 +10,9 @@ import pytest
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from sql.test_errors import raised
 from support.callers import Start
 from support.environment import GROUPS
+from support.raised_errors import raised
 from tenantry.errors import ERROR_CODES
 
 # What a function adds to the database's own refusals.

@@ -10,6 +10,7 @@ from psycopg.rows import dict_row
 from pydantic import BaseModel
 
 from support.callers import Start
+from support.groups import operations
 from tenantry.catalogue import catalogue
 
 
@@ -101,12 +102,6 @@ def is_json(choice: dict[str, Any]) -> bool:
     """An object, an array of objects, or any value at all: jsonb to the database."""
     named = choice.get("items", choice)
     return "type" not in choice or choice["type"] == "object" or "$ref" in named
-
-
-def operations(start: Start, entry_point: str) -> dict[str, Any]:
-    start(entry_point)
-    group = importlib.import_module(f"tenantry.{entry_point}").GROUP
-    return dict(group.operations)
 
 
 def test_requests_take_what_the_functions_take(

@@ -1,4 +1,4 @@
-"""What the journeys share."""
+"""An emulator for the tests of this folder, and an entry point for each test."""
 
 from __future__ import annotations
 
@@ -14,28 +14,25 @@ from tenantry_cli.emulator.stack import Stack
 
 @pytest.fixture(params=ENTRY_POINTS)
 def entry_point(request: pytest.FixtureRequest) -> EntryPoint:
-    """One entry point after the other."""
+    """Each entry point in turn."""
     return ENTRY_POINTS[request.param]
 
 
 @pytest.fixture(scope="module")
 def own_address() -> Iterator[Address]:
-    """An emulator for campaigns that look at all of it, or keep it busy."""
+    """An emulator for tests that read all of its state or put it under load."""
     with Stack.start(port=None, ephemeral=True) as stack:
         yield Address.of(stack)
 
 
 @pytest.fixture
 def own_environment(own_address: Address) -> Iterator[Environment]:
-    environment = Environment(own_address)
-    try:
+    with Environment(own_address) as environment:
         yield environment
-    finally:
-        environment.close()
 
 
 @pytest.fixture
 def caller() -> Iterator[ThreadPoolExecutor]:
-    """More hands: they call and wait while the test goes on."""
+    """Two threads that call and wait while the test goes on."""
     with ThreadPoolExecutor(2) as thread:
         yield thread

@@ -1,4 +1,4 @@
-"""The server is killed under load: what was committed is in the trail, and nothing else is."""
+"""The server is killed under load: the audit log has the committed changes and no other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WRITERS = 4
 
 
 @pytest.mark.soak
-def test_a_committed_change_is_in_the_trail_also_after_a_crash(
+def test_audit_log_has_exactly_the_committed_changes_after_a_crash(
     own_environment: Environment,
 ) -> None:
     address = own_environment.address
@@ -30,7 +30,7 @@ def test_a_committed_change_is_in_the_trail_also_after_a_crash(
     confirmed: set[str] = set()
 
     def write(worker: int, round_: int, enough: threading.Event) -> None:
-        """Inserts until the server dies under it, and remembers what was confirmed."""
+        """Inserts until the server is killed, and remembers the confirmed keys."""
         chance = random.Random(worker * 1000 + round_)  # noqa: S311
         done = 0
         while not enough.is_set():
@@ -40,7 +40,7 @@ def test_a_committed_change_is_in_the_trail_also_after_a_crash(
         worker: int, round_: int, done: int, enough: threading.Event, chance: random.Random
     ) -> int:
         try:
-            # A throw-away emulator confirms before it has written; a real one never does.
+            # A real project writes before it confirms; an ephemeral emulator does not.
             with psycopg.connect(
                 address.db_url, options="-c synchronous_commit=on"
             ) as connection:
@@ -61,7 +61,7 @@ def test_a_committed_change_is_in_the_trail_also_after_a_crash(
                     if done >= 20:
                         enough.set()
         except psycopg.OperationalError:
-            # Or it was still about to recover from the last round: then once more.
+            # The server may still recover from the last round. The caller tries again.
             return done + 1
 
     def all_set(events: list[threading.Event]) -> bool:
@@ -80,12 +80,12 @@ def test_a_committed_change_is_in_the_trail_also_after_a_crash(
             writers = [pool.submit(write, n, round_, enough[n]) for n in range(WRITERS)]
             until(partial(all_set, enough), 60)
             with psycopg.connect(address.db_url) as connection:
-                # One process that dies takes the whole server down, which recovers by itself.
+                # A killed session makes the whole server restart and recover by itself.
                 os.kill(connection.info.backend_pid, signal.SIGKILL)
             for writer in writers:
                 writer.result()
         until(answers)
-    # For the end of the environment too: its own session died with the server.
+    # The removal of the tenant needs a session, and the old one ended with the server.
     own_environment.reconnect()
 
     with psycopg.connect(address.db_url) as connection:

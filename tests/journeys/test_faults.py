@@ -1,4 +1,4 @@
-"""A mixed load while backends die, and while nothing does: all of it agrees afterwards."""
+"""A mixed load, with and without killed database sessions. Afterwards all state agrees."""
 
 from __future__ import annotations
 
@@ -18,10 +18,14 @@ import httpx
 import psycopg
 import pytest
 
-from journeys.test_storms import STRAY_ACCESS
 from support.entry_points import ENTRY_POINTS
 from support.environment import Address, Environment, Person
-from support.load import OPERATIONS, Load, assert_trail_tells_what_is_there
+from support.load import (
+    OPERATIONS,
+    STRAY_ACCESS,
+    Load,
+    assert_audit_log_leads_to_the_present_state,
+)
 from support.waiting import is_known, until
 from tenantry_cli.doctor.answers import examine_answers
 from tenantry_cli.doctor.catalog import connect, examine_catalog
@@ -46,18 +50,18 @@ KILL = """
 
 @pytest.fixture
 def fresh_environment(fresh_emulator: Environment) -> Environment:
-    # A test that crashed the server took this session with it.
+    # A test that crashes the server ends this session, too.
     fresh_emulator.reconnect()
     return fresh_emulator
 
 
 @pytest.fixture(scope="module")
 def fresh_emulator() -> Iterator[Environment]:
-    """An emulator whose trail is all these tests' own, and that means what it confirms."""
+    """An emulator with an audit log of these tests alone. It writes before it confirms."""
     with Stack.start(port=None, ephemeral=True) as stack:
         with psycopg.connect(stack.admin_db_url, autocommit=True) as admin:
             for role in ("authenticator", "supabase_auth_admin"):
-                # A throw-away emulator confirms before it has written; a real one never does.
+                # A real project writes before it confirms; an ephemeral emulator does not.
                 admin.execute(f"alter role {role} set synchronous_commit = on")
                 admin.execute(
                     "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
@@ -67,13 +71,13 @@ def fresh_emulator() -> Iterator[Environment]:
         environment = Environment(Address.of(stack))
         until(partial(_answers, environment))
         yield environment
-        # The emulator goes as it is: the trail ends at what is there.
+        # Nothing has to be removed: the emulator stops here.
         environment.sql.close()
         environment.http.close()
 
 
 def _answers(environment: Environment) -> bool:
-    """By both entry points, and to somebody who signs up."""
+    """Whether both entry points and Auth answer."""
     try:
         psycopg.connect(environment.address.db_url, connect_timeout=5).close()
         replies = [
@@ -90,19 +94,19 @@ def _answers(environment: Environment) -> bool:
     return all(reply.is_success for reply in replies)
 
 
-def assert_all_of_one_piece(load: Load) -> int:
-    """Registry, schemas, grants, policies, exposure, answers and trail, without repair."""
+def assert_all_state_agrees(load: Load) -> int:
+    """Registry, schemas, grants, policies, exposure, replies and audit log, all unrepaired."""
     address = load.environment.address
     target = Target(address.api_url, address.anon_key, address.service_role_key)
     with connect(address.db_url) as connection:
         assert examine_catalog(connection) == []
         until(lambda: not list(examine_answers(connection, target)), 60)
     assert load.environment.sql.execute(STRAY_ACCESS).fetchall() == []
-    return assert_trail_tells_what_is_there(load)
+    return assert_audit_log_leads_to_the_present_state(load)
 
 
 @pytest.mark.soak
-def test_what_was_confirmed_is_there_and_agrees_after_kills_and_crashes(
+def test_confirmed_changes_are_complete_after_kills_and_crashes(
     fresh_environment: Environment,
 ) -> None:
     environment = fresh_environment
@@ -110,7 +114,7 @@ def test_what_was_confirmed_is_there_and_agrees_after_kills_and_crashes(
     chance = random.Random()  # noqa: S311
     kills = 0
 
-    def goes_on(since: int) -> bool:
+    def has_succeeded(since: int) -> bool:
         done = load.done
         return done.total() - done["sign up"] > since
 
@@ -118,14 +122,14 @@ def test_what_was_confirmed_is_there_and_agrees_after_kills_and_crashes(
         for round_ in range(1, CRASHES + 1):
             with psycopg.connect(environment.address.admin_db_url, autocommit=True) as admin:
                 while kills < KILLS * round_ / CRASHES:
-                    # At any moment of a request, not only while it waits for us.
+                    # At a random moment of a request, also while nothing waits for a lock.
                     threading.Event().wait(chance.uniform(0, 0.08))
                     row = admin.execute(KILL).fetchone()
                     kills += row[0] if row else 0
-                    # Who is never well has nothing to lose.
+                    # The next kill must hit a system that works.
                     done = load.done
-                    until(partial(goes_on, done.total() - done["sign up"]), 60)
-                # One process that dies takes the whole server down, which recovers by itself.
+                    until(partial(has_succeeded, done.total() - done["sign up"]), 60)
+                # A killed session makes the whole server restart and recover by itself.
                 os.kill(admin.info.backend_pid, signal.SIGKILL)
             until(partial(_answers, environment), 90)
         before = load.done
@@ -133,13 +137,13 @@ def test_what_was_confirmed_is_there_and_agrees_after_kills_and_crashes(
 
     environment.reconnect()
     assert not load.faults, "\n".join(load.faults[:20])
-    entries = assert_all_of_one_piece(load)
-    print(f"{kills} kills, {CRASHES} crashes, {load.lost} answers lost, {entries} entries")
+    entries = assert_all_state_agrees(load)
+    print(f"{kills} kills, {CRASHES} crashes, {load.lost} replies lost, {entries} entries")
     print(load.done)
 
 
 @pytest.mark.soak
-def test_nobody_is_told_of_a_deadlock_and_nothing_is_orphaned(
+def test_no_reply_reports_a_deadlock_and_nothing_is_orphaned(
     fresh_environment: Environment,
 ) -> None:
     load = Load(fresh_environment, may_break=False)
@@ -149,47 +153,47 @@ def test_nobody_is_told_of_a_deadlock_and_nothing_is_orphaned(
         until(lambda: time.monotonic() > over and load.done.keys() >= OPERATIONS, SECONDS + 60)
 
     assert not load.faults, "\n".join(load.faults[:20])
-    entries = assert_all_of_one_piece(load)
+    entries = assert_all_state_agrees(load)
     print(f"{entries} entries", load.replies)
 
 
-# Suspension -------------------------------------------------------------------------------
+# Suspension -----------------------------------------------------------------------------
 
-Visit = Callable[[], httpx.Response]
+Call = Callable[[], httpx.Response]
 
 
 @dataclass(frozen=True)
 class Answer:
     began: float
-    visit: str
+    name: str
     status: int
     text: str
 
 
 @contextmanager
-def visiting(visits: dict[str, Visit]) -> Iterator[list[Answer]]:
-    """Everybody asks without a pause; the list grows until the block ends."""
+def calling(calls: dict[str, Call]) -> Iterator[list[Answer]]:
+    """Repeats each call without a pause. The list of answers grows until the block ends."""
     answers: list[Answer] = []
     over = threading.Event()
 
-    def ask(name: str, visit: Visit) -> None:
+    def repeat(name: str, call: Call) -> None:
         while not over.is_set():
             began = time.monotonic()
-            reply = visit()
+            reply = call()
             answers.append(Answer(began, name, reply.status_code, reply.text))
 
-    with ThreadPoolExecutor(len(visits)) as threads:
-        visitors = [threads.submit(ask, *visit) for visit in visits.items()]
+    with ThreadPoolExecutor(len(calls)) as threads:
+        callers = [threads.submit(repeat, *call) for call in calls.items()]
         try:
             yield answers
         finally:
             over.set()
-            # Who fell silent says why, also where somebody already waited for them in vain.
-            for visitor in visitors:
-                visitor.result()
+            # Raises the error of a caller that ended early, also after a failure above.
+            for caller in callers:
+                caller.result()
 
 
-def _visits(environment: Environment, tenant: str) -> dict[str, Visit]:
+def _calls(environment: Environment, tenant: str) -> dict[str, Call]:
     reader, admin = environment.member(tenant, "read"), environment.member(tenant, "admin")
     service = environment.service
     chance = random.Random()  # noqa: S311
@@ -199,27 +203,27 @@ def _visits(environment: Environment, tenant: str) -> dict[str, Visit]:
             who, tenant, "settings", "POST", json={"key": str(chance.random())}
         )
 
-    visits: dict[str, Visit] = {
+    calls: dict[str, Call] = {
         "reader reads": partial(environment.rows, reader, tenant, "settings"),
         "service key reads": partial(environment.rows, service, tenant, "users"),
         "admin writes": partial(write, admin),
         "service key writes": partial(write, service),
     }
-    calls: dict[str, tuple[Person, dict[str, str]]] = {
+    operations: dict[str, tuple[Person, dict[str, str]]] = {
         "get_schema_tables": (reader, {}),
         "get_user_profile": (reader, {}),
         "ensure_user_profile": (reader, {}),
         "update_user_profile": (admin, {"display_name": "Ada"}),
         "grant_schema_access": (admin, {"user_id": str(reader.id)}),
     }
-    for door_name, entry_point in ENTRY_POINTS.items():
-        for operation, (who, arguments) in calls.items():
-            visits[f"{operation} by {door_name}"] = partial(
+    for entry_point_name, entry_point in ENTRY_POINTS.items():
+        for operation, (who, arguments) in operations.items():
+            calls[f"{operation} by {entry_point_name}"] = partial(
                 entry_point, environment, who, operation, schema_name=tenant, **arguments
             )
     for who in (reader, admin):
         environment.rpc(who, "ensure_user_profile", schema_name=tenant).raise_for_status()
-    return visits
+    return calls
 
 
 @pytest.mark.soak
@@ -227,40 +231,40 @@ def test_nothing_begun_after_the_reply_to_suspend_succeeds_by_any_entry_point(
     fresh_environment: Environment,
 ) -> None:
     environment = fresh_environment
-    tenant, boss = environment.tenant(), environment.service
+    tenant, service = environment.tenant(), environment.service
     until(lambda: is_known(environment, tenant, "settings"))
-    visits = _visits(environment, tenant)
-    entry_points = [ENTRY_POINTS[name] for name in ENTRY_POINTS]
+    calls = _calls(environment, tenant)
+    entry_points = list(ENTRY_POINTS.values())
     refused: Counter[str] = Counter()
 
-    def all_told(answers: list[Answer], since: float, *, success: bool) -> bool:
-        told = {
-            each.visit
+    def have_all_answered(answers: list[Answer], since: float, *, success: bool) -> bool:
+        answered = {
+            each.name
             for each in answers
             if each.began > since and (each.status < 400) == success
         }
-        return told == visits.keys()
+        return answered == calls.keys()
 
-    with visiting(visits) as answers:
+    with calling(calls) as answers:
         for round_ in range(SUSPENSIONS):
             entry_point = entry_points[round_ % len(entry_points)]
             answers.clear()
-            until(partial(all_told, answers, 0, success=True), 60)
+            until(partial(have_all_answered, answers, 0, success=True), 60)
 
             entry_point(
-                environment, boss, "suspend_tenant", schema_name=tenant
+                environment, service, "suspend_tenant", schema_name=tenant
             ).raise_for_status()
             closed_at = time.monotonic()
 
-            until(partial(all_told, answers, closed_at, success=False), 60)
+            until(partial(have_all_answered, answers, closed_at, success=False), 60)
             late = [each for each in answers if each.began > closed_at]
             assert {each.status for each in late} == {403}, [
                 each for each in late if each.status != 403
             ][:5]
-            refused.update(each.visit for each in late)
+            refused.update(each.name for each in late)
             entry_point(
-                environment, boss, "activate_tenant", schema_name=tenant
+                environment, service, "activate_tenant", schema_name=tenant
             ).raise_for_status()
 
     print(SUSPENSIONS, sum(refused.values()), refused)
-    assert refused.keys() == visits.keys()
+    assert refused.keys() == calls.keys()

@@ -1,4 +1,4 @@
-"""The whole story, told with real users, once through each entry_point."""
+"""From the first super_admin to the deleted tenant, with users of Auth, by each entry point."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from support.entry_points import ENTRY_POINTS, HOLD_TENANT, EntryPoint, code, holding
+from support.entry_points import ENTRY_POINTS, HOLD_TENANT, EntryPoint, holding
 from support.environment import Address, Environment, Person
+from support.refusals import code
 from support.waiting import is_known, until
 
 PRIVILEGES = """
@@ -42,31 +43,31 @@ class Journey:
     def __init__(self, environment: Environment, entry_point: EntryPoint) -> None:
         self.environment = environment
         self.entry_point = entry_point
-        self.told: list[tuple[str, int, Any]] = []
+        self.replies: list[tuple[str, int, Any]] = []
         self._words: dict[str, str] = {}
 
     def named(self, word: str, value: str) -> str:
-        """Replaces a value that differs from journey to journey by a word."""
+        """Lets a word stand for a value that each journey has anew."""
         self._words[value] = word
         return value
 
-    def ask(self, person: Person, operation: str, **arguments: Any) -> httpx.Response:
+    def call(self, person: Person, operation: str, **arguments: Any) -> httpx.Response:
         reply = self.entry_point(self.environment, person, operation, **arguments)
         body = reply.json()
         if reply.is_error:
             body = {"code": code(reply), "message": body["message"], "hint": body["hint"]}
-        self.told.append((operation, reply.status_code, self._comparable(body)))
+        self.replies.append((operation, reply.status_code, self._comparable(body)))
         return reply
 
-    def done(self, person: Person, operation: str, **arguments: Any) -> Any:
-        reply = self.ask(person, operation, **arguments)
+    def succeed(self, person: Person, operation: str, **arguments: Any) -> Any:
+        reply = self.call(person, operation, **arguments)
         assert reply.status_code == 200, reply.text
         return reply.json()
 
     def refused(
         self, status: int, reason: str, person: Person, operation: str, **arguments: Any
     ) -> None:
-        reply = self.ask(person, operation, **arguments)
+        reply = self.call(person, operation, **arguments)
         assert (reply.status_code, code(reply)) == (status, reason)
 
     def _comparable(self, value: Any) -> Any:
@@ -80,15 +81,15 @@ class Journey:
             case list():
                 return [self._comparable(item) for item in value]
             case str():
-                for spoken, word in self._words.items():
-                    value = value.replace(spoken, word)
+                for text, word in self._words.items():
+                    value = value.replace(text, word)
         return value
 
 
 def answered(
     environment: Environment, person: Person, schema_name: str, *statuses: int
 ) -> httpx.Response:
-    """The Data API's reply once PostgREST has read the list of schemas anew."""
+    """The Data API's reply after PostgREST has reloaded the list of schemas."""
     deadline = time.monotonic() + 10
     while (
         reply := environment.rows(person, schema_name, "settings")
@@ -97,20 +98,22 @@ def answered(
     return reply
 
 
-def crowd(
+def concurrent_replies(
     environment: Environment, size: int, call: Callable[..., httpx.Response], schema_name: str
 ) -> list[httpx.Response]:
-    """The replies to calls that met in the database before any of them got through."""
+    """The replies to calls of which several wait in the database before the first proceeds."""
     with ThreadPoolExecutor(size) as threads:
         with holding(environment.address, HOLD_TENANT, schema_name):
             calls = [threads.submit(call, schema_name=schema_name) for _ in range(size)]
             deadline = time.monotonic() + 10
             while len(environment.sql.execute(WAITING).fetchall()) < 5:
-                assert time.monotonic() < deadline, "They do not meet."
+                assert time.monotonic() < deadline, "Fewer than five calls wait."
         return [call.result() for call in calls]
 
 
-def walk(environment: Environment, entry_point: EntryPoint) -> list[tuple[str, int, Any]]:
+def run_journey(
+    environment: Environment, entry_point: EntryPoint
+) -> list[tuple[str, int, Any]]:
     journey = Journey(environment, entry_point)
     people = {word: environment.sign_up() for word in ("owner", "alice", "bob", "carol")}
     owner, alice, bob, carol = people.values()
@@ -122,38 +125,44 @@ def walk(environment: Environment, entry_point: EntryPoint) -> list[tuple[str, i
 
     # The service key appoints the first super_admin; nobody appoints themselves.
     journey.refused(403, "forbidden", owner, "promote_to_admin", user_id=owner.id)
-    appointed = journey.done(
+    appointed = journey.succeed(
         environment.service, "promote_to_admin", user_id=owner.id, role="super_admin"
     )
     assert (appointed["user_id"], appointed["role"]) == (owner.id, "super_admin")
 
-    # Two tenants, which a stranger cannot make and a name cannot have twice.
+    # Two tenants. A stranger cannot create one, and a name cannot be used twice.
     journey.refused(403, "forbidden", alice, "create_tenant_schema", schema_name=acme)
-    made = journey.done(owner, "create_tenant_schema", schema_name=acme, display_name="Acme")
-    assert (made["schema_name"], made["status"]) == (acme, "active")
-    journey.done(owner, "create_tenant_schema", schema_name=rival)
+    created = journey.succeed(
+        owner, "create_tenant_schema", schema_name=acme, display_name="Acme"
+    )
+    assert (created["schema_name"], created["status"]) == (acme, "active")
+    journey.succeed(owner, "create_tenant_schema", schema_name=rival)
     journey.refused(409, "tenant_exists", owner, "create_tenant_schema", schema_name=acme)
 
-    # Grants: alice administers acme and lets bob in; carol belongs to the rival.
+    # Grants: alice administers acme and gives bob access; carol belongs to the rival.
     journey.refused(404, "tenant_not_found", alice, "check_tenant_status", schema_name=acme)
-    journey.done(
+    journey.succeed(
         owner, "grant_schema_access", schema_name=acme, user_id=alice.id, access_level="admin"
     )
-    journey.done(alice, "grant_schema_access", schema_name=acme, user_id=bob.id)
-    journey.done(
+    journey.succeed(alice, "grant_schema_access", schema_name=acme, user_id=bob.id)
+    journey.succeed(
         owner, "grant_schema_access", schema_name=rival, user_id=carol.id, access_level="write"
     )
     assert [
         (tenant["schema_name"], tenant["access_level"])
-        for tenant in journey.done(alice, "list_my_tenants")
+        for tenant in journey.succeed(alice, "list_my_tenants")
     ] == [(acme, "admin")]
 
-    # Profiles: the first call makes one, the second finds it, twenty at once make one.
-    first = journey.done(alice, "ensure_user_profile", schema_name=acme, display_name="Alice")
-    again = journey.done(alice, "ensure_user_profile", schema_name=acme, display_name="Other")
+    # Profiles: the first call creates one, the second finds it, twenty at once create one.
+    first = journey.succeed(
+        alice, "ensure_user_profile", schema_name=acme, display_name="Alice"
+    )
+    again = journey.succeed(
+        alice, "ensure_user_profile", schema_name=acme, display_name="Other"
+    )
     assert (first["is_new"], first["email"]) == (True, alice.email)
     assert again == first | {"is_new": False}
-    replies = crowd(
+    replies = concurrent_replies(
         environment, 20, partial(entry_point, environment, bob, "ensure_user_profile"), acme
     )
     assert [reply.status_code for reply in replies] == [200] * 20
@@ -161,7 +170,7 @@ def walk(environment: Environment, entry_point: EntryPoint) -> list[tuple[str, i
     profiles = environment.rows(alice, acme, "users", params={"select": "id"}).json()
     assert sorted(row["id"] for row in profiles) == sorted([str(alice.id), str(bob.id)])
 
-    # Rows through the Data API: the admin writes, the reader reads, the rival neither.
+    # Rows through the Data API: the admin writes, the reader reads, the rival does neither.
     assert answered(environment, alice, acme, 200).json() == []
     until(lambda: is_known(environment, acme, "settings"))
     written = environment.rows(
@@ -180,12 +189,12 @@ def walk(environment: Environment, entry_point: EntryPoint) -> list[tuple[str, i
     journey.refused(404, "tenant_not_found", carol, "get_tenant_info", schema_name=acme)
     journey.refused(404, "tenant_not_found", carol, "ensure_user_profile", schema_name=acme)
 
-    # Suspended: refused from the next request on, whoever asks.
+    # Suspension: the next request is refused, whoever sends it.
     before = environment.sql.execute(PRIVILEGES, {"name": acme}).fetchall()
     journey.refused(403, "forbidden", alice, "suspend_tenant", schema_name=acme)
     journey.refused(409, "tenant_active", owner, "delete_tenant_schema", schema_name=acme)
     assert environment.rows(environment.service, acme, "settings").status_code == 200
-    suspended = journey.done(
+    suspended = journey.succeed(
         owner, "suspend_tenant", schema_name=acme, reason="The invoice is unpaid."
     )
     for person in (alice, bob, environment.service):
@@ -194,18 +203,20 @@ def walk(environment: Environment, entry_point: EntryPoint) -> list[tuple[str, i
     journey.refused(403, "tenant_suspended", alice, "ensure_user_profile", schema_name=acme)
     assert environment.rows(carol, rival, "settings").status_code == 200
     assert environment.sql.execute(PRIVILEGES, {"name": acme}).fetchall() != before
-    assert journey.done(bob, "check_tenant_status", schema_name=acme)["status"] == "suspended"
-    assert journey.done(owner, "suspend_tenant", schema_name=acme) == suspended
+    assert (
+        journey.succeed(bob, "check_tenant_status", schema_name=acme)["status"] == "suspended"
+    )
+    assert journey.succeed(owner, "suspend_tenant", schema_name=acme) == suspended
 
-    # Active again, with exactly the privileges and the rows it had.
-    journey.done(owner, "activate_tenant", schema_name=acme)
+    # Activation: the tenant has exactly the privileges and the rows of before.
+    journey.succeed(owner, "activate_tenant", schema_name=acme)
     assert environment.sql.execute(PRIVILEGES, {"name": acme}).fetchall() == before
     for person in (alice, bob, environment.service):
         assert environment.rows(person, acme, "settings").json() == written.json()
 
-    # Deleted: nothing stays but the trail.
-    journey.done(owner, "suspend_tenant", schema_name=acme)
-    journey.done(owner, "delete_tenant_schema", schema_name=acme)
+    # Deletion: nothing remains but the audit log.
+    journey.succeed(owner, "suspend_tenant", schema_name=acme)
+    journey.succeed(owner, "delete_tenant_schema", schema_name=acme)
     gone = answered(environment, alice, acme, 406)
     assert acme not in gone.text
     assert rival in gone.text
@@ -219,15 +230,15 @@ def walk(environment: Environment, entry_point: EntryPoint) -> list[tuple[str, i
         ).fetchall()
         == []
     )
-    assert journey.done(alice, "list_my_tenants") == []
+    assert journey.succeed(alice, "list_my_tenants") == []
     journey.refused(404, "tenant_not_found", owner, "get_tenant_info", schema_name=acme)
     assert environment.rows(carol, rival, "settings").status_code == 200
-    trail = environment.sql.execute(
+    entries = environment.sql.execute(
         "select action, actor_id::text, actor_role from public.admin_audit_log"
         " where schema_name = %s order by id",
         (acme,),
     ).fetchall()
-    assert [(entry["action"], entry["actor_id"], entry["actor_role"]) for entry in trail] == [
+    assert [(entry["action"], entry["actor_id"], entry["actor_role"]) for entry in entries] == [
         ("tenant.create", owner.id, "super_admin"),
         ("access.grant", owner.id, "super_admin"),
         ("access.grant", alice.id, "tenant_admin"),
@@ -238,27 +249,24 @@ def walk(environment: Environment, entry_point: EntryPoint) -> list[tuple[str, i
         ("tenant.suspend", owner.id, "super_admin"),
         ("tenant.delete", owner.id, "super_admin"),
     ]
-    return journey.told
+    return journey.replies
 
 
-def test_journey_from_the_first_super_admin_to_the_last_trace(
+def test_journey_from_the_first_super_admin_to_the_deleted_tenant(
     environment: Environment, entry_point: EntryPoint
 ) -> None:
-    walk(environment, entry_point)
+    run_journey(environment, entry_point)
 
 
 @pytest.fixture
 def second_environment(address: Address) -> Iterator[Environment]:
-    environment = Environment(address)
-    try:
+    with Environment(address) as environment:
         yield environment
-    finally:
-        environment.close()
 
 
-def test_both_entry_points_tell_the_same(
+def test_both_entry_points_give_the_same_replies(
     environment: Environment, second_environment: Environment
 ) -> None:
-    assert walk(environment, ENTRY_POINTS["functions"]) == walk(
+    assert run_journey(environment, ENTRY_POINTS["function"]) == run_journey(
         second_environment, ENTRY_POINTS["rpc"]
     )

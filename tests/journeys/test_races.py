@@ -1,4 +1,4 @@
-"""Two at once: who wins, who waits, and what the one who waited is told."""
+"""Two calls at once: which one wins, which one waits, and the reply to the one that waited."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from support.entry_points import (
     HOLD_TENANT,
     EntryPoint,
     at_once,
-    code,
     holding,
     waiter,
 )
 from support.environment import Environment, Person
+from support.refusals import code
 
 HOUR = timedelta(hours=1)
 
 
-# Two who want the same --------------------------------------------------------------------
+# Two calls for the same name ------------------------------------------------------------
 
 
-def test_one_name_makes_one_tenant(environment: Environment) -> None:
+def test_two_creations_of_one_name_create_one_tenant(environment: Environment) -> None:
     pairs = itertools.cycle(itertools.product(ENTRY_POINTS.values(), repeat=2))
     admin = environment.staff("admin")
 
@@ -48,7 +48,7 @@ def test_one_name_makes_one_tenant(environment: Environment) -> None:
         assert code(refused) == "tenant_exists"
 
 
-def test_two_tenants_made_at_once_are_both_exposed(
+def test_two_tenants_created_at_once_are_both_exposed(
     environment: Environment, entry_point: EntryPoint, caller: ThreadPoolExecutor
 ) -> None:
     one, other = environment.name(), environment.name()
@@ -69,7 +69,7 @@ def test_two_tenants_made_at_once_are_both_exposed(
     assert {one, other} <= set(exposed["names"])
 
 
-# A grant that ends ------------------------------------------------------------------------
+# A grant that expires -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_admin_whose_grant_expires_cannot_extend_it(
     assert extend(friend).status_code == 200
 
 
-def test_admin_whose_grant_ended_while_they_waited_grants_nothing(
+def test_admin_whose_grant_expires_during_the_wait_grants_nothing(
     environment: Environment, entry_point: EntryPoint, caller: ThreadPoolExecutor
 ) -> None:
     tenant = environment.tenant()
@@ -155,7 +155,7 @@ def test_admin_whose_grant_ended_while_they_waited_grants_nothing(
     assert (call.result().status_code, code(call.result())) == (404, "tenant_not_found")
 
 
-def test_revoked_while_they_waited_is_refused(
+def test_admin_who_is_revoked_during_the_wait_is_refused(
     environment: Environment, entry_point: EntryPoint, caller: ThreadPoolExecutor
 ) -> None:
     tenant = environment.tenant()
@@ -178,17 +178,17 @@ def test_revoked_while_they_waited_is_refused(
     }
 
 
-# Busy -------------------------------------------------------------------------------------
+# Busy -----------------------------------------------------------------------------------
 
 
 def assert_busy(reply: httpx.Response, entry_point: EntryPoint) -> None:
     assert (reply.status_code, code(reply)) == (503, "busy"), reply.text
     assert reply.headers["Retry-After"] == (
-        "1" if entry_point is ENTRY_POINTS["functions"] else "0"
+        "1" if entry_point is ENTRY_POINTS["function"] else "0"
     )
 
 
-def test_waiting_for_a_lock_ends_busy_within_four_seconds(
+def test_wait_for_a_lock_ends_with_busy_within_four_seconds(
     environment: Environment, entry_point: EntryPoint
 ) -> None:
     tenant = environment.tenant()
@@ -205,7 +205,9 @@ def test_waiting_for_a_lock_ends_busy_within_four_seconds(
     )
 
 
-def test_stranger_does_not_even_wait(environment: Environment, entry_point: EntryPoint) -> None:
+def test_stranger_is_refused_without_a_wait(
+    environment: Environment, entry_point: EntryPoint
+) -> None:
     tenant = environment.tenant()
 
     with holding(environment.address, HOLD_TENANT, tenant):
@@ -249,21 +251,21 @@ def test_deadlock_is_busy(
     (before,) = environment.sql.execute(DEADLOCKS).fetchall()
 
     with holding(environment.address, HOLD_TENANT, tenant) as holder:
-        # It is the other who notices, and loses.
+        # The other session then detects the deadlock, and is cancelled.
         holder.execute("set local deadlock_timeout = '1min'")
         call = caller.submit(
             entry_point, environment, environment.service, "grant_schema_access", **grant
         )
         waiter(environment, holder.info.backend_pid, call)
-        # The RPC has locked the user, and waits for the tenant: the wrong way round.
+        # The RPC has locked the user and waits for the tenant. This order is reversed.
         holder.execute("select from auth.users where id = %s for update", (friend.id,))
         reply = call.result()
 
     assert_busy(reply, entry_point)
-    # The session of the RPC may keep it to itself for ten seconds.
+    # The session of the RPC may report its statistics ten seconds later.
     deadline = time.monotonic() + 30
     while environment.sql.execute(DEADLOCKS).fetchall() == [before]:
-        assert time.monotonic() < deadline, "It was no deadlock."
+        assert time.monotonic() < deadline, "There was no deadlock."
     assert (
         entry_point(
             environment, environment.service, "grant_schema_access", **grant

@@ -7,8 +7,8 @@ import re
 
 import httpx
 import pytest
+from support.error_catalogue import catalogue
 
-from sql.test_errors import catalogue
 from support.deployment import FUNCTIONS, Deployment, entry_points
 from support.environment import Environment
 from support.readme import block, table

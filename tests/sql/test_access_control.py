@@ -12,7 +12,8 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from support.audited_call import ENTRY_POINTS, audited_call, registry
+from support.audited_call import audited_call, registry
+from support.entry_points import ENTRY_POINTS
 from support.environment import Address, Environment, Person
 
 NOW = datetime.now(UTC)

@@ -12,7 +12,8 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from support.audited_call import ENTRY_POINTS, audited_call
+from support.audited_call import audited_call
+from support.entry_points import ENTRY_POINTS
 from support.environment import Address, Environment
 from support.privileges import EXPECTED, actual, expected_in_tenant, of_the_project
 from tenantry_cli.emulator.stack import Stack

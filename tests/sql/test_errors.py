@@ -6,7 +6,6 @@ import re
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,17 +13,13 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from support.audited_call import ENTRY_POINTS, audited_call, refusal
+from support.audited_call import audited_call
 from support.deployment import FUNCTIONS
+from support.entry_points import ENTRY_POINTS
 from support.environment import Environment, Person
+from support.raised_errors import Error, raised, sources
+from support.refusals import refusal
 from tenantry.errors import ERROR_CODES
-
-SQL_ROOT = Path(__file__).parents[2] / "sql"
-
-# PostgREST answers 42501 with 403 to whoever comes as a signed-in user.
-STATUS_OF_42501 = {"not_authenticated": 401}
-
-Error = tuple[int, str]
 
 
 def catalogue() -> set[Error]:
@@ -41,26 +36,6 @@ def raised_by_functions() -> set[Error]:
     )
     # Data that PostgreSQL rejected; its class has no status of its own.
     return {(400, "invalid_request"), *((int(status), code) for status, code in classes)}
-
-
-def raised() -> set[Error]:
-    """Every error of ours that the SQL raises."""
-    return {
-        (status_of(sqlstate, code), code)
-        for text in sources()
-        for sqlstate, code in re.findall(r"errcode = '(\w{5})',\s*detail = '(\w+)'", text)
-    }
-
-
-def status_of(sqlstate: str, code: str) -> int:
-    if sqlstate == "42501":
-        return STATUS_OF_42501.get(code, 403)
-    assert sqlstate.startswith("PT")
-    return int(sqlstate.removeprefix("PT"))
-
-
-def sources() -> list[str]:
-    return [path.read_text() for path in sorted(SQL_ROOT.rglob("*.sql"))]
 
 
 def test_table_lists_exactly_what_sql_and_functions_raise() -> None:

@@ -6,8 +6,10 @@ import secrets
 
 import pytest
 
-from support.audited_call import ENTRY_POINTS, audited_call, refusal, registry
+from support.audited_call import audited_call, registry
+from support.entry_points import ENTRY_POINTS
 from support.environment import Environment, Person
+from support.refusals import refusal
 from support.waiting import is_known, until
 
 REFUSED = {

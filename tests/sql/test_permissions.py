@@ -19,7 +19,8 @@ import pytest
 from psycopg.sql import SQL, Identifier
 from psycopg.types.json import Jsonb
 
-from support.audited_call import ENTRY_POINTS, audited_call
+from support.audited_call import audited_call
+from support.entry_points import ENTRY_POINTS
 from support.environment import GROUPS, Address, Environment, Person
 from tenantry.catalogue import catalogue
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from support.audited_call import audited_call, refusal
+from support.audited_call import audited_call
 from support.environment import Address, Environment, Person
 from support.privileges import (
     EXPECTED,
@@ -19,6 +19,7 @@ from support.privileges import (
     expected_in_tenant,
     of_the_project,
 )
+from support.refusals import refusal
 
 # The catalogs; under a project's other default privileges in test_empty_project.py ---------
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from support.audited_call import ENTRY_POINTS, audited_call
+from support.audited_call import audited_call
+from support.entry_points import ENTRY_POINTS
 from support.environment import Environment
 
 PAST = datetime.now(UTC) - timedelta(hours=1)

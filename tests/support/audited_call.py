@@ -1,4 +1,4 @@
-"""A call of an RPC, and the trace it left."""
+"""A call of an operation, with the entries that the call left in the audit log."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from typing import Any
 
 import httpx
 
-from support.environment import GROUPS, Environment, Person
-
-ENTRY_POINTS = ("function", "rpc")
-
-_OF_POSTGRESQL = {401: "not_authenticated", 403: "forbidden"}
+from support.environment import Environment, Person
+from support.refusals import refusal
 
 
 @dataclass(frozen=True)
-class Act:
-    """What the caller was answered, and what the audit log says of it."""
+class AuditedCall:
+    """The reply, and the entries of the audit log."""
 
     reply: httpx.Response
     entries: list[dict[str, Any]]
@@ -33,14 +30,14 @@ class Act:
 
     @property
     def entry(self) -> dict[str, Any]:
-        """The one entry of a call that changed something."""
+        """The only entry of a call that changed something."""
         self.must_succeed()
         [entry] = self.entries
         return entry
 
     @property
     def refusal(self) -> tuple[int, str]:
-        """Status and code of a refused call, which must not have left an entry."""
+        """Status and code of a refused call. A refused call must leave no entry."""
         assert self.entries == []
         return refusal(self.reply)
 
@@ -52,39 +49,20 @@ def audited_call(
     *,
     entry_point: str = "rpc",
     **arguments: Any,
-) -> Act:
-    """Calls an operation with a request id of its own, so that its entries can be told."""
+) -> AuditedCall:
+    """Calls an operation with a new request id, by which its entries are found."""
     request_id = uuid.uuid4().hex
-    paths = {
-        "function": f"/functions/v1/{GROUPS[operation]}/{operation}",
-        "rpc": f"/rest/v1/rpc/{operation}",
-    }
-    reply = environment.http.post(
-        paths[entry_point],
-        headers=environment.headers(person) | {"X-Request-Id": request_id},
-        json=arguments,
-    )
+    reply = environment.call(entry_point, person, operation, arguments, request_id)
     entries = environment.sql.execute(
         "select actor_id::text, actor_role, action, schema_name, tenant_id::text, details"
         " from public.admin_audit_log where request_id = %s order by id",
         (request_id,),
     ).fetchall()
-    return Act(reply, entries, request_id)
-
-
-def refusal(reply: httpx.Response) -> tuple[int, str]:
-    """Status and code of a refused call, whichever entry point it came through."""
-    body = reply.json()
-    if "request_id" in body:
-        return reply.status_code, body["code"]
-    if body["code"] == "42501" and body["details"] is None:
-        # PostgreSQL's own denial: no function of ours was reached that could give a code.
-        return reply.status_code, _OF_POSTGRESQL[reply.status_code]
-    return reply.status_code, body["details"] or body["code"]
+    return AuditedCall(reply, entries, request_id)
 
 
 def registry(environment: Environment, schema_name: str) -> Any:
-    """All that an RPC could change about a tenant, privileges included."""
+    """Everything that an RPC can change about a tenant, privileges included."""
     return environment.sql.execute(
         """
         select to_jsonb(t) as tenant,

@@ -34,7 +34,7 @@ _FLAGS = (
 
 @pytest.fixture
 def browser() -> Iterator[Chrome]:
-    """A browser of the test's own; `browser.get_log("support.browser")` is its console."""
+    """A browser of the test's own; `browser.get_log("browser")` is its console."""
     chromium, chromedriver = _program("chromium"), _program("chromedriver")
     with tempfile.TemporaryDirectory(prefix="tenantry-browser-") as home:
         browser = Chrome(_options(chromium, home), _service(chromedriver, home))
@@ -62,7 +62,7 @@ def _options(chromium: str, home: str) -> Options:
     if os.geteuid() == 0:
         # Chromium's sandbox cannot be had by root.
         options.add_argument("--no-sandbox")
-    options.set_capability("goog:loggingPrefs", {"support.browser": "ALL"})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     return options
 
 

@@ -84,11 +84,11 @@ class Console:
 
     def complaints(self) -> list[str]:
         """What the browser says is wrong, but for replies with an error status."""
-        log: list[dict[str, Any]] = self.browser.get_log("support.browser")  # type: ignore[no-untyped-call]
+        log: list[dict[str, Any]] = self.browser.get_log("browser")  # type: ignore[no-untyped-call]
         return [entry["message"] for entry in log if entry["source"] != "network"]
 
     def log(self) -> list[dict[str, Any]]:
-        log: list[dict[str, Any]] = self.browser.get_log("support.browser")  # type: ignore[no-untyped-call]
+        log: list[dict[str, Any]] = self.browser.get_log("browser")  # type: ignore[no-untyped-call]
         return log
 
     def violations(self, axe: Path) -> list[str]:

@@ -21,18 +21,12 @@ from support.environment import Address, Environment
 EntryPoint = Callable[..., httpx.Response]
 
 ENTRY_POINTS: dict[str, EntryPoint] = {
-    "functions": Environment.function,
+    "function": Environment.function,
     "rpc": Environment.rpc,
 }
 
 # What every operation on a tenant locks first.
 HOLD_TENANT = "select from public.tenants where schema_name = %s for update"
-
-
-def code(reply: httpx.Response) -> Any:
-    """The code of a refusal, from whichever entry point: PostgREST has it in `details`."""
-    body = reply.json()
-    return body.get("details") or body["code"]
 
 
 def at_once(*calls: Callable[[], httpx.Response]) -> list[httpx.Response]:

@@ -1,8 +1,8 @@
-"""The theatre the tests play in: people, tenants, and the ways to reach them.
+"""The environment of one test: people, tenants, and the calls that reach them.
 
-Everything here goes through the front entry points: the Data API, the functions, or SQL as
-`postgres`. A person is either signed up through Auth, or put there by SQL with a token
-signed like Auth's, which takes a thousandth of the time and is the same to the database.
+A call goes through the functions, through the Data API, or through SQL as `postgres`. Most
+people are inserted by SQL and get a token signed as Auth signs it. To the database they equal
+people who signed up through Auth, and inserting them takes a thousandth of the time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import ssl
 import time
 import uuid
 from dataclasses import dataclass, fields
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import httpx
 import jwt
@@ -25,14 +26,14 @@ from tenantry_cli.emulator.stack import Stack
 # The group of each operation.
 GROUPS = {entry.name: entry.group for entry in catalogue().values()}
 
-# httpx would read the certificates of all authorities anew for each client, which takes
-# longer than most tests.
+# Reading the certificates of all authorities takes longer than most tests, and httpx would
+# read them for each client.
 _TLS = ssl.create_default_context()
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where the emulator answers, and the keys it gave out."""
+    """The URLs of an emulator, and its keys."""
 
     api_url: str
     db_url: str
@@ -57,7 +58,7 @@ class Person:
 
 
 class Environment:
-    """One test's view of the running system; `close` removes what the test made."""
+    """People, tenants and calls of one test; `close` removes what the test made."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -67,6 +68,17 @@ class Environment:
         self.nobody = Person(None)
         self._people: list[str] = []
         self._tenants: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        exc_traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def reconnect(self) -> None:
         """Opens the session for SQL again, after a test has killed the server."""
@@ -103,7 +115,7 @@ class Environment:
         return Person(session["access_token"], session["user"]["id"], email)
 
     def adopt_person(self, user_id: str) -> None:
-        """Has a user that somebody else signed up removed with the test."""
+        """Marks a user whom a client signed up; the user is removed after the test."""
         self._people.append(user_id)
 
     def staff(self, role: str) -> Person:
@@ -133,13 +145,13 @@ class Environment:
     # Tenants ----------------------------------------------------------------------------
 
     def name(self) -> str:
-        """A schema name nobody has; whatever gets it is removed with the test."""
+        """An unused schema name. A tenant that gets the name is removed after the test."""
         name = f"test_{secrets.token_hex(6)}"
         self.adopt_tenant(name)
         return name
 
     def adopt_tenant(self, schema_name: str) -> None:
-        """Whatever gets this name is removed with the test."""
+        """Marks a name. A tenant that gets the name is removed after the test."""
         self._tenants.append(schema_name)
 
     def tenant(self) -> str:
@@ -162,10 +174,10 @@ class Environment:
     def activate(self, schema_name: str) -> None:
         self.sql.execute("select public.activate_tenant(%s)", (schema_name,))
 
-    # EntryPoints ------------------------------------------------------------------------------
+    # Calls ------------------------------------------------------------------------------
 
     def headers(self, person: Person) -> dict[str, str]:
-        """What a client library sends: always the anon key, and the token if there is one."""
+        """What a client library sends: the anon key, and the token of a signed-in person."""
         headers = {"apikey": self.address.anon_key}
         if person.token is not None:
             headers["Authorization"] = f"Bearer {person.token}"
@@ -173,22 +185,33 @@ class Environment:
 
     def function(self, person: Person, operation: str, **arguments: Any) -> httpx.Response:
         """The operation through our HTTPS function."""
-        return self.http.post(
-            f"/functions/v1/{GROUPS[operation]}/{operation}",
-            headers=self.headers(person),
-            json=arguments,
-        )
+        return self.call("function", person, operation, arguments)
 
     def rpc(self, person: Person, operation: str, **arguments: Any) -> httpx.Response:
         """The operation through `/rest/v1/rpc`."""
+        return self.call("rpc", person, operation, arguments)
+
+    def call(
+        self,
+        entry_point: str,
+        person: Person,
+        operation: str,
+        arguments: dict[str, Any],
+        request_id: str | None = None,
+    ) -> httpx.Response:
+        """The operation through the entry point of that name."""
+        paths = {"function": f"/functions/v1/{GROUPS[operation]}", "rpc": "/rest/v1/rpc"}
+        headers = self.headers(person)
+        if request_id is not None:
+            headers["X-Request-Id"] = request_id
         return self.http.post(
-            f"/rest/v1/rpc/{operation}", headers=self.headers(person), json=arguments
+            f"{paths[entry_point]}/{operation}", headers=headers, json=arguments
         )
 
     def rows(
         self, person: Person, schema_name: str, table: str, method: str = "GET", **request: Any
     ) -> httpx.Response:
-        """A table of a tenant through the Data API; writes ask for what they wrote."""
+        """A table of a tenant through the Data API; a write returns the rows it wrote."""
         headers = self.headers(person) | {
             "Accept-Profile": schema_name,
             "Content-Profile": schema_name,
@@ -198,16 +221,16 @@ class Environment:
             method, f"/rest/v1/{table}", headers=headers | request.pop("headers", {}), **request
         )
 
-    # The end ----------------------------------------------------------------------------
+    # Removal ----------------------------------------------------------------------------
 
     def close(self) -> None:
         """Removes every tenant and person of the test, whatever state they are in."""
-        made = self.sql.execute(
+        created = self.sql.execute(
             "select schema_name from public.tenants"
             " where schema_name = any(%s) or created_by = any(%s::uuid[])",
             (self._tenants, self._people),
         ).fetchall()
-        for row in made:
+        for row in created:
             self.sql.execute("select public.suspend_tenant(%s)", (row["schema_name"],))
             self.sql.execute("select public.delete_tenant_schema(%s)", (row["schema_name"],))
         self.sql.execute("delete from auth.users where id = any(%s::uuid[])", (self._people,))

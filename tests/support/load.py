@@ -1,7 +1,6 @@
-"""A mixed load on one project, by both entry points: what was asked, and what it was told.
+"""A mixed load on one project through both entry points, and a check of the project after it.
 
-And whether the project is of one piece afterwards: the trail, told again from its beginning,
-has to end at what is there.
+The check replays the audit log from its beginning. The replay must end at the present state.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import random
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,34 +19,43 @@ from typing import Any
 import httpx
 from psycopg.sql import SQL, Identifier
 
-from support.entry_points import code
-from support.environment import GROUPS, Environment, Person
+from support.entry_points import ENTRY_POINTS
+from support.environment import Environment, Person
+from support.refusals import code
 
-# What two who meet may be told, and nothing else.
+# The only refusals that concurrent calls may get.
 REFUSALS = frozenset(
     (
         *("tenant_suspended", "tenant_not_found", "tenant_exists", "tenant_active", "busy"),
         *("table_exists", "table_not_found", "column_exists", "forbidden", "user_not_found"),
     )
 )
-# What the trail has an entry of whenever it succeeds; the others may find nothing to do.
-ALWAYS = frozenset(
+# A success of these always leaves an entry. The other operations may find nothing to change.
+ALWAYS_LOGGED = frozenset(
     (
         *("create_tenant_schema", "delete_tenant_schema"),
         *("create_table", "drop_table", "add_column"),
     )
 )
-OPERATIONS = ALWAYS | {
+OPERATIONS = ALWAYS_LOGGED | {
     *("suspend_tenant", "activate_tenant", "grant_schema_access", "ensure_user_profile"),
     "sign up",
 }
+# Access to a tenant or of a user that no longer exists.
+STRAY_ACCESS = """
+    select * from public.user_schema_access a
+    where not exists (select from public.tenants t where t.schema_name = a.schema_name)
+        or not exists (select from auth.users u where u.id = a.user_id)
+"""
 COLUMNS = [{"name": "id", "type": "uuid", "primary_key": True}]
 
 
 @dataclass
 class Load:
+    """Calls from several threads, with counts of the replies and a list of the faults."""
+
     environment: Environment
-    # Where a connection may break at any moment, an answer may be lost.
+    # While the test breaks connections, a lost reply is no fault.
     may_break: bool
     acknowledged: dict[str, tuple[str, Any]] = field(default_factory=dict)
     replies: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -83,35 +91,40 @@ class Load:
 
     def _work(self, over: threading.Event) -> None:
         chance = random.Random()  # noqa: S311
-        parts = [self.manage, self.grant, self.grant, self.shape, self.shape, self.visit]
+        tasks = [
+            self.change_tenant,
+            *[self.change_access] * 2,
+            *[self.change_tables] * 2,
+            self.ensure_profile,
+        ]
         while not over.is_set():
-            chance.choice(parts)(chance)
+            chance.choice(tasks)(chance)
             if chance.random() < 0.04:
                 self.sign_up()
 
-    def manage(self, chance: random.Random) -> None:
+    def change_tenant(self, chance: random.Random) -> None:
         tenant = chance.choice(self.tenants)
         operation = chance.choice(
             ["create_tenant_schema"] * 3
             + ["suspend_tenant"] * 2
             + ["activate_tenant", "delete_tenant_schema"]
         )
-        self.ask(chance, self.environment.service, operation, schema_name=tenant)
+        self.call(chance, self.environment.service, operation, schema_name=tenant)
         if operation == "suspend_tenant":
-            # A suspended tenant has little to show, and only such a one can be deleted.
+            # Most operations need an active tenant, and only a suspended one can be deleted.
             then = "activate_tenant" if chance.random() < 0.7 else "delete_tenant_schema"
-            self.ask(chance, self.environment.service, then, schema_name=tenant)
+            self.call(chance, self.environment.service, then, schema_name=tenant)
 
-    def grant(self, chance: random.Random) -> None:
+    def change_access(self, chance: random.Random) -> None:
         arguments = {
             "schema_name": chance.choice(self.tenants),
             "user_id": chance.choice(self.people).id,
         }
         if chance.random() < 0.3:
-            self.ask(chance, self.environment.service, "revoke_schema_access", **arguments)
+            self.call(chance, self.environment.service, "revoke_schema_access", **arguments)
             return
         level = chance.choice(["read", "write", "admin"])
-        self.ask(
+        self.call(
             chance,
             self.environment.service,
             "grant_schema_access",
@@ -119,32 +132,38 @@ class Load:
             **arguments,
         )
 
-    def shape(self, chance: random.Random) -> None:
+    def change_tables(self, chance: random.Random) -> None:
         where = {
             "schema_name": chance.choice(self.tenants),
             "table_name": f"things_{chance.randrange(3)}",
         }
         what = chance.random()
         if what < 0.4:
-            self.ask(chance, self.environment.service, "create_table", columns=COLUMNS, **where)
+            self.call(
+                chance, self.environment.service, "create_table", columns=COLUMNS, **where
+            )
         elif what < 0.8:
             column = {"column_name": f"c_{chance.randrange(50)}", "column_type": "text"}
-            self.ask(chance, self.environment.service, "add_column", **where, **column)
+            self.call(chance, self.environment.service, "add_column", **where, **column)
         else:
-            self.ask(chance, self.environment.service, "drop_table", **where)
+            self.call(chance, self.environment.service, "drop_table", **where)
 
-    def visit(self, chance: random.Random) -> None:
+    def ensure_profile(self, chance: random.Random) -> None:
         tenant = chance.choice(self.tenants)
-        self.ask(chance, chance.choice(self.people), "ensure_user_profile", schema_name=tenant)
+        self.call(chance, chance.choice(self.people), "ensure_user_profile", schema_name=tenant)
 
     def sign_up(self) -> None:
-        reply = self._send(
-            "/auth/v1/signup",
-            {"apikey": self.environment.address.anon_key},
-            {
-                "email": f"{self._run}-{next(self._numbers)}@example.com",
-                "password": secrets.token_urlsafe(16),
-            },
+        credentials = {
+            "email": f"{self._run}-{next(self._numbers)}@example.com",
+            "password": secrets.token_urlsafe(16),
+        }
+        reply = self._reply(
+            "sign up",
+            lambda: self.environment.http.post(
+                "/auth/v1/signup",
+                headers={"apikey": self.environment.address.anon_key},
+                json=credentials,
+            ),
         )
         if reply is None:
             return
@@ -154,36 +173,42 @@ class Load:
         elif not self.may_break:
             self.faults.append(f"sign up: {reply.status_code} {reply.text}")
 
-    def ask(
+    def call(
         self, chance: random.Random, person: Person, operation: str, **arguments: Any
     ) -> None:
         request_id = f"{self._run}-{next(self._numbers)}"
-        path = chance.choice((f"/functions/v1/{GROUPS[operation]}", "/rest/v1/rpc"))
-        headers = self.environment.headers(person) | {"X-Request-Id": request_id}
-        reply = self._send(f"{path}/{operation}", headers, arguments)
+        entry_point = chance.choice(list(ENTRY_POINTS))
+        reply = self._reply(
+            f"{entry_point} {operation}",
+            lambda: self.environment.call(
+                entry_point, person, operation, arguments, request_id
+            ),
+        )
         if reply is None:
             return
         self.replies[operation, reply.status_code] += 1
         if reply.status_code == 200:
             self.acknowledged[request_id] = (operation, reply.json())
-        elif self.may_break and _tells_of_a_break(reply):
+        elif self.may_break and _reports_a_broken_connection(reply):
             self.lost += 1
         elif code(reply) not in REFUSALS:
-            self.faults.append(f"{path} {operation}: {reply.status_code} {reply.text}")
+            self.faults.append(f"{entry_point} {operation}: {reply.status_code} {reply.text}")
 
-    def _send(self, path: str, headers: dict[str, str], body: Any) -> httpx.Response | None:
+    def _reply(
+        self, description: str, send: Callable[[], httpx.Response]
+    ) -> httpx.Response | None:
         try:
-            return self.environment.http.post(path, headers=headers, json=body)
+            return send()
         except httpx.TransportError as error:
             self.lost += 1
             if not self.may_break:
-                self.faults.append(f"{path}: {error!r}")
+                self.faults.append(f"{description}: {error!r}")
             return None
 
 
-# What the trail tells ---------------------------------------------------------------------
+# The audit log, replayed ----------------------------------------------------------------
 
-TRAIL = """
+AUDIT_LOG = """
     select action, schema_name, tenant_id::text as tenant, details, request_id
     from public.admin_audit_log order by id
 """
@@ -203,18 +228,18 @@ COLUMNS_OF_OWN_TABLES = """
 
 
 @dataclass
-class Told:
-    """The state that the trail ends with, by tenant."""
+class Replay:
+    """The state that the entries of the audit log lead to, by the ids of tenants."""
 
     tenants: dict[str, Any] = field(default_factory=dict)
     access: dict[tuple[str, str], Any] = field(default_factory=dict)
     tables: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     profiles: dict[str, set[str]] = field(default_factory=dict)
 
-    def follow(self, entry: dict[str, Any]) -> None:
+    def apply(self, entry: dict[str, Any]) -> None:
         tenant, details = entry["tenant"], entry["details"]
         before, after = details.get("before"), details.get("after")
-        # Each change starts from what the last one left.
+        # Each change starts from the state that the last one left.
         match entry["action"]:
             case "tenant.create":
                 assert tenant not in self.tenants
@@ -254,22 +279,22 @@ class Told:
                 raise AssertionError(other)
 
 
-def assert_trail_tells_what_is_there(load: Load) -> int:
-    """Returns how many entries there are."""
+def assert_audit_log_leads_to_the_present_state(load: Load) -> int:
+    """Returns the number of entries."""
     sql = load.environment.sql
-    trail = sql.execute(TRAIL).fetchall()
-    told = Told()
-    for entry in trail:
-        told.follow(entry)
+    audit_log = sql.execute(AUDIT_LOG).fetchall()
+    replay = Replay()
+    for entry in audit_log:
+        replay.apply(entry)
 
-    there = [row["tenant"] for row in sql.execute(REGISTRY)]
-    assert told.tenants == {tenant["id"]: tenant for tenant in there}
-    ids = {tenant["schema_name"]: tenant["id"] for tenant in there}
-    assert told.access == {
+    registered = [row["tenant"] for row in sql.execute(REGISTRY)]
+    assert replay.tenants == {tenant["id"]: tenant for tenant in registered}
+    ids = {tenant["schema_name"]: tenant["id"] for tenant in registered}
+    assert replay.access == {
         (ids[row["access"]["schema_name"]], row["access"]["user_id"]): row["access"]
         for row in sql.execute(ACCESS)
     }
-    assert told.tables == {
+    assert replay.tables == {
         (row["tenant"], row["table"]): set(row["columns"])
         for row in sql.execute(COLUMNS_OF_OWN_TABLES)
     }
@@ -277,28 +302,30 @@ def assert_trail_tells_what_is_there(load: Load) -> int:
         profiles = sql.execute(
             SQL("select id::text from {}.users").format(Identifier(name))
         ).fetchall()
-        assert told.profiles[tenant] == {row["id"] for row in profiles}
+        assert replay.profiles[tenant] == {row["id"] for row in profiles}
 
-    entries = Counter(entry["request_id"] for entry in trail if entry["request_id"])
+    entries = Counter(entry["request_id"] for entry in audit_log if entry["request_id"])
     assert set(entries.values()) <= {1}
-    states = [entry["details"].get("after") for entry in trail]
+    states = [entry["details"].get("after") for entry in audit_log]
     known = {_key(state) for state in states if state is not None}
     for request_id, (operation, body) in load.acknowledged.items():
-        if operation in ALWAYS or (operation == "ensure_user_profile" and body["is_new"]):
+        if operation in ALWAYS_LOGGED or (
+            operation == "ensure_user_profile" and body["is_new"]
+        ):
             assert entries[request_id] == 1, (request_id, operation, body)
         elif operation in ("suspend_tenant", "activate_tenant", "grant_schema_access"):
-            # Also what was so already became so by an entry.
+            # The call may have found nothing to change. An earlier entry has that state then.
             assert _key(body) in known, (request_id, operation, body)
     users = {row["id"] for row in sql.execute("select id::text from auth.users")}
     signed_up = {
         name.split()[1] for name, (what, _) in load.acknowledged.items() if what == "sign up"
     }
     assert signed_up <= users
-    return len(trail)
+    return len(audit_log)
 
 
-def _tells_of_a_break(reply: httpx.Response) -> bool:
-    """PostgREST has no code for a backend that died under it, and calls it a 400."""
+def _reports_a_broken_connection(reply: httpx.Response) -> bool:
+    """PostgREST replies 400 without a code where its database session has ended."""
     return reply.status_code >= 500 or reply.json()["code"] == ""
 
 

@@ -1,4 +1,4 @@
-"""A client app's page, served from an origin of its own."""
+"""The page of a client app, served from a separate origin."""
 
 from __future__ import annotations
 
@@ -29,13 +29,15 @@ class Page:
         self.browser.get(f"{self.origin}/?{urlencode(settings)}")
 
     def call(self, action: str, *given: object) -> dict[str, Any]:
-        """What the page's action came to: its result, or its error."""
+        """The result of an action of the page, or its error."""
         reply: dict[str, Any] = self.browser.execute_async_script(
             """
             const done = arguments[arguments.length - 1];
             const [action, given] = arguments;
             const start = () =>
-                window.act ? window.act(action, ...given).then(done) : setTimeout(start, 10);
+                window.perform
+                    ? window.perform(action, ...given).then(done)
+                    : setTimeout(start, 10);
             start();
             """,
             action,
@@ -44,11 +46,11 @@ class Page:
         return reply
 
     def console(self) -> str:
-        """What the browser said to the page's developer since the last look."""
+        """What the browser has logged since the last call."""
         return "\n".join(entry["message"] for entry in self._log())
 
     def _log(self) -> list[dict[str, str]]:
-        log: list[dict[str, str]] = self.browser.get_log("support.browser")  # type: ignore[no-untyped-call]
+        log: list[dict[str, str]] = self.browser.get_log("browser")  # type: ignore[no-untyped-call]
         return log
 
 
@@ -76,16 +78,16 @@ class _Handler(SimpleHTTPRequestHandler):
             super().do_GET()
 
     def guess_type(self, path: Any) -> str:
-        # Not every machine's table of types knows .mjs.
+        # Some machines have no type for .mjs.
         return "text/javascript" if str(path).endswith("js") else super().guess_type(path)
 
     def translate_path(self, path: str) -> str:
-        # The packages name their own modules without the extension.
+        # The packages import their own modules without the extension.
         found = Path(super().translate_path(path))
         return str(found if found.is_file() else found.with_name(f"{found.name}.js"))
 
     def _imports(self) -> dict[str, dict[str, str]]:
-        """Where each package's module is, for the browser to find it by its name."""
+        """The module of each package by name: the browser's import map."""
         modules = {}
         for manifest in Path(self.directory).glob("**/package.json"):
             package = json.loads(manifest.read_text())

