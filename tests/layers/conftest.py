@@ -1,4 +1,4 @@
-"""A database beside the shared one, for what a migration does to a project."""
+"""A database without our migrations, for tests of what a migration does to a project."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tenantry_cli.emulator.postgres import Postgres
 
 
 @pytest.fixture
-def parts() -> Components:
+def components() -> Components:
     return install_components(Console(quiet=True))
 
 
 @pytest.fixture
 def scratch(server: Postgres) -> Iterator[str]:
-    """The URL of a database in the state before our first migration."""
+    """The URL of a database in the state before our migration."""
     name = f"test_{secrets.token_hex(6)}"
     try:
         yield server.create_database(name)

@@ -1,5 +1,5 @@
-"""The list of schemas that the Data API answers for follows the registry, at once and
-without anybody else noticing."""
+"""The list of exposed schemas follows the registry at once, without an effect on other
+tenants."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def test_with_fifty_tenants_a_new_one_is_read_within_100_ms_of_its_creation(
 ) -> None:
     waits = _waits(environment, "GET")
 
-    # The machine that runs the other tests too can only add to it, so the best tells what
-    # the system takes, and the median that it is no accident.
+    # Other tests on the same machine only add time. The minimum is therefore what the system
+    # needs, and the median shows that the minimum is no accident.
     assert min(waits) <= 0.1, waits
     assert statistics.median(waits) <= 0.5, waits
 
@@ -46,15 +46,15 @@ def test_with_fifty_tenants_a_new_one_is_read_within_100_ms_of_its_creation(
 def test_with_fifty_tenants_a_new_one_takes_writes_soon_after_its_creation(
     environment: Environment,
 ) -> None:
-    # PostgREST takes no write for a table before it has loaded its schema cache anew: some
-    # 0.3 s with fifty tenants, more with more.
+    # PostgREST accepts no write to a table before it has reloaded its schema cache. That takes
+    # about 0.3 s with fifty tenants, and longer with more.
     waits = _waits(environment, "POST", json={"key": "colour", "value": "red"})
 
     assert statistics.median(waits) <= 3, waits
 
 
 def _waits(environment: Environment, method: str, **request: Any) -> list[float]:
-    """How long each of some new tenants took to answer, from the reply that created it."""
+    """Seconds from the creation of each new tenant to its first successful reply."""
     admin = environment.staff("admin")
 
     def is_answered(tenant: str) -> bool:
@@ -73,15 +73,15 @@ def _waits(environment: Environment, method: str, **request: Any) -> list[float]
 
 
 @pytest.mark.soak
-def test_creating_and_deleting_tenants_disturbs_no_reader_of_another(
+def test_creating_and_deleting_tenants_fails_no_read_of_another(
     environment: Environment,
 ) -> None:
     read = [environment.tenant() for _ in range(3)]
     super_admin = environment.staff("super_admin")
     until(lambda: all(is_known(environment, name, "settings") for name in read))
-    visits = [(environment.member(name, "read"), name, "settings") for name in read]
+    reads = [(environment.member(name, "read"), name, "settings") for name in read]
 
-    with reading(environment, visits) as answers:
+    with reading(environment, reads) as answers:
         for _ in range(ROUNDS):
             tenant = environment.name()
             for operation in ("create_tenant_schema", "suspend_tenant", "delete_tenant_schema"):
@@ -98,7 +98,7 @@ def _have_grown(answers: list[Answer], to: int) -> bool:
 
 @pytest.fixture
 def own_schema(environment: Environment) -> Iterator[str]:
-    """A schema that the project itself exposed."""
+    """A schema that the project itself has exposed."""
     name = environment.name()
     schema = sql.Identifier(name)
     with environment.sql.transaction():
@@ -116,9 +116,7 @@ def own_schema(environment: Environment) -> Iterator[str]:
         environment.sql.execute("select tenancy.drop_tenant_schema(%s)", (name,))
 
 
-def test_what_was_exposed_before_stays_exposed(
-    environment: Environment, own_schema: str
-) -> None:
+def test_schema_exposed_before_stays_exposed(environment: Environment, own_schema: str) -> None:
     person = environment.person()
 
     tenant = environment.tenant()
@@ -130,7 +128,7 @@ def test_what_was_exposed_before_stays_exposed(
     assert environment.rows(person, own_schema, "things").status_code == 200
 
 
-def test_a_deleted_tenant_is_unknown_to_the_data_api(environment: Environment) -> None:
+def test_deleted_tenant_is_unknown_to_the_data_api(environment: Environment) -> None:
     tenant = environment.tenant()
     until(lambda: environment.rows(environment.service, tenant, "settings").status_code == 200)
 
@@ -147,17 +145,17 @@ def test_postgrest_reads_the_shorter_list_before_it_looks_for_the_dropped_schema
     with psycopg.connect(environment.address.db_url, autocommit=True) as listener:
         listener.execute("listen pgrst")
         environment.sql.execute("select public.delete_tenant_schema(%s)", (tenant,))
-        said = []
+        payloads = []
         for each in listener.notifies(timeout=10):
-            # Other tests' arrive here as well.
+            # Notifications of other tests arrive here as well.
             if each.pid == environment.sql.info.backend_pid:
-                said.append(each.payload)
-            if said and said[-1] == "":
+                payloads.append(each.payload)
+            if payloads and payloads[-1] == "":
                 break
 
-    # A newer PostgREST than the emulator's fails while a listed schema is missing. The schema
-    # is reloaded twice: for the event trigger, too early, and for us.
-    assert said == ["reload config", "reload schema", ""]
+    # A newer PostgREST than the emulator's fails while a listed schema is missing. The
+    # platform's event trigger sends a first reload too early, and our function a second one.
+    assert payloads == ["reload config", "reload schema", ""]
 
 
 def test_the_exposed_list_is_public_and_the_registry(environment: Environment) -> None:
@@ -170,13 +168,15 @@ def test_the_exposed_list_is_public_and_the_registry(environment: Environment) -
     assert deleted not in lists["exposed"]
     assert "tenant_template" not in lists["exposed"]
     assert set(lists["registered"]) <= set(lists["exposed"])
-    # One listed schema that is missing would take the whole Data API down.
+    # A single listed schema that is missing would make the whole Data API fail.
     assert set(lists["exposed"]) <= set(lists["present"])
     assert lists["exposed"][0] == "public"
     assert len(lists["exposed"]) == len(set(lists["exposed"]))
 
 
-def test_a_creation_rolled_back_leaves_the_list_as_it_was(environment: Environment) -> None:
+def test_creation_that_is_rolled_back_leaves_the_list_unchanged(
+    environment: Environment,
+) -> None:
     name = environment.name()
 
     with environment.sql.transaction(force_rollback=True):
@@ -193,7 +193,7 @@ def _delete(environment: Environment, tenant: str) -> None:
 
 
 def _lists(environment: Environment) -> dict[str, Any]:
-    """All in one statement, as of one moment: other tests make tenants at the same time."""
+    """All lists in one statement: other tests create tenants at the same time."""
     row = environment.sql.execute(
         "select tenancy.exposed_schemas() as exposed, "
         "array(select schema_name from public.tenants) as registered, "

@@ -1,4 +1,4 @@
-"""The guard in front of PostgREST: which schema it judges, and what it says."""
+"""The guard in front of PostgREST: which schema it checks, and its messages."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from tenantry_cli.project import find_project
 ROOT = find_project().root
 
 
-# The schema that counts --------------------------------------------------------------------
+# Which schema the guard checks ----------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Somebody's own tenant, and one they have no access to."""
+class TwoTenants:
+    """A person's own tenant, and another one without access."""
 
     environment: Environment
     who: Person
@@ -49,7 +49,7 @@ class Pair:
 
 
 @pytest.fixture
-def pair(environment: Environment) -> Pair:
+def two_tenants(environment: Environment) -> TwoTenants:
     own, other = environment.tenant(), environment.tenant()
     for name in (own, other):
         schema = psycopg.sql.Identifier(name)
@@ -63,14 +63,14 @@ def pair(environment: Environment) -> Pair:
                 schema
             )
         )
-    pair = Pair(environment, environment.member(own, "admin"), own, other)
+    two_tenants = TwoTenants(environment, environment.member(own, "admin"), own, other)
     until(
         lambda: (
             is_known(environment, own, "rpc/whose")
             and is_known(environment, other, "rpc/whose")
         )
     )
-    return pair
+    return two_tenants
 
 
 REQUESTS = {
@@ -88,49 +88,63 @@ CHANGES = {"POST", "PATCH", "DELETE"}
 
 
 @pytest.mark.parametrize("kind", REQUESTS)
-def test_of_two_profile_headers_the_one_postgrest_uses_is_judged(pair: Pair, kind: str) -> None:
+def test_guard_checks_the_profile_header_that_postgrest_uses(
+    two_tenants: TwoTenants, kind: str
+) -> None:
     method, path, body = REQUESTS[kind]
     header = "Accept-Profile" if kind in READS else "Content-Profile"
-    others_before = pair.contents(pair.other)
+    others_before = two_tenants.contents(two_tenants.other)
 
     for order in (("other", "own"), ("other", "public"), ("other", "other")):
-        profiles = [(header, name) for name in pair.names(*order)]
+        profiles = [(header, name) for name in two_tenants.names(*order)]
         _assert_refused(
-            pair, kind, *_send(pair.environment, pair.who, method, path, profiles, body)
+            two_tenants,
+            kind,
+            *_send(two_tenants.environment, two_tenants.who, method, path, profiles, body),
         )
     for order, status in ((("public", "other"), 404), (("unknown", "other"), 406)):
-        profiles = [(header, name) for name in pair.names(*order)]
-        answer = _send(pair.environment, pair.who, method, path, profiles, body)
+        profiles = [(header, name) for name in two_tenants.names(*order)]
+        answer = _send(two_tenants.environment, two_tenants.who, method, path, profiles, body)
         if kind == "root" and "public" in order:
             assert "/settings" not in json.loads(answer[1])["paths"]
         else:
             assert answer[0] == status, answer
 
-    own_first = [(header, name) for name in pair.names("own", "other")]
-    _assert_own(pair, kind, *_send(pair.environment, pair.who, method, path, own_first, body))
-    assert pair.contents(pair.other) == others_before
+    own_first = [(header, name) for name in two_tenants.names("own", "other")]
+    _assert_own(
+        two_tenants,
+        kind,
+        *_send(two_tenants.environment, two_tenants.who, method, path, own_first, body),
+    )
+    assert two_tenants.contents(two_tenants.other) == others_before
 
 
 @pytest.mark.parametrize("kind", REQUESTS)
-def test_a_contradicting_header_of_the_other_kind_changes_nothing(
-    pair: Pair, kind: str
+def test_guard_ignores_the_profile_header_of_the_other_kind(
+    two_tenants: TwoTenants, kind: str
 ) -> None:
     method, path, body = REQUESTS[kind]
     used, ignored = "Accept-Profile", "Content-Profile"
     if kind not in READS:
         used, ignored = ignored, used
-    others_before = pair.contents(pair.other)
+    others_before = two_tenants.contents(two_tenants.other)
 
     for profiles in (
-        [(used, pair.other), (ignored, pair.own)],
-        [(ignored, pair.own), (used, pair.other)],
+        [(used, two_tenants.other), (ignored, two_tenants.own)],
+        [(ignored, two_tenants.own), (used, two_tenants.other)],
     ):
         _assert_refused(
-            pair, kind, *_send(pair.environment, pair.who, method, path, profiles, body)
+            two_tenants,
+            kind,
+            *_send(two_tenants.environment, two_tenants.who, method, path, profiles, body),
         )
-    profiles = [(ignored, pair.other), (used, pair.own)]
-    _assert_own(pair, kind, *_send(pair.environment, pair.who, method, path, profiles, body))
-    assert pair.contents(pair.other) == others_before
+    profiles = [(ignored, two_tenants.other), (used, two_tenants.own)]
+    _assert_own(
+        two_tenants,
+        kind,
+        *_send(two_tenants.environment, two_tenants.who, method, path, profiles, body),
+    )
+    assert two_tenants.contents(two_tenants.other) == others_before
 
 
 def _send(
@@ -141,7 +155,7 @@ def _send(
     profiles: list[tuple[str, str]],
     body: Any = None,
 ) -> tuple[int, str]:
-    """To PostgREST's own port, header by header: clients and gateways would join doubles."""
+    """To PostgREST's own port, header by header: clients and gateways join repeated headers."""
     connection = http.client.HTTPConnection(
         urlsplit(environment.address.postgrest_url).netloc, timeout=30
     )
@@ -164,26 +178,29 @@ def _send(
         connection.close()
 
 
-def _assert_refused(pair: Pair, kind: str, status: int, reply: str) -> None:
+def _assert_refused(two_tenants: TwoTenants, kind: str, status: int, reply: str) -> None:
     assert status == 403, reply
     if kind != "HEAD":
-        assert json.loads(reply)["message"] == f'You have no access to tenant "{pair.other}".'
+        assert (
+            json.loads(reply)["message"]
+            == f'You have no access to tenant "{two_tenants.other}".'
+        )
 
 
-def _assert_own(pair: Pair, kind: str, status: int, reply: str) -> None:
+def _assert_own(two_tenants: TwoTenants, kind: str, status: int, reply: str) -> None:
     assert 200 <= status < 300, reply
-    assert pair.other not in reply
+    assert two_tenants.other not in reply
     if kind == "root":
         assert "/settings" in json.loads(reply)["paths"]
     elif kind in ("GET", "DELETE"):
-        assert [row["value"] for row in json.loads(reply)] == [pair.own]
+        assert [row["value"] for row in json.loads(reply)] == [two_tenants.own]
     elif kind in ("GET rpc", "POST rpc"):
-        assert json.loads(reply) == pair.own
+        assert json.loads(reply) == two_tenants.own
     elif kind in CHANGES:
         assert [row["value"] for row in json.loads(reply)] == [1]
 
 
-# What it says ------------------------------------------------------------------------------
+# What the guard replies -----------------------------------------------------------------
 
 
 @pytest.fixture
@@ -198,42 +215,46 @@ def _refusal(
     environment: Environment, who: Person, tenant: str, method: str = "GET"
 ) -> tuple[int, Any, Any]:
     reply = environment.rows(who, tenant, "settings", method, **_body(method))
-    said = reply.json()
-    assert said["code"] == "42501"
-    assert said["hint"]
-    return reply.status_code, said["details"], said["message"]
+    body = reply.json()
+    assert body["code"] == "42501"
+    assert body["hint"]
+    return reply.status_code, body["details"], body["message"]
 
 
 def _body(method: str) -> dict[str, Any]:
     return {"json": {"key": "colour", "value": "red"}} if method == "POST" else {}
 
 
-def _is_let_in(environment: Environment, who: Person, tenant: str, method: str = "GET") -> bool:
+def _has_access(
+    environment: Environment, who: Person, tenant: str, method: str = "GET"
+) -> bool:
     return environment.rows(who, tenant, "settings", method, **_body(method)).is_success
 
 
-def test_nobody_is_told_to_sign_in(environment: Environment, tenant: str) -> None:
+def test_request_without_a_token_is_asked_to_sign_in(
+    environment: Environment, tenant: str
+) -> None:
     refusal = _refusal(environment, environment.nobody, tenant)
 
     assert refusal == (401, "not_authenticated", f'Sign in to reach tenant "{tenant}".')
-    assert _is_let_in(environment, environment.member(tenant, "read"), tenant)
+    assert _has_access(environment, environment.member(tenant, "read"), tenant)
 
 
-def test_a_stranger_is_told_of_no_access(environment: Environment, tenant: str) -> None:
+def test_stranger_is_refused_for_lack_of_access(environment: Environment, tenant: str) -> None:
     stranger = environment.person()
 
     refusal = _refusal(environment, stranger, tenant)
 
     assert refusal == (403, "forbidden", f'You have no access to tenant "{tenant}".')
     environment.grant(tenant, stranger, "read")
-    assert _is_let_in(environment, stranger, tenant)
+    assert _has_access(environment, stranger, tenant)
 
 
-def test_a_former_member_is_told_that_access_expired(
+def test_member_whose_access_expired_is_refused_with_that_reason(
     environment: Environment, tenant: str
 ) -> None:
     member = environment.member(tenant, "read", datetime.fromisoformat("9999-01-01T00:00:00Z"))
-    assert _is_let_in(environment, member, tenant)
+    assert _has_access(environment, member, tenant)
 
     environment.sql.execute(
         "update public.user_schema_access set expires_at = now() where user_id = %s",
@@ -245,7 +266,7 @@ def test_a_former_member_is_told_that_access_expired(
 
 
 @pytest.mark.parametrize("level", ["read", "write", "admin", "service key"])
-def test_whoever_belongs_to_a_suspended_tenant_is_told_so(
+def test_member_of_a_suspended_tenant_is_refused_with_that_reason(
     environment: Environment, tenant: str, level: str
 ) -> None:
     who = environment.service if level == "service key" else environment.member(tenant, level)
@@ -255,7 +276,7 @@ def test_whoever_belongs_to_a_suspended_tenant_is_told_so(
 
     assert refusal == (403, "tenant_suspended", f'Tenant "{tenant}" is suspended.')
     environment.activate(tenant)
-    assert _is_let_in(environment, who, tenant)
+    assert _has_access(environment, who, tenant)
 
 
 def test_a_stranger_does_not_learn_that_a_tenant_is_suspended(
@@ -270,7 +291,7 @@ def test_a_stranger_does_not_learn_that_a_tenant_is_suspended(
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE", "PUT"])
-def test_a_reader_who_writes_is_told_which_level_it_takes(
+def test_reader_who_writes_is_refused_with_the_level_that_is_needed(
     environment: Environment, tenant: str, method: str
 ) -> None:
     reader = environment.member(tenant, "read")
@@ -303,7 +324,7 @@ def test_the_openapi_page_is_closed_to_strangers_and_open_to_members(
 
 @pytest.fixture
 def foreign_schema(environment: Environment) -> Iterator[str]:
-    """An exposed schema of the project's own, with a table for anybody."""
+    """An exposed schema of the project's own, with a table for everybody."""
     name = environment.name()
     schema = psycopg.sql.Identifier(name)
     with environment.sql.transaction():
@@ -322,7 +343,7 @@ def foreign_schema(environment: Environment) -> Iterator[str]:
         environment.sql.execute("select tenancy.drop_tenant_schema(%s)", (name,))
 
 
-def test_a_schema_that_is_no_tenant_is_not_the_guards_business(
+def test_guard_passes_requests_to_a_schema_that_is_no_tenant(
     environment: Environment, foreign_schema: str, tenant: str
 ) -> None:
     stranger = environment.person()
@@ -337,7 +358,7 @@ def test_a_schema_that_is_no_tenant_is_not_the_guards_business(
         assert environment.rows(who, tenant, "settings").status_code in (401, 403)
 
 
-# A project that already has a pre-request function ------------------------------------------
+# A project that already has a pre-request function --------------------------------------
 
 THEIRS = """
 create schema app;
@@ -351,14 +372,14 @@ LINE = "perform tenancy.guard_request();"
 
 
 def test_the_migration_stops_at_a_pre_request_function_without_the_guard(
-    scratch: str, parts: Components, tmp_path: Path
+    scratch: str, components: Components, tmp_path: Path
 ) -> None:
     _install(scratch, THEIRS.format(line=""))
 
     with pytest.raises(
         TenantryError, match=r"Migration \d+_tenantry_0_1_0\.sql failed"
     ) as failure:
-        _push(scratch, parts, tmp_path)
+        _push(scratch, components, tmp_path)
 
     assert "already has a pre-request function, app.check_request" in str(failure.value)
     assert LINE in str(failure.value)
@@ -370,15 +391,15 @@ def test_the_migration_stops_at_a_pre_request_function_without_the_guard(
             .replace("create function", "create or replace function")
             .replace("create schema app;", "")
         )
-    _push(scratch, parts, tmp_path)
+    _push(scratch, components, tmp_path)
     assert _pre_request(scratch) == "app.check_request"
 
 
-def test_a_pre_request_function_set_for_all_databases_counts_too(scratch: str) -> None:
+def test_pre_request_function_set_for_all_databases_is_found(scratch: str) -> None:
     block, end, _ = (ROOT / "sql" / "95_data_api.sql").read_bytes().partition(b"$$;\n")
     with psycopg.connect(scratch) as connection:
         connection.execute(THEIRS.format(line=""))
-        # Never committed: all emulator's databases would have it.
+        # Never committed: the setting would apply to every database of the emulator.
         connection.execute(
             "alter role authenticator set pgrst.db_pre_request = 'app.check_request'"
         )
@@ -388,9 +409,9 @@ def test_a_pre_request_function_set_for_all_databases_counts_too(scratch: str) -
 
 
 def test_the_migration_installs_the_guard_where_there_was_none(
-    scratch: str, parts: Components, tmp_path: Path
+    scratch: str, components: Components, tmp_path: Path
 ) -> None:
-    _push(scratch, parts, tmp_path)
+    _push(scratch, components, tmp_path)
 
     assert _pre_request(scratch) == "tenancy.guard_request"
 
@@ -406,7 +427,7 @@ def _install(url: str, statements: str) -> None:
         )
 
 
-def _push(url: str, parts: Components, home: Path) -> None:
+def _push(url: str, components: Components, home: Path) -> None:
     env = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -414,11 +435,11 @@ def _push(url: str, parts: Components, home: Path) -> None:
         "SUPABASE_TELEMETRY_DISABLED": "1",
         "SUPABASE_NO_UPDATE_NOTIFIER": "1",
     }
-    push_migrations(parts, root=ROOT, database_url=url, env=env)
+    push_migrations(components, root=ROOT, database_url=url, env=env)
 
 
 def _pre_request(url: str) -> str | None:
-    """What PostgREST calls before a request in this database."""
+    """The function that PostgREST calls before each request to this database."""
     with psycopg.connect(url) as connection:
         row = connection.execute(
             "select substring(entry from '=(.*)') "

@@ -1,9 +1,9 @@
 """The table in attacks.md, cell by cell.
 
-For a cell the other two layers are taken down and the attack is made over HTTP. Where the
-table has a mark, the layer that is left refuses it in its own words, no row has changed, and
-the same request passes once the caller has the right to make it. Where it has none, the
-attack gets through: a table that claimed less than the layers do would fail as well.
+For each cell the test disables the other two layers and sends the attack over HTTP. Where the
+table has a mark, the remaining layer refuses the attack with its own message, and no row
+changes. As positive control, the same request succeeds after its sender got the permission.
+Where the table has no mark, the attack succeeds: the table may not claim too little either.
 """
 
 from __future__ import annotations
@@ -54,40 +54,40 @@ WRITES = (
 
 @dataclass(frozen=True)
 class Attack:
-    """Requests of somebody who may not make them; `amend` gives them the right to."""
+    """Requests of a person without the permission; `permit` gives the permission."""
 
     who: Person
     requests: tuple[Request, ...]
-    amend: Callable[[], None]
-    # Whoever may make the same request instead, where the attacker never can.
-    twin: Person | None = None
+    permit: Callable[[], None]
+    # Who sends the positive control, where the attacker can never get the permission.
+    permitted: Person | None = None
 
 
 @dataclass(frozen=True)
-class Scene:
-    """One tenant: `notes` is registered, `scraps` is not, `peek()` reads past all policies."""
+class AttackedTenant:
+    """A tenant: `notes` is registered, `scraps` is not, `peek()` bypasses all policies."""
 
     environment: Environment
-    tenant: str
+    name: str
 
     @classmethod
-    def build(cls, environment: Environment) -> Scene:
-        scene = cls(environment, environment.tenant())
+    def build(cls, environment: Environment) -> AttackedTenant:
+        tenant = cls(environment, environment.tenant())
         for table in ("notes", "scraps"):
-            scene.run(
+            tenant.run(
                 "create table {}." + table + " (id integer primary key, body text not null)"
             )
-        scene.run("select tenancy.enable_tenant_table('{}', 'notes')")
-        scene.run(
+        tenant.run("select tenancy.enable_tenant_table('{}', 'notes')")
+        tenant.run(
             "create function {}.peek() returns setof text stable security definer "
             "begin atomic select body from {}.notes; end"
         )
-        scene.apply_privileges()
-        scene.reset()
-        return scene
+        tenant.apply_privileges()
+        tenant.reset()
+        return tenant
 
     def run(self, statement: str) -> list[dict[str, Any]]:
-        done = self.environment.sql.execute(statement.replace("{}", self.tenant))
+        done = self.environment.sql.execute(statement.replace("{}", self.name))
         return done.fetchall() if done.description else []
 
     def apply_privileges(self) -> None:
@@ -106,7 +106,7 @@ class Scene:
             "select 'scraps', to_jsonb(s) from {}.scraps s order by 1, 2"
         )
 
-    def take_down(self, layer: str) -> None:
+    def disable(self, layer: str) -> None:
         if layer == "grants":
             everybody = "to anon, authenticated, service_role"
             self.run("grant usage on schema {} " + everybody)
@@ -123,57 +123,61 @@ class Scene:
             "reader who writes rows": self._reader,
             "member of a suspended tenant": self._members_of_suspended,
             "service key on a suspended tenant": self._service_key,
-            "calling a routine in the tenant schema": self._callers,
-            "a table nobody registered": self._finders,
+            "calling a routine in the tenant schema": self._routine_callers,
+            "a table nobody registered": self._unregistered_table,
         }
 
     def _anonymous(self) -> list[Attack]:
-        writer = self.environment.member(self.tenant, "write")
-        return [Attack(self.environment.nobody, (READ, *WRITES), lambda: None, twin=writer)]
+        writer = self.environment.member(self.name, "write")
+        return [
+            Attack(self.environment.nobody, (READ, *WRITES), lambda: None, permitted=writer)
+        ]
 
     def _strangers(self) -> list[Attack]:
         foreigner = self.environment.member(self.environment.tenant(), "admin")
         return [self._until_granted(who) for who in (self.environment.person(), foreigner)]
 
     def _former_members(self) -> list[Attack]:
-        expired, revoked = (self.environment.member(self.tenant, "admin") for _ in range(2))
+        expired, revoked = (self.environment.member(self.name, "admin") for _ in range(2))
         self.environment.sql.execute(
             "update public.user_schema_access set expires_at = now() where user_id = %s",
             (expired.id,),
         )
         self.environment.sql.execute(
-            "select public.revoke_schema_access(%s, %s)", (self.tenant, revoked.id)
+            "select public.revoke_schema_access(%s, %s)", (self.name, revoked.id)
         )
         return [self._until_granted(who) for who in (expired, revoked)]
 
     def _reader(self) -> list[Attack]:
-        return [self._until_granted(self.environment.member(self.tenant, "read"), WRITES)]
+        return [self._until_granted(self.environment.member(self.name, "read"), WRITES)]
 
     def _members_of_suspended(self) -> list[Attack]:
         levels = {"read": (READ,), "admin": (READ, *WRITES)}
         people = [
-            (self.environment.member(self.tenant, level), levels[level]) for level in levels
+            (self.environment.member(self.name, level), levels[level]) for level in levels
         ]
         return [self._until_activated(*each) for each in people]
 
     def _service_key(self) -> list[Attack]:
         return [self._until_activated(self.environment.service, (READ, *WRITES))]
 
-    def _callers(self) -> list[Attack]:
+    def _routine_callers(self) -> list[Attack]:
         stranger = self.environment.person()
 
-        def amend() -> None:
-            self.environment.grant(self.tenant, stranger, "read")
+        def permit() -> None:
+            self.environment.grant(self.name, stranger, "read")
             self.run("grant execute on function {}.peek() to authenticated")
 
         return [
             Attack(
-                stranger, (Request("POST", "/rpc/peek", {}), Request("GET", "/rpc/peek")), amend
+                stranger,
+                (Request("POST", "/rpc/peek", {}), Request("GET", "/rpc/peek")),
+                permit,
             )
         ]
 
-    def _finders(self) -> list[Attack]:
-        def amend() -> None:
+    def _unregistered_table(self) -> list[Attack]:
+        def permit() -> None:
             self.run("select tenancy.enable_tenant_table('{}', 'scraps')")
             self.apply_privileges()
 
@@ -181,87 +185,87 @@ class Scene:
             Request(each.method, each.path.replace("notes", "scraps"), each.json)
             for each in (READ, *WRITES)
         )
-        return [Attack(self.environment.member(self.tenant, "admin"), requests, amend)]
+        return [Attack(self.environment.member(self.name, "admin"), requests, permit)]
 
     def _until_granted(
         self, who: Person, requests: tuple[Request, ...] = (READ, *WRITES)
     ) -> Attack:
-        return Attack(who, requests, lambda: self.environment.grant(self.tenant, who, "write"))
+        return Attack(who, requests, lambda: self.environment.grant(self.name, who, "write"))
 
     def _until_activated(self, who: Person, requests: tuple[Request, ...]) -> Attack:
-        self.environment.suspend(self.tenant)
-        return Attack(who, requests, lambda: self.environment.activate(self.tenant))
+        self.environment.suspend(self.name)
+        return Attack(who, requests, lambda: self.environment.activate(self.name))
 
 
 @pytest.fixture
-def scene(environment: Environment) -> Scene:
-    return Scene.build(environment)
+def attacked(environment: Environment) -> AttackedTenant:
+    return AttackedTenant.build(environment)
 
 
 @pytest.mark.parametrize(("attack", "layer", "is_stopped"), list(_cells()))
 def test_each_layer_alone_stops_what_the_table_says(
-    scene: Scene, attack: str, layer: str, is_stopped: bool
+    attacked: AttackedTenant, attack: str, layer: str, is_stopped: bool
 ) -> None:
-    attacks = scene.attacks()[attack]()
+    attacks = attacked.attacks()[attack]()
     for other in {*LAYERS} - {layer}:
-        scene.take_down(other)
+        attacked.disable(other)
 
     with ExitStack() as closing:
-        entry_point = closing.enter_context(_entry_point(scene, guarded=layer == "guard"))
+        entry_point = closing.enter_context(_entry_point(attacked, guarded=layer == "guard"))
         for each in attacks:
             for request in each.requests:
-                before = scene.contents()
+                before = attacked.contents()
                 reply = entry_point(each.who, request)
                 if is_stopped:
                     _assert_refused(reply, layer)
-                    assert scene.contents() == before
+                    assert attacked.contents() == before
                 else:
-                    _assert_done(reply)
-                    scene.reset()
+                    _assert_succeeds(reply)
+                    attacked.reset()
         if not is_stopped:
             return
         for each in attacks:
-            each.amend()
+            each.permit()
             for request in each.requests:
-                _assert_done(entry_point(each.twin or each.who, request))
-                scene.reset()
+                _assert_succeeds(entry_point(each.permitted or each.who, request))
+                attacked.reset()
 
 
 def test_the_readme_shows_this_table() -> None:
     assert TABLE in (find_project().root / "README.md").read_text()
 
 
-def test_a_routine_granted_to_members_is_left_to_the_guard(scene: Scene) -> None:
-    scene.run("grant execute on function {}.peek() to authenticated")
+def test_granted_routine_is_protected_by_the_guard_alone(attacked: AttackedTenant) -> None:
+    attacked.run("grant execute on function {}.peek() to authenticated")
     stranger, member = (
-        scene.environment.person(),
-        scene.environment.member(scene.tenant, "read"),
+        attacked.environment.person(),
+        attacked.environment.member(attacked.name, "read"),
     )
     call = Request("POST", "/rpc/peek", {})
 
-    with _entry_point(scene, guarded=False) as entry_point:
-        _assert_done(entry_point(stranger, call))
-    with _entry_point(scene, guarded=True) as entry_point:
+    with _entry_point(attacked, guarded=False) as entry_point:
+        _assert_succeeds(entry_point(stranger, call))
+    with _entry_point(attacked, guarded=True) as entry_point:
         _assert_refused(entry_point(stranger, call), "guard")
-        _assert_done(entry_point(member, call))
+        _assert_succeeds(entry_point(member, call))
 
 
 EntryPoint = Callable[[Person, Request], httpx.Response]
 
 
 @contextmanager
-def _entry_point(scene: Scene, *, guarded: bool) -> Iterator[EntryPoint]:
-    """A way to send requests to the tenant, past the guard or not."""
-    environment = scene.environment
+def _entry_point(attacked: AttackedTenant, *, guarded: bool) -> Iterator[EntryPoint]:
+    """Sends requests to the tenant, with the guard or without it."""
+    environment = attacked.environment
     with ExitStack() as closing:
         url = environment.address.postgrest_url
         if not guarded:
-            url = closing.enter_context(unguarded_data_api(environment, scene.tenant))
+            url = closing.enter_context(unguarded_data_api(environment, attacked.name))
 
         def send(who: Person, request: Request) -> httpx.Response:
             headers = environment.headers(who) | {
-                "Accept-Profile": scene.tenant,
-                "Content-Profile": scene.tenant,
+                "Accept-Profile": attacked.name,
+                "Content-Profile": attacked.name,
                 "Prefer": "return=representation",
             }
             return environment.http.request(
@@ -269,13 +273,13 @@ def _entry_point(scene: Scene, *, guarded: bool) -> Iterator[EntryPoint]:
             )
 
         if guarded:
-            until(lambda: is_known(environment, scene.tenant, "rpc/peek"))
+            until(lambda: is_known(environment, attacked.name, "rpc/peek"))
         yield send
 
 
-def _assert_done(reply: httpx.Response) -> None:
+def _assert_succeeds(reply: httpx.Response) -> None:
     assert reply.is_success, reply.text
-    assert reply.json(), "nothing was read or written"
+    assert reply.json(), "no row was read or written"
 
 
 def _assert_refused(reply: httpx.Response, layer: str) -> None:

@@ -1,4 +1,4 @@
-"""What row level security costs a query: one question a statement, none a row."""
+"""The cost of row level security: one check per statement, none per row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.environment import Environment
 
 @pytest.fixture
 def tenant(environment: Environment) -> str:
-    """A tenant with 1,000 rows in each table of the template, and in one made like them."""
+    """A tenant with 1,000 rows in each table of the template and in an own table."""
     name = environment.tenant()
     schema = sql.Identifier(name)
     for statement in (
@@ -31,12 +31,12 @@ def tenant(environment: Environment) -> str:
 
 
 @pytest.mark.parametrize("table", ["settings", "users", "audit_log", "notes"])
-def test_reading_asks_for_access_once_a_statement(
+def test_read_checks_access_once_per_statement(
     environment: Environment, tenant: str, table: str
 ) -> None:
     plan = _plan_as(environment, tenant, "admin", f"table {{}}.{table}")
 
-    # The trail has an entry for each row of settings and of users.
+    # The audit log has an entry for each row of settings and of users.
     assert plan["Actual Rows"] == (2_000 if table == "audit_log" else 1_000)
     assert [node["Actual Loops"] for node in _init_plans(plan)] == [1]
     assert not _calls(plan)
@@ -46,7 +46,7 @@ def test_reading_asks_for_access_once_a_statement(
     "statement",
     ["update {}.notes set body = 'y' where id > 0", "delete from {}.notes where id > 0"],
 )
-def test_writing_asks_for_access_once_a_statement_and_policy(
+def test_write_checks_access_once_per_statement_and_policy(
     environment: Environment, tenant: str, statement: str
 ) -> None:
     plan = _plan_as(environment, tenant, "write", statement)
@@ -55,7 +55,7 @@ def test_writing_asks_for_access_once_a_statement_and_policy(
     assert not _calls(plan)
 
 
-def test_a_policy_that_asks_for_every_row_would_be_seen(
+def test_policy_that_checks_every_row_is_detected(
     environment: Environment, tenant: str
 ) -> None:
     environment.sql.execute(
@@ -73,7 +73,7 @@ def test_a_policy_that_asks_for_every_row_would_be_seen(
 def _plan_as(
     environment: Environment, tenant: str, level: str, statement: str
 ) -> dict[str, Any]:
-    """How the statement ran for a member, in the role that the Data API switches to."""
+    """The plan of the statement for a member, in the role that the Data API uses."""
     member = environment.member(tenant, level)
     with psycopg.connect(environment.address.db_url) as connection:
         connection.execute("set local role authenticated")
@@ -100,7 +100,7 @@ def _init_plans(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _calls(plan: dict[str, Any]) -> list[str]:
-    """The conditions that call the predicate for each row they look at."""
+    """The conditions that call the predicate for each row."""
     return [
         condition
         for node in _nodes(plan)

@@ -1,5 +1,5 @@
-"""Suspension closes a tenant with the next statement, for everybody, and activation brings
-back exactly what there was."""
+"""Suspension closes a tenant to everybody from the next statement on. Activation restores
+exactly the privileges of before."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROUNDS = 200 if os.environ.get("TENANTRY_SOAK") == "1" else 5
 
 @pytest.fixture
 def tenant(environment: Environment) -> str:
-    """A tenant with one of everything: tables, a view, sequences, routines, a stray table."""
+    """A tenant with tables, views, sequences, a routine, and an unregistered table."""
     name = environment.tenant()
     for statement in (
         "create table {}.notes (id serial primary key, body text not null)",
@@ -34,7 +34,7 @@ def tenant(environment: Environment) -> str:
         "create function {}.peek() returns setof text security definer stable "
         "begin atomic select body from {}.notes; end",
         "select tenancy.apply_tenant_privileges({name})",
-        # What comes later was not even seen.
+        # The privileges were applied before these existed.
         "create table {}.scraps (id integer)",
         "insert into {}.notes (body) values ('secret')",
         "insert into {}.scraps values (1)",
@@ -53,7 +53,7 @@ def _caller(environment: Environment, tenant: str, kind: str) -> Person:
     return environment.service if kind == "service key" else environment.member(tenant, kind)
 
 
-# The next statement -------------------------------------------------------------------------
+# Suspension: the next statement ---------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", CALLERS)
@@ -77,7 +77,7 @@ def test_the_next_request_to_the_data_api_is_refused(
 
 @contextmanager
 def _session(environment: Environment, who: Person) -> Iterator[psycopg.Connection[Any]]:
-    """A direct connection with the rights PostgREST would give this caller."""
+    """A direct connection with the privileges that PostgREST gives this caller."""
     url = environment.address.db_url.replace("//postgres:", "//authenticator:")
     with psycopg.connect(url, autocommit=True) as connection:
         role = "service_role" if who.id is None else "authenticated"
@@ -144,11 +144,11 @@ def test_the_next_statement_of_a_transaction_that_began_before_is_refused(
         assert session.execute(query).fetchall() == [("secret",)]
 
 
-# What activation brings back ----------------------------------------------------------------
+# Activation -----------------------------------------------------------------------------
 
 
 def _privileges(environment: Environment, tenant: str) -> dict[str, str | None]:
-    """Every access list there is in a tenant, as the catalog has it."""
+    """All access lists of a tenant from the catalog."""
     rows = environment.sql.execute(
         """
         select 'schema' as object, nspacl::text as acl
@@ -178,7 +178,7 @@ def _belongs_to_an_api_role(acl: str | None) -> bool:
     )
 
 
-def test_activation_restores_exactly_the_privileges_that_suspension_took(
+def test_activation_restores_exactly_the_privileges_that_suspension_revoked(
     environment: Environment, tenant: str
 ) -> None:
     before = _privileges(environment, tenant)
@@ -202,7 +202,7 @@ def test_activation_restores_exactly_the_privileges_that_suspension_took(
     assert _privileges(environment, tenant) == before
 
 
-def test_activation_takes_back_what_was_granted_while_suspended(
+def test_activation_revokes_what_was_granted_during_the_suspension(
     environment: Environment, tenant: str
 ) -> None:
     before = _privileges(environment, tenant)
@@ -226,7 +226,7 @@ def test_activation_takes_back_what_was_granted_while_suspended(
 
 @pytest.mark.parametrize("relation", ["scraps", "notes_leaky"])
 @pytest.mark.parametrize("kind", ["admin", "service key"])
-def test_what_nobody_registered_stays_unreachable_throughout(
+def test_unregistered_relation_is_never_reachable(
     environment: Environment, tenant: str, relation: str, kind: str
 ) -> None:
     who = _caller(environment, tenant, kind)
@@ -242,7 +242,7 @@ def test_what_nobody_registered_stays_unreachable_throughout(
     assert environment.rows(who, tenant, "notes").status_code == 200
 
 
-# Under way ----------------------------------------------------------------------------------
+# Suspension under load ------------------------------------------------------------------
 
 
 @pytest.mark.soak

@@ -1,4 +1,4 @@
-"""Readers in the background, who ask the Data API without a pause and keep each answer."""
+"""Threads that read from the Data API without a pause and keep each answer."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Answer:
 
 @contextmanager
 def reading(
-    environment: Environment, visits: Sequence[tuple[Person, str, str]]
+    environment: Environment, reads: Sequence[tuple[Person, str, str]]
 ) -> Iterator[list[Answer]]:
-    """One reader for each (person, schema, table); the list grows until the block ends."""
+    """One thread for each (person, schema, table). The list grows until the block ends."""
     answers: list[Answer] = []
     over = threading.Event()
 
@@ -38,8 +38,8 @@ def reading(
                 reply = client.get(f"{environment.address.postgrest_url}/{table}")
                 answers.append(Answer(began, schema_name, reply.status_code, reply.text))
 
-    with ThreadPoolExecutor(len(visits)) as threads:
-        readers = [threads.submit(read, *visit) for visit in visits]
+    with ThreadPoolExecutor(len(reads)) as threads:
+        readers = [threads.submit(read, *each) for each in reads]
         try:
             yield answers
         finally:

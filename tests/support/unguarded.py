@@ -1,6 +1,6 @@
-"""A Data API whose guard is down: PostgREST over the same database, told of no pre-request.
+"""A Data API without the guard: a second PostgREST over the same database, without pre-request.
 
-It is how the guard is taken away from one test while everybody else keeps theirs.
+With it one test runs without the guard while all other tests keep it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tenantry_cli.emulator.process import Child
 
 @contextmanager
 def unguarded_data_api(environment: Environment, schema_name: str) -> Iterator[str]:
-    """Its URL. It answers for `public` and for one schema, and knows what is in there now."""
+    """Its URL. It exposes `public` and one schema, as they are now."""
     address = environment.address
     ports, claim = claim_spare()
     with claim, tempfile.TemporaryDirectory() as directory:
@@ -35,7 +35,7 @@ def unguarded_data_api(environment: Environment, schema_name: str) -> Iterator[s
                 "PGRST_DB_URI": address.db_url.replace("//postgres:", "//authenticator:"),
                 "PGRST_DB_SCHEMAS": f"public, {schema_name}",
                 "PGRST_DB_ANON_ROLE": "anon",
-                # With it, it would read the role's settings, and so install the guard.
+                # If true, PostgREST reads the role's settings, which install the guard.
                 "PGRST_DB_CONFIG": "false",
                 "PGRST_DB_CHANNEL_ENABLED": "false",
                 "PGRST_DB_POOL": "2",

@@ -1,4 +1,4 @@
-"""Waiting for what happens elsewhere: for the condition itself, never for some time."""
+"""Waiting until a condition holds. A test never waits for a fixed time."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _LOOK_AGAIN_SECONDS = 0.01
 def until(condition: Callable[[], bool], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"nothing happened for {seconds:.0f} s"
+        assert time.monotonic() < deadline, f"the condition did not hold within {seconds:.0f} s"
         time.sleep(_LOOK_AGAIN_SECONDS)
 
 
 def is_known(environment: Environment, schema_name: str, path: str) -> bool:
-    """Whether the Data API has heard of a table or `rpc/…`, a moment after it was made."""
+    """Whether the Data API already knows a new table or `rpc/…`."""
     return environment.rows(environment.nobody, schema_name, path, "OPTIONS").is_success
