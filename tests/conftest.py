@@ -43,17 +43,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.fixture
 def environment(address: Address) -> Iterator[Environment]:
-    """People, tenants and entry points of one test; gone after it."""
-    environment = Environment(address)
-    try:
+    """People, tenants and calls of one test. What the test made is removed after it."""
+    with Environment(address) as environment:
         yield environment
-    finally:
-        environment.close()
 
 
 @pytest.fixture
 def database(address: Address) -> Iterator[psycopg.Connection[dict[str, Any]]]:
-    """A look at the shared database as `postgres`, rolled back after the test."""
+    """A session in the shared database as `postgres`, rolled back after the test."""
     with psycopg.connect(address.db_url, row_factory=psycopg.rows.dict_row) as connection:
         yield connection
         connection.rollback()
@@ -61,15 +58,15 @@ def database(address: Address) -> Iterator[psycopg.Connection[dict[str, Any]]]:
 
 @pytest.fixture(scope="session")
 def server(address: Address) -> Postgres:
-    """The shared emulator's PostgreSQL, to make databases beside its own."""
+    """The shared emulator's PostgreSQL, for tests that create more databases in it."""
     port = conninfo_to_dict(address.db_url)["port"]
-    # Of a server that already runs only the port matters.
+    # The server already runs, so only its port is used.
     return Postgres(Path("unused"), Path("unused"), int(str(port)))
 
 
 @pytest.fixture
 def other_project(server: Postgres) -> Iterator[str]:
-    """The URL of a database with all migrations and nobody in it."""
+    """The URL of a new database with all migrations and no users."""
     name = f"test_{secrets.token_hex(6)}"
     try:
         url = server.create_database(name)
@@ -81,5 +78,5 @@ def other_project(server: Postgres) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def soak() -> bool:
-    """Whether long campaigns are to run at full size."""
+    """Whether the long tests run at full size."""
     return os.environ.get("TENANTRY_SOAK") == "1"

@@ -1,4 +1,4 @@
-"""A page on another origin, in a real browser: what it may do, and which page may not."""
+"""A page of another origin in a real browser: allowed and refused calls."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def page(browser: Chrome, node_modules: Path) -> Iterator[Page]:
 
 @pytest.fixture
 def functions(deployment: Deployment, environment: Environment, page: Page) -> Iterator[Served]:
-    """user-profiles as deployed for the page's origin and one more."""
+    """user-profiles, deployed with two allowed origins: the page's and another one."""
     variables = {
         "SUPABASE_URL": environment.address.api_url,
         "SUPABASE_ANON_KEY": environment.address.anon_key,
@@ -46,7 +46,7 @@ def open_in(page: Page, environment: Environment, tenant: str, functions: str) -
 
 
 def sign_up(page: Page, environment: Environment, tenant: str) -> str:
-    """Through the page; the new user gets write access to the tenant's settings."""
+    """Signs up through the page. The new user becomes an admin of the tenant."""
     email, password = f"{secrets.token_hex(8)}@example.com", secrets.token_urlsafe(16)
     user_id: str = page.call("signUp", email, password)["result"]
     environment.adopt_person(user_id)
@@ -56,7 +56,7 @@ def sign_up(page: Page, environment: Environment, tenant: str) -> str:
     return user_id
 
 
-def test_a_page_elsewhere_signs_up_calls_functions_and_reads_its_tenant(
+def test_page_of_another_origin_uses_auth_functions_and_data_api(
     environment: Environment, page: Page
 ) -> None:
     tenant = environment.tenant()
@@ -75,7 +75,7 @@ def test_a_page_elsewhere_signs_up_calls_functions_and_reads_its_tenant(
     assert page.console() == ""
 
 
-def test_a_refusal_reaches_the_page_as_a_reply(environment: Environment, page: Page) -> None:
+def test_page_can_read_a_refusal(environment: Environment, page: Page) -> None:
     tenant = environment.tenant()
     until(lambda: is_known(environment, tenant, "settings"))
     open_in(
@@ -90,21 +90,21 @@ def test_a_refusal_reaches_the_page_as_a_reply(environment: Environment, page: P
     assert page.call("rows")["details"] == "forbidden"
 
 
-def test_only_a_page_of_an_allowed_origin_may_call_a_deployed_function(
+def test_only_pages_of_allowed_origins_can_call_a_deployed_function(
     environment: Environment, page: Page, functions: Served, node_modules: Path
 ) -> None:
     tenant = environment.tenant()
-    with served(node_modules) as elsewhere:
-        stranger = Page(page.browser, elsewhere)
+    with served(node_modules) as other_origin:
+        stranger = Page(page.browser, other_origin)
         open_in(stranger, environment, tenant, functions.url)
         sign_up(stranger, environment, tenant)
         for action in ("ensureProfile", "health"):
             refused = stranger.call(action, "from-elsewhere")
             assert refused["error"] == "TypeError", refused
             console = stranger.console()
-            assert f"from origin '{elsewhere}' has been blocked by CORS policy" in console
+            assert f"from origin '{other_origin}' has been blocked by CORS policy" in console
 
-    # The browser asked, and sent no call after the answer.
+    # After the reply to its preflight the browser sent no call.
     lines = [json.loads(line) for line in functions.logged()]
     assert [line["message"] for line in lines] == ["user-profiles/ 204", "user-profiles/ 200"]
 

@@ -35,7 +35,7 @@ def supabase_py() -> list[str | Path]:
 
 
 @pytest.mark.parametrize("library", ["supabase_js", "supabase_py"])
-def test_a_client_app_works_in_its_tenant_and_is_refused_elsewhere(
+def test_client_library_works_in_its_tenant_and_reports_refusals(
     environment: Environment, request: pytest.FixtureRequest, library: str
 ) -> None:
     tenant = environment.tenant()

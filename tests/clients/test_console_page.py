@@ -1,4 +1,4 @@
-"""Platform staff work in the console, in a real browser and by keyboard alone."""
+"""Platform staff use the console in a real browser, with the keyboard alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MARKUP = "<img src=x onerror=\"document.title='taken'\"><script>document.title='
 @pytest.fixture
 def console(browser: Chrome, environment: Environment) -> Console:
     browser.set_script_timeout(30)
-    # As on a screen: a window without the focus shows none.
+    # Only a window with the focus shows which of its elements has the focus.
     browser.execute_cdp_cmd("Emulation.setFocusEmulationEnabled", {"enabled": True})
     return Console(browser, f"{environment.address.api_url}/functions/v1/console")
 
@@ -43,7 +43,7 @@ def signed_in(console: Console, person: Person) -> None:
     console.until(lambda: console.title == "Tenants")
 
 
-def test_an_admin_runs_a_tenants_life_by_keyboard(
+def test_admin_manages_a_tenant_with_the_keyboard(
     environment: Environment, console: Console
 ) -> None:
     admin, tenant = staff(environment, "admin"), environment.name()
@@ -97,7 +97,7 @@ def test_an_admin_runs_a_tenants_life_by_keyboard(
     assert console.log() == []
 
 
-def test_a_viewer_is_offered_nothing_to_change_and_refused_it(
+def test_viewer_sees_no_button_for_a_change_and_is_refused_a_change(
     environment: Environment, console: Console
 ) -> None:
     viewer, admin, tenant = (
@@ -127,7 +127,9 @@ def test_a_viewer_is_offered_nothing_to_change_and_refused_it(
     assert environment.function(admin, "suspend_tenant", schema_name=tenant).status_code == 200
 
 
-def test_somebody_without_a_role_is_told_so(environment: Environment, console: Console) -> None:
+def test_user_without_a_role_sees_the_reason(
+    environment: Environment, console: Console
+) -> None:
     person = environment.sign_up(PASSWORD)
     assert person.email is not None
     console.open()
@@ -138,10 +140,10 @@ def test_somebody_without_a_role_is_told_so(environment: Environment, console: C
     console.press(Keys.ENTER)
     console.until(lambda: console.title == "This console is for platform staff")
     assert not console.shown("#sections")
-    assert console.complaints() == []
+    assert console.errors() == []
 
 
-def test_a_refusal_is_shown_with_its_hint_and_request_id(
+def test_refusal_is_shown_with_its_hint_and_request_id(
     environment: Environment, console: Console
 ) -> None:
     tenant = environment.tenant()
@@ -156,7 +158,7 @@ def test_a_refusal_is_shown_with_its_hint_and_request_id(
     assert shown[2].startswith("Request id: ")
 
 
-def test_markup_in_names_and_reasons_is_text(
+def test_markup_in_names_and_reasons_is_shown_as_text(
     environment: Environment, console: Console
 ) -> None:
     tenant = environment.tenant()
@@ -182,9 +184,7 @@ def test_markup_in_names_and_reasons_is_text(
     assert console.log() == []
 
 
-def test_more_rows_than_a_page_follow_by_their_key(
-    environment: Environment, console: Console
-) -> None:
+def test_next_page_of_rows_is_loaded_by_key(environment: Environment, console: Console) -> None:
     tenant = environment.tenant()
     for _ in range(53):
         environment.member(tenant, "read")
@@ -212,7 +212,7 @@ def test_every_view_is_accessible_and_fits_a_phone(
     console.until(lambda: console.title == "Sign in")
     assert console.violations(axe) == []
     signed_in(console, admin)
-    for place, seen in {
+    for view, seen in {
         "tenants": "table",
         f"tenants/{tenant}": "table",
         f"tenants/{tenant}/tables/users": "h3",
@@ -220,23 +220,23 @@ def test_every_view_is_accessible_and_fits_a_phone(
         "tenants/no_such_tenant": ".problem",
         "log": "table",
     }.items():
-        # Another address first, so that what is seen is never the view before.
+        # First another address, so that the previous view is gone.
         console.open("#/nowhere")
         console.until(lambda: console.title == "There is nothing here")
-        console.open(f"#/{place}")
+        console.open(f"#/{view}")
         console.until(lambda seen=seen: console.shown(seen))  # type: ignore[misc]
         for width in (1280, 390):
             console.width(width)
-            assert not console.is_wider_than_the_screen(), (place, width)
-            assert console.violations(axe) == [], (place, width)
+            assert not console.is_wider_than_the_screen(), (view, width)
+            assert console.violations(axe) == [], (view, width)
     console.open(f"#/tenants/{tenant}")
     console.until(lambda: console.title == tenant)
     console.use("Suspend …")
     assert console.violations(axe) == []
-    assert console.complaints() == []
+    assert console.errors() == []
 
 
-def test_a_deployed_console_works_on_an_origin_of_its_own(
+def test_deployed_console_works_on_its_own_origin(
     environment: Environment, console: Console, deployment: Deployment
 ) -> None:
     variables = {

@@ -1,4 +1,4 @@
-"""One tenant backed up, destroyed and brought back, by the README's own commands."""
+"""Backup, deletion and restoration of one tenant, with the commands of the README."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Connection = psycopg.Connection[dict[str, Any]]
 
 OLDER = Path("/usr/lib/postgresql/15/bin")
 
-# What the tenant is, in the catalog's words: every object with its owner, its comment and
-# each privilege on it; the rows are compared beside it.
+# Every object of the tenant with its owner, its comment and each privilege on it. The tests
+# compare the rows separately.
 CATALOG = """
 with objects as (
     select 'schema' as kind, n.nspname::text as name, n.nspowner as owner, n.nspacl as acl,
@@ -75,7 +75,7 @@ def catalog(sql: Connection, tenant: str) -> list[dict[str, Any]]:
 
 
 def contents(sql: Connection, tenant: str, *tables: str) -> dict[str, list[Any]]:
-    """All rows, and where the identity of the log has got to."""
+    """All rows, and the last value of the audit log's identity."""
     rows = {
         table: sql.execute(
             SQL("select to_jsonb(t) as row from {} t order by 1").format(
@@ -110,13 +110,13 @@ def verified(sql: Connection, tenant: str, head: str) -> dict[str, Any] | None:
 
 
 def is_sealed(sql: Connection, tenant: str) -> bool:
-    """Seals the tenant's log; whether that left nothing out."""
+    """Seals the tenant's audit log. Returns whether the seal covers all entries."""
     query = SQL(
         "select sealed_total = (select count(*) from {}) as is_sealed"
         " from public.seal_audit_log(%s)"
     )
-    told = sql.execute(query.format(Identifier(tenant, "audit_log")), (tenant,)).fetchone()
-    return told is not None and told["is_sealed"]
+    row = sql.execute(query.format(Identifier(tenant, "audit_log")), (tenant,)).fetchone()
+    return row is not None and row["is_sealed"]
 
 
 # What a backup must not change of the registry row.
@@ -139,8 +139,8 @@ def destroy(environment: Environment, tenant: str) -> None:
     until(lambda: status_of(environment, environment.service, tenant) == 406)
 
 
-def open_again(environment: Environment, tenant: str, head: str) -> None:
-    """The README's last block: two looks, and the opening."""
+def activate(environment: Environment, tenant: str, head: str) -> None:
+    """The README's last block: two checks, and the activation."""
     statements = block("sql", "get_schema_drift").replace("acme", tenant)
     drift, verification, activation = statements.replace("<head>", head).strip().splitlines()
     assert environment.sql.execute(drift.encode()).fetchall() == []
@@ -151,7 +151,7 @@ def open_again(environment: Environment, tenant: str, head: str) -> None:
 
 
 class Acme:
-    """A tenant with one of everything, and the people in it."""
+    """A tenant with every kind of object, and its people."""
 
     tables = ("audit_log", "hidden", "orders", "settings", "users")
 
@@ -202,9 +202,9 @@ class Acme:
         until(lambda: is_known(environment, self.name, "orders"))
         for note in ("first", 'se"cond\\'):
             self.order(environment, self.admin, note).raise_for_status()
-        # Entries of a moment when others were busy wait for a later seal.
+        # While older transactions of other tests run, a seal leaves entries out.
         until(lambda: is_sealed(environment.sql, self.name))
-        # The name of one who leaves, on what stays.
+        # Rows that stay refer to a user who will be deleted.
         environment.sql.execute(
             "update public.tenants set created_by = %s where schema_name = %s",
             (self.leaver.id, self.name),
@@ -222,7 +222,7 @@ class Acme:
     def order_when_known(
         self, environment: Environment, person: Person, note: str
     ) -> httpx.Response:
-        """Writes get a 404 while PostgREST reads what it missed: the deletion, the return."""
+        """Repeats a write while it gets 404, until PostgREST has reloaded its schema cache."""
         replies: list[httpx.Response] = []
 
         def is_answered() -> bool:
@@ -238,7 +238,7 @@ def acme(environment: Environment) -> Acme:
     return Acme(environment)
 
 
-def test_tenant_comes_back_as_it_was(
+def test_restored_tenant_equals_the_backed_up_one(
     environment: Environment, acme: Acme, tmp_path: Path
 ) -> None:
     backup = Backup(acme.name, tmp_path)
@@ -253,7 +253,7 @@ def test_tenant_comes_back_as_it_was(
     restored = backup.restore(environment.address.db_url)
     assert (restored.returncode, restored.stderr) == (0, "")
 
-    # Back, and closed to everybody.
+    # The tenant is restored as suspended: closed to everybody.
     until(lambda: status_of(environment, acme.admin, acme.name) == 403)
     for person in (acme.reader, acme.stranger, environment.service):
         assert status_of(environment, person, acme.name) == 403
@@ -268,7 +268,7 @@ def test_tenant_comes_back_as_it_was(
         "created_by": None,
     }
 
-    open_again(environment, acme.name, head)
+    activate(environment, acme.name, head)
 
     assert catalog(environment.sql, acme.name) == was_catalog
     assert contents(environment.sql, acme.name, *acme.tables) == was_contents
@@ -281,15 +281,15 @@ def test_tenant_comes_back_as_it_was(
     assert acme.leaver.id in {str(row["granted_by"]) for row in was_access}
 
 
-def test_restored_tenant_is_in_use_again(
+def test_restored_and_activated_tenant_is_usable(
     environment: Environment, acme: Acme, tmp_path: Path
 ) -> None:
     backup = Backup(acme.name, tmp_path)
     head = backup.take(environment.address.db_url)
     destroy(environment, acme.name)
     assert backup.restore(environment.address.db_url).returncode == 0
-    open_again(environment, acme.name, head)
-    # Everybody has what they had, and nothing more.
+    activate(environment, acme.name, head)
+    # Everybody has the access of before, and nothing more.
     for person in (acme.stranger, acme.former):
         assert status_of(environment, person, acme.name) == 403
     for person in (acme.reader, acme.leaver, acme.admin, environment.service):
@@ -301,7 +301,7 @@ def test_restored_tenant_is_in_use_again(
     hidden = environment.rows(environment.service, acme.name, "hidden")
     assert (hidden.status_code, hidden.json()["code"]) == (403, "42501")
 
-    # The trail goes on where it was, and still only grows.
+    # The audit log continues, and is append-only as before.
     log = Identifier(acme.name, "audit_log")
     for statement in ("delete from {}", "update {} set action = 'forged'", "truncate {}"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
@@ -318,22 +318,22 @@ def test_restored_tenant_is_in_use_again(
     ]
 
 
-def test_both_files_of_a_backup_show_one_moment(
+def test_both_files_of_a_backup_have_one_snapshot(
     environment: Environment, acme: Acme, tmp_path: Path
 ) -> None:
-    # While it is taken somebody writes, is granted access, and the log is sealed.
-    meanwhile = """psql "$DB_URL" -qX -v ON_ERROR_STOP=1 -o /dev/null <<'SQL'
+    # During the backup a row is written, access is granted, and the log is sealed.
+    concurrent = """psql "$DB_URL" -qX -v ON_ERROR_STOP=1 -o /dev/null <<'SQL'
         insert into acme.settings (key) values (gen_random_uuid()::text);
         select public.grant_schema_access('acme', 'the-stranger', 'read');
         select public.seal_audit_log('acme');
     """
-    meanwhile = f"{meanwhile.strip()}\nSQL\n".replace("acme", acme.name)
-    meanwhile = meanwhile.replace("the-stranger", str(acme.stranger.id))
+    concurrent = f"{concurrent.strip()}\nSQL\n".replace("acme", acme.name)
+    concurrent = concurrent.replace("the-stranger", str(acme.stranger.id))
     overlay = tmp_path / "overlay"
     overlay.mkdir()
     pg_dump = overlay / "pg_dump"
     pg_dump.write_text(
-        f'#!/bin/sh\nset -e\n{meanwhile}"{programs()}/pg_dump" "$@"\n{meanwhile}'
+        f'#!/bin/sh\nset -e\n{concurrent}"{programs()}/pg_dump" "$@"\n{concurrent}'
     )
     pg_dump.chmod(0o755)
     backup = Backup(acme.name, tmp_path, overlay)
@@ -349,7 +349,9 @@ def test_both_files_of_a_backup_show_one_moment(
     }
 
 
-def test_failed_dump_is_no_backup(environment: Environment, acme: Acme, tmp_path: Path) -> None:
+def test_failed_dump_leaves_no_backup(
+    environment: Environment, acme: Acme, tmp_path: Path
+) -> None:
     (tmp_path / f"{acme.name}.dump").mkdir()
     with pytest.raises(AssertionError, match="There is no backup: pg_dump failed"):
         Backup(acme.name, tmp_path).take(environment.address.db_url)
@@ -357,21 +359,21 @@ def test_failed_dump_is_no_backup(environment: Environment, acme: Acme, tmp_path
 
 
 @pytest.mark.skipif(not OLDER.is_dir(), reason="PostgreSQL 15's programs are not there")
-def test_older_programs_make_no_backup(
+def test_older_programs_are_refused(
     environment: Environment, acme: Acme, tmp_path: Path
 ) -> None:
-    """Its pg_dump refuses the server, and its psql does not know how pg_dump ended."""
+    """The older pg_dump refuses the server, and the older psql has no variable for that."""
     with pytest.raises(AssertionError, match="There is no backup: pg_dump failed"):
         Backup(acme.name, tmp_path, OLDER).take(environment.address.db_url)
 
 
-def test_restore_is_whole_or_not_at_all(
+def test_restore_is_complete_or_changes_nothing(
     environment: Environment, acme: Acme, tmp_path: Path
 ) -> None:
     backup = Backup(acme.name, tmp_path)
     backup.take(environment.address.db_url)
 
-    # Over a tenant that is there: it stays as it is.
+    # Restoring over an existing tenant fails and changes nothing.
     acme.order(environment, acme.admin, "after the backup").raise_for_status()
     before = (
         catalog(environment.sql, acme.name),
@@ -385,7 +387,7 @@ def test_restore_is_whole_or_not_at_all(
     assert after == before
     assert status_of(environment, acme.admin, acme.name) == 200
 
-    # From damaged files: nothing is there afterwards.
+    # Restoring from damaged files fails and leaves nothing.
     destroy(environment, acme.name)
     dump, rows = backup.dump.read_bytes(), backup.rows.read_bytes()
     for damage in (
@@ -406,7 +408,7 @@ def test_restore_is_whole_or_not_at_all(
     assert exists(environment.sql, acme.name)
 
 
-def test_another_project_lets_in_whom_it_knows(
+def test_restore_into_another_project_keeps_access_of_known_users(
     environment: Environment, acme: Acme, tmp_path: Path, other_project: str
 ) -> None:
     backup = Backup(acme.name, tmp_path)

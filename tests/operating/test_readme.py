@@ -1,4 +1,4 @@
-"""What the README tells operators is true of the code."""
+"""The README's statements for operators are true of the code."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import re
 
 import httpx
 import pytest
-from support.error_catalogue import catalogue
 
 from support.deployment import FUNCTIONS, Deployment, entry_points
 from support.environment import Environment
 from support.readme import block, table
+from tenantry.errors import ERROR_CODES
 
-# Set by the system or by HTTP, not by whoever deploys.
+# Set by the system or by HTTP, not by a deployment.
 NOT_OURS = {"CONTENT_LENGTH", "HTTP_APIKEY", "HTTP_TRANSFER_ENCODING", "PATH_INFO"}
-# Read by what we deploy with, not by us.
+# Read by functions-framework, not by our code.
 THEIRS = {"THREADS", "WORKERS"}
 
 
 def settings() -> dict[str, str]:
-    """The variables that the README deploys with."""
+    """The variables in the README's deployment."""
     lines = block("yaml", "SUPABASE_URL").splitlines()
     return {name: value.strip('"') for name, value in (line.split(": ", 1) for line in lines)}
 
@@ -44,27 +44,27 @@ def test_target_starts_with_the_settings_of_the_readme(deployment: Deployment) -
             assert reply.headers["Access-Control-Allow-Origin"] == origin
 
 
-def test_table_of_variables_is_what_the_code_reads() -> None:
-    # By name from an environment, or as the variable of a command's option.
+def test_table_of_variables_lists_all_that_the_code_reads() -> None:
+    # Read by name, or declared as the variable of a command's option.
     reading = r"environ(?:ment)?(?:\.get\(|\[)|setting\(\s*|_Option\(\s*\"[a-z-]+\", "
     read = {
         name
         for path in FUNCTIONS.rglob("*.py")
         for name in re.findall(rf'(?:{reading})"([A-Z]+_[A-Z_]+)"', path.read_text())
     }
-    told = {
+    listed = {
         name
         for variables, *_ in table("Environment variables")
         for name in re.findall(r"`([A-Z_]+)`", variables)
     }
-    assert told == (read - NOT_OURS) | THEIRS | {"TENANTRY_SOAK"}
+    assert listed == (read - NOT_OURS) | THEIRS | {"TENANTRY_SOAK"}
 
 
-def test_table_of_errors_is_what_callers_can_get() -> None:
-    told = [
+def test_table_of_errors_lists_all_that_callers_can_get() -> None:
+    listed = [
         (int(status), code.strip("`")) for status, code, _, _ in table("Errors and what to do")
     ]
-    assert sorted(told) == sorted(catalogue())
+    assert sorted(listed) == sorted((error.status, error.code) for error in ERROR_CODES)
     assert all(advice for _, _, _, advice in table("Errors and what to do"))
 
 
@@ -85,7 +85,7 @@ def test_request_id_leads_to_the_log_line_and_to_the_change(
             )
         lines = {line["request_id"]: line for line in map(json.loads, group.logged())}
 
-    # The last was refused, the one before changed nothing, the first did.
+    # The first call changed the name, the second changed nothing, the third was refused.
     assert [line["status"] for line in lines.values()] == [200, 200, 422]
     refused = lines[reply.json()["request_id"]]
     assert (refused["operation"], refused["error"]) == ("suspend_tenant", "invalid_request")

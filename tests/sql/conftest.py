@@ -1,4 +1,4 @@
-"""Databases beside the shared emulator's own, built and compared by the Supabase CLI."""
+"""Databases beside the shared emulator's own, and the tenant that the tests of a module share."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from rich.console import Console
 
+from support.environment import Address, Environment
 from tenantry_cli.emulator.components import Components, install_components
 from tenantry_cli.emulator.postgres import Postgres
 
@@ -29,3 +30,10 @@ def empty(server: Postgres) -> Iterator[Callable[[], str]]:
     yield make
     for name in made:
         server.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def shared_tenant(address: Address) -> Iterator[str]:
+    """One tenant for all tests of a module. Each test adds its own people."""
+    with Environment(address) as environment:
+        yield environment.tenant()

@@ -1,4 +1,4 @@
-"""Who lets whom in: grants on tenants, and roles of the platform."""
+"""Grants on tenants, and platform roles: who gives them, who revokes them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Identifier
 
 from support.audited_call import audited_call, registry
 from support.entry_points import ENTRY_POINTS
-from support.environment import Address, Environment, Person
+from support.environment import Environment, Person
 
 NOW = datetime.now(UTC)
 TOMORROW = NOW + timedelta(days=1)
@@ -22,25 +22,21 @@ SOONER = TOMORROW - timedelta(seconds=1)
 LATER = TOMORROW + timedelta(seconds=1)
 
 
-@pytest.fixture(scope="module")
-def tenant(address: Address) -> Iterator[str]:
-    """One for all tests here; each brings its own people."""
-    environment = Environment(address)
-    try:
-        yield environment.tenant()
-    finally:
-        environment.close()
+@pytest.fixture
+def tenant(shared_tenant: str) -> str:
+    """The tenant of all tests in this module."""
+    return shared_tenant
 
 
 @pytest.fixture
 def admin(environment: Environment, tenant: str) -> Person:
-    """An admin of the tenant, for good."""
+    """An admin of the tenant, without an expiry."""
     return environment.member(tenant, "admin")
 
 
 @pytest.fixture
-def passing_admin(environment: Environment, tenant: str) -> Person:
-    """An admin of the tenant until tomorrow."""
+def expiring_admin(environment: Environment, tenant: str) -> Person:
+    """An admin of the tenant whose access expires tomorrow."""
     return environment.member(tenant, "admin", TOMORROW)
 
 
@@ -71,7 +67,7 @@ def role_of(environment: Environment, person: Person) -> str | None:
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_granting_lets_a_user_in_and_leaves_one_entry(
+def test_grant_gives_access_and_leaves_one_entry(
     environment: Environment, tenant: str, admin: Person, entry_point: str
 ) -> None:
     person = environment.person()
@@ -111,7 +107,7 @@ def test_granting_lets_a_user_in_and_leaves_one_entry(
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_grant_is_to_read_until_revoked_unless_said(
+def test_grant_defaults_to_read_without_an_expiry(
     environment: Environment, tenant: str, admin: Person, entry_point: str
 ) -> None:
     made = audited_call(
@@ -187,7 +183,7 @@ def test_expired_grant_is_renewed(environment: Environment, tenant: str, admin: 
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_nobody_is_granted_what_no_user_of_auth_could_use(
+def test_grant_to_an_unknown_user_is_refused(
     environment: Environment, tenant: str, admin: Person, entry_point: str
 ) -> None:
     unknown = str(uuid.uuid4())
@@ -213,21 +209,21 @@ def test_tenant_admin_cannot_change_their_own_grant(
     environment: Environment,
     tenant: str,
     admin: Person,
-    passing_admin: Person,
+    expiring_admin: Person,
     level: str,
     expires_at: str | None,
 ) -> None:
     arguments: dict[str, Any] = {
         "schema_name": tenant,
-        "user_id": passing_admin.id,
+        "user_id": expiring_admin.id,
         "access_level": level,
         "expires_at": expires_at,
     }
-    before = grant_of(environment, tenant, passing_admin)
+    before = grant_of(environment, tenant, expiring_admin)
 
-    own = audited_call(environment, passing_admin, "grant_schema_access", **arguments)
+    own = audited_call(environment, expiring_admin, "grant_schema_access", **arguments)
     assert own.refusal == (409, "own_grant")
-    assert grant_of(environment, tenant, passing_admin) == before
+    assert grant_of(environment, tenant, expiring_admin) == before
 
     of_another = audited_call(environment, admin, "grant_schema_access", **arguments)
     assert of_another.entry
@@ -252,7 +248,7 @@ def test_viewer_who_is_a_tenant_admin_cannot_change_their_own_grant(
 
 
 @pytest.mark.parametrize("role", ["admin", "super_admin"])
-def test_platform_admin_lets_themselves_in_and_the_log_says_so(
+def test_platform_admin_grants_themselves_access_and_it_is_logged(
     environment: Environment, tenant: str, role: str
 ) -> None:
     person = environment.staff(role)
@@ -274,7 +270,7 @@ def test_platform_admin_lets_themselves_in_and_the_log_says_so(
     ]
 
 
-# An admin whose own grant ends ----------------------------------------------------------
+# An admin whose own grant expires -------------------------------------------------------
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
@@ -299,11 +295,11 @@ def test_platform_admin_lets_themselves_in_and_the_log_says_so(
         "write until later",
     ],
 )
-def test_passing_admin_cannot_grant_admin_nor_past_their_own_end(
+def test_expiring_admin_cannot_grant_admin_nor_past_their_own_expiry(
     environment: Environment,
     tenant: str,
     admin: Person,
-    passing_admin: Person,
+    expiring_admin: Person,
     entry_point: str,
     level: str,
     expires_at: datetime | None,
@@ -316,7 +312,7 @@ def test_passing_admin_cannot_grant_admin_nor_past_their_own_end(
     }
 
     refused = audited_call(
-        environment, passing_admin, "grant_schema_access", entry_point=entry_point, **arguments
+        environment, expiring_admin, "grant_schema_access", entry_point=entry_point, **arguments
     )
     assert refused.refusal == (403, "forbidden")
 
@@ -328,16 +324,16 @@ def test_passing_admin_cannot_grant_admin_nor_past_their_own_end(
 
 @pytest.mark.parametrize("level", ["read", "write"])
 @pytest.mark.parametrize("expires_at", [SOONER, TOMORROW], ids=["sooner", "the same moment"])
-def test_passing_admin_grants_within_their_own_time(
+def test_expiring_admin_grants_up_to_their_own_expiry(
     environment: Environment,
     tenant: str,
-    passing_admin: Person,
+    expiring_admin: Person,
     level: str,
     expires_at: datetime,
 ) -> None:
     done = audited_call(
         environment,
-        passing_admin,
+        expiring_admin,
         "grant_schema_access",
         schema_name=tenant,
         user_id=environment.person().id,
@@ -345,22 +341,22 @@ def test_passing_admin_grants_within_their_own_time(
         expires_at=expires_at.isoformat(),
     )
 
-    assert done.entry["actor_id"] == passing_admin.id
+    assert done.entry["actor_id"] == expiring_admin.id
 
 
-def test_passing_admin_cannot_stay_through_an_accomplice(
-    environment: Environment, tenant: str, passing_admin: Person
+def test_expiring_admin_cannot_be_extended_by_somebody_they_granted(
+    environment: Environment, tenant: str, expiring_admin: Person
 ) -> None:
-    accomplice = environment.member(tenant, "write", TOMORROW)
+    colleague = environment.member(tenant, "write", TOMORROW)
     arguments: dict[str, Any] = {"schema_name": tenant, "access_level": "admin"}
 
     promoted = audited_call(
-        environment, passing_admin, "grant_schema_access", user_id=accomplice.id, **arguments
+        environment, expiring_admin, "grant_schema_access", user_id=colleague.id, **arguments
     )
     assert promoted.refusal == (403, "forbidden")
 
     extended = audited_call(
-        environment, accomplice, "grant_schema_access", user_id=passing_admin.id, **arguments
+        environment, colleague, "grant_schema_access", user_id=expiring_admin.id, **arguments
     )
     assert extended.refusal == (403, "forbidden")
 
@@ -369,7 +365,7 @@ def test_passing_admin_cannot_stay_through_an_accomplice(
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_revoking_puts_a_user_out_and_leaves_one_entry(
+def test_revoking_ends_access_and_leaves_one_entry(
     environment: Environment, tenant: str, admin: Person, entry_point: str
 ) -> None:
     person = environment.member(tenant, "write")
@@ -429,7 +425,7 @@ def test_expired_grant_can_be_revoked(
     assert grant_of(environment, tenant, person) is None
 
 
-def test_revoking_ends_one_grant_alone(
+def test_revoking_ends_only_one_grant(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
     other_tenant = environment.tenant()
@@ -514,7 +510,7 @@ def test_role_left_out_is_admin(environment: Environment, super_admin: Person) -
 
 
 @pytest.mark.parametrize("role", ["viewer", "admin", "super_admin"])
-def test_promoting_to_the_role_one_has_changes_nothing(
+def test_promoting_to_the_present_role_changes_nothing(
     environment: Environment, super_admin: Person, role: str
 ) -> None:
     arguments: dict[str, Any] = {"user_id": environment.person().id, "role": role}
@@ -545,7 +541,7 @@ def test_promoting_replaces_a_role(
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_nobody_is_promoted_who_is_no_user_of_auth(
+def test_promoting_an_unknown_user_is_refused(
     environment: Environment, super_admin: Person, entry_point: str
 ) -> None:
     refused = audited_call(
@@ -606,14 +602,14 @@ def test_revoking_a_role_again_finds_nothing(
     [("revoke_admin", {}, None), ("promote_to_admin", {"role": "viewer"}, "viewer")],
     ids=["revoke", "demote"],
 )
-def test_super_admin_steps_down_as_a_super_admin(
+def test_super_admin_revokes_their_own_role_and_is_logged_as_super_admin(
     environment: Environment,
     super_admin: Person,
     operation: str,
     arguments: dict[str, str],
     left: str | None,
 ) -> None:
-    environment.staff("super_admin")  # somebody remains
+    environment.staff("super_admin")  # The last one could not be revoked.
 
     done = audited_call(
         environment, super_admin, operation, user_id=super_admin.id, **arguments
@@ -626,7 +622,7 @@ def test_super_admin_steps_down_as_a_super_admin(
     )
 
 
-# The last super_admin; over HTTP in test_empty_project.py ---------------------------------
+# The last super_admin; through HTTP in test_empty_project.py ----------------------------
 
 
 Database = psycopg.Connection[dict[str, Any]]
@@ -634,7 +630,7 @@ Database = psycopg.Connection[dict[str, Any]]
 
 @contextmanager
 def signed_in(database: Database, person: Person) -> Iterator[None]:
-    """Statements as PostgREST runs them for this person."""
+    """A session with the role and the claims that PostgREST sets for this person."""
     database.execute(
         "select set_config('role', 'authenticated', true),"
         " set_config('request.jwt.claims', jsonb_build_object('sub', %s::text)::text, true)",
@@ -645,8 +641,8 @@ def signed_in(database: Database, person: Person) -> Iterator[None]:
     database.execute("select set_config('role', 'none', true)")
 
 
-def leave_alone(database: Database, *people: Person) -> None:
-    """Ends every other super_admin, for this transaction."""
+def remove_other_super_admins(database: Database, *people: Person) -> None:
+    """Removes every other super_admin within this transaction."""
     database.execute("select tenancy.lock_super_admins()")
     database.execute(
         "delete from public.admin_users"
@@ -664,7 +660,7 @@ def leave_alone(database: Database, *people: Person) -> None:
     ],
 )
 @pytest.mark.parametrize("by_service", [False, True], ids=["themselves", "postgres"])
-def test_last_super_admin_stays(
+def test_last_super_admin_cannot_be_revoked(
     environment: Environment,
     super_admin: Person,
     database: Database,
@@ -672,9 +668,9 @@ def test_last_super_admin_stays(
     by_service: bool,
 ) -> None:
     second = environment.staff("super_admin")
-    leave_alone(database, super_admin, second)
+    remove_other_super_admins(database, super_admin, second)
 
-    # With two of them, one may go.
+    # Of two super_admins, one can be revoked.
     with signed_in(database, super_admin):
         database.execute("select public.revoke_admin(%s)", (second.id,))
     with pytest.raises(psycopg.Error) as refused:  # noqa: PT012
@@ -689,10 +685,10 @@ def test_last_super_admin_stays(
     assert refused.value.diag.message_detail == "last_super_admin"
 
 
-def test_last_super_admin_may_be_promoted_to_what_they_are(
+def test_last_super_admin_may_be_promoted_to_super_admin_again(
     super_admin: Person, database: Database
 ) -> None:
-    leave_alone(database, super_admin)
+    remove_other_super_admins(database, super_admin)
 
     with signed_in(database, super_admin):
         database.execute("select public.promote_to_admin(%s, 'super_admin')", (super_admin.id,))
@@ -714,7 +710,7 @@ def test_deleting_a_user_ends_their_grants_and_roles(
     assert grant_of(environment, tenant, bystander)
 
 
-def test_what_a_deleted_user_did_stays_without_them(
+def test_records_of_a_deleted_user_stay_without_the_user(
     environment: Environment, super_admin: Person
 ) -> None:
     name = environment.name()
@@ -745,7 +741,7 @@ def test_what_a_deleted_user_did_stays_without_them(
     assert entries == {"count": 3}
 
 
-def test_deleted_user_s_token_is_a_stranger_s(
+def test_token_of_a_deleted_user_counts_as_a_stranger(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
     assert audited_call(environment, admin, "check_tenant_status", schema_name=tenant).result
@@ -782,7 +778,7 @@ def test_user_of_a_suspended_and_of_a_deleted_tenant_can_be_deleted(
     assert grant_of(environment, suspended, person) is None
 
 
-def test_null_is_no_level_and_no_role(environment: Environment) -> None:
+def test_null_level_and_null_role_are_refused(environment: Environment) -> None:
     tenant, person, root = (
         environment.tenant(),
         environment.person(),

@@ -1,4 +1,4 @@
-"""The two audit trails: complete, in the same transaction, and nobody changes them quietly."""
+"""Both audit logs: complete, in the same transaction, and every tampering is detected."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def admin(environment: Environment, tenant: str) -> Person:
 
 
 def log(environment: Environment, tenant: str) -> list[Row]:
-    """The tenant's trail, oldest first."""
+    """The tenant's audit log, oldest entry first."""
     query = SQL("select * from {}.audit_log order by id").format(Identifier(tenant))
     return environment.sql.execute(query).fetchall()
 
@@ -57,7 +57,7 @@ def seal(environment: Environment, tenant: str) -> Row:
 
 
 def seal_all(environment: Environment, tenant: str, entries: int) -> Row:
-    """Seals until nothing is left: other tests' transactions may be older for a moment."""
+    """Seals until no entry is left: for a moment, older transactions of other tests may run."""
     sealed = seal(environment, tenant)
     while sealed["sealed_total"] < entries:
         sealed = seal(environment, tenant)
@@ -73,7 +73,7 @@ def verify(connection: psycopg.Connection[Row], tenant: str, head: str | None = 
 
 
 def log_of_platform(environment: Environment, tenant: str) -> list[Row]:
-    """What admin_audit_log says of the tenant, oldest first."""
+    """The entries of admin_audit_log about the tenant, oldest first."""
     return environment.sql.execute(
         "select e.* from public.admin_audit_log e"
         " join public.tenants t on t.id = e.tenant_id"
@@ -119,7 +119,7 @@ def test_changes_through_the_data_api_name_their_user(
     assert deleted["new_values"] is None
 
 
-def test_the_service_key_and_sql_are_recorded_as_such(
+def test_service_key_and_sql_are_recorded_as_actors(
     environment: Environment, tenant: str
 ) -> None:
     environment.rows(environment.service, tenant, "settings", "POST", json={"key": "a"})
@@ -135,19 +135,23 @@ def test_the_service_key_and_sql_are_recorded_as_such(
     ]
 
 
-def test_a_row_with_another_key_is_another_row(environment: Environment, tenant: str) -> None:
+def test_change_of_a_key_is_recorded_as_deletion_and_insertion(
+    environment: Environment, tenant: str
+) -> None:
     fill(environment, tenant, 1)
     environment.sql.execute(
         SQL("update {}.settings set key = 'new' where key = 'k1'").format(Identifier(tenant))
     )
 
-    _, gone, come = sorted(log(environment, tenant), key=lambda e: (e["id"] > 1, e["action"]))
+    _, deletion, insertion = sorted(
+        log(environment, tenant), key=lambda e: (e["id"] > 1, e["action"])
+    )
 
-    assert (gone["action"], gone["record_id"]) == ("delete", {"key": "k1"})
-    assert (come["action"], come["record_id"]) == ("insert", {"key": "new"})
+    assert (deletion["action"], deletion["record_id"]) == ("delete", {"key": "k1"})
+    assert (insertion["action"], insertion["record_id"]) == ("insert", {"key": "new"})
 
 
-def test_an_update_that_changes_nothing_leaves_no_entry(
+def test_update_that_changes_nothing_leaves_no_entry(
     environment: Environment, tenant: str
 ) -> None:
     environment.sql.execute(
@@ -198,7 +202,7 @@ def test_upserts_and_cascades_are_recorded(environment: Environment, tenant: str
     )
 
 
-def test_a_rolled_back_transaction_leaves_no_entry(
+def test_transaction_that_is_rolled_back_leaves_no_entry(
     environment: Environment, address: Address, tenant: str
 ) -> None:
     with psycopg.connect(address.db_url) as connection:
@@ -213,10 +217,10 @@ def test_a_rolled_back_transaction_leaves_no_entry(
     assert [entry["record_id"] for entry in log(environment, tenant)] == [{"key": "b"}]
 
 
-def test_mixed_changes_by_many_users_at_once_are_all_there_once(
+def test_concurrent_changes_of_many_users_are_each_recorded_once(
     environment: Environment, address: Address, tenant: str, soak: bool
 ) -> None:
-    """Each worker counts what its statements really did; the log must say the same."""
+    """Each worker counts the rows that it changed. The log must have the same counts."""
     users = [environment.member(tenant, "admin") for _ in range(4)]
     settings = SQL("{}.settings").format(Identifier(tenant))
 
@@ -260,10 +264,10 @@ def test_mixed_changes_by_many_users_at_once_are_all_there_once(
     assert sum(sum(kinds.values()) for kinds in done.values()) > (100_000 if soak else 5000)
 
 
-# Who reads, and who cannot write --------------------------------------------------------
+# Who reads; nobody writes ---------------------------------------------------------------
 
 
-def test_only_the_tenants_admin_reads_its_log(
+def test_only_admins_of_the_tenant_read_its_log(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
     fill(environment, tenant, 1)
@@ -304,7 +308,7 @@ def test_nobody_changes_a_log(environment: Environment, tenant: str, log_table: 
         "truncate {}",
     )
     for statement in statements:
-        # postgres owns it; the API's roles have not even the privilege.
+        # postgres owns the table and is refused by a trigger; the API roles lack the privilege.
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
             environment.sql.execute(SQL(statement).format(table))
         for role in ("anon", "authenticated", "service_role"):
@@ -355,7 +359,7 @@ FIELDS = (
 )
 
 
-def test_random_tamperings_after_sealing_are_all_found_by_name(
+def test_every_random_tampering_with_a_sealed_log_is_found(
     environment: Environment, database: psycopg.Connection[Row], soak: bool
 ) -> None:
     tenant = environment.tenant()
@@ -386,7 +390,7 @@ def test_random_tamperings_after_sealing_are_all_found_by_name(
     assert verify(database, tenant, head)["is_intact"]
 
 
-def test_a_chain_made_anew_does_not_contain_the_kept_head(
+def test_rebuilt_chain_does_not_contain_the_kept_head(
     environment: Environment, database: psycopg.Connection[Row]
 ) -> None:
     tenant = environment.tenant()
@@ -406,18 +410,18 @@ def test_a_chain_made_anew_does_not_contain_the_kept_head(
     assert (found["is_intact"], found["problem"]) == (False, "head_not_found")
 
 
-def test_an_untouched_log_is_never_accused_under_concurrent_writers(
+def test_untampered_log_is_intact_under_concurrent_writers(
     environment: Environment, address: Address, soak: bool
 ) -> None:
     tenant = environment.tenant()
     settings = SQL("{}.settings").format(Identifier(tenant))
     seals = 1000 if soak else 60
     heads: list[str | None] = []
-    # As verifying takes longer the longer the log is, each seal pays for the next writes.
+    # Verifying a longer log takes longer, so the number of writes between two seals is limited.
     turns = threading.Semaphore(30)
 
     def write(worker: int) -> int:
-        """Transactions of all lengths, some rolled back, so that commits come late."""
+        """Transactions of different lengths, some rolled back: entries commit out of order."""
         chance = random.Random(worker)  # noqa: S311
         written = 0
         with psycopg.connect(address.db_url) as connection:
@@ -471,10 +475,10 @@ def test_entries_of_running_transactions_are_sealed_later(
     assert verify(environment.sql, tenant)["is_intact"]
 
 
-# Retention, requests of persons, the end -------------------------------------------------
+# Pruning, redaction, deletion -----------------------------------------------------------
 
 
-def test_pruning_keeps_the_rest_verifiable_and_is_logged(
+def test_pruned_log_stays_verifiable_and_pruning_is_logged(
     environment: Environment, tenant: str
 ) -> None:
     admin = environment.staff("admin")
@@ -506,7 +510,7 @@ def test_pruning_keeps_the_rest_verifiable_and_is_logged(
     }
 
 
-def test_a_persons_values_can_be_removed_and_the_chain_stays(
+def test_redaction_removes_the_values_of_a_person_and_keeps_the_chain(
     environment: Environment, tenant: str
 ) -> None:
     person = environment.member(tenant, "read")
@@ -547,7 +551,7 @@ def test_a_persons_values_can_be_removed_and_the_chain_stays(
 
 
 @pytest.mark.parametrize("before", [None, "infinity"])
-def test_pruning_needs_a_moment_in_the_past(
+def test_pruning_needs_a_time_in_the_past(
     environment: Environment, tenant: str, before: str | None
 ) -> None:
     fill(environment, tenant, 3)
@@ -572,10 +576,10 @@ def test_pruning_needs_a_moment_in_the_past(
     )
 
 
-def test_deleting_a_tenant_leaves_its_final_head(environment: Environment) -> None:
+def test_deletion_of_a_tenant_records_the_final_head(environment: Environment) -> None:
     tenant = environment.tenant()
     fill(environment, tenant, 3)
-    # While another test's transaction is older, the deletion alone could not seal them.
+    # The deletion cannot seal the entries while an older transaction of another test runs.
     seal_all(environment, tenant, 3)
     environment.suspend(tenant)
 
@@ -595,7 +599,7 @@ def test_deleting_a_tenant_leaves_its_final_head(environment: Environment) -> No
     assert left == {"n": 0}
 
 
-def test_entries_of_a_deleted_user_stay_under_their_id(
+def test_entries_of_a_deleted_user_keep_the_users_id(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
     environment.rows(admin, tenant, "settings", "POST", json={"key": "a"})
@@ -606,7 +610,7 @@ def test_entries_of_a_deleted_user_stay_under_their_id(
     assert str(entry["actor_id"]) == admin.id
 
 
-def test_the_platforms_log_is_sealed_and_verified_too(environment: Environment) -> None:
+def test_platform_log_is_sealed_and_verified(environment: Environment) -> None:
     admin = environment.staff("admin")
     environment.tenant()
 

@@ -1,7 +1,8 @@
-"""What an operation reads and locks does not follow the number of tenants.
+"""What an operation reads and locks does not grow with the number of tenants.
 
-Counted, not timed: the rows that the catalog and the registry returned, before and after a
-crowd of tenants has come. Whoever looks through a whole table sees the crowd.
+The tests count instead of measuring time. They compare the rows that the catalog and the
+registry return before and after many tenants are created. An operation that reads a whole
+table returns more rows then.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from psycopg.rows import dict_row
 from support.counting import calls, rows_read_by_each
 from support.environment import Environment
 
-# Few enough to be made in moments. Each brings at least one row to every table counted, so
-# that reading a table whole shows as at least so many rows more; and more of them than the 40
-# rows or so by which counts differ anyway, since what other sessions change is read anew.
-CROWD = 100
+# Few enough to be created quickly. Each tenant adds at least one row to every table that is
+# counted, so reading a whole table returns at least this number of rows more. Counts differ by
+# about 40 rows anyway, because sessions read again what other sessions change.
+ADDED = 100
 
 Database = psycopg.Connection[dict[str, Any]]
 Operation = Callable[[Database, str], None]
@@ -30,7 +31,7 @@ Operation = Callable[[Database, str], None]
 
 @pytest.fixture
 def tenants(environment: Environment) -> list[str]:
-    """A few tenants with a table of their own that points at the template's."""
+    """A few tenants, each with a table that references a table of the template."""
     names = [environment.tenant() for _ in range(8)]
     for name in names:
         environment.sql.execute(
@@ -72,7 +73,7 @@ def _delete_user(database: Database, tenant: str) -> None:
     database.execute("delete from auth.users where id = %s", (user["id"],))
 
 
-def _look_through_the_catalog(database: Database, tenant: str) -> None:
+def _read_the_whole_catalog(database: Database, tenant: str) -> None:
     database.execute(
         "select from pg_catalog.pg_class c where c.oid::regclass::text = %s", [tenant]
     )
@@ -84,26 +85,26 @@ OPERATIONS = (_create, _suspend_and_activate, _inspect, _delete_user)
 def test_no_operation_reads_more_rows_with_more_tenants(
     environment: Environment, tenants: list[str]
 ) -> None:
-    # Others than before: what a rollback leaves behind is read like live rows.
+    # New tenants for each count: the rows of a rollback are read like live rows.
     first, others = tenants[:4], tenants[4:]
     before = _reads(environment, first)
-    for _ in range(CROWD):
+    for _ in range(ADDED):
         environment.tenant()
     more = {
         operation: rows - before[operation]
         for operation, rows in _reads(environment, others).items()
     }
 
-    # Another test's tenants come and go meanwhile, which reading all would see, too.
-    assert more.pop(_look_through_the_catalog) >= CROWD
-    assert {operation.__name__: rows for operation, rows in more.items() if rows >= CROWD} == {}
+    # At least: reading the whole catalog also counts the new tenants of other tests.
+    assert more.pop(_read_the_whole_catalog) >= ADDED
+    assert {operation.__name__: rows for operation, rows in more.items() if rows >= ADDED} == {}
 
 
 def _reads(environment: Environment, tenants: list[str]) -> dict[Operation, int]:
-    """What each operation read, in a session that has done it before with another tenant."""
+    """Rows that each operation reads in a session that ran it before for another tenant."""
     return {
         operation: min(_read(environment, tenants, operation))
-        for operation in (*OPERATIONS, _look_through_the_catalog)
+        for operation in (*OPERATIONS, _read_the_whole_catalog)
     }
 
 
@@ -114,7 +115,7 @@ def _read(environment: Environment, tenants: list[str], operation: Operation) ->
     return rows
 
 
-def test_each_creation_takes_the_same_locks(
+def test_every_creation_takes_the_same_locks(
     environment: Environment, tenants: list[str]
 ) -> None:
     with psycopg.connect(environment.address.db_url, row_factory=dict_row) as database:
@@ -126,7 +127,7 @@ def test_each_creation_takes_the_same_locks(
     taken = [later - earlier for earlier, later in itertools.pairwise(held)]
 
     assert taken[0] == taken[1] < 40
-    # The first also takes those on the catalog and the registry.
+    # The first creation also locks the catalog and the registry.
     assert held[0] < 100
 
 
@@ -138,7 +139,7 @@ def _locks(database: Database) -> int:
     return int(row["locks"])
 
 
-def test_auditing_costs_a_statement_not_its_rows(environment: Environment) -> None:
+def test_cost_of_auditing_is_per_statement(environment: Environment) -> None:
     tenant = environment.tenant()
     with psycopg.connect(environment.address.admin_db_url, row_factory=dict_row) as database:
         database.execute("set track_functions = 'all'")
@@ -159,5 +160,5 @@ def test_auditing_costs_a_statement_not_its_rows(environment: Environment) -> No
 
     of_one, of_all = (later - earlier for earlier, later in itertools.pairwise(counts))
     assert 0 < of_one["tg_settings__audit"] == of_all["tg_settings__audit"]
-    # Who it was is found once, too. The stamp is each row's own.
+    # The actor is determined once, too. Only the timestamp is set for each row.
     assert of_one - Counter(tg_settings__stamp=1) == of_all - Counter(tg_settings__stamp=500)

@@ -1,4 +1,4 @@
-"""A tenant's admin shapes the tenant's own tables, and nothing beyond them."""
+"""DDL operations: an admin changes the tenant's own tables and nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.waiting import is_known, until
 
 COLUMNS = [{"name": "title", "type": "text", "nullable": False}]
 
-# What people write, and what the catalog calls it; and a value that comes back as it went in.
+# Each type as people write it, its name in the catalog, and a value for a round trip.
 TYPES: list[tuple[str, str, Any]] = [
     ("text", "text", "ä"),
     ("varchar(40)", "character varying(40)", "abc"),
@@ -83,7 +83,7 @@ def create(
     until(lambda: is_known(environment, tenant, name))
 
 
-def test_a_created_table_is_a_full_citizen_at_once(
+def test_created_table_has_layers_audit_and_api_at_once(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
     writer, reader = environment.member(tenant, "write"), environment.member(tenant, "read")
@@ -139,7 +139,7 @@ def test_a_created_table_is_a_full_citizen_at_once(
     assert entry["record_id"] == {"id": written.json()[0]["id"]}
 
 
-def test_a_new_table_answers_within_100_ms(
+def test_new_table_is_readable_within_100_ms(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
     def is_readable(name: str) -> bool:
@@ -154,12 +154,12 @@ def test_a_new_table_answers_within_100_ms(
         until(partial(is_readable, name))
         waits.append(time.monotonic() - replied)
 
-    # The machine that runs the other tests too can only add to it.
+    # Other tests on the same machine only add time.
     assert min(waits) < 0.1
     assert sorted(waits)[4] < 0.5
 
 
-def test_a_table_made_while_suspended_stays_shut_until_activation(
+def test_table_created_during_a_suspension_is_unreachable_until_activation(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
     environment.suspend(tenant)
@@ -178,7 +178,7 @@ def test_a_table_made_while_suspended_stays_shut_until_activation(
     assert environment.rows(environment.service, tenant, "orders").status_code == 200
 
 
-def test_every_allowed_type_makes_the_round_trip(
+def test_value_of_every_allowed_type_makes_the_round_trip(
     environment: Environment, address: Address, tenant: str, admin: Person
 ) -> None:
     columns = [{"name": f"c{n}", "type": type_} for n, (type_, _, _) in enumerate(TYPES)]
@@ -221,7 +221,7 @@ def test_every_allowed_type_makes_the_round_trip(
         ("bytea", "\\xdeadbeef", "\\xdeadbeef"),
     ],
 )
-def test_a_literal_default_is_what_a_row_gets(
+def test_row_gets_the_literal_default(
     environment: Environment, tenant: str, admin: Person, type_: str, literal: Any, stored: Any
 ) -> None:
     create(
@@ -263,7 +263,7 @@ def test_a_literal_default_is_what_a_row_gets(
         ("inet", "1.2.3"),
     ],
 )
-def test_a_default_that_does_not_fit_is_refused(
+def test_default_of_another_type_is_refused(
     environment: Environment, tenant: str, admin: Person, type_: str, literal: Any
 ) -> None:
     reply = environment.function(
@@ -374,7 +374,7 @@ def test_primary_keys(environment: Environment, tenant: str, admin: Person) -> N
         ("settings_pkey", 409, "table_exists"),
     ],
 )
-def test_names_a_table_cannot_have(
+def test_reserved_table_name_is_refused(
     environment: Environment, tenant: str, admin: Person, name: str, status: int, code: str
 ) -> None:
     reply = environment.function(
@@ -385,14 +385,14 @@ def test_names_a_table_cannot_have(
 
 
 @pytest.mark.parametrize("name", ["a", "a" * 63, "order", "select", "user", "table_1"])
-def test_names_a_table_can_have_work_everywhere(
+def test_unusual_table_name_works_in_every_operation(
     environment: Environment, tenant: str, admin: Person, name: str
 ) -> None:
     create(environment, admin, tenant, name, [{"name": name, "type": "text"}])
 
     row = {name: "tea"}
     assert environment.rows(admin, tenant, name, "POST", json=row).status_code == 201
-    # Not by the column: `order` and `select` mean something else in a query.
+    # Without a filter by column: PostgREST has parameters named `order` and `select`.
     update = environment.rows(
         admin, tenant, name, "PATCH", json={name: "x"}, params={"id": "not.is.null"}
     )
@@ -403,7 +403,7 @@ def test_names_a_table_can_have_work_everywhere(
     assert dropped.json()["table_name"] == name
 
 
-def test_two_long_names_with_one_beginning_do_not_meet(
+def test_long_names_with_the_same_beginning_do_not_collide(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
     one, other = "a" * 62 + "b", "a" * 62 + "c"
@@ -448,7 +448,7 @@ def test_two_long_names_with_one_beginning_do_not_meet(
         (["a"], 422, "invalid_request"),
     ],
 )
-def test_columns_that_are_refused_at_both_entry_points(
+def test_invalid_columns_are_refused_by_both_entry_points(
     environment: Environment, tenant: str, admin: Person, columns: Any, status: int, code: str
 ) -> None:
     asked = {"schema_name": tenant, "table_name": "orders", "columns": columns}
@@ -481,7 +481,7 @@ def test_add_column(environment: Environment, tenant: str, admin: Person) -> Non
     assert add("price", column_type="int", table_name="nothing")[1]["code"] == "table_not_found"
     assert add("price", column_type="no")[1]["code"] == "invalid_column_type"
 
-    # The trail follows the new shape of the table.
+    # The audit log has the new column.
     change = {"json": {"quantity": 2}, "params": {"title": "eq.tea"}}
     until(lambda: environment.rows(admin, tenant, "orders", "PATCH", **change).is_success)
     entry = environment.rpc(
@@ -490,7 +490,7 @@ def test_add_column(environment: Environment, tenant: str, admin: Person) -> Non
     assert (entry["old_values"], entry["new_values"]) == ({"quantity": 1}, {"quantity": 2})
 
 
-def test_the_templates_tables_are_protected(
+def test_tables_of_the_template_are_protected(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
     def code(operation: str, **more: Any) -> tuple[int, str]:
@@ -517,7 +517,7 @@ def test_the_templates_tables_are_protected(
     assert code("drop_column", table_name="users", column_name="x_a")[0] == 200
 
 
-def test_a_description_has_at_most_1000_characters(
+def test_description_has_at_most_1000_characters(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
     def status(length: int) -> int:
@@ -534,7 +534,7 @@ def test_a_description_has_at_most_1000_characters(
     assert status(1000) == 200
 
 
-def test_a_table_has_as_many_columns_as_the_data_api_tells_of(
+def test_number_of_columns_of_a_table_is_limited(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
     def make(columns: int) -> Any:
@@ -561,7 +561,7 @@ def test_a_table_has_as_many_columns_as_the_data_api_tells_of(
     assert len(make(999).json()) == 1000
     assert add("wide", "another")[0] == 422
 
-    # Dropped columns count for PostgreSQL, and a template table has to take later ones.
+    # PostgreSQL counts dropped columns, and a template table must have room for later ones.
     environment.sql.execute(
         SQL(
             "do $$ begin for n in 1..792 loop"
@@ -577,7 +577,7 @@ def test_a_table_has_as_many_columns_as_the_data_api_tells_of(
     )
 
 
-def test_a_column_that_takes_long_to_write_is_refused(
+def test_column_that_takes_too_long_to_write_is_refused(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
     create(environment, admin, tenant, "orders")
@@ -610,14 +610,12 @@ def test_a_column_that_takes_long_to_write_is_refused(
     assert add() == (200, "")
 
 
-def test_a_refusal_names_what_would_have_let_in(
+def test_refusal_names_the_permission_that_is_missing(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
     def message(operation: str, person: Person, **more: Any) -> str:
-        said: str = environment.rpc(person, operation, schema_name=tenant, **more).json()[
-            "message"
-        ]
-        return said
+        reply = environment.rpc(person, operation, schema_name=tenant, **more)
+        return str(reply.json()["message"])
 
     assert message("suspend_tenant", admin) == (
         f'This operation needs the platform role "admin" on tenant "{tenant}".'
@@ -633,11 +631,11 @@ def test_a_refusal_names_what_would_have_let_in(
     )
 
 
-def test_no_two_tables_share_what_audits_them(
+def test_no_two_tables_share_an_audit_function(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
     long = "a" * 60
-    # What the first one's audit function is called after.
+    # The audit function of the first table has this name.
     other = f"{long[:43]}_{hashlib.md5(long.encode()).hexdigest()[:8]}"  # noqa: S324
 
     for table in (long, other):
@@ -649,7 +647,7 @@ def test_no_two_tables_share_what_audits_them(
     assert {entry["table_name"] for entry in entries} == {long, other}
 
 
-def test_a_foreign_key_needs_values_that_fit_an_index(
+def test_foreign_key_needs_values_that_fit_into_an_index(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
     label = {"name": "label", "type": "text"}
@@ -735,7 +733,7 @@ def test_foreign_keys(environment: Environment, tenant: str, admin: Person) -> N
         (add("order_id", "nothing"), 404, "table_not_found"),
         (add("order_id", "auth.users"), 404, "table_not_found"),
         (add("order_id", "orders", on_delete="EXPLODE"), 422, "invalid_request"),
-        # A key of the table: each deletion there would fail.
+        # The column is the primary key: each deletion of a referenced row would fail.
         (add("id", "orders", on_delete="SET NULL"), 422, "invalid_request"),
         (add("id", "orders", on_update="SET NULL"), 422, "invalid_request"),
         (add("key", "orders", on_delete="SET DEFAULT"), 422, "invalid_request"),
@@ -762,7 +760,7 @@ def test_foreign_keys(environment: Environment, tenant: str, admin: Person) -> N
     assert drop("drop_table", table_name="orders")[0] == 200
 
 
-def test_a_foreign_key_that_rows_violate_leaves_nothing_behind(
+def test_foreign_key_that_rows_violate_leaves_nothing_behind(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
     create(environment, admin, tenant, "orders")
@@ -786,7 +784,7 @@ def test_a_foreign_key_that_rows_violate_leaves_nothing_behind(
     assert indexes == {"n": 1}
 
 
-def test_identical_tenants_see_only_their_own_keys(environment: Environment) -> None:
+def test_tenants_with_the_same_tables_see_only_their_own_keys(environment: Environment) -> None:
     tenants = [environment.tenant(), environment.tenant()]
     admins = [environment.member(tenant, "admin") for tenant in tenants]
     for tenant, admin in zip(tenants, admins, strict=True):
@@ -815,7 +813,7 @@ def test_identical_tenants_see_only_their_own_keys(environment: Environment) -> 
         assert summary["total_bytes"] == sum(table["total_bytes"] for table in tables)
 
 
-def test_ddl_never_makes_a_reader_wait_long(
+def test_ddl_makes_no_reader_wait_long(
     environment: Environment, address: Address, tenant: str, admin: Person
 ) -> None:
     create(environment, admin, tenant, "orders")
@@ -829,7 +827,7 @@ def test_ddl_never_makes_a_reader_wait_long(
                 connection.execute(f"select count(*) from {tenant}.orders")  # noqa: S608
                 waits.append(time.monotonic() - began)
 
-    # Somebody with a long statement, so that each DDL call first meets a lock.
+    # Another session runs a long statement, so that each DDL call first meets a lock.
     with psycopg.connect(address.db_url) as holder:
         reader = threading.Thread(target=read)
         reader.start()
@@ -852,11 +850,11 @@ def test_ddl_never_makes_a_reader_wait_long(
             stop.set()
             reader.join()
 
-    # One attempt lasts 100 ms; the rest is the machine, which other tests use too.
+    # One attempt lasts 100 ms. The rest is the load of other tests on the machine.
     assert sorted(waits)[-3] < 0.25
 
 
-def test_a_lock_held_by_somebody_else_is_busy_within_3_s(
+def test_lock_of_another_session_leads_to_busy_within_3_s(
     environment: Environment, address: Address, tenant: str, admin: Person
 ) -> None:
     create(environment, admin, tenant, "orders")

@@ -1,5 +1,6 @@
-"""A project of our own: made before 30 October 2026, so with the generous default
-privileges, and without anybody in it, so that who is first and last can be seen.
+"""A separate project without people: tests of the first and the last super_admin.
+
+It has the generous default privileges of projects created before 30 October 2026.
 """
 
 from __future__ import annotations
@@ -27,14 +28,11 @@ def project() -> Iterator[Address]:
 
 @pytest.fixture
 def environment(project: Address) -> Iterator[Environment]:
-    environment = Environment(project)
-    try:
+    with Environment(project) as environment:
         yield environment
-    finally:
-        environment.close()
 
 
-def test_privileges_are_the_expected_whatever_the_defaults_are(
+def test_privileges_do_not_depend_on_the_default_privileges(
     environment: Environment,
 ) -> None:
     name = environment.tenant()
@@ -44,13 +42,13 @@ def test_privileges_are_the_expected_whatever_the_defaults_are(
         assert actual(database, name) == expected_in_tenant(name)
         environment.suspend(name)
         assert actual(database, name) == set()
-        # Else the defaults were the strict ones, and this would show nothing.
+        # The positive control: the default privileges of this project are the generous ones.
         database.execute("create table public.forgotten ()")
         assert ("anon", "insert", "public.forgotten") in of_the_project(database)
         database.rollback()
 
 
-def test_first_super_admin_is_made_with_the_service_key(environment: Environment) -> None:
+def test_first_super_admin_is_appointed_with_the_service_key(environment: Environment) -> None:
     first = environment.person()
     arguments: dict[str, Any] = {"user_id": first.id, "role": "super_admin"}
     assert audited_call(environment, first, "promote_to_admin", **arguments).refusal == (
@@ -68,7 +66,7 @@ def test_first_super_admin_is_made_with_the_service_key(environment: Environment
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_last_super_admin_stays(environment: Environment, entry_point: str) -> None:
+def test_last_super_admin_cannot_be_revoked(environment: Environment, entry_point: str) -> None:
     last = environment.staff("super_admin")
     environment.staff("admin")
     demotions: list[tuple[str, dict[str, Any]]] = [
@@ -88,7 +86,7 @@ def test_last_super_admin_stays(environment: Environment, entry_point: str) -> N
             environment, caller, operation, entry_point=entry_point, **arguments
         )
         assert allowed.entry
-        # As before, for the next.
+        # Restores the state for the next test.
         audited_call(
             environment, second, "promote_to_admin", user_id=last.id, role="super_admin"
         ).must_succeed()
@@ -96,7 +94,7 @@ def test_last_super_admin_stays(environment: Environment, entry_point: str) -> N
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_a_tenant_has_at_most_as_many_tables_as_the_platform_allows(
+def test_number_of_tables_of_a_tenant_is_limited(
     environment: Environment, entry_point: str
 ) -> None:
     name = environment.tenant()

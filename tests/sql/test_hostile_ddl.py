@@ -1,4 +1,4 @@
-"""Whatever an admin of one tenant throws at the DDL RPCs, nothing else changes."""
+"""An admin sends hostile arguments to the DDL RPCs. Nothing outside the tenant changes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tenantry_cli.emulator.stack import Stack
 SOAK = os.environ.get("TENANTRY_SOAK") == "1"
 EXAMPLES = 2000 if SOAK else 150
 
-# Everything that is not the one tenant's, by what DDL could change of it.
+# All that DDL could change outside the attacked tenant.
 OUTSIDE = """
     with objects (kind, oid, namespace, body) as (
         select 'relation', c.oid::bigint, c.relnamespace,
@@ -181,8 +181,8 @@ CALL = (
 )
 
 
-class Scene:
-    """A tenant to attack from, one beside it, and a table with a foreign key in both."""
+class TwoTenants:
+    """The admin's tenant and another one. Both have a table with a foreign key."""
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
@@ -198,60 +198,59 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
-    """An emulator of its own: elsewhere others change the catalog all the time."""
-    with Stack.start(port=None, ephemeral=True) as stack:
-        environment = Environment(Address.of(stack))
-        try:
-            yield Scene(environment)
-        finally:
-            environment.close()
+def two_tenants() -> Iterator[TwoTenants]:
+    """In a separate emulator: in the shared one other tests change the catalog."""
+    with (
+        Stack.start(port=None, ephemeral=True) as stack,
+        Environment(Address.of(stack)) as environment,
+    ):
+        yield TwoTenants(environment)
 
 
 @pytest.mark.soak
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
-    # New calls each time at full size; the same ones where they decide whether work lands.
+    # New calls in a full-size run, the same calls in every other run.
     derandomize=not SOAK,
-    # A failing call says enough as it is, and shrinking it takes minutes.
+    # A failing call is clear without shrinking, and shrinking takes minutes.
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 @given(call=CALL)
-def test_hostile_arguments_are_answered_and_touch_nothing_else(
-    scene: Scene, call: tuple[str, dict[str, Any]]
+def test_hostile_arguments_get_a_reply_and_change_nothing_else(
+    two_tenants: TwoTenants, call: tuple[str, dict[str, Any]]
 ) -> None:
     operation, arguments = call
-    before = scene.outside()
+    before = two_tenants.outside()
 
-    for entry_point in (scene.environment.function, scene.environment.rpc):
-        reply = entry_point(scene.admin, operation, schema_name=scene.tenant, **arguments)
+    for entry_point in (two_tenants.environment.function, two_tenants.environment.rpc):
+        reply = entry_point(
+            two_tenants.admin, operation, schema_name=two_tenants.tenant, **arguments
+        )
         assert reply.status_code < 500, (reply.text, arguments)
         assert "XX000" not in reply.text
 
-    assert scene.outside() == before
+    assert two_tenants.outside() == before
 
 
-def test_the_hash_of_the_catalog_sees_a_change(scene: Scene) -> None:
-    before = scene.outside()
+def test_hash_of_the_catalog_detects_a_change(two_tenants: TwoTenants) -> None:
+    before = two_tenants.outside()
 
     for statement in (
         "alter table {}.orders add column a int",
         "create table public.victim ()",
         "alter table {}.orders drop constraint orders_pkey",
     ):
-        with scene.environment.sql.transaction(force_rollback=True):
-            scene.environment.sql.execute(
-                sql.SQL(statement).format(sql.Identifier(scene.other))
+        with two_tenants.environment.sql.transaction(force_rollback=True):
+            two_tenants.environment.sql.execute(
+                sql.SQL(statement).format(sql.Identifier(two_tenants.other))
             )
-            assert scene.outside() != before
+            assert two_tenants.outside() != before
 
 
-def test_nothing_a_caller_sends_becomes_a_header(
-    environment: Environment, address: Address
-) -> None:
-    """PostgREST's own port: its reason phrase is the message of the error."""
+def test_no_argument_becomes_a_header(environment: Environment, address: Address) -> None:
+    """Sent to PostgREST's own port, because its reason phrase is the message of the error."""
     admin = environment.member(environment.tenant(), "admin")
     host, port = address.postgrest_url.removeprefix("http://").split(":")
     injected = "x\r\nX-Injected: yes\r\n\r\n<html>"

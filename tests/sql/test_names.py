@@ -1,4 +1,4 @@
-"""Names of schemas: refused, or working everywhere; never cut."""
+"""Names of schemas: refused, or accepted by every operation; never truncated."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ RESERVED = [
     *("graphql_public", "supabase_migrations", "supabase_functions", "supabase_anything"),
     *("pgbouncer", "pgsodium", "pgsodium_masks", "cron", "net", "pgmq", "pgmq_public"),
     *("tenancy", "tenant_template"),
-    # Roles: their unqualified names would mean the tenant's tables.
+    # Names of roles: the search path "$user" would lead these roles into the tenant.
     *("postgres", "authenticated", "anon", "service_role", "authenticator"),
 ]
 
@@ -61,7 +61,7 @@ ACCEPTED = {
 
 @pytest.fixture
 def super_admin(environment: Environment) -> Person:
-    """Makes the tenants, which therefore go with the test."""
+    """Creates the tenants. They are removed with this user after the test."""
     return environment.staff("super_admin")
 
 
@@ -100,12 +100,12 @@ def test_every_schema_of_the_project_is_reserved(environment: Environment) -> No
 
     names = {row["name"] for row in of_the_project}
     assert {"auth", "public", "extensions", "tenancy"} <= names
-    # Every session has a pg_temp_ and a pg_toast_temp_ schema of its own.
+    # Each session has its own pg_temp_ and pg_toast_temp_ schema.
     assert {name for name in names if not name.startswith("pg_")} <= set(RESERVED)
 
 
 @pytest.mark.parametrize("name", ACCEPTED.values(), ids=ACCEPTED)
-def test_name_works_everywhere(
+def test_accepted_name_works_in_every_operation(
     environment: Environment, super_admin: Person, name: str
 ) -> None:
     member, reader = environment.person(), environment.person()
@@ -144,7 +144,7 @@ def test_name_works_everywhere(
     assert written.json()[0]["updated_by"] == member.id
     read = environment.rows(reader, name, "settings", params={"select": "key,value"})
     assert read.json() == [setting]
-    # The name reaches the guard and the policies unharmed: they know who is who.
+    # The guard and the policies get the name unchanged: each person has the right access.
     assert refusal(environment.rows(reader, name, "settings", "POST", json=setting)) == (
         403,
         "forbidden",
@@ -176,7 +176,7 @@ def test_name_works_everywhere(
     assert registry(environment, name) is None
 
 
-def test_longer_name_does_not_reach_the_tenant_it_would_be_cut_to(
+def test_longer_name_does_not_reach_the_tenant_of_its_truncated_form(
     environment: Environment, super_admin: Person
 ) -> None:
     name = "n" * 51 + secrets.token_hex(6)
@@ -203,7 +203,7 @@ def test_longer_name_does_not_reach_the_tenant_it_would_be_cut_to(
 
 
 @pytest.mark.parametrize("other", ["upper", "quoted"])
-def test_another_spelling_does_not_reach_a_tenant(environment: Environment, other: str) -> None:
+def test_other_spelling_does_not_reach_a_tenant(environment: Environment, other: str) -> None:
     name = environment.tenant()
     member = environment.member(name, "read")
     spelling = {"upper": name.upper(), "quoted": f'"{name}"'}[other]

@@ -1,4 +1,4 @@
-"""What the API roles may touch, and what the registry's policies let them see."""
+"""The privileges of the API roles, and the rows that the registry's policies show them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from support.privileges import (
 )
 from support.refusals import refusal
 
-# The catalogs; under a project's other default privileges in test_empty_project.py ---------
+# The catalog; with other default privileges in test_empty_project.py --------------------
 
 
 def test_api_roles_have_exactly_the_expected_privileges(database: Database) -> None:
@@ -59,7 +59,7 @@ def test_api_roles_have_exactly_the_expected_privileges(database: Database) -> N
         ),
     ],
 )
-def test_privilege_too_many_shows(
+def test_additional_privilege_is_detected(
     database: Database, mistake: str, shows: set[tuple[str, str, str]]
 ) -> None:
     database.execute(mistake.encode())
@@ -75,7 +75,9 @@ def test_active_tenant_has_exactly_the_expected_privileges(
     assert actual(database, name) == expected_in_tenant(name)
 
 
-def test_suspended_tenant_has_none(environment: Environment, database: Database) -> None:
+def test_suspended_tenant_has_no_privileges(
+    environment: Environment, database: Database
+) -> None:
     name = environment.tenant()
     environment.suspend(name)
 
@@ -92,11 +94,11 @@ def test_every_function_but_the_guard_has_an_empty_search_path(database: Databas
         """
     ).fetchall()
 
-    # Its search_path is what tells it the schema.
+    # The guard reads the schema of the request from the search_path.
     assert found == [{"name": "tenancy.guard_request", "definer": False}]
 
 
-def test_every_rpc_runs_as_its_owner_who_is_postgres(database: Database) -> None:
+def test_every_rpc_runs_as_its_owner_postgres(database: Database) -> None:
     found = database.execute(
         """
         select distinct prosecdef as definer, proowner::regrole::text as owner
@@ -107,7 +109,7 @@ def test_every_rpc_runs_as_its_owner_who_is_postgres(database: Database) -> None
     assert found == [{"definer": True, "owner": "postgres"}]
 
 
-def test_everything_of_ours_has_a_comment(database: Database) -> None:
+def test_all_our_objects_have_comments(database: Database) -> None:
     ours = "('public'::regnamespace, 'tenancy'::regnamespace)"
     bare = database.execute(
         f"""
@@ -147,7 +149,7 @@ def test_no_default_privileges_of_ours(environment: Environment, database: Datab
         SQL("create table {}.unregistered (id int)").format(Identifier(name))
     )
 
-    # Fail closed: what nobody registered is reachable for nobody.
+    # Fail closed: nobody can reach an unregistered table.
     assert actual(database, name) == expected_in_tenant(name)
 
 
@@ -156,7 +158,7 @@ def test_no_default_privileges_of_ours(environment: Environment, database: Datab
 
 @pytest.mark.parametrize("table", REGISTRY)
 @pytest.mark.parametrize("kind", ["tenant admin", "super_admin", "service key"])
-def test_nobody_writes_the_registry_by_hand(
+def test_registry_is_written_only_by_rpcs(
     environment: Environment, table: str, kind: str
 ) -> None:
     if kind == "tenant admin":
@@ -171,7 +173,7 @@ def test_nobody_writes_the_registry_by_hand(
         return environment.rows(caller, "public", table, method, **request).status_code
 
     assert status("GET", params={"limit": 1}) == 200
-    # Even on no row at all.
+    # Also with a statement that matches no row.
     assert status("POST", json={}) == 403
     for change in ({"json": {"schema_name": "x"}}, {"json": {"user_id": None}}):
         if table in ("tenants", "admin_audit_log") and "user_id" in change["json"]:
@@ -183,7 +185,7 @@ def test_nobody_writes_the_registry_by_hand(
 
 
 @pytest.mark.parametrize("table", REGISTRY)
-def test_nobody_signed_in_sees_nothing_of_the_registry(
+def test_anonymous_request_reads_nothing_of_the_registry(
     environment: Environment, table: str
 ) -> None:
     assert refusal(environment.rows(environment.nobody, "public", table)) == (
@@ -196,8 +198,8 @@ def test_nobody_signed_in_sees_nothing_of_the_registry(
 # Reading the registry -------------------------------------------------------------------
 
 
-class Scene:
-    """Two tenants with an admin each, and one who once was admin of the first."""
+class Readers:
+    """People with different access to two tenants, who read the registry."""
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
@@ -211,7 +213,7 @@ class Scene:
             ),
             "other": environment.member(self.theirs, "admin"),
             "stranger": environment.person(),
-            # Auth's subjects are UUIDs; another issuer's need not be.
+            # A subject of Auth is a UUID. Another issuer's subject need not be.
             "foreigner": Person(environment.token("user_2abc")),
             "viewer": environment.staff("viewer"),
             "service": environment.service,
@@ -219,7 +221,7 @@ class Scene:
         self.members = {"reader", "writer", "admin", "expired"}
 
     def sees(self, kind: str, table: str, column: str, **filters: str) -> set[Any]:
-        """The values of a column in the rows about these tenants that a person is shown."""
+        """The values of a column in the rows about both tenants that a person can read."""
         reply = self.environment.rows(
             self.people[kind], "public", table, params={"select": column} | filters
         ).raise_for_status()
@@ -234,116 +236,113 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(address: Address) -> Iterator[Scene]:
-    """For those who only look."""
-    environment = Environment(address)
-    try:
-        yield Scene(environment)
-    finally:
-        environment.close()
+def readers(address: Address) -> Iterator[Readers]:
+    """For tests that change nothing."""
+    with Environment(address) as environment:
+        yield Readers(environment)
 
 
-def test_tenants_are_seen_by_their_members_and_by_staff(scene: Scene) -> None:
+def test_members_and_staff_see_a_tenant(readers: Readers) -> None:
     for kind, expected in {
-        "reader": {scene.ours},
-        "writer": {scene.ours},
-        "admin": {scene.ours},
-        "other": {scene.theirs},
+        "reader": {readers.ours},
+        "writer": {readers.ours},
+        "admin": {readers.ours},
+        "other": {readers.theirs},
         "expired": set(),
         "stranger": set(),
         "foreigner": set(),
     }.items():
-        # Without a filter: not one row of anybody else's tenant.
-        assert scene.sees(kind, "tenants", "schema_name") == expected
+        # Without a filter: no row of another tenant.
+        assert readers.sees(kind, "tenants", "schema_name") == expected
     for kind in ("viewer", "service"):
-        assert scene.sees(kind, "tenants", "schema_name", **scene.both) == {
-            scene.ours,
-            scene.theirs,
+        assert readers.sees(kind, "tenants", "schema_name", **readers.both) == {
+            readers.ours,
+            readers.theirs,
         }
 
 
-def test_access_rows_are_seen_by_their_user_and_the_tenant_s_admins_and_staff(
-    scene: Scene,
+def test_user_tenant_admins_and_staff_see_access_rows(
+    readers: Readers,
 ) -> None:
     for kind, expected in {
         "reader": {"reader"},
         "writer": {"writer"},
-        "admin": scene.members,
+        "admin": readers.members,
         "other": {"other"},
         "expired": {"expired"},
         "stranger": set(),
         "foreigner": set(),
     }.items():
-        assert scene.sees(kind, "user_schema_access", "user_id") == scene.named(*expected)
+        assert readers.sees(kind, "user_schema_access", "user_id") == readers.named(*expected)
     for kind in ("viewer", "service"):
-        assert scene.sees(kind, "user_schema_access", "user_id", **scene.both) == scene.named(
-            *scene.members, "other"
-        )
+        assert readers.sees(
+            kind, "user_schema_access", "user_id", **readers.both
+        ) == readers.named(*readers.members, "other")
 
 
-def test_audit_log_is_seen_by_the_tenant_s_admins_and_staff(scene: Scene) -> None:
+def test_tenant_admins_and_staff_see_the_audit_log(readers: Readers) -> None:
     for kind, expected in {
         "reader": set(),
         "writer": set(),
-        "admin": {scene.ours},
-        "other": {scene.theirs},
+        "admin": {readers.ours},
+        "other": {readers.theirs},
         "expired": set(),
         "stranger": set(),
         "foreigner": set(),
     }.items():
-        assert scene.sees(kind, "admin_audit_log", "schema_name") == expected
+        assert readers.sees(kind, "admin_audit_log", "schema_name") == expected
     for kind in ("viewer", "service"):
-        assert scene.sees(kind, "admin_audit_log", "schema_name", **scene.both) == {
-            scene.ours,
-            scene.theirs,
+        assert readers.sees(kind, "admin_audit_log", "schema_name", **readers.both) == {
+            readers.ours,
+            readers.theirs,
         }
 
 
-def test_entries_about_no_tenant_are_for_staff(scene: Scene) -> None:
+def test_only_staff_sees_entries_without_a_tenant(readers: Readers) -> None:
     appointed = {"action": "eq.admin.promote"}
 
     for kind in ("admin", "stranger", "foreigner"):
-        assert scene.sees(kind, "admin_audit_log", "action", **appointed) == set()
+        assert readers.sees(kind, "admin_audit_log", "action", **appointed) == set()
     for kind in ("viewer", "service"):
-        assert scene.sees(kind, "admin_audit_log", "action", **appointed) == {"admin.promote"}
+        assert readers.sees(kind, "admin_audit_log", "action", **appointed) == {"admin.promote"}
 
 
-def test_staff_is_seen_by_staff_and_by_oneself(scene: Scene) -> None:
-    super_admin = scene.environment.staff("super_admin")
-    both = [super_admin.id, scene.people["viewer"].id]
+def test_only_staff_sees_platform_roles(readers: Readers) -> None:
+    super_admin = readers.environment.staff("super_admin")
+    both = [super_admin.id, readers.people["viewer"].id]
     of_them = {"user_id": f"in.({','.join(map(str, both))})"}
 
     for kind in ("viewer", "service"):
-        assert scene.sees(kind, "admin_users", "user_id", **of_them) == set(both)
+        assert readers.sees(kind, "admin_users", "user_id", **of_them) == set(both)
     for kind in ("admin", "stranger", "foreigner"):
-        assert scene.sees(kind, "admin_users", "user_id") == set()
+        assert readers.sees(kind, "admin_users", "user_id") == set()
 
 
-def test_members_of_a_suspended_tenant_see_that_it_is_there(environment: Environment) -> None:
-    scene = Scene(environment)
-    scene.environment.suspend(scene.ours)
+def test_members_see_a_suspended_tenant(environment: Environment) -> None:
+    readers = Readers(environment)
+    readers.environment.suspend(readers.ours)
 
     for kind in ("reader", "admin"):
-        assert scene.sees(kind, "tenants", "schema_name") == {scene.ours}
-    assert scene.sees("admin", "user_schema_access", "user_id") == scene.named("admin")
-    assert scene.sees("admin", "admin_audit_log", "schema_name") == set()
+        assert readers.sees(kind, "tenants", "schema_name") == {readers.ours}
+    assert readers.sees("admin", "user_schema_access", "user_id") == readers.named("admin")
+    assert readers.sees("admin", "admin_audit_log", "schema_name") == set()
 
-    scene.environment.activate(scene.ours)
-    assert scene.sees("admin", "admin_audit_log", "schema_name") == {scene.ours}
+    readers.environment.activate(readers.ours)
+    assert readers.sees("admin", "admin_audit_log", "schema_name") == {readers.ours}
 
 
-def test_revoked_admin_sees_nothing_from_then_on(environment: Environment) -> None:
-    scene = Scene(environment)
-    admin: Person = scene.people["admin"]
-    assert scene.sees("admin", "admin_audit_log", "schema_name") == {scene.ours}
+def test_revoked_admin_sees_nothing_any_more(environment: Environment) -> None:
+    readers = Readers(environment)
+    admin: Person = readers.people["admin"]
+    assert readers.sees("admin", "admin_audit_log", "schema_name") == {readers.ours}
 
     audited_call(
-        scene.environment,
-        scene.environment.service,
+        readers.environment,
+        readers.environment.service,
         "revoke_schema_access",
-        schema_name=scene.ours,
+        schema_name=readers.ours,
         user_id=admin.id,
     ).must_succeed()
 
     for table in ("tenants", "user_schema_access", "admin_audit_log"):
-        assert scene.sees("admin", table, "schema_name") == set()
+        assert readers.sees("admin", table, "schema_name") == set()

@@ -1,4 +1,4 @@
-"""The life of a tenant: what each step changes, and what it leaves in the audit log."""
+"""Creating, renaming, suspending and deleting a tenant: the changes and the audit log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.environment import Environment, Person
 
 @pytest.fixture
 def admin(environment: Environment) -> Person:
-    """A platform admin; the tenants they make go with the test."""
+    """A platform admin. The tenants that this user creates are removed after the test."""
     return environment.staff("admin")
 
 
@@ -39,7 +39,7 @@ def exposed(environment: Environment) -> list[str]:
     return schemas
 
 
-def trail(environment: Environment, schema_name: str) -> list[str]:
+def actions(environment: Environment, schema_name: str) -> list[str]:
     found = environment.sql.execute(
         "select action from public.admin_audit_log where schema_name = %s order by id",
         (schema_name,),
@@ -51,7 +51,7 @@ def trail(environment: Environment, schema_name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_creating_makes_the_schema_the_row_and_one_entry(
+def test_creation_adds_the_schema_the_row_and_one_entry(
     environment: Environment, admin: Person, entry_point: str
 ) -> None:
     name = environment.name()
@@ -81,7 +81,7 @@ def test_creating_makes_the_schema_the_row_and_one_entry(
     }
 
 
-def test_display_name_left_out_is_the_schema_name(
+def test_default_display_name_is_the_schema_name(
     environment: Environment, admin: Person
 ) -> None:
     name = environment.name()
@@ -92,7 +92,7 @@ def test_display_name_left_out_is_the_schema_name(
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_schema_name_left_out_is_opaque(
+def test_default_schema_name_is_opaque(
     environment: Environment, admin: Person, entry_point: str
 ) -> None:
     done = audited_call(
@@ -115,9 +115,7 @@ def test_two_opaque_names_differ(environment: Environment, admin: Person) -> Non
     assert len(names) == 2
 
 
-def test_name_of_a_tenant_cannot_be_taken_again(
-    environment: Environment, admin: Person
-) -> None:
+def test_name_of_another_tenant_is_refused(environment: Environment, admin: Person) -> None:
     name = environment.tenant()
     before = registry(environment, name)
 
@@ -127,9 +125,7 @@ def test_name_of_a_tenant_cannot_be_taken_again(
     assert registry(environment, name) == before
 
 
-def test_name_of_another_schema_cannot_be_taken(
-    environment: Environment, admin: Person
-) -> None:
+def test_name_of_another_schema_is_refused(environment: Environment, admin: Person) -> None:
     name = environment.name()
     environment.sql.execute(SQL("create schema {}").format(Identifier(name)))
     try:
@@ -146,7 +142,7 @@ def test_name_of_another_schema_cannot_be_taken(
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_renaming_changes_the_display_name_alone(
+def test_renaming_changes_only_the_display_name(
     environment: Environment, admin: Person, entry_point: str
 ) -> None:
     name = environment.tenant()
@@ -175,7 +171,7 @@ def test_renaming_changes_the_display_name_alone(
     }
 
 
-def test_renaming_by_a_tenant_admin_is_logged_as_theirs(environment: Environment) -> None:
+def test_renaming_by_a_tenant_admin_is_logged_with_their_role(environment: Environment) -> None:
     name = environment.tenant()
     tenant_admin = environment.member(name, "admin")
 
@@ -245,7 +241,7 @@ def test_display_name_has_1_to_200_characters(
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_suspending_says_when_and_why(
+def test_suspension_records_the_time_and_the_reason(
     environment: Environment, admin: Person, entry_point: str
 ) -> None:
     name = environment.tenant()
@@ -345,13 +341,13 @@ def test_activating_clears_the_suspension_and_restores_the_privileges(
         assert reopened[acl] == fresh[acl]
 
 
-def test_a_tenant_without_its_schema_is_not_activated(
+def test_tenant_without_its_schema_cannot_be_activated(
     environment: Environment, database: psycopg.Connection[dict[str, Any]]
 ) -> None:
     name = environment.tenant()
     environment.suspend(name)
 
-    # Not committed: a schema that is listed and missing takes the Data API down for all.
+    # Not committed: a listed schema that is missing would make the whole Data API fail.
     database.execute(SQL("drop schema {} cascade").format(Identifier(name)))
     with pytest.raises(psycopg.errors.InvalidSchemaName):
         database.execute("select public.activate_tenant(%s)", (name,))
@@ -396,7 +392,7 @@ def test_active_tenant_cannot_be_deleted(
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_deleting_destroys_the_tenant_and_keeps_its_trail(
+def test_deletion_removes_the_tenant_and_keeps_its_audit_log(
     environment: Environment, super_admin: Person, entry_point: str
 ) -> None:
     name = environment.tenant()
@@ -430,7 +426,7 @@ def test_deleting_destroys_the_tenant_and_keeps_its_trail(
     assert environment.sql.execute("select to_regnamespace(%s) as n", (name,)).fetchone() == {
         "n": None
     }
-    assert trail(environment, name) == [
+    assert actions(environment, name) == [
         "tenant.create",
         "access.grant",
         "tenant.suspend",
@@ -438,7 +434,7 @@ def test_deleting_destroys_the_tenant_and_keeps_its_trail(
     ]
 
 
-def test_deleting_one_tenant_leaves_the_others(
+def test_deletion_keeps_the_other_tenants(
     environment: Environment, super_admin: Person
 ) -> None:
     doomed, other = environment.tenant(), environment.tenant()
@@ -467,7 +463,7 @@ def test_deleted_tenant_is_not_found(environment: Environment, super_admin: Pers
     assert again.refusal == (404, "tenant_not_found")
 
 
-def test_new_tenant_under_an_old_name_does_not_show_the_old_trail_to_its_admin(
+def test_new_tenant_with_an_old_name_does_not_show_the_old_audit_log(
     environment: Environment, super_admin: Person
 ) -> None:
     name = environment.tenant()

@@ -1,4 +1,4 @@
-"""What members and staff learn about a tenant."""
+"""What members and staff can read about a tenant."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FUTURE = datetime.now(UTC) + timedelta(hours=1)
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 @pytest.mark.parametrize("suspended", [False, True], ids=["active", "suspended"])
-def test_status_is_told_also_of_a_suspended_tenant(
+def test_status_of_active_and_suspended_tenants(
     environment: Environment, entry_point: str, suspended: bool
 ) -> None:
     name = environment.tenant()
@@ -24,28 +24,28 @@ def test_status_is_told_also_of_a_suspended_tenant(
     if suspended:
         environment.suspend(name)
 
-    told = audited_call(
+    result = audited_call(
         environment, member, "check_tenant_status", entry_point=entry_point, schema_name=name
     ).result
 
-    assert told == {"schema_name": name, "status": "suspended" if suspended else "active"}
+    assert result == {"schema_name": name, "status": "suspended" if suspended else "active"}
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_info_tells_a_member_their_own_level(
+def test_info_has_the_access_level_of_the_member(
     environment: Environment, entry_point: str
 ) -> None:
     name = environment.tenant()
     environment.member(name, "admin")
     writer = environment.member(name, "write")
 
-    told = audited_call(
+    result = audited_call(
         environment, writer, "get_tenant_info", entry_point=entry_point, schema_name=name
     ).result
 
-    created_at = told.pop("created_at")
+    created_at = result.pop("created_at")
     assert datetime.now(UTC) - datetime.fromisoformat(created_at) < timedelta(minutes=5)
-    assert told == {
+    assert result == {
         "schema_name": name,
         "display_name": name,
         "status": "active",
@@ -55,25 +55,25 @@ def test_info_tells_a_member_their_own_level(
     }
 
 
-def test_info_tells_why_a_tenant_is_suspended(environment: Environment) -> None:
+def test_info_has_the_reason_of_the_suspension(environment: Environment) -> None:
     name = environment.tenant()
     member = environment.member(name, "read")
     environment.sql.execute("select public.suspend_tenant(%s, 'unpaid')", (name,))
 
-    told = audited_call(environment, member, "get_tenant_info", schema_name=name).result
+    result = audited_call(environment, member, "get_tenant_info", schema_name=name).result
 
-    assert (told["status"], told["suspension_reason"]) == ("suspended", "unpaid")
+    assert (result["status"], result["suspension_reason"]) == ("suspended", "unpaid")
 
 
-def test_info_tells_staff_that_they_have_no_level(environment: Environment) -> None:
+def test_info_has_no_access_level_for_staff(environment: Environment) -> None:
     name = environment.tenant()
 
-    told = audited_call(
+    result = audited_call(
         environment, environment.staff("viewer"), "get_tenant_info", schema_name=name
     ).result
 
-    assert told["access_level"] is None
-    assert told["member_count"] == 0
+    assert result["access_level"] is None
+    assert result["member_count"] == 0
 
 
 def test_member_count_ignores_expired_grants(environment: Environment) -> None:
@@ -82,9 +82,9 @@ def test_member_count_ignores_expired_grants(environment: Environment) -> None:
     environment.member(name, "read", FUTURE)
     environment.member(name, "admin", PAST)
 
-    told = audited_call(environment, reader, "get_tenant_info", schema_name=name).result
+    result = audited_call(environment, reader, "get_tenant_info", schema_name=name).result
 
-    assert told["member_count"] == 2
+    assert result["member_count"] == 2
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
@@ -98,9 +98,11 @@ def test_my_tenants_are_those_with_an_unexpired_grant(
     environment.suspend(names[1])
     environment.grant(names[2], person, "admin", PAST)
 
-    told = audited_call(environment, person, "list_my_tenants", entry_point=entry_point).result
+    result = audited_call(
+        environment, person, "list_my_tenants", entry_point=entry_point
+    ).result
 
-    assert told == [
+    assert result == [
         {
             "schema_name": names[0],
             "display_name": names[0],
@@ -117,7 +119,7 @@ def test_my_tenants_are_those_with_an_unexpired_grant(
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_staff_and_the_service_key_are_nobody_s_members(
+def test_staff_and_the_service_key_are_members_of_no_tenant(
     environment: Environment, entry_point: str
 ) -> None:
     environment.tenant()
@@ -129,7 +131,7 @@ def test_staff_and_the_service_key_are_nobody_s_members(
         )
 
 
-def test_questions_leave_no_entry(environment: Environment) -> None:
+def test_reads_leave_no_entry(environment: Environment) -> None:
     name = environment.tenant()
     member = environment.member(name, "read")
 

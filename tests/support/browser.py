@@ -1,7 +1,6 @@
 """A real browser: headless Chromium, driven through Selenium.
 
-Every test has one to itself, with a profile that is gone after it, and one that reaches
-nothing beyond this machine.
+Each test has its own browser with a new profile. The browser can reach this machine alone.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _FLAGS = (
 
 @pytest.fixture
 def browser() -> Iterator[Chrome]:
-    """A browser of the test's own; `browser.get_log("browser")` is its console."""
+    """A browser of this test alone; `browser.get_log("browser")` has its console."""
     chromium, chromedriver = _program("chromium"), _program("chromedriver")
     with tempfile.TemporaryDirectory(prefix="tenantry-browser-") as home:
         browser = Chrome(_options(chromium, home), _service(chromedriver, home))
@@ -48,7 +47,7 @@ def _program(name: str) -> str:
     if found := shutil.which(name):
         return found
     missing = f"{name} is not installed (Debian's packages: chromium and chromium-driver)."
-    # Where work is judged, what was not tried has not passed.
+    # In CI a skipped test must not count as passed.
     if os.environ.get("CI") == "true":
         pytest.fail(missing)
     pytest.skip(missing)
@@ -60,20 +59,20 @@ def _options(chromium: str, home: str) -> Options:
     for flag in (*_FLAGS, f"--user-data-dir={home}/profile"):
         options.add_argument(flag)
     if os.geteuid() == 0:
-        # Chromium's sandbox cannot be had by root.
+        # Chromium has no sandbox for root.
         options.add_argument("--no-sandbox")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     return options
 
 
 def _service(chromedriver: str, home: str) -> Service:
-    # Crash reports and caches go to the home directory, whatever the profile is.
+    # Chromium writes crash reports and caches to the home directory, not to the profile.
     private = {"HOME": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home, "TMPDIR": home}
     return Service(chromedriver, env={**os.environ, **private})
 
 
 def _end(browser: Chrome) -> None:
-    """Returns when the last process is gone, and cannot write into the profile any more."""
+    """Returns when the last process has ended. Until then it may write into the profile."""
     driver = psutil.Process(browser.service.process.pid)
     processes = driver.children(recursive=True)
     browser.quit()

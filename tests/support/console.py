@@ -1,4 +1,4 @@
-"""The console in a browser, worked with the keyboard alone."""
+"""The console in a browser, used with the keyboard alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 T = TypeVar("T")
-_FARTHEST = 60
+_MOST_TABS = 60
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Console:
     browser: Chrome
     url: str
 
-    def open(self, place: str = "") -> None:
-        self.browser.get(self.url + place)
+    def open(self, fragment: str = "") -> None:
+        self.browser.get(self.url + fragment)
 
     def sign_in(self, email: str, password: str) -> None:
         self.until(lambda: self.title == "Sign in")
@@ -38,9 +38,9 @@ class Console:
         ActionChains(self.browser).send_keys(*keys).perform()
 
     def reach(self, name: str) -> WebElement:
-        """Tab until something of that name has the focus, which must be seen on it."""
+        """Presses Tab until the element of that name has the focus, which must be visible."""
         passed = []
-        for _ in range(_FARTHEST):
+        for _ in range(_MOST_TABS):
             focused = self.browser.switch_to.active_element
             passed.append(focused.accessible_name)
             if passed[-1] == name and focused.tag_name != "h1":
@@ -56,11 +56,11 @@ class Console:
         ).send_keys(text).perform()
 
     def use(self, name: str) -> None:
-        """Go to a link or a button, and press it."""
+        """Focuses a link or a button, and presses Enter."""
         self.reach(name)
         self.press(Keys.ENTER)
 
-    # What is there ----------------------------------------------------------------------
+    # The page ---------------------------------------------------------------------------
 
     def until(self, seen: Callable[[], T]) -> T:
         wait = WebDriverWait(
@@ -82,17 +82,16 @@ class Console:
     def buttons(self) -> set[str]:
         return {each.text for each in self.shown("button")}
 
-    def complaints(self) -> list[str]:
-        """What the browser says is wrong, but for replies with an error status."""
-        log: list[dict[str, Any]] = self.browser.get_log("browser")  # type: ignore[no-untyped-call]
-        return [entry["message"] for entry in log if entry["source"] != "network"]
+    def errors(self) -> list[str]:
+        """The errors that the browser has logged, except replies with an error status."""
+        return [entry["message"] for entry in self.log() if entry["source"] != "network"]
 
     def log(self) -> list[dict[str, Any]]:
         log: list[dict[str, Any]] = self.browser.get_log("browser")  # type: ignore[no-untyped-call]
         return log
 
     def violations(self, axe: Path) -> list[str]:
-        """What axe-core finds inaccessible in what is shown now."""
+        """The accessibility problems that axe-core finds in the present view."""
         self.browser.execute_script(axe.read_text())
         found: list[dict[str, Any]] = self.browser.execute_async_script(
             "const done = arguments[0];"

@@ -1,4 +1,4 @@
-"""What statements do, counted: a cost that a busy machine does not change."""
+"""Counts of what statements do. Unlike times, counts do not depend on the machine's load."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import scalar_row, tuple_row
 
-# Rows that came out of a table read in order, and out of its indexes.
+# Rows returned by sequential scans and by index scans.
 _ROWS_READ = """
 select sum(pg_stat_get_xact_tuples_returned(o.oid))::bigint
 from (
@@ -39,10 +39,10 @@ def rows_read_by_each(
     tenants: Iterable[str],
     operation: Callable[[str], object],
 ) -> list[int]:
-    """Rows read for each tenant but the first, with which the session makes its plans.
+    """Rows read for each tenant but the first, for which the session makes its plans.
 
-    Plans are made for as many tenants as there are, which in tests are few: one that could use
-    an index is to do so.
+    With few tenants, as in tests, the planner prefers sequential scans. They are disabled, so
+    that a plan uses an index where one exists.
     """
     database.execute("set local enable_seqscan = off")
     counts = []

@@ -1,4 +1,4 @@
-"""The README as its readers take it: commands to copy, tables to look things up in."""
+"""The README: its code blocks and its tables."""
 
 from __future__ import annotations
 
