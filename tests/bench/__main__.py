@@ -14,7 +14,7 @@ from tenantry_cli.emulator.stack import Stack
 from tenantry_cli.project import find_project
 
 from . import data_api, functions, lifecycle, peer, plots
-from .places import place
+from .databases import new_database
 from .results import Results
 
 _FEW = 10
@@ -47,7 +47,7 @@ _FEW = 10
 def main(
     tenants: str, rounds: int, output: Path | None, by_processor: bool, only: tuple[str, ...]
 ) -> None:
-    """Measures what Tenantry costs, on an emulator of its own that is gone afterwards."""
+    """Measures what Tenantry costs, on a temporary emulator."""
     console = Console()
     sizes = sorted(int(size) for size in tenants.split(","))
     output = output or find_project().state / "bench"
@@ -73,7 +73,7 @@ def main(
         whole = progress.add_task("All", total=len(sizes) + 8)
         step("starting an emulator")
         stack = running.enter_context(Stack.start(port=None, ephemeral=True))
-        few = running.enter_context(place(stack, "few", by_processor))
+        few = running.enter_context(new_database(stack, "few", by_processor))
         few.grow(_FEW, lambda _: None)
 
         def part(name: str, description: str) -> bool:
@@ -94,34 +94,34 @@ def main(
             lifecycle.measure_large_tenant(results, few, rounds)
         if part("migrations", "13  thirty tenant migrations"):
             with (
-                place(stack, "thirty", by_processor) as many,
-                place(stack, "one", by_processor) as single,
+                new_database(stack, "thirty", by_processor) as thirty,
+                new_database(stack, "one", by_processor) as single,
             ):
-                lifecycle.measure_migrations(results, many, single, rounds)
+                lifecycle.measure_migrations(results, thirty, single, rounds)
         if part("peer", "3   django-tenants"):
             peer.measure(results, stack, few, rounds)
         if part("read", "7   reads through the layers"):
             data_api.measure_reads(results, few, rounds)
         if wanted("growth") or wanted("api") or wanted("memory"):
-            crowd = running.enter_context(place(stack, "crowd", by_processor))
+            many = running.enter_context(new_database(stack, "many", by_processor))
             for size in sizes:
                 progress.advance(whole)
                 step(f"growing to {size:,} tenants")
                 growing = progress.add_task(f"  growing to {size:,}", total=size)
-                progress.update(growing, completed=len(crowd.names()))
-                crowd.grow(size, lambda n, task=growing: progress.advance(task, n))  # type: ignore[misc]
+                progress.update(growing, completed=len(many.names()))
+                many.grow(size, lambda n, task=growing: progress.advance(task, n))  # type: ignore[misc]
                 progress.remove_task(growing)
                 if wanted("growth"):
                     step(f"1 4 5 6  with {size:,} tenants")
-                    lifecycle.measure_growth(results, crowd, few, rounds, size == sizes[-1])
+                    lifecycle.measure_growth(results, many, few, rounds, size == sizes[-1])
                 if wanted("api"):
                     step(f"8   create to first 200 with {size:,} tenants")
                     data_api.measure_first_reply(
-                        results, crowd, few, max(5, rounds - 2), size == sizes[-1]
+                        results, many, few, max(5, rounds - 2), size == sizes[-1]
                     )
             if wanted("memory"):
                 step("11  memory of a connection")
-                data_api.measure_memory(results, crowd, min(1000, sizes[-1]))
+                data_api.measure_memory(results, many, min(1000, sizes[-1]))
         step("writing")
     if by_processor:
         results.remarks.append("SQL alone was timed by the processor time of its session.")

@@ -1,4 +1,4 @@
-"""What the Data API costs: reads behind the layers, a new tenant's first reply, memory."""
+"""Costs at the Data API: reads through the layers, a new tenant's first reply, memory."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from .places import Caller, Place, data_api, new_name, until
+from .databases import Caller, Database, data_api, new_name, until
 from .results import Results
 from .rounds import Action, by_turns, timed
 
-# Row 11: as many reads a second by one connection, and how long that connection is kept.
+# Row 11: reads per second on one connection, and the lifetime of that connection.
 _PACE = 100
 _LIFETIME_SECONDS = 2
 
 
-def measure_reads(results: Results, few: Place, rounds: int) -> None:
-    """Row 7: behind grants, policies and the guard; of the same table bare; and of that behind
-    a guard that does nothing, below which no guard can cost."""
+def measure_reads(results: Results, few: Database, rounds: int) -> None:
+    """Row 7: reads through grants, policies and the guard, compared with two other reads: of the
+    same table without layers, and of that table with an empty guard, the minimum of any guard."""
     tenant = few.create()
     for statement in (
         "create schema if not exists bare",
@@ -34,7 +34,7 @@ def measure_reads(results: Results, few: Place, rounds: int) -> None:
     token = few.member(tenant)
     with ExitStack() as cleanup:
         ours = cleanup.enter_context(data_api(few))
-        # Configured by its environment alone, so without the guard.
+        # Configured by its environment alone: the role's settings would install the guard.
         alone = {"PGRST_DB_CONFIG": "false", "PGRST_DB_SCHEMAS": "bare"}
         bare = cleanup.enter_context(data_api(few, **alone))
         idle = cleanup.enter_context(data_api(few, PGRST_DB_PRE_REQUEST="bare.guard", **alone))
@@ -70,30 +70,30 @@ def measure_reads(results: Results, few: Place, rounds: int) -> None:
 
 
 def measure_first_reply(
-    results: Results, crowd: Place, few: Place, rounds: int, last: bool
+    results: Results, many: Database, few: Database, rounds: int, last: bool
 ) -> None:
-    """Row 8: from asking for a tenant to the first answer out of it."""
-    tenants = len(crowd.names())
-    places = {"crowd": crowd, "few": few}
-    made: dict[str, list[str]] = {name: [] for name in places}
-    writes: dict[str, list[float]] = {name: [] for name in places}
+    """Row 8: from the call that creates a tenant to the first reply from the tenant."""
+    tenants = len(many.names())
+    databases = {"many": many, "few": few}
+    created: dict[str, list[str]] = {name: [] for name in databases}
+    writes: dict[str, list[float]] = {name: [] for name in databases}
 
     with ExitStack() as cleanup:
         callers = {}
-        for name, place in places.items():
-            api = cleanup.enter_context(data_api(place))
-            callers[name] = Caller(api.port, place.stack.service_role_key)
+        for name, database in databases.items():
+            api = cleanup.enter_context(data_api(database))
+            callers[name] = Caller(api.port, database.stack.service_role_key)
 
         def first_reply(name: str) -> float:
             caller, tenant = callers[name], new_name()
-            made[name].append(tenant)
+            created[name].append(tenant)
             begun = time.perf_counter()
             caller.post("/rpc/create_tenant_schema", {"schema_name": tenant})
             until(lambda: caller.request("GET", "/settings", profile=tenant)[0] == 200)
             taken = time.perf_counter() - begun
 
-            # The next round waits until PostgREST has read its schema anew, which occupies
-            # a core. Then it takes writes, too.
+            # The next round waits until PostgREST has reloaded its schema cache, which occupies
+            # a core. From then on PostgREST accepts writes.
             def accepted() -> bool:
                 time.sleep(0.01)
                 body = {"key": "first"}
@@ -106,74 +106,74 @@ def measure_first_reply(
 
         actions: dict[str, Action] = {
             name: (lambda name=name: first_reply(name))  # type: ignore[misc]
-            for name in places
+            for name in databases
         }
         series = by_turns(actions, rounds=rounds, warm_up=1)
     measured = "create to first 200"
-    results.grown(measured, tenants, series["crowd"], series["few"])
+    results.grown(measured, tenants, series["many"], series["few"])
     if last:
         size = f"{tenants:,} tenants ÷ 10"
         results.ratio(
-            8, f"{measured} on the Data API, {size}", series["crowd"], series["few"], 2
+            8, f"{measured} on the Data API, {size}", series["many"], series["few"], 2
         )
         results.remarks.append(
-            f"From create to the first write: {sorted(writes['crowd'])[rounds // 2]:.2f} s with"
+            f"From create to the first write: {sorted(writes['many'])[rounds // 2]:.2f} s with"
             f" {tenants:,} tenants, {sorted(writes['few'])[rounds // 2]:.2f} s with 10."
         )
-    for name, place in places.items():
-        for tenant in made[name]:
-            place.remove(tenant)
+    for name, database in databases.items():
+        for tenant in created[name]:
+            database.remove(tenant)
 
 
-def measure_memory(results: Results, crowd: Place, touched: int) -> None:
-    """Row 11: what one database connection holds after it has served many tenants."""
-    user_id = crowd.user()
-    names = crowd.names()[:touched]
-    crowd.sql.execute(
+def measure_memory(results: Results, many: Database, touched: int) -> None:
+    """Row 11: the memory of one database connection after requests to many tenants."""
+    user_id = many.user()
+    names = many.names()[:touched]
+    many.sql.execute(
         "insert into public.user_schema_access (user_id, schema_name, access_level)"
         " select %s, unnest(%s::text[]), 'read'",
         (user_id, names),
     )
-    crowd.settle()
-    token = crowd.token(user_id)
+    many.settle()
+    token = many.token(user_id)
 
     def grown(pace: float | None, **settings: str) -> tuple[float, str]:
-        """Megabytes that the largest connection grew by, beyond what the first tenant took."""
+        """Megabytes by which the largest connection grew after the first tenant."""
         with data_api(
-            crowd,
+            many,
             application="bench_memory",
             PGRST_DB_POOL="1",
             PGRST_DB_POOL_MAX_IDLETIME="1",
             **settings,
         ) as api:
             caller = Caller(api.port, token)
-            # The session that read the schema has room left over from that, which would hide
-            # what it needs now; once idle, it is replaced.
-            old = _sessions(crowd)
+            # The session that loaded the schema cache has free memory left, which would hide
+            # the growth. The pool replaces the session once it is idle.
+            old = _sessions(many)
 
             def is_replaced() -> bool:
                 time.sleep(1.5)
                 caller.get("/settings", profile=names[0])
-                return not _sessions(crowd) <= old
+                return not _sessions(many) <= old
 
             until(is_replaced)
             for _ in range(20):
                 caller.get("/settings", profile=names[0])
-            before = largest = _largest(_sessions(crowd) - old)
+            before = largest = _largest(_sessions(many) - old)
             begun = time.monotonic()
             for number, name in enumerate(names, 1):
                 caller.get("/settings", profile=name)
                 if number % 10 == 0:
-                    largest = max(largest, _largest(_sessions(crowd) - old))
+                    largest = max(largest, _largest(_sessions(many) - old))
                 if pace is not None:
                     time.sleep(max(0, begun + number / pace - time.monotonic()))
             caller.close()
-        told = f"from {before / 2**20:.1f} to {largest / 2**20:.1f} MB"
-        return (largest - before) / 2**20, told
+        note = f"from {before / 2**20:.1f} to {largest / 2**20:.1f} MB"
+        return (largest - before) / 2**20, note
 
     measured = f"memory a connection grew by at most, {touched:,} tenants"
     unprepared = {"PGRST_DB_PREPARED_STATEMENTS": "false"}
-    value, told = grown(_PACE, **unprepared, PGRST_DB_POOL_MAX_LIFETIME=str(_LIFETIME_SECONDS))
+    value, note = grown(_PACE, **unprepared, PGRST_DB_POOL_MAX_LIFETIME=str(_LIFETIME_SECONDS))
     results.quantity(
         11,
         f"{measured} at {_PACE} reads a second, db-prepared-statements = false,"
@@ -181,18 +181,18 @@ def measure_memory(results: Results, crowd: Place, touched: int) -> None:
         value,
         " MB",
         5.0,
-        told,
+        note,
     )
-    value, told = grown(None, **unprepared)
+    value, note = grown(None, **unprepared)
     results.quantity(
-        11, f"{measured}, db-prepared-statements = false alone", value, " MB", None, told
+        11, f"{measured}, db-prepared-statements = false alone", value, " MB", None, note
     )
-    value, told = grown(None)
-    results.quantity(11, f"{measured}, neither", value, " MB", None, told)
+    value, note = grown(None)
+    results.quantity(11, f"{measured}, neither", value, " MB", None, note)
 
 
-def _sessions(place: Place) -> frozenset[int]:
-    rows = place.sql.execute(
+def _sessions(database: Database) -> frozenset[int]:
+    rows = database.sql.execute(
         "select pid from pg_stat_activity where datname = current_database()"
         " and application_name = 'bench_memory'"
     )
@@ -200,7 +200,7 @@ def _sessions(place: Place) -> frozenset[int]:
 
 
 def _largest(sessions: frozenset[int]) -> int:
-    """Bytes of their own memory that the largest of these sessions holds (Linux)."""
+    """Bytes of private memory of the largest of these sessions (Linux)."""
     return max(map(_anonymous_bytes, sessions), default=0)
 
 
@@ -208,7 +208,7 @@ def _anonymous_bytes(pid: int) -> int:
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
-        # Replaced just now.
+        # The session has ended meanwhile.
         return 0
     (line,) = (line for line in status.splitlines() if line.startswith("RssAnon:"))
     return int(line.split()[1]) * 1024

@@ -1,4 +1,4 @@
-"""What the HTTPS functions add to the database's own answer."""
+"""The cost that the HTTPS functions add to a call of the database."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tenantry_cli.emulator.process import Child
 from tenantry_cli.emulator.stack import Stack
 from tenantry_cli.project import find_project
 
-from .places import Caller, Place
+from .databases import Caller, Database
 from .results import Results
 from .rounds import Action, by_turns, timed
 
@@ -38,7 +38,7 @@ _SETTINGS = {
 
 
 def measure_imports(results: Results, rounds: int) -> None:
-    """Row 10: a fresh interpreter each time, with compiled files."""
+    """Row 10: a new interpreter for each import, with compiled files."""
     functions = str(find_project().functions)
     sides = {
         "ours": _import("import main", functions),
@@ -57,17 +57,17 @@ def measure_imports(results: Results, rounds: int) -> None:
 def measure_calls(results: Results, stack: Stack, rounds: int) -> None:
     """Row 9: our handler, the same RPC by raw HTTP, and a handler with a client per request.
 
-    All three reach the Data API through the same gateway. One caller alone uses a pooled
-    client, as an application would; many use as little of the processor as they can, which
-    they share with what they measure.
+    All three reach the Data API through the same gateway. A single caller uses a pooled client,
+    as an application would. Many callers use as little processor time as possible, because they
+    share the processor with what is measured.
     """
     gateway = stack.ports.inner_gateway
     with ExitStack() as cleanup:
         naive = cleanup.enter_context(_naive(stack))
         with psycopg.connect(stack.db_url, autocommit=True) as connection:
-            place = Place(stack, "postgres", connection)
-            tenant = place.create()
-            token = place.member(tenant)
+            database = Database(stack, "postgres", connection)
+            tenant = database.create()
+            token = database.member(tenant)
         body = {"schema_name": tenant}
         ours = f"{FUNCTIONS}/tenant-status/check_tenant_status"
         entry_points = {
@@ -125,13 +125,13 @@ def _post(client: httpx.Client, url: str, body: object) -> Action:
 
 
 def _burst(port: int, path: str, token: str, body: object) -> Action:
-    """Seconds per request while all callers ask at once."""
+    """Seconds per request while all callers send requests."""
 
     def run() -> float:
         end = time.perf_counter() + _BURST_SECONDS
         ready = threading.Barrier(_CALLERS)
 
-        def ask() -> int:
+        def call() -> int:
             caller = Caller(port, token)
             ready.wait()
             done = 0
@@ -142,7 +142,7 @@ def _burst(port: int, path: str, token: str, body: object) -> Action:
             return done
 
         with ThreadPoolExecutor(_CALLERS) as pool:
-            futures = [pool.submit(ask) for _ in range(_CALLERS)]
+            futures = [pool.submit(call) for _ in range(_CALLERS)]
             return _BURST_SECONDS / sum(future.result() for future in futures)
 
     return run
@@ -150,7 +150,7 @@ def _burst(port: int, path: str, token: str, body: object) -> Action:
 
 @contextmanager
 def _naive(stack: Stack) -> Iterator[int]:
-    """The handler one would write first, served as the emulator serves ours; its port."""
+    """The port of a handler with a client per request, served as the emulator serves ours."""
     with ExitStack() as cleanup:
         ports, claim = claim_spare()
         cleanup.enter_context(claim)

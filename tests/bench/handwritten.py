@@ -1,12 +1,12 @@
-"""The script somebody would write who knows all that a tenant is made of.
+"""A script that creates all objects of a tenant, as somebody could write it by hand.
 
-It is written down from the catalog of a tenant that `create_tenant_schema` made, so that it
-makes the same objects, and it is proved to: drift and privileges are compared.
+It is generated from the catalog of a tenant that `create_tenant_schema` created. Drift and
+privileges are compared, to prove that the script creates the same objects.
 """
 
 from __future__ import annotations
 
-from .places import Place, new_name
+from .databases import Database, new_name
 
 # In the order in which the objects need each other.
 _STATEMENTS = """
@@ -15,7 +15,7 @@ with tables as (
     where c.relnamespace = %(schema)s::text::regnamespace and c.relkind = 'r'
 ),
 statements as (
-    select 2 as step, t.relname as place, format('create table {schema}.%%I (%%s);', t.relname, string_agg(
+    select 2 as step, t.relname as sort_key, format('create table {schema}.%%I (%%s);', t.relname, string_agg(
         format('%%I %%s%%s%%s%%s', a.attname, format_type(a.atttypid, a.atttypmod),
             case when a.attnotnull then ' not null' end,
             ' default ' || pg_get_expr(d.adbin, d.adrelid),
@@ -60,10 +60,10 @@ statements as (
     select 8, p.proname, format('revoke all on function %%s from public, anon, authenticated, service_role;', p.oid::regprocedure)
     from pg_proc p where p.pronamespace = %(schema)s::text::regnamespace
 )
-select string_agg(statement, E'\\n' order by step, place) from statements
+select string_agg(statement, E'\\n' order by step, sort_key) from statements
 """
-# What makes a tenant of the schema: its row in the registry, the trail's entry, and its place
-# on the Data API, appended to a list that the script has at hand.
+# What makes the schema a tenant: its row in the registry and its entry in the audit log. Below,
+# the script appends the schema to a known list of exposed schemas.
 _REGISTRY = """
 insert into public.tenants (schema_name, display_name, schema_version)
 values ('{schema}', '{schema}', (select tenancy.latest_tenant_version()));
@@ -73,38 +73,40 @@ from public.tenants t where t.schema_name = '{schema}';
 """
 
 
-def script(place: Place) -> str:
-    """One transaction with the schema's name as {schema}; fails if it makes anything else."""
-    model = place.create()
-    statements = place.sql.execute(
+def script(database: Database) -> str:
+    """One transaction with {schema} for the schema name. Fails if its objects differ."""
+    model = database.create()
+    statements = database.sql.execute(
         _STATEMENTS.encode(),
         {"schema": model},
     ).fetchone()
     assert statements is not None
     by_hand = str(statements[0]).replace(model, "{schema}")
-    place.remove(model)
-    exposed = ", ".join(place.one("select tenancy.exposed_schemas()"))
+    database.remove(model)
+    exposed = ", ".join(database.one("select tenancy.exposed_schemas()"))
     whole = (
         "begin; create schema {schema};"
         + by_hand
         + "grant usage on schema {schema} to authenticated, service_role;"
         + _REGISTRY
-        + f"alter role authenticator in database {place.database}"
+        + f"alter role authenticator in database {database.name}"
         + f" set pgrst.db_schemas = '{exposed}';"
         + "notify pgrst, 'reload config'; notify pgrst, 'reload schema'; commit;"
     )
-    _require_same(place, whole)
+    _require_same(database, whole)
     return whole
 
 
-def _require_same(place: Place, whole: str) -> None:
+def _require_same(database: Database, whole: str) -> None:
     name = new_name()
-    place.sql.execute(whole.replace("{schema}", name).encode())
-    drift = place.sql.execute("select * from public.get_schema_drift(%s)", (name,)).fetchall()
-    grants = place.sql.execute(
+    database.sql.execute(whole.replace("{schema}", name).encode())
+    drift = database.sql.execute(
+        "select * from public.get_schema_drift(%s)", (name,)
+    ).fetchall()
+    grants = database.sql.execute(
         "select * from tenancy.grant_differences(%s)", (name,)
     ).fetchall()
     if drift or grants:
-        raise RuntimeError(f"The script makes something else: {drift} {grants}")
-    place.sql.execute(f"drop schema {name} cascade".encode())
-    place.sql.execute("delete from public.tenants where schema_name = %s", (name,))
+        raise RuntimeError(f"The script creates other objects: {drift} {grants}")
+    database.sql.execute(f"drop schema {name} cascade".encode())
+    database.sql.execute("delete from public.tenants where schema_name = %s", (name,))

@@ -1,11 +1,11 @@
-"""Making, closing and leaving: what SQL alone costs, with few tenants and with a crowd."""
+"""Costs of creating, suspending and deleting in SQL alone, with few and with many tenants."""
 
 from __future__ import annotations
 
 import psycopg
 
+from .databases import Database, new_name
 from .handwritten import script
-from .places import Place, new_name
 from .results import Results
 from .rounds import Action, by_turns
 
@@ -17,32 +17,39 @@ _INSPECTIONS = {
 }
 
 
-def measure_growth(results: Results, crowd: Place, few: Place, rounds: int, last: bool) -> None:
-    """Rows 1, 4, 5 and 6 at the crowd's present size; `last` puts them into the table."""
-    tenants = len(crowd.names())
+def measure_growth(
+    results: Results, many: Database, few: Database, rounds: int, last: bool
+) -> None:
+    """Rows 1, 4, 5 and 6 with the present number of tenants; `last` adds them to the table."""
+    tenants = len(many.names())
 
     def compare(
         number: int, measured: str, actions: dict[str, Action], bar: float, repeats: int
     ) -> None:
         series = by_turns(actions, rounds=rounds, repeats=repeats, warm_up=3)
-        results.grown(measured, tenants, series["crowd"], series["few"])
+        results.grown(measured, tenants, series["many"], series["few"])
         if last:
             size = f"{tenants:,} tenants ÷ 10"
-            results.ratio(number, f"{measured}, {size}", series["crowd"], series["few"], bar)
+            results.ratio(number, f"{measured}, {size}", series["many"], series["few"], bar)
 
-    places = {"crowd": crowd, "few": few}
-    homes = {name: _home(place) for name, place in places.items()}
+    databases = {"many": many, "few": few}
+    tenants_inspected = {
+        name: _typical_tenant(database) for name, database in databases.items()
+    }
     compare(
         1,
         "create_tenant_schema",
-        {name: creation(place) for name, place in places.items()},
+        {name: creation(database) for name, database in databases.items()},
         1.15,
         repeats=5,
     )
     compare(
         4,
         "suspend and activate",
-        {name: _closing(place, homes[name]) for name, place in places.items()},
+        {
+            name: _suspension(database, tenants_inspected[name])
+            for name, database in databases.items()
+        },
         1.2,
         repeats=8,
     )
@@ -51,8 +58,8 @@ def measure_growth(results: Results, crowd: Place, few: Place, rounds: int, last
             5,
             inspection,
             {
-                name: _asking(place, query, homes[name], times=5)
-                for name, place in places.items()
+                name: _inspection(database, query, tenants_inspected[name], times=5)
+                for name, database in databases.items()
             },
             1.2,
             repeats=8,
@@ -60,14 +67,17 @@ def measure_growth(results: Results, crowd: Place, few: Place, rounds: int, last
     compare(
         6,
         "delete one auth user",
-        {name: _leaving(place, homes[name]) for name, place in places.items()},
+        {
+            name: _user_deletion(database, tenants_inspected[name])
+            for name, database in databases.items()
+        },
         1.3,
         repeats=15,
     )
 
 
-def measure_script(results: Results, few: Place, rounds: int) -> None:
-    """Row 2: ours, and the same objects by a script that knows them all."""
+def measure_script(results: Results, few: Database, rounds: int) -> None:
+    """Row 2: create_tenant_schema, and a script that creates the same objects."""
     by_hand = script(few)
 
     def write() -> float:
@@ -92,8 +102,8 @@ def measure_script(results: Results, few: Place, rounds: int) -> None:
     )
 
 
-def measure_large_tenant(results: Results, few: Place, rounds: int) -> None:
-    """Row 4 again: how the cost of closing follows the number of a tenant's tables."""
+def measure_large_tenant(results: Results, few: Database, rounds: int) -> None:
+    """Row 4, second part: the cost of suspending by the number of a tenant's tables."""
     large, small = few.create(), few.create()
     with few.sql.transaction():
         for number in range(297):
@@ -106,7 +116,7 @@ def measure_large_tenant(results: Results, few: Place, rounds: int) -> None:
         few.sql.execute("select tenancy.apply_tenant_privileges(%s)", (large,))
     few.settle()
     series = by_turns(
-        {"large": _closing(few, large), "small": _closing(few, small)},
+        {"large": _suspension(few, large), "small": _suspension(few, small)},
         rounds=rounds,
         repeats=3,
         warm_up=2,
@@ -122,8 +132,10 @@ def measure_large_tenant(results: Results, few: Place, rounds: int) -> None:
     few.remove(large)
 
 
-def measure_migrations(results: Results, many: Place, single: Place, rounds: int) -> None:
-    """Row 13: thirty tenant migrations to replay, or one with the same tables."""
+def measure_migrations(
+    results: Results, thirty: Database, single: Database, rounds: int
+) -> None:
+    """Row 13: creation with thirty tenant migrations, or with one of the same tables."""
     tables = [
         f"create table orders_{n} (id bigint generated always as identity primary key,"
         " body text not null, amount numeric(12, 2), placed_at timestamptz default now());"
@@ -131,10 +143,11 @@ def measure_migrations(results: Results, many: Place, single: Place, rounds: int
     ]
     register = "select tenancy.register_tenant_migration(%s, %s, %s)"
     for number, table in enumerate(tables, 1):
-        many.sql.execute(register, (f"orders_{number}", f"orders_{number}", table))
-    single.sql.execute(register, ("orders", "orders", "\n".join(tables)))
+        thirty.sql.execute(register, (f"orders_{number}", f"orders_{number}", table))
+    single.sql.execute(register, ("orders", "orders", "
+".join(tables)))
     series = by_turns(
-        {"many": creation(many), "single": creation(single)},
+        {"thirty": creation(thirty), "single": creation(single)},
         rounds=rounds,
         repeats=3,
         warm_up=2,
@@ -142,14 +155,14 @@ def measure_migrations(results: Results, many: Place, single: Place, rounds: int
     results.ratio(
         13,
         "create_tenant_schema with 30 tenant migrations ÷ the same tables in one",
-        series["many"],
+        series["thirty"],
         series["single"],
         None,
     )
 
 
-def measure_audit(results: Results, few: Place, rounds: int) -> None:
-    """Row 12: one UPDATE of 10,000 rows, audited and not."""
+def measure_audit(results: Results, few: Database, rounds: int) -> None:
+    """Row 12: one UPDATE of 10,000 rows, audited and unaudited."""
     tenant = few.create()
     actions: dict[str, Action] = {}
     for table, audited in (("audited", True), ("unaudited", False)):
@@ -177,73 +190,73 @@ def measure_audit(results: Results, few: Place, rounds: int) -> None:
     few.remove(tenant)
 
 
-def creation(place: Place) -> Action:
-    """One tenant more; removed again, which does not count."""
+def creation(database: Database) -> Action:
+    """Creates a tenant. Its removal is not part of the time."""
 
     def create() -> float:
         name = new_name()
-        begun = place.clock()
-        place.create(name)
-        taken = place.clock() - begun
-        place.remove(name)
+        begun = database.clock()
+        database.create(name)
+        taken = database.clock() - begun
+        database.remove(name)
         return taken
 
     return create
 
 
-def _closing(place: Place, tenant: str) -> Action:
-    def close_and_open() -> float:
-        begun = place.clock()
-        place.sql.execute("select public.suspend_tenant(%s)", (tenant,))
-        place.sql.execute("select public.activate_tenant(%s)", (tenant,))
-        return place.clock() - begun
+def _suspension(database: Database, tenant: str) -> Action:
+    def suspend_and_activate() -> float:
+        begun = database.clock()
+        database.sql.execute("select public.suspend_tenant(%s)", (tenant,))
+        database.sql.execute("select public.activate_tenant(%s)", (tenant,))
+        return database.clock() - begun
 
-    return close_and_open
+    return suspend_and_activate
 
 
-def _asking(place: Place, query: str, tenant: str, times: int) -> Action:
-    def ask() -> float:
-        begun = place.clock()
+def _inspection(database: Database, query: str, tenant: str, times: int) -> Action:
+    def inspect() -> float:
+        begun = database.clock()
         for _ in range(times):
-            place.sql.execute(query.encode(), (tenant,)).fetchall()
-        return (place.clock() - begun) / times
+            database.sql.execute(query.encode(), (tenant,)).fetchall()
+        return (database.clock() - begun) / times
 
-    return ask
+    return inspect
 
 
-def _leaving(place: Place, tenant: str) -> Action:
+def _user_deletion(database: Database, tenant: str) -> Action:
     """A user with a grant and a profile, deleted as Auth does it."""
     auth = psycopg.connect(
-        place.stack.postgres.url(place.database, "supabase_auth_admin"), autocommit=True
+        database.stack.postgres.url(database.name, "supabase_auth_admin"), autocommit=True
     )
 
-    def leave() -> float:
-        user_id = place.user()
-        place.sql.execute("select public.grant_schema_access(%s, %s)", (tenant, user_id))
-        place.sql.execute("select public.create_user_profile(%s, %s)", (tenant, user_id))
-        begun = place.clock(auth)
+    def delete() -> float:
+        user_id = database.user()
+        database.sql.execute("select public.grant_schema_access(%s, %s)", (tenant, user_id))
+        database.sql.execute("select public.create_user_profile(%s, %s)", (tenant, user_id))
+        begun = database.clock(auth)
         auth.execute("delete from auth.users where id = %s", (user_id,))
-        return place.clock(auth) - begun
+        return database.clock(auth) - begun
 
-    return leave
+    return delete
 
 
-def _update(place: Place, tenant: str, table: str) -> Action:
+def _update(database: Database, tenant: str, table: str) -> Action:
     def update() -> float:
-        place.sql.execute(f"vacuum {table}".encode())
-        place.sql.execute(f"vacuum {tenant}.audit_log".encode())
-        begun = place.clock()
-        place.sql.execute(f"update {table} set amount = amount + 1 where true".encode())
-        return place.clock() - begun
+        database.sql.execute(f"vacuum {table}".encode())
+        database.sql.execute(f"vacuum {tenant}.audit_log".encode())
+        begun = database.clock()
+        database.sql.execute(f"update {table} set amount = amount + 1 where true".encode())
+        return database.clock() - begun
 
     return update
 
 
-def _home(place: Place) -> str:
-    """The tenant that is asked about: neither the first nor the last, with a foreign key."""
-    names = place.names()
+def _typical_tenant(database: Database) -> str:
+    """A tenant from the middle of the list, with a foreign key."""
+    names = database.names()
     tenant = names[len(names) // 2]
-    place.sql.execute(
+    database.sql.execute(
         f"create table if not exists {tenant}.notes (id bigint primary key,"
         f" author uuid references {tenant}.users (id))".encode()
     )

@@ -1,4 +1,4 @@
-"""A function as one writes it first: a Supabase client for each request."""
+"""A simple function without our code: it creates a Supabase client for each request."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""What was measured, against which bar, and how it is told."""
+"""The results: each with its bar, as a table, as Markdown and as JSON."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Row:
 @dataclass
 class Results:
     rows: list[Row] = field(default_factory=list)
-    # measured → tenants → (the crowd's, the few's) medians by round, in milliseconds
+    # measured → number of tenants → (series with many, series with few)
     growth: dict[str, dict[int, tuple[Series, Series]]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
@@ -59,8 +59,8 @@ class Results:
     ) -> None:
         self.rows.append(Row(number, measured, value, None, bar, note, "", unit))
 
-    def grown(self, measured: str, tenants: int, crowd: Series, few: Series) -> None:
-        self.growth.setdefault(measured, {})[tenants] = (crowd, few)
+    def grown(self, measured: str, tenants: int, many: Series, few: Series) -> None:
+        self.growth.setdefault(measured, {})[tenants] = (many, few)
 
     def table(self) -> Table:
         table = Table(title="What it costs")
@@ -81,14 +81,14 @@ class Results:
     def write_json(self, path: Path) -> None:
         growth = {
             measured: {
-                tenants: {"crowd_seconds": crowd.rounds, "few_seconds": few.rounds}
-                for tenants, (crowd, few) in sizes.items()
+                tenants: {"many_seconds": many.rounds, "few_seconds": few.rounds}
+                for tenants, (many, few) in sizes.items()
             }
             for measured, sizes in self.growth.items()
         }
         rows = [asdict(row) | {"verdict": row.verdict} for row in self._sorted()]
-        told = {"rows": rows, "growth": growth, "remarks": self.remarks}
-        path.write_text(json.dumps(told, indent=2) + "\n")
+        report = {"rows": rows, "growth": growth, "remarks": self.remarks}
+        path.write_text(json.dumps(report, indent=2) + "\n")
 
     def _sorted(self) -> list[Row]:
         return sorted(self.rows, key=lambda row: row.number)

@@ -1,4 +1,4 @@
-"""How a ratio is measured: both sides by turns, in rounds, after a warm-up."""
+"""Measuring a ratio: both sides alternate, in rounds, after a warm-up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
-# One action; returns the seconds it took, which need not be all it did.
+# Runs once and returns the seconds of the measured part.
 Action = Callable[[], float]
 
 
@@ -28,7 +28,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Two sides of the same rounds: what disturbed a round disturbed both."""
+    """Two sides measured in the same rounds, so that a disturbance affects both."""
 
     above: Series
     below: Series
@@ -59,7 +59,7 @@ def timed(action: Callable[[], object]) -> Action:
 def by_turns(
     sides: Mapping[str, Action], *, rounds: int, repeats: int = 1, warm_up: int = 1
 ) -> dict[str, Series]:
-    """Every round runs each side `repeats` times, one after the other, the first by turns."""
+    """Each round runs every side `repeats` times. The order alternates."""
     for _ in range(warm_up):
         for action in sides.values():
             action()

@@ -1,4 +1,4 @@
-"""Databases beside the shared emulator's own, and the tenant that the tests of a module share."""
+"""Databases beside the shared emulator's own, and a tenant that a module's tests share."""
 
 from __future__ import annotations
 

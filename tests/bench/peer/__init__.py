@@ -1,4 +1,4 @@
-"""django-tenants, the best-known peer, creating a tenant with the same three tables."""
+"""django-tenants, a well-known alternative: it creates a tenant with the same three tables."""
 
 from .measurement import measure
 

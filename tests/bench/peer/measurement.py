@@ -1,4 +1,4 @@
-"""Row 3: the same server, a database of its own, tenants made by turns with ours."""
+"""Row 3: django-tenants on the same server, in a separate database, alternating with ours."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from django.core.management import call_command
 
 from tenantry_cli.emulator.stack import Stack
 
+from ..databases import Database, new_name
 from ..lifecycle import creation
-from ..places import Place, new_name
 from ..results import Results
 from ..rounds import Action, by_turns
 
@@ -22,13 +22,13 @@ _DATABASE = "django_tenants"
 _BASE = "base_tenant"
 
 
-def measure(results: Results, stack: Stack, few: Place, rounds: int) -> None:
+def measure(results: Results, stack: Stack, few: Database, rounds: int) -> None:
     with psycopg.connect(stack.admin_db_url, autocommit=True) as connection:
         connection.execute(f"create database {_DATABASE}".encode())
     configure(stack.ports.database, stack.postgres.admin_url())
     call_command("migrate_schemas", shared=True, verbosity=0)
-    _make(_BASE)
-    # Django works on both sides of the connection, so only the wall clock is fair.
+    _create(_BASE)
+    # Django also works outside the database session, so only the wall clock is comparable.
     sides = {
         "ours": creation(replace(few, by_processor=False)),
         "migrate": _creation(None),
@@ -72,7 +72,7 @@ def configure(port: int, url: str) -> None:
     django.setup()
 
 
-def _make(name: str) -> Any:
+def _create(name: str) -> Any:
     from django.apps import apps
 
     tenant = apps.get_model("registry", "Tenant")(schema_name=name)
@@ -86,7 +86,7 @@ def _creation(base: str | None) -> Action:
         settings.TENANT_CREATION_FAKES_MIGRATIONS = base is not None
         settings.TENANT_BASE_SCHEMA = base
         begun = time.perf_counter()
-        tenant = _make(new_name())
+        tenant = _create(new_name())
         taken = time.perf_counter() - begun
         tenant.delete(force_drop=True)
         return taken

@@ -1,4 +1,4 @@
-"""The three tables, as Django has them: no policies, no grants, no triggers."""
+"""The three tables as Django models, without policies, grants and triggers."""
 
 import uuid
 

@@ -1,10 +1,10 @@
-"""django-tenants' own registry; it insists on domains."""
+"""The registry of django-tenants, which requires a model of domains."""
 
 from django_tenants.models import DomainMixin, TenantMixin
 
 
 class Tenant(TenantMixin):
-    """A tenant, whose schema is made when it is saved."""
+    """A tenant. Saving it creates its schema."""
 
 
 class Domain(DomainMixin):

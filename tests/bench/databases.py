@@ -1,4 +1,4 @@
-"""Where it is measured: databases of one server, each with a Data API of its own."""
+"""The databases of a measurement: on one server, each with a separate Data API."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ _CREATORS = 2
 
 
 def new_name() -> str:
-    """As long as those that `create_tenant_schema` makes itself."""
+    """A name as long as those that `create_tenant_schema` generates."""
     return f"t_{uuid.uuid4().hex[:20]}"
 
 
 @dataclass(frozen=True)
-class Place:
-    """A database with Tenantry in it, and a session of `postgres`."""
+class Database:
+    """A database with Tenantry, and a session of `postgres`."""
 
     stack: Stack
-    database: str
+    name: str
     sql: psycopg.Connection[tuple[Any, ...]]
     by_processor: bool = False
 
     def clock(self, session: psycopg.Connection[tuple[Any, ...]] | None = None) -> float:
-        """Seconds: of the layer, or those that the processor has spent on a session, which on
-        a busy machine are the same for both sides (Linux)."""
+        """Seconds of the wall clock, or seconds of processor time of a session (Linux). On a
+        busy machine processor time is comparable for both sides."""
         if not self.by_processor:
             return time.perf_counter()
         pid = (session or self.sql).info.backend_pid
@@ -54,7 +54,7 @@ class Place:
 
     @property
     def url(self) -> str:
-        return self.stack.postgres.url(self.database)
+        return self.stack.postgres.url(self.name)
 
     def names(self) -> list[str]:
         rows = self.sql.execute("select schema_name from public.tenants order by created_at")
@@ -64,17 +64,17 @@ class Place:
         row = self.sql.execute(query.encode(), arguments).fetchone()
         return None if row is None else row[0]
 
-    def create(self, name: str | None = None) -> str:
-        name = name or new_name()
-        self.sql.execute("select public.create_tenant_schema(%s)", (name,))
-        return name
+    def create(self, tenant: str | None = None) -> str:
+        tenant = tenant or new_name()
+        self.sql.execute("select public.create_tenant_schema(%s)", (tenant,))
+        return tenant
 
-    def remove(self, name: str) -> None:
-        self.sql.execute("select public.suspend_tenant(%s)", (name,))
-        self.sql.execute("select public.delete_tenant_schema(%s)", (name,))
+    def remove(self, tenant: str) -> None:
+        self.sql.execute("select public.suspend_tenant(%s)", (tenant,))
+        self.sql.execute("select public.delete_tenant_schema(%s)", (tenant,))
 
     def grow(self, tenants: int, progress: Callable[[int], None]) -> None:
-        """Creates tenants, by two sessions, until there are as many."""
+        """Creates tenants in two sessions until there are this many."""
         missing = tenants - len(self.names())
         left = threading.Semaphore(missing) if missing > 0 else None
 
@@ -93,7 +93,7 @@ class Place:
         self.settle()
 
     def settle(self) -> None:
-        """Statistics as autovacuum would have made them by and by."""
+        """Writes the statistics that autovacuum would write later."""
         self.sql.execute("vacuum analyze")
 
     def user(self) -> str:
@@ -113,7 +113,7 @@ class Place:
         )
 
     def member(self, schema_name: str, level: str = "read") -> str:
-        """A token of somebody with access to a tenant."""
+        """The token of a new user with access to a tenant."""
         user_id = self.user()
         self.sql.execute(
             "select public.grant_schema_access(%s, %s, %s)", (schema_name, user_id, level)
@@ -122,10 +122,10 @@ class Place:
 
 
 @contextmanager
-def place(stack: Stack, database: str, by_processor: bool) -> Iterator[Place]:
-    """A further database with our migrations. No PostgREST looks at it yet, whose reading of
-    the schema would compete with what is measured."""
-    url = stack.postgres.create_database(database)
+def new_database(stack: Stack, name: str, by_processor: bool) -> Iterator[Database]:
+    """A new database with our migrations. No PostgREST reads its schema yet, because that would
+    compete with what is measured."""
+    url = stack.postgres.create_database(name)
     with _scratch() as scratch:
         push_migrations(
             stack.components,
@@ -134,8 +134,8 @@ def place(stack: Stack, database: str, by_processor: bool) -> Iterator[Place]:
             env=quiet_environment(scratch),
         )
     with psycopg.connect(url, autocommit=True) as connection:
-        yield Place(stack, database, connection, by_processor)
-    stack.postgres.drop_database(database)
+        yield Database(stack, name, connection, by_processor)
+    stack.postgres.drop_database(name)
 
 
 @contextmanager
@@ -145,7 +145,7 @@ def _scratch() -> Iterator[str]:
 
 
 class Caller:
-    """Somebody with a token and one open connection, as light as Python allows."""
+    """A caller with a token and one open connection, as cheap as possible in Python."""
 
     def __init__(self, port: int, token: str, prefix: str = "") -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -174,13 +174,13 @@ class Caller:
     def get(self, path: str, profile: str | None = None) -> bytes:
         status, content = self.request("GET", path, profile=profile)
         if status != 200:
-            raise RuntimeError(f"GET {path} ({profile}) was answered {status}: {content!r}")
+            raise RuntimeError(f"GET {path} ({profile}) got status {status}: {content!r}")
         return content
 
     def post(self, path: str, body: object) -> bytes:
         status, content = self.request("POST", path, body=body)
         if status not in (200, 201):
-            raise RuntimeError(f"POST {path} was answered {status}: {content!r}")
+            raise RuntimeError(f"POST {path} got status {status}: {content!r}")
         return content
 
     def close(self) -> None:
@@ -198,18 +198,20 @@ class DataApi:
 
 
 @contextmanager
-def data_api(place: Place, *, application: str = "bench", **settings: str) -> Iterator[DataApi]:
-    """A PostgREST on this database, started as the emulator starts its own."""
+def data_api(
+    database: Database, *, application: str = "bench", **settings: str
+) -> Iterator[DataApi]:
+    """A PostgREST for this database, started as the emulator starts PostgREST."""
     with ExitStack() as cleanup:
         scratch = cleanup.enter_context(_scratch())
         ports, claim = claim_spare()
         cleanup.enter_context(claim)
-        url = place.stack.postgres.url(place.database, "authenticator")
+        url = database.stack.postgres.url(database.name, "authenticator")
         child = start_postgrest(
-            place.stack.components,
+            database.stack.components,
             ports=ports,
             database_url=f"{url}?application_name={application}",
-            jwt_secret=place.stack.jwt_secret,
+            jwt_secret=database.stack.jwt_secret,
             api_url=f"http://127.0.0.1:{ports.gateway}",
             log=Path(scratch, "postgrest.log"),
             env={"PATH": os.environ.get("PATH", os.defpath)},
@@ -228,10 +230,10 @@ def _ready(ports: Ports) -> bool:
         return False
 
 
-def until(ask: Callable[[], bool], seconds: float = 60) -> float:
-    """Asks again and again until the answer is yes; how long that took."""
+def until(condition: Callable[[], bool], seconds: float = 60) -> float:
+    """Waits until the condition holds. Returns the seconds of the wait."""
     begun = time.perf_counter()
-    while not ask():
+    while not condition():
         if time.perf_counter() - begun > seconds:
-            raise RuntimeError(f"It was still not so after {seconds:.0f} s.")
+            raise RuntimeError(f"The condition did not hold within {seconds:.0f} s.")
     return time.perf_counter() - begun
