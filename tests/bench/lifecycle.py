@@ -144,8 +144,7 @@ def measure_migrations(
     register = "select tenancy.register_tenant_migration(%s, %s, %s)"
     for number, table in enumerate(tables, 1):
         thirty.sql.execute(register, (f"orders_{number}", f"orders_{number}", table))
-    single.sql.execute(register, ("orders", "orders", "
-".join(tables)))
+    single.sql.execute(register, ("orders", "orders", "\n".join(tables)))
     series = by_turns(
         {"thirty": creation(thirty), "single": creation(single)},
         rounds=rounds,
