@@ -1,4 +1,4 @@
-"""An emulator beside the shared one: registering a migration changes what all tenants are."""
+"""An emulator beside the shared one, because a registered migration concerns all tenants."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def fleet_address() -> Iterator[Address]:
 
 @pytest.fixture
 def fleet(fleet_address: Address) -> Iterator[Fleet]:
-    """No tenant, no other test's; gone after it."""
+    """Tenants of this test alone, which are deleted after it."""
     fleet = Fleet(fleet_address)
     try:
         yield fleet

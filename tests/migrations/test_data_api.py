@@ -155,7 +155,7 @@ def test_drift_misses_a_tenant_that_was_named(upstream: responses.RequestsMock) 
     assert "There is no tenant" in done.output
 
 
-def test_one_tenant_is_told_of_as_one(upstream: responses.RequestsMock) -> None:
+def test_one_tenant_is_reported_in_the_singular(upstream: responses.RequestsMock) -> None:
     status = {"latest_version": "2", "tenant_count": 1, "behind": 1, "failed": 0}
     tenant = {"schema_name": "acme", "schema_version": "1", "next_version": "2", "pending": 1}
     failed = {"sqlstate": "42P07", "message": "there already"}
@@ -206,12 +206,12 @@ def test_migrate_takes_a_tenant_deleted_meanwhile_for_none_it_migrated(
     upstream.post(f"{RPC}/migrate_tenant", status=404, json=gone)
     command = ["migrate", "--url", URL, "--service-key", KEY]
 
-    told, counted = (CliRunner().invoke(main, [*command, *more]) for more in ([], ["--json"]))
+    text, as_json = (CliRunner().invoke(main, [*command, *more]) for more in ([], ["--json"]))
 
-    assert (told.exit_code, counted.exit_code) == (0, 0), told.output
-    assert "0 tenants are now at 2" in told.output
-    assert "1 tenant was deleted in the meantime." in told.output
-    report = json.loads(counted.stdout)
+    assert (text.exit_code, as_json.exit_code) == (0, 0), text.output
+    assert "0 tenants are now at 2" in text.output
+    assert "1 tenant was deleted in the meantime." in text.output
+    report = json.loads(as_json.stdout)
     assert (report["migrated"], report["deleted"], report["not_started"]) == ([], ["acme"], [])
 
 

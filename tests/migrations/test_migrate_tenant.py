@@ -1,4 +1,4 @@
-"""One tenant, one migration: whole or not at all, and a tenant like any other afterwards."""
+"""A tenant receives a migration completely or not at all, and then equals any other tenant."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_everybody_tries_everything_on_a_migrated_table(fleet: Fleet) -> None:
     revoked = fleet.member(tenant, "admin")
     readers = [fleet.member(tenant, "read")]
     writers = [fleet.member(tenant, "write"), fleet.member(tenant, "admin"), fleet.service]
-    # Whom PostgREST knows, and whom it does not.
+    # Callers with a valid token, and callers without one.
     outsiders = [
         fleet.person(), fleet.member(other, "admin"), fleet.member(tenant, "admin", past),
         revoked, *map(fleet.staff, ("viewer", "admin", "super_admin")),
@@ -145,20 +145,20 @@ def test_rows_changed_after_their_columns_are_audited_in_full(fleet: Fleet) -> N
     entries = fleet.rpc(
         admin, "get_audit_log", schema_name=tenant, table_name="settings"
     ).json()
-    told = sorted(entries, key=lambda entry: entry["id"])
-    for entry in told:
+    entries.sort(key=lambda entry: entry["id"])
+    for entry in entries:
         for values in filter(None, (entry["old_values"], entry["new_values"])):
             values.pop("updated_at", None)
-    assert [(entry["action"], entry["record_id"]["key"]) for entry in told[1:]] == [
+    assert [(entry["action"], entry["record_id"]["key"]) for entry in entries[1:]] == [
         ("update", "a"), ("update", "a"), ("insert", "b"),
         ("delete", "b"), ("insert", "c"), ("delete", "c"),
     ]  # fmt: skip
-    assert [(entry["old_values"], entry["new_values"]) for entry in told[1:3]] == [
+    assert [(entry["old_values"], entry["new_values"]) for entry in entries[1:3]] == [
         ({column: None}, {column: "kept"}),
         ({f"{column}_new": "kept"}, {f"{column}_new": "renamed"}),
     ]
-    assert told[3]["new_values"][f"{column}_new"] is None
-    assert all(column not in str(entry) for entry in told[4:])
+    assert entries[3]["new_values"][f"{column}_new"] is None
+    assert all(column not in str(entry) for entry in entries[4:])
     assert fleet.drift(tenant) == []
 
 
@@ -384,7 +384,7 @@ def test_grants_to_a_role_beyond_the_api_are_its_operators_business(fleet: Fleet
     assert kept == {"is_kept": True}
 
 
-def test_triggers_are_told_in_the_words_of_postgresql(fleet: Fleet) -> None:
+def test_triggers_are_described_as_postgresql_describes_them(fleet: Fleet) -> None:
     tenant, table = fleet.tenant(), fleet.table()
     fleet.register(f"""
         create table {table} (id bigint primary key, "a B" text);
@@ -409,21 +409,20 @@ def test_triggers_are_told_in_the_words_of_postgresql(fleet: Fleet) -> None:
     for schema_name in ("tenant_template", tenant):
         rows = fleet.sql.execute(
             "select format('%%s.%%s', c.relname, t.tgname) as name,"
-            " pg_get_triggerdef(t.oid) as told"
+            " pg_get_triggerdef(t.oid) as definition"
             " from pg_trigger t join pg_class c on c.oid = t.tgrelid"
             " where c.relnamespace = to_regnamespace(%s) and not t.tgisinternal",
             (schema_name,),
         ).fetchall()
         assert len(rows) > 6
-        told = {(row["name"], f"{row['told']}, enabled O") for row in rows}
-        assert told == {
+        assert {(row["name"], f"{row['definition']}, enabled O") for row in rows} == {
             (name, definition)
             for kind, name, _, _, definition in fleet.objects(schema_name)
             if kind == "trigger"
         }
 
-    # What PostgreSQL itself tells of a trigger it finds by looking at every tenant's function
-    # of that name; other tests count what is looked at.
+    # Dropped, because pg_get_triggerdef looks at every tenant's function of that name, and
+    # other tests count the rows that are read.
     fleet.register(f'drop table {table}; drop function "on {table}"()')
 
 
@@ -431,7 +430,7 @@ def routines(fleet: Fleet, schema_name: str) -> set[str]:
     return {name for kind, name, *_ in fleet.objects(schema_name) if kind == "routine"}
 
 
-def test_the_audit_trail_follows_a_renamed_table(fleet: Fleet) -> None:
+def test_audit_triggers_follow_a_renamed_table(fleet: Fleet) -> None:
     tenant, before, after = fleet.tenant(), fleet.table(), fleet.table()
     admin = fleet.member(tenant, "admin")
     fleet.register(f"create table {before} (id bigint primary key)")
@@ -469,8 +468,8 @@ def test_a_dropped_table_leaves_its_name_to_another(fleet: Fleet) -> None:
     assert fleet.drift(tenant) == []
 
 
-def test_the_trail_of_a_tenants_own_table_is_brought_up_to_date(fleet: Fleet) -> None:
-    """As an older version wrote it, or as a backup from then brings it back."""
+def test_audit_triggers_of_an_own_table_are_refreshed(fleet: Fleet) -> None:
+    """As an older version wrote them, or as a backup from then restores them."""
     tenant = fleet.tenant()
     fleet.sql.execute(
         "select public.create_table(%s, 'visits', %s)",
@@ -485,7 +484,7 @@ def test_the_trail_of_a_tenants_own_table_is_brought_up_to_date(fleet: Fleet) ->
     assert older != row["text"]
     fleet.sql.execute(older.encode())
     assert [d["object_name"] for d in fleet.drift(tenant)] == ["tg_visits__audit()"]
-    fleet.register("-- Nothing but the trail.")
+    fleet.register("-- It refreshes the audit triggers.")
 
     assert fleet.migrate(tenant)["outcome"] == "migrated"
 

@@ -57,7 +57,8 @@ def test_every_error_has_a_code_and_says_what_to_do() -> None:
     # What only somebody who pushes a migration can see needs no code.
     for_operators = {
         *("This project already has", "Tenant migration %", "A tenant migration must"),
-        *("The tenant template cannot", "The migration would", "The tenant would not"),
+        *("After tenant migration %", "The tenant template does not"),
+        *("The migration would", "The tenant would differ"),
     }
     incomplete = {
         statement
