@@ -1,4 +1,4 @@
-"""The folders of `sql/20_tenancy` call one another in one direction only.
+"""The helpers in `sql/20_tenancy`: their folders, and with whose rights they run.
 
 Each folder holds the helpers of one concern and can be read with the folders that it calls.
 """
@@ -9,6 +9,9 @@ import itertools
 import re
 from collections import defaultdict
 from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+import psycopg
 
 from tenantry_cli.project import find_project
 
@@ -92,3 +95,33 @@ def test_every_helper_is_in_the_folder_of_its_concern() -> None:
 
     assert all(folder.parent == HELPERS for folder in folders)
     assert {path for path in HELPERS.iterdir() if path.is_dir()} == folders
+
+
+def definers_that_only_the_owner_starts(
+    database: psycopg.Connection[dict[str, Any]],
+) -> set[str]:
+    rows = database.execute(
+        """
+        select p.proname::text as name
+        from pg_proc p
+        where p.pronamespace = 'tenancy'::regnamespace
+            and p.prosecdef
+            and p.prorettype <> 'trigger'::regtype
+            and not has_function_privilege('anon', p.oid, 'execute')
+            and not has_function_privilege('authenticated', p.oid, 'execute')
+        """
+    )
+    return {row["name"] for row in rows}
+
+
+def test_helper_that_only_the_owner_starts_runs_as_its_caller(
+    database: psycopg.Connection[dict[str, Any]],
+) -> None:
+    # Whoever pushes, the reference schema belongs to the owner of these functions.
+    registering = {"add_tenant_migration", "register_tenant_migration"}
+    assert definers_that_only_the_owner_starts(database) == registering
+
+    database.execute("alter function tenancy.platform_role() security definer")
+
+    found = definers_that_only_the_owner_starts(database) - registering
+    assert found == {"platform_role"}
