@@ -27,6 +27,14 @@ _Head = Annotated[
     Field(examples=["bd213427a9cbe857870e9c21c59c543c253dc8c1e0ea9bb06168db2c54bed4ef"]),
 ]
 _BOB = "e41f8b7a-96c2-4d05-8e3f-1a7b5c9d0e62"
+_GRANT = {
+    "user_id": _BOB,
+    "schema_name": "acme",
+    "access_level": "write",
+    "expires_at": None,
+    "granted_by": "0b6d1f4e-8a53-4c1e-9d57-2f0e6c3a9b10",
+    "granted_at": "2026-11-23T09:00:00.820727+00:00",
+}
 
 
 class AuditEntry(Result):
@@ -51,10 +59,10 @@ class AdminAuditEntry(Result):
     occurred_at: Timestamp
     actor_id: ActorId
     actor_role: Annotated[str, Field(examples=["super_admin"])]
-    action: Annotated[str, Field(examples=["tenant.rename"])]
+    action: Annotated[str, Field(examples=["access.grant"])]
     schema_name: OptionalSchemaName
     tenant_id: Annotated[UUID | None, Field(examples=["8179d0f2-19d1-47d0-8c01-2089ec389ed3"])]
-    details: Annotated[JsonObject, Field(examples=[{"before": "Acme", "after": "Acme Inc."}])]
+    details: Annotated[JsonObject, Field(examples=[{"before": None, "after": _GRANT}])]
     request_id: Annotated[str | None, Field(examples=["99daf15fb92044cb85985bdfa989790c"])]
 
 
@@ -99,7 +107,7 @@ class GetAuditLog(Arguments):
 class GetAdminAuditLog(Arguments):
     schema_name: OptionalSchemaName = None
     actor_id: UUID | None = None
-    action: Annotated[str | None, Field(examples=["tenant.rename"])] = None
+    action: Annotated[str | None, Field(examples=["access.grant"])] = None
     occurred_from: Moment | None = None
     occurred_to: Moment | None = None
     before_id: StrictInt | None = None

@@ -137,8 +137,7 @@ def make_example(environment: Environment) -> None:
     as_user(
         environment,
         OLGA,
-        "select public.create_tenant_schema('acme', 'Acme')",
-        "select public.rename_tenant('acme', 'Acme Inc.')",
+        "select public.create_tenant_schema('acme', 'Acme Inc.')",
         f"select public.grant_schema_access('acme', '{ANN}', 'admin')",
         f"select public.grant_schema_access('acme', '{BOB}', 'write')",
         ORDERS.format(CUSTOMER_ID),
