@@ -376,13 +376,14 @@ function go(hash, news) {
 // `act` returns the function that runs after the dialog is closed: while the dialog is open,
 // nothing behind it can have the focus.
 function ask(name, act, title = null) {
-  const dialog = document.getElementById(name)
+  const dialog = /** @type {HTMLDialogElement} */ (document.getElementById(name))
   const form = dialog.querySelector('form')
   const problems = form.querySelector('.problems')
   form.reset()
   problems.replaceChildren()
   if (title !== null) dialog.querySelector('h2').replaceChildren(title)
-  form.querySelector('.cancel').onclick = () => dialog.close()
+  const cancel = /** @type {HTMLButtonElement} */ (form.querySelector('.cancel'))
+  cancel.onclick = () => dialog.close()
   submits(form, problems, async (given) => {
     const next = await act(given)
     dialog.close()
@@ -420,7 +421,7 @@ function forget() {
   if (me === null) return
   me = null
   Object.assign(search, { text: '', status: '' })
-  for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close()
+  for (const dialog of document.querySelectorAll('dialog')) dialog.close()
   history.replaceState(null, '', '#/tenants')
   show()
 }

@@ -1,0 +1,8 @@
+// Names that a page has from a script tag of its own, or from a test's page.
+
+declare const supabase: typeof import('@supabase/supabase-js')
+declare const SwaggerUIBundle: (settings: object) => unknown
+
+interface Window {
+  act: (name: string, ...given: unknown[]) => Promise<unknown>
+}
