@@ -1,4 +1,4 @@
-"""The README's code for client apps, run unmodified."""
+"""The READMEs' code for client apps, run unmodified."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The README's statements for operators are true of the code."""
+"""The READMEs' statements for operators are true of the code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ THEIRS = {"THREADS", "WORKERS"}
 
 
 def settings() -> dict[str, str]:
-    """The variables in the README's deployment."""
+    """The variables in the deployment of functions/README.md."""
     lines = block("yaml", "SUPABASE_URL").splitlines()
     return {name: value.strip('"') for name, value in (line.split(": ", 1) for line in lines)}
 

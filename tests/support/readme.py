@@ -1,11 +1,13 @@
-"""The README: its code blocks and its tables."""
+"""The READMEs: their code blocks and their tables."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-TEXT = (Path(__file__).parents[2] / "README.md").read_text()
+_ROOT = Path(__file__).parents[2]
+_FOLDERS = (".", "functions", "supabase", "sql", "tests")
+TEXT = "\n".join((_ROOT / folder / "README.md").read_text() for folder in _FOLDERS)
 
 
 def block(language: str, word: str) -> str:
@@ -18,9 +20,7 @@ def block(language: str, word: str) -> str:
 
 def table(heading: str) -> list[list[str]]:
     """The rows of the only table under a heading."""
-    _, _, section = TEXT.partition(f"\n### {heading}\n")
-    section, _, _ = section.partition("\n## ")
-    section, _, _ = section.partition("\n### ")
+    (section,) = re.findall(rf"^#+ {heading}\n(.*?)(?=^#+ |\Z)", TEXT, re.DOTALL | re.MULTILINE)
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in section.splitlines()
