@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,10 +14,54 @@ from support.environment import Environment
 from support.readme import block, table
 from tenantry.errors import ERROR_CODES
 
+ROOT = FUNCTIONS.parent
+DOCUMENTS = [
+    *(ROOT / folder / "README.md" for folder in (".", "functions", "supabase", "sql", "tests")),
+    *(
+        ROOT / name
+        for name in ("CHANGELOG.md", ".github/CONTRIBUTING.md", ".github/SECURITY.md")
+    ),
+]
+
 # Set by the system or by HTTP, not by a deployment.
 NOT_OURS = {"CONTENT_LENGTH", "HTTP_APIKEY", "HTTP_TRANSFER_ENCODING", "PATH_INFO"}
 # Read by functions-framework, not by our code.
 THEIRS = {"THREADS", "WORKERS"}
+
+
+def anchors(document: Path) -> set[str]:
+    """The headings of a document as GitHub links to them."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def broken_links(document: Path) -> list[str]:
+    broken = []
+    for link in re.findall(r"\]\(([^)]+)\)", document.read_text()):
+        path, _, anchor = link.partition("#")
+        target = document.parent / path if path else document
+        if link.startswith("http"):
+            continue
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    return broken
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files_and_headings(document: Path) -> None:
+    assert broken_links(document) == []
+
+
+def test_broken_links_are_found(tmp_path: Path) -> None:
+    document = tmp_path / "README.md"
+    document.write_text("# The `one`\n[a](#the-one) [b](#two) [c](README.md) [d](none.md)")
+    assert broken_links(document) == ["#two", "none.md"]
+
+
+def test_readmes_are_short() -> None:
+    first, *others = (len(path.read_text().splitlines()) for path in DOCUMENTS[:5])
+    assert first <= 220
+    assert max(others) <= 400
 
 
 def settings() -> dict[str, str]:
@@ -65,7 +110,7 @@ def test_table_of_errors_lists_all_that_callers_can_get() -> None:
         (int(status), code.strip("`")) for status, code, _, _ in table("Errors and what to do")
     ]
     assert sorted(listed) == sorted((error.status, error.code) for error in ERROR_CODES)
-    assert all(advice for _, _, _, advice in table("Errors and what to do"))
+    assert all(when and advice for _, _, when, advice in table("Errors and what to do"))
 
 
 def test_request_id_leads_to_the_log_line_and_to_the_change(
