@@ -1,45 +1,48 @@
-"""A project's Data API as the operator's commands use it: with the service key."""
+"""The Data API of a project, as the operator's commands call it: with the service key."""
 
-import random
-import threading
-import time
+from __future__ import annotations
+
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
 import requests
+from tenacity.wait import wait_exponential, wait_random
 
 from tenantry_cli.errors import TenantryError
+from tenantry_cli.http_client import HttpClient, retrying
 from tenantry_cli.target import Command, key_headers, service_options
 
 PAGE_SIZE = 1000
 
-_TRY_AGAIN = {
+_RETRIED_STATUSES = {
     HTTPStatus.BAD_GATEWAY,
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 }
-# Errors that another attempt may not meet.
-_PASSING = (
-    requests.ConnectionError,
-    requests.Timeout,
-    requests.exceptions.ChunkedEncodingError,
+# About a minute in all: a database restarts in that time, PostgREST reads the schemas of a
+# thousand tenants on a busy machine, and a call that the gateway no longer waits for ends.
+# The random part keeps many workers from returning at the same moment.
+_RETRY = retrying(
+    12,
+    statuses=_RETRIED_STATUSES,
+    errors=(
+        requests.ConnectionError,
+        requests.Timeout,
+        requests.exceptions.ChunkedEncodingError,
+    ),
+    wait=wait_exponential(multiplier=0.25, max=8) + wait_random(0, 1),
 )
-# Between attempts, in seconds: long enough for a database that restarts, for PostgREST to read
-# the schemas of a thousand tenants on a busy machine, and for what a gateway stopped waiting
-# for to come to its end.
-_PAUSES = (0.25, 0.5, 1, 2, 4, 8, 10, 10, 10, 10, 10)
 # Longer than migrate_tenant may take.
 _TIMEOUT_SECONDS = (10, 330)
 
 
 class UnansweredError(TenantryError):
-    """The Data API is away, or not in a state to answer anybody."""
+    """The Data API did not answer, or could not answer anybody."""
 
 
 class RefusedError(TenantryError):
-    """The database refused, and said why."""
+    """The database refused the call and gave a reason."""
 
     def __init__(self, status: int, code: str | None, message: str) -> None:
         super().__init__(message)
@@ -47,66 +50,45 @@ class RefusedError(TenantryError):
         self.code = code
 
 
-@dataclass(frozen=True)
 class DataApi:
-    url: str
-    _key: str = field(repr=False)
-    _thread: threading.local = field(default_factory=threading.local, repr=False)
+    """Repeats each request while the Data API does not answer, so it must only send requests
+    that may be repeated. Threads may share it."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self.url = url
+        self._http = HttpClient(timeout=_TIMEOUT_SECONDS, headers=key_headers(key))
 
     def call(self, function: str, **arguments: Any) -> Any:
-        """The function's result. Repeated while nobody answers, so only for what may be."""
+        """The result of the function."""
         return self._request("POST", f"rpc/{function}", json=arguments)
 
     def tenants(self) -> Iterator[str]:
-        """The names of all tenants, in their order."""
+        """The names of all tenants, in alphabetical order."""
         last = ""
-        while True:
-            page = self._request(
-                "GET",
-                "tenants",
-                params={
-                    "select": "schema_name",
-                    "schema_name": f"gt.{last}",
-                    "order": "schema_name",
-                    "limit": PAGE_SIZE,
-                },
-            )
-            if not page:
-                return
+        while page := self._request(
+            "GET",
+            "tenants",
+            params={
+                "select": "schema_name",
+                "schema_name": f"gt.{last}",
+                "order": "schema_name",
+                "limit": PAGE_SIZE,
+            },
+        ):
             yield from (row["schema_name"] for row in page)
             last = page[-1]["schema_name"]
 
     def _request(self, method: str, path: str, **request: Any) -> Any:
-        for pause in (*_PAUSES, None):
-            try:
-                reply = self._session.request(
-                    method, f"{self.url}/rest/v1/{path}", timeout=_TIMEOUT_SECONDS, **request
-                )
-            except requests.RequestException as error:
-                problem: TenantryError = UnansweredError(
-                    f"{self.url} does not answer ({type(error).__name__})."
-                )
-                if not isinstance(error, _PASSING):
-                    break
-            else:
-                if reply.ok:
-                    return _result(reply)
-                problem = _refusal(reply)
-                if reply.status_code not in _TRY_AGAIN:
-                    break
-            if pause is not None:
-                # Many workers wait at once and should not come back at once.
-                time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  # nosec B311
-        raise problem
-
-    @property
-    def _session(self) -> requests.Session:
-        # One for each thread: requests does not promise that threads may share one.
-        if not hasattr(self._thread, "session"):
-            session = requests.Session()
-            session.headers.update(key_headers(self._key))
-            self._thread.session = session
-        return self._thread.session  # type: ignore[no-any-return]
+        url = f"{self.url}/rest/v1/{path}"
+        try:
+            reply = _RETRY(self._http.request, method, url, **request)
+        except requests.RequestException as error:
+            raise UnansweredError(
+                f"{self.url} does not answer ({type(error).__name__})."
+            ) from None
+        if not reply.ok:
+            raise _refusal(reply)
+        return _result(reply)
 
 
 def _result(reply: requests.Response) -> Any:
@@ -115,7 +97,7 @@ def _result(reply: requests.Response) -> Any:
     except ValueError as error:
         raise UnansweredError(
             f"{reply.url} answered {reply.status_code} with something else than JSON: "
-            "the URL is not that of a Supabase project."
+            "this URL does not belong to a Supabase project."
         ) from error
 
 
@@ -125,15 +107,16 @@ def _refusal(reply: requests.Response) -> TenantryError:
         code, message, detail = body["code"], body["message"], body.get("details")
     except (ValueError, KeyError, TypeError, AttributeError):
         code, message, detail = None, f"The Data API answered {reply.status_code}.", None
-    # A 5xx that is not the functions' own "busy" is about everybody.
-    if reply.status_code in _TRY_AGAIN and detail != "busy":
+    # With the code "busy" one tenant is locked. Any other such status concerns every tenant.
+    if reply.status_code in _RETRIED_STATUSES and detail != "busy":
         return UnansweredError(f"{message} (status {reply.status_code})")
     if reply.status_code == HTTPStatus.UNAUTHORIZED:
-        message += " Is the key this project's own, and its secret or service_role key?"
+        message += " Is this the secret or service_role key of this project?"
     return RefusedError(reply.status_code, detail or code, message)
 
 
 def project_options(command: Command) -> Command:
-    """`--url` and `--service-key`, for projects other than the running emulator, and what
-    answers there as `api`."""
+    """Adds the options `--url` and `--service-key`, and passes the Data API as `api`.
+
+    Without the options it is the Data API of the running emulator."""
     return service_options(command, "api", DataApi)

@@ -9,6 +9,7 @@ import pytest
 import requests
 import responses
 from click.testing import CliRunner
+from tenacity import stop_after_attempt, wait_none
 
 from tenantry_cli import data_api
 from tenantry_cli.data_api import DataApi, RefusedError, UnansweredError
@@ -17,12 +18,14 @@ from tenantry_cli.main import main
 URL = "https://project.example"
 RPC = f"{URL}/rest/v1/rpc"
 KEY = "sb_secret_never_shown"
+PATIENT = data_api._RETRY
 
 
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same number of attempts, without the waiting."""
-    monkeypatch.setattr(data_api, "_PAUSES", (0, 0, 0))
+    retry = data_api._RETRY.copy(stop=stop_after_attempt(4), wait=wait_none())
+    monkeypatch.setattr(data_api, "_RETRY", retry)
 
 
 @pytest.fixture
@@ -47,6 +50,18 @@ def test_call_gives_up_in_the_end(upstream: responses.RequestsMock) -> None:
     with pytest.raises(UnansweredError):
         DataApi(URL, KEY).call("get_migration_status")
     assert answer.call_count == 4
+
+
+def test_attempts_cover_about_a_minute(upstream: responses.RequestsMock) -> None:
+    """A database restarts in that time."""
+    pauses: list[float] = []
+    answer = upstream.post(f"{RPC}/get_migration_status", status=503)
+
+    PATIENT.copy(sleep=pauses.append)(requests.post, f"{RPC}/get_migration_status", timeout=1)
+
+    assert answer.call_count == len(pauses) + 1 == 12
+    assert 55 < sum(pauses) < 67
+    assert max(pauses) < 10
 
 
 def test_refusal_is_not_repeated(upstream: responses.RequestsMock) -> None:
@@ -226,4 +241,4 @@ def test_key_that_is_refused_is_what_to_look_at(
     done = CliRunner().invoke(main, ["migrate", "--url", URL, "--service-key", KEY])
 
     assert done.exit_code == 1
-    assert "Is the key this project's own, and its secret or service_role key?" in done.output
+    assert "Is this the secret or service_role key of this project?" in done.output

@@ -1,0 +1,131 @@
+"""The HTTP client of the operator's commands, and how it repeats a request."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Mapping
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, retry_if_result
+from tenacity.stop import stop_after_attempt
+from tenacity.wait import wait_base, wait_none
+from urllib3 import HTTPHeaderDict
+
+
+class HttpClient:
+    """Sends requests. Threads may share a client.
+
+    Each thread has its own session, because `requests` does not promise that threads may
+    share a session.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout: float | tuple[float, float],
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._timeout = timeout
+        self._headers = headers or {}
+        self._thread = threading.local()
+        self._sessions: list[requests.Session] = []
+
+    def request(self, method: str, url: str, **request: Any) -> requests.Response:
+        return self._session.request(method, url, timeout=self._timeout, **request)
+
+    def send_exactly(
+        self, method: str, url: str, headers: Collection[tuple[str, str]], body: bytes | None
+    ) -> requests.Response:
+        """Sends every one of these headers, in their order, even two headers of one name.
+        Follows no redirect."""
+        session = self._session
+        prepared = requests.Request(method, url, session.headers, data=body).prepare()
+        repeatable = HTTPHeaderDict(prepared.headers)
+        for name, value in headers:
+            repeatable.add(name, value)
+        # The type that `requests` uses holds each name once.
+        prepared.headers = repeatable  # type: ignore[assignment]
+        settings = session.merge_environment_settings(url, {}, None, None, None)
+        return session.send(prepared, timeout=self._timeout, allow_redirects=False, **settings)
+
+    def close(self) -> None:
+        for session in self._sessions:
+            session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def _session(self) -> requests.Session:
+        if not hasattr(self._thread, "session"):
+            session = requests.Session()
+            session.headers.update(self._headers)
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, _Adapter())
+            self._sessions.append(session)
+            self._thread.session = session
+        return self._thread.session  # type: ignore[no-any-return]
+
+
+def retrying(
+    attempts: int,
+    *,
+    statuses: Collection[int] = (),
+    errors: tuple[type[Exception], ...] = (),
+    wait: wait_base | None = None,
+) -> Retrying:
+    """Repeats a request that met one of these statuses or errors.
+
+    The last attempt decides: its response is returned, or its error is raised.
+    """
+    return Retrying(
+        stop=stop_after_attempt(attempts),
+        wait=wait or wait_none(),
+        retry=retry_if_exception_type(errors)
+        | retry_if_result(lambda response: response.status_code in statuses),
+        retry_error_callback=_last_outcome,
+    )
+
+
+def _last_outcome(state: RetryCallState) -> Any:
+    return state.outcome.result() if state.outcome else None
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL names this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+class _Adapter(HTTPAdapter):
+    """Connects to this machine without a proxy, whatever HTTP_PROXY says: the proxy of a
+    network does not know the servers of this machine."""
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        if is_loopback(request.url or ""):
+            proxies = None
+        return super().send(request, stream, timeout, verify, cert, proxies)
