@@ -1,5 +1,5 @@
-"""The one exception that a person at the keyboard sees."""
+"""The error of the operator's commands."""
 
 
 class TenantryError(Exception):
-    """Something to act on: the command prints it as it is and exits 1."""
+    """The command prints the message and exits with 1. The message says what to do."""

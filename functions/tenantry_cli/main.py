@@ -7,8 +7,8 @@ import click
 
 from tenantry_cli.errors import TenantryError
 
-# Where each command is. It is loaded when it is called for: what the emulator and the proof
-# are made of takes longer to load than most commands take to run.
+# The module of each command, which is imported when the command runs: importing the emulator
+# and the proof takes longer than most commands take to run.
 _COMMANDS = {
     "bundle": "tenantry_cli.emulator.command",
     "draft": "tenantry_cli.draft",
@@ -25,7 +25,7 @@ _COMMANDS = {
 
 
 class _Commands(click.Group):
-    """Shows what a person can act on as a sentence, never as a stack trace."""
+    """Prints a TenantryError as a sentence, without a stack trace."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)

@@ -1,4 +1,4 @@
-"""The project that an operator's command works on: a running emulator, or any other."""
+"""The project that a command works on: a running emulator, or another project."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from tenantry_cli.errors import TenantryError
 from tenantry_cli.project import find_project
 
 Command = Callable[..., Any]
-# By the names of `tenantry status`; None for what was not given.
-Known = dict[str, str | None]
+# The values of the options, by the names of `tenantry status`. None if not given.
+_OptionValues = dict[str, str | None]
 
 _VISIBLE = re.compile("[!-~]+")
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where a project answers and what is known of it; None for what was not given."""
+    """The URLs and keys of a project. None if not given."""
 
     api_url: str
     anon_key: str
     service_key: str
     functions_url: str | None = None
-    # PostgREST's own port, past the gateway.
+    # The port of PostgREST, without the gateway.
     postgrest_url: str | None = None
     db_url: str | None = None
     jwt_secret: str | None = None
@@ -46,17 +46,17 @@ class Target:
 
     @property
     def has_opaque_keys(self) -> bool:
-        """Whether its keys mean nothing to anybody but the project's gateway."""
+        """Whether only the gateway of the project accepts the keys."""
         return is_opaque(self.anon_key) or is_opaque(self.service_key)
 
 
 def is_opaque(key: str) -> bool:
-    """`sb_publishable_…` and `sb_secret_…` are no tokens, as `anon` and `service_role` are."""
+    """Whether the key is a publishable or secret key, which is no token."""
     return key.startswith("sb_")
 
 
 def key_headers(key: str, api_key: str | None = None) -> dict[str, str]:
-    """What lets a token in, or an API key, which may be none of its own."""
+    """The headers of a caller with this token or API key."""
     if is_opaque(key):
         return {"apikey": key}
     return {"apikey": api_key or key, "Authorization": f"Bearer {key}"}
@@ -66,7 +66,7 @@ def key_headers(key: str, api_key: str | None = None) -> dict[str, str]:
 class _Option:
     name: str
     variable: str
-    # What `tenantry status` calls it.
+    # Its name in the output of `tenantry status`.
     status: str
     text: str
 
@@ -76,7 +76,7 @@ class _Option:
 
     @property
     def used_name(self) -> str:
-        """By which of both names it was given."""
+        """The name by which the value was given: the option or the variable."""
         source = click.get_current_context().get_parameter_source(self._parameter)
         return self.variable if source is ParameterSource.ENVIRONMENT else f"--{self.name}"
 
@@ -94,33 +94,39 @@ class _Option:
         return self.name.replace("-", "_")
 
 
-_URL = _Option("url", "SUPABASE_URL", "API_URL", "The project's URL.")
+_URL = _Option("url", "SUPABASE_URL", "API_URL", "The URL of the project.")
 _SERVICE_KEY = _Option(
-    "service-key", "SUPABASE_SERVICE_ROLE_KEY", "SERVICE_ROLE_KEY", "Its service_role key."
+    "service-key",
+    "SUPABASE_SERVICE_ROLE_KEY",
+    "SERVICE_ROLE_KEY",
+    "The service_role key of the project.",
 )
 _OPTIONS = (
     _URL,
-    _Option("anon-key", "SUPABASE_ANON_KEY", "ANON_KEY", "Its anon key."),
+    _Option("anon-key", "SUPABASE_ANON_KEY", "ANON_KEY", "The anon key of the project."),
     _SERVICE_KEY,
-    _Option("db-url", "SUPABASE_DB_URL", "DB_URL", "Its database, as postgres."),
-    _Option("jwt-secret", "SUPABASE_JWT_SECRET", "JWT_SECRET", "What signs its tokens."),
+    _Option("db-url", "SUPABASE_DB_URL", "DB_URL", "The URL of the database, as postgres."),
+    _Option("jwt-secret", "SUPABASE_JWT_SECRET", "JWT_SECRET", "The secret that signs tokens."),
     _Option(
-        "functions-url", "TENANTRY_FUNCTIONS_URL", "FUNCTIONS_URL", "Where our functions run."
+        "functions-url", "TENANTRY_FUNCTIONS_URL", "FUNCTIONS_URL", "The URL of the functions."
     ),
     _Option(
-        "postgrest-url", "TENANTRY_POSTGREST_URL", "POSTGREST_URL", "PostgREST's own port."
+        "postgrest-url",
+        "TENANTRY_POSTGREST_URL",
+        "POSTGREST_URL",
+        "The URL of PostgREST, without the gateway.",
     ),
 )
-# Without these nothing can be asked; the rest is for looking closer.
+# The options that every command needs. The others let a command examine more.
 _REQUIRED = {"API_URL", "ANON_KEY", "SERVICE_ROLE_KEY"}
 _URLS = {"API_URL", "FUNCTIONS_URL", "POSTGREST_URL"}
 _KEYS = {"ANON_KEY", "SERVICE_ROLE_KEY"}
 
 
 def target_options(command: Command) -> Command:
-    """Gives a command all options that name a project, and their sum as `target`."""
+    """Adds all options of a project to a command, and passes their values as `target`."""
 
-    def target(known: Known) -> Target:
+    def target(known: _OptionValues) -> Target:
         return Target(
             api_url=str(known["API_URL"]),
             anon_key=str(known["ANON_KEY"]),
@@ -135,8 +141,7 @@ def target_options(command: Command) -> Command:
 
 
 def service_options(command: Command, name: str, make: Callable[[str, str], Any]) -> Command:
-    """Gives a command the options that the service's Data API takes, and what `make` makes of
-    URL and service key under that name."""
+    """Adds the options for the Data API, and passes `make(url, service_key)` by that name."""
     return _with_options(
         command,
         (_URL, _SERVICE_KEY),
@@ -149,30 +154,32 @@ def _with_options(
     command: Command,
     options: tuple[_Option, ...],
     name: str,
-    make: Callable[[Known], Any],
+    make: Callable[[_OptionValues], Any],
 ) -> Command:
     @wraps(command)
     def with_project(*positional: Any, **arguments: Any) -> Any:
         given = {option: option.taken_from(arguments) for option in options}
         return command(*positional, **{name: make(_resolve(given))}, **arguments)
 
-    dressed: Command = with_project
+    decorated: Command = with_project
     for option in reversed(options):
-        dressed = option.added_to(dressed)
-    return dressed
+        decorated = option.added_to(decorated)
+    return decorated
 
 
-def _resolve(given: dict[_Option, str | None]) -> Known:
-    """One project, whole: the one that a URL names, or else the running emulator. What belongs
-    to one must never be used on the other."""
+def _resolve(given: dict[_Option, str | None]) -> _OptionValues:
+    """The values for one project: the one with the given URL, or else the running emulator.
+
+    A value of one project must never be used with another project.
+    """
     named = [option for option, value in given.items() if value is not None]
     if _URL not in named:
         if named:
             names = " and ".join(option.used_name for option in named)
             raise TenantryError(
-                f"{names} {'is' if len(named) == 1 else 'are'} given without a URL, so it is "
-                f"not known of which project. Give {_URL.both_names} too; or, for the running "
-                f"emulator, leave {names} out."
+                f"{names} {'is' if len(named) == 1 else 'are'} given without a URL, so the "
+                f"project is unknown. Give {_URL.both_names} too; or leave {names} out to use "
+                "the running emulator."
             )
         connection = running(find_project()).connection
         return {option.status: connection[option.status] for option in given}
@@ -183,7 +190,7 @@ def _resolve(given: dict[_Option, str | None]) -> Known:
     ]
     if missing:
         raise TenantryError(
-            f"{_URL.used_name} names a project: give {' and '.join(missing)} too."
+            f"{_URL.used_name} is given, so {' and '.join(missing)} must be given too."
         )
     for option, value in given.items():
         if value is not None:
@@ -197,22 +204,22 @@ def _resolve(given: dict[_Option, str | None]) -> Known:
 def _require_usable(option: _Option, value: str) -> None:
     if option.status in _URLS and not _is_url(value):
         raise TenantryError(
-            f"{option.used_name} is {value!r}, which is no address: give one like "
-            "https://<ref>.supabase.co, with http:// or https:// and a host."
+            f"{option.used_name} is {value!r}, which is no URL. Give a URL with http:// or "
+            "https:// and a host, such as https://<ref>.supabase.co."
         )
     if option.status in _KEYS and not _VISIBLE.fullmatch(value):
-        # Not the value: it is a secret.
+        # The message does not show the value, because it is a secret.
         raise TenantryError(
-            f"{option.used_name} holds "
-            + ("nothing" if not value else "white space or characters that no key has")
-            + ": copy the key again, without quotes and line breaks."
+            f"{option.used_name} "
+            + ("is empty" if not value else "has white space or characters that no key has")
+            + ". Copy the key again, without quotes and line breaks."
         )
 
 
 def _is_url(value: str) -> bool:
     try:
         parts = urlsplit(value)
-        # Asking for it is what checks it.
+        # Reading the port checks it.
         _ = parts.port
     except ValueError:
         return False

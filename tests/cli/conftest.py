@@ -1,4 +1,4 @@
-"""Projects made for one test: small migrations, two functions, and a name with a space."""
+"""Projects of one test: a small migration, two functions, and a path with a space."""
 
 import shutil
 import tempfile
@@ -14,21 +14,21 @@ from tenantry_cli.emulator.stack import Stack
 
 @pytest.fixture
 def trial() -> Iterator[Trial]:
-    """A project of its own to run `tenantry` in; whatever it leaves running is ended."""
+    """A new project to run `tenantry` in. Processes that it leaves are ended."""
     with _trial() as trial:
         yield trial
 
 
 @pytest.fixture(scope="session")
 def small_stack() -> Iterator[Stack]:
-    """A running emulator of such a project, for tests that only look."""
+    """A running emulator of such a project, for tests that change nothing."""
     with _trial() as trial, Stack.start(trial.project, port=None, ephemeral=True) as stack:
         yield stack
 
 
 @contextmanager
 def _trial() -> Iterator[Trial]:
-    # Not tmp_path: as root, PostgreSQL's user has to be able to pass through.
+    # Not tmp_path: as root, PostgreSQL runs as another user, who has to reach the folder.
     directory = Path(tempfile.mkdtemp(prefix="tenantry trial "))
     directory.chmod(0o711)
     trial = Trial(directory, spare_port())
@@ -61,7 +61,7 @@ def first_group(request):
 
 
 def second_group(request):
-    """Asks the Data API, as every real function does."""
+    """Calls the Data API, as every real function does."""
     key = os.environ["SUPABASE_ANON_KEY"]
     url = os.environ["SUPABASE_URL"] + "/rest/v1/notes"
     return {"notes": httpx.get(url, headers={"apikey": key}).json()}

@@ -1,4 +1,4 @@
-"""The components of the emulator: where there are some."""
+"""The components of the emulator: the platforms that have them."""
 
 import platform
 
@@ -13,7 +13,7 @@ from tenantry_cli.errors import TenantryError
     ("system", "machine", "name"),
     [("Darwin", "arm64", "darwin-arm64"), ("Linux", "aarch64", "linux-arm64")],
 )
-def test_another_platform_is_told_before_anything_is_downloaded(
+def test_unsupported_platform_is_refused_before_any_download(
     monkeypatch: pytest.MonkeyPatch, system: str, machine: str, name: str
 ) -> None:
     console = Console(quiet=True)

@@ -1,4 +1,4 @@
-"""The page that shows the OpenAPI document needs nothing from elsewhere."""
+"""The page that shows the OpenAPI document loads nothing from another host."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.environment import GROUPS, Environment
 DOCS = "/functions/v1/docs"
 
 
-def test_page_and_all_it_names_come_from_here(environment: Environment) -> None:
+def test_page_and_its_files_come_from_the_emulator(environment: Environment) -> None:
     page = environment.http.get(DOCS)
 
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -27,7 +27,7 @@ def test_page_and_all_it_names_come_from_here(environment: Environment) -> None:
     assert "//" not in environment.http.get(f"{DOCS}/docs.js").text.replace("    // ", "")
 
 
-def test_browser_is_told_to_fetch_nothing_from_elsewhere(environment: Environment) -> None:
+def test_policy_forbids_the_browser_to_load_from_another_host(environment: Environment) -> None:
     policy = environment.http.get(DOCS).headers["Content-Security-Policy"]
 
     sources = {source for rule in policy.split(";") for source in rule.split()[1:]}
@@ -52,13 +52,13 @@ def test_page_reads_the_document_of_all_groups(environment: Environment) -> None
 
 
 @pytest.mark.parametrize("path", ["nothing.js", "../package.json", "%2e%2e/package.json"])
-def test_nothing_else_is_served(environment: Environment, path: str) -> None:
+def test_other_files_are_not_served(environment: Environment, path: str) -> None:
     url = httpx.URL(environment.address.api_url).copy_with(raw_path=f"{DOCS}/{path}".encode())
     assert environment.http.get(url).status_code == 404
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no chromium")
-def test_page_shows_every_operation_in_a_browser_without_the_internet(
+def test_browser_without_the_internet_shows_every_operation(
     environment: Environment, tmp_path: Path
 ) -> None:
     chromium = shutil.which("chromium")
@@ -66,7 +66,7 @@ def test_page_shows_every_operation_in_a_browser_without_the_internet(
     shown = subprocess.run(
         [
             *(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"),
-            # Whatever is not on this machine cannot be reached.
+            # The browser can reach no other host.
             "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
             *("--virtual-time-budget=20000", f"--user-data-dir={tmp_path}"),
             f"{environment.address.api_url}{DOCS}",

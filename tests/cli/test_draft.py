@@ -18,15 +18,15 @@ def migrations(trial: Trial) -> list[Path]:
     return sorted(trial.project.migrations.iterdir())
 
 
-def test_draft_leads_to_what_sql_tells(trial: Trial) -> None:
+def test_draft_turns_the_migrations_into_the_database_of_sql(trial: Trial) -> None:
     trial.write("sql/10_notes.sql", _NOTES)
-    # Its body names what comes later: the order of the files need not know that.
+    # The function uses a table that a later file creates.
     trial.write(
         "sql/05_count.sql",
         "create function public.notes_count() returns bigint language sql"
         " as $$ select count(*) from public.notes $$;\n",
     )
-    # The draft is applied last, whatever the clock says.
+    # The draft must be applied last, even after a version in the future.
     trial.write("supabase/migrations/29991231235959_comment_notes.sql", "select 1;\n")
 
     drafted = trial.tenantry("draft", "create_notes_count")
@@ -47,7 +47,7 @@ def test_draft_leads_to_what_sql_tells(trial: Trial) -> None:
     assert trial.states() == []
 
 
-def test_broken_sql_is_named_and_nothing_stays(trial: Trial) -> None:
+def test_broken_sql_file_is_named_and_no_process_stays(trial: Trial) -> None:
     trial.write("sql/10_notes.sql", "create table public.notes (id nonsense);\n")
 
     drafted = trial.tenantry("draft", "create_notes")
@@ -60,7 +60,7 @@ def test_broken_sql_is_named_and_nothing_stays(trial: Trial) -> None:
 
 
 @pytest.mark.parametrize("name", ["Create_notes", "1_notes", "create-notes", "../notes", ""])
-def test_name_that_makes_no_file_name_is_refused(name: str) -> None:
+def test_invalid_migration_name_is_refused(name: str) -> None:
     refused = CliRunner().invoke(main, ["draft", "--", name])
 
     assert refused.exit_code == 1

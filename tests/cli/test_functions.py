@@ -1,4 +1,4 @@
-"""What stands around the groups of functions: their index, and what is said elsewhere."""
+"""The index of the groups of functions, and the answers to unknown paths."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def call(stack: Stack, method: str, path: str, **headers: str) -> requests.Respo
     return requests.request(method, url, headers={"Connection": "close", **headers}, timeout=30)
 
 
-def test_index_names_the_groups(small_stack: Stack) -> None:
+def test_index_lists_the_groups(small_stack: Stack) -> None:
     reply = call(small_stack, "GET", "")
     assert reply.status_code == 200
     assert reply.json() == {
@@ -35,7 +35,7 @@ def test_index_names_the_groups(small_stack: Stack) -> None:
         ("POST", "first-groups/operation"),
     ],
 )
-def test_where_no_group_is_the_refusal_is_worded_as_a_groups(
+def test_unknown_path_is_refused_in_the_format_of_a_group(
     small_stack: Stack, method: str, path: str
 ) -> None:
     reply = call(small_stack, method, path, **{"X-Request-Id": "order-66"})
@@ -45,7 +45,7 @@ def test_where_no_group_is_the_refusal_is_worded_as_a_groups(
     assert reply.json()["request_id"] == reply.headers["X-Request-Id"] == "order-66"
 
 
-def test_page_can_read_that_there_is_no_such_group(small_stack: Stack) -> None:
+def test_browser_can_read_that_a_group_is_unknown(small_stack: Stack) -> None:
     origin = {"Origin": "https://app.example.com"}
     asked = {
         "Access-Control-Request-Method": "POST",
@@ -63,14 +63,14 @@ def test_page_can_read_that_there_is_no_such_group(small_stack: Stack) -> None:
         assert reply.headers["Access-Control-Expose-Headers"] == "X-Request-Id"
 
 
-def test_unfit_request_id_is_replaced(small_stack: Stack) -> None:
+def test_invalid_request_id_is_replaced(small_stack: Stack) -> None:
     replies = [call(small_stack, "GET", "nope", **{"X-Request-Id": "a b"}) for _ in range(2)]
     first, second = (reply.headers["X-Request-Id"] for reply in replies)
     assert len({"a b", first, second}) == 3
     assert replies[0].json()["request_id"] == first
 
 
-def test_project_without_functions_says_what_to_do(tmp_path: Path) -> None:
+def test_project_without_functions_answers_with_a_hint(tmp_path: Path) -> None:
     reply = Client(create_app(tmp_path / "main.py", tmp_path)).get("/functions/v1/first-group")
     assert reply.status_code == 503
     assert reply.json is not None

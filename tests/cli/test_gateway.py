@@ -1,4 +1,4 @@
-"""The gateway speaks as a Supabase project does."""
+"""The gateway answers as a Supabase project does."""
 
 from threading import Thread
 
@@ -9,26 +9,27 @@ from werkzeug.test import Client
 from tenantry_cli.emulator.gateway import create_app
 from tenantry_cli.emulator.stack import Stack
 
-NOBODY_LISTENS = "http://127.0.0.1:9"
+# Nothing listens there.
+CLOSED = "http://127.0.0.1:9"
 
 
 def get(url: str, **headers: str) -> requests.Response:
     return requests.get(url, headers={"Connection": "close", **headers}, timeout=30)
 
 
-def test_api_key_alone_is_a_role(small_stack: Stack) -> None:
+def test_api_key_without_a_token_gives_its_role(small_stack: Stack) -> None:
     notes = f"{small_stack.api_url}/rest/v1/notes"
     assert get(notes, apikey=small_stack.anon_key).json() == []
     assert get(notes, apikey="forged").status_code == 401
 
 
-def test_own_token_goes_before_the_api_key(small_stack: Stack) -> None:
+def test_token_takes_precedence_over_the_api_key(small_stack: Stack) -> None:
     notes = f"{small_stack.api_url}/rest/v1/notes"
     reply = get(notes, apikey=small_stack.anon_key, Authorization="Bearer forged")
     assert reply.status_code == 401
 
 
-def test_browser_is_answered_for_the_data_api_and_auth(small_stack: Stack) -> None:
+def test_preflight_of_the_data_api_and_auth_is_answered(small_stack: Stack) -> None:
     for path in ("/rest/v1/notes", "/auth/v1/signup"):
         reply = requests.options(
             small_stack.api_url + path,
@@ -45,7 +46,7 @@ def test_browser_is_answered_for_the_data_api_and_auth(small_stack: Stack) -> No
         assert reply.headers["Access-Control-Allow-Headers"] == "apikey,authorization"
 
 
-def test_body_of_unknown_length_arrives(small_stack: Stack) -> None:
+def test_chunked_body_is_forwarded(small_stack: Stack) -> None:
     reply = requests.post(
         f"{small_stack.api_url}/auth/v1/signup",
         data=iter([b'{"email": "chunked@example.com",', b'"password": "correct horse"}']),
@@ -59,25 +60,25 @@ def test_body_of_unknown_length_arrives(small_stack: Stack) -> None:
     assert reply.json()["user"]["email"] == "chunked@example.com"
 
 
-def test_part_that_is_down_is_named_in_json() -> None:
-    gateway = Client(create_app(NOBODY_LISTENS, NOBODY_LISTENS, NOBODY_LISTENS))
+def test_component_that_is_down_is_named_in_json() -> None:
+    gateway = Client(create_app(CLOSED, CLOSED, CLOSED))
     reply = gateway.get("/rest/v1/notes")
     assert reply.status_code == 502
     assert reply.json == {
         "code": "upstream_error",
-        "message": "The part behind /rest/v1 is down.",
+        "message": "The component behind /rest/v1 is down.",
     }
 
 
 def test_unknown_path_is_not_found_in_json() -> None:
-    reply = Client(create_app(NOBODY_LISTENS, NOBODY_LISTENS, None)).get("/storage/v1/object")
+    reply = Client(create_app(CLOSED, CLOSED, None)).get("/storage/v1/object")
     assert reply.status_code == 404
     assert reply.json is not None
     assert reply.json["code"] == "not_found"
 
 
 def test_more_calls_than_threads_are_all_answered(small_stack: Stack) -> None:
-    """Functions ask the Data API while other calls wait for functions."""
+    """Functions call the Data API while other calls wait for functions."""
     url = f"{small_stack.functions_url}/second-group/notes"
     replies: list[object] = []
     calls = [Thread(target=lambda: replies.append(get(url).json())) for _ in range(100)]
@@ -88,12 +89,12 @@ def test_more_calls_than_threads_are_all_answered(small_stack: Stack) -> None:
     assert replies == [{"notes": []}] * 100
 
 
-def test_nothing_listens_beyond_this_machine(small_stack: Stack) -> None:
-    parts = [psutil.Process(child.pid) for child in small_stack.children]
+def test_components_listen_on_loopback_only(small_stack: Stack) -> None:
+    components = [psutil.Process(child.pid) for child in small_stack.children]
     listening = {
         connection.laddr.ip
-        for part in parts
-        for process in (part, *part.children(recursive=True))
+        for component in components
+        for process in (component, *component.children(recursive=True))
         for connection in process.net_connections("inet")
         if connection.status == psutil.CONN_LISTEN
     }

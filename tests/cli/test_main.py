@@ -1,4 +1,4 @@
-"""What a command loads before it does anything."""
+"""The `tenantry` command: which modules it imports, and its help."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tenantry_cli.main import main
 
 
 @pytest.mark.parametrize("command", ["migrate", "drift"])
-def test_command_loads_neither_the_emulator_nor_the_proof(command: str) -> None:
+def test_command_imports_neither_the_emulator_nor_the_proof(command: str) -> None:
     script = (
         "import sys\n"
         "from tenantry_cli.main import main\n"
@@ -30,7 +30,7 @@ def test_command_loads_neither_the_emulator_nor_the_proof(command: str) -> None:
         assert costly not in loaded
 
 
-def test_no_summary_is_cut_at_eighty_columns() -> None:
+def test_summaries_fit_into_eighty_columns() -> None:
     shown = CliRunner().invoke(main, ["--help"], terminal_width=80)
 
     assert shown.exit_code == 0

@@ -1,4 +1,4 @@
-"""The database is as strict as a hosted one, and can be had a second time."""
+"""The database has the restrictions of a hosted one. Further databases can be created."""
 
 import psycopg
 import pytest
@@ -21,7 +21,7 @@ def test_postgres_is_no_superuser(small_stack: Stack) -> None:
             )
 
 
-def test_postgres_sets_what_is_exposed_but_never_becomes_authenticator(
+def test_postgres_may_set_exposed_schemas_but_not_become_authenticator(
     small_stack: Stack,
 ) -> None:
     with psycopg.connect(small_stack.postgres.create_database("exposing")) as connection:
@@ -33,7 +33,7 @@ def test_postgres_sets_what_is_exposed_but_never_becomes_authenticator(
     small_stack.postgres.drop_database("exposing")
 
 
-def test_postgres_acts_as_each_api_role(small_stack: Stack) -> None:
+def test_postgres_may_become_each_api_role(small_stack: Stack) -> None:
     with psycopg.connect(small_stack.db_url) as connection:
         for role in ("anon", "authenticated", "service_role"):
             connection.execute(f"set role {role}")
@@ -49,10 +49,10 @@ def test_second_database_has_auth_and_no_migrations(small_stack: Stack) -> None:
     small_stack.postgres.drop_database("second")
 
 
-def test_auth_survives_that_its_user_is_deleted(small_stack: Stack) -> None:
+def test_auth_works_after_one_of_its_users_was_deleted(small_stack: Stack) -> None:
     credentials = {"email": "gone@example.com", "password": "correct horse"}
 
-    def ask(path: str) -> requests.Response:
+    def post(path: str) -> requests.Response:
         return requests.post(
             f"{small_stack.api_url}/auth/v1/{path}",
             json=credentials,
@@ -60,16 +60,16 @@ def test_auth_survives_that_its_user_is_deleted(small_stack: Stack) -> None:
             timeout=30,
         )
 
-    assert ask("signup").ok
+    assert post("signup").ok
     with psycopg.connect(small_stack.db_url) as connection:
         connection.execute("delete from auth.users where email = %s", [credentials["email"]])
 
-    assert ask("token?grant_type=password").status_code == 400
-    assert ask("signup").ok
+    assert post("token?grant_type=password").status_code == 400
+    assert post("signup").ok
 
 
 def test_new_schema_is_served_at_once(small_stack: Stack) -> None:
-    """The event triggers tell PostgREST about every new table."""
+    """The event triggers notify PostgREST of every new table."""
     with psycopg.connect(small_stack.db_url) as connection:
         connection.execute("create table public.fresh (id integer)")
         connection.execute("grant select on public.fresh to anon")

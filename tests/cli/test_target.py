@@ -1,4 +1,4 @@
-"""Which project a command works on: one, whole, and never a bit of two."""
+"""The project that a command works on: all values belong to one project."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def shown(target: Target) -> None:
 
 @pytest.fixture(autouse=True)
 def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that says it is running, in the directory that commands are called in."""
+    """A state file of a running emulator, in the working directory."""
     (tmp_path / "pyproject.toml").touch()
     project = Project(tmp_path)
     project.migrations.mkdir(parents=True)
     started = psutil.Process().create_time()
     write_state(
-        regular_file(project), State("mark", 54321, os.getpid(), started, None, EMULATOR)
+        regular_file(project), State("run", 54321, os.getpid(), started, None, EMULATOR)
     )
     monkeypatch.chdir(tmp_path)
 
@@ -65,7 +65,7 @@ def run(command: click.Command, *arguments: str, **variables: str) -> Result:
     )
 
 
-def test_without_anything_it_is_the_emulator_whole() -> None:
+def test_default_target_is_the_running_emulator() -> None:
     assert run(shown).output.strip() == repr(
         Target(
             EMULATOR["API_URL"],
@@ -79,14 +79,14 @@ def test_without_anything_it_is_the_emulator_whole() -> None:
     )
 
 
-def test_with_a_url_nothing_is_the_emulators() -> None:
+def test_target_with_a_url_has_no_value_of_the_emulator() -> None:
     assert run(shown, **HOSTED).output.strip() == repr(
         Target("https://project.example", "hosted.anon", "hosted.service")
     )
 
 
 @pytest.mark.parametrize("variable", VARIABLES[1:])
-def test_what_is_set_without_a_url_is_refused_by_its_name(variable: str) -> None:
+def test_variable_without_a_url_is_refused_and_named(variable: str) -> None:
     result = run(main, "doctor", "--fix", **{variable: "https://another.example"})
 
     assert result.exit_code == 1
@@ -95,7 +95,7 @@ def test_what_is_set_without_a_url_is_refused_by_its_name(variable: str) -> None
     assert f"leave {variable} out" in result.output
 
 
-def test_an_option_without_a_url_is_refused_by_its_name() -> None:
+def test_option_without_a_url_is_refused_and_named() -> None:
     result = run(
         main, "doctor", "--db-url", "postgresql://another", SUPABASE_SERVICE_ROLE_KEY="stale"
     )
@@ -105,39 +105,39 @@ def test_an_option_without_a_url_is_refused_by_its_name() -> None:
 
 
 @pytest.mark.parametrize("command", ["migrate", "drift"])
-def test_a_stale_key_does_not_go_to_the_emulator(command: str) -> None:
+def test_key_without_a_url_is_not_used_with_the_emulator(command: str) -> None:
     result = run(main, command, SUPABASE_SERVICE_ROLE_KEY="stale")
 
     assert result.exit_code == 1
     assert "SUPABASE_SERVICE_ROLE_KEY is given without a URL" in result.output
 
 
-def test_a_url_without_keys_names_them_and_where_it_came_from() -> None:
+def test_url_without_keys_is_refused_and_the_keys_are_named() -> None:
     set_ = run(main, "doctor", SUPABASE_URL="https://project.example")
     given = run(main, "migrate", "--url", "https://project.example")
 
     assert (set_.exit_code, given.exit_code) == (1, 1)
-    assert "SUPABASE_URL names a project: give --anon-key (or SUPABASE_ANON_KEY)" in set_.output
-    assert "--service-key (or SUPABASE_SERVICE_ROLE_KEY) too" in set_.output
-    assert "--url names a project: give --service-key" in given.output
+    assert "SUPABASE_URL is given, so --anon-key (or SUPABASE_ANON_KEY)" in set_.output
+    assert "--service-key (or SUPABASE_SERVICE_ROLE_KEY) must be given too" in set_.output
+    assert "--url is given, so --service-key" in given.output
 
 
 @pytest.mark.parametrize(
     "url",
     ["", "project.example", "ftp://project.example", "https://", "http://[::1", "http://a:b"],
 )
-def test_no_address_is_refused_and_shown(url: str) -> None:
+def test_invalid_url_is_refused_and_shown(url: str) -> None:
     result = run(main, "migrate", "--url", url, "--service-key", "key")
 
     assert result.exit_code == 1
-    assert f"--url is {url!r}, which is no address" in result.output
+    assert f"--url is {url!r}, which is no URL" in result.output
 
 
 @pytest.mark.parametrize("key", ["", "secret\n", " secret", "secr\u00e9t", "secret\u200b"])
-def test_no_key_is_refused_and_not_shown(key: str) -> None:
+def test_invalid_key_is_refused_and_not_shown(key: str) -> None:
     result = run(main, "migrate", "--url", HOSTED["SUPABASE_URL"], "--service-key", key)
 
     assert result.exit_code == 1
-    assert "--service-key holds" in result.output
-    assert "copy the key again" in result.output
+    assert f"--service-key {'has white space' if key else 'is empty'}" in result.output
+    assert "Copy the key again" in result.output
     assert "secr" not in result.output

@@ -1,4 +1,4 @@
-"""`tenantry up`, as a person meets it: real processes, a directory with a space in its name."""
+"""`tenantry up` with real processes, in a directory with a space in its name."""
 
 import shutil
 import signal
@@ -17,6 +17,7 @@ from support.waiting import until
 from tenantry_cli.project import find_project
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 
 
 def get(url: str, key: str) -> requests.Response:
@@ -39,7 +40,7 @@ def test_up_serves_a_project_until_ctrl_c(trial: Trial) -> None:
 
     assert api == f"http://127.0.0.1:{trial.port}"
     assert connection["DB_URL"].endswith(f":{trial.port + 1}/postgres")
-    # They quote tokens and rows.
+    # The logs quote tokens and rows.
     assert (trial.project.state / "logs").stat().st_mode & 0o777 == 0o700
     assert get(f"{api}/rest/v1/notes", key).json() == []
     assert sign_up(connection, "ada@example.com").ok
@@ -62,10 +63,10 @@ def test_data_and_users_survive_the_death_of_every_process(trial: Trial) -> None
     with psycopg.connect(before["DB_URL"]) as database:
         database.execute("insert into public.notes values (1)")
 
-    # The supervisor first, so that nobody tidies up; then PostgreSQL, as a power cut would.
+    # The supervisor first, so that it stops nothing. Then PostgreSQL, as in a power failure.
     running.kill()
     for process in trial.processes():
-        # Some end by themselves, for want of the others.
+        # Some processes end by themselves after the others.
         with suppress(psutil.NoSuchProcess):
             if process.name() == "postgres":
                 process.kill()
@@ -82,7 +83,7 @@ def test_data_and_users_survive_the_death_of_every_process(trial: Trial) -> None
     assert trial.processes() == []
 
 
-def test_detached_emulator_is_told_to_stop(trial: Trial) -> None:
+def test_down_stops_a_detached_emulator(trial: Trial) -> None:
     started = trial.up_detached()
     assert started.returncode == 0, started.stderr
     assert "ready" in started.stdout
@@ -104,7 +105,7 @@ def test_detached_emulator_is_told_to_stop(trial: Trial) -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--detach",)])
-def test_stopped_before_it_is_ready_it_says_so_and_leaves_nothing(
+def test_interrupted_start_is_reported_and_leaves_no_process(
     trial: Trial, options: tuple[str, ...]
 ) -> None:
     running = trial.begin_up(*options)
@@ -120,13 +121,13 @@ def test_stopped_before_it_is_ready_it_says_so_and_leaves_nothing(
 
 def _names(trial: Trial) -> Iterator[str]:
     for process in trial.processes():
-        # Some end between being found and being asked.
+        # Some processes end meanwhile.
         with suppress(psutil.NoSuchProcess):
             yield process.name()
 
 
-def test_a_story_that_stops_leaves_the_emulator_and_a_dead_part_takes_it(trial: Trial) -> None:
-    # A project without our migrations and functions cannot tell the story.
+def test_failed_demo_leaves_the_emulator_running_until_a_component_dies(trial: Trial) -> None:
+    # The demo fails in a project without our migrations and functions.
     running = trial.up("--demo", "--ephemeral")
     trial.read_until(running, "The demo stops here")
     connection = trial.connection()
@@ -143,21 +144,23 @@ def test_a_story_that_stops_leaves_the_emulator_and_a_dead_part_takes_it(trial: 
     assert trial.processes() == []
 
 
-def test_the_story_is_told_to_its_end(trial: Trial) -> None:
+def test_demo_succeeds_although_no_proxy_answers(trial: Trial) -> None:
     project = find_project()
-    for part in ("functions", "supabase"):
-        shutil.copytree(project.root / part, trial.directory / part, dirs_exist_ok=True)
+    for folder in ("functions", "supabase"):
+        shutil.copytree(project.root / folder, trial.directory / folder, dirs_exist_ok=True)
+    # All requests go to this machine, in the command and in the functions.
+    trial.env.update(dict.fromkeys(PROXY_VARIABLES, "http://127.0.0.1:9"))
     running = trial.up("--demo", "--ephemeral")
 
-    said = trial.read_until(running, "The story is finished.")
+    output = trial.read_until(running, "The demo is finished.")
 
-    assert "The demo stops here" not in said
+    assert "The demo stops here" not in output
     running.send_signal(signal.SIGINT)
     output, _ = running.communicate(timeout=30)
     assert running.returncode == 0, output
 
 
-def test_a_new_emulator_is_seeded_once(trial: Trial) -> None:
+def test_new_emulator_is_seeded_once(trial: Trial) -> None:
     trial.write("supabase/seed.sql", "insert into public.notes values (7);\n")
 
     for _ in range(2):
@@ -169,7 +172,7 @@ def test_a_new_emulator_is_seeded_once(trial: Trial) -> None:
 
 
 @pytest.mark.parametrize("broken", ["migrations/20260102000000_divide_by_zero.sql", "seed.sql"])
-def test_broken_file_is_named_and_nothing_stays(trial: Trial, broken: str) -> None:
+def test_broken_file_is_named_and_no_process_stays(trial: Trial, broken: str) -> None:
     trial.write(f"supabase/{broken}", "select 1 / 0;\n")
 
     failed = trial.up_detached()
@@ -180,7 +183,7 @@ def test_broken_file_is_named_and_nothing_stays(trial: Trial, broken: str) -> No
     assert trial.processes() == []
 
 
-def test_port_in_use_is_one_sentence(trial: Trial) -> None:
+def test_port_in_use_is_reported_in_one_line(trial: Trial) -> None:
     with socket.create_server(("127.0.0.1", trial.port + 1)):
         failed = trial.tenantry("up", f"--port={trial.port}")
 
@@ -190,15 +193,15 @@ def test_port_in_use_is_one_sentence(trial: Trial) -> None:
     assert trial.processes() == []
 
 
-def test_ephemeral_emulator_leaves_the_regular_one_alone(trial: Trial) -> None:
+def test_ephemeral_emulator_does_not_affect_the_regular_one(trial: Trial) -> None:
     regular = trial.up()
     beside = Trial(trial.directory, trial.port + 10)
 
     started = beside.up_detached("--ephemeral")
 
     assert started.returncode == 0, started.stderr
-    thrown_away = trial.tenantry("status", "--json", f"--port={beside.port}")
-    assert f"http://127.0.0.1:{beside.port}" in thrown_away.stdout
+    ephemeral = trial.tenantry("status", "--json", f"--port={beside.port}")
+    assert f"http://127.0.0.1:{beside.port}" in ephemeral.stdout
     assert trial.connection()["API_URL"] == f"http://127.0.0.1:{trial.port}"
     [directory] = [Path(s.throw_away) for s in trial.states() if s.throw_away]
     assert (directory / "logs").stat().st_mode & 0o777 == 0o700
@@ -217,7 +220,7 @@ def test_ephemeral_emulator_leaves_the_regular_one_alone(trial: Trial) -> None:
         ("import missing_module\n", "functions/main.py cannot be loaded: ModuleNotFoundError"),
     ],
 )
-def test_database_is_there_when_functions_are_not(
+def test_database_works_without_functions(
     trial: Trial, source: str | None, sentence: str
 ) -> None:
     main = trial.directory / "functions" / "main.py"

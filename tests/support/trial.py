@@ -1,4 +1,4 @@
-"""A person at a terminal who runs `tenantry` in a project of their own."""
+"""A trial: runs `tenantry` in a project, as a person does in a terminal."""
 
 import json
 import os
@@ -52,24 +52,24 @@ class Trial:
         )
 
     def up(self, *arguments: str) -> subprocess.Popen[str]:
-        """Starts `tenantry up` in the foreground and returns once it says that it is ready."""
+        """Starts `tenantry up` in the foreground, and returns when it is ready."""
         running = self.begin_up(*arguments)
         self.read_until(running, "ready (Ctrl-C stops everything)")
         return running
 
     def read_until(self, running: subprocess.Popen[str], sentence: str) -> str:
-        """What it says up to and with that sentence, which has to come."""
+        """The output up to that sentence, which has to come."""
         assert running.stdout is not None
-        said = ""
+        output = ""
         for line in running.stdout:
-            said += line
+            output += line
             if sentence in line:
-                return said
+                return output
         running.wait()
-        raise AssertionError(said)
+        raise AssertionError(output)
 
     def begin_up(self, *arguments: str) -> subprocess.Popen[str]:
-        """Starts `tenantry up`, whatever becomes of it."""
+        """Starts `tenantry up`, and does not wait for it."""
         return subprocess.Popen(
             self._command(("up", f"--port={self.port}", *arguments)),
             stdout=subprocess.PIPE,
@@ -90,7 +90,7 @@ class Trial:
         return [state for _, state in states(self.project)]
 
     def processes(self) -> list[psutil.Process]:
-        """Whoever works in this project's directory, the database server included."""
+        """The processes in the directory of the project, the database server included."""
         found = []
         for process in psutil.process_iter():
             try:
@@ -111,7 +111,7 @@ class Trial:
         return [sys.executable, "-m", "tenantry_cli", *arguments]
 
     def _env(self) -> Mapping[str, str]:
-        # Ephemeral emulators live in here too, so that `processes` sees them.
+        # Ephemeral emulators have their files here too, so that `processes` finds them.
         scratch = self.directory / "tmp"
         scratch.mkdir(exist_ok=True)
         return {

@@ -1,2 +1,4 @@
-"""A Supabase project on this machine, without Docker: PostgreSQL, PostgREST, Auth, the
-functions and a gateway as child processes."""
+"""A Supabase project on this machine, without Docker.
+
+PostgreSQL, PostgREST, Auth, the functions and a gateway are child processes.
+"""

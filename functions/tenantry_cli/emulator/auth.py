@@ -1,4 +1,4 @@
-"""Auth: Supabase's own GoTrue-compatible server, of which only /auth/v1 is used."""
+"""Auth: the GoTrue-compatible server of Supabase Lite. Only /auth/v1 of it is used."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ def start_auth(
     log: Path,
     env: Mapping[str, str],
 ) -> Child:
-    """Starts Auth, which makes the tables of schema `auth` before it answers."""
+    """Starts Auth, which creates the tables of the schema `auth` before it answers."""
     config = directory / "supabase" / "config.toml"
     config.parent.mkdir(parents=True, exist_ok=True)
     config.touch(mode=0o600)
@@ -37,7 +37,7 @@ port = {port}
 driver = "postgres"
 url = {json.dumps(database_url)}
 
-# The migration history is the Supabase CLI's and belongs to `postgres`.
+# The Supabase CLI keeps the migration history, as `postgres`.
 [db.migrations]
 enabled = false
 

@@ -1,14 +1,14 @@
-// Auth survives that the database server goes away.
+// Fixes the database driver of Auth, so that Auth survives a restart of the database server.
 //
-// Its driver, postgres.js, still writes to a connection that is gone, from a timer, where
-// nobody can catch the error: all of Auth ends with it. And it lends a connection that was
-// lost while it was lent out again and again. As long as no release of the driver knows
-// better, Auth's copy is mended while it is loaded. To start Auth again would not do: it puts
-// its own auth.uid() in the place of the hosted one, and for a while everybody is nobody.
+// The driver, postgres.js, has two defects. A timer writes to a connection that is closed; nobody
+// can catch that error, so Auth ends. And a connection that was lost while it was reserved is
+// reserved again and again. No release of the driver fixes them, so its source is changed while
+// it is loaded. Starting Auth again is no alternative: Auth would replace auth.uid() by its own
+// version, and for a moment no request would have a user.
 
 import { registerHooks } from 'node:module'
 
-const MENDED = {
+const FIXES = {
   '/postgres/src/connection.js': [
     [
       'function nextWrite(fn) {',
@@ -19,7 +19,7 @@ const MENDED = {
       return false
     }`
     ],
-    // What was not sent belongs to the old connection, and no timer will send it.
+    // Unsent data belongs to the old connection, and its timer is cleared.
     ['socket.removeAllListeners()\n    socket = null', '$&\n    chunk = nextWriteTimer = null']
   ],
   '/postgres/src/index.js': [
@@ -32,11 +32,11 @@ const MENDED = {
 registerHooks({
   load(url, context, nextLoad) {
     const loaded = nextLoad(url, context)
-    const file = Object.keys(MENDED).find(each => url.endsWith(each))
+    const file = Object.keys(FIXES).find(each => url.endsWith(each))
     if (file === undefined) return loaded
-    const source = MENDED[file].reduce((text, [broken, mended]) => {
-      if (text.split(broken).length !== 2) throw new Error(`${url} is of another version`)
-      return text.replace(broken, mended)
+    const source = FIXES[file].reduce((text, [broken, fixed]) => {
+      if (text.split(broken).length !== 2) throw new Error(`${url} is another version than these fixes are for`)
+      return text.replace(broken, fixed)
     }, loaded.source.toString())
     return { ...loaded, source }
   }

@@ -1,4 +1,4 @@
-"""The console's copy of supabase-js: it comes from npm, so git does not keep it."""
+"""The copy of supabase-js that the console loads. It comes from npm, so git ignores it."""
 
 import os
 import tempfile
@@ -8,17 +8,17 @@ from tenantry_cli.emulator.components import Components
 from tenantry_cli.project import Project
 
 
-def place_supabase_js(components: Components, project: Project) -> Path | None:
-    """Puts it where the console serves it from and a deploy uploads it."""
+def copy_supabase_js(components: Components, project: Project) -> Path | None:
+    """Copies supabase-js into the folder that the console serves and a deploy uploads."""
     page = project.functions / "tenantry" / "console_page"
     if not page.is_dir():
         return None
-    place, script = page / "supabase.js", components.supabase_js.read_bytes()
-    if not place.is_file() or place.read_bytes() != script:
-        # Whoever serves it while it is replaced has the old or the new one, whole.
+    target, script = page / "supabase.js", components.supabase_js.read_bytes()
+    if not target.is_file() or target.read_bytes() != script:
+        # A rename is atomic: a server reads the old or the new file, never a part of one.
         descriptor, draft = tempfile.mkstemp(dir=project.state)
         with os.fdopen(descriptor, "wb") as file:
             file.write(script)
         Path(draft).chmod(0o644)
-        Path(draft).replace(place)
-    return place
+        Path(draft).replace(target)
+    return target

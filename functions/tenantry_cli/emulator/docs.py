@@ -1,4 +1,4 @@
-"""The page that shows the OpenAPI document: Swagger UI, without the internet."""
+"""The page that shows the OpenAPI document with Swagger UI, without the internet."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,9 +10,9 @@ from werkzeug.wrappers import Response
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_OURS = Path(__file__).parent
-# The browser, too, is told that nothing comes from elsewhere. Swagger UI sets styles and draws
-# icons by itself; calls tried out go to 127.0.0.1, also from a page opened as localhost.
+_FOLDER = Path(__file__).parent
+# The browser may load nothing from another host. Swagger UI sets inline styles and draws icons
+# from data URLs. Its calls go to 127.0.0.1, even if the page was opened as localhost.
 _POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self' http://127.0.0.1:*; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data:"
@@ -21,13 +21,13 @@ _POLICY = (
 
 def create_app(swagger_ui: Path) -> "WSGIApplication":
     return SharedDataMiddleware(
-        _page, {"/docs.js": str(_OURS / "docs.js"), "/": str(swagger_ui)}, cache=False
+        _page, {"/docs.js": str(_FOLDER / "docs.js"), "/": str(swagger_ui)}, cache=False
     )
 
 
 def _page(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
     if environ["PATH_INFO"] not in ("", "/"):
-        return Response("Not here.", 404, mimetype="text/plain")(environ, start_response)
-    page = Response((_OURS / "docs.html").read_bytes(), mimetype="text/html")
+        return Response("Not found.", 404, mimetype="text/plain")(environ, start_response)
+    page = Response((_FOLDER / "docs.html").read_bytes(), mimetype="text/html")
     page.headers["Content-Security-Policy"] = _POLICY
     return page(environ, start_response)

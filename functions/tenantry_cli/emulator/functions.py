@@ -1,6 +1,7 @@
-"""The functions, served as the cloud would: one functions-framework target per group.
+"""Serves the functions as the cloud does: one functions-framework target per group.
 
-A process of its own, so that what a function does to its process is done to it alone.
+This is a separate process, so that a function that changes or ends its process affects no other
+component.
 """
 
 import argparse
@@ -25,25 +26,25 @@ from tenantry_cli.emulator.server import Server
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# What the functions take over from the caller. Theirs is not imported: which `tenantry` is
-# loaded is for `source` to say.
+# The request ids that the functions accept. The pattern is repeated here, because an import
+# could load another `tenantry` than `source` does.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-# How many calls are worked on at once.
+# The number of calls that are processed at the same time.
 _THREADS = 16
 
 
 def create_app(source: Path, swagger_ui: Path) -> "WSGIApplication":
     """Every entry point of `source` under its name in kebab-case, and their documentation.
 
-    A project whose functions cannot be loaded still has a database to work on: its
-    functions then answer with the reason.
+    If the functions cannot be loaded, every call is answered with the reason. The database of
+    the project still works.
     """
     if not source.is_file():
         return _Refusal(
             503,
             "unavailable",
             f"There are no functions: {source.name} is missing.",
-            "Put it into its place, and start the emulator again.",
+            "Create the file, and start the emulator again.",
         )
     try:
         groups = {_path(name): _target(name, source) for name in _entry_points(source)}
@@ -53,7 +54,7 @@ def create_app(source: Path, swagger_ui: Path) -> "WSGIApplication":
             503,
             "unavailable",
             f"functions/{source.name} cannot be loaded: {error!r}.",
-            "Repair it, and start the emulator again; its log has the stack trace.",
+            "Fix the error, and start the emulator again. Its log has the stack trace.",
         )
     pages: dict[str, WSGIApplication]
     pages = {f"{FUNCTIONS}/docs": docs.create_app(swagger_ui)}
@@ -63,8 +64,7 @@ def create_app(source: Path, swagger_ui: Path) -> "WSGIApplication":
 
 
 def _entry_points(source: Path) -> list[str]:
-    # functions-framework loads the file again for each target; the modules that it imports
-    # are loaded once.
+    # functions-framework loads the file again for each target, but its imports only once.
     sys.path.insert(0, str(source.parent))
     spec = importlib.util.spec_from_file_location("main", source)
     if spec is None or spec.loader is None:
@@ -83,36 +83,40 @@ def _target(name: str, source: Path) -> "WSGIApplication":
         target=name, source=str(source), signature_type="http"
     )
 
-    def rooted(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        # A deployed function's own address has no path; Flask would redirect to one.
+    def with_path(
+        environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        # The address of a deployed function has no path. Flask would redirect to `/`.
         environ["PATH_INFO"] = environ["PATH_INFO"] or "/"
         return app(environ, start_response)
 
-    return rooted
+    return with_path
 
 
 def _at(path: str, app: "WSGIApplication") -> "WSGIApplication":
-    """One path of `app`, whatever it is asked for."""
+    """Answers every request with one path of `app`."""
 
-    def placed(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def with_path(
+        environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
         return app({**environ, "PATH_INFO": path}, start_response)
 
-    return placed
+    return with_path
 
 
 def _index(groups: list[str]) -> "WSGIApplication":
-    """The groups there are, at their common address; anywhere else there is nothing."""
-    nothing = _Refusal(
+    """Lists the groups at their common address. Every other path is not found."""
+    not_found = _Refusal(
         404,
         "operation_not_found",
-        f"There is no such group of functions; there are {', '.join(groups)}.",
+        f"There is no such group of functions. The groups are {', '.join(groups)}.",
         f"Call {FUNCTIONS}/<group>/<operation>.",
     )
 
     def index(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         request = Request(environ)
         if request.path != f"{FUNCTIONS}/" or request.method not in {"GET", "HEAD"}:
-            return nothing(environ, start_response)
+            return not_found(environ, start_response)
         reply = Response(json.dumps({"groups": groups}), content_type="application/json")
         return reply(environ, start_response)
 
@@ -120,7 +124,7 @@ def _index(groups: list[str]) -> "WSGIApplication":
 
 
 class _Refusal:
-    """Always the same error, as the functions word theirs."""
+    """Answers every request with one error, in the format of the functions."""
 
     def __init__(self, status: int, code: str, message: str, hint: str) -> None:
         self._status = status
@@ -143,7 +147,7 @@ class _Refusal:
             reply.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
             asked = request.headers.get("Access-Control-Request-Headers", "")
             reply.headers["Access-Control-Allow-Headers"] = asked
-        # A page whose preflight is refused learns nothing, not even that there is no such path.
+        # A browser shows a page no error whose preflight was refused.
         reply.headers["Access-Control-Allow-Origin"] = "*"
         reply.headers["Access-Control-Expose-Headers"] = "X-Request-Id"
         return reply(environ, start_response)

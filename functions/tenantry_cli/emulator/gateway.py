@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _THREADS = 64
-# As the server prints them: its time zone is UTC.
+# A timestamp as PostgreSQL prints it in the time zone UTC.
 _POSTGRES_TIMESTAMP = re.compile(rb'"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)\+00"')
-# As the hosted gateway: longer than any statement timeout.
+# The timeout of the hosted gateway, which is longer than every statement timeout.
 _UPSTREAM_TIMEOUT_SECONDS = 150
 
 
@@ -32,12 +32,14 @@ def create_app(postgrest: str, auth: str, functions: str | None) -> "WSGIApplica
     if functions is not None:
         targets[FUNCTIONS] = {"target": functions, "host": None}
     proxy = ProxyMiddleware(_not_found, targets, timeout=_UPSTREAM_TIMEOUT_SECONDS)
-    return _cors(_api_key(_whole_body(_timestamps(_bad_gateway(proxy)))))
+    return _cors(_api_key(_content_length(_timestamps(_bad_gateway(proxy)))))
 
 
 def _not_found(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
     return _error(
-        404, "not_found", "No such path: there are /rest/v1/, /auth/v1/ and /functions/v1/."
+        404,
+        "not_found",
+        "There is no such path. The paths are /rest/v1/, /auth/v1/ and /functions/v1/.",
     )(environ, start_response)
 
 
@@ -47,7 +49,7 @@ def _error(status: int, code: str, message: str) -> Response:
 
 
 def _cors(app: "WSGIApplication") -> "WSGIApplication":
-    """Answers browsers on behalf of PostgREST and Auth; the functions answer themselves."""
+    """Answers preflights for PostgREST and Auth. The functions answer their own."""
 
     def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         request = Request(environ)
@@ -77,7 +79,7 @@ def _cors(app: "WSGIApplication") -> "WSGIApplication":
 
 
 def _api_key(app: "WSGIApplication") -> "WSGIApplication":
-    """Someone who is not signed in is the role of their API key."""
+    """Gives a caller without a token the role of the API key."""
 
     def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         key = environ.get("HTTP_APIKEY")
@@ -88,8 +90,8 @@ def _api_key(app: "WSGIApplication") -> "WSGIApplication":
     return wrapped
 
 
-def _whole_body(app: "WSGIApplication") -> "WSGIApplication":
-    """Gives a body of unknown length a length, without which the proxy never ends it."""
+def _content_length(app: "WSGIApplication") -> "WSGIApplication":
+    """Adds the length of a chunked body, because the proxy needs a length."""
 
     def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
@@ -102,7 +104,7 @@ def _whole_body(app: "WSGIApplication") -> "WSGIApplication":
 
 
 def _timestamps(app: "WSGIApplication") -> "WSGIApplication":
-    """Writes Auth's timestamps as hosted Auth does; supabase-py refuses PostgreSQL's way."""
+    """Writes the timestamps of Auth as hosted Auth does, as supabase-py requires."""
 
     def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if not environ["PATH_INFO"].startswith(f"{AUTH}/"):
@@ -116,13 +118,14 @@ def _timestamps(app: "WSGIApplication") -> "WSGIApplication":
 
 
 def _bad_gateway(app: "WSGIApplication") -> "WSGIApplication":
-    """Says in JSON that a part is down, where the proxy would say it in HTML."""
+    """Reports in JSON that a component is down. The proxy would report it in HTML."""
 
     def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         response = Response.from_app(app, environ)
         if response.status_code == 502 and response.mimetype == "text/html":
-            part = environ["PATH_INFO"].split("/")[1]
-            response = _error(502, "upstream_error", f"The part behind /{part}/v1 is down.")
+            name = environ["PATH_INFO"].split("/")[1]
+            message = f"The component behind /{name}/v1 is down."
+            response = _error(502, "upstream_error", message)
         return response(environ, start_response)
 
     return wrapped

@@ -1,4 +1,4 @@
-"""The project's secrets: what signs tokens, and the two API keys signed with it."""
+"""The secrets of the project: the JWT secret, and two API keys that it signs."""
 
 import json
 import os
@@ -21,7 +21,7 @@ class Keys:
 
 
 def load_keys(state: Path) -> Keys:
-    """The keys kept in `state`, made on first use; only their owner can read them."""
+    """The keys in the folder `state`. Created once; only their owner can read them."""
     path = state / "keys.json"
     if not path.exists():
         _keep(_new_keys(), path)
@@ -44,8 +44,8 @@ def _keep(keys: Keys, path: Path) -> None:
     try:
         with os.fdopen(descriptor, "w") as file:
             json.dump(asdict(keys), file)
-        # Of two emulators that start at once the first one's keys stay: a link, unlike a
-        # rename, does not replace what is there.
+        # Two emulators may start at once. A link fails if the file exists, unlike a rename, so
+        # the keys of the first emulator stay.
         os.link(draft, path)
     except FileExistsError:
         pass

@@ -1,4 +1,4 @@
-"""The ports of one stack: the gateway's, and those that follow it."""
+"""The ports of one stack: that of the gateway and the next seven."""
 
 import random
 import socket
@@ -10,7 +10,7 @@ DEFAULT = 54321
 
 _HOST = "127.0.0.1"
 _BLOCK = 10
-# Below the range from which systems take ports for outgoing connections.
+# These ports are below the range that systems use for outgoing connections.
 _SPARE = range(20_000, 32_000, _BLOCK)
 
 
@@ -47,8 +47,11 @@ class Ports:
         return self.gateway + 7
 
     def claim(self) -> socket.socket:
-        """Raises if a port is taken. Of two stacks that start at once one gets the block:
-        the last port serves nothing, and is held by whoever has the returned socket."""
+        """Claims the block of ports, or raises an error if one of them is in use.
+
+        The returned socket holds the last port, which serves nothing. Of two stacks that start
+        at once, only one can hold it.
+        """
         for port in range(self.gateway, self._claim):
             if not _is_free(port):
                 raise PortInUseError(port)
@@ -64,15 +67,15 @@ class Ports:
 class PortInUseError(TenantryError):
     def __init__(self, port: int) -> None:
         super().__init__(
-            f"Port {port} is in use: stop what listens there, wait a minute if nothing does "
-            "(a connection has used it), or choose other ports with --port (the gateway's; "
-            "the seven after it are taken too)."
+            f"Port {port} is in use. Stop the program that listens there, or wait a minute if "
+            "there is none (a connection has used the port), or choose another block of eight "
+            "ports with --port."
         )
 
 
 def claim_spare() -> tuple[Ports, socket.socket]:
-    """A block of ports nobody uses, claimed."""
-    # Tests that fix the seed of `random` must not all want the same block.
+    """Claims a free block of ports."""
+    # Tests that fix the seed of `random` must not all choose the same block.
     for gateway in random.SystemRandom().sample(_SPARE, len(_SPARE)):
         ports = Ports(gateway)
         try:
@@ -84,8 +87,8 @@ def claim_spare() -> tuple[Ports, socket.socket]:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        # What lingers of a stack that just stopped is in nobody's way. What lingers of a
-        # connection that the system gave this port is, in that of every server.
+        # With this option, a port of a stack that just stopped is free. A port that an outgoing
+        # connection has just used is not: no server can bind it for a while.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((_HOST, port))

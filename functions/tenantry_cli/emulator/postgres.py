@@ -1,4 +1,4 @@
-"""The database server: its cluster, its start, and databases beside the project's own."""
+"""The database server: its cluster, its start, and further databases."""
 
 import os
 import pwd
@@ -21,10 +21,10 @@ from tenantry_cli.errors import TenantryError
 
 DefaultPrivileges = Literal["current", "legacy"]
 
-# Auth's tables and nothing else: what every further database is copied from.
-PRISTINE = "tenantry_pristine"
+# The template of every further database. It has the tables of Auth and no migrations.
+_PRISTINE = "tenantry_pristine"
 
-# As `supabase start` has it. Only this machine can connect.
+# The password of `supabase start`. Only this machine can connect.
 _PASSWORD = "postgres"  # noqa: S105  # nosec B105
 _SUPERUSER = "supabase_admin"
 # PostgreSQL refuses to run as root.
@@ -32,7 +32,7 @@ _UNPRIVILEGED = "nobody"
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
-    # A socket's path may not exceed 107 bytes, and a project's directory may.
+    # The path of a socket has at most 107 bytes. The directory of a project may be longer.
     "unix_socket_directories": "",
     "wal_level": "logical",
     "max_connections": "100",
@@ -44,10 +44,10 @@ _THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": 
 
 
 def chosen_default_privileges() -> DefaultPrivileges:
-    """Which of hosted Supabase's two settings a new cluster starts with."""
+    """The default privileges of a new cluster: hosted Supabase has two variants."""
     chosen = os.environ.get("TENANTRY_DEFAULT_PRIVILEGES", "current")
     if chosen not in ("current", "legacy"):
-        raise TenantryError("TENANTRY_DEFAULT_PRIVILEGES is `current` or `legacy`.")
+        raise TenantryError("TENANTRY_DEFAULT_PRIVILEGES must be `current` or `legacy`.")
     return cast(DefaultPrivileges, chosen)
 
 
@@ -80,7 +80,7 @@ class Postgres:
             env=env,
             cwd=self.data.parent,
             user=_server_user(),
-            # "Fast" shutdown: sessions are ended, nothing is lost.
+            # SIGINT is the fast shutdown: it ends sessions and loses no data.
             stop_signal=signal.SIGINT,
         )
         try:
@@ -91,11 +91,11 @@ class Postgres:
         return child
 
     def bootstrap(self, default_privileges: DefaultPrivileges) -> None:
-        """Makes an empty Supabase project's roles and schemas, unless they are there."""
+        """Creates the roles and schemas of an empty Supabase project, if they are missing."""
         with psycopg.connect(self.admin_url()) as connection:
             if connection.execute("select to_regrole('authenticator')").fetchone() != (None,):
                 return
-            # One transaction: after a crash there is all of it or nothing.
+            # One transaction, so that a crash leaves all of it or nothing.
             for script in (
                 "roles.sql",
                 "database.sql",
@@ -105,33 +105,32 @@ class Postgres:
                 connection.execute(_script(script))
 
     def complete_auth(self) -> None:
-        """Gives Auth's helper functions the meaning they have on hosted Supabase."""
+        """Replaces the helper functions of Auth by those of hosted Supabase."""
         with psycopg.connect(self.admin_url()) as connection:
             connection.execute(_script("auth.sql"))
 
     def keep_pristine(self) -> None:
-        """Sets a copy aside, once, after Auth made its tables and before any migration."""
+        """Copies the database once, with the tables of Auth and without migrations."""
         with self._administer() as connection:
-            if _exists(connection, PRISTINE) or _is_migrated(self.admin_url()):
+            if _exists(connection, _PRISTINE) or _is_migrated(self.admin_url()):
                 return
-            # A template must have no sessions. Auth, which nobody talks to yet, connects
-            # anew with its next query.
+            # A template must have no sessions. Auth connects again with its next query.
             connection.execute(
                 "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
                 "where datname = 'postgres' and pid <> pg_backend_pid()"
             )
             connection.execute(
                 sql.SQL("create database {} template postgres is_template true").format(
-                    sql.Identifier(PRISTINE)
+                    sql.Identifier(_PRISTINE)
                 )
             )
 
     def create_database(self, name: str) -> str:
-        """A second database as the first was before its migrations; returns postgres' URL."""
+        """Creates a database without migrations, and returns its URL as `postgres`."""
         with self._administer() as connection:
             connection.execute(
                 sql.SQL("create database {} template {}").format(
-                    sql.Identifier(name), sql.Identifier(PRISTINE)
+                    sql.Identifier(name), sql.Identifier(_PRISTINE)
                 )
             )
         with psycopg.connect(self.admin_url(name)) as connection:
@@ -145,7 +144,7 @@ class Postgres:
             )
 
     def _administer(self) -> psycopg.Connection:
-        """A session that stands in no database one would copy or drop."""
+        """A session in template1, which is never copied or dropped."""
         return psycopg.connect(self.admin_url("template1"), autocommit=True)
 
     def _initialize(self) -> None:
@@ -178,8 +177,8 @@ class Postgres:
         finally:
             password.unlink()
         if done.returncode:
-            raise TenantryError(f"PostgreSQL could not make its files:\n{done.stderr}")
-        # Whoever sees the data directory sees a whole cluster.
+            raise TenantryError(f"initdb could not create the database files:\n{done.stderr}")
+        # A rename is atomic: the cluster is complete as soon as its directory exists.
         draft.rename(self.data)
 
     def _require_same_major(self) -> None:
@@ -188,11 +187,11 @@ class Postgres:
         if major != re.split(r"\D", version.split()[2])[0]:
             raise TenantryError(
                 f"The data in {self.data} belongs to PostgreSQL {major}, not to "
-                f"{version.strip()}: use that version, or --ephemeral."
+                f"{version.strip()}. Use version {major}, or --ephemeral."
             )
 
     def _end_orphans(self) -> None:
-        """A killed server's sessions outlive it for a moment and hold its shared memory."""
+        """Ends the sessions of a killed server, which still hold its shared memory."""
         if not (self.data / "postmaster.pid").exists():
             return
         orphans = []
@@ -214,7 +213,7 @@ class Postgres:
 
 
 def cluster_directory(state: Path, fallback: Path) -> Path:
-    """Where the cluster lives: in `state` if the server's user can get there."""
+    """The directory of the cluster: in `state`, if the user of the server can reach it."""
     user = _server_user()
     if user is None or all(_can_pass(directory, user) for directory in (state, *state.parents)):
         return state / "postgres"

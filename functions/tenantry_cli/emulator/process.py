@@ -1,21 +1,21 @@
-"""A child process: its log, its readiness, its end."""
+"""A child process: its log, its readiness and its end."""
 
 import pwd
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tenantry_cli.errors import TenantryError
+from tenantry_cli.waiting import WaitTimeoutError, wait_until
 
-# How often a condition is looked at again while a child is starting.
-_LOOK_AGAIN_SECONDS = 0.02
+_INTERVAL_SECONDS = 0.02
 _LAST_LINES = 8
 
 
 class Child:
-    """One part of the stack, in a session of its own so that Ctrl-C reaches us alone."""
+    """One component of the stack. It has its own session, so that Ctrl-C reaches only us."""
 
     def __init__(
         self,
@@ -54,20 +54,19 @@ class Child:
         return self._process.poll() is None
 
     def wait_until(self, ready: Callable[[], bool], seconds: float = 30) -> None:
-        """Returns once `ready` says so; raises if the child dies first or takes too long."""
-        deadline = time.monotonic() + seconds
-        while not ready():
-            try:
-                self._process.wait(_LOOK_AGAIN_SECONDS)
-            except subprocess.TimeoutExpired:
-                if time.monotonic() > deadline:
-                    raise TenantryError(
-                        f"{self.name} was not ready after {seconds:.0f} s.{self.last_lines()}"
-                    ) from None
-            else:
-                raise TenantryError(self.obituary())
+        """Returns once `ready` holds. Raises an error if the child ends before that."""
+        try:
+            wait_until(
+                ready,
+                f"{self.name} is ready",
+                seconds=seconds,
+                interval=_INTERVAL_SECONDS,
+                pause=self._require_alive_for,
+            )
+        except WaitTimeoutError as error:
+            raise TenantryError(f"{error}{self.last_lines()}") from None
 
-    def obituary(self) -> str:
+    def exit_report(self) -> str:
         return f"{self.name} stopped with status {self._process.poll()}.{self.last_lines()}"
 
     def last_lines(self) -> str:
@@ -81,6 +80,11 @@ class Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def _require_alive_for(self, seconds: float) -> None:
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+            raise TenantryError(self.exit_report())
 
 
 def _primary_group(user: str) -> int:

@@ -1,4 +1,4 @@
-"""gunicorn around one WSGI application, on this machine only."""
+"""A gunicorn server for one WSGI application, on this machine only."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,10 @@ class Server(BaseApplication):  # type: ignore[misc]
             "worker_class": "gthread",
             "threads": threads,
             "graceful_timeout": 2,
-            # Longer than the functions keep an idle connection (httpx: 5 s), or the two sides
-            # race: one closes while the other sends, and that request is lost.
+            # Longer than the functions keep an idle connection (httpx: 5 s). Otherwise the
+            # server could close a connection while a function sends a request.
             "keepalive": 75,
-            # A worker is alive as long as its threads are; a slow request is none of its
-            # business.
+            # No timeout: a slow request must not end its worker.
             "timeout": 0,
             "control_socket_disable": True,
         }

@@ -1,4 +1,4 @@
-"""All components together: started in the order they need each other, stopped in reverse."""
+"""All components: started in the order of their dependencies, stopped in reverse."""
 
 import fcntl
 import hashlib
@@ -17,7 +17,7 @@ import requests
 from rich.console import Console
 
 from tenantry_cli.emulator.auth import start_auth
-from tenantry_cli.emulator.bundle import place_supabase_js
+from tenantry_cli.emulator.bundle import copy_supabase_js
 from tenantry_cli.emulator.components import Components, install_components
 from tenantry_cli.emulator.keys import Keys, load_keys
 from tenantry_cli.emulator.paths import AUTH, FUNCTIONS, REST
@@ -41,6 +41,7 @@ from tenantry_cli.emulator.state import (
 )
 from tenantry_cli.emulator.supabase_cli import push_migrations
 from tenantry_cli.errors import TenantryError
+from tenantry_cli.http_client import HttpClient
 from tenantry_cli.project import Project, find_project
 
 _UPSTREAM_TIMEOUT_SECONDS = "10"
@@ -48,7 +49,7 @@ _UPSTREAM_TIMEOUT_SECONDS = "10"
 
 @dataclass(frozen=True)
 class Stack:
-    """A running emulator; `with Stack.start() as stack:` is one's own."""
+    """A running emulator. `with Stack.start() as stack:` starts one."""
 
     ports: Ports
     keys: Keys
@@ -95,7 +96,7 @@ class Stack:
 
     @property
     def connection(self) -> dict[str, str]:
-        """What a client needs, under the names of `supabase status -o json`."""
+        """What a client needs, by the names of `supabase status -o json`."""
         return {
             "API_URL": self.api_url,
             "REST_URL": f"{self.api_url}{REST}",
@@ -120,11 +121,11 @@ class Stack:
         default_privileges: DefaultPrivileges | None = None,
         console: Console | None = None,
     ) -> Iterator["Stack"]:
-        """Starts everything, and stops it at the end of the `with`.
+        """Starts every component, and stops them at the end of the `with`.
 
-        Without a port, spare ones are found. An ephemeral emulator has a database of its
-        own, which is gone afterwards. Default privileges not given are those that
-        TENANTRY_DEFAULT_PRIVILEGES names.
+        Without a port, free ports are used. An ephemeral emulator has its own database,
+        which is removed at the end. TENANTRY_DEFAULT_PRIVILEGES is the default of
+        `default_privileges`.
         """
         project = project or find_project()
         default_privileges = default_privileges or chosen_default_privileges()
@@ -143,7 +144,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class _Home:
-    """Where one emulator keeps its things."""
+    """The directories of one emulator."""
 
     cluster: Path
     logs: Path
@@ -161,7 +162,7 @@ def _home(project: Project, ephemeral: bool) -> Iterator[_Home]:
             if os.geteuid() == 0:
                 directory.chmod(0o711)
             logs = directory / "logs"
-            # They quote tokens and rows.
+            # The logs quote tokens and rows.
             logs.mkdir(mode=0o700)
             yield _Home(directory / "postgres", logs, directory, directory)
         return
@@ -184,8 +185,8 @@ def _already_up(project: Project) -> str:
     state = read_state(regular_file(project))
     where = f" on port {state.gateway_port}" if state else ""
     return (
-        f"The emulator of this project is already up{where}: `tenantry status` shows it, "
-        "`tenantry down` stops it, `tenantry up --ephemeral --port N` starts one beside it."
+        f"The emulator of this project is already up{where}. `tenantry status` shows it, "
+        "`tenantry down` stops it, `tenantry up --ephemeral --port N` starts another one."
     )
 
 
@@ -215,11 +216,11 @@ class _Launch:
         database = self._keep(postgres.start(self._log("postgres"), self._env()))
         postgres.bootstrap(default_privileges)
         auth = self._auth(stack)
-        # These need nobody to start, and start while Auth makes its tables.
+        # Auth creates its tables meanwhile. The functions and the gateway do not need them.
         functions = self._functions(stack)
         gateway = self._gateway(stack, "gateway", self.ports.gateway, with_functions=True)
-        # On a shared gateway, calls that wait for a function could occupy every thread that
-        # this function's own call to the Data API needs.
+        # The functions call the Data API through a second gateway. In a shared one, callers of
+        # the functions could occupy every thread that the functions need.
         inner = self._gateway(stack, "inner-gateway", self.ports.inner_gateway)
         auth.wait_until(lambda: _status(f"{stack.auth_url}{AUTH}/health") == 200)
         postgres.complete_auth()
@@ -254,7 +255,7 @@ class _Launch:
         return f"http://127.0.0.1:{self.ports.inner_gateway}"
 
     def _record(self) -> tuple[Path, State]:
-        """Written before the first child, so that none can be left behind unknown."""
+        """Writes the state before the first child starts, so that every child is known."""
         throw_away = self.home.throw_away
         path = (
             regular_file(self.project)
@@ -270,7 +271,7 @@ class _Launch:
         )
         write_state(path, state)
         self.cleanup.callback(path.unlink, missing_ok=True)
-        # A signal may come between a child's start and its being kept.
+        # A signal may come after a child has started and before its end is registered.
         self.cleanup.callback(state.end_leftovers)
         return path, state
 
@@ -309,8 +310,9 @@ class _Launch:
             "TENANTRY_UPSTREAM_TIMEOUT_SECONDS": _UPSTREAM_TIMEOUT_SECONDS,
             "TENANTRY_FUNCTIONS_URL": stack.functions_url,
             "TENANTRY_PUBLIC_SUPABASE_URL": stack.api_url,
+            **_without_proxy(),
         }
-        place_supabase_js(self.components, self.project)
+        copy_supabase_js(self.components, self.project)
         source = self.project.functions / "main.py"
         return self._python(
             "functions",
@@ -342,7 +344,7 @@ class _Launch:
                 log=self._log(name),
                 env={**env, "PYTHONPATH": str(package_root), "PYTHONUNBUFFERED": "1"},
                 cwd=self.project.root,
-                # gunicorn's quick shutdown; the other one waits for idle connections.
+                # gunicorn's quick shutdown. The graceful one waits for idle connections.
                 stop_signal=signal.SIGINT,
             )
         )
@@ -355,13 +357,14 @@ class _Launch:
         return self.home.logs / f"{name}.log"
 
     def _env(self) -> dict[str, str]:
-        """Next to nothing of the person's environment, so that it works the same for all."""
+        """Almost nothing of the caller's environment, so that the emulator always works the
+        same."""
         return {
             RUN_VARIABLE: self.run_id,
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self.home.scratch),
             "LC_ALL": "C.UTF-8",
-            # Nothing here reports home or asks for updates.
+            # No telemetry, no check for updates.
             "DO_NOT_TRACK": "1",
             "SUPABASE_TELEMETRY_DISABLED": "1",
             "SUPABASE_NO_UPDATE_NOTIFIER": "1",
@@ -369,12 +372,20 @@ class _Launch:
         }
 
     def _warnings(self) -> tuple[str, ...]:
-        reply = requests.get(self._functions_url, timeout=10)
+        with HttpClient(timeout=10) as http:
+            reply = http.request("GET", self._functions_url)
         return () if reply.ok else (reply.json()["message"],)
 
 
 def _status(url: str) -> int | None:
     try:
-        return requests.get(url, timeout=5).status_code
+        with HttpClient(timeout=5) as http:
+            return http.request("GET", url).status_code
     except requests.ConnectionError:
         return None
+
+
+def _without_proxy() -> dict[str, str]:
+    """Lets the functions reach the Data API of this machine without the caller's proxy."""
+    excepted = [os.environ.get("no_proxy", os.environ.get("NO_PROXY", "")), "127.0.0.1"]
+    return dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(filter(None, excepted)))

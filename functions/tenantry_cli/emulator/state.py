@@ -1,11 +1,10 @@
-"""What a running emulator tells the other commands: one file per emulator."""
+"""The state of a running emulator, which other commands read: one file per emulator."""
 
 import json
 import os
 import shutil
 import signal
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -15,9 +14,10 @@ import psutil
 
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.project import Project
+from tenantry_cli.waiting import wait_until
 
-# Every process of one start carries the same run_id in its environment, workers and their
-# children included. A process id alone may have gone to a stranger since.
+# Every process of one start has the same run id in its environment, workers and their children
+# included. A process id alone may belong to another process by now.
 RUN_VARIABLE = "TENANTRY_RUN"
 
 
@@ -27,9 +27,9 @@ class State:
     gateway_port: int
     supervisor_pid: int
     supervisor_started: float
-    # Removed at the end: all of an ephemeral emulator, nothing of a regular one.
+    # The directory of an ephemeral emulator, which is removed at the end.
     throw_away: str | None
-    # The names of `supabase status -o json`, and a few more; empty until all is ready.
+    # The names of `supabase status -o json`, and a few more. Empty until the stack is ready.
     connection: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -45,16 +45,21 @@ class State:
             return False
 
     def wait_until_gone(self, seconds: float = 60) -> None:
-        """Not by waiting for the process alone: where nobody reaps it, it never goes."""
-        deadline = time.monotonic() + seconds
-        while self.is_running:
-            if time.monotonic() > deadline:
-                raise TenantryError(f"The emulator did not stop within {seconds:.0f} s.")
-            with suppress(psutil.Error):
-                psutil.Process(self.supervisor_pid).wait(timeout=0.1)
+        """Waits until the supervisor has ended, or is a zombie that nobody reaps."""
+        wait_until(
+            lambda: not self.is_running,
+            "the emulator has stopped",
+            seconds=seconds,
+            interval=0.1,
+            pause=self._wait_for_supervisor,
+        )
+
+    def _wait_for_supervisor(self, seconds: float) -> None:
+        with suppress(psutil.Error):
+            psutil.Process(self.supervisor_pid).wait(timeout=seconds)
 
     def end_leftovers(self) -> None:
-        """Ends what a supervisor that was killed left behind."""
+        """Ends the processes, and removes the files, of a supervisor that was killed."""
         leftovers = list(_of_run(self.run_id))
         for process in leftovers:
             with suppress(psutil.NoSuchProcess):
@@ -77,7 +82,7 @@ def ephemeral_file(project: Project, port: int) -> Path:
 
 
 def write_state(path: Path, state: State) -> None:
-    # It holds the keys: mkstemp closes it to everybody else.
+    # The file holds the keys. mkstemp makes it readable for its owner alone.
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")
     with os.fdopen(descriptor, "w") as file:
         json.dump(asdict(state), file)
@@ -92,25 +97,25 @@ def read_state(path: Path) -> State | None:
 
 
 def states(project: Project) -> Iterator[tuple[Path, State]]:
-    """All that were written, the regular emulator's first."""
+    """All states, that of the regular emulator first."""
     for path in (regular_file(project), *sorted(project.state.glob("ephemeral-*.json"))):
         if (state := read_state(path)) is not None:
             yield path, state
 
 
 def running(project: Project, port: int | None = None) -> State:
-    """The emulator on that port; without one, the regular emulator, else any other."""
+    """The emulator on that port. Without a port: the regular emulator, else any other."""
     for _, state in states(project):
         if state.is_running and state.connection and port in (None, state.gateway_port):
             return state
     where = "" if port is None else f" on port {port}"
     raise TenantryError(
-        f"No emulator of this project is running{where}: start it with `tenantry up`."
+        f"No emulator of this project is running{where}. Start one with `tenantry up`."
     )
 
 
 def sweep(project: Project) -> None:
-    """Clears away emulators whose supervisor was killed."""
+    """Removes the remains of emulators whose supervisor was killed."""
     for path, state in states(project):
         if not state.is_running:
             state.end_leftovers()

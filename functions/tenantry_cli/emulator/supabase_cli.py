@@ -1,4 +1,4 @@
-"""The Supabase CLI: applies a project's migrations and its seed, and compares databases."""
+"""The Supabase CLI, which applies migrations and the seed, and compares databases."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 from tenantry_cli.emulator.components import Components
 from tenantry_cli.errors import TenantryError
 
-# How the CLI announces a file, and what kind of file it is.
+# The lines with which the CLI announces a file, and the kind of file.
 _STEPS = {"Applying migration": "Migration", "Seeding data from": "Seed"}
 _CHATTER = ("Target:", "Connecting to", "Confirmed by", *_STEPS, "NOTICE", "Try rerunning")
 
@@ -20,7 +20,7 @@ def push_migrations(
 ) -> None:
     """Applies the pending migrations, and the seed once.
 
-    A file that fails changes nothing; the files before it stay applied.
+    A file that fails changes nothing. The files before it stay applied.
     """
     done = subprocess.run(
         [
@@ -40,7 +40,7 @@ def push_migrations(
 
 
 def difference(components: Components, from_url: str, to_url: str) -> str:
-    """The statements that lead from one database to the other; empty if there are none.
+    """The statements that turn one database into the other. Empty if both are equal.
 
     The CLI does not compare data, role settings, `auth` or the objects of extensions.
     """
@@ -59,14 +59,14 @@ def difference(components: Components, from_url: str, to_url: str) -> str:
             cwd=scratch,
             env=quiet_environment(scratch),
         )
-        # Standard output is mostly notices; only the file tells whether there is a difference.
+        # Standard output is mostly notices. Only the file shows whether there is a difference.
         if done.returncode or not output.exists():
             raise TenantryError(f"The databases could not be compared:\n{done.stdout}")
         return output.read_text()
 
 
 def quiet_environment(home: str) -> dict[str, str]:
-    """For a Supabase CLI that keeps its files in `home` and sends no telemetry."""
+    """An environment for the Supabase CLI: it keeps files in `home` and sends no telemetry."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": home,

@@ -1,4 +1,4 @@
-"""`tenantry up` once all is ready: stays, watches the children, and ends with them."""
+"""The process of `tenantry up`: how it starts, watches its children and stops."""
 
 import os
 import signal
@@ -17,52 +17,54 @@ _ENDINGS = {signal.SIGINT, signal.SIGTERM}
 _READY = "ready"
 
 
-class Stopped(BaseException):
-    """Somebody asked us to stop: Ctrl-C, `tenantry down`, or the system."""
+class _Stopped(BaseException):
+    """A request to stop: from Ctrl-C, `tenantry down` or the system."""
 
 
 @contextmanager
 def stopping_cleanly() -> Iterator[None]:
-    """Both signals unwind what was started; a second one does not interrupt the unwinding."""
+    """Both signals end the block. A second signal does not interrupt the cleanup."""
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
         for ending in _ENDINGS:
             signal.signal(ending, signal.SIG_IGN)
-        raise Stopped
+        raise _Stopped
 
     before = {ending: signal.signal(ending, stop) for ending in _ENDINGS}
-    with suppress(Stopped):
+    with suppress(_Stopped):
         try:
             yield
         finally:
             for ending, handler in before.items():
-                # Once stopped, there is nothing left to do but to end.
+                # After a signal, the process only ends, and ignores further signals.
                 if signal.getsignal(ending) is stop:
                     signal.signal(ending, handler)
 
 
 def watch(stack: Stack) -> None:
-    """Waits until asked to stop; raises if a part of the stack dies before that."""
+    """Waits for a request to stop. Raises an error if a component ends before that."""
     awaited = _ENDINGS | {signal.SIGCHLD}
-    # With SIGCHLD ignored, which is the default, some systems drop it instead of keeping it
-    # for sigwait.
+    # SIGCHLD is ignored by default, and some systems then do not keep it for sigwait.
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
-    # Asked already, at a moment when Python drops what a handler raises: a finalizer's.
+    # The request came during a finalizer, where Python drops the exception of a handler.
     if any(signal.getsignal(ending) is signal.SIG_IGN for ending in _ENDINGS):
         return
     while True:
         for child in stack.children:
             if not child.is_alive:
-                raise TenantryError(child.obituary())
+                raise TenantryError(child.exit_report())
         if signal.sigwait(awaited) in _ENDINGS:
             return
 
 
 def start_detached(arguments: Sequence[str], log: Path) -> None:
-    """Starts `tenantry up` in the background; returns when it is ready or raises its reason."""
+    """Starts `tenantry up` in the background, and returns when it is ready.
+
+    Raises the error of `tenantry up` if it fails.
+    """
     reader, writer = os.pipe()
-    # It shows the keys.
+    # The log shows the keys.
     log.touch(mode=0o600)
     with log.open("wb") as output:
         supervisor = subprocess.Popen(
@@ -76,33 +78,33 @@ def start_detached(arguments: Sequence[str], log: Path) -> None:
     os.close(writer)
     with os.fdopen(reader) as pipe:
         try:
-            # Ends when the other side has spoken, or has died without a word.
-            verdict = pipe.read()
+            # Ends when the process has reported, or has died without a report.
+            report = pipe.read()
         except BaseException:
-            # In a session of its own, it has not heard of what interrupted us.
+            # The process has its own session, so the signal did not reach it.
             supervisor.terminate()
             supervisor.wait()
             raise
-    if verdict != _READY:
-        # It has stopped everything it started and is about to end itself.
+    if report != _READY:
+        # The process has stopped its children, and ends.
         supervisor.wait()
-        raise TenantryError(verdict or f"The emulator did not start:\n{log.read_text()}")
+        raise TenantryError(report or f"The emulator did not start:\n{log.read_text()}")
 
 
 class Starter:
-    """Whoever waits at the other end of the pipe for this process to be ready, if anybody."""
+    """The process that started this one in the background, if there is one."""
 
     def __init__(self, descriptor: int | None) -> None:
         self._descriptor = descriptor
 
-    def tell_ready(self) -> None:
-        self._tell(_READY)
+    def report_ready(self) -> None:
+        self._report(_READY)
 
-    def tell_failure(self, error: TenantryError) -> None:
-        self._tell(str(error))
+    def report_failure(self, error: TenantryError) -> None:
+        self._report(str(error))
 
-    def _tell(self, verdict: str) -> None:
+    def _report(self, report: str) -> None:
         if self._descriptor is not None:
             with os.fdopen(self._descriptor, "w") as pipe:
-                pipe.write(verdict)
+                pipe.write(report)
             self._descriptor = None

@@ -1,5 +1,5 @@
--- What hosted Auth defines for policies. The local server's own versions know only the
--- settings of an older PostgREST, one per claim; PostgREST 12 sets `request.jwt.claims`.
+-- The functions that hosted Auth defines for policies. Those of the local server read the
+-- settings of an older PostgREST, one per claim. PostgREST 12 sets `request.jwt.claims`.
 
 create or replace function auth.jwt()
     returns jsonb

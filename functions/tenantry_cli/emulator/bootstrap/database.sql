@@ -1,5 +1,5 @@
--- What belongs to a database itself, and is therefore not copied from a template. The only
--- name in here comes from current_database().
+-- The settings of a database, which `create database` does not copy from its template. The
+-- only name in this file comes from current_database().
 
 do $$
 begin

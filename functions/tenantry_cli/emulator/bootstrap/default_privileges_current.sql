@@ -1,5 +1,5 @@
--- Projects made since 30 October 2026: a new function in public can be called by every API
--- role unless a migration revokes it; tables and sequences are closed.
+-- Projects created since 30 October 2026. Every API role may call a new function in public
+-- unless a migration revokes it. No API role may use a new table or sequence.
 
 alter default privileges for role postgres, supabase_admin in schema public
     grant execute on functions to anon, authenticated, service_role;

@@ -1,4 +1,4 @@
--- Projects made before 30 October 2026: every new object in public is open to the API roles.
+-- Projects created before 30 October 2026. The API roles may use every new object in public.
 
 alter default privileges for role postgres, supabase_admin in schema public
     grant all on tables to postgres, anon, authenticated, service_role;

@@ -1,5 +1,5 @@
--- The roles of a Supabase project, once per cluster. Run by supabase_admin, the superuser;
--- as on hosted Supabase `postgres` is not one, so what passes here passes there.
+-- The roles of a Supabase project, created once per cluster by the superuser supabase_admin.
+-- `postgres` is no superuser, as on hosted Supabase, so the emulator refuses what that refuses.
 
 create role postgres login password 'postgres'
     nosuperuser createdb createrole replication bypassrls;
@@ -14,8 +14,8 @@ grant anon, authenticated, service_role to authenticator;
 grant anon, authenticated, service_role to postgres;
 grant pg_monitor, pg_read_all_data, pg_signal_backend to postgres;
 
--- Supabase's supautils extension lets `postgres` set pgrst.* on the reserved role
--- authenticator. These two grants stand in for it; SET ROLE to it stays out of reach.
+-- On hosted Supabase, the extension supautils lets `postgres` set pgrst.* for the reserved role
+-- authenticator. These two grants allow the same. SET ROLE authenticator stays forbidden.
 grant set on parameter "pgrst.db_schemas", "pgrst.db_pre_request", "pgrst.db_prepared_statements"
     to postgres;
 do $$

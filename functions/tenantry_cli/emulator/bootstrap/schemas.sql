@@ -6,7 +6,7 @@ do $$
 declare
     v_extension text;
 begin
-    -- Some builds of PostgreSQL come without the contributed modules.
+    -- Some builds of PostgreSQL lack the contributed modules.
     for v_extension in
         select name from pg_available_extensions where name in ('pgcrypto', 'uuid-ossp')
     loop
@@ -15,7 +15,7 @@ begin
 end
 $$;
 
--- The migration history is the project's, though Auth would make it its own if it came first.
+-- The migration history belongs to `postgres`. Created here, because Auth would own it otherwise.
 create schema supabase_migrations authorization postgres;
 
 create schema auth authorization supabase_auth_admin;
@@ -30,7 +30,7 @@ alter default privileges for role supabase_auth_admin in schema auth
 grant usage on schema public to anon, authenticated, service_role;
 grant all on schema public to postgres;
 
--- Every DDL statement makes PostgREST read its schema cache anew, as on hosted Supabase.
+-- Every DDL statement makes PostgREST reload its schema cache, as on hosted Supabase.
 create function extensions.pgrst_ddl_watch()
     returns event_trigger
     language plpgsql

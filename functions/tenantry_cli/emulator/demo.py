@@ -1,10 +1,9 @@
-"""The whole story against a running stack, each step with its real reply."""
+"""`tenantry up --demo`: shows every step from sign-up to suspension, with real replies."""
 
 from __future__ import annotations
 
 import json
 import secrets
-import time
 from typing import Any
 
 import requests
@@ -12,39 +11,44 @@ from rich.console import Console
 from rich.markup import escape
 
 from tenantry_cli.errors import TenantryError
+from tenantry_cli.http_client import HttpClient
+from tenantry_cli.waiting import wait_until
 
-ACME = "demo_acme"
-GLOBEX = "demo_globex"
+_ACME = "demo_acme"
+_GLOBEX = "demo_globex"
 
 _TIMEOUT_SECONDS = 30
-_PAUSE_SECONDS = 0.05
+_INTERVAL_SECONDS = 0.05
 
 
 def run(connection: dict[str, str], console: Console) -> None:
-    """Plays the story; raises TenantryError at the first reply that is not as told."""
-    _Demo(connection, console).run()
+    """Runs the demo. Raises an error at the first reply with an unexpected status."""
+    with HttpClient(timeout=_TIMEOUT_SECONDS) as http:
+        _Demo(connection, console, http).run()
 
 
 class _Demo:
-    def __init__(self, connection: dict[str, str], console: Console) -> None:
+    def __init__(self, connection: dict[str, str], console: Console, http: HttpClient) -> None:
         self._api = connection["API_URL"]
         self._anon_key = connection["ANON_KEY"]
         self._service_key = connection["SERVICE_ROLE_KEY"]
         self._console = console
-        self._session = requests.Session()
+        self._http = http
 
     def run(self) -> None:
-        self._clear_earlier_demo()
+        self._remove_earlier_demo()
 
         self._say(
-            "Three people sign up with Supabase Auth: Olga runs the platform, "
+            "Three users sign up with Supabase Auth: Olga operates the platform, "
             "Ann and Bob are customers."
         )
         olga, olga_id = self._sign_up("olga")
         ann, ann_id = self._sign_up("ann")
         bob, bob_id = self._sign_up("bob")
 
-        self._say("The service key appoints the first super_admin. It is not needed again.")
+        self._say(
+            "The service key makes Olga the first super_admin. No later step needs this key."
+        )
         self._call(
             self._service_key,
             "access-control/promote_to_admin",
@@ -52,81 +56,86 @@ class _Demo:
             role="super_admin",
         )
 
-        self._say("Olga creates a tenant for each customer: a schema with its own tables.")
+        self._say(
+            "Olga creates a tenant for each customer. A tenant is a schema with its own tables."
+        )
         self._call(
             olga,
             "schema-management/create_tenant_schema",
-            schema_name=ACME,
+            schema_name=_ACME,
             display_name="Acme Inc.",
         )
         self._call(
             olga,
             "schema-management/create_tenant_schema",
-            schema_name=GLOBEX,
+            schema_name=_GLOBEX,
             display_name="Globex",
         )
 
-        self._say("She lets Ann administer Acme, and Bob administer Globex.")
+        self._say("Olga makes Ann the admin of Acme, and Bob the admin of Globex.")
         self._call(
             olga,
             "access-control/grant_schema_access",
-            schema_name=ACME,
+            schema_name=_ACME,
             user_id=ann_id,
             access_level="admin",
         )
         self._call(
             olga,
             "access-control/grant_schema_access",
-            schema_name=GLOBEX,
+            schema_name=_GLOBEX,
             user_id=bob_id,
             access_level="admin",
         )
 
         self._say(
-            "Ann signs in to the product, which asks for her profile: "
-            "new the first time, found the second."
+            "Ann signs in to the product, which requests her profile twice. "
+            "The first request creates the profile, the second one finds it."
         )
         self._call(
-            ann, "user-profiles/ensure_user_profile", schema_name=ACME, display_name="Ann"
+            ann, "user-profiles/ensure_user_profile", schema_name=_ACME, display_name="Ann"
         )
-        self._call(ann, "user-profiles/ensure_user_profile", schema_name=ACME)
+        self._call(ann, "user-profiles/ensure_user_profile", schema_name=_ACME)
 
-        self._say("She writes and reads rows of Acme through the Data API, with her own token.")
-        self._wait_until_written(ann, ACME, "settings")
-        self._rows(ann, ACME, "POST", 201, {"key": "theme", "value": {"colour": "teal"}})
-        self._rows(ann, ACME, "GET", 200)
+        self._say("Ann writes and reads rows of Acme through the Data API, with her own token.")
+        self._wait_until_writable(ann, _ACME, "settings")
+        self._rows(ann, _ACME, "POST", 201, {"key": "theme", "value": {"colour": "teal"}})
+        self._rows(ann, _ACME, "GET", 200)
 
-        self._say("She makes a table of her own, which the Data API serves at once.")
+        self._say("Ann creates a table, which the Data API serves at once.")
         self._call(
             ann,
             "ddl-operations/create_table",
-            schema_name=ACME,
+            schema_name=_ACME,
             table_name="products",
             columns=[{"name": "title", "type": "text", "nullable": False}],
         )
-        self._rows(ann, ACME, "GET", 200, table="products")
-
-        self._say("Bob belongs to Globex. Acme refuses him, and its name tells him nothing.")
-        self._rows(bob, ACME, "GET", 403)
-        self._call(bob, "tenant-status/get_tenant_info", 404, schema_name=ACME)
+        self._rows(ann, _ACME, "GET", 200, table="products")
 
         self._say(
-            "Olga suspends Acme. From this moment on nobody gets in, not even the service key."
+            "Bob is only a member of Globex. The Data API refuses him the rows of Acme, and "
+            "the functions answer that there is no such tenant."
+        )
+        self._rows(bob, _ACME, "GET", 403)
+        self._call(bob, "tenant-status/get_tenant_info", 404, schema_name=_ACME)
+
+        self._say(
+            "Olga suspends Acme. From now on nobody reads its rows, not even the service key."
         )
         self._call(
-            olga, "schema-management/suspend_tenant", schema_name=ACME, reason="unpaid invoice"
+            olga, "schema-management/suspend_tenant", schema_name=_ACME, reason="unpaid invoice"
         )
-        self._rows(ann, ACME, "GET", 403)
-        self._rows(self._service_key, ACME, "GET", 403)
+        self._rows(ann, _ACME, "GET", 403)
+        self._rows(self._service_key, _ACME, "GET", 403)
 
-        self._say("The invoice is paid: Acme is back, and nothing is lost.")
-        self._call(olga, "schema-management/activate_tenant", schema_name=ACME)
-        self._rows(ann, ACME, "GET", 200)
+        self._say("The invoice is paid. Olga activates Acme, and its rows are still there.")
+        self._call(olga, "schema-management/activate_tenant", schema_name=_ACME)
+        self._rows(ann, _ACME, "GET", 200)
 
-        self._console.print("\n[bold green]The story is finished.[/]")
+        self._console.print("\n[bold green]The demo is finished.[/]")
 
-    def _clear_earlier_demo(self) -> None:
-        for name in (ACME, GLOBEX):
+    def _remove_earlier_demo(self) -> None:
+        for name in (_ACME, _GLOBEX):
             if self._post(
                 self._service_key, "tenant-status/check_tenant_status", schema_name=name
             ).ok:
@@ -144,11 +153,11 @@ class _Demo:
 
     def _sign_up(self, name: str) -> tuple[str, str]:
         email = f"{name}-{secrets.token_hex(4)}@example.com"
-        reply = self._session.post(
+        reply = self._http.request(
+            "POST",
             f"{self._api}/auth/v1/signup",
             headers={"apikey": self._anon_key},
             json={"email": email, "password": secrets.token_urlsafe(16)},
-            timeout=_TIMEOUT_SECONDS,
         )
         self._show(
             "POST",
@@ -161,11 +170,11 @@ class _Demo:
         return body["access_token"], body["user"]["id"]
 
     def _post(self, token: str, operation: str, **arguments: Any) -> requests.Response:
-        return self._session.post(
+        return self._http.request(
+            "POST",
             f"{self._api}/functions/v1/{operation}",
             headers={"Authorization": f"Bearer {token}", "apikey": self._anon_key},
             json=arguments,
-            timeout=_TIMEOUT_SECONDS,
         )
 
     def _call(self, token: str, operation: str, status: int = 200, **arguments: Any) -> None:
@@ -181,7 +190,7 @@ class _Demo:
         row: dict[str, Any] | None = None,
         table: str = "settings",
     ) -> None:
-        reply = self._session.request(
+        reply = self._http.request(
             method,
             f"{self._api}/rest/v1/{table}",
             headers={
@@ -192,29 +201,32 @@ class _Demo:
                 "Prefer": "return=representation",
             },
             json=row,
-            timeout=_TIMEOUT_SECONDS,
         )
-        said = f" {json.dumps(row)}" if row else ""
-        self._show(method, f"/rest/v1/{table} (profile {schema_name}){said}", reply, status)
+        body = f" {json.dumps(row)}" if row else ""
+        self._show(method, f"/rest/v1/{table} (profile {schema_name}){body}", reply, status)
 
-    def _wait_until_written(self, token: str, schema_name: str, table: str) -> None:
-        """PostgREST reads a new table at once, and writes it once it has read the schema."""
-        deadline = time.monotonic() + _TIMEOUT_SECONDS
-        while not self._session.options(
-            f"{self._api}/rest/v1/{table}",
-            headers={
-                "Authorization": f"Bearer {token}",
-                "apikey": self._anon_key,
-                "Accept-Profile": schema_name,
-            },
-            timeout=_TIMEOUT_SECONDS,
-        ).ok:
-            if time.monotonic() > deadline:
-                raise TenantryError(
-                    f"The demo stops here: after {_TIMEOUT_SECONDS} s the Data API still does "
-                    f"not know {schema_name}.{table}; `tenantry doctor` may say why."
-                )
-            time.sleep(_PAUSE_SECONDS)
+    def _wait_until_writable(self, token: str, schema_name: str, table: str) -> None:
+        """Waits until PostgREST, which can read a new table at once, has reloaded its schema
+        cache, and can write the table too."""
+
+        def is_known() -> bool:
+            return self._http.request(
+                "OPTIONS",
+                f"{self._api}/rest/v1/{table}",
+                headers={
+                    "Authorization": f"Bearer {token}",
+                    "apikey": self._anon_key,
+                    "Accept-Profile": schema_name,
+                },
+            ).ok
+
+        wait_until(
+            is_known,
+            f"the Data API knows {schema_name}.{table}",
+            seconds=_TIMEOUT_SECONDS,
+            interval=_INTERVAL_SECONDS,
+            hint="Run `tenantry doctor` to find the reason.",
+        )
 
     def _show(
         self, method: str, request: str, reply: requests.Response, status: int, body: Any = None
@@ -231,5 +243,5 @@ class _Demo:
         )
         if reply.status_code != status:
             raise TenantryError(
-                f"The demo stops here: {method} {request} was expected to answer {status}."
+                f"The demo stops here: the expected status of {method} {request} is {status}."
             )
