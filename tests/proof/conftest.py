@@ -1,4 +1,4 @@
-"""A project of one's own, to be damaged."""
+"""A separate project, which tests may damage."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from support.commands import diagnosis
 from tenantry_cli.emulator.stack import Stack
 from tenantry_cli.target import Target
 
 
 @pytest.fixture(scope="session")
 def spare() -> Iterator[Target]:
-    """A spare emulator: faults in the shared one would be everybody's."""
+    """A second emulator, because faults in the shared one would affect other tests."""
     with Stack.start(port=None, ephemeral=True) as stack:
         yield Target(
             stack.api_url,
@@ -29,9 +30,19 @@ def spare() -> Iterator[Target]:
 
 @pytest.fixture
 def database(spare: Target) -> Iterator[psycopg.Connection[dict[str, Any]]]:
-    """A connection to it as `postgres`, each statement by itself."""
+    """A connection to the second emulator as `postgres`, with autocommit.
+
+    Tenants that a failed test leaves are repaired and deleted, because later tests would find
+    them.
+    """
     assert spare.db_url is not None
     with psycopg.connect(
         spare.db_url, autocommit=True, row_factory=psycopg.rows.dict_row
     ) as connection:
         yield connection
+        tenants = "select schema_name from public.tenants"
+        if connection.execute(tenants).rowcount:
+            diagnosis(spare, "--fix", "--forget-missing")
+        for row in connection.execute(tenants).fetchall():
+            connection.execute("select public.suspend_tenant(%(schema_name)s)", row)
+            connection.execute("select public.delete_tenant_schema(%(schema_name)s)", row)

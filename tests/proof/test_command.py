@@ -1,4 +1,4 @@
-"""`tenantry prove` as a person or a CI job runs it, beside other tests, without SQL."""
+"""`tenantry prove` as a person or a CI job runs it, while other tests run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tenantry_cli.target import Target
 
 @pytest.fixture
 def target(address: Address) -> Target:
-    """The shared project. Its catalog is not asked: other tests damage tenants of theirs."""
+    """The shared project, without its database: other tests damage their own tenants."""
     return Target(
         address.api_url,
         address.anon_key,
@@ -42,36 +42,41 @@ def target(address: Address) -> Target:
 
 @pytest.fixture
 def file(tmp_path: Path, environment: Environment) -> Iterator[Path]:
-    """Where the report goes. The accounts that it says remain are gone after the test."""
+    """The file of the report. The accounts that the report names are deleted after the test."""
     file = tmp_path / "proof.json"
     yield file
-    # The emulator's Auth has no admin API to remove them with. Other runs keep theirs.
+    # Auth in the emulator has no admin API to delete accounts. Other runs keep theirs.
     notes = [note.split() for note in json.loads(file.read_text())["notes"]]
     emails = [note[2] for note in notes if note[:2] == ["The", "account"]]
-    gone = environment.sql.execute("delete from auth.users where email = any(%s)", (emails,))
-    assert gone.rowcount == len(emails) > 0
+    deleted = environment.sql.execute("delete from auth.users where email = any(%s)", (emails,))
+    assert deleted.rowcount == len(emails) > 0
 
 
-def test_a_report_is_read_by_people_and_by_programs(target: Target, file: Path) -> None:
-    # As of a hosted project, only the gateway is known.
+def test_sound_project_is_proved_although_no_proxy_answers(
+    target: Target, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # All requests go to this machine.
+    for variable in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    # Only the gateway is known, as with a hosted project.
     hosted = dataclasses.replace(target, postgrest_url=None)
 
     result = tenantry(hosted, "prove", "--brief", "--json", str(file))
 
     assert result.exit_code == 0, result.output
-    assert "Who got what" in result.output
+    assert "Attempts by identity and object" in result.output
     assert "no leak" in result.output
     report = json.loads(file.read_text())
     assert report["is_proved"] is True
     assert report["findings"] == []
     assert report["attempts"] > 1000
     assert report["disclosures"]
-    # Where there is neither SQL nor an admin API, people cannot be removed, and it says so.
+    # Without SQL and without an admin API, accounts cannot be deleted. The report says so.
     assert any("remains" in note for note in report["notes"])
     assert target.service_key not in file.read_text()
 
 
-def test_what_was_made_is_removed_when_it_is_interrupted(
+def test_interrupted_run_removes_what_it_created(
     target: Target, address: Address, environment: Environment
 ) -> None:
     running = subprocess.Popen(
@@ -88,18 +93,18 @@ def test_what_was_made_is_removed_when_it_is_interrupted(
     assert running.stdout is not None
     run = ""
     for line in running.stdout:
-        if line.startswith("making"):
+        if line.startswith("creating"):
             run = line.split()[-2].rstrip(":")
         if line.startswith("trying"):
             running.send_signal(signal.SIGINT)
             break
-    said, _ = running.communicate(timeout=120)
+    output, _ = running.communicate(timeout=120)
 
-    assert "KeyboardInterrupt" in said
+    assert "KeyboardInterrupt" in output
     left = environment.sql.execute(
         "select (select count(*) from public.tenants where schema_name like %(tenant)s)"
-        " + (select count(*) from auth.users where email like %(person)s) as left",
-        {"tenant": f"proof\\_{run}\\_%", "person": f"proof-{run}-%"},
+        " + (select count(*) from auth.users where email like %(user)s) as left",
+        {"tenant": f"proof\\_{run}\\_%", "user": f"proof-{run}-%"},
     ).fetchone()
     assert left == {"left": 0}
 
@@ -111,17 +116,17 @@ from tenantry_cli.proof.interruption import interruptible
 from tenantry_cli.proof.plan import Selection
 from tenantry_cli.target import Target
 
-# As the command does: a process of a script's background would not hear Ctrl-C else.
+# As the command does. Otherwise a process in the background would ignore Ctrl-C.
 with interruptible():
     prove(
         Target(**json.loads(os.environ["TARGET"])),
         Selection.BRIEF,
-        lambda environment, done, total: print(environment, done, flush=True),
+        lambda stage, done, total: print(stage, done, flush=True),
     )
 """
 
 
-def test_a_second_interruption_does_not_stop_the_clearing_away(
+def test_second_interruption_does_not_stop_the_removal(
     target: Target, address: Address, environment: Environment
 ) -> None:
     options = {
@@ -130,13 +135,13 @@ def test_a_second_interruption_does_not_stop_the_clearing_away(
         "--service-key": target.service_key,
         "--db-url": address.db_url,
     }
-    # It shows how far it is to a terminal alone.
-    terminal, its_end = pty.openpty()
+    # The progress is shown in a terminal only.
+    terminal, child_end = pty.openpty()
     running = subprocess.Popen(
         [sys.executable, "-m", "tenantry_cli", "prove", "--brief", *chain(*options.items())],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=its_end,
+        stderr=child_end,
         env={
             **os.environ,
             "PYTHONPATH": os.pathsep.join(sys.path),
@@ -144,49 +149,49 @@ def test_a_second_interruption_does_not_stop_the_clearing_away(
             "COLUMNS": "200",
         },
     )
-    os.close(its_end)
-    said = _read(terminal, until="trying")
-    (run,) = set(re.findall(r"of run (\w{8})", said))
+    os.close(child_end)
+    output = _read(terminal, until="trying")
+    (run,) = set(re.findall(r"of run (\w{8})", output))
     running.send_signal(signal.SIGINT)
     with psycopg.connect(address.db_url) as holder:
-        # The last tenant to be removed: until this ends, the removal does not.
+        # This lock on the tenant that is deleted last holds up the removal.
         held = holder.execute(
             "select from public.tenants where schema_name = %s for update", (f"proof_{run}_s",)
         )
         assert held.rowcount == 1
-        said = _read(terminal, until="removing")
-        _wait_until_held_up(environment, holder.info.backend_pid)
+        output = _read(terminal, until="removing")
+        _wait_until_blocked(environment, holder.info.backend_pid)
         for number in (signal.SIGINT, signal.SIGTERM):
             running.send_signal(number)
-        # Heard, it would have ended by now and said so, with the tenant still held.
+        # If the signals had an effect, the command would end now.
         with pytest.raises(subprocess.TimeoutExpired):
             running.wait(1)
-    said += _read(terminal)
+    output += _read(terminal)
 
     assert running.wait(60) == 2
-    assert "Error: Interrupted; what was made has been removed." in said
-    assert "Traceback" not in said
+    assert "Error: Interrupted. All created objects have been removed." in output
+    assert "Traceback" not in output
     left = environment.sql.execute(
         "select (select count(*) from public.tenants where schema_name like %(tenant)s)"
-        " + (select count(*) from auth.users where email like %(person)s) as left",
-        {"tenant": f"proof\\_{run}\\_%", "person": f"proof-{run}-%"},
+        " + (select count(*) from auth.users where email like %(user)s) as left",
+        {"tenant": f"proof\\_{run}\\_%", "user": f"proof-{run}-%"},
     ).fetchone()
     assert left == {"left": 0}
 
 
 def _read(terminal: int, until: str | None = None) -> str:
-    """What is said until these words, or until nobody holds the other end any more."""
-    said = b""
-    while until is None or until.encode() not in said:
+    """The output until this text, or until the command has closed the terminal."""
+    output = b""
+    while until is None or until.encode() not in output:
         try:
             some = os.read(terminal, 65536)
         except OSError:
             break
-        said += some
-    return said.decode(errors="replace")
+        output += some
+    return output.decode(errors="replace")
 
 
-def _wait_until_held_up(environment: Environment, holder: int) -> None:
+def _wait_until_blocked(environment: Environment, holder: int) -> None:
     deadline = time.monotonic() + 30
     while not environment.sql.execute(
         "select from pg_stat_activity where %s = any (pg_blocking_pids(pid))", (holder,)
@@ -194,7 +199,7 @@ def _wait_until_held_up(environment: Environment, holder: int) -> None:
         assert time.monotonic() < deadline
 
 
-def test_a_project_that_does_not_answer_is_no_proof(target: Target) -> None:
+def test_unreachable_project_cannot_be_proved(target: Target) -> None:
     silent = dataclasses.replace(target, api_url="http://127.0.0.1:9", postgrest_url=None)
 
     result = tenantry(silent, "prove")
@@ -203,7 +208,7 @@ def test_a_project_that_does_not_answer_is_no_proof(target: Target) -> None:
     assert "127.0.0.1:9" in result.output
 
 
-def test_a_page_of_html_is_no_proof(target: Target) -> None:
+def test_html_page_is_no_project(target: Target) -> None:
     with serving(Response("<html>Welcome</html>", content_type="text/html")) as url:
         result = tenantry(dataclasses.replace(target, api_url=url), "prove")
 
@@ -212,14 +217,15 @@ def test_a_page_of_html_is_no_proof(target: Target) -> None:
     assert "<html>Welcome" in result.output
 
 
-def test_without_keys_it_does_not_run(target: Target) -> None:
+def test_command_without_keys_does_not_run(target: Target) -> None:
     result = tenantry(dataclasses.replace(target, anon_key="", service_key=""), "prove")
 
     assert result.exit_code == 2
-    assert "give --anon-key" in result.output
+    assert "--anon-key (or SUPABASE_ANON_KEY)" in result.output
+    assert "must be given too" in result.output
 
 
-def test_without_an_emulator_it_does_not_run(
+def test_command_without_an_emulator_does_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pyproject.toml").touch()
@@ -232,7 +238,7 @@ def test_without_an_emulator_it_does_not_run(
     assert "No emulator of this project is running" in result.output
 
 
-def test_a_report_that_cannot_be_written_is_told_before_anything_is_made(
+def test_unwritable_report_file_is_refused_before_the_run(
     target: Target, tmp_path: Path
 ) -> None:
     silent = dataclasses.replace(target, api_url="http://127.0.0.1:9")
@@ -244,7 +250,7 @@ def test_a_report_that_cannot_be_written_is_told_before_anything_is_made(
     assert f"--json {file} cannot be written (No such file or directory)" in result.output
 
 
-def test_a_run_that_fails_leaves_no_report(target: Target, tmp_path: Path) -> None:
+def test_failed_run_writes_no_report(target: Target, tmp_path: Path) -> None:
     silent = dataclasses.replace(target, api_url="http://127.0.0.1:9")
 
     tenantry(silent, "prove", "--json", str(tmp_path / "proof.json"))
@@ -252,8 +258,8 @@ def test_a_run_that_fails_leaves_no_report(target: Target, tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_leak_is_shown_with_its_request(target: Target, file: Path) -> None:
-    """The same rules asked of a project whose service key is everybody's anon key."""
+def test_leak_is_shown_with_its_request(target: Target, file: Path) -> None:
+    """The attempts of the anon key are made with the service key."""
     careless = dataclasses.replace(target, anon_key=target.service_key)
 
     result = tenantry(careless, "prove", "--brief", "--json", str(file))

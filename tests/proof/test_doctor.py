@@ -1,4 +1,4 @@
-"""The doctor: each kind of damage is found, said in a sentence, repaired, and gone."""
+"""The doctor finds and repairs each kind of damage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from support.commands import diagnosis, tenantry
 from tenantry_cli.doctor.catalog import connect, examine_catalog
-from tenantry_cli.doctor.problem import Problem, lasting
+from tenantry_cli.doctor.problem import Problem, lasting_problems
 from tenantry_cli.target import Target
 
 Database = psycopg.Connection[dict[str, Any]]
@@ -22,13 +22,13 @@ Database = psycopg.Connection[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Damage:
-    """`{t}` is a tenant made for it, `{o}` another."""
+    """Damage to the new tenant `{t}`. `{o}` is another tenant."""
 
     sql: str
     kind: str
     object: str
-    # What the tenant is afterwards, where repairing could not bring it back.
-    left: str | None = "active"
+    # The status of the tenant after the repair. None if the tenant cannot be repaired.
+    status: str | None = "active"
 
 
 DAMAGES = (
@@ -123,11 +123,9 @@ DAMAGES = (
 )
 
 
-def test_much_damage_at_once_is_found_and_repaired_in_the_safe_order(
-    spare: Target, database: Database
-) -> None:
-    other = _tenant(database)
-    cases = [(damage, {"t": _tenant(database), "o": other}) for damage in DAMAGES]
+def test_all_damages_together_are_found_and_repaired(spare: Target, database: Database) -> None:
+    other = _create_tenant(database)
+    cases = [(damage, {"t": _create_tenant(database), "o": other}) for damage in DAMAGES]
     for damage, names in cases:
         database.execute(damage.sql.format(**names).encode())
 
@@ -136,22 +134,22 @@ def test_much_damage_at_once_is_found_and_repaired_in_the_safe_order(
     assert code == 1
     found = {(problem["kind"], problem["object"]) for problem in problems}
     assert {(each.kind, each.object.format(**names)) for each, names in cases} <= found
-    assert all(problem["sentence"] and problem["cure"] for problem in problems)
+    assert all(problem["sentence"] and problem["remediation"] for problem in problems)
 
     assert diagnosis(spare, "--fix", "--forget-missing") == (0, [])
 
     assert [(damage.sql, _status(database, names["t"])) for damage, names in cases] == [
-        (damage.sql, damage.left) for damage in DAMAGES
+        (damage.sql, damage.status) for damage in DAMAGES
     ]
     for name in (other, *(names["t"] for _, names in cases)):
-        _remove(database, name)
+        _delete_tenant(database, name)
 
 
 @pytest.mark.soak
-def test_each_damage_is_found_and_repaired_by_itself(spare: Target, database: Database) -> None:
-    other = _tenant(database)
+def test_single_damage_is_found_and_repaired(spare: Target, database: Database) -> None:
+    other = _create_tenant(database)
     for damage in DAMAGES if os.environ.get("TENANTRY_SOAK") == "1" else DAMAGES[::9]:
-        names = {"t": _tenant(database), "o": other}
+        names = {"t": _create_tenant(database), "o": other}
         database.execute(damage.sql.format(**names).encode())
 
         code, problems = diagnosis(spare)
@@ -160,21 +158,21 @@ def test_each_damage_is_found_and_repaired_by_itself(spare: Target, database: Da
         found = {(problem["kind"], problem["object"]) for problem in problems}
         assert (damage.kind, damage.object.format(**names)) in found
         assert diagnosis(spare, "--fix", "--forget-missing") == (0, []), damage.sql
-        assert _status(database, names["t"]) == damage.left
-        _remove(database, names["t"])
-    _remove(database, other)
+        assert _status(database, names["t"]) == damage.status
+        _delete_tenant(database, names["t"])
+    _delete_tenant(database, other)
 
 
-def test_a_sound_project_is_told_so(spare: Target) -> None:
+def test_project_without_damage_has_no_problem(spare: Target) -> None:
     result = tenantry(spare, "doctor")
 
-    assert (result.exit_code, result.output) == (0, "All is well.\n")
+    assert (result.exit_code, result.output) == (0, "No problem was found.\n")
 
 
-def test_a_repair_that_fails_is_told_for_every_problem_it_was_for(
+def test_failed_repair_is_reported_for_each_of_its_problems(
     spare: Target, database: Database
 ) -> None:
-    tenant = _tenant(database)
+    tenant = _create_tenant(database)
     row = database.execute(
         "select pg_get_functiondef('tenancy.apply_tenant_privileges(text)'::regprocedure) as f"
     ).fetchone()
@@ -198,28 +196,30 @@ def test_a_repair_that_fails_is_told_for_every_problem_it_was_for(
     assert shown.output.count("Not repaired: not today") == 2
     assert "repaired" not in shown.output.replace("Not repaired", "")
     assert diagnosis(spare, "--fix") == (0, [])
-    _remove(database, tenant)
+    _delete_tenant(database, tenant)
 
 
-def test_a_tenant_without_schema_is_forgotten_only_where_somebody_says_so(
+def test_tenant_without_schema_is_removed_only_with_forget_missing(
     spare: Target, database: Database
 ) -> None:
-    tenant = _tenant(database)
+    tenant = _create_tenant(database)
     database.execute(f"drop schema {tenant} cascade".encode())
 
     code, [problem] = diagnosis(spare, "--fix")
 
     assert (code, problem["kind"], problem["object"]) == (1, "tenant without schema", tenant)
-    assert "--fix --forget-missing" in problem["cure"]
+    assert "--fix --forget-missing" in problem["remediation"]
     assert _status(database, tenant) == "active"
     alone = tenantry(spare, "doctor", "--forget-missing")
-    assert (alone.exit_code, "give --fix too" in alone.output) == (1, True)
+    assert (alone.exit_code, "Give --fix too" in alone.output) == (1, True)
     assert diagnosis(spare, "--fix", "--forget-missing") == (0, [])
     assert _status(database, tenant) is None
 
 
-def test_a_lost_table_is_told_and_not_made_up_for(spare: Target, database: Database) -> None:
-    tenant = _tenant(database)
+def test_lost_table_is_reported_and_not_created_again(
+    spare: Target, database: Database
+) -> None:
+    tenant = _create_tenant(database)
     database.execute(f"drop table {tenant}.users".encode())
 
     code, problems = diagnosis(spare, "--fix")
@@ -228,17 +228,17 @@ def test_a_lost_table_is_told_and_not_made_up_for(spare: Target, database: Datab
         1,
         [("table missing", f"{tenant}.users")],
     )
-    assert "restore the tenant from a backup" in problems[0]["cure"]
-    _remove(database, tenant)
+    assert "Restore the tenant from a backup" in problems[0]["remediation"]
+    _delete_tenant(database, tenant)
     assert diagnosis(spare) == (0, [])
 
 
-def test_a_tenant_behind_is_to_be_what_its_own_version_says(
+def test_tenant_with_an_older_version_is_compared_with_that_version(
     spare: Target, database: Database
 ) -> None:
-    """What its migration will change is not done before by the doctor: it would fail then."""
+    """The doctor must not apply changes of a pending migration, which would then fail."""
     _register(database, "create table parcels (id bigint primary key)")
-    tenant = _tenant(database)
+    tenant = _create_tenant(database)
     database.execute(f"create table {tenant}.crates (id bigint primary key)".encode())
     database.execute("select tenancy.enable_tenant_table(%s, 'crates')", (tenant,))
     database.execute("select tenancy.apply_tenant_privileges(%s)", (tenant,))
@@ -273,7 +273,7 @@ def test_a_tenant_behind_is_to_be_what_its_own_version_says(
     database.execute(f"alter policy select_member on {tenant}.parcels using (true)".encode())
     code, [problem] = diagnosis(spare, "--fix")
     assert (code, problem["object"]) == (1, f"{tenant}.parcels")
-    assert f"tenantry drift --tenant {tenant}" in problem["cure"]
+    assert f"tenantry drift --tenant {tenant}" in problem["remediation"]
     database.execute(
         f"alter policy select_member on {tenant}.parcels using "
         f"((select tenancy.has_access('{tenant}', 'read')))".encode()
@@ -286,14 +286,14 @@ def test_a_tenant_behind_is_to_be_what_its_own_version_says(
     ).fetchone()
     assert row == {"outcome": "migrated", "message": None}
     assert diagnosis(spare) == (0, [])
-    _remove(database, tenant)
+    _delete_tenant(database, tenant)
     _register(database, "drop table parcels, crates")
 
 
-def test_a_tenant_found_without_its_row_still_gets_what_it_lacks(
+def test_tenant_registered_by_the_doctor_receives_missing_migrations(
     spare: Target, database: Database
 ) -> None:
-    tenant = _tenant(database)
+    tenant = _create_tenant(database)
     _register(database, "create table parcels (id bigint primary key)")
     database.execute("delete from public.tenants where schema_name = %s", (tenant,))
 
@@ -307,68 +307,74 @@ def test_a_tenant_found_without_its_row_still_gets_what_it_lacks(
         database.execute("select * from public.get_schema_drift(%s)", (tenant,)).fetchall()
         == []
     )
-    _remove(database, tenant)
+    _delete_tenant(database, tenant)
     _register(database, "drop table parcels")
 
 
-def test_a_role_without_rights_is_told_which_to_take(spare: Target, database: Database) -> None:
+def test_role_without_privileges_is_refused_with_a_hint(
+    spare: Target, database: Database
+) -> None:
     assert spare.db_url is not None
-    database.execute("create role nosy login password 'nosy'")
-    url = spare.db_url.replace("//postgres:postgres@", "//nosy:nosy@")
+    database.execute("create role observer login password 'observer'")
+    url = spare.db_url.replace("//postgres:postgres@", "//observer:observer@")
     try:
         result = tenantry(dataclasses.replace(spare, db_url=url), "doctor")
     finally:
-        database.execute("drop role nosy")
+        database.execute("drop role observer")
 
     assert result.exit_code == 1
-    assert "The database refuses to be examined (permission denied" in result.output
+    assert "The database refuses the examination (permission denied" in result.output
     assert "the role postgres" in result.output
 
 
-def test_a_key_that_is_refused_is_what_to_look_at(spare: Target) -> None:
+def test_refused_service_key_is_named_in_the_remediation(spare: Target) -> None:
     code, [problem] = diagnosis(dataclasses.replace(spare, service_key=spare.anon_key))
 
     assert (code, problem["kind"]) == (1, "Data API down")
-    assert "this project's service_role key" in problem["cure"]
+    assert "the service_role key of this project" in problem["remediation"]
 
 
-def test_what_is_wrong_for_a_moment_alone_is_no_problem() -> None:
+def test_problem_of_a_single_examination_is_not_reported() -> None:
     def problem(name: str, sentence: str = "") -> Problem:
         return Problem("not listed", name, sentence, "")
 
-    looks = iter([[problem("made"), problem("broken", "then")], [problem("broken", "now")]])
+    examinations = iter(
+        [[problem("made"), problem("broken", "then")], [problem("broken", "now")]]
+    )
 
-    assert lasting(lambda: next(looks)) == [problem("broken", "now")]
+    assert lasting_problems(lambda: next(examinations)) == [problem("broken", "now")]
 
 
-def test_tenants_come_and_go_while_it_looks(spare: Target, database: Database) -> None:
-    """Each look of the catalog meets others' changes; none of them is damage."""
-    is_over = threading.Event()
+def test_tenants_created_and_deleted_meanwhile_are_no_problem(
+    spare: Target, database: Database
+) -> None:
+    """Each examination of the catalog meets concurrent changes. None of them is damage."""
+    is_finished = threading.Event()
 
-    def come_and_go() -> None:
+    def create_and_delete() -> None:
         assert spare.db_url is not None
         with psycopg.connect(
             spare.db_url, autocommit=True, row_factory=psycopg.rows.dict_row
         ) as own:
-            while not is_over.is_set():
-                # Each is there for longer than two looks take: of one that is not, both may
-                # meet a change.
-                for name in [_tenant(own) for _ in range(5)]:
-                    _remove(own, name)
+            while not is_finished.is_set():
+                # Each tenant exists for longer than two examinations take. Otherwise both could
+                # meet a change of the same tenant.
+                for name in [_create_tenant(own) for _ in range(5)]:
+                    _delete_tenant(own, name)
 
-    other = threading.Thread(target=come_and_go)
+    other = threading.Thread(target=create_and_delete)
     other.start()
     try:
         with connect(str(spare.db_url)) as connection:
             found = [examine_catalog(connection) for _ in range(15)]
     finally:
-        is_over.set()
+        is_finished.set()
         other.join()
 
     assert found == [[]] * 15
 
 
-def _tenant(database: Database) -> str:
+def _create_tenant(database: Database) -> str:
     name = f"test_{secrets.token_hex(6)}"
     database.execute("select public.create_tenant_schema(%s)", (name,))
     database.execute(
@@ -385,7 +391,7 @@ def _status(database: Database, tenant: str) -> str | None:
     return row["status"] if row else None
 
 
-def _remove(database: Database, tenant: str) -> None:
+def _delete_tenant(database: Database, tenant: str) -> None:
     if _status(database, tenant) is None:
         return
     database.execute(f"drop view if exists public.{tenant}_v".encode())

@@ -1,4 +1,4 @@
-"""The proof is only worth what it finds: faults are planted one at a time."""
+"""`tenantry prove` finds faults, which are planted one at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tenantry_cli.proof.evidence import Verdict
 from tenantry_cli.proof.plan import Selection
 from tenantry_cli.target import Target
 
-# Of each sort of evidence one: through HTTP, past the guard, the catalog.
+# One fault for each kind of evidence: HTTP, SQL without the guard, the catalog.
 SAMPLE = (
     "a policy names the wrong tenant",
     "a viewer may suspend",
@@ -50,14 +50,14 @@ def test_every_planted_fault_is_found_and_a_sound_project_is_proved(
     assert left == {"tenants": 0, "users": 0}
 
 
-def test_there_are_at_least_thirty_faults_each_by_its_own_name() -> None:
+def test_at_least_thirty_faults_have_unique_names() -> None:
     assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 30
 
 
-def test_every_fault_still_has_its_place(
+def test_every_fault_can_still_be_planted(
     database: psycopg.Connection[dict[str, Any]],
 ) -> None:
-    """Only a few are planted in each run: the others must not get lost meanwhile."""
+    """A run plants a few faults only. All of them must fit the functions that they change."""
     lost = []
     for fault in FAULTS:
         texts: dict[str, str] = {}
@@ -74,8 +74,8 @@ def test_every_fault_still_has_its_place(
 
 
 def _missed(fault: Fault, result: Result) -> str | None:
-    """What the report fails to say."""
-    leaks = result.of(Verdict.LEAK)
+    """Why the report misses the fault, or None."""
+    leaks = result.with_verdict(Verdict.LEAK)
     named = leaks if fault.leaks else result.findings
     if fault.leaks and not leaks:
         return f"no leak among {[finding.why for finding in result.findings][:5]}"

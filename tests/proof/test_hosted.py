@@ -1,4 +1,4 @@
-"""`tenantry prove` where only a URL and two keys are known, and sign-up needs confirmation."""
+"""`tenantry prove` with a hosted project: a URL, two keys, and sign-up with confirmation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def url(hosted: Hosted, environment: Environment) -> Iterator[str]:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_hosted_project_is_proved_and_left_as_it_was(
+def test_hosted_project_is_proved_and_nothing_stays(
     hosted: Hosted,
     url: str,
     address: Address,
@@ -53,7 +53,9 @@ def test_a_hosted_project_is_proved_and_left_as_it_was(
     report = json.loads(file.read_text())
     assert (report["is_proved"], report["findings"]) == (True, [])
     assert report["attempts"] > 500
-    assert [note.split()[1] for note in report["notes"] if note.startswith("Without")] == [
+    assert [
+        note.split()[1].rstrip(",") for note in report["notes"] if note.startswith("Without")
+    ] == [
         *("--db-url", "--functions-url", "--jwt-secret", "--postgrest-url"),
     ]
     assert not any("remains" in note for note in report["notes"])
@@ -61,13 +63,13 @@ def test_a_hosted_project_is_proved_and_left_as_it_was(
     (run,) = {email.split("-")[1] for email in hosted.emails}
     left = environment.sql.execute(
         "select (select count(*) from public.tenants where schema_name like %(tenant)s)"
-        " + (select count(*) from auth.users where email like %(person)s) as left",
-        {"tenant": f"proof\\_{run}\\_%", "person": f"proof-{run}-%"},
+        " + (select count(*) from auth.users where email like %(user)s) as left",
+        {"tenant": f"proof\\_{run}\\_%", "user": f"proof-{run}-%"},
     ).fetchone()
     assert left == {"left": 0}
 
 
-def test_without_confirmation_and_without_admin_api_it_says_so(
+def test_project_without_admin_api_and_with_confirmation_is_refused(
     hosted: Hosted, url: str, address: Address
 ) -> None:
     hosted.has_admin_api = False
@@ -75,17 +77,17 @@ def test_without_confirmation_and_without_admin_api_it_says_so(
     result = tenantry(Target(url, address.anon_key, address.service_role_key), "prove")
 
     assert result.exit_code == 2
-    # What went wrong comes first, then what is left of it.
+    # The reason comes first, then what remains.
     assert result.output.lstrip().startswith("Error: Sign-up needs confirmation")
     (email,) = hosted.emails
-    assert f"The account {email} remains: remove it by hand." in result.output
+    assert f"The account {email} remains. Delete it by hand." in result.output
 
 
-def test_nobody_is_made_where_the_database_does_not_answer(
+def test_no_user_is_created_if_the_database_does_not_answer(
     hosted: Hosted, url: str, address: Address
 ) -> None:
-    silent = "postgresql://postgres@127.0.0.1:9/postgres"
-    target = Target(url, address.anon_key, address.service_role_key, db_url=silent)
+    closed = "postgresql://postgres@127.0.0.1:9/postgres"
+    target = Target(url, address.anon_key, address.service_role_key, db_url=closed)
 
     result = tenantry(target, "prove")
 

@@ -1,4 +1,4 @@
-"""Signals: the first is heard, and none while something is removed."""
+"""Signals: the first one interrupts the command, and none interrupts a removal."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ BOTH = (signal.SIGINT, signal.SIGTERM)
 
 
 @pytest.mark.parametrize("first", BOTH)
-def test_the_first_interrupts_and_no_second_what_it_set_off(first: signal.Signals) -> None:
+def test_first_signal_interrupts_and_further_ones_do_not_stop_the_cleanup(
+    first: signal.Signals,
+) -> None:
     removed: list[str] = []
 
-    def make_and_remove() -> None:
+    def create_and_remove() -> None:
         try:
             os.kill(os.getpid(), first)
         finally:
@@ -25,12 +27,12 @@ def test_the_first_interrupts_and_no_second_what_it_set_off(first: signal.Signal
             removed.append("all")
 
     with pytest.raises(KeyboardInterrupt), interruptible():
-        make_and_remove()
+        create_and_remove()
 
     assert removed == ["all"]
 
 
-def test_none_is_heard_while_undisturbed_and_all_is_as_before() -> None:
+def test_signals_are_ignored_while_undisturbed_and_handlers_are_restored() -> None:
     before = [signal.getsignal(number) for number in BOTH]
 
     with undisturbed():

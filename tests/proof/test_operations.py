@@ -1,4 +1,4 @@
-"""What is tried is what there is."""
+"""`tenantry prove` tries every operation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees of a proof, however narrow the terminal."""
+"""The report of a proof, in narrow and wide terminals."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from rich.console import Console
 from tenantry_cli.proof.attempts import Expected
 from tenantry_cli.proof.campaign import Result
 from tenantry_cli.proof.evidence import Finding, Verdict
-from tenantry_cli.proof.identities import READER, SERVICE, WITHOUT_SECRET
+from tenantry_cli.proof.identities import READER, SERVICE, STANDARD_IDENTITIES
 from tenantry_cli.proof.report import GROUPS, show
 
 
 @pytest.fixture
 def result() -> Result:
     result = Result()
-    for identity in WITHOUT_SECRET:
+    for identity in STANDARD_IDENTITIES:
         for group in GROUPS:
             result.counts[identity.name, group, Expected.ALLOWED] = 20
             result.counts[identity.name, group, Expected.REFUSED] = 90
@@ -36,7 +36,7 @@ def shown(result: Result, width: int) -> list[str]:
 
 
 @pytest.mark.parametrize("width", [40, 80, 100])
-def test_a_narrow_terminal_gets_a_line_for_each_cell(result: Result, width: int) -> None:
+def test_narrow_terminal_shows_one_line_per_cell(result: Result, width: int) -> None:
     lines = shown(result, width)
 
     assert "reader of A, past the guard: 1 LEAKED" in lines
@@ -45,7 +45,7 @@ def test_a_narrow_terminal_gets_a_line_for_each_cell(result: Result, width: int)
     assert not any("…" in line for line in lines)
 
 
-def test_a_wide_one_gets_the_matrix(result: Result) -> None:
+def test_wide_terminal_shows_the_matrix(result: Result) -> None:
     lines = shown(result, 140)
 
     (row,) = (line for line in lines if "reader of A" in line and "20●" in line)

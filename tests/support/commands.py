@@ -1,4 +1,4 @@
-"""Calls of the command, in this process."""
+"""Calls of the command `tenantry` in this process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def tenantry(target: Target, command: str, *options: str) -> Result:
 
 
 def diagnosis(target: Target, *options: str) -> tuple[int, list[dict[str, Any]]]:
-    """The doctor's exit code, and the problems it leaves."""
+    """The exit code of the doctor, and the problems that remain."""
     result = tenantry(target, "doctor", "--json", *options)
     assert result.exit_code in (0, 1), result.output
     return result.exit_code, json.loads(result.stdout)["problems"]

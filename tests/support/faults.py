@@ -1,8 +1,7 @@
-"""Mistakes that really happen, each planted by itself in a spare project.
+"""Realistic mistakes, each planted alone in a separate project.
 
-A fault is planted where its kind comes from: in the helpers that make tenants and judge
-callers, so that the throw-away tenants of `tenantry prove` have it too, or in the database
-as somebody would have left it.
+Most faults are planted in the helpers that create tenants and check callers, so that the
+tenants of `tenantry prove` have them too. The others are changes of the database itself.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ Database = psycopg.Connection[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Edit:
-    """A line of a function, and what it was mistaken for."""
+    """Replaces the right text of a function by a wrong one."""
 
     function: str
     right: str
@@ -29,24 +28,26 @@ class Edit:
 @dataclass(frozen=True)
 class Fault:
     name: str
-    # What a report has to name.
+    # The object that the report has to name.
     object: str
     edits: tuple[Edit, ...] = ()
     plant: str = ""
-    cure: str = ""
-    # Whether somebody gets through; if not, the other layers hold, and the catalog tells.
+    undo: str = ""
+    # Whether an attempt leaks. If not, other layers refuse it, and the catalog shows the fault.
     leaks: bool = True
 
 
 PRIVILEGES = "tenancy.apply_tenant_privileges(text)"
 STATE = "tenancy.access_state(text,public.access_level)"
-ADOPT = "tenancy.enable_tenant_table(text,text,public.access_level,public.access_level,boolean)"
+ENABLE = (
+    "tenancy.enable_tenant_table(text,text,public.access_level,public.access_level,boolean)"
+)
 GRANTED = "    if v_statements is not null then\n        execute v_statements;\n    end if;\n"
-MISPLACED = "tenancy.grant_differences(schema_name) g\n"
+DIFFERENCES = "tenancy.grant_differences(schema_name) g\n"
 
 
 def in_active_tenants(statements: str) -> tuple[Edit, ...]:
-    """Something done to each active tenant after its privileges have been set."""
+    """Statements that run for each active tenant after its privileges have been set."""
     active = (
         "    if exists (select from public.tenants t where t.status = 'active'"
         " and t.schema_name = apply_tenant_privileges.schema_name) then\n"
@@ -54,14 +55,14 @@ def in_active_tenants(statements: str) -> tuple[Edit, ...]:
     return (Edit(PRIVILEGES, GRANTED, f"{GRANTED}{active}{statements}    end if;\n"),)
 
 
-def overlooked(condition: str) -> tuple[Edit, ...]:
-    """Privileges found where none should be, and left there."""
-    forgets = f"{MISPLACED}        where not (g.expected is null and {condition})\n"
-    return (Edit(PRIVILEGES, MISPLACED, forgets),)
+def kept_grants(condition: str) -> tuple[Edit, ...]:
+    """Grants that should be revoked, but are kept."""
+    keeps = f"{DIFFERENCES}        where not (g.expected is null and {condition})\n"
+    return (Edit(PRIVILEGES, DIFFERENCES, keeps),)
 
 
 def in_every_tenant(statement: str) -> tuple[Edit, ...]:
-    """Something done to each active tenant; `%1$I` is its schema."""
+    """A statement that runs for each active tenant. `%1$I` is its schema."""
     return in_active_tenants(f"    execute format($fault$ {statement} $fault$, schema_name);\n")
 
 
@@ -80,7 +81,7 @@ GUARD_IN = (
     "alter role authenticator in database postgres set pgrst.db_pre_request = "
     "'tenancy.guard_request'; notify pgrst, 'reload config'"
 )
-# Some other tenant, or itself while it is the only one.
+# Another tenant, or the tenant itself while there is no other.
 ANOTHER = (
     "coalesce((select t.schema_name from public.tenants t "
     "where t.schema_name <> policy_test.schema_name order by t.created_at desc limit 1), "
@@ -105,7 +106,7 @@ FAULTS = (
         "proof_notes",
         (
             Edit(
-                ADOPT,
+                ENABLE,
                 "for select to authenticated using (%4$s)",
                 "for select to authenticated using (true)",
             ),
@@ -116,7 +117,7 @@ FAULTS = (
         "proof_notes",
         (
             Edit(
-                ADOPT,
+                ENABLE,
                 "for insert to authenticated with check (%6$s)",
                 "for insert to authenticated with check (true)",
             ),
@@ -148,7 +149,7 @@ FAULTS = (
             " service_role"
         ),
         plant=GUARD_OUT,
-        cure=GUARD_IN,
+        undo=GUARD_IN,
     ),
     Fault(
         "writers may write what is for admins",
@@ -157,19 +158,19 @@ FAULTS = (
             "'settings', reads => 'read', writes => 'admin'",
             "'settings', reads => 'read', writes => 'write'",
         ),
-        cure=in_the_template(
+        undo=in_the_template(
             "'settings', reads => 'read', writes => 'write'",
             "'settings', reads => 'read', writes => 'admin'",
         ),
     ),
     Fault(
-        "members may read the audit trail",
+        "members may read the audit log",
         "audit_log",
         plant=in_the_template("'audit_log', reads => 'admin'", "'audit_log', reads => 'read'"),
-        cure=in_the_template("'audit_log', reads => 'read'", "'audit_log', reads => 'admin'"),
+        undo=in_the_template("'audit_log', reads => 'read'", "'audit_log', reads => 'admin'"),
     ),
     Fault(
-        "members may write the audit trail",
+        "members may write the audit log",
         "audit_log",
         in_every_tenant(
             "drop policy if exists forge on %1$I.audit_log;"
@@ -187,7 +188,7 @@ FAULTS = (
             "grant update on %1$I.users to authenticated"
         ),
     ),
-    # The question that policies and guard ask
+    # The decision of policies and guard
     Fault(
         "has_access ignores expiry",
         "has_access",
@@ -220,7 +221,7 @@ FAULTS = (
         ),
     ),
     # The guard
-    Fault("the guard is not installed", "OpenAPI page", plant=GUARD_OUT, cure=GUARD_IN),
+    Fault("the guard is not installed", "OpenAPI page", plant=GUARD_OUT, undo=GUARD_IN),
     Fault(
         "the guard lets everything pass",
         "OpenAPI page",
@@ -287,40 +288,40 @@ FAULTS = (
     Fault(
         "suspension forgets the service role",
         "settings",
-        overlooked("g.grantee = 'service_role'"),
+        kept_grants("g.grantee = 'service_role'"),
     ),
     Fault(
         "suspension revokes nothing",
         "settings",
-        overlooked("g.grantee in ('authenticated', 'service_role')"),
+        kept_grants("g.grantee in ('authenticated', 'service_role')"),
     ),
     Fault(
         "suspension forgets sequences",
         "proof_unregistered_number_seq",
-        overlooked("g.object_kind = 'sequence'"),
+        kept_grants("g.object_kind = 'sequence'"),
         leaks=False,
     ),
     Fault(
         "suspension forgets routines",
-        "proof_hail",
-        overlooked("g.object_kind = 'routine' and g.grantee <> 'public'"),
+        "proof_invoker_function",
+        kept_grants("g.object_kind = 'routine' and g.grantee <> 'public'"),
         leaks=False,
     ),
     Fault(
         "suspension forgets one table",
         "settings",
-        overlooked("g.object_name like '%settings' and g.grantee = 'authenticated'"),
+        kept_grants("g.object_name like '%settings' and g.grantee = 'authenticated'"),
         leaks=False,
     ),
-    # What else is in a tenant's schema
+    # Other objects in a tenant schema
     Fault(
         "a definer routine keeps its default EXECUTE",
-        "proof_peek",
-        overlooked("g.object_kind = 'routine'"),
+        "proof_definer_function",
+        kept_grants("g.object_kind = 'routine'"),
     ),
     Fault(
         "a view without security_invoker is granted",
-        "proof_peephole",
+        "proof_definer_view",
         (
             Edit(
                 "tenancy.grant_differences(text)",
@@ -331,7 +332,7 @@ FAULTS = (
     ),
     Fault(
         "a materialized view is granted",
-        "proof_copy",
+        "proof_materialized_view",
         in_active_tenants(
             "    execute coalesce((select format('grant select on %s to authenticated',"
             " c.oid::regclass) from pg_catalog.pg_class c where c.relkind = 'm'"
@@ -363,7 +364,7 @@ FAULTS = (
         "settings",
         in_every_tenant("alter publication faulty set table %1$I.settings"),
         plant="create publication faulty",
-        cure="drop publication faulty",
+        undo="drop publication faulty",
         leaks=False,
     ),
     Fault(
@@ -373,7 +374,7 @@ FAULTS = (
             "create or replace view public.all_settings as select * from %1$I.settings;"
             "grant select on public.all_settings to authenticated"
         ),
-        cure="drop view if exists public.all_settings",
+        undo="drop view if exists public.all_settings",
         leaks=False,
     ),
     # The registry
@@ -382,7 +383,7 @@ FAULTS = (
         "tenants",
         plant="create policy everybody on public.tenants"
         " for select to authenticated using (true)",
-        cure="drop policy everybody on public.tenants",
+        undo="drop policy everybody on public.tenants",
     ),
     Fault(
         "everybody may write grants of access",
@@ -390,7 +391,7 @@ FAULTS = (
         plant="grant insert, update, delete on public.user_schema_access to authenticated;"
         "create policy forge on public.user_schema_access to authenticated"
         " using (true) with check (true)",
-        cure="drop policy forge on public.user_schema_access;"
+        undo="drop policy forge on public.user_schema_access;"
         "revoke insert, update, delete on public.user_schema_access from authenticated",
     ),
     Fault(
@@ -399,16 +400,16 @@ FAULTS = (
         plant="grant insert on public.admin_users to authenticated;"
         "create policy forge on public.admin_users for insert to authenticated with"
         " check (true)",
-        cure="drop policy forge on public.admin_users;"
+        undo="drop policy forge on public.admin_users;"
         "revoke insert on public.admin_users from authenticated",
     ),
     Fault(
-        "everybody may write the platform's audit trail",
+        "everybody may write the platform's audit log",
         "admin_audit_log",
         plant="grant insert on public.admin_audit_log to authenticated;"
         "create policy forge on public.admin_audit_log for insert to authenticated with"
         " check (true)",
-        cure="drop policy forge on public.admin_audit_log;"
+        undo="drop policy forge on public.admin_audit_log;"
         "revoke insert on public.admin_audit_log from authenticated",
     ),
     Fault(
@@ -423,7 +424,7 @@ FAULTS = (
         ),
     ),
     Fault(
-        "the list of one's tenants has everybody's",
+        "the list of the caller's tenants contains all tenants",
         "tenants",
         (Edit("tenancy.member_tenants()", "where a.user_id = v_user_id", "where true"),),
     ),
@@ -507,7 +508,7 @@ FAULTS = (
         ),
     ),
     Fault(
-        "the audit trail of a tenant is told to its readers",
+        "readers may read the audit log of a tenant",
         "get_audit_log",
         (
             Edit(
@@ -519,7 +520,7 @@ FAULTS = (
         ),
     ),
     Fault(
-        "profiles stand in the log that staff read",
+        "the platform's audit log contains profiles",
         "admin_audit_log",
         (
             Edit(
@@ -533,15 +534,15 @@ FAULTS = (
         "an RPC is granted to anon",
         "get_tenant_info",
         plant="grant execute on function public.get_tenant_info(text) to anon",
-        cure="revoke execute on function public.get_tenant_info(text) from anon",
+        undo="revoke execute on function public.get_tenant_info(text) from anon",
         leaks=False,
     ),
     Fault(
-        "a definer function of the product is everybody's",
+        "everybody may execute a definer function of the product",
         "count_tenants",
         plant="create function public.count_tenants() returns bigint stable security definer"
         " set search_path = '' begin atomic select count(*) from public.tenants; end",
-        cure="drop function public.count_tenants()",
+        undo="drop function public.count_tenants()",
         leaks=False,
     ),
     # Exposure
@@ -549,7 +550,7 @@ FAULTS = (
         "the private schema is exposed",
         "helper has_access",
         plant="select tenancy.expose_schema('tenancy')",
-        cure="select tenancy.unexpose_schema('tenancy')",
+        undo="select tenancy.unexpose_schema('tenancy')",
     ),
     Fault(
         "the reference schema is exposed and granted",
@@ -557,7 +558,7 @@ FAULTS = (
         plant="grant usage on schema tenant_template to authenticated;"
         "grant select on all tables in schema tenant_template to authenticated;"
         "select tenancy.expose_schema('tenant_template')",
-        cure="select tenancy.unexpose_schema('tenant_template');"
+        undo="select tenancy.unexpose_schema('tenant_template');"
         "select tenancy.apply_tenant_privileges('tenant_template')",
     ),
 )
@@ -565,7 +566,7 @@ FAULTS = (
 
 @contextmanager
 def planted(database: Database, fault: Fault) -> Iterator[None]:
-    """The fault, and its cure at the end."""
+    """Plants the fault, and removes it at the end."""
     before: dict[str, str] = {}
     try:
         for edit in fault.edits:
@@ -574,7 +575,7 @@ def planted(database: Database, fault: Fault) -> Iterator[None]:
             ).fetchone()
             assert row is not None
             before.setdefault(edit.function, row["text"])
-            assert edit.right in row["text"], f"{edit.function} reads otherwise now"
+            assert edit.right in row["text"], f"{edit.function} has changed"
             database.execute(row["text"].replace(edit.right, edit.wrong).encode())
         if fault.plant:
             database.execute(fault.plant.encode())
@@ -582,5 +583,5 @@ def planted(database: Database, fault: Fault) -> Iterator[None]:
     finally:
         for text in before.values():
             database.execute(text.encode())
-        if fault.cure:
-            database.execute(fault.cure.encode())
+        if fault.undo:
+            database.execute(fault.undo.encode())

@@ -1,7 +1,7 @@
-"""A gateway that makes of the emulator what a hosted project is, as far as `prove` can tell.
+"""A gateway that lets the emulator answer as a hosted project, as far as `prove` needs.
 
-Sign-up needs confirmation and sends mails, of which few are allowed; Auth has an admin API;
-and an API key of the newer kind is exchanged for a token of its role here, and is none itself.
+Sign-up needs confirmation and sends a mail, and the number of mails is limited. Auth has an
+admin API. The gateway exchanges publishable and secret keys for a token of their role.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from support.environment import Address
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# As hosted Auth without a mail server of one's own: in an hour.
-MAILS = 2
-PARTS = ("rest", "auth")
+# The limit of hosted Auth without its own mail server, per hour.
+MAIL_LIMIT = 2
+SERVICES = ("rest", "auth")
 
 
 class Hosted:
     def __init__(self, address: Address) -> None:
         self.publishable_key = f"sb_publishable_{secrets.token_urlsafe(16)}"
         self.secret_key = f"sb_secret_{secrets.token_urlsafe(16)}"
-        # While they exist, and everybody's address.
+        # The ids of existing users, and the addresses of all users that were created.
         self.users: set[str] = set()
         self.emails: set[str] = set()
         self.has_admin_api = True
@@ -46,7 +46,10 @@ class Hosted:
         }
         self._proxy: WSGIApplication = ProxyMiddleware(
             Response("no such path", 404),
-            {f"/{part}/v1": {"target": address.api_url, "host": None} for part in PARTS},
+            {
+                f"/{service}/v1": {"target": address.api_url, "host": None}
+                for service in SERVICES
+            },
         )
 
     def __call__(
@@ -65,15 +68,15 @@ class Hosted:
         token = self._tokens.get(environ.get("HTTP_APIKEY", ""))
         if token is not None:
             environ["HTTP_APIKEY"] = token
-            # A token of the caller's own goes on as it is, also one that is none.
+            # The token of a caller is forwarded unchanged, even an invalid one.
             environ.setdefault("HTTP_AUTHORIZATION", f"Bearer {token}")
 
     def _sign_up(self, credentials: dict[str, str]) -> Response:
         with self._lock:
             self._mails += 1
-            if self._mails > MAILS:
+            if self._mails > MAIL_LIMIT:
                 return _error(429, "over_email_send_rate_limit", "email rate limit exceeded")
-        user = self._make(credentials)
+        user = self._create(credentials)
         unconfirmed = {"email_confirmed_at", "last_sign_in_at"}
         return _json({name: user[name] for name in user.keys() - unconfirmed})
 
@@ -82,9 +85,9 @@ class Hosted:
             return _error(403, "not_admin", "User not allowed")
         match request.method, request.path.split("/")[4:]:
             case "POST", ["users"]:
-                asked = request.get_json()
-                assert asked["email_confirm"] is True
-                return _json(self._make(asked))
+                body = request.get_json()
+                assert body["email_confirm"] is True
+                return _json(self._create(body))
             case "DELETE", ["users", user_id] if user_id in self.users:
                 url = self._address.db_url.replace("//postgres:", "//supabase_auth_admin:")
                 with psycopg.connect(url) as auth:
@@ -93,7 +96,7 @@ class Hosted:
                 return _json({})
         return _error(404, "user_not_found", "User not found")
 
-    def _make(self, credentials: dict[str, str]) -> dict[str, Any]:
+    def _create(self, credentials: dict[str, str]) -> dict[str, Any]:
         signed_up = requests.post(
             f"{self._address.api_url}/auth/v1/signup",
             headers={"apikey": self._address.anon_key, "Connection": "close"},
@@ -117,12 +120,12 @@ def _error(status: int, code: str, message: str) -> Response:
 
 class _Quiet(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:
-        """Nobody reads it."""
+        """Writes no log, because nobody reads it."""
 
 
 @contextmanager
 def serving(project: WSGIApplication) -> Iterator[str]:
-    """Its URL."""
+    """Serves the project, and yields its URL."""
     server = make_server("127.0.0.1", 0, project, threaded=True, request_handler=_Quiet)
     thread = Thread(target=server.serve_forever)
     thread.start()

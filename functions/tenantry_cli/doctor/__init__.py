@@ -1,1 +1,1 @@
-"""`tenantry doctor`: does the database still keep what the design promises?"""
+"""`tenantry doctor`: compares the database with the design and repairs differences."""

@@ -1,4 +1,4 @@
-"""What the Data API answers right now."""
+"""What the Data API answers to the service key and to the anon key."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import requests
 
-from tenantry_cli.doctor.problem import Connection, Problem, Turn
+from tenantry_cli.doctor.problem import Connection, Priority, Problem
+from tenantry_cli.http_client import HttpClient
 from tenantry_cli.target import Target, key_headers
 
 _TIMEOUT_SECONDS = 30
@@ -14,34 +15,38 @@ KINDS = ("Data API down", "wrong answer", "open to anybody")
 
 
 def examine_answers(connection: Connection, target: Target) -> Iterator[Problem]:
-    session = requests.Session()
+    with HttpClient(timeout=_TIMEOUT_SECONDS) as http:
+        yield from _examine(connection, target, http)
 
-    def status(schema: str, path: str, key: str) -> int:
+
+def _examine(connection: Connection, target: Target, http: HttpClient) -> Iterator[Problem]:
+    def status(schema: str, path: str, key: str) -> int | None:
+        """None if there was no answer."""
         try:
-            return session.get(
+            return http.request(
+                "GET",
                 f"{target.rest_url}/{path}",
                 headers=key_headers(key) | {"Accept-Profile": schema},
-                timeout=_TIMEOUT_SECONDS,
             ).status_code
         except requests.RequestException:
-            return 0
+            return None
 
-    alive = status("public", "tenants?select=id&limit=0", target.service_key)
-    if alive != 200:
-        # It answers, but not to this key.
-        is_refused = alive in (401, 403)
+    answered = status("public", "tenants?select=id&limit=0", target.service_key)
+    if answered != 200:
+        is_key_refused = answered in (401, 403)
         yield Problem(
             "Data API down",
             "public",
-            f"The Data API answers the service key with {alive or 'nothing'} for the registry.",
+            "The Data API answers the service key with "
+            f"{answered or 'nothing'} for the table tenants.",
             (
-                "See whether the key given is this project's service_role key; if it is, cure "
-                "what else is found."
-                if is_refused
-                else "Cure what else is found first, above all schemas that are listed but "
-                "missing; then notify pgrst, 'reload config'."
+                "Check that the given key is the service_role key of this project. If it is, "
+                "repair the other problems first."
+                if is_key_refused
+                else "Repair the other problems first, above all schemas that are listed but "
+                "missing. Then run notify pgrst, 'reload config'."
             ),
-            Turn.OUTAGE,
+            Priority.OUTAGE,
         )
         return
     tenants = connection.execute(
@@ -56,10 +61,10 @@ def examine_answers(connection: Connection, target: Target) -> Iterator[Problem]
             yield Problem(
                 "wrong answer",
                 name,
-                f"Tenant {name} is {row['status']}, and the Data API answers the service key "
+                f"Tenant {name} is {row['status']}, but the Data API answers the service key "
                 f"with {answered or 'nothing'}.",
-                "notify pgrst, 'reload config'; notify pgrst; then look again.",
-                Turn.ORDER,
+                "Run notify pgrst, 'reload config'; notify pgrst; then run the doctor again.",
+                Priority.INCOMPLETE,
             )
         answered = status(name, query, target.anon_key)
         if answered == 200:
@@ -68,5 +73,5 @@ def examine_answers(connection: Connection, target: Target) -> Iterator[Problem]
                 name,
                 f"The Data API answers the anon key with {answered} for tenant {name}.",
                 f"select tenancy.apply_tenant_privileges('{name}');",
-                Turn.OPENING,
+                Priority.EXCESS_ACCESS,
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import click
@@ -13,52 +13,52 @@ from rich.markup import escape
 
 from tenantry_cli.doctor.answers import KINDS, examine_answers
 from tenantry_cli.doctor.catalog import connect, examine_catalog
-from tenantry_cli.doctor.problem import Connection, Problem, lasting
+from tenantry_cli.doctor.problem import Connection, Problem, lasting_problems
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.target import Target, target_options
+from tenantry_cli.waiting import WaitTimeoutError, wait_until
 
-# PostgREST needs a moment to read its settings again.
+# PostgREST reads its settings again after a repair.
 _SETTLING_SECONDS = 30
-# Between two looks at it.
-_PAUSE_SECONDS = 0.2
+_INTERVAL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one problem's repair."""
+class _Outcome:
+    """The result of one repair."""
 
     problem: Problem
-    # The database's own words, where it refused.
+    # The error of the database, if the repair failed.
     error: str | None = None
 
 
 @click.command()
-@click.option("--fix", is_flag=True, help="Repair what can be, in the safe order.")
+@click.option("--fix", is_flag=True, help="Repair the problems, in a safe order.")
 @click.option(
     "--forget-missing",
     is_flag=True,
-    help="With --fix: also remove tenants whose schema is missing, for good.",
+    help="With --fix: also remove tenants whose schema is missing. This cannot be undone.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print problems as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the problems as JSON.")
 @target_options
 def doctor(target: Target, fix: bool, forget_missing: bool, as_json: bool) -> None:
-    """Say what is wrong in the database; repair it with --fix.
+    """Report problems in the database; repair them with --fix.
 
-    Compares registry, schemas, grants, policies and settings. It needs the database URL.
-    Exit code 0: all is well; 1: something is not.
+    The command compares registry, schemas, grants, policies and settings with the design. It
+    needs the URL of the database. Exit code 0: there is no problem; 1: there are problems.
     """
     console = Console(highlight=False, soft_wrap=True)
     if target.db_url is None:
         raise TenantryError(
-            "The doctor sees privileges and policies: give --db-url (or SUPABASE_DB_URL) too."
+            "The doctor examines privileges and policies. Give --db-url (or SUPABASE_DB_URL)."
         )
     if forget_missing and not fix:
-        raise TenantryError("--forget-missing says what --fix may do: give --fix too.")
-    outcomes: list[Outcome] = []
+        raise TenantryError("--forget-missing has an effect only with --fix. Give --fix too.")
+    outcomes: list[_Outcome] = []
     with connect(target.db_url) as connection:
-        problems = examine(connection, target)
+        problems = _examine(connection, target)
         if fix and problems:
-            outcomes = repair(connection, problems, forget_missing)
+            outcomes = _repair(connection, problems, forget_missing)
             problems = _settled(connection, target)
     repaired = [outcome.problem for outcome in outcomes if outcome.error is None]
 
@@ -77,47 +77,50 @@ def doctor(target: Target, fix: bool, forget_missing: bool, as_json: bool) -> No
         for problem in repaired:
             console.print(f"[green]repaired[/] {escape(problem.sentence)}")
         for problem in problems:
-            console.print(f"[red]{escape(problem.sentence)}[/]\n    {escape(problem.cure)}")
+            console.print(f"[red]{escape(problem.sentence)}[/]")
+            console.print(f"    {escape(problem.remediation)}")
             if error := error_of(problem):
                 console.print(f"    Not repaired: {escape(error)}")
         if not problems:
-            console.print("All is well.")
+            console.print("No problem was found.")
         elif not fix and any(_may_repair(problem, forget_missing) for problem in problems):
-            console.print("`tenantry doctor --fix` repairs what it can.")
+            console.print("`tenantry doctor --fix` repairs some of these problems.")
     if problems:
         raise SystemExit(1)
 
 
-def examine(connection: Connection, target: Target) -> list[Problem]:
+def _examine(connection: Connection, target: Target) -> list[Problem]:
     found = examine_catalog(connection)
-    found += lasting(lambda: _examine_answers(connection, target))
-    return sorted(found, key=lambda problem: problem.turn)
+    found += lasting_problems(lambda: _examine_answers(connection, target))
+    return sorted(found, key=lambda problem: problem.priority)
 
 
 def _examine_answers(connection: Connection, target: Target) -> list[Problem]:
     try:
         found = list(examine_answers(connection, target))
-        # The next look is at what is there by then.
+        # The next examination needs a new snapshot.
         connection.rollback()
     except psycopg.Error as error:
-        raise TenantryError(f"The database went away while it was examined: {error}") from error
+        raise TenantryError(
+            f"The examination lost its connection to the database: {error}"
+        ) from error
     return found
 
 
-def repair(
+def _repair(
     connection: Connection, problems: list[Problem], forget_missing: bool = False
-) -> list[Outcome]:
-    """Each in a transaction of its own, so that one that fails keeps none from the others."""
-    outcomes: list[Outcome] = []
+) -> list[_Outcome]:
+    """Runs each repair in its own transaction, so that a failing repair stops no other."""
+    outcomes: list[_Outcome] = []
     errors: dict[str, str | None] = {}
-    for problem in sorted(problems, key=lambda each: each.turn):
+    for problem in sorted(problems, key=lambda each: each.priority):
         if not _may_repair(problem, forget_missing):
             continue
         texts = "\n".join(each.as_string(connection) for each in problem.repair)
         if texts not in errors:
-            # Many problems of one table have one repair.
+            # Several problems of one table share one repair.
             errors[texts] = _attempt(connection, problem)
-        outcomes.append(Outcome(problem, errors[texts]))
+        outcomes.append(_Outcome(problem, errors[texts]))
     connection.execute("notify pgrst, 'reload config'")
     connection.execute("notify pgrst")
     connection.commit()
@@ -129,14 +132,16 @@ def _may_repair(problem: Problem, forget_missing: bool) -> bool:
 
 
 def _attempt(connection: Connection, problem: Problem) -> str | None:
-    """The database's error, if it refused."""
+    """The error of the database, or None."""
     try:
         with connection.transaction():
             for statement in problem.repair:
                 connection.execute(statement)
     except psycopg.OperationalError as error:
         if connection.closed:
-            raise TenantryError(f"The database went away during repairs: {error}") from error
+            raise TenantryError(
+                f"The repair lost its connection to the database: {error}"
+            ) from error
         return str(error)
     except psycopg.Error as error:
         return str(error)
@@ -144,16 +149,27 @@ def _attempt(connection: Connection, problem: Problem) -> str | None:
 
 
 def _settled(connection: Connection, target: Target) -> list[Problem]:
-    """What is left once PostgREST has heard of it."""
-    deadline = time.monotonic() + _SETTLING_SECONDS
-    is_told = False
-    while True:
-        problems = examine(connection, target)
-        # Nothing else mends itself.
-        settling = any(problem.kind in KINDS for problem in problems)
-        if not settling or time.monotonic() > deadline:
-            return problems
-        if not is_told:
+    """The problems that remain after PostgREST has read its settings again."""
+    problems: list[Problem] = []
+    is_announced = False
+
+    def is_settled() -> bool:
+        nonlocal problems, is_announced
+        problems = _examine(connection, target)
+        # Only answers of the Data API change without another repair.
+        if not any(problem.kind in KINDS for problem in problems):
+            return True
+        if not is_announced:
             click.echo("Waiting until the Data API has read its settings again.", err=True)
-            is_told = True
-        time.sleep(_PAUSE_SECONDS)
+            is_announced = True
+        return False
+
+    # The answers that are still wrong after this time are problems too.
+    with suppress(WaitTimeoutError):
+        wait_until(
+            is_settled,
+            "the Data API answers as it should",
+            seconds=_SETTLING_SECONDS,
+            interval=_INTERVAL_SECONDS,
+        )
+    return problems

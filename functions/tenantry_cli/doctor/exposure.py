@@ -1,4 +1,4 @@
-"""The registry, the schemas that exist, and the schemas that the Data API lists."""
+"""Compares the registry, the existing schemas and the schemas that the Data API lists."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from psycopg import sql
 
-from tenantry_cli.doctor.problem import Connection, Problem, Turn, call
+from tenantry_cli.doctor.problem import Connection, Priority, Problem, call
 
 _GUARD = "tenancy.guard_request"
-# Nothing in here is ever for clients.
+# Schemas that no client may use.
 _PRIVATE = ("tenancy", "tenant_template", "auth", "vault", "extensions", "information_schema")
 
 _SCHEMAS = """
@@ -17,7 +17,7 @@ select
     tenancy.exposed_schemas() as exposed,
     array(select t.schema_name from public.tenants t order by 1) as registered,
     array(select n.nspname::text from pg_namespace n) as present,
-    -- Made like a tenant, and no tenant.
+    -- Schemas that were created as a tenant but have no registry row.
     array(
         select distinct n.nspname::text
         from pg_trigger g
@@ -29,7 +29,7 @@ select
     ) as orphans
 """
 
-_FORGET = """
+_DEREGISTER = """
 do $repair$
 declare
     v_tenant public.tenants;
@@ -45,7 +45,7 @@ end;
 $repair$
 """
 
-_ADOPT = """
+_REGISTER = """
 do $repair$
 declare
     v_tenant public.tenants;
@@ -81,7 +81,7 @@ end;
 $repair$
 """
 
-_SETTING = """
+_PRE_REQUEST = """
 select substring(c.entry from '^pgrst\\.db_pre_request=(.*)$') as function
 from pg_db_role_setting s
 cross join unnest(s.setconfig) c (entry)
@@ -103,19 +103,19 @@ def examine_exposure(connection: Connection) -> Iterator[Problem]:
             yield Problem(
                 "listed but missing",
                 name,
-                f"The Data API lists the schema {name}, which does not exist: that takes the "
-                "whole Data API down.",
-                f"Take it off the list: select tenancy.unexpose_schema('{name}');",
-                Turn.OUTAGE,
+                f"The Data API lists the schema {name}, which does not exist. This makes the "
+                "whole Data API fail.",
+                f"Remove the schema from the list: select tenancy.unexpose_schema('{name}');",
+                Priority.OUTAGE,
                 (call("unexpose_schema", name),),
             )
         elif name in _PRIVATE:
             yield Problem(
                 "private schema exposed",
                 name,
-                f"The Data API lists the schema {name}, which is not for clients.",
-                f"Take it off the list: select tenancy.unexpose_schema('{name}');",
-                Turn.OPENING,
+                f"The Data API lists the schema {name}, which no client may use.",
+                f"Remove the schema from the list: select tenancy.unexpose_schema('{name}');",
+                Priority.EXCESS_ACCESS,
                 (call("unexpose_schema", name),),
             )
     for name in registered:
@@ -123,32 +123,33 @@ def examine_exposure(connection: Connection) -> Iterator[Problem]:
             yield Problem(
                 "tenant without schema",
                 name,
-                f"Tenant {name} is registered and its schema does not exist.",
-                "Restore the schema from a backup, or let --fix --forget-missing remove the "
-                "registry row, with its grants of access and its seals, for good.",
-                Turn.REGISTRY,
-                (sql.SQL(_FORGET).format(name=name),),
+                f"Tenant {name} is registered, but its schema does not exist.",
+                "Restore the schema from a backup; or run the doctor with --fix "
+                "--forget-missing, which deletes the registry row, the access grants and the "
+                "audit seals of the tenant for good.",
+                Priority.REGISTRY,
+                (sql.SQL(_DEREGISTER).format(name=name),),
                 is_final=True,
             )
         elif name not in exposed:
             yield Problem(
                 "not listed",
                 name,
-                f"Tenant {name} is registered and the Data API does not list its schema.",
-                f"Put it on the list: select tenancy.expose_schema('{name}');",
-                Turn.EXPOSURE,
+                f"Tenant {name} is registered, but the Data API does not list its schema.",
+                f"Add the schema to the list: select tenancy.expose_schema('{name}');",
+                Priority.EXPOSURE,
                 (call("expose_schema", name),),
             )
     for name in found["orphans"]:
         yield Problem(
             "schema without tenant",
             name,
-            f"The schema {name} is made like a tenant's and is not registered.",
-            "Let --fix register it as a suspended tenant; then look at it, and activate or "
-            "delete it.",
-            Turn.REGISTRY,
+            f"The schema {name} has the tables of a tenant, but it is not registered.",
+            "Run the doctor with --fix, which registers the schema as a suspended tenant. Then "
+            "inspect the tenant, and activate or delete it.",
+            Priority.REGISTRY,
             (
-                sql.SQL(_ADOPT).format(name=name),
+                sql.SQL(_REGISTER).format(name=name),
                 call("apply_tenant_privileges", name),
                 call("expose_schema", name),
             ),
@@ -156,7 +157,7 @@ def examine_exposure(connection: Connection) -> Iterator[Problem]:
 
 
 def examine_guard(connection: Connection) -> Iterator[Problem]:
-    row = connection.execute(_SETTING).fetchone()
+    row = connection.execute(_PRE_REQUEST).fetchone()
     function = row["function"] if row else None
     database = connection.info.dbname
     install = (
@@ -169,10 +170,10 @@ def examine_guard(connection: Connection) -> Iterator[Problem]:
         yield Problem(
             "guard not installed",
             _GUARD,
-            "The guard is not installed: nothing runs before a request of the Data API.",
+            "The guard is not installed. The Data API runs no function before a request.",
             f"alter role authenticator in database {database} set pgrst.db_pre_request = "
             f"'{_GUARD}'; notify pgrst, 'reload config';",
-            Turn.GUARD,
+            Priority.GUARD,
             install,
         )
     elif function != _GUARD:

@@ -1,4 +1,4 @@
-"""Row level security of the tenants' tables, against the reference schema."""
+"""Compares the row level security of tenant tables with the reference schema."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from psycopg import sql
 
-from tenantry_cli.doctor.problem import Connection, Problem, Turn, call
+from tenantry_cli.doctor.problem import Connection, Priority, Problem, call
 
-REFERENCE = "tenant_template"
+_REFERENCE = "tenant_template"
 _AUDIT_TRIGGERS = ("audit_delete", "audit_insert", "audit_truncate", "audit_update")
 
 _TABLES = """
@@ -19,7 +19,7 @@ select n.nspname::text as schema, c.relname::text as name, c.relrowsecurity as h
     exists (
         select from pg_trigger g where g.tgrelid = c.oid and g.tgname = 'audit_insert'
     )
-    -- It stays where somebody drops the triggers.
+    -- The function remains if somebody drops the triggers.
     or to_regprocedure(format('%I.%I()', n.nspname, r.audit_routine)) is not null as is_audited
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
@@ -58,26 +58,27 @@ where not g.tgisinternal
         or exists (select from public.tenants t where t.schema_name = n.nspname))
 """
 
-# What a tenant behind is to have is what the reference had at its version. By tenant, the
-# tables of which the reference has changed since, and whether the tenant's version has them.
-_CHANGED = """
+# A tenant with an older version should have what the reference schema had at that version.
+# For each such tenant: the tables that the reference schema has changed since, and whether the
+# older version has the table.
+_CHANGED_TABLES = """
 with versions as (
     select distinct t.schema_version as version
     from public.tenants t
     where t.schema_version <> tenancy.latest_tenant_version()
 ),
-parts as (
+objects as (
     select o.* from tenancy.tenant_template_objects o
     where o.object_kind in ('table', 'policy', 'trigger')
 ),
 tables as (
     select v.version, p.table_name, p.object_kind, p.object_name, p.definition, 1 as had
     from versions v
-    join parts p on p.version = v.version
+    join objects p on p.version = v.version
     union all
     select v.version, p.table_name, p.object_kind, p.object_name, p.definition, 0
     from versions v
-    join parts p on p.version = tenancy.latest_tenant_version()
+    join objects p on p.version = tenancy.latest_tenant_version()
 ),
 changed as (
     select c.version, c.table_name, bool_or(c.is_had) as is_had
@@ -122,38 +123,38 @@ def examine_policies(connection: Connection) -> Iterator[Problem]:
         if changed.get((schema, name)):
             continue
         present = policies[schema, name]
-        # What the tenant will have by that name it has not yet.
-        is_template = (REFERENCE, name) in policies and (schema, name) not in changed
-        if schema == REFERENCE or not (is_template or present or table["is_audited"]):
+        # A table that a later version adds to the template is not of the template yet.
+        is_template = (_REFERENCE, name) in policies and (schema, name) not in changed
+        if schema == _REFERENCE or not (is_template or present or table["is_audited"]):
             continue
         wanted = (
-            _translated(policies[REFERENCE, name], schema)
+            _translated(policies[_REFERENCE, name], schema)
             if is_template
-            else _of_own_table(schema)
+            else _policies_of_own_table(schema)
         )
         repair = _repair(schema, name, present, wanted)
         if not table["has_rls"]:
             yield Problem(
                 "RLS off",
                 f"{schema}.{name}",
-                f"Row level security is off on {schema}.{name}: every member of any tenant "
-                "may be let through.",
+                f"Row level security is off on {schema}.{name}. Members of every tenant may "
+                "have access.",
                 f"{_enable_rls(schema, name).as_string(connection)};",
-                Turn.OPENING,
+                Priority.EXCESS_ACCESS,
                 repair,
             )
         for policy in sorted(present.keys() | wanted.keys()):
-            if _gist(present.get(policy)) == _gist(wanted.get(policy)):
+            if _comparable(present.get(policy)) == _comparable(wanted.get(policy)):
                 continue
             what = "is missing"
             if policy in present:
-                what = "should not be there" if policy not in wanted else "asks something else"
+                what = "should not exist" if policy not in wanted else "has another definition"
             yield Problem(
                 "wrong policy",
                 f"{schema}.{name}",
                 f"The policy {policy} on {schema}.{name} {what}.",
-                "Let --fix write the table's policies anew (tenancy.enable_tenant_table).",
-                Turn.OPENING,
+                "Run the doctor with --fix, which creates the policies of the table again.",
+                Priority.EXCESS_ACCESS,
                 repair,
             )
 
@@ -167,11 +168,11 @@ def examine_triggers(connection: Connection) -> Iterator[Problem]:
         connection.execute(_TABLES), key=lambda row: (row["schema"], row["name"])
     ):
         schema, name = table["schema"], table["name"]
-        if schema == REFERENCE or changed.get((schema, name)):
+        if schema == _REFERENCE or changed.get((schema, name)):
             continue
         wanted: Collection[str] = _AUDIT_TRIGGERS if table["is_audited"] else ()
-        if (REFERENCE, name) in triggers and (schema, name) not in changed:
-            wanted = triggers[REFERENCE, name]
+        if (_REFERENCE, name) in triggers and (schema, name) not in changed:
+            wanted = triggers[_REFERENCE, name]
         for trigger in sorted(wanted):
             enabled = triggers[schema, name].get(trigger)
             if enabled in ("O", "A"):
@@ -184,7 +185,7 @@ def examine_triggers(connection: Connection) -> Iterator[Problem]:
                     ),
                 )
             elif trigger in _AUDIT_TRIGGERS:
-                # All four anew: audit_table makes them for a table that has none.
+                # audit_table creates all four triggers, for a table that has none of them.
                 repair = (
                     sql.SQL("drop function if exists {}() cascade").format(
                         sql.Identifier(schema, table["audit_routine"])
@@ -195,18 +196,21 @@ def examine_triggers(connection: Connection) -> Iterator[Problem]:
                 "trigger missing",
                 f"{schema}.{name}",
                 f"The trigger {trigger} on {schema}.{name} is "
-                f"{'disabled' if enabled else 'missing'}: changes leave no trail, or the trail "
-                "can be changed.",
+                f"{'disabled' if enabled else 'missing'}. The audit log may lack changes, or "
+                "somebody can change the audit log.",
                 " ".join(f"{each.as_string(connection)};" for each in repair)
-                or "Make it as the reference schema tenant_template has it.",
-                Turn.ORDER,
+                or "Create the trigger as the reference schema tenant_template has it.",
+                Priority.INCOMPLETE,
                 repair,
             )
 
 
 def examine_changed_tables(connection: Connection) -> Iterator[Problem]:
-    """Of tenants behind: to make them what the reference is now is for their migration alone,
-    which finds nothing to change where somebody else has done it."""
+    """Examines tenants with an older version.
+
+    Only their migration may change them to the present version. The migration would fail on
+    objects that are changed already.
+    """
     had = {table for table, is_had in _changed(connection).items() if is_had}
     schemas = {"schemas": sorted({schema for schema, _ in had})}
     for row in connection.execute(_DIFFERENCES, schemas):
@@ -223,38 +227,42 @@ def examine_changed_tables(connection: Connection) -> Iterator[Problem]:
         yield Problem(
             "wrong before its migration",
             f"{schema}.{name}",
-            f"The {row['kind']} {row['name']} of tenant {schema} is {row['difference']}, by "
-            "the version of the template that it has.",
+            f"The {row['kind']} {row['name']} of tenant {schema} is {row['difference']}, "
+            "compared with the tenant's version of the template.",
             f"{repair[0].as_string(connection)};"
             if repair
-            else f"Make it by hand what tenantry drift --tenant {schema} says; then tenantry "
-            "migrate takes the tenant to the latest version.",
-            Turn.OPENING,
+            else f"Correct the differences that tenantry drift --tenant {schema} reports. Then "
+            "run tenantry migrate.",
+            Priority.EXCESS_ACCESS,
             (*repair, call("apply_tenant_privileges", schema)) if repair else (),
         )
 
 
 def _changed(connection: Connection) -> dict[Table, bool]:
-    """Whether the tenant's version has it, of each table that the reference has otherwise."""
-    return {(row["schema"], row["name"]): row["is_had"] for row in connection.execute(_CHANGED)}
+    """The tables that the reference schema has changed since the version of the tenant, and
+    whether that version has the table."""
+    return {
+        (row["schema"], row["name"]): row["is_had"]
+        for row in connection.execute(_CHANGED_TABLES)
+    }
 
 
 def _translated(policies: dict[str, Policy], schema: str) -> dict[str, Policy]:
-    def spoken(test: str | None) -> str | None:
-        return test and test.replace(f"'{REFERENCE}'", f"'{schema}'")
+    def with_schema(test: str | None) -> str | None:
+        return test and test.replace(f"'{_REFERENCE}'", f"'{schema}'")
 
     return {
         name: policy
         | {
-            "using_test": spoken(policy["using_test"]),
-            "check_test": spoken(policy["check_test"]),
+            "using_test": with_schema(policy["using_test"]),
+            "check_test": with_schema(policy["check_test"]),
         }
         for name, policy in policies.items()
     }
 
 
-def _of_own_table(schema: str) -> dict[str, Policy]:
-    """What `create_table` gives: members read, writers write."""
+def _policies_of_own_table(schema: str) -> dict[str, Policy]:
+    """The policies that `create_table` creates: members read, writers write."""
 
     def policy(command: str, using: str | None, check: str | None) -> Policy:
         def test(level: str | None) -> str | None:
@@ -279,11 +287,11 @@ def _of_own_table(schema: str) -> dict[str, Policy]:
     }
 
 
-def _gist(policy: Policy | None) -> tuple[Any, ...] | None:
+def _comparable(policy: Policy | None) -> tuple[Any, ...] | None:
     if policy is None:
         return None
     names = ("command", "is_permissive", "roles", "using_test", "check_test")
-    # The type is qualified or not, as the reader's search_path has it.
+    # PostgreSQL prints the schema of the type only if the search path requires it.
     return tuple(
         value.replace("public.access_level", "access_level")
         if isinstance(value, str)
@@ -308,7 +316,7 @@ def _repair(
         for policy in present
     ]
     for policy, row in wanted.items():
-        parts: list[sql.Composable] = [
+        clauses: list[sql.Composable] = [
             sql.SQL("create policy {} on {} for {} to {}").format(
                 sql.Identifier(policy),
                 table,
@@ -316,10 +324,10 @@ def _repair(
                 sql.SQL(", ").join(map(sql.Identifier, row["roles"])),
             )
         ]
-        # As PostgreSQL itself prints them, or as written above.
+        # The texts come from PostgreSQL or from _policies_of_own_table.
         for word, test in (("using", row["using_test"]), ("with check", row["check_test"])):
             if test is not None:
                 text = test.replace("'::access_level", "'::public.access_level")
-                parts.append(sql.SQL(f"{word} ({text})"))
-        statements.append(sql.SQL(" ").join(parts))
+                clauses.append(sql.SQL(f"{word} ({text})"))
+        statements.append(sql.SQL(" ").join(clauses))
     return (*statements, call("apply_tenant_privileges", schema))

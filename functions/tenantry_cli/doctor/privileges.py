@@ -1,4 +1,4 @@
-"""Who may touch what: actual grants against those that the design calls for."""
+"""Compares the actual grants with the grants that the design requires."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from psycopg import sql
 
-from tenantry_cli.doctor.problem import Connection, Problem, Turn, call
+from tenantry_cli.doctor.problem import Connection, Priority, Problem, call
 
 _API = ("anon", "authenticated", "service_role")
 _MEMBERS = ("authenticated", "service_role")
 
-# Every privilege of PUBLIC and the API roles in these schemas; a routine without an ACL is
-# everybody's.
+# Every privilege of PUBLIC and of the API roles in these schemas. PUBLIC may execute a routine
+# without an ACL.
 _ACTUAL = """
 with schemas as (
     select n.* from pg_namespace n where n.nspname::text = any (%(schemas)s)
@@ -39,7 +39,7 @@ objects as (
         coalesce(p.proacl, acldefault('f', p.proowner))
     from pg_proc p
     join schemas n on n.oid = p.pronamespace
-    -- An extension's own are its business.
+    -- The grants on objects of an extension belong to the extension.
     where not exists (
         select from pg_depend d
         where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
@@ -54,7 +54,7 @@ left join pg_roles r on r.oid = a.grantee
 where a.grantee = 0 or r.rolname in ('anon', 'authenticated', 'service_role')
 """
 
-# What a tenant's schema holds, as far as grants depend on it.
+# The objects of a tenant schema, with the properties that decide about grants.
 _CONTENTS = """
 select n.nspname::text as schema, c.relname::text as name, c.relkind::text as kind,
     c.relrowsecurity as has_rls,
@@ -87,7 +87,7 @@ where n.nspname::text = any (%(schemas)s) and p.prosecdef
 """
 
 _REGISTRY = ("tenants", "admin_users", "user_schema_access", "admin_audit_log")
-# What a request runs as the caller's own role.
+# The helpers that a request runs with the caller's role.
 _HELPERS = {
     "guard_request()": _API,
     "require_access(schema_name text, level access_level)": _API,
@@ -114,7 +114,7 @@ def examine_tenant_privileges(connection: Connection) -> Iterator[Problem]:
     named = {"schemas": [*tenants, "tenant_template"]}
     definers = {(row["schema"], row["name"]) for row in connection.execute(_DEFINERS, named)}
     actual = _grants(connection, named)
-    # Declared by somebody, and not ours to judge: it asks with its caller's rights.
+    # The project may grant its own routines, because they run with the rights of the caller.
     declared = {
         grant
         for grant in actual
@@ -126,24 +126,24 @@ def examine_tenant_privileges(connection: Connection) -> Iterator[Problem]:
     expected = _expected(connection, named, tenants)
     wrong: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for schema, kind, name, grantee, privilege in sorted(actual - expected - declared):
-        wrong[schema, kind, name].append(f"{grantee} has {privilege} and should not")
+        wrong[schema, kind, name].append(f"{grantee} has {privilege} but should not have it")
     for schema, kind, name, grantee, privilege in sorted(expected - actual):
-        wrong[schema, kind, name].append(f"{grantee} should have {privilege} and has not")
+        wrong[schema, kind, name].append(f"{grantee} should have {privilege} but has not")
     for (schema, kind, name), details in wrong.items():
         state = tenants.get(schema, "never exposed")
         yield Problem(
             "wrong grants",
             schema if kind == "schema" else f"{schema}.{name}",
-            f"The grants on {_title(schema, kind, name)} are not what its tenant ({state}) "
-            f"calls for: {'; '.join(details)}.",
-            f"Compute them anew: select tenancy.apply_tenant_privileges('{schema}');",
-            Turn.OPENING,
+            f"The grants on the {_title(schema, kind, name)} do not fit its tenant ({state}): "
+            f"{'; '.join(details)}.",
+            f"Apply the grants again: select tenancy.apply_tenant_privileges('{schema}');",
+            Priority.EXCESS_ACCESS,
             (call("apply_tenant_privileges", schema),),
         )
 
 
 def examine_system_privileges(connection: Connection) -> Iterator[Problem]:
-    """Of `tenancy` and of what we have in `public`."""
+    """Examines the schema `tenancy`, and the objects of Tenantry in `public`."""
     actual = _grants(connection, {"schemas": ["tenancy", "public"]})
     definers = {row["name"] for row in connection.execute(_DEFINERS, {"schemas": ["public"]})}
     expected: set[Grant] = {("tenancy", "schema", "tenancy", role, "usage") for role in _API}
@@ -158,30 +158,31 @@ def examine_system_privileges(connection: Connection) -> Iterator[Problem]:
             or (kind == "routine" and name in definers and grantee not in _MEMBERS)
         )
         if is_ours:
-            yield _surplus(connection, schema, kind, name, grantee, privilege)
+            yield _excess_grant(connection, schema, kind, name, grantee, privilege)
     for schema, kind, name, grantee, privilege in sorted(expected - actual):
         grant = _statement("grant", schema, kind, name, grantee, privilege)
         yield Problem(
             "missing grant",
             f"{schema}.{name}",
-            f"{grantee} should have {privilege} on the {_title(schema, kind, name)} and has "
-            "not.",
+            f"{grantee} should have {privilege} on the {_title(schema, kind, name)} but does "
+            "not have it.",
             f"{grant.as_string(connection)};",
-            Turn.ORDER,
+            Priority.INCOMPLETE,
             (grant,),
         )
 
 
-def _surplus(
+def _excess_grant(
     connection: Connection, schema: str, kind: str, name: str, grantee: str, privilege: str
 ) -> Problem:
     revoke = _statement("revoke", schema, kind, name, grantee, privilege)
     return Problem(
         "too wide",
         f"{schema}.{name}",
-        f"{grantee} has {privilege} on the {_title(schema, kind, name)} and should not.",
+        f"{grantee} has {privilege} on the {_title(schema, kind, name)} but should not "
+        "have it.",
         f"{revoke.as_string(connection)};",
-        Turn.OPENING,
+        Priority.EXCESS_ACCESS,
         (revoke,),
     )
 

@@ -1,4 +1,4 @@
-"""What is wrong, in a sentence, with its cure."""
+"""A problem: what is wrong, in a sentence, and its remediation."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-Rows = list[dict[str, Any]]
 Connection = psycopg.Connection[dict[str, Any]]
 
 
-class Turn(IntEnum):
-    """When a repair takes its turn. What takes the whole Data API down comes first, then what
-    may be open to somebody, then what is only missing."""
+class Priority(IntEnum):
+    """The order of repairs.
+
+    An outage of the whole Data API comes first, then access that nobody should have, then
+    what is missing.
+    """
 
     OUTAGE = 0
     GUARD = 1
     REGISTRY = 2
-    OPENING = 3
-    ORDER = 4
+    EXCESS_ACCESS = 3
+    INCOMPLETE = 4
     EXPOSURE = 5
 
 
@@ -31,11 +33,11 @@ class Problem:
     kind: str
     object: str
     sentence: str
-    cure: str
-    turn: Turn = Turn.ORDER
-    # Empty where a person has to decide.
+    remediation: str
+    priority: Priority = Priority.INCOMPLETE
+    # Empty if a person has to decide.
     repair: tuple[sql.SQL | sql.Composed, ...] = field(default=(), repr=False)
-    # What cannot be undone is repaired only where a person said so.
+    # A repair that cannot be undone needs a person's consent.
     is_final: bool = False
 
     def as_json(self) -> dict[str, Any]:
@@ -43,28 +45,31 @@ class Problem:
             "kind": self.kind,
             "object": self.object,
             "sentence": self.sentence,
-            "cure": self.cure,
+            "remediation": self.remediation,
             "is_repairable": bool(self.repair),
         }
 
     def is_same_as(self, other: Problem) -> bool:
-        """Of the same thing; what is said of it may have changed."""
+        """Whether both are about the same object. Their sentences may differ."""
         return (self.kind, self.object) == (other.kind, other.object)
 
 
-def lasting(look: Callable[[], list[Problem]]) -> list[Problem]:
-    """What is found twice. What others make and delete at this moment looks wrong once: not
-    everything that is asked of the catalog sees the same moment."""
-    first = look()
+def lasting_problems(examine: Callable[[], list[Problem]]) -> list[Problem]:
+    """The problems that two examinations find.
+
+    Functions and tables of the catalog can show different moments. A tenant that is created
+    or deleted during one examination can therefore look damaged once.
+    """
+    first = examine()
     if not first:
         return []
     return [
-        problem for problem in look() if any(problem.is_same_as(before) for before in first)
+        problem for problem in examine() if any(problem.is_same_as(before) for before in first)
     ]
 
 
 def call(function: str, *arguments: str) -> sql.Composed:
-    """`select tenancy.<function>(…)`, as a repair."""
+    """The repair `select tenancy.<function>(…)`."""
     return sql.SQL("select {}({})").format(
         sql.Identifier("tenancy", function), sql.SQL(", ").join(map(sql.Literal, arguments))
     )

@@ -23,7 +23,7 @@ def examine_tables(connection: Connection) -> Iterator[Problem]:
         yield Problem(
             "table missing",
             f"{schema}.{name}",
-            f"Tenant {schema} has no table {name}, which its version of the template brings.",
-            "Its rows are gone: restore the tenant from a backup, or make the table as the "
-            "reference schema tenant_template has it.",
+            f"Tenant {schema} has no table {name}, but its version of the template has one.",
+            "Restore the tenant from a backup, because the rows of the table are lost; or "
+            "create the table as the reference schema tenant_template has it.",
         )

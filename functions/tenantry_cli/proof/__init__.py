@@ -1,1 +1,1 @@
-"""`tenantry prove`: everybody tries everything, and one small model says who should succeed."""
+"""`tenantry prove`: tries every access by every identity, and compares it with one model."""

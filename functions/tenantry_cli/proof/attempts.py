@@ -1,4 +1,4 @@
-"""One try: who, on what, through which entry point, and what should come of it."""
+"""An attempt: identity, object, verb, entry point and expected result."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tenantry_cli.proof.rules import Identity, Tenant
-from tenantry_cli.proof.wire import Reply, Request, Statement
+from tenantry_cli.proof.transport import Reply, Request, Statement
 
 
 class Expected(Enum):
     ALLOWED = "allowed"
     REFUSED = "refused"
-    # Not ours to say, for example what a gateway makes of two headers of one name. Markers
-    # and rows count all the same.
+    # The result depends on a gateway, for example with two headers of one name. Markers in the
+    # reply and changed rows are leaks all the same.
     EITHER = "either"
 
 
 @dataclass(frozen=True)
 class Sentinel:
-    """A row that a write was aimed at, and that is looked for afterwards."""
+    """The row that an attempt tries to write. Its state is inspected after all attempts."""
 
     tenant: Tenant
     table: str
     key: str
-    # The row's state if the write went through: there, gone, or changed.
+    # The state of the row after a successful write: there, gone or changed.
     effect: str
 
 
@@ -40,10 +40,11 @@ class Attempt:
     entry_point: str
     expected: Expected
     what: Request | Statement
-    # Whether a reply gives what was asked for.
+    # Whether a reply shows that the attempt succeeded.
     shows: Callable[[Reply], bool]
-    # A refusal counts only if somebody else got through the same way.
-    twin: tuple[str, str, str]
+    # The object, verb and entry point of an attempt that must succeed for another identity.
+    # Otherwise the refusal of this attempt proves nothing.
+    positive_control: tuple[str, str, str]
     sentinel: Sentinel | None = None
 
 

@@ -1,4 +1,4 @@
-"""One run: set the context, try everything, look at what was left behind, clear away."""
+"""One run: create the environment, make all attempts, inspect their effects, remove it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tenantry_cli.proof.operations import OPERATIONS
 from tenantry_cli.proof.plan import Plan, Selection
 from tenantry_cli.proof.relations import RELATIONS
 from tenantry_cli.proof.rules import Identity, State, Tenant
-from tenantry_cli.proof.wire import Wire
+from tenantry_cli.proof.transport import Transport
 from tenantry_cli.target import Target
 
 _WORKERS = 8
@@ -45,18 +45,18 @@ Progress = Callable[[str, int, int], None]
 class Result:
     attempts: int = 0
     seconds: float = 0.0
-    # By (identity, group, expected).
+    # The number of attempts by identity, group and expected result.
     counts: Counter[tuple[str, str, Expected]] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    # What was made and could not be removed, though it should have been.
+    # What could not be removed.
     remains: list[str] = field(default_factory=list)
 
     @property
     def is_proved(self) -> bool:
         return not self.findings
 
-    def of(self, verdict: Verdict) -> list[Finding]:
+    def with_verdict(self, verdict: Verdict) -> list[Finding]:
         return [finding for finding in self.findings if finding.verdict is verdict]
 
 
@@ -65,35 +65,37 @@ def prove(
     selection: Selection = Selection.FULL,
     progress: Progress = lambda stage, done, total: None,
 ) -> Result:
-    """Runs the whole campaign; leaves nothing behind, also when it is interrupted. What it
-    could not remove is in the result, or in the error after what led to it."""
+    """Runs the whole campaign, and removes everything that it created, even if interrupted.
+
+    If something cannot be removed, the result names it, or the error does.
+    """
     campaign = _Campaign(target, selection, progress)
     try:
         result = campaign.run()
         left = campaign.close()
     except BaseException as error:
-        # Interrupted before it could close its ears, it did not begin to remove anything.
+        # Signals are ignored during the removal. If one came before, nothing was removed yet.
         if sentences := campaign.close().sentences:
-            raise TenantryError("\n".join([_told(error), *sentences])) from error
+            raise TenantryError("\n".join([_error_sentence(error), *sentences])) from error
         raise
     result.remains = left.failures
     result.notes += Leftovers(accounts=left.accounts).sentences
     return result
 
 
-def _told(error: BaseException) -> str:
+def _error_sentence(error: BaseException) -> str:
     if isinstance(error, TenantryError):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
-        return "Interrupted, and not everything that was made could be removed."
-    return f"The proof broke off: {type(error).__name__}: {error}"
+        return "Interrupted. Some of the created objects could not be removed."
+    return f"The proof failed: {type(error).__name__}: {error}"
 
 
 class _Campaign:
     def __init__(self, target: Target, selection: Selection, progress: Progress) -> None:
         self._environment = Environment(target)
         self._plan = Plan(self._environment, selection)
-        self._wire = Wire(target.db_url, _WORKERS)
+        self._transport = Transport(target.db_url)
         self._progress = progress
         self._result = Result()
         self._succeeded: set[tuple[str, str, str]] = set()
@@ -102,24 +104,24 @@ class _Campaign:
     def run(self) -> Result:
         began = time.monotonic()
         environment = self._environment
-        environment.reach_everything()
-        self._progress(f"making throw-away tenants and people of run {environment.run}", 0, 0)
-        environment.make_people()
-        environment.make_tenants()
-        environment.place_people()
-        self._progress("waiting until the Data API knows them", 0, 0)
+        environment.check_connections()
+        self._progress(f"creating tenants and users of run {environment.run}", 0, 0)
+        environment.create_users()
+        environment.create_tenants()
+        environment.assign_permissions()
+        self._progress("waiting until the Data API knows the tenants", 0, 0)
         environment.wait_until_known()
-        environment.fill(self._plan.sentinel_rows())
+        environment.insert_markers(self._plan.sentinel_rows())
 
         for tenant in (environment.a, replace(environment.s, state=State.ACTIVE)):
             self._read(NOT_YET_REVOKED, tenant)
-        environment.close_entry_points()
-        self._try_everything(list(self._plan.attempts()))
-        self._look_around()
-        self._look_into_the_catalog()
+        environment.revoke_and_suspend()
+        self._try_all(list(self._plan.attempts()))
+        self._inspect_effects()
+        self._inspect_catalog()
         self._change_states()
 
-        self._tell_what_was_not_tried()
+        self._note_omissions()
         self._add(unproved(self._attempts, self._succeeded))
         self._result.seconds = time.monotonic() - began
         self._result.attempts = len(self._attempts)
@@ -128,14 +130,15 @@ class _Campaign:
     def close(self) -> Leftovers:
         with undisturbed():
             try:
-                self._progress("removing what was made", 0, 0)
+                self._progress("removing tenants and users", 0, 0)
                 return self._environment.remove()
             finally:
-                self._wire.close()
+                self._transport.close()
+                self._environment.close()
 
     # Attempts -------------------------------------------------------------------------------
 
-    def _try_everything(self, attempts: list[Attempt]) -> None:
+    def _try_all(self, attempts: list[Attempt]) -> None:
         pool = ThreadPoolExecutor(_WORKERS)
         try:
             judged = pool.map(self._try, attempts)
@@ -145,9 +148,9 @@ class _Campaign:
             pool.shutdown(cancel_futures=True)
 
     def _try(self, attempt: Attempt) -> None:
-        reply = self._wire.send(attempt.what)
+        reply = self._transport.send(attempt.what)
         if attempt.expected is Expected.ALLOWED and attempt.shows(reply):
-            self._succeeded.add(attempt.twin)
+            self._succeeded.add(attempt.positive_control)
         self._attempts.append(attempt)
         self._result.counts[(attempt.identity.name, attempt.group, attempt.expected)] += 1
         finding = judge(attempt, reply, self._environment)
@@ -157,75 +160,84 @@ class _Campaign:
     def _add(self, findings: Iterator[Finding] | list[Finding]) -> None:
         self._result.findings.extend(findings)
 
-    # Afterwards -----------------------------------------------------------------------------
+    # Effects --------------------------------------------------------------------------------
 
-    def _look_around(self) -> None:
-        self._progress("looking for traces of writes", 0, 0)
-        self._look("public", lambda: inspect_registry(self._environment))
+    def _inspect_effects(self) -> None:
+        self._progress("inspecting rows", 0, 0)
+        self._inspect("public", lambda: inspect_registry(self._environment))
         for tenant in (self._environment.a, self._environment.b):
-            self._look_at_rows(tenant)
+            self._inspect_rows(tenant)
 
-    def _look_at_rows(self, tenant: Tenant) -> None:
-        self._look(tenant.name, lambda: inspect_rows(self._environment, tenant, self._attempts))
+    def _inspect_rows(self, tenant: Tenant) -> None:
+        self._inspect(
+            tenant.name, lambda: inspect_rows(self._environment, tenant, self._attempts)
+        )
 
-    def _look(self, where: str, inspect: Callable[[], Iterator[Finding]]) -> None:
-        """Where somebody has done real damage, there may be nothing left to look at."""
+    def _inspect(self, where: str, inspect: Callable[[], Iterator[Finding]]) -> None:
+        """Reports an object that cannot be inspected: an attempt may have deleted it."""
         try:
             self._add(list(inspect()))
         except TenantryError as error:
-            self._add([Finding(Verdict.BROKEN_TWIN, f"it cannot be looked at: {error}", where)])
+            self._add(
+                [Finding(Verdict.FAILED_CONTROL, f"it cannot be inspected: {error}", where)]
+            )
 
-    def _look_into_the_catalog(self) -> None:
+    def _inspect_catalog(self) -> None:
         if self._environment.target.db_url is None:
-            self._result.notes.append("Without --db-url the catalog was not looked into.")
+            self._result.notes.append("Without --db-url, the catalog was not inspected.")
             return
-        self._progress("looking into the catalog", 0, 0)
+        self._progress("inspecting the catalog", 0, 0)
         with connect(self._environment.target.db_url) as connection:
             self._add(
                 [
                     Finding(
-                        Verdict.CATALOG, problem.sentence, problem.object, cure=problem.cure
+                        Verdict.CATALOG,
+                        problem.sentence,
+                        problem.object,
+                        remediation=problem.remediation,
                     )
                     for problem in examine_catalog(connection)
                 ]
             )
 
-    def _tell_what_was_not_tried(self) -> None:
+    def _note_omissions(self) -> None:
         target = self._environment.target
         notes = self._result.notes
         if target.functions_url is None:
-            notes.append("Without --functions-url the functions were not tried.")
+            notes.append("Without --functions-url, the functions were not tried.")
         if target.jwt_secret is None:
-            notes.append("Without --jwt-secret expired and unnamed tokens were not tried.")
+            notes.append(
+                "Without --jwt-secret, expired tokens and tokens without a user were not tried."
+            )
         if target.postgrest_url is None:
-            notes.append("Without --postgrest-url PostgREST's own port was not tried.")
+            notes.append("Without --postgrest-url, the port of PostgREST was not tried.")
         elif target.has_opaque_keys:
             notes.append(
-                "PostgREST's own port was not tried: only a gateway knows sb_… keys. Give the "
-                "legacy anon and service_role keys to try it too."
+                "The port of PostgREST was not tried: only a gateway accepts sb_… keys. Give "
+                "the legacy anon and service_role keys to try it too."
             )
 
     def _change_states(self) -> None:
-        """What would have disturbed everything else: suspend, activate and delete for real."""
+        """Suspends, activates and deletes tenants, which would disturb all other attempts."""
         a, s = self._environment.a, self._environment.s
         closed, opened = replace(a, state=State.SUSPENDED), replace(s, state=State.ACTIVE)
-        everybody = (READER, ADMIN_A, SERVICE)
+        identities = (READER, ADMIN_A, SERVICE)
 
         self._operate(ADMIN, a, "suspend_tenant")
-        self._read_all(everybody, closed)
+        self._read_all(identities, closed)
         self._operate(ADMIN, a, "activate_tenant")
-        self._read_all(everybody, a)
+        self._read_all(identities, a)
 
-        # What was refused while it was suspended works again: it was the suspension.
+        # The positive control of the attempts that were refused because of the suspension.
         self._operate(ADMIN, s, "activate_tenant")
-        self._read_all(everybody, opened)
-        self._look_at_rows(s)
+        self._read_all(identities, opened)
+        self._inspect_rows(s)
         self._operate(ADMIN, s, "suspend_tenant")
-        self._read_all(everybody, s)
+        self._read_all(identities, s)
 
         self._operate(SUPER_ADMIN, s, "delete_tenant_schema")
-        self._read_all(everybody, replace(s, state=State.MISSING))
-        self._read_all(everybody, a)
+        self._read_all(identities, replace(s, state=State.MISSING))
+        self._read_all(identities, a)
 
     def _read_all(self, identities: tuple[Identity, ...], tenant: Tenant) -> None:
         for identity in identities:
@@ -242,7 +254,7 @@ class _Campaign:
             )
 
     def _operate(self, identity: Identity, tenant: Tenant, name: str) -> None:
-        # Through the last entry point alone: it takes effect, and the next would find it done.
+        # Only one entry point, because a second one would have no effect.
         entry_point = self._plan.entry_points[-1]
         operation = replace(
             next(each for each in OPERATIONS if each.name == name), spare=lambda context: False

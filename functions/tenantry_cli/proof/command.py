@@ -22,13 +22,13 @@ from tenantry_cli.proof.report import as_json, show
 from tenantry_cli.target import Target, target_options
 
 _COULD_NOT_RUN = 2
-_INTERRUPTED = "Interrupted; what was made has been removed."
-# What a matrix takes where the output is no terminal.
+_INTERRUPTED = "Interrupted. All created objects have been removed."
+# The width of the matrix if the output is no terminal.
 _WIDTH = 140
 
 
-def _never_like_a_leak(command: Callable[..., None]) -> Callable[..., None]:
-    """Whatever keeps it from running, its exit code is not the one of a leak."""
+def _separate_exit_code(command: Callable[..., None]) -> Callable[..., None]:
+    """Ends a failed run with another exit code than a run that found a leak."""
 
     @wraps(command)
     def with_exit_code(*positional: Any, **arguments: Any) -> None:
@@ -42,9 +42,9 @@ def _never_like_a_leak(command: Callable[..., None]) -> Callable[..., None]:
         except Exception as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             _fail(
-                f"The proof broke off: {type(error).__name__}: {error} "
-                f"({Path(place.filename).name}, line {place.lineno}). That is a defect of "
-                "`tenantry prove`: report it with this sentence."
+                f"The proof failed: {type(error).__name__}: {error} "
+                f"({Path(place.filename).name}, line {place.lineno}). This is a defect of "
+                "`tenantry prove`. Report it with this message."
             )
             raise SystemExit(_COULD_NOT_RUN) from error
 
@@ -56,17 +56,17 @@ def _never_like_a_leak(command: Callable[..., None]) -> Callable[..., None]:
     "--json",
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write it all there.",
+    help="Write a report to this file.",
 )
-@click.option("--brief", is_flag=True, help="One entry_point and fewer verbs: a quick look.")
-@_never_like_a_leak
+@click.option("--brief", is_flag=True, help="Try fewer entry points and verbs.")
+@_separate_exit_code
 @target_options
 def prove(target: Target, file: Path | None, brief: bool) -> None:
-    """Try everything as everybody: are the tenants sealed?
+    """Prove that no identity has access to another tenant's data.
 
-    Makes throw-away tenants and people in the project, and removes them. Without --url it is
-    the running emulator. Exit code 0: proved; 1: a leak, or a proof that does not hold; 2: it
-    could not run, or not remove what it made.
+    The command creates temporary tenants and users in the project, and removes them. Without
+    --url it uses the running emulator. Exit code 0: proved; 1: there is a leak, or a positive
+    control failed; 2: the command could not run, or could not remove what it created.
     """
     if file is not None:
         _require_writable(file)
@@ -95,14 +95,14 @@ def _fail(sentence: str) -> None:
 
 
 def _require_writable(file: Path) -> None:
-    """Found out before the campaign, not after it."""
+    """Checks the file before the campaign, not after it."""
     is_new = not file.exists()
     try:
         with file.open("a"):
             pass
     except OSError as error:
         raise TenantryError(
-            f"--json {file} cannot be written ({error.strerror}): name another file."
+            f"--json {file} cannot be written ({error.strerror}). Name another file."
         ) from error
     if is_new:
         file.unlink()
@@ -115,7 +115,7 @@ def _run(target: Target, selection: Selection, console: Console) -> Result:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    # To stderr: what is redirected is the report.
+    # Standard output has only the report.
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task("", total=None)
 

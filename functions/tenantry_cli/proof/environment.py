@@ -1,4 +1,4 @@
-"""The throw-away tenants and people of one run: made, put in their places, and removed."""
+"""The temporary tenants and users of one run: creates and removes them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 import jwt
@@ -18,35 +20,39 @@ from psycopg import sql
 
 from tenantry_cli.doctor.catalog import connect
 from tenantry_cli.errors import TenantryError
+from tenantry_cli.http_client import HttpClient, retrying
 from tenantry_cli.proof.identities import (
     ADMIN,
     ADMIN_A,
     ADMIN_B,
     ANON,
     EXPIRED,
+    EXPIRED_TOKEN,
     NOBODY,
     NOT_YET_REVOKED,
-    OUTDATED,
-    PEOPLE,
     READER,
     REVOKED,
     SERVICE,
     STRANGER,
     SUPER_ADMIN,
-    UNNAMED,
     UNSIGNED,
+    USERS,
     VIEWER,
+    WITHOUT_USER,
     WRITER,
     WRONGLY_SIGNED,
 )
-from tenantry_cli.proof.rules import Audience, Identity, State, Tenant
+from tenantry_cli.proof.rules import Identity, State, Tenant, Visibility
 from tenantry_cli.target import Target, key_headers
+from tenantry_cli.waiting import wait_until
 
 _TIMEOUT_SECONDS = 60
-_BUSY_TRIES = 5
+# With 503 busy nothing was changed. The database has already waited for the lock, so the next
+# attempt needs no pause.
+_RETRY_BUSY = retrying(5, statuses={HTTPStatus.SERVICE_UNAVAILABLE})
+# PostgREST reloads its schema cache meanwhile.
 _CACHE_SECONDS = 120
-# Between two looks at what PostgREST gets to when it does.
-_PAUSE_SECONDS = 0.1
+_INTERVAL_SECONDS = 0.1
 _EXCERPT = 300
 _LONG_AGO = "2020-01-01T00:00:00Z"
 
@@ -64,24 +70,25 @@ GRANTS = (
     ("S", REVOKED, "admin", None),
 )
 
-# What SQL can make in a tenant's schema and no RPC does. None of it may be reachable but
-# the lens and the hail, which ask with the rights of their caller.
-_EXTRAS = """
+# Objects in a tenant schema that only SQL can create. API roles may use only the view and the
+# function that run with the rights of their caller.
+_CREATE_OBJECTS = """
 create table {schema}.proof_unregistered (id text primary key, body text, number serial);
-create view {schema}.proof_lens with (security_invoker = true)
+create view {schema}.proof_invoker_view with (security_invoker = true)
     as select id, body from {schema}.proof_notes;
-create view {schema}.proof_peephole as select id, body from {schema}.proof_notes;
-create materialized view {schema}.proof_copy as select id, body from {schema}.proof_notes;
-create function {schema}.proof_hail() returns setof text stable
+create view {schema}.proof_definer_view as select id, body from {schema}.proof_notes;
+create materialized view {schema}.proof_materialized_view
+    as select id, body from {schema}.proof_notes;
+create function {schema}.proof_invoker_function() returns setof text stable
     begin atomic select body from {schema}.proof_notes; end;
-create function {schema}.proof_peek() returns setof text stable security definer
+create function {schema}.proof_definer_function() returns setof text stable security definer
     begin atomic select body from {schema}.proof_notes; end;
 """
-_EXTRAS_FILLED = """
+_FILL_OBJECTS = """
 insert into {schema}.proof_unregistered (id, body) values ('marker', {marker});
-refresh materialized view {schema}.proof_copy;
+refresh materialized view {schema}.proof_materialized_view;
 select tenancy.apply_tenant_privileges({name});
-grant execute on function {schema}.proof_hail() to authenticated, service_role;
+grant execute on function {schema}.proof_invoker_function() to authenticated, service_role;
 """
 
 
@@ -90,14 +97,14 @@ class Leftovers:
     """What a run could not remove."""
 
     failures: list[str] = field(default_factory=list)
-    # Addresses of people, whom not every project lets remove.
+    # The email addresses of accounts, which not every project allows to delete.
     accounts: list[str] = field(default_factory=list)
 
     @property
     def sentences(self) -> list[str]:
         return [
             *self.failures,
-            *(f"The account {email} remains: remove it by hand." for email in self.accounts),
+            *(f"The account {email} remains. Delete it by hand." for email in self.accounts),
         ]
 
 
@@ -109,10 +116,10 @@ class Environment:
     tokens: dict[Identity, str | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._http = requests.Session()
-        # Begun, and so to be removed, also where an answer never came.
+        self._http = HttpClient(timeout=_TIMEOUT_SECONDS)
+        # What has to be removed, even if the request to create it was not answered.
         self._begun_tenants: list[Tenant] = []
-        self._begun_people: set[Identity] = set()
+        self._begun_users: set[Identity] = set()
         self._begun_staff: list[Identity] = []
         self.a, self.b, self.s, self.m = (
             Tenant(letter, f"proof_{self.run}_{letter.lower()}", state)
@@ -126,53 +133,53 @@ class Environment:
         self.tenants = (self.a, self.b, self.s, self.m)
         self.made = (self.a, self.b, self.s)
         self.markers = re.compile(
-            f"{self.run}-([ABS])-({'|'.join(audience.value for audience in Audience)})"
+            f"{self.run}-([ABS])-({'|'.join(visibility.value for visibility in Visibility)})"
         )
 
     @property
     def has_sql(self) -> bool:
         return self.target.db_url is not None
 
-    def marker(self, tenant: Tenant, audience: Audience) -> str:
-        """A text that stands nowhere but in this tenant."""
-        return f"{self.run}-{tenant.letter}-{audience.value}"
+    def marker(self, tenant: Tenant, visibility: Visibility) -> str:
+        """A text that occurs only in this tenant."""
+        return f"{self.run}-{tenant.letter}-{visibility.value}"
 
     def email(self, identity: Identity) -> str:
-        return f"proof-{self.run}-{PEOPLE.index(identity)}@example.com"
+        return f"proof-{self.run}-{USERS.index(identity)}@example.com"
 
-    # Making ---------------------------------------------------------------------------------
+    # Creating -------------------------------------------------------------------------------
 
-    def reach_everything(self) -> None:
-        """Asks the database and the Data API once, before anything is there to be removed."""
+    def check_connections(self) -> None:
+        """Checks the database and the Data API, before anything is created."""
         if self.target.db_url is not None:
             connect(self.target.db_url).close()
         status = self.rpc("get_migration_status")
         if not isinstance(status, dict) or "latest_version" not in status:
             raise TenantryError(
-                f"{self.target.rest_url} does not answer as a Data API with these migrations "
-                "does: look at --url, and push the migrations first."
+                f"{self.target.rest_url} does not answer as a Data API with these migrations. "
+                "Check --url, and push the migrations first."
             )
 
-    def make_people(self) -> None:
-        first, *others = PEOPLE
-        # Whatever refuses this one refuses all: one mail less is sent, and the reason is told.
-        self._open_account(first)
+    def create_users(self) -> None:
+        first, *others = USERS
+        # If Auth refuses the first account, it is not asked for the others.
+        self._create_account(first)
         with ThreadPoolExecutor(4) as pool:
-            list(pool.map(self._open_account, others))
+            list(pool.map(self._create_account, others))
         self.tokens[NOT_YET_REVOKED] = self.tokens[REVOKED]
         self.ids[NOT_YET_REVOKED] = self.ids[REVOKED]
         self.tokens[NOBODY] = None
         self.tokens[ANON] = self.target.anon_key
         self.tokens[SERVICE] = self.target.service_key
-        self._make_impostors()
+        self._create_invalid_tokens()
 
-    def make_tenants(self) -> None:
+    def create_tenants(self) -> None:
         for tenant in self.made:
             self._begun_tenants.append(tenant)
             self.rpc(
                 "create_tenant_schema",
                 schema_name=tenant.name,
-                display_name=self.marker(tenant, Audience.REGISTRY),
+                display_name=self.marker(tenant, Visibility.REGISTRY),
             )
             for table in ("proof_tags", "proof_notes", "proof_spare"):
                 columns = [
@@ -185,7 +192,7 @@ class Environment:
                     schema_name=tenant.name,
                     table_name=table,
                     columns=columns,
-                    description=self.marker(tenant, Audience.STRUCTURE),
+                    description=self.marker(tenant, Visibility.STRUCTURE),
                 )
             self.rpc(
                 "add_foreign_key",
@@ -194,10 +201,10 @@ class Environment:
                 column_name="tag",
                 foreign_table="proof_tags",
             )
-            self._sql(_EXTRAS, tenant)
+            self._sql(_CREATE_OBJECTS, tenant)
         self._sql("notify pgrst, 'reload schema'", self.a)
 
-    def place_people(self) -> None:
+    def assign_permissions(self) -> None:
         for identity, role in (
             (VIEWER, "viewer"),
             (ADMIN, "admin"),
@@ -215,35 +222,33 @@ class Environment:
                 expires_at=expires_at,
             )
         for tenant in self.made:
-            # The stranger has a profile and no access, which is what makes a profile safe to
-            # ask for.
+            # The stranger has a profile but no access: a profile alone must not give access.
             for identity in (STRANGER, READER, WRITER, ADMIN_A):
                 self.rpc(
                     "create_user_profile",
                     schema_name=tenant.name,
                     user_id=self.ids[identity],
-                    display_name=self.marker(tenant, Audience.ROWS),
+                    display_name=self.marker(tenant, Visibility.ROWS),
                 )
 
     def wait_until_known(self) -> None:
-        """Until every entry point has heard of everything that was made last."""
-        last = "proof_copy" if self.has_sql else "proof_spare"
+        """Waits until every entry point knows the table that was created last."""
+        last = "proof_materialized_view" if self.has_sql else "proof_spare"
         urls = [self.target.rest_url, self.target.postgrest_url]
-        deadline = time.monotonic() + _CACHE_SECONDS
         for url in filter(None, urls):
             for tenant in self.made:
-                while not self._options(url, tenant, last):
-                    if time.monotonic() > deadline:
-                        raise TenantryError(
-                            f"The Data API still does not know {tenant.name}.{last} after "
-                            f"{_CACHE_SECONDS} s: `tenantry doctor` may say why."
-                        )
-                    time.sleep(_PAUSE_SECONDS)
+                wait_until(
+                    partial(self._is_known, url, tenant, last),
+                    f"the Data API knows {tenant.name}.{last}",
+                    seconds=_CACHE_SECONDS,
+                    interval=_INTERVAL_SECONDS,
+                    hint="Run `tenantry doctor` to find the reason.",
+                )
 
-    def fill(self, sentinel_rows: list[str]) -> None:
-        """A marker in each table, and the rows that writers will aim at."""
+    def insert_markers(self, sentinel_rows: list[str]) -> None:
+        """Inserts a marker into each table, and the sentinel rows."""
         for tenant in self.made:
-            marker = self.marker(tenant, Audience.ROWS)
+            marker = self.marker(tenant, Visibility.ROWS)
             self.insert(tenant, "proof_tags", [{"id": "tag", "body": marker}])
             self.insert(
                 tenant,
@@ -256,9 +261,9 @@ class Environment:
                 "settings",
                 [{"key": key, "value": marker} for key in ("marker", *sentinel_rows)],
             )
-            self._sql(_EXTRAS_FILLED, tenant)
+            self._sql(_FILL_OBJECTS, tenant)
 
-    def close_entry_points(self) -> None:
+    def revoke_and_suspend(self) -> None:
         for tenant in (self.a, self.s):
             self.rpc(
                 "revoke_schema_access",
@@ -269,14 +274,14 @@ class Environment:
         self.rpc(
             "suspend_tenant",
             schema_name=self.s.name,
-            reason=self.marker(self.s, Audience.REGISTRY),
+            reason=self.marker(self.s, Visibility.REGISTRY),
         )
 
-    # Asking ---------------------------------------------------------------------------------
+    # Requests -------------------------------------------------------------------------------
 
     def rpc(self, name: str, token: str | None = None, **arguments: Any) -> Any:
-        """A call that has to succeed, by the service key unless told otherwise."""
-        return self._must(
+        """Calls an RPC, which has to succeed. The default token is the service key."""
+        return self._send_successfully(
             "POST",
             f"{self.target.rest_url}/rpc/{name}",
             headers=self._headers(token or self.target.service_key),
@@ -284,7 +289,7 @@ class Environment:
         )
 
     def insert(self, tenant: Tenant, table: str, rows: list[dict[str, Any]]) -> None:
-        self._must(
+        self._send_successfully(
             "POST",
             f"{self.target.rest_url}/{table}",
             headers=self._headers(self.target.service_key)
@@ -293,19 +298,16 @@ class Environment:
         )
 
     def rows(self, schema_name: str, query: str) -> list[dict[str, Any]]:
-        """What the service key finds."""
-        found: list[dict[str, Any]] = self._must(
+        """The rows that the service key reads."""
+        found: list[dict[str, Any]] = self._send_successfully(
             "GET",
             f"{self.target.rest_url}/{query}",
             headers=self._headers(self.target.service_key) | {"Accept-Profile": schema_name},
         )
         return found
 
-    def _must(self, method: str, url: str, **request: Any) -> Any:
-        for _ in range(_BUSY_TRIES):
-            reply = self._send(method, url, **request)
-            if reply.status_code != 503:
-                break
+    def _send_successfully(self, method: str, url: str, **request: Any) -> Any:
+        reply: requests.Response = _RETRY_BUSY(self._send, method, url, **request)
         if not reply.ok:
             raise TenantryError(
                 f"{method} {url} answered {reply.status_code}: {_excerpt(reply)}"
@@ -314,7 +316,7 @@ class Environment:
 
     def _send(self, method: str, url: str, **request: Any) -> requests.Response:
         try:
-            return self._http.request(method, url, timeout=_TIMEOUT_SECONDS, **request)
+            return self._http.request(method, url, **request)
         except requests.RequestException as error:
             raise TenantryError(f"{method} {url}: {error}") from error
 
@@ -322,7 +324,7 @@ class Environment:
         key = token if token == self.target.service_key else self.target.anon_key
         return key_headers(token, key)
 
-    def _options(self, url: str, tenant: Tenant, table: str) -> bool:
+    def _is_known(self, url: str, tenant: Tenant, table: str) -> bool:
         return self._send(
             "OPTIONS",
             f"{url}/{table}",
@@ -335,7 +337,7 @@ class Environment:
         statement = sql.SQL(text).format(
             schema=sql.Identifier(tenant.name),
             name=tenant.name,
-            marker=self.marker(tenant, Audience.ROWS),
+            marker=self.marker(tenant, Visibility.ROWS),
         )
         try:
             with psycopg.connect(self.target.db_url) as connection:
@@ -347,11 +349,13 @@ class Environment:
 
     # Accounts -------------------------------------------------------------------------------
 
-    def _open_account(self, identity: Identity) -> None:
-        """By Auth's admin API, which asks nobody to confirm and sends no mail; without one, as
-        the emulator is, by sign-up."""
+    def _create_account(self, identity: Identity) -> None:
+        """Creates an account with the admin API of Auth, which sends no mail.
+
+        Without an admin API, as in the emulator, the account is created by sign-up.
+        """
         credentials = {"email": self.email(identity), "password": secrets.token_urlsafe(16)}
-        self._begun_people.add(identity)
+        self._begun_users.add(identity)
         made = self._send(
             "POST",
             f"{self.target.auth_url}/admin/users",
@@ -359,8 +363,8 @@ class Environment:
             json=credentials | {"email_confirm": True},
         )
         if made.ok:
-            self.ids[identity] = _member(_parsed(made), "id")
-            session = self._must(
+            self.ids[identity] = _field(_parsed(made), "id")
+            session = self._send_successfully(
                 "POST",
                 f"{self.target.auth_url}/token?grant_type=password",
                 headers={"apikey": self.target.anon_key},
@@ -368,7 +372,7 @@ class Environment:
             )
         else:
             session = self._sign_up(identity, credentials, made)
-        self.tokens[identity] = _member(session, "access_token")
+        self.tokens[identity] = _field(session, "access_token")
 
     def _sign_up(
         self, identity: Identity, credentials: dict[str, str], refusal: requests.Response
@@ -380,21 +384,22 @@ class Environment:
             json=credentials,
         )
         if not reply.ok:
-            self._begun_people.discard(identity)
+            self._begun_users.discard(identity)
             raise TenantryError(
-                f"Auth makes no account. By its admin API it answered {refusal.status_code}: "
-                f"{_excerpt(refusal)}; by sign-up {reply.status_code}: {_excerpt(reply)}"
+                "Auth creates no account. Its admin API answered "
+                f"{refusal.status_code}: {_excerpt(refusal)}; sign-up answered "
+                f"{reply.status_code}: {_excerpt(reply)}"
             )
         session: dict[str, Any] = _parsed(reply)
-        self.ids[identity] = _member(_member(session, "user", session), "id")
+        self.ids[identity] = _field(_field(session, "user", session), "id")
         if "access_token" not in session:
             raise TenantryError(
-                "Sign-up needs confirmation, and Auth's admin API does not take the service "
-                f"key: it answered {refusal.status_code}: {_excerpt(refusal)}"
+                "Sign-up needs confirmation, and the admin API of Auth refuses the service "
+                f"key. The admin API answered {refusal.status_code}: {_excerpt(refusal)}"
             )
         return session
 
-    def _make_impostors(self) -> None:
+    def _create_invalid_tokens(self) -> None:
         now = int(time.time())
         signed_in = {
             "sub": self.ids[ADMIN_A],
@@ -409,14 +414,14 @@ class Environment:
         if self.target.jwt_secret is not None:
             secret = self.target.jwt_secret
             old = signed_in | {"iat": now - 7200, "exp": now - 3600}
-            self.tokens[OUTDATED] = jwt.encode(old, secret, "HS256")
+            self.tokens[EXPIRED_TOKEN] = jwt.encode(old, secret, "HS256")
             unnamed = {name: value for name, value in signed_in.items() if name != "sub"}
-            self.tokens[UNNAMED] = jwt.encode(unnamed, secret, "HS256")
+            self.tokens[WITHOUT_USER] = jwt.encode(unnamed, secret, "HS256")
 
     # Removing -------------------------------------------------------------------------------
 
     def remove(self) -> Leftovers:
-        """What was made, however far it got; what is left of it after trying all."""
+        """Removes what was created, and returns what could not be removed."""
         left = Leftovers()
         for tenant in self._begun_tenants:
             try:
@@ -424,16 +429,19 @@ class Environment:
             except TenantryError as error:
                 left.failures.append(f"The tenant {tenant.name} could not be removed: {error}")
         for identity in self._begun_staff:
-            # An account that outlives the run must not have outlived its role.
+            # An account may remain after the run, but it must not keep its platform role.
             try:
                 self._remove_role(identity)
             except TenantryError as error:
                 left.failures.append(
-                    f"The platform role of {self.email(identity)} could not be taken: {error}"
+                    f"The platform role of {self.email(identity)} could not be revoked: {error}"
                 )
-        if self._begun_people:
-            self._remove_people(left)
+        if self._begun_users:
+            self._remove_users(left)
         return left
+
+    def close(self) -> None:
+        self._http.close()
 
     def _remove_tenant(self, tenant: Tenant) -> None:
         known = self._send(
@@ -454,15 +462,15 @@ class Environment:
             headers=self._headers(self.target.service_key),
             json={"user_id": self.ids[identity]},
         )
-        # Who has none any more, and the project's only super_admin, whose account goes next.
+        # The user may have no role, or be the only super_admin. Then the account is deleted.
         if not reply.ok and not any(
             code in reply.text for code in ("user_not_found", "last_super_admin")
         ):
             raise TenantryError(f"the answer was {reply.status_code}: {_excerpt(reply)}")
 
-    def _remove_people(self, left: Leftovers) -> None:
-        people = sorted(self._begun_people, key=PEOPLE.index)
-        emails = [self.email(identity) for identity in people]
+    def _remove_users(self, left: Leftovers) -> None:
+        users = sorted(self._begun_users, key=USERS.index)
+        emails = [self.email(identity) for identity in users]
         if self.target.db_url is not None:
             try:
                 with psycopg.connect(self.target.db_url) as connection:
@@ -473,8 +481,8 @@ class Environment:
                 left.failures.append(f"The accounts could not be removed: {error}")
                 left.accounts += emails
             return
-        for identity, email in zip(people, emails, strict=True):
-            # Without an id its making was never answered.
+        for identity, email in zip(users, emails, strict=True):
+            # Without an id, Auth has not answered the request to create the account.
             with suppress(TenantryError, KeyError):
                 gone = self._send(
                     "DELETE",
@@ -491,17 +499,17 @@ def _parsed(reply: requests.Response) -> Any:
         return reply.json()
     except ValueError as error:
         raise TenantryError(
-            f"{reply.url} answered {reply.status_code} with something else than JSON, so it is "
-            f"no Supabase project: {_excerpt(reply)}"
+            f"{reply.url} answered {reply.status_code} with something else than JSON, so this "
+            f"URL does not belong to a Supabase project: {_excerpt(reply)}"
         ) from error
 
 
-def _member(body: Any, name: str, *default: Any) -> Any:
+def _field(body: Any, name: str, *default: Any) -> Any:
     if isinstance(body, dict) and (name in body or default):
         return body.get(name, *default)
     raise TenantryError(f"Auth answered without {name}: {json.dumps(body)[:_EXCERPT]}")
 
 
 def _excerpt(reply: requests.Response) -> str:
-    """The beginning: a page of HTML says no more by being long."""
+    """The beginning of the reply, which may be a long HTML page."""
     return reply.text[:_EXCERPT]

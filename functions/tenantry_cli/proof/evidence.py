@@ -1,4 +1,4 @@
-"""What a reply, and what is found afterwards, say about an attempt."""
+"""The findings: judges the replies to attempts, and their effects on rows."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from tenantry_cli.proof.attempts import Attempt, Expected
 from tenantry_cli.proof.environment import GRANTS, Environment
 from tenantry_cli.proof.identities import ADMIN, REVOKED, SUPER_ADMIN, VIEWER
 from tenantry_cli.proof.relations import WRITABLE
-from tenantry_cli.proof.rules import Audience, Tenant, may_see, may_touch_rows
-from tenantry_cli.proof.wire import Reply
+from tenantry_cli.proof.rules import Tenant, Visibility, may_access_rows, may_see
+from tenantry_cli.proof.transport import Reply
 
 _EXCERPT = 400
 
 
 class Verdict(Enum):
-    # Somebody got what is not theirs.
+    # An identity had access that the rules refuse.
     LEAK = "leak"
-    # Somebody did not get what is theirs, so that refusals beside it prove nothing.
-    BROKEN_TWIN = "broken twin"
-    # The catalog promises less than the design.
+    # An attempt that the rules allow failed, so refusals of the same kind prove nothing.
+    FAILED_CONTROL = "failed control"
+    # The catalog differs from the design.
     CATALOG = "catalog"
 
 
@@ -39,7 +39,7 @@ class Finding:
     request: dict[str, Any] | None = None
     status: int | None = None
     excerpt: str = ""
-    cure: str = ""
+    remediation: str = ""
 
     @classmethod
     def of(cls, verdict: Verdict, why: str, attempt: Attempt, reply: Reply | None) -> Finding:
@@ -60,35 +60,36 @@ class Finding:
 
 def judge(attempt: Attempt, reply: Reply, environment: Environment) -> Finding | None:
     tenants = {tenant.letter: tenant for tenant in environment.made}
-    # The attempt knows a state that changes in the course of the run.
+    # The state of a tenant changes during the run. The attempt has the state of its time.
     if attempt.tenant is not None:
         tenants[attempt.tenant.letter] = attempt.tenant
-    for letter, audience in environment.markers.findall(reply.text):
-        if not may_see(attempt.identity, tenants[letter], Audience(audience)):
-            why = f"the reply holds the {audience} marker of tenant {letter}"
+    for letter, visibility in environment.markers.findall(reply.text):
+        if not may_see(attempt.identity, tenants[letter], Visibility(visibility)):
+            why = f"the reply contains the {visibility} marker of tenant {letter}"
             return Finding.of(Verdict.LEAK, why, attempt, reply)
     shown = attempt.shows(reply)
     if attempt.expected is Expected.REFUSED and shown:
-        return Finding.of(
-            Verdict.LEAK, "refused by the rules, and it went through", attempt, reply
-        )
+        return Finding.of(Verdict.LEAK, "the rules refuse it, but it succeeded", attempt, reply)
     if attempt.expected is Expected.ALLOWED and not shown:
-        return Finding.of(Verdict.BROKEN_TWIN, "allowed, and did not succeed", attempt, reply)
+        return Finding.of(
+            Verdict.FAILED_CONTROL, "the rules allow it, but it failed", attempt, reply
+        )
     return None
 
 
 def unproved(
     attempts: Iterable[Attempt], succeeded: set[tuple[str, str, str]]
 ) -> list[Finding]:
-    """Refusals of a kind that nobody was allowed: they may only mean that nothing works."""
+    """Refused attempts without a successful positive control. The access may be broken."""
     found: dict[tuple[str, str, str], Finding] = {}
     for attempt in attempts:
-        if attempt.expected is Expected.REFUSED and attempt.twin not in succeeded:
+        if attempt.expected is Expected.REFUSED and attempt.positive_control not in succeeded:
             found.setdefault(
-                attempt.twin,
+                attempt.positive_control,
                 Finding.of(
-                    Verdict.BROKEN_TWIN,
-                    f"nobody got through with {' '.join(attempt.twin)}: refusals prove nothing",
+                    Verdict.FAILED_CONTROL,
+                    "no identity succeeded with "
+                    f"{' '.join(attempt.positive_control)}, so refusals prove nothing",
                     attempt,
                     None,
                 ),
@@ -99,7 +100,7 @@ def unproved(
 def inspect_rows(
     environment: Environment, tenant: Tenant, attempts: Iterable[Attempt]
 ) -> Iterator[Finding]:
-    """Looks for what writes have done, whatever their replies said."""
+    """Compares the rows with the attempts to write them, whatever the replies were."""
     now = {
         relation.name: {
             str(row[relation.key]): row
@@ -113,12 +114,12 @@ def inspect_rows(
             continue
         relation = next(each for each in WRITABLE if each.name == sentinel.table)
         if sentinel.effect == "there":
-            # Wherever it ended up.
+            # A row may be in another tenant than the attempt named.
             happened = sentinel.key in now[sentinel.table]
-            may = may_touch_rows(attempt.identity, tenant, relation.writes)
+            may = may_access_rows(attempt.identity, tenant, relation.writes)
             if happened and not may:
                 yield Finding.of(
-                    Verdict.LEAK, f"its row is in tenant {tenant.letter}", attempt, None
+                    Verdict.LEAK, f"tenant {tenant.letter} contains the row", attempt, None
                 )
             if sentinel.tenant.letter != tenant.letter:
                 continue
@@ -132,12 +133,17 @@ def inspect_rows(
             )
             if happened and attempt.expected is Expected.REFUSED:
                 yield Finding.of(
-                    Verdict.LEAK, f"the row it was aimed at is {sentinel.effect}", attempt, None
+                    Verdict.LEAK, f"the sentinel row is {sentinel.effect}", attempt, None
                 )
         if attempt.expected is Expected.ALLOWED and not happened:
-            yield Finding.of(Verdict.BROKEN_TWIN, "allowed, and left no trace", attempt, None)
+            yield Finding.of(
+                Verdict.FAILED_CONTROL,
+                "the rules allow it, but it had no effect",
+                attempt,
+                None,
+            )
     if "marker" not in now["settings"]:
-        yield _unattributed(tenant, "settings", "the marker row is gone")
+        yield _unattributed(tenant, "settings", "the marker row was deleted")
     yield from _inspect_template(environment, tenant)
 
 
@@ -145,23 +151,23 @@ def _inspect_template(environment: Environment, tenant: Tenant) -> Iterator[Find
     if environment.rows(
         tenant.name, "audit_log?or=(action.eq.forged,actor_role.eq.forged)&limit=1"
     ):
-        yield _unattributed(tenant, "audit_log", "it holds a forged entry")
+        yield _unattributed(tenant, "audit_log", "it contains a forged entry")
     if environment.rows(
         tenant.name, "users?or=(display_name.eq.forged,email.eq.forged)&limit=1"
     ):
-        yield _unattributed(tenant, "users", "a profile was written past the RPCs")
+        yield _unattributed(tenant, "users", "a profile was written without the RPCs")
     tables = {
         row["table_name"]: row["column_count"]
         for row in environment.rpc("get_schema_tables", schema_name=tenant.name)
     }
     if "proof_forged" in tables:
-        yield _unattributed(tenant, "create_table", "somebody made the table proof_forged")
+        yield _unattributed(tenant, "create_table", "the table proof_forged was created")
     if tables.get("proof_spare") != 2:
         yield _unattributed(tenant, "ddl-operations", "the table proof_spare was changed")
 
 
 def inspect_registry(environment: Environment) -> Iterator[Finding]:
-    """The registry is what it was made: nobody gave or took anything."""
+    """Compares the registry with the grants and roles that the run created."""
     names = {tenant.name: tenant for tenant in environment.made}
     listed = ",".join(names)
     tenants = environment.rows(
@@ -171,7 +177,7 @@ def inspect_registry(environment: Environment) -> Iterator[Finding]:
         row = next((row for row in tenants if row["schema_name"] == tenant.name), None)
         if row is None or row["status"] != tenant.state.value:
             yield _unattributed(tenant, "tenants", f"its registry row is now {row}")
-        elif row["display_name"] != environment.marker(tenant, Audience.REGISTRY):
+        elif row["display_name"] != environment.marker(tenant, Visibility.REGISTRY):
             yield _unattributed(tenant, "tenants", "it was renamed")
     expected = {
         (_names_by_letter(environment)[letter], environment.ids[identity], level)
@@ -186,8 +192,8 @@ def inspect_registry(environment: Environment) -> Iterator[Finding]:
         yield _unattributed(
             names[name],
             "user_schema_access",
-            f"{level} of user {user_id} was "
-            f"{'given' if (name, user_id, level) in found else 'taken'}",
+            f"{level} access of user {user_id} was "
+            f"{'granted' if (name, user_id, level) in found else 'revoked'}",
         )
     staff = {(environment.ids[SUPER_ADMIN], "super_admin"), (environment.ids[ADMIN], "admin")}
     staff.add((environment.ids[VIEWER], "viewer"))
@@ -200,13 +206,14 @@ def inspect_registry(environment: Environment) -> Iterator[Finding]:
         yield _unattributed(
             None,
             "admin_users",
-            f"{role} of user {user_id} was {'given' if (user_id, role) in roles else 'taken'}",
+            f"the role {role} of user {user_id} was "
+            f"{'granted' if (user_id, role) in roles else 'revoked'}",
         )
     forged = environment.rows(
         "public", f"admin_audit_log?action=eq.forged&schema_name=in.({listed})"
     )
     if forged:
-        yield _unattributed(None, "admin_audit_log", "it holds a forged entry")
+        yield _unattributed(None, "admin_audit_log", "it contains a forged entry")
 
 
 def _names_by_letter(environment: Environment) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Who tries: from nobody to the service key, and tokens that nobody signed."""
+"""The identities that make attempts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ADMIN_A = Identity("tenant admin of A", Kind.USER, {"A": Level.ADMIN, "S": Level
 ADMIN_B = Identity("tenant admin of B", Kind.USER, {"B": Level.ADMIN})
 EXPIRED = Identity("expired grant", Kind.USER)
 REVOKED = Identity("revoked a moment ago", Kind.USER)
-# The same person a moment earlier, whose success vouches for the refusal that follows.
+# The same user before the revocation, as the positive control.
 NOT_YET_REVOKED = Identity(
     "revoked a moment ago", Kind.USER, {"A": Level.ADMIN, "S": Level.ADMIN}
 )
@@ -21,13 +21,13 @@ VIEWER = Identity("platform viewer", Kind.USER, platform=Platform.VIEWER)
 ADMIN = Identity("platform admin", Kind.USER, platform=Platform.ADMIN)
 SUPER_ADMIN = Identity("super_admin", Kind.USER, platform=Platform.SUPER_ADMIN)
 SERVICE = Identity("service key", Kind.SERVICE)
-UNSIGNED = Identity("token of alg none", Kind.NOBODY, is_impostor=True)
-WRONGLY_SIGNED = Identity("wrongly signed token", Kind.NOBODY, is_impostor=True)
-OUTDATED = Identity("expired token", Kind.NOBODY, is_impostor=True)
-UNNAMED = Identity("token without a user", Kind.NOBODY, is_unnamed=True)
+UNSIGNED = Identity("token of alg none", Kind.NOBODY, has_invalid_token=True)
+WRONGLY_SIGNED = Identity("wrongly signed token", Kind.NOBODY, has_invalid_token=True)
+EXPIRED_TOKEN = Identity("expired token", Kind.NOBODY, has_invalid_token=True)
+WITHOUT_USER = Identity("token without a user", Kind.NOBODY, has_no_user=True)
 
-# With an account of Auth.
-PEOPLE = (
+# The identities with an account of Auth.
+USERS = (
     STRANGER,
     READER,
     WRITER,
@@ -39,6 +39,6 @@ PEOPLE = (
     ADMIN,
     SUPER_ADMIN,
 )
-WITHOUT_SECRET = (NOBODY, ANON, *PEOPLE, SERVICE, UNSIGNED, WRONGLY_SIGNED)
-# Made with the project's own secret.
-WITH_SECRET = (OUTDATED, UNNAMED)
+STANDARD_IDENTITIES = (NOBODY, ANON, *USERS, SERVICE, UNSIGNED, WRONGLY_SIGNED)
+# Identities whose tokens are signed with the JWT secret of the project.
+SIGNED_IDENTITIES = (EXPIRED_TOKEN, WITHOUT_USER)

@@ -1,4 +1,4 @@
-"""Ctrl-C, and being told to end: heard once, and never while something is removed."""
+"""Signals: the first one interrupts the command, and none interrupts a removal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Either is a KeyboardInterrupt; a second does not interrupt what the first set off."""
+    """Both signals raise KeyboardInterrupt. A second signal does not interrupt the cleanup."""
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
         for each in _INTERRUPTIONS:
@@ -31,8 +31,8 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Neither is heard."""
-    # Signals are the main thread's, and no other could listen or not.
+    """Both signals are ignored."""
+    # Only the main thread can set signal handlers.
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""Everything that is tried: identity, tenant, object, verb and entry_point."""
+"""The plan: all attempts, by identity, tenant, object, verb and entry point."""
 
 from __future__ import annotations
 
@@ -21,20 +21,19 @@ from tenantry_cli.proof.attempts import (
 from tenantry_cli.proof.environment import Environment
 from tenantry_cli.proof.identities import (
     ADMIN_B,
+    EXPIRED_TOKEN,
     NOBODY,
-    OUTDATED,
     SERVICE,
+    SIGNED_IDENTITIES,
+    STANDARD_IDENTITIES,
     STRANGER,
     SUPER_ADMIN,
     UNSIGNED,
-    WITH_SECRET,
-    WITHOUT_SECRET,
     WRITER,
 )
 from tenantry_cli.proof.operations import NO_ONE, OPERATIONS, CallContext, Operation
 from tenantry_cli.proof.relations import HIDDEN, RELATIONS, WRITABLE, Relation, row_key
 from tenantry_cli.proof.rules import (
-    Audience,
     Identity,
     Kind,
     Level,
@@ -42,11 +41,12 @@ from tenantry_cli.proof.rules import (
     Platform,
     State,
     Tenant,
+    Visibility,
+    may_access_rows,
     may_call,
-    may_touch_rows,
 )
 from tenantry_cli.proof.statements import statements
-from tenantry_cli.proof.wire import Reply, Request, profiles
+from tenantry_cli.proof.transport import Reply, Request, profiles
 from tenantry_cli.target import is_opaque, key_headers
 
 _PRIVATE_SCHEMAS = ("tenancy", "tenant_template", "auth", "information_schema", "pg_catalog")
@@ -54,7 +54,7 @@ _PRIVATE_SCHEMAS = ("tenancy", "tenant_template", "auth", "information_schema", 
 
 class Selection(Enum):
     FULL = "full"
-    # One entry point, fewer verbs: enough to find a fault again and again.
+    # One entry point and fewer verbs, to find many faults in a short time.
     BRIEF = "brief"
 
 
@@ -67,7 +67,7 @@ class EntryPoint:
 
 @dataclass(frozen=True)
 class Plan:
-    """Writes down the attempts of one run."""
+    """The attempts of one run."""
 
     environment: Environment
     selection: Selection = Selection.FULL
@@ -78,18 +78,18 @@ class Plan:
 
     @property
     def identities(self) -> tuple[Identity, ...]:
-        known: tuple[Identity, ...] = WITHOUT_SECRET
+        known: tuple[Identity, ...] = STANDARD_IDENTITIES
         if self.environment.target.jwt_secret is not None:
-            known += WITH_SECRET
+            known += SIGNED_IDENTITIES
         if self.is_full:
             return known
-        return tuple(each for each in known if each not in (NOBODY, UNSIGNED, OUTDATED))
+        return tuple(each for each in known if each not in (NOBODY, UNSIGNED, EXPIRED_TOKEN))
 
     @property
     def entry_points(self) -> tuple[EntryPoint, ...]:
         target = self.environment.target
         gateway = EntryPoint("gateway", target.rest_url, True)
-        # Without a gateway nobody knows what an opaque key stands for.
+        # Only a gateway exchanges an opaque key for a token.
         if target.postgrest_url is None or target.has_opaque_keys:
             return (gateway,)
         direct = EntryPoint("PostgREST", target.postgrest_url, False)
@@ -97,7 +97,7 @@ class Plan:
 
     @property
     def tenants(self) -> tuple[Tenant, ...]:
-        # B's admin is a stranger to A, as A's members are to B: one direction is enough.
+        # A and B are symmetric, so a brief run tries only A.
         return (
             self.environment.tenants
             if self.is_full
@@ -109,7 +109,7 @@ class Plan:
         return tuple(each for each in self.tenants if each.state is not State.MISSING)
 
     def sentinel_rows(self) -> list[str]:
-        """Keys of the rows that are there for somebody to change or delete."""
+        """The keys of the rows that attempts try to change or delete."""
         return [
             row_key(verb, identity, entry_point.name)
             for identity in self.identities
@@ -132,11 +132,11 @@ class Plan:
                     yield from self._contradictions(identity, entry_point)
             if self.is_full and self._may_call_functions(identity):
                 yield from self._operations(identity, None)
-            if self.environment.has_sql and not identity.is_impostor:
+            if self.environment.has_sql and not identity.has_invalid_token:
                 yield from statements(self.environment, identity, self.entry_points[0].name)
 
     def _may_call_functions(self, identity: Identity) -> bool:
-        """The functions take tokens, and an opaque service key is none."""
+        """The functions need a token. An opaque service key is no token."""
         target = self.environment.target
         if identity == SERVICE and is_opaque(target.service_key):
             return False
@@ -173,7 +173,7 @@ class Plan:
         needs = relation.reads if reads else relation.writes
         key = key or row_key(verb, identity, entry_point.name)
         if expected is None:
-            expected = expect(may_touch_rows(identity, tenant, needs))
+            expected = expect(may_access_rows(identity, tenant, needs))
         body: Any = None
         query = ""
         if verb == "POST":
@@ -205,7 +205,7 @@ class Plan:
                 body,
             ),
             shows_count if verb == "HEAD" else shows_rows,
-            (relation.name if needs is not None else relation.like, verb, entry_point.name),
+            (relation.name if needs is not None else relation.control, verb, entry_point.name),
             sentinel,
         )
 
@@ -220,7 +220,10 @@ class Plan:
         if not self.environment.has_sql:
             return
         for tenant in self.tenants:
-            for routine, needs in (("proof_hail", Level.READ), ("proof_peek", None)):
+            for routine, needs in (
+                ("proof_invoker_function", Level.READ),
+                ("proof_definer_function", None),
+            ):
                 for verb in ("GET", "POST"):
                     yield Attempt(
                         identity,
@@ -229,7 +232,7 @@ class Plan:
                         routine,
                         verb,
                         entry_point.name,
-                        expect(may_touch_rows(identity, tenant, needs)),
+                        expect(may_access_rows(identity, tenant, needs)),
                         self._request(
                             identity,
                             entry_point,
@@ -239,13 +242,13 @@ class Plan:
                             {} if verb == "POST" else None,
                         ),
                         shows_rows,
-                        ("proof_hail", verb, entry_point.name),
+                        ("proof_invoker_function", verb, entry_point.name),
                     )
 
     def _pages(self, identity: Identity, entry_point: EntryPoint) -> Iterator[Attempt]:
         """The OpenAPI page of each profile."""
         for tenant in self.tenants:
-            marker = self.environment.marker(tenant, Audience.STRUCTURE)
+            marker = self.environment.marker(tenant, Visibility.STRUCTURE)
             yield Attempt(
                 identity,
                 tenant,
@@ -253,12 +256,12 @@ class Plan:
                 "OpenAPI page",
                 "GET",
                 entry_point.name,
-                expect(may_touch_rows(identity, tenant, Level.READ)),
+                expect(may_access_rows(identity, tenant, Level.READ)),
                 self._request(identity, entry_point, "GET", "/", profiles((tenant.name,), ())),
                 partial(shows_text, marker),
                 ("OpenAPI page", "GET", entry_point.name),
             )
-        is_someone = identity.kind is not Kind.NOBODY or identity.is_unnamed
+        is_someone = identity.kind is not Kind.NOBODY or identity.has_no_user
         yield Attempt(
             identity,
             None,
@@ -288,7 +291,7 @@ class Plan:
                     name,
                     "GET",
                     entry_point.name,
-                    expect(may_touch_rows(identity, tenant, needs)),
+                    expect(may_access_rows(identity, tenant, needs)),
                     self._request(
                         identity,
                         entry_point,
@@ -303,7 +306,7 @@ class Plan:
     # Two headers of one name, or two that disagree ------------------------------------------
 
     def _contradictions(self, identity: Identity, entry_point: EntryPoint) -> Iterator[Attempt]:
-        """PostgREST uses the first; what a gateway makes of them is its own affair."""
+        """PostgREST uses the first header. A gateway may use any of them."""
         notes = next(each for each in RELATIONS if each.name == "proof_notes")
         for first in self.environment.made:
             for second in ("public", *(each.name for each in self.environment.made)):
@@ -311,7 +314,7 @@ class Plan:
                     continue
                 for verb in ("GET", "POST", "PATCH", "DELETE"):
                     doubled = (first.name, second)
-                    # Reading goes by Accept-Profile, writing by Content-Profile.
+                    # Reads use Accept-Profile, and writes use Content-Profile.
                     contradicting = (
                         ((first.name,), (second,))
                         if verb == "GET"
@@ -322,9 +325,9 @@ class Plan:
                         ("contradicting", contradicting),
                     ):
                         needs = Level.READ if verb == "GET" else Level.WRITE
-                        may = may_touch_rows(identity, first, needs)
+                        may = may_access_rows(identity, first, needs)
                         is_plain = kind == "contradicting" or not entry_point.has_gateway
-                        # Only a refusal is aimed at the sentinel: it has to stay as it is.
+                        # Only refused attempts use the sentinel rows, which must not change.
                         key = f"{kind}-{second}-{row_key(verb, identity, entry_point.name)}"
                         if verb in ("PATCH", "DELETE"):
                             if may or not is_plain:
@@ -346,13 +349,13 @@ class Plan:
     def _contradicting_pages(
         self, identity: Identity, entry_point: EntryPoint
     ) -> Iterator[Attempt]:
-        """The page of one tenant in the name of another: only the guard closes it."""
+        """The OpenAPI page of one tenant with the header of another. Only the guard refuses."""
         for first in self._existing:
             for second in ("public", *(each.name for each in self.environment.made)):
                 if second == first.name:
                     continue
-                marker = self.environment.marker(first, Audience.STRUCTURE)
-                expected = expect(may_touch_rows(identity, first, Level.READ))
+                marker = self.environment.marker(first, Visibility.STRUCTURE)
+                expected = expect(may_access_rows(identity, first, Level.READ))
                 yield Attempt(
                     identity,
                     first,
@@ -372,7 +375,7 @@ class Plan:
                     ("OpenAPI page", "GET", entry_point.name),
                 )
 
-    # The registry, and what is never exposed --------------------------------------------------
+    # The registry and private schemas ---------------------------------------------------------
 
     def _registry(self, identity: Identity, entry_point: EntryPoint) -> Iterator[Attempt]:
         ids = self.environment.ids
@@ -481,7 +484,7 @@ class Plan:
             )
 
     def _private(self, identity: Identity, entry_point: EntryPoint) -> Iterator[Attempt]:
-        """Schemas that are not exposed, whoever asks."""
+        """Schemas that are exposed to no identity."""
         for schema in _PRIVATE_SCHEMAS:
             for path in ("/settings", "/tenant_migrations", "/users", "/tables"):
                 if path != "/settings" and not self.is_full:
@@ -524,13 +527,13 @@ class Plan:
                     ("check_tenant_status", "POST", entry_point.name),
                 )
 
-    # RPCs, and the functions in front of them -------------------------------------------------
+    # RPCs and functions -----------------------------------------------------------------------
 
     def _operations(
         self, identity: Identity, entry_point: EntryPoint | None
     ) -> Iterator[Attempt]:
         for operation in OPERATIONS:
-            # An operation on no tenant is tried once, with one that counts for nothing.
+            # An operation on no tenant is tried once. The tenant M does not exist.
             tenants = self.tenants if operation.has_tenant else (self.environment.m,)
             for tenant in tenants:
                 yield from self.operation_attempts(identity, tenant, operation, entry_point)
@@ -547,7 +550,7 @@ class Plan:
             self._other(tenant),
             identity,
             self.environment.ids,
-            self.environment.marker(tenant, Audience.REGISTRY),
+            self.environment.marker(tenant, Visibility.REGISTRY),
         )
         subject = tenant if operation.has_tenant else None
         may = may_call(identity, subject, operation.permission)
@@ -560,7 +563,7 @@ class Plan:
         def shows(reply: Reply) -> bool:
             if operation.is_list_of_tenants:
                 return reply.is_success and tenant.name in reply.text
-            # It comes after the question of permission, so it answers that one.
+            # Such an error comes after the check of the permission, so the permission suffices.
             if reply.error_codes & operation.passes:
                 return True
             return reply.is_success and (operation.may_be_empty or reply.json not in (None, []))

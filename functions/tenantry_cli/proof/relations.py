@@ -1,4 +1,4 @@
-"""The tables and views of a tenant's schema, and who may do what with their rows."""
+"""The tables and views of a tenant schema, with the levels that read and write their rows."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Relation:
     reads: Level | None
     writes: Level | None
     key: str
-    # The object whose success vouches for the refusals of one that nobody may touch.
-    like: str
+    # The object of the positive control, for an object that nobody may access.
+    control: str
     is_extra: bool = False
     body: Callable[[str], dict[str, Any]] = lambda key: {"id": key, "body": "forged"}
     change: tuple[str, Any] = ("body", "changed")
@@ -51,14 +51,14 @@ RELATIONS = (
         change=("action", "forged"),
     ),
     Relation("proof_notes", Level.READ, Level.WRITE, "id", "proof_notes"),
-    Relation("proof_lens", Level.READ, None, "id", "proof_notes", is_extra=True),
-    Relation("proof_peephole", None, None, "id", "proof_notes", is_extra=True),
-    Relation("proof_copy", None, None, "id", "proof_notes", is_extra=True),
+    Relation("proof_invoker_view", Level.READ, None, "id", "proof_notes", is_extra=True),
+    Relation("proof_definer_view", None, None, "id", "proof_notes", is_extra=True),
+    Relation("proof_materialized_view", None, None, "id", "proof_notes", is_extra=True),
     Relation("proof_unregistered", None, None, "id", "proof_notes", is_extra=True),
 )
 WRITABLE = tuple(relation for relation in RELATIONS if relation.writes is not None)
 
-HIDDEN = ("proof_peephole", "proof_copy", "proof_unregistered")
+HIDDEN = ("proof_definer_view", "proof_materialized_view", "proof_unregistered")
 
 
 def row_key(verb: str, identity: Identity, entry_point: str) -> str:

@@ -1,4 +1,4 @@
-"""What a run found, for a person and as JSON."""
+"""The report of a run, for a person and as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.text import Text
 from tenantry_cli.proof.attempts import Expected
 from tenantry_cli.proof.campaign import Result
 from tenantry_cli.proof.evidence import Finding, Verdict
-from tenantry_cli.proof.identities import WITH_SECRET, WITHOUT_SECRET
+from tenantry_cli.proof.identities import SIGNED_IDENTITIES, STANDARD_IDENTITIES
 
 GROUPS = (
     "tables",
@@ -28,46 +28,44 @@ GROUPS = (
     "past the guard",
 )
 
-# Known, and of the design. (what anybody can learn, why it is so)
-DISCLOSURES = (
+# Known disclosures: what anybody can learn, and why.
+_DISCLOSURES = (
     (
         "The names of all exposed schemas.",
-        "PostgREST lists them in its 406 reply. Leave the name out when creating a tenant, "
-        "and it says nothing.",
+        "PostgREST lists them in its 406 reply. Create tenants without a name to give them "
+        "opaque names.",
     ),
     (
         "Whether a table of a given name exists.",
-        "PostgREST answers OPTIONS before any pre-request function runs. No row and no count "
-        "comes with it.",
+        "PostgREST answers OPTIONS before the guard runs. The reply has no row and no count.",
     ),
     (
         "Names of similar tables and columns.",
-        "PostgREST before version 14.6 hints at them in the error for a name that does not "
-        "exist.",
+        "PostgREST before version 14.6 suggests them in the error for an unknown name.",
     ),
     (
         "The keys of deleted rows of a published table.",
-        "Realtime sends DELETE events without asking policies. `tenantry doctor` reports "
+        "Realtime sends DELETE events without checking policies. `tenantry doctor` reports "
         "tenant tables in a publication.",
     ),
 )
 
 _SHOWN_FINDINGS = 25
-# Wider than any matrix.
-_UNBOUND = 1000
+# Wider than every matrix.
+_UNLIMITED_WIDTH = 1000
 
 
 def show(result: Result, console: Console) -> None:
     matrix = _matrix(result)
-    # A narrow table cuts its cells, and no leak may be cut.
-    unbound = console.options.update(width=_UNBOUND)
-    if console.measure(matrix, options=unbound).maximum > console.width:
+    # A narrow table would cut its cells, and could hide a leak.
+    unlimited = console.options.update(width=_UNLIMITED_WIDTH)
+    if console.measure(matrix, options=unlimited).maximum > console.width:
         _list(result, console)
     else:
         console.print(matrix)
     console.print(
-        "● went through, as it should   ○ refused, as it should: every kind of refusal has a "
-        "twin that went through",
+        "● allowed, as expected   ○ refused, as expected. Each kind of refusal has a positive "
+        "control that succeeded.",
         style="dim",
     )
     for finding in result.findings[:_SHOWN_FINDINGS]:
@@ -76,7 +74,7 @@ def show(result: Result, console: Console) -> None:
         console.print(f"… and {len(result.findings) - _SHOWN_FINDINGS} more (see --json)")
 
     console.print("\n[bold]Known disclosures of the design[/]")
-    for what, why in DISCLOSURES:
+    for what, why in _DISCLOSURES:
         console.print(f"  {what} [dim]{escape(why)}[/]")
     for note in result.notes:
         console.print(f"  [yellow]{escape(note)}[/]")
@@ -103,20 +101,20 @@ def as_json(result: Result) -> dict[str, Any]:
         "findings": [
             asdict(finding) | {"verdict": finding.verdict.value} for finding in result.findings
         ],
-        "disclosures": [{"what": what, "why": why} for what, why in DISCLOSURES],
+        "disclosures": [{"what": what, "why": why} for what, why in _DISCLOSURES],
         "notes": result.notes,
     }
 
 
 def _names() -> list[str]:
-    return [identity.name for identity in (*WITHOUT_SECRET, *WITH_SECRET)]
+    return [identity.name for identity in (*STANDARD_IDENTITIES, *SIGNED_IDENTITIES)]
 
 
 def _matrix(result: Result) -> Table:
-    table = Table(title="Who got what", title_justify="left", pad_edge=False)
+    table = Table(title="Attempts by identity and object", title_justify="left", pad_edge=False)
     table.add_column("", no_wrap=True)
     for group in GROUPS:
-        # A word a line: the numbers below are as short.
+        # One word per line, because the numbers below are short.
         table.add_column(group.replace(" ", "\n"), justify="right", no_wrap=True)
     for identity in _names():
         cells = [_cell(result, identity, group) for group in GROUPS]
@@ -126,8 +124,8 @@ def _matrix(result: Result) -> Table:
 
 
 def _list(result: Result, console: Console) -> None:
-    """The matrix, a line for each cell."""
-    console.print("Who got what", style="italic")
+    """Prints the matrix with one line per cell."""
+    console.print("Attempts by identity and object", style="italic")
     for identity in _names():
         for group in GROUPS:
             if cell := _cell(result, identity, group):
@@ -143,7 +141,7 @@ def _cell(result: Result, identity: str, group: str) -> Text:
     if leaks := [finding for finding in found if finding.verdict is Verdict.LEAK]:
         return Text(f"{len(leaks)} LEAKED", style="bold white on red")
     if found:
-        return Text(f"{len(found)} broken", style="bold yellow")
+        return Text(f"{len(found)} failed", style="bold yellow")
     allowed = result.counts[(identity, group, Expected.ALLOWED)]
     refused = result.counts[(identity, group, Expected.REFUSED)]
     cell = Text()
@@ -157,7 +155,7 @@ def _cell(result: Result, identity: str, group: str) -> Text:
 def _show_finding(finding: Finding, console: Console) -> None:
     colour = {
         Verdict.LEAK: "red",
-        Verdict.BROKEN_TWIN: "yellow",
+        Verdict.FAILED_CONTROL: "yellow",
         Verdict.CATALOG: "red",
     }[finding.verdict]
     where = f" of tenant {finding.tenant}" if finding.tenant else ""
@@ -178,8 +176,8 @@ def _show_finding(finding: Finding, console: Console) -> None:
             lines.append(f"→ {finding.status} {finding.excerpt}")
         for line in filter(None, lines):
             console.print(f"    {escape(line)}", style="dim", highlight=False)
-    if finding.cure:
-        console.print(f"    Cure: {escape(finding.cure)}", highlight=False)
+    if finding.remediation:
+        console.print(f"    Remediation: {escape(finding.remediation)}", highlight=False)
 
 
 def _summary(result: Result) -> str:
@@ -187,8 +185,8 @@ def _summary(result: Result) -> str:
     if result.is_proved:
         return f"[bold green]Proved: {counted}, no leak.[/]"
     parts = [
-        f"{len(result.of(verdict))} {verdict.value}"
+        f"{len(result.with_verdict(verdict))} {verdict.value}"
         for verdict in Verdict
-        if result.of(verdict)
+        if result.with_verdict(verdict)
     ]
     return f"[bold red]Not proved: {counted}, {', '.join(parts)}.[/]"

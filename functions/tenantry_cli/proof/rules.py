@@ -1,7 +1,7 @@
-"""The one model of who may do what. Everything `prove` expects is computed from here.
+"""The model of all permissions. `prove` computes every expected result from it.
 
-It is written from the design, not from the SQL, and knows nothing of layers: an identity,
-a tenant's state and an object's needs go in, allowed or refused comes out.
+It follows the design, not the SQL, and ignores the layers. From an identity, the state of a
+tenant and the required level it computes whether an attempt is allowed or refused.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class State(Enum):
     MISSING = "missing"
 
 
-class Audience(Enum):
-    """Whom a marker may reach, wherever it turns up."""
+class Visibility(Enum):
+    """Which identities may see a marker, in any reply."""
 
     # Rows of a tenant.
     ROWS = "rows"
-    # What its tables are called and said to be.
+    # The names and comments of its tables.
     STRUCTURE = "structure"
-    # Its registry row: display name, reason of a suspension.
+    # Its registry row: display name and reason of a suspension.
     REGISTRY = "registry"
 
 
@@ -53,18 +53,18 @@ class Tenant:
     state: State
 
 
-# Each is one of a kind: compared by being the same, so that it can be a key.
+# Compared by identity, so that it can be a key of a dictionary.
 @dataclass(frozen=True, eq=False)
 class Identity:
     name: str
     kind: Kind
-    # By the tenant's letter; unexpired grants alone.
+    # The unexpired grants, by the letter of the tenant.
     levels: Mapping[str, Level] = field(default_factory=dict)
     platform: Platform | None = None
-    # Holds a token that PostgREST itself must turn away.
-    is_impostor: bool = False
-    # A signed token of a signed-in role that names no user.
-    is_unnamed: bool = False
+    # The token is invalid, so PostgREST must refuse it.
+    has_invalid_token: bool = False
+    # The token is valid, but names no user.
+    has_no_user: bool = False
 
     def level(self, tenant: Tenant) -> Level | None:
         return self.levels.get(tenant.letter)
@@ -72,14 +72,17 @@ class Identity:
 
 @dataclass(frozen=True)
 class Permission:
-    """What suffices to call an operation on a tenant; None means nobody of that kind."""
+    """The platform role, or the level of a member, that suffices to call an operation.
+
+    None means that no role, or no level, suffices.
+    """
 
     platform: Platform | None = None
     member: Level | None = None
     even_suspended: bool = False
 
 
-def may_touch_rows(identity: Identity, tenant: Tenant, needs: Level | None) -> bool:
+def may_access_rows(identity: Identity, tenant: Tenant, needs: Level | None) -> bool:
     if needs is None or tenant.state is not State.ACTIVE:
         return False
     if identity.kind is Kind.SERVICE:
@@ -89,7 +92,7 @@ def may_touch_rows(identity: Identity, tenant: Tenant, needs: Level | None) -> b
 
 
 def may_call(identity: Identity, tenant: Tenant | None, permission: Permission) -> bool:
-    """An operation on a tenant, or on none."""
+    """Whether the identity may call an operation, on a tenant or on none."""
     if identity.kind is Kind.NOBODY:
         return False
     if tenant is not None and tenant.state is State.MISSING:
@@ -100,15 +103,15 @@ def may_call(identity: Identity, tenant: Tenant | None, permission: Permission) 
     if tenant is None or permission.member is None:
         return False
     level = identity.level(tenant)
-    is_open = tenant.state is State.ACTIVE or permission.even_suspended
-    return level is not None and level >= permission.member and is_open
+    is_accessible = tenant.state is State.ACTIVE or permission.even_suspended
+    return level is not None and level >= permission.member and is_accessible
 
 
-def may_see(identity: Identity, tenant: Tenant, audience: Audience) -> bool:
-    if audience is Audience.ROWS:
-        return may_touch_rows(identity, tenant, Level.READ)
-    if audience is Audience.STRUCTURE:
-        return may_touch_rows(identity, tenant, Level.READ) or may_call(
+def may_see(identity: Identity, tenant: Tenant, visibility: Visibility) -> bool:
+    if visibility is Visibility.ROWS:
+        return may_access_rows(identity, tenant, Level.READ)
+    if visibility is Visibility.STRUCTURE:
+        return may_access_rows(identity, tenant, Level.READ) or may_call(
             identity, tenant, Permission(platform=Platform.VIEWER)
         )
     return may_call(

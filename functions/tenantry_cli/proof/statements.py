@@ -1,4 +1,4 @@
-"""SQL as the role a request runs with, where the guard does not stand: two layers are left."""
+"""Attempts in SQL, with the role of a request. The guard does not run, so two layers remain."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from psycopg import sql
 
 from tenantry_cli.proof.attempts import Attempt, expect, shows_rows
 from tenantry_cli.proof.environment import Environment
-from tenantry_cli.proof.identities import NOBODY, PEOPLE, SERVICE, UNNAMED
+from tenantry_cli.proof.identities import NOBODY, SERVICE, USERS, WITHOUT_USER
 from tenantry_cli.proof.relations import RELATIONS, Relation, row_key
-from tenantry_cli.proof.rules import Identity, Level, Tenant, may_touch_rows
-from tenantry_cli.proof.wire import Statement
+from tenantry_cli.proof.rules import Identity, Level, Tenant, may_access_rows
+from tenantry_cli.proof.transport import Statement
 
 
 def statements(
     environment: Environment, identity: Identity, entry_point: str
 ) -> Iterator[Attempt]:
-    """What an identity tries; `entry_point` names the rows that were laid out for it."""
-    # To the database, nobody is the anon key.
+    """The attempts of an identity. `entry_point` is part of the keys of its sentinel rows."""
+    # In the database, a caller without a key is the same as the anon key.
     if identity == NOBODY:
         return
     role, subject = "anon", None
     if identity == SERVICE:
         role = "service_role"
-    elif identity == UNNAMED:
+    elif identity == WITHOUT_USER:
         role = "authenticated"
-    elif identity in PEOPLE:
+    elif identity in USERS:
         role, subject = "authenticated", environment.ids[identity]
     claims = {"role": role} | ({"sub": subject} if subject else {})
     for tenant in environment.made:
         yield from _layers(identity, tenant, role, claims)
-        for name, verb, needs, twin, text in _texts(
+        for name, verb, needs, control, text in _texts(
             tenant, row_key("PATCH", identity, entry_point)
         ):
             yield Attempt(
@@ -43,19 +43,19 @@ def statements(
                 name,
                 verb,
                 "SQL",
-                expect(may_touch_rows(identity, tenant, needs)),
+                expect(may_access_rows(identity, tenant, needs)),
                 Statement(role, tuple(claims.items()), text),
                 shows_rows,
-                (twin, verb, "SQL"),
+                (control, verb, "SQL"),
             )
 
 
 def _layers(
     identity: Identity, tenant: Tenant, role: str, claims: dict[str, str]
 ) -> Iterator[Attempt]:
-    """What policies and guard ask, each by itself, whatever the other layers say."""
+    """Attempts of the questions of policies and of the guard, without the other layers."""
     questions = [("require_access", "select 'passed' from tenancy.require_access({}, {})")]
-    # Nobody but signed-in users has policies to be asked for.
+    # Policies apply to signed-in users only.
     if role == "authenticated":
         questions.append(("has_access", "select 'passed' where tenancy.has_access({}, {})"))
     for name, text in questions:
@@ -68,7 +68,7 @@ def _layers(
                 name,
                 level.name.lower(),
                 "SQL",
-                expect(may_touch_rows(identity, tenant, level)),
+                expect(may_access_rows(identity, tenant, level)),
                 Statement(role, tuple(claims.items()), statement.as_string()),
                 shows_rows,
                 (name, level.name.lower(), "SQL"),
@@ -79,18 +79,21 @@ def _texts(tenant: Tenant, key: str) -> Iterator[tuple[str, str, Level | None, s
     for relation in RELATIONS:
         for verb, text in _verbs(tenant, relation, key):
             needs = relation.reads if verb == "GET" else relation.writes
-            twin = relation.name if needs is not None else relation.like
-            yield relation.name, verb, needs, twin, text
-    for routine, needs in (("proof_hail", Level.READ), ("proof_peek", None)):
+            control = relation.name if needs is not None else relation.control
+            yield relation.name, verb, needs, control, text
+    for routine, needs in (
+        ("proof_invoker_function", Level.READ),
+        ("proof_definer_function", None),
+    ):
         call = sql.SQL("select * from {}()").format(sql.Identifier(tenant.name, routine))
-        yield routine, "RPC", needs, "proof_hail", call.as_string()
+        yield routine, "RPC", needs, "proof_invoker_function", call.as_string()
 
 
 def _verbs(tenant: Tenant, relation: Relation, key: str) -> Iterator[tuple[str, str]]:
     table = sql.Identifier(tenant.name, relation.name)
     column, value = relation.change
     body = relation.body("sql")
-    # Of the template's tables that nobody writes, any row will do.
+    # For tables of the template that nobody may write, every row is suitable.
     where: sql.Composable = sql.SQL("where true")
     if relation.name not in ("users", "audit_log"):
         where = sql.SQL("where {} = {}").format(sql.Identifier(relation.key), key)

@@ -1,4 +1,4 @@
-"""Ways around the layers: publications, foreign keys, views outside, default privileges."""
+"""Access that bypasses the layers: publications, foreign keys, views, default privileges."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from psycopg import sql
 
-from tenantry_cli.doctor.problem import Connection, Problem, Turn
+from tenantry_cli.doctor.problem import Connection, Priority, Problem
 
 _PUBLISHED = """
 select distinct p.pubname::text as publication, t.schemaname::text as schema,
@@ -36,7 +36,7 @@ where k.contype = 'f'
         or exists (select from public.tenants t where t.schema_name = fn.nspname))
 """
 
-# Views and materialized views elsewhere that read a tenant's rows with their owner's rights.
+# Views in other schemas that read the rows of a tenant with the rights of the view's owner.
 _VIEWS = """
 select distinct vn.nspname::text as schema, v.relname::text as name, tn.nspname::text as tenant
 from pg_depend d
@@ -66,7 +66,7 @@ left join pg_roles r on r.oid = a.grantee
 where (a.grantee = 0 or r.rolname in ('anon', 'authenticated', 'service_role'))
     and d.defaclobjtype in ('r', 'S', 'f')
     and (
-        -- What everybody gets of a new function everywhere is PostgreSQL's own default.
+        -- By default, PostgreSQL lets PUBLIC execute each new function.
         (d.defaclnamespace = 0 and not (d.defaclobjtype = 'f' and a.grantee = 0))
         or n.nspname in ('tenancy', 'tenant_template')
         or exists (select from public.tenants t where t.schema_name = n.nspname)
@@ -77,7 +77,7 @@ group by 1, 2, 3, 4
 _KINDS = {"r": "tables", "S": "sequences", "f": "functions"}
 
 
-def examine_openings(connection: Connection) -> Iterator[Problem]:
+def examine_bypasses(connection: Connection) -> Iterator[Problem]:
     yield from _publications(connection)
     yield from _foreign_keys(connection)
     yield from _views(connection)
@@ -89,19 +89,19 @@ def _publications(connection: Connection) -> Iterator[Problem]:
         table = f"{row['schema']}.{row['name']}"
         repair: tuple[sql.SQL | sql.Composed, ...] = ()
         publication = sql.Identifier(row["publication"])
-        cure = f"Publish what has to be by name instead of all in {row['publication']}."
+        remediation = f"Let {row['publication']} publish tables by name instead of all tables."
         if row["is_named"]:
             statement = sql.SQL("alter publication {} drop table {}").format(
                 publication, sql.Identifier(row["schema"], row["name"])
             )
-            repair, cure = (statement,), f"{statement.as_string(connection)};"
+            repair, remediation = (statement,), f"{statement.as_string(connection)};"
         yield Problem(
             "published",
             table,
-            f"The tenant table {table} is in the publication {row['publication']}: Realtime "
-            "sends its DELETE events without asking policies.",
-            cure,
-            Turn.OPENING,
+            f"The tenant table {table} is in the publication {row['publication']}. Realtime "
+            "sends DELETE events of the table without checking policies.",
+            remediation,
+            Priority.EXCESS_ACCESS,
             repair,
         )
 
@@ -115,11 +115,11 @@ def _foreign_keys(connection: Connection) -> Iterator[Problem]:
         yield Problem(
             "foreign key out of the tenant",
             table,
-            f"The foreign key {row['constraint']} of {table} points at "
-            f"{row['foreign_schema']}.{row['foreign_table']}: errors tell one side which keys "
-            "the other has.",
+            f"The foreign key {row['constraint']} of {table} references "
+            f"{row['foreign_schema']}.{row['foreign_table']}. Error messages disclose which "
+            "keys exist in the other schema.",
             f"{statement.as_string(connection)};",
-            Turn.OPENING,
+            Priority.EXCESS_ACCESS,
             (statement,),
         )
 
@@ -133,10 +133,10 @@ def _views(connection: Connection) -> Iterator[Problem]:
         yield Problem(
             "view around the layers",
             view,
-            f"{view} reads rows of tenant {row['tenant']} with its owner's rights, and API "
-            "roles may read it.",
-            f"{statement.as_string(connection)}; or give it security_invoker.",
-            Turn.OPENING,
+            f"API roles may read the view {view}, which reads rows of tenant {row['tenant']} "
+            "with the rights of the view's owner.",
+            f"{statement.as_string(connection)}; or set security_invoker on the view.",
+            Priority.EXCESS_ACCESS,
             (statement,),
         )
 
@@ -162,9 +162,9 @@ def _defaults(connection: Connection) -> Iterator[Problem]:
         yield Problem(
             "default privileges",
             row["schema"] or "database",
-            f"{grantee} gets privileges on new {kind} of {row['owner']} {where}: what nobody "
-            "registered would be reachable.",
+            f"{grantee} gets privileges on new {kind} of {row['owner']} {where}. Unregistered "
+            f"{kind} would be accessible.",
             f"{statement.as_string(connection)};",
-            Turn.OPENING,
+            Priority.EXCESS_ACCESS,
             (statement,) if row["owner"] == "postgres" else (),
         )

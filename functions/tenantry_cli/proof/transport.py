@@ -1,4 +1,4 @@
-"""The entry points: HTTP through the gateway or past it, and SQL as a request's role."""
+"""Sends attempts: HTTP requests, and SQL statements with the role of a request."""
 
 from __future__ import annotations
 
@@ -6,24 +6,28 @@ import json
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
-import httpx
 import psycopg
+import requests
 from psycopg import sql
 
 from tenantry_cli.errors import TenantryError
+from tenantry_cli.http_client import HttpClient, retrying
 
 _TIMEOUT_SECONDS = 60
-_BUSY_TRIES = 8
-# A server may close a connection it kept alive in the moment it is used again.
-_CONNECTION_TRIES = 4
+# With 503 busy nothing was changed. The database has already waited for the lock, so the next
+# attempt needs no pause.
+_RETRY_BUSY = retrying(9, statuses={HTTPStatus.SERVICE_UNAVAILABLE})
+# A server may close an idle connection at the moment when it is used again.
+_RETRY_CONNECTION = retrying(4, errors=(requests.RequestException,))
 _SECRET_HEADERS = ("authorization", "apikey")
 
 
 @dataclass(frozen=True)
 class Request:
-    """Headers as they go over the wire, in order, also twice."""
+    """An HTTP request. The headers are sent in this order, and may contain a name twice."""
 
     method: str
     url: str
@@ -44,7 +48,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Statement:
-    """SQL as PostgREST would run it for somebody, but past the guard; rolled back."""
+    """SQL with the role and claims of a request, but without the guard. It is rolled back."""
 
     role: str
     claims: tuple[tuple[str, str], ...]
@@ -78,21 +82,18 @@ class Reply:
 
     @property
     def error_codes(self) -> set[str]:
-        """Our own code: PostgREST has it as `details`, the functions as `code`."""
+        """The error code, which PostgREST has in `details` and the functions in `code`."""
         body = self.json
         if not isinstance(body, dict):
             return set()
         return {str(body.get("code")), str(body.get("details"))}
 
 
-class Wire:
-    """Sends; safe to use from many threads."""
+class Transport:
+    """Sends requests and statements. Threads may share it."""
 
-    def __init__(self, db_url: str | None, workers: int) -> None:
-        self._http = httpx.Client(
-            timeout=_TIMEOUT_SECONDS,
-            limits=httpx.Limits(max_connections=workers, max_keepalive_connections=workers),
-        )
+    def __init__(self, db_url: str | None) -> None:
+        self._http = HttpClient(timeout=_TIMEOUT_SECONDS)
         self._db_url = db_url
         self._local = threading.local()
         self._connections: list[psycopg.Connection[Any]] = []
@@ -100,35 +101,30 @@ class Wire:
     def send(self, what: Request | Statement) -> Reply:
         if isinstance(what, Statement):
             return self._run(what)
-        reply = self._once(what)
-        for _ in range(_BUSY_TRIES):
-            # Nothing was changed; the next try comes after a lock wait, not after a pause.
-            if reply.status != 503:
-                break
-            reply = self._once(what)
-        return reply
+        reply: requests.Response = _RETRY_BUSY(self._request, what)
+        return Reply(
+            reply.status_code,
+            reply.content.decode(errors="replace"),
+            reply.headers.get("Content-Range", ""),
+        )
 
     def close(self) -> None:
         self._http.close()
         for connection in self._connections:
             connection.close()
 
-    def _once(self, request: Request) -> Reply:
-        content = None if request.body is None else json.dumps(request.body).encode()
+    def _request(self, request: Request) -> requests.Response:
+        body = None if request.body is None else json.dumps(request.body).encode()
         headers = list(request.headers)
-        if content is not None:
+        if body is not None:
             headers.append(("Content-Type", "application/json"))
-        for left in reversed(range(_CONNECTION_TRIES)):
-            try:
-                reply = self._http.request(
-                    request.method, request.url, headers=headers, content=content
-                )
-            except httpx.RequestError as error:
-                if not left:
-                    raise TenantryError(f"{request.method} {request.url}: {error}") from error
-                continue
-            return Reply(reply.status_code, reply.text, reply.headers.get("Content-Range", ""))
-        raise AssertionError
+        try:
+            reply: requests.Response = _RETRY_CONNECTION(
+                self._http.send_exactly, request.method, request.url, headers, body
+            )
+        except requests.RequestException as error:
+            raise TenantryError(f"{request.method} {request.url}: {error}") from error
+        return reply
 
     def _run(self, statement: Statement) -> Reply:
         connection = self._connection()
