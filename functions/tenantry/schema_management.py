@@ -27,7 +27,7 @@ class Tenant(Result):
     status: TenantStatus
     suspended_at: Timestamp | None
     suspension_reason: str | None
-    schema_version: Annotated[str, Field(examples=["20261125164000"])]
+    schema_version: Annotated[str, Field(examples=["tenantry_0001"])]
     created_at: Timestamp
     created_by: ActorId
     updated_at: Timestamp

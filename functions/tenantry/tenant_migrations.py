@@ -23,7 +23,7 @@ class TenantMigrationStatus(Result):
 
 class TenantBehind(Result):
     schema_name: SchemaName
-    schema_version: Annotated[str, Field(examples=["20261125164000"])]
+    schema_version: Annotated[str, Field(examples=["tenantry_0001"])]
     next_version: _LatestVersion
     pending: Annotated[int, Field(examples=[1])]
     sqlstate: str | None
