@@ -1,4 +1,4 @@
-"""Callers with a tenant each, who know their own data in a reply, and everybody else's."""
+"""Callers with a tenant each, who recognise their own data and foreign data in a reply."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Caller:
 
     @property
     def own(self) -> set[str]:
-        """What only this caller's replies may contain."""
+        """Texts that only this caller's replies may contain."""
         given = (self.person.id, self.person.email, self.guest.id, self.mark, self.tenant)
         return {text for text in given if text is not None}
 
@@ -56,14 +56,14 @@ def _caller(environment: Environment, staff: bool) -> Caller:
         ("select public.grant_schema_access(%s, %s, 'admin')", (caller.tenant, person.id)),
     ):
         environment.sql.execute(statement, values)
-    # What get_schema_drift reports of this tenant alone.
+    # A difference that get_schema_drift reports of this tenant alone.
     environment.sql.execute(
         f"alter table {caller.tenant}.settings add constraint {mark} check (key <> '')"
     )
     return caller
 
 
-# What each group is asked, and how the caller knows the reply. --------------------------
+# The calls of each group, and how the caller recognises the reply. ----------------------
 
 
 def user_profiles(caller: Caller) -> Iterator[Call]:
@@ -177,11 +177,11 @@ CALLS: dict[str, Calls] = {
     )
 }
 
-# Everything else in tenant-migrations tells the same to everybody who may ask.
+# Every other operation of tenant-migrations gives the same reply to all its callers.
 FOR_STAFF = {"tenant_migrations"}
 
 
-# The crowd at work. ---------------------------------------------------------------------
+# All callers at once. -------------------------------------------------------------------
 
 
 @dataclass
@@ -195,7 +195,7 @@ class Crowd:
         self._foreign = re.compile("|".join(set().union(*(c.own for c in self.callers))))
 
     def play(self, index: int) -> Counter[int]:
-        """One caller, until time is up: replies by status. Raises at what is not theirs."""
+        """Calls until the time is over and counts replies by status. Fails at foreign data."""
         caller = self.callers[index]
         neighbour = self.callers[index - 1]
         statuses: Counter[int] = Counter()
@@ -209,8 +209,8 @@ class Crowd:
                     assert call.is_mine(reply.json()), reply.text
                     statuses[reply.status_code] += 1
 
-                # The same of a tenant that they must not even know of, and without a token
-                # that anybody signed: a refusal is a reply too.
+                # The same call on a missing tenant, and with a forged token: refusals must not
+                # contain foreign data either.
                 call = next(self.calls(neighbour))
                 if "schema_name" in call.arguments:
                     request_id = f"{caller.mark}.{round_}.refused"

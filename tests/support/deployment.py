@@ -1,4 +1,4 @@
-"""What a deploy uploads and installs, started as the cloud starts it.
+"""The files that a deploy uploads and installs, started as the cloud starts them.
 
 Google's buildpack installs requirements.txt and runs `functions-framework`, which takes
 everything from the variables and serves through gunicorn: one worker, THREADS threads.
@@ -41,7 +41,7 @@ def entry_points() -> list[str]:
 
 @dataclass(frozen=True)
 class Served:
-    """One target that listens."""
+    """A target that listens."""
 
     process: subprocess.Popen[str]
     url: str
@@ -53,14 +53,14 @@ class Served:
 
 @dataclass(frozen=True)
 class Deployment:
-    """The uploaded files, and the `bin` of an variables with the requirements alone."""
+    """The uploaded files, and the programs of a virtual environment with the requirements."""
 
     source: Path
     programs: Path
 
     @contextmanager
     def serve(self, target: str, variables: Mapping[str, str]) -> Iterator[Served]:
-        """The target as its container runs it, on a spare port of this machine alone."""
+        """The target as its container runs it, on a spare port of the loopback address."""
         log = self.source.with_name(f"{target}-{time.monotonic_ns()}.log")
         with log.open("w") as output, self.start(target, variables, output) as process:
             try:
@@ -90,7 +90,7 @@ class Deployment:
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
-    """With its worker, which would go on to serve."""
+    """Ends it with its worker, which would go on to serve."""
     with suppress(psutil.NoSuchProcess):
         for worker in psutil.Process(process.pid).children(recursive=True):
             worker.kill()
@@ -138,14 +138,14 @@ def upload(folder: Path, destination: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
-    """What would run in the cloud, were this deployed now."""
+    """The deployment that would run in the cloud if this were deployed now."""
     folder = tmp_path_factory.mktemp("deployment")
     files = upload(repository(folder / "functions"), folder / "workspace")
     return Deployment(files, installed())
 
 
 def installed() -> Path:
-    """The programs of an variables with requirements.txt: made once per user and text."""
+    """The programs of a virtual environment: made once per user and requirements.txt."""
     requirements = (FUNCTIONS / "requirements.txt").read_bytes()
     version = f"{sys.implementation.cache_tag} {sys.base_prefix}"
     digest = hashlib.sha256(requirements + version.encode()).hexdigest()[:16]

@@ -1,7 +1,7 @@
 """The two entry points to every operation: our HTTPS functions, and the RPCs of the Data API.
 
-And what it takes to arrange a meeting in them: calls that start at once, a transaction that
-holds what they need, and the knowledge that somebody waits for it.
+Also for tests of concurrent calls: calls that start at the same moment, a transaction that
+holds a lock that they need, and the backend that waits for the lock.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ENTRY_POINTS: dict[str, EntryPoint] = {
     "rpc": Environment.rpc,
 }
 
-# What every operation on a tenant locks first.
+# Every operation on a tenant locks this row first.
 HOLD_TENANT = "select from public.tenants where schema_name = %s for update"
 
 
@@ -51,7 +51,7 @@ def holding(address: Address, statement: str, *values: Any) -> Iterator[psycopg.
 
 
 def waiter(environment: Environment, holder: int, call: Future[Any]) -> int:
-    """The backend that waits for this one, as soon as there is one."""
+    """The backend that waits for the holder, as soon as there is one."""
     deadline = time.monotonic() + 10
     while True:
         found = environment.sql.execute(

@@ -1,4 +1,4 @@
-"""A scripted PostgREST on a real socket."""
+"""A stand-in for PostgREST on a real socket, which gives prepared replies."""
 
 import json
 import threading
@@ -11,14 +11,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer of the upstream, to be given as written."""
+    """One reply of the upstream, sent exactly as written."""
 
     status: int = 200
     body: bytes = b"[]"
     headers: Mapping[str, str] = field(
         default_factory=lambda: {"Content-Type": "application/json"}
     )
-    # The announced length, when it is a lie.
+    # The announced length, if it differs from the real one.
     length: int | None = None
     hold: bool = False
 
@@ -30,7 +30,7 @@ def error(
     details: str | None = None,
     hint: str | None = None,
 ) -> Reply:
-    """An error as PostgREST words it."""
+    """An error in the form of PostgREST."""
     content = {"code": code, "message": message, "details": details, "hint": hint}
     return Reply(status, json.dumps(content).encode())
 
@@ -47,13 +47,13 @@ class Received:
 
 
 class Upstream(ThreadingHTTPServer):
-    """Plays PostgREST on a real socket: gives the scripted replies, keeps the requests."""
+    """Gives the prepared replies in their order, and keeps the requests."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.script: list[Reply] = []
+        self.replies: list[Reply] = []
         self.received: list[Received] = []
         self.connections = 0
         self.released = threading.Event()
@@ -63,7 +63,7 @@ class Upstream(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def will(self, *replies: Reply) -> None:
-        self.script.extend(replies)
+        self.replies.extend(replies)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self.connections += 1
@@ -77,7 +77,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.received.append(Received(self.path, self.headers, json.loads(body)))
-        reply = self.server.script.pop(0)
+        reply = self.server.replies.pop(0)
         if reply.hold:
             self.server.released.wait(10)
         self.send_response(reply.status)
