@@ -116,7 +116,8 @@ def test_readme_has_its_tables_between_the_markers(project: Project) -> None:
 
     text = readme.read_text()
     assert (
-        "`check_tenant_status`: member, member of a suspended tenant, platform viewer" in text
+        "`check_tenant_status` | member, member of a suspended tenant, platform viewer |"
+        in text
     )
     assert errors_table() in text
     assert "\nBy hand.\n" in text

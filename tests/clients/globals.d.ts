@@ -4,5 +4,5 @@ declare const supabase: typeof import('@supabase/supabase-js')
 declare const SwaggerUIBundle: (settings: object) => unknown
 
 interface Window {
-  act: (name: string, ...given: unknown[]) => Promise<unknown>
+  perform: (name: string, ...given: unknown[]) => Promise<unknown>
 }

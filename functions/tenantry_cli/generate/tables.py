@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from itertools import groupby
 from pathlib import Path
 
 from tenantry.catalogue import CatalogueEntry
@@ -32,10 +31,10 @@ def readme_texts(project: Project, entries: Iterable[CatalogueEntry]) -> Mapping
 
 def operations_table(entries: Iterable[CatalogueEntry]) -> str:
     rows = [
-        (f"`{group}`", "<br>".join(_operation(entry) for entry in members))
-        for group, members in groupby(entries, lambda entry: entry.group)
+        (f"`{entry.group}`", f"`{entry.name}`", ", ".join(entry.callers), entry.summary)
+        for entry in entries
     ]
-    return _table(("group", "operations, and who may call them"), rows)
+    return _table(("group", "operation", "who may call", "what it does"), rows)
 
 
 def errors_table() -> str:
@@ -44,10 +43,6 @@ def errors_table() -> str:
         for error in ERROR_CODES
     ]
     return _table(("status", "code", "when", "what to do"), rows)
-
-
-def _operation(entry: CatalogueEntry) -> str:
-    return f"`{entry.name}`: {', '.join(entry.callers)}"
 
 
 def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
