@@ -43,7 +43,7 @@ README = """\
 By hand.
 
 <!-- tenantry generate: errors -->
-old
+outdated
 <!-- end -->
 """
 
@@ -121,7 +121,7 @@ def test_readme_has_its_tables_between_the_markers(project: Project) -> None:
     )
     assert errors_table() in text
     assert "\nBy hand.\n" in text
-    assert "old" not in text
+    assert "outdated" not in text
 
 
 def test_removed_operation_is_no_longer_granted(project: Project) -> None:

@@ -24,7 +24,10 @@ DOCUMENTS = [
 ]
 
 # Set by the system or by HTTP, not by a deployment.
-NOT_OURS = {"CONTENT_LENGTH", "HTTP_APIKEY", "HTTP_TRANSFER_ENCODING", "PATH_INFO"}
+NOT_OURS = {
+    *("CONTENT_LENGTH", "HTTP_APIKEY", "HTTP_TRANSFER_ENCODING", "PATH_INFO"),
+    "NO_PROXY",
+}
 # Read by functions-framework, not by our code.
 THEIRS = {"THREADS", "WORKERS"}
 
@@ -91,7 +94,7 @@ def test_target_starts_with_the_settings_of_the_readme(deployment: Deployment) -
 
 def test_table_of_variables_lists_all_that_the_code_reads() -> None:
     # Read by name, or declared as the variable of a command's option.
-    reading = r"environ(?:ment)?(?:\.get\(|\[)|setting\(\s*|_Option\(\s*\"[a-z-]+\", "
+    reading = r"environ(?:ment)?(?:\.get\(|\[)|setting\(\s*|_Option\(\s*\"[a-z-]+\",\s*"
     read = {
         name
         for path in FUNCTIONS.rglob("*.py")
