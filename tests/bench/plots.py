@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib as mpl
 
 from .results import Results
-from .rounds import Ratio, Series
+from .rounds import Series, ratio
 
 mpl.use("Agg")
 
@@ -43,7 +43,7 @@ def _overview(results: Results, directory: Path) -> Path:
     for number, (measured, sizes) in enumerate(results.growth.items()):
         tenants = sorted(sizes)
         ticks |= set(tenants)
-        ratios = [Ratio(*sizes[n]).median for n in tenants]
+        ratios = [ratio(*sizes[n]).median for n in tenants]
         style = "-o" if number < 10 else "--s"
         axes.plot(tenants, ratios, style, label=measured, markersize=4)
     axes.axhline(1, color="black", linewidth=0.8)

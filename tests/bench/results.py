@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from .rounds import Ratio, Series
+from .rounds import Series, ratio
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ class Results:
     def ratio(
         self, number: int, measured: str, above: Series, below: Series, bar: float | None
     ) -> None:
-        ratio = Ratio(above, below)
+        by_round = ratio(above, below)
         self.rows.append(
             Row(
                 number,
                 measured,
-                ratio.median,
-                ratio.spread,
+                by_round.median,
+                by_round.spread,
                 bar,
                 _milliseconds(above.median),
                 _milliseconds(below.median),

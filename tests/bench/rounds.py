@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import median
 
 # Runs once and returns the seconds of the measured part.
@@ -26,25 +26,10 @@ class Series:
         return min(self.rounds), max(self.rounds)
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """Two sides measured in the same rounds, so that a disturbance affects both."""
-
-    above: Series
-    below: Series
-    rounds: tuple[float, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        pairs = zip(self.above.rounds, self.below.rounds, strict=True)
-        object.__setattr__(self, "rounds", tuple(a / b for a, b in pairs))
-
-    @property
-    def median(self) -> float:
-        return median(self.rounds)
-
-    @property
-    def spread(self) -> tuple[float, float]:
-        return min(self.rounds), max(self.rounds)
+def ratio(above: Series, below: Series) -> Series:
+    """The ratio of each round. A disturbance of a round affects both sides."""
+    pairs = zip(above.rounds, below.rounds, strict=True)
+    return Series(tuple(a / b for a, b in pairs))
 
 
 def timed(action: Callable[[], object]) -> Action:

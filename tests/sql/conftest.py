@@ -33,7 +33,10 @@ def empty(server: Postgres) -> Iterator[Callable[[], str]]:
 
 
 @pytest.fixture(scope="module")
-def shared_tenant(address: Address) -> Iterator[str]:
-    """One tenant for all tests of a module. Each test adds its own people."""
+def tenant(address: Address) -> Iterator[str]:
+    """One tenant for all tests of a module, unless the module defines another fixture.
+
+    Each test adds its own people.
+    """
     with Environment(address) as environment:
         yield environment.tenant()

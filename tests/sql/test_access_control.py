@@ -23,12 +23,6 @@ LATER = TOMORROW + timedelta(seconds=1)
 
 
 @pytest.fixture
-def tenant(shared_tenant: str) -> str:
-    """The tenant of all tests in this module."""
-    return shared_tenant
-
-
-@pytest.fixture
 def admin(environment: Environment, tenant: str) -> Person:
     """An admin of the tenant, without an expiry."""
     return environment.member(tenant, "admin")

@@ -16,12 +16,6 @@ from support.waiting import is_known, until
 
 
 @pytest.fixture
-def tenant(shared_tenant: str) -> str:
-    """The tenant of all tests in this module."""
-    return shared_tenant
-
-
-@pytest.fixture
 def reader(environment: Environment, tenant: str) -> Person:
     return environment.member(tenant, "read")
 
