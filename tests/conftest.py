@@ -19,8 +19,6 @@ from tenantry_cli.sources import build_database
 
 pytest_plugins = ["support.browser", "support.deployment", "support.shared_emulator"]
 
-_WORKERS = 4
-
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """What somebody who runs all tests wants to know before the wait."""
@@ -36,9 +34,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """How many workers `-n auto` starts. Starting them takes longer than a single test."""
-    names_single_tests = all("::" in argument for argument in config.args)
-    return 0 if names_single_tests else _WORKERS
+    """How many workers `-n auto` starts. Starting them takes longer than a few tests."""
+    if all("::" in argument for argument in config.args):
+        return 0
+    return 2 if config.args[0].endswith(".py") and len(config.args) == 1 else 4
 
 
 @pytest.fixture
