@@ -19,6 +19,8 @@ from tenantry_cli.project import find_project
 
 # A module with few tests, all of which need the emulator.
 SELECTION = "tests/layers/test_plans.py"
+# Far more than a run takes, because other tests load the machine at the same time.
+SECONDS = 400
 
 
 @contextmanager
@@ -80,7 +82,7 @@ def _workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
 @pytest.mark.parametrize("workers", ["-n0", "-n2"])
 def test_failed_start_is_reported_to_every_test(workers: str) -> None:
     with run(workers, TENANTRY_PG_BIN="/nonexistent") as process:
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=SECONDS)
 
     assert process.returncode == pytest.ExitCode.TESTS_FAILED
     errors = output.count("ERROR at setup of ")
@@ -90,13 +92,13 @@ def test_failed_start_is_reported_to_every_test(workers: str) -> None:
 
 def test_sigterm_stops_the_emulator() -> None:
     with run("-n2") as process:
-        until(lambda: emulator_of(process) is not None or process.poll() is not None, 120)
+        until(lambda: emulator_of(process) is not None or process.poll() is not None, SECONDS)
         state = emulator_of(process)
         assert state is not None
         assert remains_of(state)
 
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=120)
+        process.communicate(timeout=SECONDS)
 
     assert process.returncode == pytest.ExitCode.INTERRUPTED
     assert remains_of(state) == []
@@ -105,11 +107,11 @@ def test_sigterm_stops_the_emulator() -> None:
 
 def test_killed_worker_leaves_the_emulator_to_the_others() -> None:
     with run("-n2") as process:
-        until(lambda: emulator_of(process) is not None or process.poll() is not None, 120)
+        until(lambda: emulator_of(process) is not None or process.poll() is not None, SECONDS)
         state = emulator_of(process)
         assert state is not None
         _workers(process)[0].kill()
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=SECONDS)
 
     assert "1 failed, " in output
     assert " passed" in output
