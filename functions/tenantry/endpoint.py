@@ -70,7 +70,7 @@ def _operation(group: Group, name: str) -> Operation:
 def _document(group: Group) -> dict[str, object]:
     # Imported with the first request for a document: a process that serves calls alone starts
     # faster without it.
-    from tenantry.document import document
+    from tenantry.openapi_document import document
 
     return document(group)
 

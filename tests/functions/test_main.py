@@ -101,7 +101,7 @@ before = {name.partition(".")[0] for name in sys.modules}
 import main
 after = {name.partition(".")[0] for name in sys.modules}
 print(*sorted(after - before - sys.stdlib_module_names))
-print(*sorted({"tenantry.document", "tenantry.catalogue"} & {*sys.modules}))
+print(*sorted({"tenantry.openapi_document", "tenantry.catalogue"} & {*sys.modules}))
 """
     loaded = subprocess.run(
         [sys.executable, "-c", script],

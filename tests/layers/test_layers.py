@@ -124,7 +124,7 @@ class AttackedTenant:
             "member of a suspended tenant": self._members_of_suspended,
             "service key on a suspended tenant": self._service_key,
             "calling a routine in the tenant schema": self._routine_callers,
-            "a table nobody registered": self._unregistered_table,
+            "a table made without `enable_tenant_table`": self._unregistered_table,
         }
 
     def _anonymous(self) -> list[Attack]:
