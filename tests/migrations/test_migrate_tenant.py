@@ -242,7 +242,9 @@ def test_failure_leaves_nothing_and_is_remembered_until_it_succeeds(fleet: Fleet
         "22012",
     )
     assert row["failed_at"] is not None
-    attempts = fleet.sql.execute("select attempts from tenancy.unfinished_migrations").fetchall()
+    attempts = fleet.sql.execute(
+        "select attempts from tenancy.unfinished_migrations"
+    ).fetchall()
     assert [row["attempts"] for row in attempts] == [2]
 
     fleet.sql.execute(identifiers("update {}.settings set value = '2'", tenant))
