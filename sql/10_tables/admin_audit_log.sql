@@ -22,7 +22,7 @@ comment on table public.admin_audit_log is
 comment on column public.admin_audit_log.actor_id is 'User who acted; null for the service key and for SQL.';
 comment on column public.admin_audit_log.actor_role is
     'The actor''s role at that time: a platform role, tenant_<access level>, user, service_role or postgres.';
-comment on column public.admin_audit_log.action is 'What happened, as <thing>.<verb>: tenant.suspend, access.grant …';
+comment on column public.admin_audit_log.action is 'What happened, as <object>.<verb>: tenant.suspend, access.grant …';
 comment on column public.admin_audit_log.tenant_id is
     'Id of the tenant. A schema name can be used again after a deletion, and the new tenant must not read the entries of the old one.';
 comment on column public.admin_audit_log.details is 'The values before and after the change.';

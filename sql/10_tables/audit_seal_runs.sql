@@ -11,10 +11,10 @@ create table tenancy.audit_seal_runs (
 alter table tenancy.audit_seal_runs enable row level security;
 
 comment on table tenancy.audit_seal_runs is
-    'One row for each run of seal_audit_log that sealed an entry, with the transaction ids at that time. They tell an entry that committed late from an entry that was inserted afterwards.';
+    'One row for each run of seal_audit_log that sealed an entry, with the transaction ids at that time. With these ids, verify_audit_log distinguishes an entry that committed late from an entry that was inserted afterwards.';
 comment on column tenancy.audit_seal_runs.place is 'Place of the last link that the run added.';
 comment on column tenancy.audit_seal_runs.oldest_running is
-    'Oldest transaction that was running. The run sealed only entries of transactions before this one.';
+    'Oldest transaction that was running at that time. The run sealed only entries of earlier transactions.';
 comment on column tenancy.audit_seal_runs.last_entry_id is
     'Highest entry id that had been handed out at that time.';
 comment on column tenancy.audit_seal_runs.horizon is

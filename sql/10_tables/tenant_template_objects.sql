@@ -12,4 +12,4 @@ create table tenancy.tenant_template_objects (
 alter table tenancy.tenant_template_objects enable row level security;
 
 comment on table tenancy.tenant_template_objects is
-    'The objects of the reference schema after each tenant migration. A tenant is compared with those of its own version, also after the reference schema has moved on.';
+    'The objects of the reference schema after each tenant migration. A tenant is compared with the objects of its own version, also after later migrations have changed the reference schema.';

@@ -27,8 +27,8 @@ create table public.tenants (
 -- the whole registry.
 create index tenants_created_by_idx on public.tenants (created_by);
 
--- list_tenants_behind looks up the tenants of each older version. Usually there are none, and
--- then it reads no tenant.
+-- list_tenants_behind looks up the tenants of each older version. Usually no tenant has an older
+-- version, and then the function reads no row.
 create index tenants_schema_version_idx on public.tenants (schema_version, schema_name);
 
 alter table public.tenants enable row level security;
@@ -36,7 +36,7 @@ alter table public.tenants enable row level security;
 comment on table public.tenants is
     'Registry of all tenant schemas: a tenant exists if and only if it has a row here.';
 comment on column public.tenants.schema_name is
-    'Name of the tenant''s PostgreSQL schema, and the profile to ask the Data API for.';
+    'Name of the tenant''s PostgreSQL schema. Clients name it as the profile of a Data API request.';
 comment on column public.tenants.display_name is 'What people call the tenant. Free text, 1 to 200 characters.';
 comment on column public.tenants.schema_version is
     'Version of the last tenant migration this tenant has received.';

@@ -19,4 +19,4 @@ alter table tenancy.unfinished_migrations enable row level security;
 comment on table tenancy.unfinished_migrations is
     'Tenants whose next migration failed and was rolled back. The row goes when that migration succeeds.';
 comment on column tenancy.unfinished_migrations.message is
-    'The error message. Where it could quote a value of the tenant''s, a general sentence replaces it.';
+    'The error message. A general sentence replaces a message that could quote a value of the tenant.';

@@ -12,7 +12,7 @@ select tenancy.add_tenant_migration('tenantry_0001', 'template', $tenant$
     comment on table settings is 'Key-value settings of the tenant: members read, tenant admins write.';
     comment on column settings.updated_by is 'User who wrote the value; null for the service key and for SQL.';
 
-    -- No foreign key to auth.users: with one, deleting a user would look into every tenant,
+    -- No foreign key to auth.users: with one, deleting a user would read every tenant,
     -- and creating a tenant would block sign-ups. The RPCs check that the user exists.
     create table users (
         id uuid not null,

@@ -1,7 +1,8 @@
 -- Written by `tenantry generate` from sql/30_rpc: edit the RPCs, then run it again.
 
--- Each RPC decides what its caller may do. Only signed-in callers and the service key get that
--- far. The revoke names anon too: the default privileges of a hosted project may favour it.
+-- Each RPC decides what its caller may do. Only signed-in callers and the service key may call
+-- an RPC at all. The default privileges of a hosted project may include anon, so the revoke
+-- names anon, too.
 
 revoke all on function
     public.grant_schema_access(text, uuid, public.access_level, timestamp with time zone),

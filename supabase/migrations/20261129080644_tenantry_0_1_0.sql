@@ -375,7 +375,7 @@ comment on table public.admin_audit_log is
 comment on column public.admin_audit_log.actor_id is 'User who acted; null for the service key and for SQL.';
 comment on column public.admin_audit_log.actor_role is
     'The actor''s role at that time: a platform role, tenant_<access level>, user, service_role or postgres.';
-comment on column public.admin_audit_log.action is 'What happened, as <thing>.<verb>: tenant.suspend, access.grant …';
+comment on column public.admin_audit_log.action is 'What happened, as <object>.<verb>: tenant.suspend, access.grant …';
 comment on column public.admin_audit_log.tenant_id is
     'Id of the tenant. A schema name can be used again after a deletion, and the new tenant must not read the entries of the old one.';
 comment on column public.admin_audit_log.details is 'The values before and after the change.';
@@ -420,10 +420,10 @@ create table tenancy.audit_seal_runs (
 alter table tenancy.audit_seal_runs enable row level security;
 
 comment on table tenancy.audit_seal_runs is
-    'One row for each run of seal_audit_log that sealed an entry, with the transaction ids at that time. They tell an entry that committed late from an entry that was inserted afterwards.';
+    'One row for each run of seal_audit_log that sealed an entry, with the transaction ids at that time. With these ids, verify_audit_log distinguishes an entry that committed late from an entry that was inserted afterwards.';
 comment on column tenancy.audit_seal_runs.place is 'Place of the last link that the run added.';
 comment on column tenancy.audit_seal_runs.oldest_running is
-    'Oldest transaction that was running. The run sealed only entries of transactions before this one.';
+    'Oldest transaction that was running at that time. The run sealed only entries of earlier transactions.';
 comment on column tenancy.audit_seal_runs.last_entry_id is
     'Highest entry id that had been handed out at that time.';
 comment on column tenancy.audit_seal_runs.horizon is
@@ -520,7 +520,7 @@ create table tenancy.tenant_template_objects (
 alter table tenancy.tenant_template_objects enable row level security;
 
 comment on table tenancy.tenant_template_objects is
-    'The objects of the reference schema after each tenant migration. A tenant is compared with those of its own version, also after the reference schema has moved on.';
+    'The objects of the reference schema after each tenant migration. A tenant is compared with the objects of its own version, also after later migrations have changed the reference schema.';
 
 -- sql/10_tables/tenants.sql
 
@@ -553,8 +553,8 @@ create table public.tenants (
 -- the whole registry.
 create index tenants_created_by_idx on public.tenants (created_by);
 
--- list_tenants_behind looks up the tenants of each older version. Usually there are none, and
--- then it reads no tenant.
+-- list_tenants_behind looks up the tenants of each older version. Usually no tenant has an older
+-- version, and then the function reads no row.
 create index tenants_schema_version_idx on public.tenants (schema_version, schema_name);
 
 alter table public.tenants enable row level security;
@@ -562,7 +562,7 @@ alter table public.tenants enable row level security;
 comment on table public.tenants is
     'Registry of all tenant schemas: a tenant exists if and only if it has a row here.';
 comment on column public.tenants.schema_name is
-    'Name of the tenant''s PostgreSQL schema, and the profile to ask the Data API for.';
+    'Name of the tenant''s PostgreSQL schema. Clients name it as the profile of a Data API request.';
 comment on column public.tenants.display_name is 'What people call the tenant. Free text, 1 to 200 characters.';
 comment on column public.tenants.schema_version is
     'Version of the last tenant migration this tenant has received.';
@@ -592,7 +592,7 @@ alter table tenancy.unfinished_migrations enable row level security;
 comment on table tenancy.unfinished_migrations is
     'Tenants whose next migration failed and was rolled back. The row goes when that migration succeeds.';
 comment on column tenancy.unfinished_migrations.message is
-    'The error message. Where it could quote a value of the tenant''s, a general sentence replaces it.';
+    'The error message. A general sentence replaces a message that could quote a value of the tenant.';
 
 -- sql/10_tables/user_schema_access.sql
 
@@ -627,7 +627,7 @@ comment on column public.user_schema_access.granted_by is
 -- sql/20_tenancy/access/access_state.sql
 
 -- Both layers that check access to rows use this function: the policies through has_access,
--- and the guard through require_access, which also tells the caller what is missing.
+-- and the guard through require_access, which also reports the reason to the caller.
 create function tenancy.access_state(schema_name text, level public.access_level)
     returns text
     stable
@@ -747,10 +747,10 @@ declare
     );
     v_reads constant boolean :=
         current_setting('request.method', true) in ('GET', 'HEAD')
-        -- An RPC checks for itself what the caller needs.
+        -- For a call of a routine, read suffices: policies or the routine check what it writes.
         or current_setting('request.path', true) like '/rpc/%';
 begin
-    -- The RPCs are in public, and each checks for itself: no second look-up for them.
+    -- The RPCs are in public. Each checks the permission of its caller, so the guard does not.
     if v_schema_name = 'public' then
         return;
     end if;
@@ -835,7 +835,7 @@ as $$
 declare
     v_state constant text := tenancy.access_state(schema_name, level);
 begin
-    -- A schema that is no tenant belongs to the project, whose own grants and policies decide.
+    -- A schema that is not a tenant's is the project's, whose own grants and policies decide.
     if v_state in ('granted', 'no_tenant') then
         return;
     end if;
@@ -882,7 +882,7 @@ end;
 $$;
 
 comment on function tenancy.require_access(text, public.access_level) is
-    'Refuses a caller without this access level to a tenant''s rows (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended). A schema that is no tenant passes.';
+    'Refuses a caller without this access level to a tenant''s rows (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended). Does not refuse requests to a schema that is not a tenant''s.';
 
 -- sql/20_tenancy/access/require_grantable.sql
 
@@ -908,7 +908,7 @@ begin
 
     if user_id = v_caller.user_id then
         perform tenancy.log_refusal('own_grant', schema_name);
-        raise exception 'Nobody changes their own access to a tenant.'
+        raise exception 'You cannot change your own access to a tenant.'
             using errcode = 'PT409', detail = 'own_grant',
                 hint = 'Ask another admin of the tenant. To drop your own access, call revoke_schema_access.';
     end if;
@@ -961,7 +961,7 @@ begin
     from public.tenants t
     where t.schema_name = require_permission.schema_name;
 
-    -- To a stranger an existing tenant and a missing one look the same.
+    -- A stranger must not be able to distinguish an existing tenant from a missing one.
     if v_status is null or (v_role is null and v_access is null) then
         perform tenancy.log_refusal('tenant_not_found', schema_name);
         raise exception 'There is no tenant %.', coalesce('"' || tenancy.printable(schema_name) || '"', 'without a name')
@@ -1101,7 +1101,7 @@ comment on function tenancy.require_identifier(text, text) is
 
 -- sql/20_tenancy/arguments/require_metadata.sql
 
--- With a limit, because every member writes metadata and the audit log keeps each value. One
+-- Metadata is limited, because every member writes it and the audit log keeps each value. One
 -- member could fill the disk, or nest a value so deeply that nobody can read the audit log.
 create function tenancy.require_metadata(metadata jsonb)
     returns void
@@ -1137,8 +1137,8 @@ create function tenancy.require_page_size(page_size integer)
     language plpgsql
 as $$
 begin
-    -- Refused, not reduced: a client that gets fewer rows than it asked for takes the page for
-    -- the last one.
+    -- A wrong size is refused and not reduced, because a client that gets fewer rows than it
+    -- asked for takes the page for the last one.
     if page_size between 1 and 1000 then
         return;
     end if;
@@ -1474,8 +1474,8 @@ declare
 begin
     perform tenancy.seal_audit_log(schema_name);
 
-    -- The chain keeps the hash of the original entry. The redacted entry gets a hash of its
-    -- own, so that verify_audit_log notices any later change.
+    -- The chain keeps the hash of the original entry. The redacted entry gets a
+    -- second hash, so that verify_audit_log notices any later change.
     perform set_config('tenancy.maintaining', tenancy.find_audit_log(schema_name)::text, true);
     execute format(
         'with redacted as ('
@@ -1551,7 +1551,7 @@ begin
             'select e.id, jsonb_build_array(%s)::text as content, pg_snapshot_xmin(pg_current_snapshot()) as oldest_running'
             ' from %s e'
             ' where e.id > $1'
-            -- Before the oldest running transaction: no transaction among these can still commit.
+            -- Only entries of transactions before the oldest running one: none can still commit.
             '     and tenancy.full_transaction_id(e.xmin) < pg_snapshot_xmin(pg_current_snapshot())'
             -- An entry that was inserted among older ones after the last run must not be sealed.
             '     and (e.id > $2 or tenancy.full_transaction_id(e.xmin) < $3)'
@@ -1573,8 +1573,8 @@ begin
 
     if v_oldest_running is not null then
         -- A transaction that has an entry id up to this one already had its transaction id. The
-        -- block with an exception clause is a subtransaction, which gets an id of its own with
-        -- its first write. So this id is higher than those of all these transactions.
+        -- block with an exception clause is a subtransaction, which gets its own id with its
+        -- first write. So this id is higher than the ids of all those transactions.
         v_last_entry_id := tenancy.last_entry_id(v_log);
         begin
             insert into tenancy.audit_seal_runs
@@ -1608,7 +1608,8 @@ create function tenancy.tg_audit_log__refuse()
     language plpgsql
 as $$
 begin
-    -- prune_audit_log and redact_audit_log set this for their own statement. Both are logged.
+    -- prune_audit_log and redact_audit_log set this parameter for one statement of theirs, and
+    -- both are logged.
     if tg_op <> 'TRUNCATE' and current_setting('tenancy.maintaining', true) = tg_relid::regclass::text then
         return case tg_op when 'DELETE' then old else new end;
     end if;
@@ -1907,8 +1908,8 @@ declare
         where t.tgrelid = v_table and t.tgname = 'audit_insert'
     );
     v_is_new constant boolean := v_present_name is null;
-    -- A unique name at first: looking a function up by name reads all functions of that name,
-    -- and every tenant has one. It gets the common name once the triggers refer to it.
+    -- The function is created under a unique name, because looking up the common name would read
+    -- the functions of all tenants. It is renamed as soon as the triggers refer to it.
     v_created_as constant text := case when v_is_new then 'tg_' || v_table || '__audit' else v_routine end;
 begin
     -- The table was renamed after it got its triggers.
@@ -2401,8 +2402,8 @@ create function tenancy.row_estimate(relation oid)
     language plpgsql
 as $$
 begin
-    -- The live count of the statistics is there before the first ANALYZE, but a crash resets
-    -- it. reltuples is there after a crash, but not before the first ANALYZE.
+    -- The statistics have a live count before the first ANALYZE, but a crash resets it.
+    -- reltuples survives a crash, but has no value before the first ANALYZE.
     return greatest(
         pg_stat_get_live_tuples(relation),
         (select c.reltuples::bigint from pg_catalog.pg_class c where c.oid = relation),
@@ -2459,9 +2460,9 @@ comment on function tenancy.table_oids(text) is 'The oids of the tables in one s
 
 -- sql/20_tenancy/drift/has_own_objects.sql
 
--- Most tenants have no own objects, and a migration has then nothing to protect. Comparing
--- names through indexes costs a fraction of what describing every object costs. An object of
--- an unknown kind counts as the tenant's own.
+-- Most tenants have no own objects, so a migration has nothing to protect. Comparing names
+-- through indexes costs a fraction of describing every object. An object of an unknown kind
+-- counts as an own object.
 -- plpgsql, because it keeps the plan for the next tenant: planning costs more than running.
 create function tenancy.has_own_objects(schema_name text, version text)
     returns boolean
@@ -2516,7 +2517,7 @@ end;
 $$;
 
 comment on function tenancy.has_own_objects(text, text) is
-    'Whether a tenant has objects that the template does not bring at this version; in doubt, yes.';
+    'Whether a tenant has objects that the template at this version does not have. True in case of doubt.';
 
 -- sql/20_tenancy/drift/own_objects.sql
 
@@ -2545,12 +2546,12 @@ end;
 $$;
 
 comment on function tenancy.own_objects(text, text, tenancy.schema_object[]) is
-    'Those of a tenant''s objects that the template does not bring at this version: own tables with everything that belongs to them, and columns x_… with everything that depends on them.';
+    'A tenant''s own objects, which the template at this version does not have: own tables with everything that belongs to them, and columns x_… with everything that depends on them.';
 
 -- sql/20_tenancy/drift/require_template.sql
 
--- A tenant's admin may have made tables, columns and keys of which a migration for all tenants
--- knows nothing. This check after the migration catches every collision with them.
+-- A tenant's admin may have created tables, columns and keys. A migration is written for all
+-- tenants and does not consider them. This check after the migration finds every conflict.
 create function tenancy.require_template(
     schema_name text,
     version text,
@@ -2581,13 +2582,13 @@ begin
     if v_changed is not null then
         raise exception 'The migration would change the tenant''s own objects: %.', left(v_changed, 1000)
             using errcode = 'object_not_in_prerequisite_state',
-                hint = 'Rename or drop the objects that are in its way, then migrate this tenant again.';
+                hint = 'Rename or drop the objects that conflict with the migration, then migrate this tenant again.';
     end if;
 
     select string_agg(format('%s %s is %s', d.object_kind, d.object_name, d.difference), ', ')
     into v_different
     from tenancy.schema_differences(schema_name, version, v_objects) d
-    -- An extra object outside the template's tables was there before and has not changed.
+    -- An extra object outside the template's tables existed before and has not changed.
     where not (d.difference = 'extra' and d.object_kind in ('routine', 'type', 'view', 'relation', 'sequence'));
     if v_different is not null then
         raise exception 'The tenant would differ from the reference schema: %.', left(v_different, 1000)
@@ -2648,13 +2649,13 @@ end;
 $$;
 
 comment on function tenancy.schema_differences(text, text, tenancy.schema_object[]) is
-    'Where a tenant''s objects differ from the template at this version. Own tables, and columns x_… in the template''s tables, are no difference.';
+    'The differences between a tenant''s objects and the template at this version. Own tables, and columns x_… in the template''s tables, do not count.';
 
 -- sql/20_tenancy/drift/schema_objects.sql
 
--- Reads pg_depend and the indexes on the tables' oids, so that the cost is that of one schema,
--- however many there are. Oids, the columns' positions and privileges are left out: they may
--- differ between two schemas that are otherwise equal.
+-- Reads pg_depend and the indexes on the tables' oids, so that the cost depends on one schema
+-- and not on the number of schemas. Oids, positions of columns and privileges are left out,
+-- because they may differ between two equal schemas.
 create function tenancy.schema_objects(schema_name text, without_tables text[] default '{}')
     returns setof tenancy.schema_object
     stable
@@ -2786,8 +2787,8 @@ begin
         concat_ws(
             ', ',
             case
-                -- The same text as pg_get_triggerdef's, which would look at the audit routines of
-                -- all tenants: it looks up every function of that name.
+                -- The text of pg_get_triggerdef, which would itself read the audit routines of all
+                -- tenants, because it looks up every function of the same name.
                 when p.pronamespace = v_namespace and g.tgqual is null and g.tgconstraint = 0
                     and g.tgnargs = 0 and cardinality(g.tgattr) = 0
                 then concat_ws(
@@ -2865,7 +2866,7 @@ end;
 $$;
 
 comment on function tenancy.schema_objects(text, text[]) is
-    'All objects of a schema, except some tables, each with its definition as text. Equal objects in two schemas have equal texts, but for the schema''s name.';
+    'All objects of a schema, except some tables, each with its definition as text. Equal objects in two schemas have equal texts, except for the schema''s name.';
 
 -- sql/20_tenancy/drift/template_objects.sql
 
@@ -2925,8 +2926,8 @@ comment on function tenancy.unextended_tables(text, text) is
 
 -- sql/20_tenancy/errors/log_refusal.sql
 
--- In the server's log, because the error that follows rolls back every write, and because
--- strangers could fill a table by sending requests that are refused.
+-- The line goes to the server's log and not to a table: the error that follows rolls back every
+-- write, and strangers could fill a table by sending requests that are refused.
 create function tenancy.log_refusal(code text, schema_name text default null)
     returns void
     stable
@@ -3087,8 +3088,8 @@ create function tenancy.reload_schema_cache()
     language plpgsql
 as $$
 begin
-    -- Event triggers of hosted Supabase send the same on every DDL statement. PostgreSQL
-    -- merges identical notifications of one transaction, so PostgREST reloads once.
+    -- On hosted Supabase, event triggers send the same notification on every DDL statement.
+    -- PostgreSQL merges identical notifications of one transaction, so PostgREST reloads once.
     perform pg_notify('pgrst', 'reload schema');
 end;
 $$;
@@ -3112,7 +3113,7 @@ begin
         array_to_string(schema_names, ', ')
     );
 
-    -- Both are needed: first the list, then the tables.
+    -- PostgREST needs both notifications: it reads first the list, then the tables.
     perform pg_notify('pgrst', 'reload config');
     perform tenancy.reload_schema_cache();
 
@@ -3204,7 +3205,7 @@ comment on function tenancy.actor_role(text) is
 
 -- The only function that decides who is calling. A definer function runs as its owner, so
 -- current_user is always the owner. The setting `role` still names the role that PostgREST
--- switched to. A caller without claims is nobody, never privileged.
+-- switched to. A caller without claims is nobody and has no privileges.
 create function tenancy.caller()
     returns tenancy.caller
     stable
@@ -3294,7 +3295,7 @@ comment on function tenancy.request_id() is
 
 -- A count is not enough: two super_admins who revoke each other at the same time would each
 -- count the other. The rows are locked in one order, so the second caller waits, and then
--- reads what the first one left.
+-- reads the result of the first.
 create function tenancy.lock_super_admins()
     returns uuid[]
     volatile
@@ -3317,8 +3318,8 @@ comment on function tenancy.lock_super_admins() is
 
 -- sql/20_tenancy/locks/lock_tables.sql
 
--- In short attempts with pauses: while a statement waits for a table, every later reader of
--- the table waits behind it. In the pauses those readers go on.
+-- Locks are requested in short attempts with pauses: while a statement waits for a table, every
+-- later reader of the table waits behind it. These readers continue during the pauses.
 create function tenancy.lock_tables(schema_name text, table_names text[], mode text default 'access exclusive')
     returns void
     volatile
@@ -3394,7 +3395,7 @@ comment on function tenancy.lock_tenant(text, public.platform_role, public.acces
 
 -- First in the lock order. Deleting a user locks the row in auth.users and then, by cascade,
 -- rows of the registry. A transaction that writes a reference to a user has to lock in the
--- same order, or the two deadlock.
+-- same order, or the two transactions deadlock.
 create function tenancy.lock_users(user_ids uuid[])
     returns uuid[]
     volatile
@@ -3427,7 +3428,7 @@ create function tenancy.require_other_super_admin(user_id uuid)
     language plpgsql
 as $$
 begin
-    -- Users first: deleting a user also updates, in an unknown order, the rows of the staff
+    -- Lock users first: deleting a user also updates, in an unknown order, the rows of the staff
     -- whom the user appointed.
     perform tenancy.lock_users(
         user_id || array(select a.user_id from public.admin_users a where a.role = 'super_admin')
@@ -3529,8 +3530,8 @@ begin
         comment on schema tenant_template is
             'Reference schema: the tenant template after the latest tenant migration. It holds no rows and is never exposed.';
     end if;
-    -- apply_tenant_migration switches safeupdate off; before the settings are recorded, so that
-    -- this is not taken for a change by the migration.
+    -- apply_tenant_migration switches safeupdate off, too. Here that happens before the settings
+    -- are recorded, so that it does not look like a change by the migration.
     perform set_config('safeupdate.enabled', 'off', true);
     v_settings_before := tenancy.session_settings();
     v_external_before := tenancy.external_changes();
@@ -3591,8 +3592,8 @@ comment on function tenancy.add_tenant_migration(text, text, text, text[]) is
 
 -- sql/20_tenancy/migrations/advance_tenant.sql
 
--- Short attempts instead of one long wait for a lock: a waiting ALTER TABLE makes every later
--- reader wait behind it. The whole migration is tried again, because each of its statements
+-- Several short attempts replace one long wait for a lock, because a waiting ALTER TABLE makes
+-- every later reader wait. The whole migration is tried again, because each of its statements
 -- takes locks, and a statement that waits keeps the locks of those before it.
 create function tenancy.advance_tenant(tenant public.tenants, migration tenancy.tenant_migrations)
     returns public.tenants
@@ -3645,7 +3646,7 @@ end;
 $$;
 
 comment on function tenancy.advance_tenant(public.tenants, tenancy.tenant_migrations) is
-    'Takes a tenant to its next version, or raises and leaves the tenant as it was. Only under lock_tenant.';
+    'Migrates a tenant to its next version, or raises and leaves the tenant as it was. Only under lock_tenant.';
 
 -- sql/20_tenancy/migrations/apply_tenant_migration.sql
 
@@ -3665,7 +3666,7 @@ begin
     -- ran the same statements in the reference schema, does not.
     perform set_config('safeupdate.enabled', 'off', true);
 
-    -- For the statements alone; at its end this function restores the empty path.
+    -- Only the statements run with this path; afterwards the empty path is set again.
     perform set_config('search_path', v_path, true);
     execute migration.statements;
     -- A constraint that is checked only at the commit would fail outside any handler.
@@ -3685,8 +3686,8 @@ begin
     if not v_tables_before <@ v_tables_now then
         perform tenancy.drop_unused_audit_routines(schema_name);
     end if;
-    -- A migration may enable row level security and write no policy, so that the table stays
-    -- closed. Such a table is left as it is.
+    -- A migration may enable row level security and write no policy, so that no
+    -- client reaches the table. Such a table is not changed.
     perform tenancy.enable_tenant_table(schema_name, c.relname)
     from pg_catalog.pg_class c
     where c.oid = any (v_tables_now)
@@ -3697,7 +3698,7 @@ end;
 $$;
 
 comment on function tenancy.apply_tenant_migration(text, tenancy.tenant_migrations) is
-    'Runs one tenant migration in one schema and makes new tables tenant tables, unless the migration did so itself: members read, writers write, everything is audited. Privileges are left to apply_tenant_privileges.';
+    'Runs one tenant migration in one schema and makes new tables tenant tables, unless the migration did so itself: members read, writers write, everything is audited. apply_tenant_privileges sets the privileges afterwards.';
 
 -- sql/20_tenancy/migrations/build_tenant_schema.sql
 
@@ -3716,8 +3717,8 @@ begin
     perform pg_notify('pgrst', 'reload config');
     execute format('create schema %I', schema_name);
 
-    -- Up to the version in the registry row. A migration registered since that row was written
-    -- is left to migrate_tenant.
+    -- Up to the version in the registry row. migrate_tenant applies a migration that was
+    -- registered after that row was written.
     for v_migration in
         select m.*
         from tenancy.tenant_migrations m
@@ -3727,7 +3728,7 @@ begin
             join tenancy.tenant_migrations c on c.version = t.schema_version
             where t.schema_name = build_tenant_schema.schema_name
         )
-            -- A migration of comments alone refreshes audit triggers. Those here are new.
+            -- A migration that has only comments refreshes audit triggers, which are new here.
             and m.statements !~ '^(\s|--[^\n]*(\n|$))*$'
         order by m.position
     loop
@@ -3780,7 +3781,7 @@ begin
     ) o;
 
     if problem is null then
-        -- As insert_profile does for a user without e-mail address and name.
+        -- The same insert as insert_profile's for a user without e-mail address and name.
         hint := 'A profile may have no e-mail address and no name. Other columns need a default, or must allow null.';
         execute format(
             'insert into %I.users (id, email, display_name, role, metadata)'
@@ -3824,7 +3825,8 @@ create function tenancy.external_changes()
     set search_path = ''
     language sql
 as $$
-    -- With the row's place in the catalog, so that a second change of one object shows.
+    -- The text contains the row's place in the catalog, so that a second change of one object
+    -- is detected.
     select array(
         select o.object_name || ' ' || o.place
         from (
@@ -3869,7 +3871,7 @@ as $$
             where d.defaclnamespace <> 'tenant_template'::regnamespace
         ) o
         where age(o.writer) <= age(pg_current_xact_id()::xid)
-            -- Written by this transaction: what others have not committed is not visible.
+            -- This transaction wrote the row: uncommitted rows of others are not visible.
             and pg_xact_status(tenancy.full_transaction_id(o.writer)) = 'in progress'
     );
 $$;
@@ -3942,7 +3944,8 @@ comment on function tenancy.pending_migrations(text) is
 -- this function, which projects call, refuses the prefix, and Tenantry's own baseline and
 -- upgrade files call add_tenant_migration, which does the work and takes any version.
 --
--- Both are definers, so that the reference schema belongs to their owner, whoever pushes.
+-- Both are definers, so that the reference schema belongs to their owner and not to the role
+-- that pushes.
 create function tenancy.register_tenant_migration(
     version text,
     name text,
@@ -3987,7 +3990,7 @@ begin
     end if;
 
     -- If creation was impossible before this migration, then this migration is not the cause
-    -- and may even be the repair.
+    -- and may even repair the problem.
     select p.* into v_before
     from (
         select m.version
@@ -4027,8 +4030,8 @@ declare
 begin
     select case
         when o.object_kind = 'column' then format('column "%s" has the prefix x_, which is reserved for the tenants'' own columns', o.object_name)
-        -- Every tenant would have such a key: deleting one row of the shared table would look
-        -- into all tenants, and each migration would lock that table.
+        -- Every tenant would have such a key: deleting one row of the shared table would read
+        -- all tenants, and each migration would lock that table.
         when o.object_kind = 'constraint' then format('foreign key "%s" references a table outside the tenant''s schema', o.object_name)
         else format('"%s" is neither a table, nor a sequence of a table''s column, nor a view with security_invoker', o.object_name)
     end
@@ -4395,7 +4398,7 @@ end;
 $$;
 
 comment on function tenancy.insert_profile(text, uuid, text, text, jsonb) is
-    'Creates a user''s profile in a tenant, with the e-mail address from Auth. False, and nothing is changed, if the user has a profile already or does not exist in Auth.';
+    'Creates a user''s profile in a tenant, with the e-mail address from Auth. Returns false and changes nothing if the user has a profile already or does not exist in Auth.';
 
 -- sql/20_tenancy/profiles/update_profile.sql
 
@@ -4593,7 +4596,7 @@ declare
     v_text text;
     v_fits boolean;
 begin
-    -- A JSON null counts as no literal.
+    -- A JSON null means that no literal is given.
     if literal is null or literal = 'null' then
         if expression is null then
             return null;
@@ -4704,14 +4707,14 @@ as $$
 declare
     -- The caller's text is only parsed. The result is what format_type prints for an oid and a
     -- number, so no part of the caller's text can reach a statement.
-    v_parts constant text[] := regexp_match(
+    v_match constant text[] := regexp_match(
         lower(regexp_replace(btrim(type_text, ' '), ' +', ' ', 'g')),
         '^([a-z][a-z0-9 ]*?) ?(?:\( ?([0-9]{1,9}) ?(?:, ?(-?[0-9]{1,9}) ?)?\))? ?((?:with|without) time zone)? ?(\[\])?$'
     );
-    v_first constant bigint := v_parts[2];
-    v_second constant bigint := v_parts[3];
-    v_spelling text := v_parts[1];
-    v_zone constant text := v_parts[4];
+    v_first constant bigint := v_match[2];
+    v_second constant bigint := v_match[3];
+    v_spelling text := v_match[1];
+    v_zone constant text := v_match[4];
     v_type oid;
     v_modifier bigint := -1;
     v_fits boolean := true;
@@ -4768,7 +4771,7 @@ begin
                 hint = 'Use text, varchar(n), char(n), smallint, integer, bigint, numeric(p,s), real, double precision, boolean, date, time, timestamp, timestamptz, interval, uuid, json, jsonb, bytea, inet, cidr or macaddr, or an array of one, such as text[].';
     end if;
 
-    if v_parts[5] is not null then
+    if v_match[5] is not null then
         v_type := (select t.typarray from pg_catalog.pg_type t where t.oid = v_type);
     end if;
     return format_type(v_type, v_modifier::integer);
@@ -4959,7 +4962,7 @@ comment on function tenancy.drop_table(text, text) is
 -- sql/20_tenancy/tables/is_template_table.sql
 
 -- The tenant's own version decides. If only a later version has a table of this name, the
--- tenant may drop its own table. If a later version drops a table, it is still protected here.
+-- tenant may drop its own table. If only a later version drops the table, it stays protected.
 create function tenancy.is_template_table(schema_name text, table_name text)
     returns boolean
     stable
@@ -5232,7 +5235,7 @@ begin
     then
         raise exception 'A tenant cannot add or drop column "%" of table "%".', tenancy.printable(column_name), table_name
             using errcode = 'PT409', detail = 'protected_table',
-                hint = 'In a table that every tenant has, name your own columns x_…; table "audit_log" takes none.';
+                hint = 'In a table that every tenant has, name your own columns x_…. Columns cannot be added to table "audit_log".';
     end if;
 end;
 $$;
@@ -5253,7 +5256,7 @@ begin
     if tenancy.is_template_table(schema_name, table_name) then
         raise exception 'Table "%" is part of every tenant and cannot be changed.', table_name
             using errcode = 'PT409', detail = 'protected_table',
-                hint = 'Create a table of your own, or add a column named x_… to this table; table "audit_log" takes none.';
+                hint = 'Create your own table, or add a column named x_… to this table. Columns cannot be added to table "audit_log".';
     end if;
 end;
 $$;
@@ -5314,7 +5317,7 @@ end;
 $$;
 
 comment on function tenancy.drop_tenant_schema(text) is
-    'Destroys a tenant''s schema with everything in it, and takes it off the Data API. Only under lock_tenant (55P03).';
+    'Destroys a tenant''s schema with everything in it, and removes it from the Data API. Only under lock_tenant (55P03).';
 
 -- sql/20_tenancy/tenants/opaque_schema_name.sql
 
@@ -5368,7 +5371,7 @@ select tenancy.add_tenant_migration('tenantry_0001', 'template', $tenant$
     comment on table settings is 'Key-value settings of the tenant: members read, tenant admins write.';
     comment on column settings.updated_by is 'User who wrote the value; null for the service key and for SQL.';
 
-    -- No foreign key to auth.users: with one, deleting a user would look into every tenant,
+    -- No foreign key to auth.users: with one, deleting a user would read every tenant,
     -- and creating a tenant would block sign-ups. The RPCs check that the user exists.
     create table users (
         id uuid not null,
@@ -5480,9 +5483,9 @@ $$;
 comment on function public.grant_schema_access(text, uuid, public.access_level, timestamptz) is
     'Gives a user access to a tenant, or changes the access that the user has. '
     'The new level and end replace the old ones. Without expires_at the access lasts until it '
-    'is revoked. Repeating a call changes nothing. Nobody changes their own grant; only '
-    'platform admins may give themselves access. A tenant admin whose own access expires can '
-    'grant neither the level admin nor access beyond that moment. '
+    'is revoked. Repeating a call changes nothing. Tenant admins cannot change their own '
+    'grant; platform admins may give themselves access. A tenant admin whose own access '
+    'expires can grant neither the level admin nor access beyond that moment. '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_request, tenant_not_found, user_not_found, own_grant, tenant_suspended, '
     'forbidden, not_authenticated, busy.';
@@ -5543,7 +5546,7 @@ $$;
 comment on function public.promote_to_admin(uuid, public.platform_role) is
     'Gives a user a platform role. '
     'The new role replaces the role that the user had, which may be higher. The first '
-    'super_admin is made with the service key. Repeating a call changes nothing. '
+    'super_admin is appointed with the service key. Repeating a call changes nothing. '
     'Callers: super_admin. '
     'Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, '
     'busy.';
@@ -5588,7 +5591,7 @@ $$;
 
 comment on function public.revoke_admin(uuid) is
     'Takes a user''s platform role away and returns the role that ended. '
-    'It ends with the user''s next request. The last super_admin keeps the role. '
+    'The change applies from the user''s next request on. The last super_admin keeps the role. '
     'Callers: super_admin. '
     'Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, '
     'busy.';
@@ -5639,7 +5642,7 @@ $$;
 
 comment on function public.revoke_schema_access(text, uuid) is
     'Takes a user''s access to a tenant away and returns the access that ended. '
-    'It ends with the user''s next request. Members may drop their own access. '
+    'The change applies from the user''s next request on. Members may drop their own access. '
     'Callers: tenant admin, platform admin, oneself. '
     'Errors: invalid_request, tenant_not_found, user_not_found, tenant_suspended, forbidden, '
     'not_authenticated, busy.';
@@ -6131,7 +6134,7 @@ end;
 $$;
 
 comment on function public.drop_column(text, text, text) is
-    'Drops a column with its values and returns what the column was. '
+    'Drops a column with its values and returns a description of the dropped column. '
     'Nothing cascades. '
     'Callers: tenant admin, platform admin. '
     'Errors: table_not_found, column_not_found, has_dependents, protected_table, '
@@ -6170,7 +6173,7 @@ end;
 $$;
 
 comment on function public.drop_foreign_key(text, text, text) is
-    'Drops a foreign key of a tenant''s table and returns what the foreign key was. '
+    'Drops a foreign key of a tenant''s table and returns a description of the key. '
     'The index on the column stays. '
     'Callers: tenant admin, platform admin. '
     'Errors: table_not_found, constraint_not_found, protected_table, tenant_not_found, '
@@ -6209,7 +6212,7 @@ end;
 $$;
 
 comment on function public.drop_table(text, text) is
-    'Drops a table of a tenant with its rows and returns what the table was. '
+    'Drops a table of a tenant with its rows and returns a description of the table. '
     'Nothing cascades. '
     'Callers: tenant admin, platform admin. '
     'Errors: table_not_found, protected_table, has_dependents, tenant_not_found, '
@@ -6376,7 +6379,7 @@ create function public.create_tenant_schema(schema_name text default null, displ
     security definer
     set search_path = ''
     -- A new schema invalidates every cached plan. Without this setting, PostgreSQL would plan
-    -- each statement anew in each of its next five runs.
+    -- each statement again in each of its next five runs.
     set plan_cache_mode = force_generic_plan
     language plpgsql
 as $$
@@ -6486,8 +6489,8 @@ $$;
 
 comment on function public.delete_tenant_schema(text) is
     'Deletes a suspended tenant with all its data and returns the tenant''s last state. '
-    'The schema, the rows, the grants and the place on the Data API are removed and cannot be '
-    'restored. admin_audit_log keeps the record of what was done. '
+    'The schema, the rows and the grants are deleted and cannot be restored, and the Data API '
+    'no longer serves the tenant. admin_audit_log keeps its entries about the tenant. '
     'Callers: super_admin. '
     'Errors: tenant_not_found, tenant_active, forbidden, not_authenticated, busy.';
 
@@ -6576,7 +6579,7 @@ $$;
 comment on function public.suspend_tenant(text, text) is
     'Closes a tenant to everybody at once, the service key included. '
     'USAGE on the schema is revoked first, then every privilege in the schema. No row is '
-    'lost. Repeating a call changes nothing: the first reason stays. '
+    'lost. Repeating a call changes nothing, and the first reason stays. '
     'Callers: platform admin. '
     'Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
 
@@ -6610,8 +6613,8 @@ end;
 $$;
 
 comment on function public.get_migration_status() is
-    'Returns the latest tenant migration, and how many tenants have it, lack it, or failed on '
-    'the way to it. '
+    'Returns the latest tenant migration, and the numbers of tenants that are up to date, that '
+    'are behind, and whose next migration has failed. '
     'Callers: platform admin. '
     'Errors: forbidden, not_authenticated, busy.';
 
@@ -6655,9 +6658,9 @@ $$;
 
 comment on function public.get_schema_drift(text) is
     'Lists the differences between a tenant and the reference schema at the tenant''s version. '
-    'Compared are tables, columns, constraints, indexes, policies, triggers, routines, types '
-    'and grants. The tenant''s own tables and its columns x_… are no difference, but their '
-    'grants are compared. Without a difference the list is empty. '
+    'The comparison covers tables, columns, constraints, indexes, policies, triggers, routines, '
+    'types and grants. The tenant''s own tables and its columns x_… do not count as '
+    'differences, but their grants are compared. Without a difference the list is empty. '
     'Callers: platform admin. '
     'Errors: tenant_not_found, forbidden, not_authenticated, busy.';
 
@@ -6688,7 +6691,7 @@ begin
     from versions v
     -- Bounds and order are those of tenants_schema_version_idx, once for each older version.
     -- With `schema_version = …` the planner may prefer another index, because statistics from
-    -- a time when all tenants had one version say that this excludes nobody.
+    -- a time when all tenants had one version say that the condition excludes no row.
     cross join lateral (
         select b.schema_name
         from public.tenants b
@@ -6722,7 +6725,7 @@ create function public.migrate_tenant(schema_name text)
     volatile
     security definer
     set search_path = ''
-    -- A backfill may take long. A statement that waits for a lock gives up much earlier.
+    -- A backfill may take long. The wait for a lock ends much earlier.
     set statement_timeout = '300s'
     -- A session migrates few tenants, so a generic plan from the first call on saves planning.
     set plan_cache_mode = force_generic_plan
@@ -6788,7 +6791,7 @@ end;
 $$;
 
 comment on function public.migrate_tenant(text) is
-    'Applies to a tenant the next tenant migration that it lacks, whole or not at all. '
+    'Applies the next pending tenant migration to a tenant, completely or not at all. '
     'A suspended tenant is migrated too and stays suspended. A failure is reported as the '
     'outcome "failed" with SQLSTATE and message. list_tenants_behind shows the failure until '
     'a repeated call succeeds. '
@@ -6947,8 +6950,8 @@ $$;
 
 comment on function public.create_user_profile(text, uuid, text, text, jsonb) is
     'Creates a user''s profile in a tenant. '
-    'A profile gives no access: that is what grant_schema_access is for. role is a label of '
-    'your product; metadata is a JSON object. '
+    'A profile gives no access; grant_schema_access does. role is a label of your product; '
+    'metadata is a JSON object. '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_request, tenant_not_found, user_not_found, profile_exists, '
     'tenant_suspended, forbidden, not_authenticated, busy.';
@@ -7008,8 +7011,8 @@ $$;
 
 comment on function public.ensure_user_profile(text, text) is
     'Returns the caller''s own profile in a tenant; the first call creates it. '
-    'is_new tells whether this call created the profile. Any number of concurrent calls '
-    'create one row. display_name counts for a new profile only. '
+    'is_new is true if this call created the profile. Any number of concurrent calls create '
+    'one row. display_name is used for a new profile only. '
     'Callers: member. '
     'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, '
     'not_authenticated, user_not_found, busy.';
@@ -7181,8 +7184,9 @@ grant select on table
 
 -- Written by `tenantry generate` from sql/30_rpc: edit the RPCs, then run it again.
 
--- Each RPC decides what its caller may do. Only signed-in callers and the service key get that
--- far. The revoke names anon too: the default privileges of a hosted project may favour it.
+-- Each RPC decides what its caller may do. Only signed-in callers and the service key may call
+-- an RPC at all. The default privileges of a hosted project may include anon, so the revoke
+-- names anon, too.
 
 revoke all on function
     public.grant_schema_access(text, uuid, public.access_level, timestamp with time zone),
@@ -7265,23 +7269,24 @@ grant execute on function
 -- sql/90_privileges/tenancy.sql
 
 -- The files of this folder hold every grant and revoke outside the tenants' schemas, by role.
--- Whatever is not granted here is refused. The default privileges of a hosted project depend on
--- its age, so each object is revoked by name from every role that they may have favoured.
+-- Everything that is not granted here is refused. The default privileges of a hosted project
+-- depend on its age, so all privileges are revoked by name from every role that may have them.
 
--- Nobody may use tenancy, except for what a request runs as the caller's own role.
+-- API roles may use nothing in tenancy, except the functions that a request runs with the role
+-- of its caller.
 
 revoke all on schema tenancy, tenant_template from public, anon, authenticated, service_role;
 revoke all on all tables in schema tenancy from public, anon, authenticated, service_role;
 revoke all on all routines in schema tenancy from public, anon, authenticated, service_role;
 
--- The guard runs as the switched role, and calls the one function that knows the answer.
+-- The guard runs with the role of the request, and calls require_access.
 grant usage on schema tenancy to anon, authenticated, service_role;
 grant execute on function
     tenancy.guard_request(),
     tenancy.require_access(text, public.access_level)
     to anon, authenticated, service_role;
 
--- Policies run as the role that queries.
+-- Policies run with the role of the request, too.
 grant execute on function
     tenancy.caller(),
     tenancy.has_access(text, public.access_level),

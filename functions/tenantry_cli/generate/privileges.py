@@ -1,4 +1,4 @@
-"""The grants of the RPCs: each by name, so that an RPC without a line stays closed."""
+"""The grants of the RPCs, each by name, so that nobody may call an RPC without a line."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,8 +9,9 @@ from tenantry_cli.project import Project
 _TEXT = """\
 -- Written by `tenantry generate` from sql/30_rpc: edit the RPCs, then run it again.
 
--- Each RPC decides what its caller may do. Only signed-in callers and the service key get that
--- far. The revoke names anon too: the default privileges of a hosted project may favour it.
+-- Each RPC decides what its caller may do. Only signed-in callers and the service key may call
+-- an RPC at all. The default privileges of a hosted project may include anon, so the revoke
+-- names anon, too.
 
 revoke all on function
 {functions}

@@ -1,5 +1,5 @@
 -- Both layers that check access to rows use this function: the policies through has_access,
--- and the guard through require_access, which also tells the caller what is missing.
+-- and the guard through require_access, which also reports the reason to the caller.
 create function tenancy.access_state(schema_name text, level public.access_level)
     returns text
     stable

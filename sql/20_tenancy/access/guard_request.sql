@@ -14,10 +14,10 @@ declare
     );
     v_reads constant boolean :=
         current_setting('request.method', true) in ('GET', 'HEAD')
-        -- An RPC checks for itself what the caller needs.
+        -- For a call of a routine, read suffices: policies or the routine check what it writes.
         or current_setting('request.path', true) like '/rpc/%';
 begin
-    -- The RPCs are in public, and each checks for itself: no second look-up for them.
+    -- The RPCs are in public. Each checks the permission of its caller, so the guard does not.
     if v_schema_name = 'public' then
         return;
     end if;

@@ -8,7 +8,7 @@ as $$
 declare
     v_state constant text := tenancy.access_state(schema_name, level);
 begin
-    -- A schema that is no tenant belongs to the project, whose own grants and policies decide.
+    -- A schema that is not a tenant's is the project's, whose own grants and policies decide.
     if v_state in ('granted', 'no_tenant') then
         return;
     end if;
@@ -55,4 +55,4 @@ end;
 $$;
 
 comment on function tenancy.require_access(text, public.access_level) is
-    'Refuses a caller without this access level to a tenant''s rows (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended). A schema that is no tenant passes.';
+    'Refuses a caller without this access level to a tenant''s rows (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended). Does not refuse requests to a schema that is not a tenant''s.';

@@ -20,7 +20,7 @@ begin
 
     if user_id = v_caller.user_id then
         perform tenancy.log_refusal('own_grant', schema_name);
-        raise exception 'Nobody changes their own access to a tenant.'
+        raise exception 'You cannot change your own access to a tenant.'
             using errcode = 'PT409', detail = 'own_grant',
                 hint = 'Ask another admin of the tenant. To drop your own access, call revoke_schema_access.';
     end if;

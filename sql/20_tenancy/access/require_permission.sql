@@ -24,7 +24,7 @@ begin
     from public.tenants t
     where t.schema_name = require_permission.schema_name;
 
-    -- To a stranger an existing tenant and a missing one look the same.
+    -- A stranger must not be able to distinguish an existing tenant from a missing one.
     if v_status is null or (v_role is null and v_access is null) then
         perform tenancy.log_refusal('tenant_not_found', schema_name);
         raise exception 'There is no tenant %.', coalesce('"' || tenancy.printable(schema_name) || '"', 'without a name')

@@ -1,4 +1,4 @@
--- With a limit, because every member writes metadata and the audit log keeps each value. One
+-- Metadata is limited, because every member writes it and the audit log keeps each value. One
 -- member could fill the disk, or nest a value so deeply that nobody can read the audit log.
 create function tenancy.require_metadata(metadata jsonb)
     returns void

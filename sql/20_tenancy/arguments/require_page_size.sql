@@ -6,8 +6,8 @@ create function tenancy.require_page_size(page_size integer)
     language plpgsql
 as $$
 begin
-    -- Refused, not reduced: a client that gets fewer rows than it asked for takes the page for
-    -- the last one.
+    -- A wrong size is refused and not reduced, because a client that gets fewer rows than it
+    -- asked for takes the page for the last one.
     if page_size between 1 and 1000 then
         return;
     end if;

@@ -11,8 +11,8 @@ declare
 begin
     perform tenancy.seal_audit_log(schema_name);
 
-    -- The chain keeps the hash of the original entry. The redacted entry gets a hash of its
-    -- own, so that verify_audit_log notices any later change.
+    -- The chain keeps the hash of the original entry. The redacted entry gets a
+    -- second hash, so that verify_audit_log notices any later change.
     perform set_config('tenancy.maintaining', tenancy.find_audit_log(schema_name)::text, true);
     execute format(
         'with redacted as ('

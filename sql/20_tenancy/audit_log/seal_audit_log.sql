@@ -45,7 +45,7 @@ begin
             'select e.id, jsonb_build_array(%s)::text as content, pg_snapshot_xmin(pg_current_snapshot()) as oldest_running'
             ' from %s e'
             ' where e.id > $1'
-            -- Before the oldest running transaction: no transaction among these can still commit.
+            -- Only entries of transactions before the oldest running one: none can still commit.
             '     and tenancy.full_transaction_id(e.xmin) < pg_snapshot_xmin(pg_current_snapshot())'
             -- An entry that was inserted among older ones after the last run must not be sealed.
             '     and (e.id > $2 or tenancy.full_transaction_id(e.xmin) < $3)'
@@ -67,8 +67,8 @@ begin
 
     if v_oldest_running is not null then
         -- A transaction that has an entry id up to this one already had its transaction id. The
-        -- block with an exception clause is a subtransaction, which gets an id of its own with
-        -- its first write. So this id is higher than those of all these transactions.
+        -- block with an exception clause is a subtransaction, which gets its own id with its
+        -- first write. So this id is higher than the ids of all those transactions.
         v_last_entry_id := tenancy.last_entry_id(v_log);
         begin
             insert into tenancy.audit_seal_runs

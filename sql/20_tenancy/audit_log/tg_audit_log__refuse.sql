@@ -6,7 +6,8 @@ create function tenancy.tg_audit_log__refuse()
     language plpgsql
 as $$
 begin
-    -- prune_audit_log and redact_audit_log set this for their own statement. Both are logged.
+    -- prune_audit_log and redact_audit_log set this parameter for one statement of theirs, and
+    -- both are logged.
     if tg_op <> 'TRUNCATE' and current_setting('tenancy.maintaining', true) = tg_relid::regclass::text then
         return case tg_op when 'DELETE' then old else new end;
     end if;

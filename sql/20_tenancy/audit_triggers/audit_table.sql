@@ -18,8 +18,8 @@ declare
         where t.tgrelid = v_table and t.tgname = 'audit_insert'
     );
     v_is_new constant boolean := v_present_name is null;
-    -- A unique name at first: looking a function up by name reads all functions of that name,
-    -- and every tenant has one. It gets the common name once the triggers refer to it.
+    -- The function is created under a unique name, because looking up the common name would read
+    -- the functions of all tenants. It is renamed as soon as the triggers refer to it.
     v_created_as constant text := case when v_is_new then 'tg_' || v_table || '__audit' else v_routine end;
 begin
     -- The table was renamed after it got its triggers.

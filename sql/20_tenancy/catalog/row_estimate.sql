@@ -6,8 +6,8 @@ create function tenancy.row_estimate(relation oid)
     language plpgsql
 as $$
 begin
-    -- The live count of the statistics is there before the first ANALYZE, but a crash resets
-    -- it. reltuples is there after a crash, but not before the first ANALYZE.
+    -- The statistics have a live count before the first ANALYZE, but a crash resets it.
+    -- reltuples survives a crash, but has no value before the first ANALYZE.
     return greatest(
         pg_stat_get_live_tuples(relation),
         (select c.reltuples::bigint from pg_catalog.pg_class c where c.oid = relation),

@@ -1,6 +1,6 @@
--- Most tenants have no own objects, and a migration has then nothing to protect. Comparing
--- names through indexes costs a fraction of what describing every object costs. An object of
--- an unknown kind counts as the tenant's own.
+-- Most tenants have no own objects, so a migration has nothing to protect. Comparing names
+-- through indexes costs a fraction of describing every object. An object of an unknown kind
+-- counts as an own object.
 -- plpgsql, because it keeps the plan for the next tenant: planning costs more than running.
 create function tenancy.has_own_objects(schema_name text, version text)
     returns boolean
@@ -55,4 +55,4 @@ end;
 $$;
 
 comment on function tenancy.has_own_objects(text, text) is
-    'Whether a tenant has objects that the template does not bring at this version; in doubt, yes.';
+    'Whether a tenant has objects that the template at this version does not have. True in case of doubt.';

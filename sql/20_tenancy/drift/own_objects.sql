@@ -23,4 +23,4 @@ end;
 $$;
 
 comment on function tenancy.own_objects(text, text, tenancy.schema_object[]) is
-    'Those of a tenant''s objects that the template does not bring at this version: own tables with everything that belongs to them, and columns x_… with everything that depends on them.';
+    'A tenant''s own objects, which the template at this version does not have: own tables with everything that belongs to them, and columns x_… with everything that depends on them.';

@@ -1,5 +1,5 @@
--- A tenant's admin may have made tables, columns and keys of which a migration for all tenants
--- knows nothing. This check after the migration catches every collision with them.
+-- A tenant's admin may have created tables, columns and keys. A migration is written for all
+-- tenants and does not consider them. This check after the migration finds every conflict.
 create function tenancy.require_template(
     schema_name text,
     version text,
@@ -30,13 +30,13 @@ begin
     if v_changed is not null then
         raise exception 'The migration would change the tenant''s own objects: %.', left(v_changed, 1000)
             using errcode = 'object_not_in_prerequisite_state',
-                hint = 'Rename or drop the objects that are in its way, then migrate this tenant again.';
+                hint = 'Rename or drop the objects that conflict with the migration, then migrate this tenant again.';
     end if;
 
     select string_agg(format('%s %s is %s', d.object_kind, d.object_name, d.difference), ', ')
     into v_different
     from tenancy.schema_differences(schema_name, version, v_objects) d
-    -- An extra object outside the template's tables was there before and has not changed.
+    -- An extra object outside the template's tables existed before and has not changed.
     where not (d.difference = 'extra' and d.object_kind in ('routine', 'type', 'view', 'relation', 'sequence'));
     if v_different is not null then
         raise exception 'The tenant would differ from the reference schema: %.', left(v_different, 1000)

@@ -44,4 +44,4 @@ end;
 $$;
 
 comment on function tenancy.schema_differences(text, text, tenancy.schema_object[]) is
-    'Where a tenant''s objects differ from the template at this version. Own tables, and columns x_… in the template''s tables, are no difference.';
+    'The differences between a tenant''s objects and the template at this version. Own tables, and columns x_… in the template''s tables, do not count.';

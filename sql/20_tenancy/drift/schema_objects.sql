@@ -1,6 +1,6 @@
--- Reads pg_depend and the indexes on the tables' oids, so that the cost is that of one schema,
--- however many there are. Oids, the columns' positions and privileges are left out: they may
--- differ between two schemas that are otherwise equal.
+-- Reads pg_depend and the indexes on the tables' oids, so that the cost depends on one schema
+-- and not on the number of schemas. Oids, positions of columns and privileges are left out,
+-- because they may differ between two equal schemas.
 create function tenancy.schema_objects(schema_name text, without_tables text[] default '{}')
     returns setof tenancy.schema_object
     stable
@@ -132,8 +132,8 @@ begin
         concat_ws(
             ', ',
             case
-                -- The same text as pg_get_triggerdef's, which would look at the audit routines of
-                -- all tenants: it looks up every function of that name.
+                -- The text of pg_get_triggerdef, which would itself read the audit routines of all
+                -- tenants, because it looks up every function of the same name.
                 when p.pronamespace = v_namespace and g.tgqual is null and g.tgconstraint = 0
                     and g.tgnargs = 0 and cardinality(g.tgattr) = 0
                 then concat_ws(
@@ -211,4 +211,4 @@ end;
 $$;
 
 comment on function tenancy.schema_objects(text, text[]) is
-    'All objects of a schema, except some tables, each with its definition as text. Equal objects in two schemas have equal texts, but for the schema''s name.';
+    'All objects of a schema, except some tables, each with its definition as text. Equal objects in two schemas have equal texts, except for the schema''s name.';

@@ -1,5 +1,5 @@
--- In the server's log, because the error that follows rolls back every write, and because
--- strangers could fill a table by sending requests that are refused.
+-- The line goes to the server's log and not to a table: the error that follows rolls back every
+-- write, and strangers could fill a table by sending requests that are refused.
 create function tenancy.log_refusal(code text, schema_name text default null)
     returns void
     stable

@@ -6,8 +6,8 @@ create function tenancy.reload_schema_cache()
     language plpgsql
 as $$
 begin
-    -- Event triggers of hosted Supabase send the same on every DDL statement. PostgreSQL
-    -- merges identical notifications of one transaction, so PostgREST reloads once.
+    -- On hosted Supabase, event triggers send the same notification on every DDL statement.
+    -- PostgreSQL merges identical notifications of one transaction, so PostgREST reloads once.
     perform pg_notify('pgrst', 'reload schema');
 end;
 $$;

@@ -12,7 +12,7 @@ begin
         array_to_string(schema_names, ', ')
     );
 
-    -- Both are needed: first the list, then the tables.
+    -- PostgREST needs both notifications: it reads first the list, then the tables.
     perform pg_notify('pgrst', 'reload config');
     perform tenancy.reload_schema_cache();
 

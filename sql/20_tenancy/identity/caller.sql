@@ -1,6 +1,6 @@
 -- The only function that decides who is calling. A definer function runs as its owner, so
 -- current_user is always the owner. The setting `role` still names the role that PostgREST
--- switched to. A caller without claims is nobody, never privileged.
+-- switched to. A caller without claims is nobody and has no privileges.
 create function tenancy.caller()
     returns tenancy.caller
     stable

@@ -1,6 +1,6 @@
 -- A count is not enough: two super_admins who revoke each other at the same time would each
 -- count the other. The rows are locked in one order, so the second caller waits, and then
--- reads what the first one left.
+-- reads the result of the first.
 create function tenancy.lock_super_admins()
     returns uuid[]
     volatile

@@ -1,5 +1,5 @@
--- In short attempts with pauses: while a statement waits for a table, every later reader of
--- the table waits behind it. In the pauses those readers go on.
+-- Locks are requested in short attempts with pauses: while a statement waits for a table, every
+-- later reader of the table waits behind it. These readers continue during the pauses.
 create function tenancy.lock_tables(schema_name text, table_names text[], mode text default 'access exclusive')
     returns void
     volatile

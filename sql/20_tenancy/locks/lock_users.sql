@@ -1,6 +1,6 @@
 -- First in the lock order. Deleting a user locks the row in auth.users and then, by cascade,
 -- rows of the registry. A transaction that writes a reference to a user has to lock in the
--- same order, or the two deadlock.
+-- same order, or the two transactions deadlock.
 create function tenancy.lock_users(user_ids uuid[])
     returns uuid[]
     volatile

@@ -6,7 +6,7 @@ create function tenancy.require_other_super_admin(user_id uuid)
     language plpgsql
 as $$
 begin
-    -- Users first: deleting a user also updates, in an unknown order, the rows of the staff
+    -- Lock users first: deleting a user also updates, in an unknown order, the rows of the staff
     -- whom the user appointed.
     perform tenancy.lock_users(
         user_id || array(select a.user_id from public.admin_users a where a.role = 'super_admin')

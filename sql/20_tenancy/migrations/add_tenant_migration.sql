@@ -53,8 +53,8 @@ begin
         comment on schema tenant_template is
             'Reference schema: the tenant template after the latest tenant migration. It holds no rows and is never exposed.';
     end if;
-    -- apply_tenant_migration switches safeupdate off; before the settings are recorded, so that
-    -- this is not taken for a change by the migration.
+    -- apply_tenant_migration switches safeupdate off, too. Here that happens before the settings
+    -- are recorded, so that it does not look like a change by the migration.
     perform set_config('safeupdate.enabled', 'off', true);
     v_settings_before := tenancy.session_settings();
     v_external_before := tenancy.external_changes();

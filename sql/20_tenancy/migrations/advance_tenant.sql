@@ -1,5 +1,5 @@
--- Short attempts instead of one long wait for a lock: a waiting ALTER TABLE makes every later
--- reader wait behind it. The whole migration is tried again, because each of its statements
+-- Several short attempts replace one long wait for a lock, because a waiting ALTER TABLE makes
+-- every later reader wait. The whole migration is tried again, because each of its statements
 -- takes locks, and a statement that waits keeps the locks of those before it.
 create function tenancy.advance_tenant(tenant public.tenants, migration tenancy.tenant_migrations)
     returns public.tenants
@@ -52,4 +52,4 @@ end;
 $$;
 
 comment on function tenancy.advance_tenant(public.tenants, tenancy.tenant_migrations) is
-    'Takes a tenant to its next version, or raises and leaves the tenant as it was. Only under lock_tenant.';
+    'Migrates a tenant to its next version, or raises and leaves the tenant as it was. Only under lock_tenant.';

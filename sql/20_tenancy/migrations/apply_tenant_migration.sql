@@ -14,7 +14,7 @@ begin
     -- ran the same statements in the reference schema, does not.
     perform set_config('safeupdate.enabled', 'off', true);
 
-    -- For the statements alone; at its end this function restores the empty path.
+    -- Only the statements run with this path; afterwards the empty path is set again.
     perform set_config('search_path', v_path, true);
     execute migration.statements;
     -- A constraint that is checked only at the commit would fail outside any handler.
@@ -34,8 +34,8 @@ begin
     if not v_tables_before <@ v_tables_now then
         perform tenancy.drop_unused_audit_routines(schema_name);
     end if;
-    -- A migration may enable row level security and write no policy, so that the table stays
-    -- closed. Such a table is left as it is.
+    -- A migration may enable row level security and write no policy, so that no
+    -- client reaches the table. Such a table is not changed.
     perform tenancy.enable_tenant_table(schema_name, c.relname)
     from pg_catalog.pg_class c
     where c.oid = any (v_tables_now)
@@ -46,4 +46,4 @@ end;
 $$;
 
 comment on function tenancy.apply_tenant_migration(text, tenancy.tenant_migrations) is
-    'Runs one tenant migration in one schema and makes new tables tenant tables, unless the migration did so itself: members read, writers write, everything is audited. Privileges are left to apply_tenant_privileges.';
+    'Runs one tenant migration in one schema and makes new tables tenant tables, unless the migration did so itself: members read, writers write, everything is audited. apply_tenant_privileges sets the privileges afterwards.';

@@ -13,8 +13,8 @@ begin
     perform pg_notify('pgrst', 'reload config');
     execute format('create schema %I', schema_name);
 
-    -- Up to the version in the registry row. A migration registered since that row was written
-    -- is left to migrate_tenant.
+    -- Up to the version in the registry row. migrate_tenant applies a migration that was
+    -- registered after that row was written.
     for v_migration in
         select m.*
         from tenancy.tenant_migrations m
@@ -24,7 +24,7 @@ begin
             join tenancy.tenant_migrations c on c.version = t.schema_version
             where t.schema_name = build_tenant_schema.schema_name
         )
-            -- A migration of comments alone refreshes audit triggers. Those here are new.
+            -- A migration that has only comments refreshes audit triggers, which are new here.
             and m.statements !~ '^(\s|--[^\n]*(\n|$))*$'
         order by m.position
     loop

@@ -35,7 +35,7 @@ begin
     ) o;
 
     if problem is null then
-        -- As insert_profile does for a user without e-mail address and name.
+        -- The same insert as insert_profile's for a user without e-mail address and name.
         hint := 'A profile may have no e-mail address and no name. Other columns need a default, or must allow null.';
         execute format(
             'insert into %I.users (id, email, display_name, role, metadata)'

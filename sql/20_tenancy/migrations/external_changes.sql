@@ -5,7 +5,8 @@ create function tenancy.external_changes()
     set search_path = ''
     language sql
 as $$
-    -- With the row's place in the catalog, so that a second change of one object shows.
+    -- The text contains the row's place in the catalog, so that a second change of one object
+    -- is detected.
     select array(
         select o.object_name || ' ' || o.place
         from (
@@ -50,7 +51,7 @@ as $$
             where d.defaclnamespace <> 'tenant_template'::regnamespace
         ) o
         where age(o.writer) <= age(pg_current_xact_id()::xid)
-            -- Written by this transaction: what others have not committed is not visible.
+            -- This transaction wrote the row: uncommitted rows of others are not visible.
             and pg_xact_status(tenancy.full_transaction_id(o.writer)) = 'in progress'
     );
 $$;

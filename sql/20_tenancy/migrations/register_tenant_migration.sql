@@ -3,7 +3,8 @@
 -- this function, which projects call, refuses the prefix, and Tenantry's own baseline and
 -- upgrade files call add_tenant_migration, which does the work and takes any version.
 --
--- Both are definers, so that the reference schema belongs to their owner, whoever pushes.
+-- Both are definers, so that the reference schema belongs to their owner and not to the role
+-- that pushes.
 create function tenancy.register_tenant_migration(
     version text,
     name text,

@@ -15,7 +15,7 @@ begin
     end if;
 
     -- If creation was impossible before this migration, then this migration is not the cause
-    -- and may even be the repair.
+    -- and may even repair the problem.
     select p.* into v_before
     from (
         select m.version

@@ -10,8 +10,8 @@ declare
 begin
     select case
         when o.object_kind = 'column' then format('column "%s" has the prefix x_, which is reserved for the tenants'' own columns', o.object_name)
-        -- Every tenant would have such a key: deleting one row of the shared table would look
-        -- into all tenants, and each migration would lock that table.
+        -- Every tenant would have such a key: deleting one row of the shared table would read
+        -- all tenants, and each migration would lock that table.
         when o.object_kind = 'constraint' then format('foreign key "%s" references a table outside the tenant''s schema', o.object_name)
         else format('"%s" is neither a table, nor a sequence of a table''s column, nor a view with security_invoker', o.object_name)
     end

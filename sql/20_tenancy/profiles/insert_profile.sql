@@ -30,4 +30,4 @@ end;
 $$;
 
 comment on function tenancy.insert_profile(text, uuid, text, text, jsonb) is
-    'Creates a user''s profile in a tenant, with the e-mail address from Auth. False, and nothing is changed, if the user has a profile already or does not exist in Auth.';
+    'Creates a user''s profile in a tenant, with the e-mail address from Auth. Returns false and changes nothing if the user has a profile already or does not exist in Auth.';

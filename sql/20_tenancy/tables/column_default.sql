@@ -12,7 +12,7 @@ declare
     v_text text;
     v_fits boolean;
 begin
-    -- A JSON null counts as no literal.
+    -- A JSON null means that no literal is given.
     if literal is null or literal = 'null' then
         if expression is null then
             return null;

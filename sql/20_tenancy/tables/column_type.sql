@@ -8,14 +8,14 @@ as $$
 declare
     -- The caller's text is only parsed. The result is what format_type prints for an oid and a
     -- number, so no part of the caller's text can reach a statement.
-    v_parts constant text[] := regexp_match(
+    v_match constant text[] := regexp_match(
         lower(regexp_replace(btrim(type_text, ' '), ' +', ' ', 'g')),
         '^([a-z][a-z0-9 ]*?) ?(?:\( ?([0-9]{1,9}) ?(?:, ?(-?[0-9]{1,9}) ?)?\))? ?((?:with|without) time zone)? ?(\[\])?$'
     );
-    v_first constant bigint := v_parts[2];
-    v_second constant bigint := v_parts[3];
-    v_spelling text := v_parts[1];
-    v_zone constant text := v_parts[4];
+    v_first constant bigint := v_match[2];
+    v_second constant bigint := v_match[3];
+    v_spelling text := v_match[1];
+    v_zone constant text := v_match[4];
     v_type oid;
     v_modifier bigint := -1;
     v_fits boolean := true;
@@ -72,7 +72,7 @@ begin
                 hint = 'Use text, varchar(n), char(n), smallint, integer, bigint, numeric(p,s), real, double precision, boolean, date, time, timestamp, timestamptz, interval, uuid, json, jsonb, bytea, inet, cidr or macaddr, or an array of one, such as text[].';
     end if;
 
-    if v_parts[5] is not null then
+    if v_match[5] is not null then
         v_type := (select t.typarray from pg_catalog.pg_type t where t.oid = v_type);
     end if;
     return format_type(v_type, v_modifier::integer);

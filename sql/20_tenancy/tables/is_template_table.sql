@@ -1,5 +1,5 @@
 -- The tenant's own version decides. If only a later version has a table of this name, the
--- tenant may drop its own table. If a later version drops a table, it is still protected here.
+-- tenant may drop its own table. If only a later version drops the table, it stays protected.
 create function tenancy.is_template_table(schema_name text, table_name text)
     returns boolean
     stable

@@ -12,7 +12,7 @@ begin
     then
         raise exception 'A tenant cannot add or drop column "%" of table "%".', tenancy.printable(column_name), table_name
             using errcode = 'PT409', detail = 'protected_table',
-                hint = 'In a table that every tenant has, name your own columns x_…; table "audit_log" takes none.';
+                hint = 'In a table that every tenant has, name your own columns x_…. Columns cannot be added to table "audit_log".';
     end if;
 end;
 $$;

@@ -9,7 +9,7 @@ begin
     if tenancy.is_template_table(schema_name, table_name) then
         raise exception 'Table "%" is part of every tenant and cannot be changed.', table_name
             using errcode = 'PT409', detail = 'protected_table',
-                hint = 'Create a table of your own, or add a column named x_… to this table; table "audit_log" takes none.';
+                hint = 'Create your own table, or add a column named x_… to this table. Columns cannot be added to table "audit_log".';
     end if;
 end;
 $$;

@@ -16,4 +16,4 @@ end;
 $$;
 
 comment on function tenancy.drop_tenant_schema(text) is
-    'Destroys a tenant''s schema with everything in it, and takes it off the Data API. Only under lock_tenant (55P03).';
+    'Destroys a tenant''s schema with everything in it, and removes it from the Data API. Only under lock_tenant (55P03).';

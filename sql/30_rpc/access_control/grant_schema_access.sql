@@ -60,9 +60,9 @@ $$;
 comment on function public.grant_schema_access(text, uuid, public.access_level, timestamptz) is
     'Gives a user access to a tenant, or changes the access that the user has. '
     'The new level and end replace the old ones. Without expires_at the access lasts until it '
-    'is revoked. Repeating a call changes nothing. Nobody changes their own grant; only '
-    'platform admins may give themselves access. A tenant admin whose own access expires can '
-    'grant neither the level admin nor access beyond that moment. '
+    'is revoked. Repeating a call changes nothing. Tenant admins cannot change their own '
+    'grant; platform admins may give themselves access. A tenant admin whose own access '
+    'expires can grant neither the level admin nor access beyond that moment. '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_request, tenant_not_found, user_not_found, own_grant, tenant_suspended, '
     'forbidden, not_authenticated, busy.';

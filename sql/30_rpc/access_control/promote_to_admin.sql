@@ -52,7 +52,7 @@ $$;
 comment on function public.promote_to_admin(uuid, public.platform_role) is
     'Gives a user a platform role. '
     'The new role replaces the role that the user had, which may be higher. The first '
-    'super_admin is made with the service key. Repeating a call changes nothing. '
+    'super_admin is appointed with the service key. Repeating a call changes nothing. '
     'Callers: super_admin. '
     'Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, '
     'busy.';

@@ -36,7 +36,7 @@ $$;
 
 comment on function public.revoke_admin(uuid) is
     'Takes a user''s platform role away and returns the role that ended. '
-    'It ends with the user''s next request. The last super_admin keeps the role. '
+    'The change applies from the user''s next request on. The last super_admin keeps the role. '
     'Callers: super_admin. '
     'Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, '
     'busy.';

@@ -42,7 +42,7 @@ $$;
 
 comment on function public.revoke_schema_access(text, uuid) is
     'Takes a user''s access to a tenant away and returns the access that ended. '
-    'It ends with the user''s next request. Members may drop their own access. '
+    'The change applies from the user''s next request on. Members may drop their own access. '
     'Callers: tenant admin, platform admin, oneself. '
     'Errors: invalid_request, tenant_not_found, user_not_found, tenant_suspended, forbidden, '
     'not_authenticated, busy.';

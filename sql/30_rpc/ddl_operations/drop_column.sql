@@ -34,7 +34,7 @@ end;
 $$;
 
 comment on function public.drop_column(text, text, text) is
-    'Drops a column with its values and returns what the column was. '
+    'Drops a column with its values and returns a description of the dropped column. '
     'Nothing cascades. '
     'Callers: tenant admin, platform admin. '
     'Errors: table_not_found, column_not_found, has_dependents, protected_table, '

@@ -29,7 +29,7 @@ end;
 $$;
 
 comment on function public.drop_foreign_key(text, text, text) is
-    'Drops a foreign key of a tenant''s table and returns what the foreign key was. '
+    'Drops a foreign key of a tenant''s table and returns a description of the key. '
     'The index on the column stays. '
     'Callers: tenant admin, platform admin. '
     'Errors: table_not_found, constraint_not_found, protected_table, tenant_not_found, '

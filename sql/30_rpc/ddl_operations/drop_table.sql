@@ -29,7 +29,7 @@ end;
 $$;
 
 comment on function public.drop_table(text, text) is
-    'Drops a table of a tenant with its rows and returns what the table was. '
+    'Drops a table of a tenant with its rows and returns a description of the table. '
     'Nothing cascades. '
     'Callers: tenant admin, platform admin. '
     'Errors: table_not_found, protected_table, has_dependents, tenant_not_found, '

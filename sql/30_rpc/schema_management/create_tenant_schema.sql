@@ -4,7 +4,7 @@ create function public.create_tenant_schema(schema_name text default null, displ
     security definer
     set search_path = ''
     -- A new schema invalidates every cached plan. Without this setting, PostgreSQL would plan
-    -- each statement anew in each of its next five runs.
+    -- each statement again in each of its next five runs.
     set plan_cache_mode = force_generic_plan
     language plpgsql
 as $$

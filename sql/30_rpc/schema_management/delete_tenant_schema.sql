@@ -47,7 +47,7 @@ $$;
 
 comment on function public.delete_tenant_schema(text) is
     'Deletes a suspended tenant with all its data and returns the tenant''s last state. '
-    'The schema, the rows, the grants and the place on the Data API are removed and cannot be '
-    'restored. admin_audit_log keeps the record of what was done. '
+    'The schema, the rows and the grants are deleted and cannot be restored, and the Data API '
+    'no longer serves the tenant. admin_audit_log keeps its entries about the tenant. '
     'Callers: super_admin. '
     'Errors: tenant_not_found, tenant_active, forbidden, not_authenticated, busy.';

@@ -37,6 +37,6 @@ $$;
 comment on function public.suspend_tenant(text, text) is
     'Closes a tenant to everybody at once, the service key included. '
     'USAGE on the schema is revoked first, then every privilege in the schema. No row is '
-    'lost. Repeating a call changes nothing: the first reason stays. '
+    'lost. Repeating a call changes nothing, and the first reason stays. '
     'Callers: platform admin. '
     'Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';

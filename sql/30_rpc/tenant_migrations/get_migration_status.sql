@@ -26,7 +26,7 @@ end;
 $$;
 
 comment on function public.get_migration_status() is
-    'Returns the latest tenant migration, and how many tenants have it, lack it, or failed on '
-    'the way to it. '
+    'Returns the latest tenant migration, and the numbers of tenants that are up to date, that '
+    'are behind, and whose next migration has failed. '
     'Callers: platform admin. '
     'Errors: forbidden, not_authenticated, busy.';

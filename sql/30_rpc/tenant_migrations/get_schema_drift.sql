@@ -36,8 +36,8 @@ $$;
 
 comment on function public.get_schema_drift(text) is
     'Lists the differences between a tenant and the reference schema at the tenant''s version. '
-    'Compared are tables, columns, constraints, indexes, policies, triggers, routines, types '
-    'and grants. The tenant''s own tables and its columns x_… are no difference, but their '
-    'grants are compared. Without a difference the list is empty. '
+    'The comparison covers tables, columns, constraints, indexes, policies, triggers, routines, '
+    'types and grants. The tenant''s own tables and its columns x_… do not count as '
+    'differences, but their grants are compared. Without a difference the list is empty. '
     'Callers: platform admin. '
     'Errors: tenant_not_found, forbidden, not_authenticated, busy.';

@@ -23,7 +23,7 @@ begin
     from versions v
     -- Bounds and order are those of tenants_schema_version_idx, once for each older version.
     -- With `schema_version = …` the planner may prefer another index, because statistics from
-    -- a time when all tenants had one version say that this excludes nobody.
+    -- a time when all tenants had one version say that the condition excludes no row.
     cross join lateral (
         select b.schema_name
         from public.tenants b

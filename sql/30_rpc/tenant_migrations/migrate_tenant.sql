@@ -3,7 +3,7 @@ create function public.migrate_tenant(schema_name text)
     volatile
     security definer
     set search_path = ''
-    -- A backfill may take long. A statement that waits for a lock gives up much earlier.
+    -- A backfill may take long. The wait for a lock ends much earlier.
     set statement_timeout = '300s'
     -- A session migrates few tenants, so a generic plan from the first call on saves planning.
     set plan_cache_mode = force_generic_plan
@@ -69,7 +69,7 @@ end;
 $$;
 
 comment on function public.migrate_tenant(text) is
-    'Applies to a tenant the next tenant migration that it lacks, whole or not at all. '
+    'Applies the next pending tenant migration to a tenant, completely or not at all. '
     'A suspended tenant is migrated too and stays suspended. A failure is reported as the '
     'outcome "failed" with SQLSTATE and message. list_tenants_behind shows the failure until '
     'a repeated call succeeds. '

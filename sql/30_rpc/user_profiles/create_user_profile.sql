@@ -44,8 +44,8 @@ $$;
 
 comment on function public.create_user_profile(text, uuid, text, text, jsonb) is
     'Creates a user''s profile in a tenant. '
-    'A profile gives no access: that is what grant_schema_access is for. role is a label of '
-    'your product; metadata is a JSON object. '
+    'A profile gives no access; grant_schema_access does. role is a label of your product; '
+    'metadata is a JSON object. '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_request, tenant_not_found, user_not_found, profile_exists, '
     'tenant_suspended, forbidden, not_authenticated, busy.';

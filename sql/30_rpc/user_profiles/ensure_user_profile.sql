@@ -51,8 +51,8 @@ $$;
 
 comment on function public.ensure_user_profile(text, text) is
     'Returns the caller''s own profile in a tenant; the first call creates it. '
-    'is_new tells whether this call created the profile. Any number of concurrent calls '
-    'create one row. display_name counts for a new profile only. '
+    'is_new is true if this call created the profile. Any number of concurrent calls create '
+    'one row. display_name is used for a new profile only. '
     'Callers: member. '
     'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, '
     'not_authenticated, user_not_found, busy.';
