@@ -10,15 +10,15 @@ from tenantry.errors import InvalidJsonError, PayloadTooLargeError
 
 _LARGEST_BODY = 1024 * 1024
 _CHUNK = 64 * 1024
-# So many characters of a number are quoted in a refusal.
+# A refusal quotes at most this many characters of a number.
 _LONGEST_NUMBER = 63
 
 
 def read(stream: IO[bytes]) -> bytes:
-    """The body, read to its end but never kept beyond the limit.
+    """The body. It is read to its end, but nothing beyond the limit is kept.
 
-    It is read to its end, because functions-framework would read the rest into memory before
-    it replies. It is counted here, because a chunked body announces no length.
+    If a part remained unread, functions-framework would read that part into memory before it
+    replies. The bytes are counted here, because a chunked body announces no length.
     """
     body = bytearray()
     try:
@@ -51,7 +51,7 @@ def parse(body: bytes) -> dict[str, object]:
 
 def _unambiguous(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
-    # Parsers differ in which of the two members they use, so neither is used.
+    # Parsers differ in which of the two members they use, so such a body is refused.
     if len(members) < len(pairs):
         raise InvalidJsonError("The body names a member twice.")
     return members
@@ -62,7 +62,7 @@ def _not_a_number(literal: str) -> NoReturn:
 
 
 def _exact(literal: str) -> float:
-    """A fraction as a double, if the double is the same number: what was sent is stored."""
+    """A fraction as a double. Refuses a fraction of which the double is another number."""
     number = float(literal)
     if _is_equal(literal, number):
         return number

@@ -33,7 +33,7 @@ class PageIncompleteError(ServiceError):
     code = "console_incomplete"
 
 
-class FileNotThereError(ServiceError):
+class ConsoleFileNotFoundError(ServiceError):
     """The console has no such file."""
 
     status = 404
@@ -63,19 +63,19 @@ def _respond(request: Request, line: LogLine) -> Response:
     body.read(request.stream)
     require_method(request, "GET", "HEAD")
     # The page asks for console/<file>, relative to its own address without a slash at the end.
-    # With a slash, or on a host of its own, the request arrives here with the folder in front.
+    # With a slash, or on a separate host, the path of the request begins with that folder.
     name = request.path.removeprefix("/").removeprefix(f"{_NAME}/") or "index.html"
     if name == "config.json":
         response = reply(_config())
         response.headers["Cache-Control"] = "no-store"
         return response
     if name not in _FILES:
-        raise FileNotThereError
+        raise ConsoleFileNotFoundError
     line.operation = name
     file = _page()[name]
     response = Response(file.content, mimetype=file.kind)
     response.set_etag(file.etag)
-    # Browsers revalidate each file: after a deploy nobody mixes old files with new ones.
+    # Browsers revalidate each file, so that no page mixes old and new files after a deploy.
     response.headers["Cache-Control"] = "no-cache"
     response.make_conditional(request)
     return response
@@ -83,7 +83,7 @@ def _respond(request: Request, line: LogLine) -> Response:
 
 @cache
 def _page() -> dict[str, _File]:
-    """Read with the first request: processes of the groups import this and never serve it."""
+    """Reads the files at the first request: processes of the groups never serve them."""
     if not (_FOLDER / _FROM_NPM).is_file():
         raise PageIncompleteError(
             hint="Run `tenantry bundle`, which adds supabase-js, and deploy again."
@@ -92,11 +92,11 @@ def _page() -> dict[str, _File]:
 
 
 def _config() -> dict[str, str | None]:
-    """What the page has to know; nothing of it is secret."""
+    """The settings of the page. None of them is secret."""
     return {
         "supabase_url": SETTINGS.public_supabase_url,
         "anon_key": SETTINGS.supabase_anon_key,
-        # Without it the page looks for the groups beside itself.
+        # Without this address the page expects the groups next to the console.
         "functions_url": SETTINGS.functions_url,
     }
 

@@ -69,7 +69,7 @@ class Database:
     def call(self, operation: Operation, arguments: Arguments) -> bytes:
         """The result as the database wrote it, checked against the operation's model.
 
-        It is not parsed and written again: a large number would lose digits.
+        The text of the reply is returned, because a parsed large number would lose digits.
         """
         # Only what the caller gave: the defaults are the database's.
         given = adapter(operation.arguments).dump_python(
@@ -136,7 +136,7 @@ _TRY_AGAIN = {
 
 
 def _translated(error: APIError, status: int, caller: Caller) -> ServiceError:
-    """The error for our caller that PostgREST's refusal stands for."""
+    """The error for our caller that corresponds to PostgREST's refusal."""
     sqlstate = error.code or ""
     our_code = _catalogued(error.details)
     if (custom := _CUSTOM_STATUS.fullmatch(sqlstate)) and our_code:

@@ -71,7 +71,7 @@ ERROR_CODES = (
         403,
         "tenant_suspended",
         "The caller is a member of the tenant, and the tenant is suspended.",
-        "Show the message to the user. A platform admin opens the tenant with "
+        "Show the message to the user. A platform admin activates the tenant with "
         "`activate_tenant`.",
     ),
     ErrorCode(

@@ -29,7 +29,7 @@ _REQUEST_ID = (
     "`.`, `_` and `-`. A missing or invalid value is replaced by a generated id."
 )
 
-# The errors that every operation may answer, beside those that its comment names.
+# The errors that every operation may answer, in addition to those that its comment names.
 _EVERYWHERE = {
     (400, "invalid_json"),
     (400, "invalid_request"),
@@ -124,7 +124,7 @@ def document(group: Group) -> _Json:
 def _server(group: Group, alone: bool) -> str:
     if SETTINGS.functions_url is None:
         # Relative to the address of the document: a proxy in front may use another name and
-        # other paths, so the request does not tell the public address.
+        # other paths, so the request does not show the public address.
         return "." if alone else ".."
     return f"{SETTINGS.functions_url}/{group.name}" if alone else SETTINGS.functions_url
 

@@ -21,7 +21,7 @@ class Operation:
     name: str
     arguments: type[Arguments]
     returns: Any
-    # Replaces, in the example reply, what the fields' own examples would say wrongly.
+    # Members of the example reply for which the fields' own examples would be wrong.
     reply_example: Mapping[str, object] = field(default_factory=dict)
 
     def well_formed(self, given: dict[str, object]) -> Arguments:

@@ -1,4 +1,4 @@
-"""The life of a tenant, from its creation to its deletion."""
+"""Creating, renaming, suspending, activating and deleting tenants."""
 
 from typing import Annotated
 from uuid import UUID

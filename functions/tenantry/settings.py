@@ -49,7 +49,7 @@ class Settings:
             # Google Cloud sets it. Without it log lines name traces by their id alone.
             google_cloud_project=environment.get("GOOGLE_CLOUD_PROJECT", "").strip() or None,
             supabase_url=_web_address("SUPABASE_URL", url),
-            supabase_anon_key=_harmless_key(key),
+            supabase_anon_key=_public_key(key),
             allowed_origins=frozenset(filter(None, map(str.strip, origins.split(",")))),
             upstream_timeout_seconds=_positive_seconds(timeout),
             functions_url=_web_address("TENANTRY_FUNCTIONS_URL", functions_url)
@@ -70,7 +70,7 @@ def _web_address(name: str, text: str) -> str:
     return text
 
 
-def _harmless_key(text: str) -> str:
+def _public_key(text: str) -> str:
     if not text.isascii() or not text.isprintable() or not text:
         raise BadSetting("SUPABASE_ANON_KEY must be the project's anon or publishable key.")
     # With a service key, every caller without a usable token would be a super_admin.

@@ -1,4 +1,4 @@
-"""The versions of the tenant template: who has which one, and the next step to the latest."""
+"""The versions of the tenant template: which tenant has which, and migrating to the latest."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""`python -m tenantry_cli`, which is how a detached emulator starts itself."""
+"""`python -m tenantry_cli`: the command by which a detached emulator starts itself."""
 
 from tenantry_cli.main import main
 

@@ -96,7 +96,7 @@ def _result(reply: requests.Response) -> Any:
         return reply.json()
     except ValueError as error:
         raise UnansweredError(
-            f"{reply.url} answered {reply.status_code} with something else than JSON: "
+            f"{reply.url} answered {reply.status_code} with something other than JSON: "
             "this URL does not belong to a Supabase project."
         ) from error
 

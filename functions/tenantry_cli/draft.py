@@ -1,4 +1,4 @@
-"""`tenantry draft`: the migration from the last release to the database of `sql/`."""
+"""`tenantry draft`: drafts the migration from the last release to the database of `sql/`."""
 
 import click
 from rich.console import Console
@@ -11,7 +11,7 @@ from tenantry_cli.project import Project, find_project
 from tenantry_cli.sources import build_database
 
 _NOT_COMPARED = """\
-Read the draft: `supabase db diff` does not compare
+Read the draft. `supabase db diff` does not compare
   - data: a change of the tenant template is a row, so register it as a tenant migration
   - settings of roles, such as the Data API's in 95_data_api.sql
   - schema auth and the objects of extensions

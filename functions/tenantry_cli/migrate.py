@@ -1,4 +1,4 @@
-"""`tenantry migrate`: takes every tenant to the latest version and reports the rest."""
+"""`tenantry migrate`: migrates every tenant to the latest version and reports failures."""
 
 import json
 import threading
@@ -47,10 +47,10 @@ class Report:
     tenants: int = 0
     migrated: list[str] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
-    # They failed in an earlier run and were not tried in this one.
+    # Tenants that failed in an earlier run and were not tried in this one.
     skipped: list[Failure] = field(default_factory=list)
     not_started: list[str] = field(default_factory=list)
-    # By somebody else during this run.
+    # Tenants that somebody else deleted during this run.
     deleted: list[str] = field(default_factory=list)
     migrations_applied: int = 0
     seconds: float = 0
@@ -95,7 +95,7 @@ def migrate(
     as_json: bool,
     api: DataApi,
 ) -> None:
-    """Take every tenant to the latest version of the tenant template.
+    """Migrate every tenant to the latest version of the tenant template.
 
     An interrupted run can be repeated: a tenant has received each migration completely or not
     at all, and receives none twice. Exits 1 if a tenant is still behind (a dry run exits 0).

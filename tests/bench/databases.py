@@ -20,7 +20,7 @@ import jwt
 import psycopg
 import requests
 
-from tenantry_cli.emulator.ports import Ports, claim_spare
+from tenantry_cli.emulator.ports import Ports, claim_free
 from tenantry_cli.emulator.postgrest import start_postgrest
 from tenantry_cli.emulator.process import Child
 from tenantry_cli.emulator.stack import Stack
@@ -204,7 +204,7 @@ def data_api(
     """A PostgREST for this database, started as the emulator starts PostgREST."""
     with ExitStack() as cleanup:
         scratch = cleanup.enter_context(_scratch())
-        ports, claim = claim_spare()
+        ports, claim = claim_free()
         cleanup.enter_context(claim)
         url = database.stack.postgres.url(database.name, "authenticator")
         child = start_postgrest(

@@ -18,7 +18,7 @@ import psycopg
 import requests
 
 from tenantry_cli.emulator.paths import FUNCTIONS
-from tenantry_cli.emulator.ports import claim_spare
+from tenantry_cli.emulator.ports import claim_free
 from tenantry_cli.emulator.process import Child
 from tenantry_cli.emulator.stack import Stack
 from tenantry_cli.project import find_project
@@ -152,7 +152,7 @@ def _burst(port: int, path: str, token: str, body: object) -> Action:
 def _naive(stack: Stack) -> Iterator[int]:
     """The port of a handler with a client per request, served as the emulator serves ours."""
     with ExitStack() as cleanup:
-        ports, claim = claim_spare()
+        ports, claim = claim_free()
         cleanup.enter_context(claim)
         scratch = cleanup.enter_context(tempfile.TemporaryDirectory())
         settings = _SETTINGS | {

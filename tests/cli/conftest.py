@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.trial import Trial, spare_port
+from support.trial import Trial, free_port
 from tenantry_cli.emulator.stack import Stack
 
 
@@ -31,7 +31,7 @@ def _trial() -> Iterator[Trial]:
     # Not tmp_path: as root, PostgreSQL runs as another user, who has to reach the folder.
     directory = Path(tempfile.mkdtemp(prefix="tenantry trial "))
     directory.chmod(0o711)
-    trial = Trial(directory, spare_port())
+    trial = Trial(directory, free_port())
     try:
         trial.write("supabase/migrations/20260101000000_create_notes.sql", _MIGRATION)
         trial.write("supabase/config.toml", 'project_id = "trial"\n')

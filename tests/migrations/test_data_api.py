@@ -119,7 +119,7 @@ def test_what_is_no_json_is_a_sentence(upstream: responses.RequestsMock) -> None
     done = CliRunner().invoke(main, ["migrate", "--url", URL, "--service-key", KEY])
 
     assert done.exit_code == 1
-    assert "answered 200 with something else than JSON" in done.output
+    assert "answered 200 with something other than JSON" in done.output
     assert answer.call_count == 1
 
 

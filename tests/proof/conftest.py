@@ -14,7 +14,7 @@ from tenantry_cli.target import Target
 
 
 @pytest.fixture(scope="session")
-def spare() -> Iterator[Target]:
+def project() -> Iterator[Target]:
     """A second emulator, because faults in the shared one would affect other tests."""
     with Stack.start(port=None, ephemeral=True) as stack:
         yield Target(
@@ -29,20 +29,20 @@ def spare() -> Iterator[Target]:
 
 
 @pytest.fixture
-def database(spare: Target) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+def database(project: Target) -> Iterator[psycopg.Connection[dict[str, Any]]]:
     """A connection to the second emulator as `postgres`, with autocommit.
 
     Tenants that a failed test leaves are repaired and deleted, because later tests would find
     them.
     """
-    assert spare.db_url is not None
+    assert project.db_url is not None
     with psycopg.connect(
-        spare.db_url, autocommit=True, row_factory=psycopg.rows.dict_row
+        project.db_url, autocommit=True, row_factory=psycopg.rows.dict_row
     ) as connection:
         yield connection
         tenants = "select schema_name from public.tenants"
         if connection.execute(tenants).rowcount:
-            diagnosis(spare, "--fix", "--forget-missing")
+            diagnosis(project, "--fix", "--forget-missing")
         for row in connection.execute(tenants).fetchall():
             connection.execute("select public.suspend_tenant(%(schema_name)s)", row)
             connection.execute("select public.delete_tenant_schema(%(schema_name)s)", row)

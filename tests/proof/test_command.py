@@ -213,7 +213,7 @@ def test_html_page_is_no_project(target: Target) -> None:
         result = tenantry(dataclasses.replace(target, api_url=url), "prove")
 
     assert result.exit_code == 2
-    assert "something else than JSON" in result.output
+    assert "something other than JSON" in result.output
     assert "<html>Welcome" in result.output
 
 

@@ -123,20 +123,22 @@ DAMAGES = (
 )
 
 
-def test_all_damages_together_are_found_and_repaired(spare: Target, database: Database) -> None:
+def test_all_damages_together_are_found_and_repaired(
+    project: Target, database: Database
+) -> None:
     other = _create_tenant(database)
     cases = [(damage, {"t": _create_tenant(database), "o": other}) for damage in DAMAGES]
     for damage, names in cases:
         database.execute(damage.sql.format(**names).encode())
 
-    code, problems = diagnosis(spare)
+    code, problems = diagnosis(project)
 
     assert code == 1
     found = {(problem["kind"], problem["object"]) for problem in problems}
     assert {(each.kind, each.object.format(**names)) for each, names in cases} <= found
     assert all(problem["sentence"] and problem["remediation"] for problem in problems)
 
-    assert diagnosis(spare, "--fix", "--forget-missing") == (0, [])
+    assert diagnosis(project, "--fix", "--forget-missing") == (0, [])
 
     assert [(damage.sql, _status(database, names["t"])) for damage, names in cases] == [
         (damage.sql, damage.status) for damage in DAMAGES
@@ -146,31 +148,31 @@ def test_all_damages_together_are_found_and_repaired(spare: Target, database: Da
 
 
 @pytest.mark.soak
-def test_single_damage_is_found_and_repaired(spare: Target, database: Database) -> None:
+def test_single_damage_is_found_and_repaired(project: Target, database: Database) -> None:
     other = _create_tenant(database)
     for damage in DAMAGES if os.environ.get("TENANTRY_SOAK") == "1" else DAMAGES[::9]:
         names = {"t": _create_tenant(database), "o": other}
         database.execute(damage.sql.format(**names).encode())
 
-        code, problems = diagnosis(spare)
+        code, problems = diagnosis(project)
 
         assert code == 1, damage.sql
         found = {(problem["kind"], problem["object"]) for problem in problems}
         assert (damage.kind, damage.object.format(**names)) in found
-        assert diagnosis(spare, "--fix", "--forget-missing") == (0, []), damage.sql
+        assert diagnosis(project, "--fix", "--forget-missing") == (0, []), damage.sql
         assert _status(database, names["t"]) == damage.status
         _delete_tenant(database, names["t"])
     _delete_tenant(database, other)
 
 
-def test_project_without_damage_has_no_problem(spare: Target) -> None:
-    result = tenantry(spare, "doctor")
+def test_project_without_damage_has_no_problem(project: Target) -> None:
+    result = tenantry(project, "doctor")
 
     assert (result.exit_code, result.output) == (0, "No problem was found.\n")
 
 
 def test_failed_repair_is_reported_for_each_of_its_problems(
-    spare: Target, database: Database
+    project: Target, database: Database
 ) -> None:
     tenant = _create_tenant(database)
     row = database.execute(
@@ -182,8 +184,8 @@ def test_failed_repair_is_reported_for_each_of_its_problems(
     broken = row["f"].replace("begin\n", "begin\n    raise exception 'not today';\n", 1)
     database.execute(broken.encode())
     try:
-        code, problems = diagnosis(spare, "--fix")
-        shown = tenantry(spare, "doctor", "--fix")
+        code, problems = diagnosis(project, "--fix")
+        shown = tenantry(project, "doctor", "--fix")
     finally:
         database.execute(row["f"].encode())
 
@@ -195,34 +197,34 @@ def test_failed_repair_is_reported_for_each_of_its_problems(
     assert all("not today" in each["error"] for each in problems)
     assert shown.output.count("Not repaired: not today") == 2
     assert "repaired" not in shown.output.replace("Not repaired", "")
-    assert diagnosis(spare, "--fix") == (0, [])
+    assert diagnosis(project, "--fix") == (0, [])
     _delete_tenant(database, tenant)
 
 
 def test_tenant_without_schema_is_removed_only_with_forget_missing(
-    spare: Target, database: Database
+    project: Target, database: Database
 ) -> None:
     tenant = _create_tenant(database)
     database.execute(f"drop schema {tenant} cascade".encode())
 
-    code, [problem] = diagnosis(spare, "--fix")
+    code, [problem] = diagnosis(project, "--fix")
 
     assert (code, problem["kind"], problem["object"]) == (1, "tenant without schema", tenant)
     assert "--fix --forget-missing" in problem["remediation"]
     assert _status(database, tenant) == "active"
-    alone = tenantry(spare, "doctor", "--forget-missing")
+    alone = tenantry(project, "doctor", "--forget-missing")
     assert (alone.exit_code, "Give --fix too" in alone.output) == (1, True)
-    assert diagnosis(spare, "--fix", "--forget-missing") == (0, [])
+    assert diagnosis(project, "--fix", "--forget-missing") == (0, [])
     assert _status(database, tenant) is None
 
 
 def test_lost_table_is_reported_and_not_created_again(
-    spare: Target, database: Database
+    project: Target, database: Database
 ) -> None:
     tenant = _create_tenant(database)
     database.execute(f"drop table {tenant}.users".encode())
 
-    code, problems = diagnosis(spare, "--fix")
+    code, problems = diagnosis(project, "--fix")
 
     assert (code, [(problem["kind"], problem["object"]) for problem in problems]) == (
         1,
@@ -230,11 +232,11 @@ def test_lost_table_is_reported_and_not_created_again(
     )
     assert "Restore the tenant from a backup" in problems[0]["remediation"]
     _delete_tenant(database, tenant)
-    assert diagnosis(spare) == (0, [])
+    assert diagnosis(project) == (0, [])
 
 
 def test_tenant_with_an_older_version_is_compared_with_that_version(
-    spare: Target, database: Database
+    project: Target, database: Database
 ) -> None:
     """The doctor must not apply changes of a pending migration, which would then fail."""
     _register(database, "create table parcels (id bigint primary key)")
@@ -253,7 +255,7 @@ def test_tenant_with_an_older_version_is_compared_with_that_version(
         """,
     )
 
-    assert diagnosis(spare) == (0, [])
+    assert diagnosis(project) == (0, [])
 
     for damage in (
         "alter table {t}.parcels disable row level security",
@@ -261,17 +263,17 @@ def test_tenant_with_an_older_version_is_compared_with_that_version(
         "alter policy select_member on {t}.crates using (true)",
     ):
         database.execute(damage.format(t=tenant).encode())
-    code, problems = diagnosis(spare)
+    code, problems = diagnosis(project)
     kinds = {(each["kind"], each["object"]) for each in problems}
     assert code == 1
     assert kinds >= {
         ("wrong before its migration", f"{tenant}.parcels"),
         ("wrong policy", f"{tenant}.crates"),
     }
-    assert diagnosis(spare, "--fix") == (0, [])
+    assert diagnosis(project, "--fix") == (0, [])
 
     database.execute(f"alter policy select_member on {tenant}.parcels using (true)".encode())
-    code, [problem] = diagnosis(spare, "--fix")
+    code, [problem] = diagnosis(project, "--fix")
     assert (code, problem["object"]) == (1, f"{tenant}.parcels")
     assert f"tenantry drift --tenant {tenant}" in problem["remediation"]
     database.execute(
@@ -285,19 +287,19 @@ def test_tenant_with_an_older_version_is_compared_with_that_version(
         "select m.outcome, m.message from public.migrate_tenant(%s) m", (tenant,)
     ).fetchone()
     assert row == {"outcome": "migrated", "message": None}
-    assert diagnosis(spare) == (0, [])
+    assert diagnosis(project) == (0, [])
     _delete_tenant(database, tenant)
     _register(database, "drop table parcels, crates")
 
 
 def test_tenant_registered_by_the_doctor_receives_missing_migrations(
-    spare: Target, database: Database
+    project: Target, database: Database
 ) -> None:
     tenant = _create_tenant(database)
     _register(database, "create table parcels (id bigint primary key)")
     database.execute("delete from public.tenants where schema_name = %s", (tenant,))
 
-    assert diagnosis(spare, "--fix") == (0, [])
+    assert diagnosis(project, "--fix") == (0, [])
 
     row = database.execute(
         "select m.outcome, m.pending from public.migrate_tenant(%s) m", (tenant,)
@@ -312,13 +314,13 @@ def test_tenant_registered_by_the_doctor_receives_missing_migrations(
 
 
 def test_role_without_privileges_is_refused_with_a_hint(
-    spare: Target, database: Database
+    project: Target, database: Database
 ) -> None:
-    assert spare.db_url is not None
+    assert project.db_url is not None
     database.execute("create role observer login password 'observer'")
-    url = spare.db_url.replace("//postgres:postgres@", "//observer:observer@")
+    url = project.db_url.replace("//postgres:postgres@", "//observer:observer@")
     try:
-        result = tenantry(dataclasses.replace(spare, db_url=url), "doctor")
+        result = tenantry(dataclasses.replace(project, db_url=url), "doctor")
     finally:
         database.execute("drop role observer")
 
@@ -327,8 +329,8 @@ def test_role_without_privileges_is_refused_with_a_hint(
     assert "the role postgres" in result.output
 
 
-def test_refused_service_key_is_named_in_the_remediation(spare: Target) -> None:
-    code, [problem] = diagnosis(dataclasses.replace(spare, service_key=spare.anon_key))
+def test_refused_service_key_is_named_in_the_remediation(project: Target) -> None:
+    code, [problem] = diagnosis(dataclasses.replace(project, service_key=project.anon_key))
 
     assert (code, problem["kind"]) == (1, "Data API down")
     assert "the service_role key of this project" in problem["remediation"]
@@ -346,15 +348,15 @@ def test_problem_of_a_single_examination_is_not_reported() -> None:
 
 
 def test_tenants_created_and_deleted_meanwhile_are_no_problem(
-    spare: Target, database: Database
+    project: Target, database: Database
 ) -> None:
     """Each examination of the catalog meets concurrent changes. None of them is damage."""
     is_finished = threading.Event()
 
     def create_and_delete() -> None:
-        assert spare.db_url is not None
+        assert project.db_url is not None
         with psycopg.connect(
-            spare.db_url, autocommit=True, row_factory=psycopg.rows.dict_row
+            project.db_url, autocommit=True, row_factory=psycopg.rows.dict_row
         ) as own:
             while not is_finished.is_set():
                 # Each tenant exists for longer than two examinations take. Otherwise both could
@@ -365,7 +367,7 @@ def test_tenants_created_and_deleted_meanwhile_are_no_problem(
     other = threading.Thread(target=create_and_delete)
     other.start()
     try:
-        with connect(str(spare.db_url)) as connection:
+        with connect(str(project.db_url)) as connection:
             found = [examine_catalog(connection) for _ in range(15)]
     finally:
         is_finished.set()

@@ -29,18 +29,18 @@ CHOSEN = (
 
 @pytest.mark.soak
 def test_every_planted_fault_is_found_and_a_sound_project_is_proved(
-    spare: Target, database: psycopg.Connection[dict[str, Any]]
+    project: Target, database: psycopg.Connection[dict[str, Any]]
 ) -> None:
     missed = {}
     for fault in CHOSEN:
         with planted(database, fault):
-            result = prove(spare, Selection.BRIEF)
+            result = prove(project, Selection.BRIEF)
         if (what := _missed(fault, result)) is not None:
             missed[fault.name] = what
 
     assert missed == {}
 
-    sound = prove(spare, Selection.BRIEF)
+    sound = prove(project, Selection.BRIEF)
     assert sound.findings == []
     assert sound.attempts > 3000
     left = database.execute(

@@ -60,7 +60,7 @@ class Deployment:
 
     @contextmanager
     def serve(self, target: str, variables: Mapping[str, str]) -> Iterator[Served]:
-        """The target as its container runs it, on a spare port of the loopback address."""
+        """The target as its container runs it, on a free port of the loopback address."""
         log = self.source.with_name(f"{target}-{time.monotonic_ns()}.log")
         with log.open("w") as output, self.start(target, variables, output) as process:
             try:

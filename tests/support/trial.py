@@ -11,15 +11,15 @@ from pathlib import Path
 
 import psutil
 
-from tenantry_cli.emulator.ports import claim_spare
+from tenantry_cli.emulator.ports import claim_free
 from tenantry_cli.emulator.state import State, states
 from tenantry_cli.project import Project
 
 _PACKAGES = Path(__file__).resolve().parents[2] / "functions"
 
 
-def spare_port() -> int:
-    ports, claim = claim_spare()
+def free_port() -> int:
+    ports, claim = claim_free()
     claim.close()
     return ports.gateway
 

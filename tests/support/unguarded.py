@@ -16,7 +16,7 @@ from rich.console import Console
 
 from support.environment import Environment
 from tenantry_cli.emulator.components import install_components
-from tenantry_cli.emulator.ports import claim_spare
+from tenantry_cli.emulator.ports import claim_free
 from tenantry_cli.emulator.process import Child
 
 
@@ -24,7 +24,7 @@ from tenantry_cli.emulator.process import Child
 def unguarded_data_api(environment: Environment, schema_name: str) -> Iterator[str]:
     """Its URL. It exposes `public` and one schema, as they are now."""
     address = environment.address
-    ports, claim = claim_spare()
+    ports, claim = claim_free()
     with claim, tempfile.TemporaryDirectory() as directory:
         postgrest = Child(
             "The unguarded PostgREST",

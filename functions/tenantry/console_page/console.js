@@ -22,7 +22,7 @@ const search = { text: '', status: '' }
 const manages = () => me.role === 'admin' || me.role === 'super_admin'
 const link = (text, ...path) =>
   element('a', { href: `#/${path.map(encodeURIComponent).join('/')}` }, text)
-const tell = (text) => notice.replaceChildren(text)
+const announce = (text) => notice.replaceChildren(text)
 
 // Signing in --------------------------------------------------------------------------------
 
@@ -84,19 +84,19 @@ async function tenantsView() {
   const problems = element('div', { class: 'problems' })
 
   async function fill() {
-    const nothing = search.text || search.status
+    const emptyText = search.text || search.status
       ? 'No tenant matches. Search for a shorter name, or for any status.'
       : 'There are no tenants yet.'
     const asked = { ...search }
     list.replaceChildren(await pages(
-      'Tenants', TENANT_COLUMNS, (last, size) => tenants(asked, last, size), nothing, tell))
+      'Tenants', TENANT_COLUMNS, (last, size) => tenants(asked, last, size), emptyText, announce))
   }
 
   submits(form, problems, async ({ text, status }) => {
     Object.assign(search, { text: text.trim(), status })
     await fill()
     const found = list.querySelectorAll('tbody tr').length
-    tell(found === 0 ? 'No tenant found.' : found === 1 ? '1 tenant.' : `${found} tenants shown.`)
+    announce(found === 0 ? 'No tenant found.' : found === 1 ? '1 tenant.' : `${found} tenants shown.`)
   })
   await fill()
   return {
@@ -205,7 +205,7 @@ async function membersPart(row) {
   return [
     partHeading('Members and their grants'),
     await pages('Members', GRANT_COLUMNS, (last, size) => grants(row.schema_name, last, size),
-      'Nobody has access to this tenant yet.', tell),
+      'Nobody has access to this tenant yet.', announce),
   ]
 }
 
@@ -268,10 +268,10 @@ async function changesPart(row) {
 
 // The audit logs ----------------------------------------------------------------------------
 
-function log(name, columns, operation, given, nothing) {
+function log(name, columns, operation, given, emptyText) {
   return pages(name, columns, (last, size) => call('audit-log', operation, {
     ...given, page_size: size, ...(last ? { before_id: last.id } : {}),
-  }), nothing, tell)
+  }), emptyText, announce)
 }
 
 const actor = ({ actor_id, actor_role }) => actor_id === null
@@ -331,7 +331,7 @@ function decoded(part) {
   }
 }
 
-async function show(news = '') {
+async function show(message = '') {
   const mine = ++turn
   notice.replaceChildren()
   content.replaceChildren(waiting())
@@ -358,7 +358,7 @@ async function show(news = '') {
   document.title = `${shown.title} · Tenantry console`
   window.scrollTo(0, 0)
   ;(shown.focus ?? content.querySelector('h1')).focus()
-  if (news) tell(news)
+  if (message) announce(message)
 }
 
 function failureView(error, again) {
@@ -368,14 +368,14 @@ function failureView(error, again) {
   }
 }
 
-function go(hash, news) {
+function go(hash, message) {
   history.pushState(null, '', hash)
-  return show(news)
+  return show(message)
 }
 
-// `act` returns the function that runs after the dialog is closed: while the dialog is open,
+// `action` returns the function that runs after the dialog is closed: while the dialog is open,
 // nothing behind it can have the focus.
-function ask(name, act, title = null) {
+function ask(name, action, title = null) {
   const dialog = /** @type {HTMLDialogElement} */ (document.getElementById(name))
   const form = dialog.querySelector('form')
   const problems = form.querySelector('.problems')
@@ -385,7 +385,7 @@ function ask(name, act, title = null) {
   const cancel = /** @type {HTMLButtonElement} */ (form.querySelector('.cancel'))
   cancel.onclick = () => dialog.close()
   submits(form, problems, async (given) => {
-    const next = await act(given)
+    const next = await action(given)
     dialog.close()
     await next()
   })
@@ -393,7 +393,7 @@ function ask(name, act, title = null) {
 }
 
 // One submission at a time. An error is shown inside the form.
-function submits(form, problems, act) {
+function submits(form, problems, action) {
   let busy = false
   form.onsubmit = async (event) => {
     event.preventDefault()
@@ -402,7 +402,7 @@ function submits(form, problems, act) {
     form.setAttribute('aria-busy', 'true')
     problems.replaceChildren()
     try {
-      await act(Object.fromEntries(new FormData(form)))
+      await action(Object.fromEntries(new FormData(form)))
     } catch (error) {
       problems.replaceChildren(problem(error))
     } finally {

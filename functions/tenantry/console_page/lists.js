@@ -22,18 +22,18 @@ function line(row, columns) {
       element('td', { role: 'cell', 'data-title': title }, cell(row))))
 }
 
-export function rowsOf(name, columns, rows, nothing) {
-  if (!rows.length) return empty(nothing)
-  const [whole, body] = table(name, columns)
+export function rowsOf(name, columns, rows, emptyText) {
+  if (!rows.length) return empty(emptyText)
+  const [container, body] = table(name, columns)
   body.append(...rows.map((row) => line(row, columns)))
-  return whole
+  return container
 }
 
 // `load(last, size)` returns the rows after `last`. The first page is loaded before this returns.
-export async function pages(name, columns, load, nothing, tell) {
+export async function pages(name, columns, load, emptyText, announce) {
   const first = await load(null, SIZE)
-  if (!first.length) return element('div', {}, empty(nothing))
-  const [whole, body] = table(name, columns)
+  if (!first.length) return element('div', {}, empty(emptyText))
+  const [container, body] = table(name, columns)
   const problems = element('div')
   const more = button('Show more', next)
   let last
@@ -56,7 +56,7 @@ export async function pages(name, columns, load, nothing, tell) {
       else more.hidden = true
       // The button may be hidden now, so the first new row gets the focus.
       body.rows[Math.min(seen, body.rows.length - 1)].focus()
-      tell(rows.length ? `${rows.length} more, ${body.rows.length} in all.` : 'There are no more rows.')
+      announce(rows.length ? `${rows.length} more, ${body.rows.length} in all.` : 'There are no more rows.')
     } catch (error) {
       problems.replaceChildren(problem(error))
     } finally {
@@ -65,5 +65,5 @@ export async function pages(name, columns, load, nothing, tell) {
   }
 
   add(first)
-  return element('div', {}, whole, problems, more)
+  return element('div', {}, container, problems, more)
 }

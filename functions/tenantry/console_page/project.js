@@ -20,10 +20,10 @@ export async function connect() {
   const reply = await fetch(new URL('config.json', import.meta.url))
   const config = await reply.json()
   if (!reply.ok) throw new Refusal(config)
-  // The groups are served beside the console. The console's folder is in the address once, or
+  // The groups are served next to the console. The console's folder is in the address once, or
   // twice if the page was opened with a slash at the end.
-  const beside = new URL(import.meta.url).href.replace(/(\/console)+\/[^/]*$/, '')
-  functions = config.functions_url ?? beside
+  const parent = new URL(import.meta.url).href.replace(/(\/console)+\/[^/]*$/, '')
+  functions = config.functions_url ?? parent
   client = supabase.createClient(config.supabase_url, config.anon_key, {
     // Each tab has its own session: a new tab, or a tab opened again, is signed out.
     auth: { storage: sessionStorage, detectSessionInUrl: false },
@@ -45,9 +45,9 @@ export async function signOut() {
   await client.auth.signOut({ scope: 'local' }).catch(() => sessionStorage.clear())
 }
 
-export function whenSignedOut(act) {
+export function whenSignedOut(action) {
   client.auth.onAuthStateChange((event) => {
-    if (event === 'SIGNED_OUT') act()
+    if (event === 'SIGNED_OUT') action()
   })
 }
 

@@ -35,7 +35,7 @@ registerHooks({
     const file = Object.keys(FIXES).find(each => url.endsWith(each))
     if (file === undefined) return loaded
     const source = FIXES[file].reduce((text, [broken, fixed]) => {
-      if (text.split(broken).length !== 2) throw new Error(`${url} is another version than these fixes are for`)
+      if (text.split(broken).length !== 2) throw new Error(`${url} is not the version that these fixes were written for`)
       return text.replace(broken, fixed)
     }, loaded.source.toString())
     return { ...loaded, source }

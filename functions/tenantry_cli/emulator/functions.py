@@ -58,8 +58,8 @@ def create_app(source: Path, swagger_ui: Path) -> "WSGIApplication":
         )
     pages: dict[str, WSGIApplication]
     pages = {f"{FUNCTIONS}/docs": docs.create_app(swagger_ui)}
-    if whole := groups.get(f"{FUNCTIONS}/openapi"):
-        pages[f"{FUNCTIONS}/openapi.json"] = _at("/openapi.json", whole)
+    if document := groups.get(f"{FUNCTIONS}/openapi"):
+        pages[f"{FUNCTIONS}/openapi.json"] = _at("/openapi.json", document)
     return DispatcherMiddleware(_index(sorted(groups)), {**groups, **pages})
 
 

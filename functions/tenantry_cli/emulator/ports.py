@@ -73,7 +73,7 @@ class PortInUseError(TenantryError):
         )
 
 
-def claim_spare() -> tuple[Ports, socket.socket]:
+def claim_free() -> tuple[Ports, socket.socket]:
     """Claims a free block of ports."""
     # Tests that fix the seed of `random` must not all choose the same block.
     for gateway in random.SystemRandom().sample(_SPARE, len(_SPARE)):

@@ -21,7 +21,7 @@ from tenantry_cli.emulator.bundle import copy_supabase_js
 from tenantry_cli.emulator.components import Components, install_components
 from tenantry_cli.emulator.keys import Keys, load_keys
 from tenantry_cli.emulator.paths import AUTH, FUNCTIONS, REST
-from tenantry_cli.emulator.ports import DEFAULT, Ports, claim_spare
+from tenantry_cli.emulator.ports import DEFAULT, Ports, claim_free
 from tenantry_cli.emulator.postgres import (
     DefaultPrivileges,
     Postgres,
@@ -134,7 +134,7 @@ class Stack:
         sweep(project)
         with ExitStack() as cleanup:
             home = cleanup.enter_context(_home(project, ephemeral))
-            ports, claim = (Ports(port), Ports(port).claim()) if port else claim_spare()
+            ports, claim = (Ports(port), Ports(port).claim()) if port else claim_free()
             cleanup.enter_context(claim)
             launch = _Launch(
                 project, components, ports, home, load_keys(project.state), cleanup

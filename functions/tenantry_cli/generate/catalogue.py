@@ -41,7 +41,7 @@ _COMMENT = re.compile(
 def read_catalogue(project: Project) -> list[CatalogueEntry]:
     """Every RPC of `sql/30_rpc`, sorted by group and name."""
     with declared_operations(project) as connection:
-        # Every type of ours comes out with its schema.
+        # PostgreSQL then prints Tenantry's types with their schema.
         connection.execute("set search_path = ''")
         found = _rows(connection)
     sources = _sources(project)
@@ -69,13 +69,13 @@ def _sources(project: Project) -> Mapping[str, str]:
 
 
 def _entry(row: Mapping[str, Any], source: str) -> CatalogueEntry:
-    parts = _COMMENT.fullmatch(row["comment"])
-    if parts is None:
+    comment = _COMMENT.fullmatch(row["comment"])
+    if comment is None:
         raise TenantryError(
             f"{source}: a comment is '<Summary.> <More sentences.> Callers: <who>. "
             "Errors: <codes>.'."
         )
-    callers = tuple(parts["callers"].split(", "))
+    callers = tuple(comment["callers"].split(", "))
     if unknown := set(callers) - set(CALLERS):
         raise TenantryError(
             f"{source}: unknown callers {', '.join(sorted(unknown))}. Callers are "
@@ -88,9 +88,9 @@ def _entry(row: Mapping[str, Any], source: str) -> CatalogueEntry:
         returns=row["returns"],
         returns_set=row["returns_set"],
         is_stable=row["is_stable"],
-        summary=parts["summary"],
-        description=parts["description"] or "",
+        summary=comment["summary"],
+        description=comment["description"] or "",
         callers=callers,
-        errors=tuple(parts["errors"].split(", ")),
+        errors=tuple(comment["errors"].split(", ")),
         source=source,
     )

@@ -16,7 +16,7 @@ from tenantry_cli.project import Project, find_project
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file is out of date.")
 def generate(check: bool) -> None:
-    """Write the generated files anew, for work on Tenantry itself.
+    """Write the generated files again, for work on Tenantry itself.
 
     They follow from sql/ and from the table of errors of the functions.
     """

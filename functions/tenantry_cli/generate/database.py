@@ -10,7 +10,7 @@ import psycopg
 from rich.console import Console
 
 from tenantry_cli.emulator.components import install_components
-from tenantry_cli.emulator.ports import claim_spare
+from tenantry_cli.emulator.ports import claim_free
 from tenantry_cli.emulator.postgres import Postgres
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.project import Project
@@ -41,7 +41,7 @@ def declared_operations(project: Project) -> Iterator[psycopg.Connection]:
         if os.geteuid() == 0:
             # The server runs as another user, who has to reach its data.
             directory.chmod(0o711)
-        ports, claim = claim_spare()
+        ports, claim = claim_free()
         with claim:
             postgres = Postgres(
                 components.postgres, directory / "postgres", ports.database, durable=False
@@ -59,7 +59,7 @@ def declared_operations(project: Project) -> Iterator[psycopg.Connection]:
 
 
 def _declare(project: Project, connection: psycopg.Connection) -> None:
-    # The functions that the RPCs call are not there.
+    # This database lacks the functions that the RPCs call.
     connection.execute("set check_function_bodies = off")
     for path, text in source_texts(project):
         if path.startswith(_SOURCES):

@@ -20,7 +20,7 @@ _SECTION = re.compile(r"(<!-- tenantry generate: ([\w-]+) -->\n)(.*?)(<!-- end -
 
 
 def readme_texts(project: Project, entries: Iterable[CatalogueEntry]) -> Mapping[Path, str]:
-    """The text of each README that has markers, with its tables written anew."""
+    """The text of each README that has markers, with new tables."""
     tables = {"operations": operations_table(entries), "errors": errors_table()}
     texts = {}
     for file in (project.root / readme for readme in _READMES):

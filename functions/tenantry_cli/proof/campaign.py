@@ -63,7 +63,7 @@ class Result:
 def prove(
     target: Target,
     selection: Selection = Selection.FULL,
-    progress: Progress = lambda stage, done, total: None,
+    progress: Progress = lambda step, done, total: None,
 ) -> Result:
     """Runs the whole campaign, and removes everything that it created, even if interrupted.
 
@@ -257,7 +257,8 @@ class _Campaign:
         # Only one entry point, because a second one would have no effect.
         entry_point = self._plan.entry_points[-1]
         operation = replace(
-            next(each for each in OPERATIONS if each.name == name), spare=lambda context: False
+            next(each for each in OPERATIONS if each.name == name),
+            is_left_out=lambda context: False,
         )
         for attempt in self._plan.operation_attempts(identity, tenant, operation, entry_point):
             self._try(attempt)

@@ -119,7 +119,7 @@ def _run(target: Target, selection: Selection, console: Console) -> Result:
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task("", total=None)
 
-        def progress(stage: str, done: int, total: int) -> None:
-            shown.update(task, description=stage, completed=done, total=total or None)
+        def progress(step: str, done: int, total: int) -> None:
+            shown.update(task, description=step, completed=done, total=total or None)
 
         return run(target, selection, progress)

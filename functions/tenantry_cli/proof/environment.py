@@ -499,7 +499,7 @@ def _parsed(reply: requests.Response) -> Any:
         return reply.json()
     except ValueError as error:
         raise TenantryError(
-            f"{reply.url} answered {reply.status_code} with something else than JSON, so this "
+            f"{reply.url} answered {reply.status_code} with something other than JSON, so this "
             f"URL does not belong to a Supabase project: {_excerpt(reply)}"
         ) from error
 

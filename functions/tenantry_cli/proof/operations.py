@@ -1,8 +1,8 @@
-"""Every RPC, who may call it, and arguments with which the call does no harm.
+"""Every RPC, who may call it, and arguments with which a call changes nothing.
 
 The RPCs and their callers come from the catalogue, the arguments from the names of the
 parameters. Where a permitted call would change something, special arguments lead the call to an
-error that comes after the question of permission: that error then proves the permission.
+error that comes after the check of the permission. That error proves the permission.
 """
 
 from __future__ import annotations
@@ -48,16 +48,17 @@ class Operation:
     name: str
     group: str
     permission: Permission
-    # The harmless arguments of a permitted caller.
+    # The arguments of a permitted caller. With them a call changes nothing.
     arguments: Arguments
-    # The arguments of everybody else; they would do harm.
+    # The arguments of everybody else. With them a permitted call would change something.
     attack: Arguments | None = None
     # Errors that only a permitted caller can get.
     passes: frozenset[str] = frozenset()
     has_tenant: bool = True
     is_stable: bool = False
-    # Whether even the harmless arguments would change something for this caller.
-    spare: Callable[[CallContext], bool] = lambda context: False
+    # Whether a permitted call of this caller would change something all the same. Such a call
+    # is left out.
+    is_left_out: Callable[[CallContext], bool] = lambda context: False
     label: str = ""
     # Whether an empty list is a success.
     may_be_empty: bool = False
@@ -79,20 +80,20 @@ def _nothing(context: CallContext) -> Json:
 
 @dataclass(frozen=True)
 class _Special:
-    """What the catalogue does not know of an operation."""
+    """Properties of an operation that the catalogue does not have."""
 
-    # Added to the arguments by name. Without an attack everybody sends the same.
+    # Added to the arguments by name. Without an attack, all callers send the same arguments.
     arguments: Arguments = _nothing
     attack: Arguments | None = None
     passes: frozenset[str] = frozenset()
-    spare: Callable[[CallContext], bool] = lambda context: False
+    is_left_out: Callable[[CallContext], bool] = lambda context: False
     may_be_empty: bool = False
     has_tenant: bool = True
 
 
 # Arguments by name ----------------------------------------------------------------------------
 
-_HARMLESS: Mapping[str, Callable[[CallContext], Any]] = {
+_NEUTRAL_VALUES: Mapping[str, Callable[[CallContext], Any]] = {
     "schema_name": lambda context: context.tenant.name,
     # The name that the tenant has already.
     "display_name": lambda context: context.display_name,
@@ -100,15 +101,15 @@ _HARMLESS: Mapping[str, Callable[[CallContext], Any]] = {
     "user_id": lambda context: context.ids[STRANGER],
     "table_name": lambda context: "proof_notes",
 }
-_HARMFUL = {**_HARMLESS, "display_name": lambda context: "taken"}
-# Given although they have a default, which would mean everything or oneself.
+_CHANGING_VALUES = {**_NEUTRAL_VALUES, "display_name": lambda context: "taken"}
+# Parameters that are always given, because their default means all tenants or the caller.
 _ALWAYS = ("schema_name", "user_id")
 
 
 def _by_name(
     entry: CatalogueEntry,
     more: Arguments,
-    values: Mapping[str, Callable[[CallContext], Any]] = _HARMLESS,
+    values: Mapping[str, Callable[[CallContext], Any]] = _NEUTRAL_VALUES,
 ) -> Arguments:
     names = [
         parameter.name
@@ -145,11 +146,15 @@ _SPECIAL: Mapping[str, _Special] = {
         passes=frozenset({"invalid_schema_name"}),
         has_tenant=False,
     ),
-    "suspend_tenant": _Special(spare=lambda context: context.tenant.state is State.ACTIVE),
-    "activate_tenant": _Special(spare=lambda context: context.tenant.state is State.SUSPENDED),
+    "suspend_tenant": _Special(
+        is_left_out=lambda context: context.tenant.state is State.ACTIVE
+    ),
+    "activate_tenant": _Special(
+        is_left_out=lambda context: context.tenant.state is State.SUSPENDED
+    ),
     "delete_tenant_schema": _Special(
         passes=frozenset({"tenant_active"}),
-        spare=lambda context: context.tenant.state is State.SUSPENDED,
+        is_left_out=lambda context: context.tenant.state is State.SUSPENDED,
     ),
     "create_user_profile": _Special(
         attack=lambda context: {"user_id": context.ids[SUPER_ADMIN]},
@@ -257,18 +262,18 @@ def _operation(entry: CatalogueEntry) -> Operation:
         entry.group,
         permission(entry),
         _by_name(entry, special.arguments),
-        _by_name(entry, special.attack or special.arguments, _HARMFUL),
+        _by_name(entry, special.attack or special.arguments, _CHANGING_VALUES),
         special.passes,
         has_tenant=special.has_tenant and (is_list_of_tenants or "schema_name" in names),
         is_stable=entry.is_stable,
-        spare=special.spare,
+        is_left_out=special.is_left_out,
         may_be_empty=special.may_be_empty,
         is_list_of_tenants=is_list_of_tenants,
     )
 
 
 def _attack(name: str, label: str, arguments: Arguments, **more: Any) -> Operation:
-    """A call that succeeds for nobody."""
+    """A call that must be refused to everybody."""
     entry = catalogue()[name]
     return Operation(name, entry.group, NO_ONE, _by_name(entry, arguments), label=label, **more)
 
@@ -292,7 +297,7 @@ _ATTACKS = (
             "expires_at": "2999-01-01T00:00:00Z",
         },
         # For platform admins the call is permitted, and takes effect.
-        spare=_is_platform_admin,
+        is_left_out=_is_platform_admin,
     ),
     _attack(
         "add_foreign_key",

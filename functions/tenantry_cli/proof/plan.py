@@ -554,7 +554,7 @@ class Plan:
         )
         subject = tenant if operation.has_tenant else None
         may = may_call(identity, subject, operation.permission)
-        if (may or operation.permission is NO_ONE) and operation.spare(context):
+        if (may or operation.permission is NO_ONE) and operation.is_left_out(context):
             return
         arguments = operation.arguments(context)
         if not may and operation.attack is not None:

@@ -184,9 +184,9 @@ def _summary(result: Result) -> str:
     counted = f"{result.attempts:,} attempts in {result.seconds:.0f} s"
     if result.is_proved:
         return f"[bold green]Proved: {counted}, no leak.[/]"
-    parts = [
+    verdicts = [
         f"{len(result.with_verdict(verdict))} {verdict.value}"
         for verdict in Verdict
         if result.with_verdict(verdict)
     ]
-    return f"[bold red]Not proved: {counted}, {', '.join(parts)}.[/]"
+    return f"[bold red]Not proved: {counted}, {', '.join(verdicts)}.[/]"

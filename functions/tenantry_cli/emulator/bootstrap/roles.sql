@@ -1,5 +1,5 @@
 -- The roles of a Supabase project, created once per cluster by the superuser supabase_admin.
--- `postgres` is no superuser, as on hosted Supabase, so the emulator refuses what that refuses.
+-- `postgres` is no superuser, as on hosted Supabase, so both refuse the same statements.
 
 create role postgres login password 'postgres'
     nosuperuser createdb createrole replication bypassrls;
