@@ -56,7 +56,7 @@ def variables(upstream: Upstream) -> dict[str, str]:
 
 @pytest.fixture
 def start(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Starts one group as a new process would: settings and pool are read afresh."""
+    """Starts one group as a new process would: settings and pool are new."""
 
     def forget() -> None:
         for name in [name for name in sys.modules if name.partition(".")[0] == "tenantry"]:

@@ -1,4 +1,4 @@
-"""bandit judges the code that is deployed and the command."""
+"""bandit checks the deployed code and the command."""
 
 from __future__ import annotations
 

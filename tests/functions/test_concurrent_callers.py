@@ -1,4 +1,4 @@
-"""Many callers at once on one process: each gets their own data, and nobody else's."""
+"""Many concurrent callers of one process: each gets only their own data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support.concurrent_callers import CALLS, FOR_STAFF, Crowd, gather
+from support.concurrent_callers import CALLS, FOR_STAFF, ConcurrentCallers, gather
 from support.deployment import Deployment
 from support.environment import GROUPS, Environment
 
@@ -20,7 +20,7 @@ SECONDS = 60 if SOAK else 2
 TARGETS = sorted(CALLS) if SOAK else ["user_profiles"]
 
 
-def test_every_group_has_its_calls() -> None:
+def test_every_group_has_calls() -> None:
     assert set(CALLS) == {group.replace("-", "_") for group in GROUPS.values()}
 
 
@@ -40,7 +40,7 @@ def test_no_reply_carries_another_callers_data(
         "SUPABASE_ANON_KEY": environment.address.anon_key,
         "TENANTRY_ALLOWED_ORIGINS": "",
         "TENANTRY_UPSTREAM_TIMEOUT_SECONDS": "30",
-        # All of them at work at once, in one process.
+        # One process handles all calls at the same time.
         "WORKERS": "1",
         "THREADS": str(CALLERS),
     }
@@ -48,18 +48,18 @@ def test_no_reply_carries_another_callers_data(
         deployment.serve(target, variables) as group,
         ThreadPoolExecutor(CALLERS) as pool,
     ):
-        crowd = Crowd(group.url, callers, CALLS[target], SECONDS)
+        concurrent = ConcurrentCallers(group.url, callers, CALLS[target], SECONDS)
         statuses: Counter[int] = Counter()
-        for played in pool.map(crowd.play, range(CALLERS)):
-            statuses += played
+        for counted in pool.map(concurrent.run, range(CALLERS)):
+            statuses += counted
         lines = [json.loads(line) for line in group.logged()]
 
     record_property("replies", dict(statuses))
     print(target, SECONDS, "s:", dict(statuses))
-    # Each has been through at least once, and every reply has its line with the right actor.
+    # Each caller made every call at least once. Every reply has a log line with its actor.
     assert statuses[200] >= CALLERS * len(list(CALLS[target](callers[0])))
     assert Counter(line["status"] for line in lines) == statuses
-    actors = {caller.mark: caller.person.id for caller in callers}
+    actors = {caller.unique_text: caller.person.id for caller in callers}
     for line in lines:
-        mark, _, _ = line["request_id"].partition(".")
-        assert line["actor"] == actors[mark]
+        unique_text, _, _ = line["request_id"].partition(".")
+        assert line["actor"] == actors[unique_text]

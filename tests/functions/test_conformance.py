@@ -1,5 +1,6 @@
-"""What the functions answer is what their OpenAPI document says, on a project of its own:
-here a generated request may delete whatever it can name.
+"""The functions answer as their OpenAPI document says.
+
+The project is a separate one, because a generated request may delete anything in it.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def project() -> Iterator[Address]:
 
 @pytest.fixture
 def environment(project: Address) -> Iterator[Environment]:
-    """Olga is the super_admin, Ann and Bob are not yet anybody."""
+    """Olga is the super_admin. Ann and Bob have no access yet."""
     environment = Environment(project)
     for user_id, name in PEOPLE.items():
         environment.sql.execute(
@@ -103,8 +104,7 @@ REGISTER = (
     " 'create table added_{0} (id uuid)')"
 )
 
-# Changes that an example needs beside the environment that `make_example` makes, as SQL of
-# `postgres` or of a user.
+# Changes that an example needs after `make_example`, as SQL of `postgres` or of a user.
 BEFORE: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "create_tenant_schema": (
         OLGA,
@@ -126,7 +126,7 @@ BEFORE: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "list_tenants_behind": (None, (REGISTER.format(0),)),
     "migrate_tenant": (None, (REGISTER.format(1),)),
 }
-# A registered migration is in every tenant that is made afterwards, so these come last.
+# Every tenant that is created later receives a registered migration, so these come last.
 LAST = ("list_tenants_behind", "migrate_tenant")
 
 
@@ -165,7 +165,7 @@ def lasting(value: Any) -> Any:
         case dict():
             return {
                 name: None
-                # The number of an audit entry.
+                # The id of an audit entry.
                 if name in VARYING or (name == "id" and isinstance(member, int))
                 else lasting(member)
                 for name, member in value.items()
@@ -177,7 +177,7 @@ def lasting(value: Any) -> Any:
     return value
 
 
-def test_every_example_is_a_call_that_happens(environment: Environment) -> None:
+def test_every_example_is_a_real_call_with_its_reply(environment: Environment) -> None:
     shown = examples(environment)
     assert shown.keys() == GROUPS.keys()
     for name in sorted(shown, key=lambda name: name in LAST):
@@ -211,7 +211,7 @@ def examples(environment: Environment) -> dict[str, tuple[Any, Any]]:
 # Generated requests ---------------------------------------------------------------------
 
 KEPT = "as generated"
-# What generated arguments are replaced by, so that they name what is there.
+# Values that replace generated arguments, so that they name existing objects.
 KNOWN: dict[str, list[Any]] = {
     "schema_name": ["acme"] * 5 + ["globex"] * 2 + [KEPT],
     "user_id": [OLGA, ANN, BOB, KEPT],
@@ -239,7 +239,7 @@ CHECKS: list[Any] = [
 ]
 
 
-def aim(case: Case[Any], known: dict[str, Any]) -> None:
+def use_known_values(case: Case[Any], known: dict[str, Any]) -> None:
     if isinstance(case.body, dict):
         for name, value in known.items():
             if name in case.body and value != KEPT:
@@ -247,7 +247,7 @@ def aim(case: Case[Any], known: dict[str, Any]) -> None:
 
 
 def make_tenants(environment: Environment) -> None:
-    """Acme with a table, Globex suspended; whatever the last operation did to them."""
+    """Creates both tenants again: Acme has a table, and Globex is suspended."""
     delete_tenants(environment)
     for name in ("acme", "globex"):
         environment.sql.execute("select public.create_tenant_schema(%s)", (name,))
@@ -302,7 +302,7 @@ def test_no_generated_request_gets_a_reply_that_the_document_does_not_allow(
         )
         def send(case: Case[Any], token: str, known: dict[str, Any]) -> None:
             if mode is GenerationMode.POSITIVE:
-                aim(case, known)
+                use_known_values(case, known)
             reply = case.call(session=session, headers={"Authorization": f"Bearer {token}"})
             seen[name, reply.status_code] += 1
             case.validate_response(reply, checks=CHECKS)
@@ -314,12 +314,12 @@ def test_no_generated_request_gets_a_reply_that_the_document_does_not_allow(
             assert isinstance(result, Ok)
             operation = result.ok()
             make_tenants(environment)
-            # There is no wrong way to ask for health.
+            # A health check has no arguments, so no request for it is invalid.
             modes = GenerationMode if operation.body else [GenerationMode.POSITIVE]
             for mode in modes:
                 send_all(operation, mode, session)
 
     assert seen.total() >= 1000
-    # Guessed, a drop of the one column that can be dropped may not be among them.
+    # Random arguments may never name the only column that can be dropped.
     succeeded = {name for name, status in seen if status == 200} & GROUPS.keys()
     assert len(succeeded) >= 0.9 * len(GROUPS), GROUPS.keys() - succeeded

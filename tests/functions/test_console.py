@@ -1,4 +1,4 @@
-"""The console as it is served: what its files carry, and what it says without one."""
+"""Serving the console: its files and headers, and the error if a file is missing."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ def test_page_and_its_files_are_found_with_and_without_the_folder(start: Start) 
         assert in_folder.data == alone.data
 
 
-def test_browser_is_told_to_run_and_reach_nothing_else(
+def test_headers_restrict_scripts_and_connections(
     start: Start, variables: dict[str, str]
 ) -> None:
     console = start("console", TENANTRY_FUNCTIONS_URL="https://functions.example/v1/")
@@ -46,18 +46,20 @@ def test_browser_is_told_to_run_and_reach_nothing_else(
         assert headers["Referrer-Policy"] == "no-referrer"
 
 
-def test_page_learns_the_addresses_that_a_browser_can_reach(
+def test_page_gets_the_addresses_that_a_browser_can_reach(
     start: Start, variables: dict[str, str]
 ) -> None:
-    told = start("console").get("/config.json")
-    assert told.headers["Cache-Control"] == "no-store"
-    assert told.json == {
+    config = start("console").get("/config.json")
+    assert config.headers["Cache-Control"] == "no-store"
+    assert config.json == {
         "supabase_url": variables["SUPABASE_URL"],
         "anon_key": variables["SUPABASE_ANON_KEY"],
         "functions_url": None,
     }
     public = start("console", TENANTRY_PUBLIC_SUPABASE_URL="https://db.example")
-    assert public.get("/config.json").json == told.json | {"supabase_url": "https://db.example"}
+    assert public.get("/config.json").json == config.json | {
+        "supabase_url": "https://db.example"
+    }
 
 
 def test_known_file_is_not_sent_again(start: Start) -> None:
@@ -71,7 +73,7 @@ def test_known_file_is_not_sent_again(start: Start) -> None:
 
 
 @pytest.mark.parametrize("path", ["/nothing.js", "/../settings.py", "/console_page/console.js"])
-def test_nothing_else_is_served(start: Start, path: str) -> None:
+def test_other_files_are_not_served(start: Start, path: str) -> None:
     reply = start("console").get(path)
     assert (reply.status_code, (reply.json or {})["code"]) == (404, "not_found")
 
@@ -84,7 +86,7 @@ def test_only_reading_is_allowed(start: Start) -> None:
         assert (reply.status_code, reply.headers["Allow"]) == (405, "GET, HEAD")
 
 
-def test_deploy_without_supabase_js_names_the_command_that_brings_it(
+def test_deploy_without_supabase_js_names_the_command_that_adds_it(
     tmp_path: Path, variables: dict[str, str]
 ) -> None:
     functions = repository(tmp_path / "functions")
@@ -109,5 +111,5 @@ for target in ("console", "tenant_status"):
     status, _, refusal = replies[0].partition(" ")
     assert (status, json.loads(refusal)["code"]) == ("503", "console_incomplete")
     assert "`tenantry bundle`" in json.loads(refusal)["hint"]
-    # The others do not need it.
+    # Only the console needs supabase-js.
     assert replies[1].startswith("200 ")

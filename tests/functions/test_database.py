@@ -1,4 +1,4 @@
-"""What the caller is told when the database API refuses, fails or stays silent."""
+"""What the caller gets if the database API refuses, fails or does not answer."""
 
 import gc
 import json
@@ -37,59 +37,69 @@ def ask(member: User, upstream: Upstream, reply: Reply) -> dict[str, object]:
         (401, "not_authenticated"),
     ],
 )
-def test_databases_own_error_arrives_word_for_word(
+def test_error_of_the_database_is_passed_on_unchanged(
     member: User, upstream: Upstream, status: int, code: str
 ) -> None:
     reply = error(status, f"PT{status}", "A sentence.", code, "A hint.")
-    told = ask(member, upstream, reply)
-    assert (told["status"], told["code"]) == (status, code)
-    assert (told["message"], told["hint"]) == ("A sentence.", "A hint.")
-    assert told["retry_after"] is None
+    reported = ask(member, upstream, reply)
+    assert (reported["status"], reported["code"]) == (status, code)
+    assert (reported["message"], reported["hint"]) == ("A sentence.", "A hint.")
+    assert reported["retry_after"] is None
 
 
-def test_databases_busy_gets_a_retry_after(member: User, upstream: Upstream) -> None:
-    told = ask(member, upstream, error(503, "PT503", "Wait.", "busy"))
-    assert (told["status"], told["code"], told["retry_after"]) == (503, "busy", "1")
+def test_busy_error_of_the_database_gets_retry_after(member: User, upstream: Upstream) -> None:
+    reported = ask(member, upstream, error(503, "PT503", "Wait.", "busy"))
+    assert (reported["status"], reported["code"], reported["retry_after"]) == (503, "busy", "1")
 
 
 @pytest.mark.parametrize("details", [None, "Key (email)=(a@b.example) exists.", "Not ours"])
 def test_custom_status_without_a_code_of_ours_is_502(
     member: User, upstream: Upstream, details: str | None
 ) -> None:
-    told = ask(member, upstream, error(418, "PT418", "Teapot.", details))
-    assert (told["status"], told["code"]) == (502, "upstream_error")
+    reported = ask(member, upstream, error(418, "PT418", "Teapot.", details))
+    assert (reported["status"], reported["code"]) == (502, "upstream_error")
 
 
-def test_postgresqls_denial_is_401_for_anon_and_403_for_the_signed_in(
+def test_denial_by_postgresql_is_401_for_anon_and_403_for_a_signed_in_caller(
     start: Start, upstream: Upstream
 ) -> None:
     client = start("tenant_status")
     denied = "permission denied for function check_tenant_status"
     anonymous = User(client, token(role="anon"))
-    told = ask(anonymous, upstream, error(401, "42501", denied))
-    assert (told["status"], told["code"]) == (401, "not_authenticated")
-    told = ask(User(client), upstream, error(403, "42501", denied))
-    assert (told["status"], told["code"], told["message"]) == (403, "forbidden", denied)
+    reported = ask(anonymous, upstream, error(401, "42501", denied))
+    assert (reported["status"], reported["code"]) == (401, "not_authenticated")
+    reported = ask(User(client), upstream, error(403, "42501", denied))
+    assert (reported["status"], reported["code"], reported["message"]) == (
+        403,
+        "forbidden",
+        denied,
+    )
 
 
-def test_only_postgrest_says_who_is_anonymous(start: Start, upstream: Upstream) -> None:
-    liar = User(start("tenant_status"), token(role="anon", sub="somebody"))
-    told = ask(liar, upstream, error(403, "42501"))
-    assert (told["status"], told["code"]) == (403, "forbidden")
+def test_postgrests_status_decides_whether_a_caller_is_anonymous(
+    start: Start, upstream: Upstream
+) -> None:
+    caller = User(start("tenant_status"), token(role="anon", sub="somebody"))
+    reported = ask(caller, upstream, error(403, "42501"))
+    assert (reported["status"], reported["code"]) == (403, "forbidden")
 
 
 @pytest.mark.parametrize("code", ["forbidden", "tenant_suspended"])
-def test_denial_with_a_code_of_ours_keeps_it(
+def test_denial_with_a_code_of_ours_keeps_the_code(
     member: User, upstream: Upstream, code: str
 ) -> None:
-    told = ask(member, upstream, error(403, "42501", "No entry.", code, "Ask."))
-    assert (told["status"], told["code"], told["message"]) == (403, code, "No entry.")
-    assert told["hint"] == "Ask."
+    reported = ask(member, upstream, error(403, "42501", "No entry.", code, "Ask."))
+    assert (reported["status"], reported["code"], reported["message"]) == (
+        403,
+        code,
+        "No entry.",
+    )
+    assert reported["hint"] == "Ask."
 
 
-def test_denial_for_want_of_a_user_is_401(member: User, upstream: Upstream) -> None:
-    told = ask(member, upstream, error(403, "42501", "Nobody.", "not_authenticated"))
-    assert (told["status"], told["code"], told["message"]) == (
+def test_denial_for_a_missing_user_is_401(member: User, upstream: Upstream) -> None:
+    reported = ask(member, upstream, error(403, "42501", "Nobody.", "not_authenticated"))
+    assert (reported["status"], reported["code"], reported["message"]) == (
         401,
         "not_authenticated",
         "Nobody.",
@@ -98,21 +108,21 @@ def test_denial_for_want_of_a_user_is_401(member: User, upstream: Upstream) -> N
 
 @pytest.mark.parametrize("code", ["PGRST301", "PGRST302", "PGRST303"])
 def test_refused_token_is_401(member: User, upstream: Upstream, code: str) -> None:
-    told = ask(member, upstream, error(401, code, "JWSError JWSInvalidSignature"))
-    assert (told["status"], told["code"]) == (401, "not_authenticated")
-    assert told["message"] == "The access token is invalid or has expired."
+    reported = ask(member, upstream, error(401, code, "JWSError JWSInvalidSignature"))
+    assert (reported["status"], reported["code"]) == (401, "not_authenticated")
+    assert reported["message"] == "The access token is invalid or has expired."
 
 
 def test_token_of_a_role_that_does_not_exist_is_401(start: Start, upstream: Upstream) -> None:
     client = start("tenant_status")
-    refused = error(400, "22023", 'role "ghost" does not exist')
-    told = ask(User(client, token(sub="a-user", role="ghost")), upstream, refused)
-    assert (told["status"], told["code"]) == (401, "not_authenticated")
-    assert told["message"] == "The access token names a role that does not exist."
-    # Of another role it is the database's sentence on an argument.
+    refused = error(400, "22023", 'role "missing_role" does not exist')
+    reported = ask(User(client, token(sub="a-user", role="missing_role")), upstream, refused)
+    assert (reported["status"], reported["code"]) == (401, "not_authenticated")
+    assert reported["message"] == "The access token names a role that does not exist."
+    # For a token of another role, this message of the database is about an argument.
     for other in (token(sub="a-user", role="authenticated"), token(sub="a-user"), "opaque"):
-        told = ask(User(client, other), upstream, refused)
-        assert (told["status"], told["code"]) == (400, "invalid_request")
+        reported = ask(User(client, other), upstream, refused)
+        assert (reported["status"], reported["code"]) == (400, "invalid_request")
 
 
 @pytest.mark.parametrize(
@@ -126,31 +136,33 @@ def test_token_of_a_role_that_does_not_exist_is_401(start: Start, upstream: Upst
         (503, "PGRST002"),
     ],
 )
-def test_what_a_repeat_may_cure_is_503_with_retry_after(
+def test_temporary_failure_is_503_with_retry_after(
     member: User, upstream: Upstream, status: int, code: str
 ) -> None:
-    told = ask(member, upstream, error(status, code, "canceling statement"))
-    assert (told["status"], told["code"], told["retry_after"]) == (503, "busy", "1")
+    reported = ask(member, upstream, error(status, code, "canceling statement"))
+    assert (reported["status"], reported["code"], reported["retry_after"]) == (503, "busy", "1")
 
 
 @pytest.mark.parametrize("code", ["22P02", "22023", "23514", "23505", "P0001"])
-def test_data_the_database_rejects_is_400_without_its_details(
+def test_data_that_the_database_rejects_is_400_without_the_details(
     member: User, upstream: Upstream, code: str
 ) -> None:
     reply = error(400, code, "Bad value.", "Failing row contains (secret).")
-    told = ask(member, upstream, reply)
-    assert (told["status"], told["code"], told["message"]) == (
+    reported = ask(member, upstream, reply)
+    assert (reported["status"], reported["code"], reported["message"]) == (
         400,
         "invalid_request",
         "Bad value.",
     )
-    assert "secret" not in str(told)
+    assert "secret" not in str(reported)
 
 
-def test_missing_function_asks_for_the_migrations(member: User, upstream: Upstream) -> None:
-    told = ask(member, upstream, error(404, "PGRST202", "Could not find the function"))
-    assert (told["status"], told["code"]) == (502, "upstream_error")
-    assert "migrations" in str(told["hint"])
+def test_missing_function_has_a_hint_about_the_migrations(
+    member: User, upstream: Upstream
+) -> None:
+    reported = ask(member, upstream, error(404, "PGRST202", "Could not find the function"))
+    assert (reported["status"], reported["code"]) == (502, "upstream_error")
+    assert "migrations" in str(reported["hint"])
 
 
 @pytest.mark.parametrize(
@@ -175,12 +187,14 @@ def test_missing_function_asks_for_the_migrations(member: User, upstream: Upstre
     ids=lambda reply: f"{reply.status} {reply.body[:30]!r} {reply.length or ''}",
 )
 def test_unusable_answer_is_502_json(member: User, upstream: Upstream, reply: Reply) -> None:
-    told = ask(member, upstream, reply)
-    assert (told["status"], told["code"]) == (502, "upstream_error")
-    assert "html" not in str(told)
+    reported = ask(member, upstream, reply)
+    assert (reported["status"], reported["code"]) == (502, "upstream_error")
+    assert "html" not in str(reported)
 
 
-def test_failure_is_not_repeated_and_does_not_stick(member: User, upstream: Upstream) -> None:
+def test_failed_call_is_not_repeated_and_the_next_call_succeeds(
+    member: User, upstream: Upstream
+) -> None:
     ask(member, upstream, Reply(503, b"<html>", HTML))
     assert len(upstream.received) == 1
     upstream.will(result(ACTIVE))
@@ -194,7 +208,7 @@ def test_refused_connection_is_502(start: Start, free_port: int) -> None:
     assert (reply.status_code, reply.json["code"]) == (502, "upstream_error")
 
 
-def test_silent_upstream_is_504(start: Start, upstream: Upstream) -> None:
+def test_upstream_that_does_not_answer_is_504(start: Start, upstream: Upstream) -> None:
     upstream.will(Reply(hold=True))
     client = start("tenant_status", TENANTRY_UPSTREAM_TIMEOUT_SECONDS="0.2")
     reply = User(client).post("check_tenant_status", ACME)
@@ -208,7 +222,7 @@ def test_new_column_does_not_break_an_older_function(member: User, upstream: Ups
     assert (reply.status_code, reply.json) == (200, {**ACTIVE, "added_later": 1})
 
 
-# What comes back is what the database wrote.
+# The functions return the bytes that the database sent.
 
 ENTRY = b"""\
 [{"id":1,"occurred_at":"2026-11-23T16:00:00+00:00","actor_id":null,"actor_role":"service",\
@@ -216,7 +230,7 @@ ENTRY = b"""\
  "new_values":{"total": %b}}]"""
 
 
-def test_every_operation_passes_the_databases_bytes_on(
+def test_every_operation_returns_the_bytes_of_the_database(
     start: Start, upstream: Upstream, entry_point: str
 ) -> None:
     client = start(entry_point)
@@ -240,7 +254,7 @@ def test_every_operation_passes_the_databases_bytes_on(
     ],
     ids=["long", "beyond a double", "longest", "longest with a fraction", "deep"],
 )
-def test_no_value_of_a_row_is_changed_or_stops_the_page(
+def test_any_value_of_a_row_is_returned_unchanged(
     start: Start, upstream: Upstream, value: bytes
 ) -> None:
     upstream.will(Reply(200, ENTRY % value))
@@ -248,7 +262,7 @@ def test_no_value_of_a_row_is_changed_or_stops_the_page(
     assert (reply.status_code, reply.data) == (200, ENTRY % value)
 
 
-def test_answer_nested_too_deep_is_502_and_names_the_way_around(
+def test_answer_nested_too_deep_is_502_with_a_hint_about_the_rpc(
     start: Start, upstream: Upstream
 ) -> None:
     upstream.will(Reply(200, ENTRY % (b"[" * 20_000 + b"]" * 20_000)))

@@ -1,4 +1,4 @@
-"""Routing, limits, JSON, ids, CORS and the log line: what every group has in common."""
+"""What all groups share: routing, limits, JSON, ids, CORS and the log line."""
 
 import json
 import re
@@ -42,7 +42,7 @@ def test_rows_are_an_array(member: User, upstream: Upstream) -> None:
     assert member.post("list_my_tenants").json == []
 
 
-def test_timestamps_come_back_as_the_database_wrote_them(
+def test_timestamps_are_returned_as_the_database_wrote_them(
     member: User, upstream: Upstream
 ) -> None:
     info = {
@@ -70,7 +70,7 @@ def test_health_names_the_operations(start: Start) -> None:
 
 
 def test_unknown_operation_is_404_and_names_the_known_ones(member: User) -> None:
-    # functions-framework answers the last two for a target that says nothing about them.
+    # Without our handlers, functions-framework would answer the last two.
     for path in (
         *("suspend_tenant", "check_tenant_status/", "check_tenant_status/x", "__init__"),
         *("robots.txt", "favicon.ico"),
@@ -98,7 +98,7 @@ def test_wrong_method_is_405_with_allow(
     assert reply.headers["Allow"] == allow
 
 
-# Who is calling.
+# The token.
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_missing_or_malformed_token_is_401_before_any_upstream_call(
     assert upstream.received == []
 
 
-def test_token_reaches_the_database_as_it_is(member: User, upstream: Upstream) -> None:
+def test_token_reaches_the_database_unchanged(member: User, upstream: Upstream) -> None:
     check(member, upstream)
     sent = upstream.received[0].headers
     assert sent.get_all("Authorization") == [f"Bearer {member.token}"]
@@ -174,7 +174,7 @@ def test_body_that_is_no_json_object_is_400(
 
 
 def number(start: Start, literal: str) -> TestResponse:
-    """A profile whose metadata holds a number just so written."""
+    """A profile whose metadata contains a number with exactly this text."""
     member = User(start("user_profiles"))
     return member.client.post(
         "/update_user_profile",
@@ -191,7 +191,7 @@ def number(start: Start, literal: str) -> TestResponse:
     ],
     ids=lambda literal: literal[:24],
 )
-def test_fraction_that_would_be_changed_is_400_and_named(
+def test_fraction_that_a_double_would_change_is_400_and_named(
     start: Start, upstream: Upstream, literal: str
 ) -> None:
     reply = number(start, literal)
@@ -260,7 +260,7 @@ def test_request_id_of_the_caller_is_returned_logged_and_passed_on(
 
 
 @pytest.mark.parametrize("given", ["", "a b", "x" * 65, 'x"', "é"])
-def test_unfit_request_id_is_replaced(member: User, upstream: Upstream, given: str) -> None:
+def test_invalid_request_id_is_replaced(member: User, upstream: Upstream, given: str) -> None:
     reply = check(member, upstream, X_Request_Id=given)
     assert re.fullmatch("[0-9a-f]{32}", reply.headers["X-Request-Id"])
     assert upstream.received[0].headers["X-Request-Id"] == reply.headers["X-Request-Id"]
@@ -275,7 +275,7 @@ def test_valid_trace_is_logged_and_passed_on(
     assert logged(capsys)[0]["logging.googleapis.com/trace"] == TRACE
 
 
-def test_trace_is_logged_by_its_full_name_where_the_project_is_known(
+def test_trace_is_logged_by_its_full_name_if_the_project_is_known(
     start: Start, upstream: Upstream, capsys: pytest.CaptureFixture[str]
 ) -> None:
     member = User(start("tenant_status", GOOGLE_CLOUD_PROJECT="acme-prod"))
@@ -338,7 +338,7 @@ def test_neither_token_nor_body_is_ever_logged(
         assert secret not in captured.out + captured.err
 
 
-def test_nonsense_instead_of_a_jwt_has_no_actor(
+def test_token_that_is_no_jwt_is_logged_without_an_actor(
     start: Start, upstream: Upstream, capsys: pytest.CaptureFixture[str]
 ) -> None:
     client = start("tenant_status")
@@ -349,7 +349,7 @@ def test_nonsense_instead_of_a_jwt_has_no_actor(
     assert all("actor" not in line for line in logged(capsys))
 
 
-def test_our_own_fault_is_500_json_with_the_trace_in_the_log_alone(
+def test_internal_error_is_500_json_and_only_the_log_has_the_trace(
     member: User,
     upstream: Upstream,
     capsys: pytest.CaptureFixture[str],

@@ -1,4 +1,4 @@
-"""The shape of arguments: what is refused before the database sees it, and what is not."""
+"""The shape of arguments: which arguments are refused before a call of the database."""
 
 from collections.abc import Container, Iterator
 
@@ -87,14 +87,14 @@ def test_only_the_given_arguments_are_passed_on(
         (GRANT | {"expires_at": "1800000000"}, "zone"),
     ],
 )
-def test_misshapen_arguments_are_422_with_a_sentence(
+def test_arguments_of_the_wrong_shape_are_422_with_a_sentence(
     admin: User, upstream: Upstream, arguments: object, sentence: str
 ) -> None:
     assert sentence in complaint(admin, "grant_schema_access", arguments)
     assert upstream.received == []
 
 
-def test_complaint_comes_with_the_arguments_there_are(admin: User) -> None:
+def test_hint_lists_the_arguments_of_the_operation(admin: User) -> None:
     reply = admin.post("grant_schema_access", {})
     assert reply.json is not None
     assert reply.json["hint"] == (
@@ -130,7 +130,7 @@ COLUMN = {"name": "a", "type": "text"}
     ],
     ids=["missing", "missing second", "extra", "hostile", "long", "type", "no object"],
 )
-def test_complaint_names_the_member_and_the_entry(
+def test_message_names_the_member_and_the_entry(
     start: Start, upstream: Upstream, columns: object, sentence: str
 ) -> None:
     arguments = {"schema_name": "acme", "table_name": "orders", "columns": columns}
@@ -145,7 +145,9 @@ def test_complaint_names_the_member_and_the_entry(
 
 
 @pytest.mark.parametrize("name", ["", "pg_catalog", 'x"; drop schema y', "Ünïcode", "x" * 99])
-def test_names_are_the_databases_to_judge(admin: User, upstream: Upstream, name: str) -> None:
+def test_names_are_checked_by_the_database_only(
+    admin: User, upstream: Upstream, name: str
+) -> None:
     upstream.will(result(ACCESS))
     assert admin.post("grant_schema_access", GRANT | {"schema_name": name}).status_code == 200
     assert upstream.received[0].body["schema_name"] == name
@@ -191,7 +193,7 @@ def test_metadata_that_cannot_be_stored_is_422(
     assert sentence in complaint(owner, "update_user_profile", arguments)
 
 
-# The lengths that the database keeps, by the entry point and the name of the argument.
+# The database's limits of lengths, by the entry point and the name of the argument.
 LENGTHS: dict[str, dict[str, tuple[int, int]]] = {
     "schema_management": {"display_name": (1, 200), "reason": (0, 1000)},
     "user_profiles": {"display_name": (0, 200), "role": (1, 100)},
@@ -218,7 +220,7 @@ def texts(
 
 
 @pytest.mark.parametrize("target", LENGTHS)
-def test_text_has_the_length_that_the_database_keeps(
+def test_text_has_the_limits_of_the_database(
     start: Start, upstream: Upstream, target: str
 ) -> None:
     client = start(target)
@@ -227,7 +229,7 @@ def test_text_has_the_length_that_the_database_keeps(
     assert {argument for _, _, argument in limited} == LENGTHS[target].keys()
     for operation, arguments, argument in limited:
         shortest, longest = LENGTHS[target][argument]
-        # Counted are letters, not bytes.
+        # The limit counts characters, not bytes.
         for length in (shortest, longest):
             fits = arguments | {argument: "\N{SNOWMAN}" * length}
             upstream.will(error(404, "PT404", details="tenant_not_found"))
@@ -243,12 +245,12 @@ def test_text_has_the_length_that_the_database_keeps(
 
 
 def test_texts_of_other_groups_have_no_limit(start: Start, entry_point: str) -> None:
-    # The document of all groups has their operations below other paths.
+    # The document of all groups has other paths.
     if entry_point not in {*LENGTHS, "openapi"}:
         assert list(texts(start(entry_point), ())) == []
 
 
-def test_member_without_arguments_asks_about_nothing(start: Start) -> None:
+def test_operation_without_arguments_refuses_an_argument(start: Start) -> None:
     user = User(start("tenant_status"))
     assert "not an argument" in complaint(user, "list_my_tenants", {"schema_name": "acme"})
 
@@ -273,7 +275,7 @@ def test_member_without_arguments_asks_about_nothing(start: Start) -> None:
         ),
     ],
 )
-def test_text_is_no_number_and_no_boolean(
+def test_text_is_not_accepted_as_a_number_or_boolean(
     start: Start, target: str, operation: str, arguments: dict[str, object]
 ) -> None:
     *_, name = arguments

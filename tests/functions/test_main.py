@@ -1,4 +1,4 @@
-"""Each group as a process of its own, and what is deployed with it."""
+"""Each group as a separate process, and the files that are deployed with it."""
 
 import json
 import os
@@ -68,7 +68,7 @@ def test_forked_worker_serves_calls_and_stops_bodies_without_a_length(
         assert client.post(url, content=chunks(MIB // 2)).json() == []
         large = client.post(url, content=chunks(8 * MIB))
         assert (large.status_code, large.json()["code"]) == (413, "payload_too_large")
-        # The connection is still good: the rest of the body was read.
+        # The connection is still usable, because the rest of the body was read.
         assert client.get(group.url).status_code == 200
     assert len(upstream.received) == 1
 
@@ -78,7 +78,7 @@ def test_deploy_installs_what_the_project_depends_on() -> None:
     assert requirements == PROJECT["dependencies"]
 
 
-def test_deploy_uploads_what_the_targets_need_and_nothing_else(tmp_path: Path) -> None:
+def test_deploy_uploads_only_the_files_that_the_targets_need(tmp_path: Path) -> None:
     folder = repository(tmp_path / "functions")
     for stray in (".env.yaml", "key.json", "dump.sql", ".venv/bin/python", "tenantry/x.pyc"):
         (folder / stray).parent.mkdir(parents=True, exist_ok=True)
@@ -111,5 +111,5 @@ print(*sorted({"tenantry.openapi_document", "tenantry.catalogue"} & {*sys.module
         capture_output=True,
         text=True,
     )
-    # What only the OpenAPI document needs is loaded with the first request for it.
+    # Modules for the OpenAPI document are loaded with the first request for it.
     assert loaded.stdout.splitlines() == ["main tenantry", ""]

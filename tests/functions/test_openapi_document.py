@@ -15,7 +15,7 @@ from support.environment import GROUPS
 from support.raised_errors import raised
 from tenantry.errors import ERROR_CODES
 
-# What a function adds to the database's own refusals.
+# The errors that a function adds to those of the database.
 ADDED = {
     (400, "invalid_json"),
     (400, "invalid_request"),
@@ -39,9 +39,9 @@ def document(start: Start, target: str = "openapi", **changed: str) -> Json:
     return reply.json
 
 
-def posts(whole: Json) -> dict[str, Json]:
+def posts(openapi: Json) -> dict[str, Json]:
     """The operations that are not health checks, by path."""
-    return {path: item["post"] for path, item in whole["paths"].items() if "post" in item}
+    return {path: item["post"] for path, item in openapi["paths"].items() if "post" in item}
 
 
 def errors(operation: Json) -> set[tuple[int, str]]:
@@ -65,24 +65,24 @@ def comments(database: psycopg.Connection[dict[str, Any]]) -> dict[str, str]:
 def test_document_is_valid_and_has_the_groups_operations(
     start: Start, entry_point: str
 ) -> None:
-    whole = document(start, entry_point)
-    assert list(OpenAPIV31SpecValidator(whole).iter_errors()) == []
+    openapi = document(start, entry_point)
+    assert list(OpenAPIV31SpecValidator(openapi).iter_errors()) == []
     name = entry_point.replace("_", "-")
     expected = {
         f"/{group}/{operation}" if entry_point == "openapi" else f"/{operation}"
         for operation, group in GROUPS.items()
         if name in {group, "openapi"}
     }
-    assert posts(whole).keys() == expected
-    # And one health check for each group.
+    assert posts(openapi).keys() == expected
+    # The document also has one health check for each group.
     groups = set(GROUPS.values()) if entry_point == "openapi" else {name}
-    gets = {path for path, item in whole["paths"].items() if "get" in item}
+    gets = {path for path, item in openapi["paths"].items() if "get" in item}
     assert gets == {f"/{group}/" if entry_point == "openapi" else "/" for group in groups}
-    ids = [each["operationId"] for item in whole["paths"].values() for each in item.values()]
+    ids = [each["operationId"] for item in openapi["paths"].values() for each in item.values()]
     assert len(ids) == len(set(ids)) == len(expected) + len(groups)
 
 
-def test_operations_say_what_their_database_functions_say(
+def test_operations_have_the_comments_of_their_database_functions(
     start: Start, database: psycopg.Connection[dict[str, Any]]
 ) -> None:
     said = comments(database)
@@ -105,14 +105,14 @@ def test_errors_are_described_as_in_the_table(start: Start) -> None:
 
 
 def test_examples_fit_their_schemas(start: Start) -> None:
-    whole = document(start)
+    openapi = document(start)
 
     def complaints(content: Json) -> list[str]:
-        schema = content["schema"] | {"components": whole["components"]}
+        schema = content["schema"] | {"components": openapi["components"]}
         validator = OAS31Validator(schema, format_checker=oas31_format_checker)
         return [error.message for error in validator.iter_errors(content["example"])]
 
-    for path, item in whole["paths"].items():
+    for path, item in openapi["paths"].items():
         for operation in item.values():
             asked = operation.get("requestBody")
             contents = [asked] if asked else []
@@ -120,13 +120,13 @@ def test_examples_fit_their_schemas(start: Start) -> None:
                 assert complaints(part["content"]["application/json"]) == [], path
 
 
-def test_all_but_health_asks_for_a_token(start: Start) -> None:
-    whole = document(start)
-    (scheme,) = whole["components"]["securitySchemes"].values()
+def test_every_path_except_health_requires_a_token(start: Start) -> None:
+    openapi = document(start)
+    (scheme,) = openapi["components"]["securitySchemes"].values()
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
-    for item in whole["paths"].values():
+    for item in openapi["paths"].values():
         for method, operation in item.items():
-            security = operation.get("security", whole["security"])
+            security = operation.get("security", openapi["security"])
             assert security == ([] if method == "get" else [{"bearer": []}])
 
 
@@ -153,12 +153,12 @@ def test_all_but_health_asks_for_a_token(start: Start) -> None:
         ),
     ],
 )
-def test_server_is_where_the_document_was_found(
+def test_server_is_relative_to_the_address_of_the_document(
     start: Start, target: str, found: str, path: str, url: str
 ) -> None:
-    whole = document(start, target)
-    assert path in whole["paths"]
-    (server,) = whole["servers"]
+    openapi = document(start, target)
+    assert path in openapi["paths"]
+    (server,) = openapi["servers"]
     assert urljoin(found, server["url"]).rstrip("/") + path == url
 
 
@@ -169,13 +169,13 @@ def test_server_is_where_the_document_was_found(
         ("openapi", "https://example.com/f"),
     ],
 )
-def test_server_is_the_address_that_was_set(start: Start, target: str, server: str) -> None:
-    whole = document(start, target, TENANTRY_FUNCTIONS_URL="https://example.com/f/")
-    assert whole["servers"] == [{"url": server}]
+def test_server_is_the_configured_address(start: Start, target: str, server: str) -> None:
+    openapi = document(start, target, TENANTRY_FUNCTIONS_URL="https://example.com/f/")
+    assert openapi["servers"] == [{"url": server}]
 
 
 def test_openapi_documents_every_entry_point_of_main(start: Start, entry_point: str) -> None:
     start("openapi")
     group = importlib.import_module(f"tenantry.{entry_point}").GROUP
-    whole = importlib.import_module("tenantry.openapi").GROUP
-    assert (group in whole.documents) == (entry_point != "openapi")
+    openapi = importlib.import_module("tenantry.openapi").GROUP
+    assert (group in openapi.documents) == (entry_point != "openapi")

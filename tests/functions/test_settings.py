@@ -1,4 +1,4 @@
-"""A process with unusable settings says which one and does not start."""
+"""A process with an unusable setting names the setting and does not start."""
 
 import pytest
 
@@ -51,7 +51,7 @@ def test_unusable_setting_stops_the_start_with_its_name(
 ) -> None:
     with pytest.raises(SystemExit, match=f"^{name} ") as refusal:
         start("tenant_status", **{name: value})
-    # It might be a key.
+    # The value may be a secret key, so the message must not show it.
     assert f" {value}" not in str(refusal.value)
 
 

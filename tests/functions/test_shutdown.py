@@ -1,4 +1,4 @@
-"""The end of an instance: the cloud sends SIGTERM, and kills 10 s later."""
+"""The end of an instance: the cloud sends SIGTERM, and kills the process 10 s later."""
 
 import json
 import signal
@@ -25,7 +25,7 @@ def check(group: Served) -> httpx.Response:
     )
 
 
-def takes_no_more(group: Served) -> bool:
+def refuses_connections(group: Served) -> bool:
     try:
         httpx.get(group.url, timeout=0.2)
     except httpx.TransportError:
@@ -33,7 +33,7 @@ def takes_no_more(group: Served) -> bool:
     return False
 
 
-def test_running_request_is_finished_and_no_new_one_begun(
+def test_running_request_is_finished_and_new_requests_are_refused(
     deployment: Deployment, variables: dict[str, str], upstream: Upstream
 ) -> None:
     upstream.will(Reply(200, json.dumps(ACTIVE).encode(), hold=True))
@@ -42,14 +42,14 @@ def test_running_request_is_finished_and_no_new_one_begun(
         httpx.Client() as idle,
         ThreadPoolExecutor(1) as pool,
     ):
-        # A connection that a client keeps open must hold nobody up.
+        # An idle connection that a client keeps open must not delay the end.
         assert idle.get(group.url).status_code == 200
         running = pool.submit(check, group)
         until(lambda: len(upstream.received) == 1)
 
         group.process.send_signal(signal.SIGTERM)
         signalled = time.monotonic()
-        until(lambda: takes_no_more(group))
+        until(lambda: refuses_connections(group))
         assert not running.done()
         upstream.released.set()
 
@@ -62,7 +62,7 @@ def test_running_request_is_finished_and_no_new_one_begun(
     assert last["request_id"] == reply.headers["X-Request-Id"]
 
 
-def test_request_that_the_database_leaves_waiting_ends_within_the_grace(
+def test_request_that_the_database_does_not_answer_ends_within_the_grace_period(
     deployment: Deployment, variables: dict[str, str], upstream: Upstream
 ) -> None:
     upstream.will(result(ACTIVE), Reply(hold=True))

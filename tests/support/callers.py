@@ -1,4 +1,4 @@
-"""Those who call the functions, and how."""
+"""Callers of the functions."""
 
 import base64
 import json
@@ -9,21 +9,21 @@ from typing import Any
 from werkzeug.test import Client, TestResponse
 
 Start = Callable[..., Client]
-"""Starts the named group, in the usual variables but for the settings given."""
+"""Starts the named group with the usual variables, some of them replaced."""
 
 
 def token(**claims: object) -> str:
-    """A token that reads like Supabase's; its signature is nobody's."""
+    """A token with the format of Supabase's tokens and an invalid signature."""
 
-    def part(value: Mapping[str, object]) -> str:
+    def encoded(value: Mapping[str, object]) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
-    return f"{part({'alg': 'HS256', 'typ': 'JWT'})}.{part(claims)}.c2lnbmF0dXJl"
+    return f"{encoded({'alg': 'HS256', 'typ': 'JWT'})}.{encoded(claims)}.c2lnbmF0dXJl"
 
 
 @dataclass(frozen=True)
 class User:
-    """Somebody who calls an operation of a started group."""
+    """A caller of a started group."""
 
     client: Client
     token: str = field(default_factory=lambda: token(sub="a-user", role="authenticated"))
@@ -51,5 +51,5 @@ def examples_of(document: Any) -> dict[str, tuple[Any, Any]]:
     }
 
 
-def _example(part: Any) -> Any:
-    return part["content"]["application/json"]["example"]
+def _example(body: Any) -> Any:
+    return body["content"]["application/json"]["example"]

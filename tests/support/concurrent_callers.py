@@ -1,4 +1,4 @@
-"""Callers with a tenant each, who recognise their own data and foreign data in a reply."""
+"""Concurrent callers. Each has a tenant, and recognises foreign data in a reply."""
 
 from __future__ import annotations
 
@@ -20,14 +20,20 @@ from support.environment import Environment, Person
 class Caller:
     person: Person
     guest: Person
-    # The caller's name in this test; the tenant's display name, table and constraint have it.
-    mark: str
+    # A unique text: the display name, the table and the constraint of the caller's tenant.
+    unique_text: str
     tenant: str
 
     @property
     def own(self) -> set[str]:
         """Texts that only this caller's replies may contain."""
-        given = (self.person.id, self.person.email, self.guest.id, self.mark, self.tenant)
+        given = (
+            self.person.id,
+            self.person.email,
+            self.guest.id,
+            self.unique_text,
+            self.tenant,
+        )
         return {text for text in given if text is not None}
 
 
@@ -35,7 +41,7 @@ class Caller:
 class Call:
     operation: str
     arguments: dict[str, Any]
-    is_mine: Callable[[Any], bool]
+    is_expected: Callable[[Any], bool]
 
 
 Calls = Callable[[Caller], Iterator[Call]]
@@ -46,35 +52,35 @@ def gather(environment: Environment, size: int, *, staff: bool) -> list[Caller]:
 
 
 def _caller(environment: Environment, staff: bool) -> Caller:
-    mark = f"m{secrets.token_hex(8)}"
+    unique_text = f"m{secrets.token_hex(8)}"
     person = environment.staff("admin") if staff else environment.person()
-    caller = Caller(person, environment.person(), mark, environment.tenant())
+    caller = Caller(person, environment.person(), unique_text, environment.tenant())
     columns = '[{"name": "id", "type": "uuid", "primary_key": true}]'
     for statement, values in (
-        ("select public.rename_tenant(%s, %s)", (caller.tenant, mark)),
-        ("select public.create_table(%s, %s, %s)", (caller.tenant, mark, columns)),
+        ("select public.rename_tenant(%s, %s)", (caller.tenant, unique_text)),
+        ("select public.create_table(%s, %s, %s)", (caller.tenant, unique_text, columns)),
         ("select public.grant_schema_access(%s, %s, 'admin')", (caller.tenant, person.id)),
     ):
         environment.sql.execute(statement, values)
-    # A difference that get_schema_drift reports of this tenant alone.
+    # get_schema_drift reports this constraint for this tenant only.
     environment.sql.execute(
-        f"alter table {caller.tenant}.settings add constraint {mark} check (key <> '')"
+        f"alter table {caller.tenant}.settings add constraint {unique_text} check (key <> '')"
     )
     return caller
 
 
-# The calls of each group, and how the caller recognises the reply. ----------------------
+# The calls of each group, and how the caller recognises the reply -----------------------
 
 
 def user_profiles(caller: Caller) -> Iterator[Call]:
     own = {"schema_name": caller.tenant}
 
-    def is_mine(profile: Any) -> bool:
+    def is_expected(profile: Any) -> bool:
         return (profile["id"], profile["email"]) == (caller.person.id, caller.person.email)
 
-    yield Call("ensure_user_profile", own, is_mine)
-    yield Call("get_user_profile", own, is_mine)
-    yield Call("update_user_profile", {**own, "display_name": caller.mark}, is_mine)
+    yield Call("ensure_user_profile", own, is_expected)
+    yield Call("get_user_profile", own, is_expected)
+    yield Call("update_user_profile", {**own, "display_name": caller.unique_text}, is_expected)
 
 
 def tenant_status(caller: Caller) -> Iterator[Call]:
@@ -84,20 +90,20 @@ def tenant_status(caller: Caller) -> Iterator[Call]:
         {},
         lambda rows: [row["schema_name"] for row in rows] == [caller.tenant],
     )
-    yield Call("get_tenant_info", own, lambda info: info["display_name"] == caller.mark)
-    yield Call("check_tenant_status", own, lambda told: told["schema_name"] == caller.tenant)
+    yield Call("get_tenant_info", own, lambda info: info["display_name"] == caller.unique_text)
+    yield Call("check_tenant_status", own, lambda reply: reply["schema_name"] == caller.tenant)
 
 
 def access_control(caller: Caller) -> Iterator[Call]:
     guest = {"schema_name": caller.tenant, "user_id": caller.guest.id}
 
-    def is_mine(access: Any) -> bool:
-        told = access["schema_name"], access["user_id"], access["granted_by"]
-        return told == (caller.tenant, caller.guest.id, caller.person.id)
+    def is_expected(access: Any) -> bool:
+        reply = access["schema_name"], access["user_id"], access["granted_by"]
+        return reply == (caller.tenant, caller.guest.id, caller.person.id)
 
-    yield Call("grant_schema_access", guest, is_mine)
-    yield Call("grant_schema_access", {**guest, "access_level": "write"}, is_mine)
-    yield Call("revoke_schema_access", guest, is_mine)
+    yield Call("grant_schema_access", guest, is_expected)
+    yield Call("grant_schema_access", {**guest, "access_level": "write"}, is_expected)
+    yield Call("revoke_schema_access", guest, is_expected)
 
 
 def schema_inspection(caller: Caller) -> Iterator[Call]:
@@ -107,12 +113,12 @@ def schema_inspection(caller: Caller) -> Iterator[Call]:
         own,
         lambda tables: (
             {table["table_name"] for table in tables}
-            == {"audit_log", "settings", "users", caller.mark}
+            == {"audit_log", "settings", "users", caller.unique_text}
         ),
     )
     yield Call(
         "get_table_columns",
-        {**own, "table_name": caller.mark},
+        {**own, "table_name": caller.unique_text},
         lambda columns: [column["column_name"] for column in columns] == ["id"],
     )
 
@@ -120,15 +126,15 @@ def schema_inspection(caller: Caller) -> Iterator[Call]:
 def ddl_operations(caller: Caller) -> Iterator[Call]:
     column = {
         "schema_name": caller.tenant,
-        "table_name": caller.mark,
-        "column_name": f"c_{caller.mark}",
+        "table_name": caller.unique_text,
+        "column_name": f"c_{caller.unique_text}",
     }
 
-    def is_mine(told: Any) -> bool:
-        return bool(told["column_name"] == column["column_name"])
+    def is_expected(reply: Any) -> bool:
+        return bool(reply["column_name"] == column["column_name"])
 
-    yield Call("add_column", {**column, "column_type": "text"}, is_mine)
-    yield Call("drop_column", column, is_mine)
+    yield Call("add_column", {**column, "column_type": "text"}, is_expected)
+    yield Call("drop_column", column, is_expected)
 
 
 def audit_log(caller: Caller) -> Iterator[Call]:
@@ -150,7 +156,7 @@ def schema_management(caller: Caller) -> Iterator[Call]:
         expected = (caller.tenant, name)
         return lambda tenant: (tenant["schema_name"], tenant["display_name"]) == expected
 
-    for name in (f"{caller.mark} Ltd.", caller.mark):
+    for name in (f"{caller.unique_text} Ltd.", caller.unique_text):
         renaming = {"schema_name": caller.tenant, "display_name": name}
         yield Call("rename_tenant", renaming, is_called(name))
 
@@ -159,7 +165,7 @@ def tenant_migrations(caller: Caller) -> Iterator[Call]:
     yield Call(
         "get_schema_drift",
         {"schema_name": caller.tenant},
-        lambda differences: caller.mark in str(differences),
+        lambda differences: caller.unique_text in str(differences),
     )
 
 
@@ -181,11 +187,11 @@ CALLS: dict[str, Calls] = {
 FOR_STAFF = {"tenant_migrations"}
 
 
-# All callers at once. -------------------------------------------------------------------
+# All callers at the same time -----------------------------------------------------------
 
 
 @dataclass
-class Crowd:
+class ConcurrentCallers:
     url: str
     callers: list[Caller]
     calls: Calls
@@ -194,8 +200,11 @@ class Crowd:
     def __post_init__(self) -> None:
         self._foreign = re.compile("|".join(set().union(*(c.own for c in self.callers))))
 
-    def play(self, index: int) -> Counter[int]:
-        """Calls until the time is over and counts replies by status. Fails at foreign data."""
+    def run(self, index: int) -> Counter[int]:
+        """Calls until the time is over, and counts the replies by status.
+
+        Fails if a reply contains foreign data.
+        """
         caller = self.callers[index]
         neighbour = self.callers[index - 1]
         statuses: Counter[int] = Counter()
@@ -203,22 +212,22 @@ class Crowd:
         with httpx.Client(timeout=60) as http:
             for round_ in itertools.count():
                 for number, call in enumerate(self.calls(caller)):
-                    request_id = f"{caller.mark}.{round_}.{number}"
+                    request_id = f"{caller.unique_text}.{round_}.{number}"
                     reply = self._post(http, call.operation, call.arguments, caller, request_id)
                     self._check(reply, 200, request_id, caller.own)
-                    assert call.is_mine(reply.json()), reply.text
+                    assert call.is_expected(reply.json()), reply.text
                     statuses[reply.status_code] += 1
 
                 # The same call on a missing tenant, and with a forged token: refusals must not
                 # contain foreign data either.
                 call = next(self.calls(neighbour))
                 if "schema_name" in call.arguments:
-                    request_id = f"{caller.mark}.{round_}.refused"
-                    given = {**call.arguments, "schema_name": f"no_{caller.mark}"}
+                    request_id = f"{caller.unique_text}.{round_}.refused"
+                    given = {**call.arguments, "schema_name": f"no_{caller.unique_text}"}
                     reply = self._post(http, call.operation, given, caller, request_id)
                     self._check(reply, 404, request_id, caller.own)
                     statuses[reply.status_code] += 1
-                request_id = f"{caller.mark}.{round_}.forged"
+                request_id = f"{caller.unique_text}.{round_}.forged"
                 reply = self._post(
                     http, call.operation, call.arguments, caller, request_id, forged=True
                 )

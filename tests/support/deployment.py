@@ -90,7 +90,7 @@ class Deployment:
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
-    """Ends it with its worker, which would go on to serve."""
+    """Ends the process and its worker, which would otherwise continue to serve."""
     with suppress(psutil.NoSuchProcess):
         for worker in psutil.Process(process.pid).children(recursive=True):
             worker.kill()
@@ -111,13 +111,13 @@ def _port(process: subprocess.Popen[str]) -> int:
 
 
 def uploaded(folder: Path) -> list[str]:
-    """What `gcloud` would send of a folder: .gcloudignore follows the rules of .gitignore."""
+    """The files that `gcloud` would upload: .gcloudignore follows the rules of .gitignore."""
     listing = _git(folder, "ls-files", "--others", "-z", "--exclude-from", ".gcloudignore")
     return sorted(filter(None, listing.split("\0")))
 
 
 def repository(folder: Path) -> Path:
-    """A copy of `functions`, as a repository of its own so that git can list it."""
+    """A copy of `functions` as a separate repository, so that git can list its files."""
     shutil.copytree(FUNCTIONS, folder)
     _git(folder, "init", "--quiet")
     return folder
@@ -138,7 +138,7 @@ def upload(folder: Path, destination: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
-    """The deployment that would run in the cloud if this were deployed now."""
+    """The present code as a deployment in the cloud would run it."""
     folder = tmp_path_factory.mktemp("deployment")
     files = upload(repository(folder / "functions"), folder / "workspace")
     return Deployment(files, installed())
@@ -152,11 +152,11 @@ def installed() -> Path:
     cache = platformdirs.user_cache_path("tenantry", ensure_exists=True)
     home = cache / f"functions-{digest}"
     ready = home / "ready"
-    # Workers share it, and the first one fills it.
+    # The workers of pytest-xdist share this environment. The first one installs the packages.
     with home.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not ready.exists():
-            # Scripts name their interpreter by its path, so it is made where it stays.
+            # Scripts contain the path of their interpreter, so the environment must not move.
             venv.create(home, clear=True, with_pip=True)
             subprocess.run(
                 [

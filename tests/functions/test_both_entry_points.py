@@ -1,4 +1,4 @@
-"""What the database says is the same through a function and through the RPC."""
+"""A function and the RPC of the same name give the same replies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from support.environment import Environment, Person
 
-# As numeric has it, and no double: too many digits, too large, too long for an int of Python.
+# Values of numeric that no double has: too many digits, too large, too long for a Python int.
 NUMBERS = ["123456789012345678.99", "9" * 400 + ".5", "-" + "9" * 5000]
 
 
@@ -37,7 +37,7 @@ def texts(
     return [reply.text for reply in replies]
 
 
-def test_large_numbers_of_rows_are_told_alike(environment: Environment) -> None:
+def test_function_and_rpc_return_identical_large_numbers(environment: Environment) -> None:
     tenant, admin = invoices(environment)
     function, rpc = texts(environment, admin, "get_audit_log", schema_name=tenant)
     assert function == rpc
@@ -46,14 +46,16 @@ def test_large_numbers_of_rows_are_told_alike(environment: Environment) -> None:
 
 
 @pytest.mark.parametrize("operation", ["get_table_columns", "get_schema_tables"])
-def test_rows_are_told_alike(environment: Environment, operation: str) -> None:
+def test_function_and_rpc_return_identical_rows(
+    environment: Environment, operation: str
+) -> None:
     tenant, admin = invoices(environment)
     arguments = {"table_name": "invoices"} if operation == "get_table_columns" else {}
     function, rpc = texts(environment, admin, operation, schema_name=tenant, **arguments)
     assert function == rpc
 
 
-def test_number_as_text_is_the_default_to_its_last_digit(environment: Environment) -> None:
+def test_default_given_as_text_keeps_every_digit(environment: Environment) -> None:
     tenant, admin = invoices(environment)
     reply = environment.function(
         admin,
@@ -71,7 +73,7 @@ def test_number_as_text_is_the_default_to_its_last_digit(environment: Environmen
 def test_token_of_a_role_that_does_not_exist_is_401(environment: Environment) -> None:
     person = environment.person()
     assert person.id is not None
-    stranger = Person(environment.token(person.id, role="ghost"), person.id)
+    stranger = Person(environment.token(person.id, role="missing_role"), person.id)
     reply = environment.function(stranger, "list_my_tenants")
     assert (reply.status_code, reply.json()["code"]) == (401, "not_authenticated")
     assert "role that does not exist" in reply.json()["message"]
@@ -79,7 +81,7 @@ def test_token_of_a_role_that_does_not_exist_is_401(environment: Environment) ->
 
 
 @pytest.mark.parametrize("subject", ["user_2abc", ""])
-def test_token_whose_subject_is_no_uuid_is_nobodys(
+def test_token_whose_subject_is_no_uuid_names_no_user(
     environment: Environment, subject: str
 ) -> None:
     tenant = environment.tenant()
@@ -106,7 +108,7 @@ def test_token_whose_subject_is_no_uuid_is_nobodys(
         ("revoke_admin", {}),
     ],
 )
-def test_user_id_of_null_is_a_wrong_argument(
+def test_user_id_null_is_an_invalid_argument(
     environment: Environment, operation: str, more: dict[str, str]
 ) -> None:
     of_the_platform = operation in {"promote_to_admin", "revoke_admin"}
@@ -125,7 +127,7 @@ def test_user_id_of_null_is_a_wrong_argument(
     ("operation", "is_of_a_tenant"),
     [("get_audit_log", True), ("get_admin_audit_log", False), ("list_tenants_behind", False)],
 )
-def test_page_is_as_long_as_asked_or_refused(
+def test_page_size_is_accepted_or_refused(
     environment: Environment, operation: str, is_of_a_tenant: bool
 ) -> None:
     tenant = environment.tenant()
