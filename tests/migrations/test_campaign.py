@@ -1,4 +1,4 @@
-"""A fleet at work: killed drivers and databases, readers in the way, and what it all costs."""
+"""Migrating many tenants: time, failures, killed commands and databases, and readers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from support.waiting import until
 
 FULL = os.environ.get("TENANTRY_SOAK") == "1"
 TENANTS = 1000 if FULL else 40
-# Of each victim: ten kills in all.
+# For each killed process, so a full-size run has ten kills.
 ROUNDS = 5 if FULL else 1
 WORKERS = 4
 
@@ -38,7 +38,7 @@ MIGRATION = """
 
 
 def plain_loop(fleet: Fleet, statements: str, table: str, names: list[str]) -> float:
-    """Seconds that a script takes to make the same of these tenants, and check nothing."""
+    """Seconds of a script that makes the same changes in these tenants without any check."""
     free: queue.SimpleQueue[psycopg.Connection] = queue.SimpleQueue()
 
     def one(name: str) -> None:
@@ -69,7 +69,7 @@ def plain_loop(fleet: Fleet, statements: str, table: str, names: list[str]) -> f
 
 @pytest.mark.soak
 def test_fleet_is_migrated_in_the_time_of_a_plain_loop(fleet: Fleet) -> None:
-    """`pytest -s` shows the numbers; the bars are for a machine that does nothing else."""
+    """`pytest -s` shows the numbers. The limits are for a machine without other load."""
     names = fleet.tenants(TENANTS)
     for name in names:
         fleet.sql.execute(
@@ -80,7 +80,7 @@ def test_fleet_is_migrated_in_the_time_of_a_plain_loop(fleet: Fleet) -> None:
         )
     fleet.settle()
     plain = ours = 0.0
-    # Each first once, so that what grows with every migration is the same for both.
+    # Each side is first once, because costs grow with the number of migrations.
     for first in ("loop", "command"):
         for turn in (first, *({"loop", "command"} - {first})):
             table = fleet.table()
@@ -92,7 +92,7 @@ def test_fleet_is_migrated_in_the_time_of_a_plain_loop(fleet: Fleet) -> None:
                 report = fleet.roll_out("--workers", str(WORKERS))
                 ours += report["seconds"]
                 assert sorted(report["migrated"]) == names
-            # What the loop makes and what we make are the same.
+            # The loop and the command make the same objects.
             assert fleet.drift(names[0]) == []
     started = time.perf_counter()
     nothing = fleet.command("migrate")
@@ -110,23 +110,23 @@ def test_fleet_is_migrated_in_the_time_of_a_plain_loop(fleet: Fleet) -> None:
 
 
 @pytest.mark.soak
-def test_one_in_ten_fails_for_a_reason_and_the_fix_completes_the_fleet(fleet: Fleet) -> None:
+def test_failures_of_one_in_ten_have_reasons_and_a_fix_completes_the_run(fleet: Fleet) -> None:
     names, table = fleet.tenants(TENANTS), fleet.table()
     fleet.settle()
-    clashing, locked, spoilt = (names[first::30] for first in (0, 10, 20))
-    causes = dict.fromkeys(clashing, "42P07")
+    conflicting, locked, invalid = (names[first::30] for first in (0, 10, 20))
+    causes = dict.fromkeys(conflicting, "42P07")
     causes |= dict.fromkeys(locked, "55P03")
-    causes |= dict.fromkeys(spoilt, "22012")
+    causes |= dict.fromkeys(invalid, "22012")
     fleet.register(
         f"create table {table} (id bigint primary key);"  # noqa: S608
         f" alter table settings add column {table} integer;"
         f" update settings set {table} = 1 / (value #>> '{{}}')::integer where key = 'divisor'"
     )
-    for name in clashing:
+    for name in conflicting:
         fleet.sql.execute(
             sql.SQL("create table {}.{} ()").format(sql.Identifier(name), sql.Identifier(table))
         )
-    for name in spoilt:
+    for name in invalid:
         fleet.sql.execute(
             sql.SQL("insert into {}.settings (key, value) values ('divisor', '0')").format(
                 sql.Identifier(name)
@@ -148,11 +148,11 @@ def test_one_in_ten_fails_for_a_reason_and_the_fix_completes_the_fleet(fleet: Fl
     assert shown.returncode == 1
     assert all(name in shown.stdout for name in causes)
 
-    for name in clashing:
+    for name in conflicting:
         fleet.sql.execute(
             sql.SQL("drop table {}.{}").format(sql.Identifier(name), sql.Identifier(table))
         )
-    for name in spoilt:
+    for name in invalid:
         fleet.sql.execute(
             sql.SQL("update {}.settings set value = '2' where key = 'divisor'").format(
                 sql.Identifier(name)
@@ -160,19 +160,19 @@ def test_one_in_ten_fails_for_a_reason_and_the_fix_completes_the_fleet(fleet: Fl
         )
     assert sorted(fleet.roll_out("--retry-failed")["migrated"]) == sorted(causes)
     assert set(fleet.versions().values()) == {fleet.latest()}
-    for name in (clashing[0], locked[0], spoilt[0]):
+    for name in (conflicting[0], locked[0], invalid[0]):
         assert fleet.drift(name) == []
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("victim", ["driver", "database"])
-def test_killed_run_is_completed_by_the_next(fleet: Fleet, victim: str) -> None:
+@pytest.mark.parametrize("killed", ["command", "database"])
+def test_killed_run_is_completed_by_the_next(fleet: Fleet, killed: str) -> None:
     names = fleet.tenants(TENANTS)
     fleet.settle()
     for _ in range(ROUNDS):
         table = fleet.table()
-        # A throw-away emulator confirms before it has written; what is to be completed must
-        # be there after a crash.
+        # An ephemeral emulator confirms before it writes to disk. The migrations must survive
+        # the crash.
         fleet.sql.execute("set synchronous_commit = on")
         fleet.register(f"create table {table} (id bigint primary key)")
         version = fleet.register(f"insert into {table} values (1)")  # noqa: S608
@@ -180,7 +180,7 @@ def test_killed_run_is_completed_by_the_next(fleet: Fleet, victim: str) -> None:
         run = fleet.begin("migrate", "--workers", "2")
         while version not in fleet.versions().values():
             assert run.poll() is None, run.communicate()
-        if victim == "driver":
+        if killed == "command":
             run.kill()
         else:
             kill_database(fleet)
@@ -200,7 +200,7 @@ def test_killed_run_is_completed_by_the_next(fleet: Fleet, victim: str) -> None:
 
 
 def kill_database(fleet: Fleet) -> None:
-    """One of its processes is enough: PostgreSQL then ends all others and recovers."""
+    """Kills one session. PostgreSQL then ends all other sessions and recovers."""
     worker = fleet.sql.execute(
         "select pid from pg_stat_activity where usename = 'authenticator' limit 1"
     ).fetchone()
@@ -221,13 +221,13 @@ def kill_database(fleet: Fleet) -> None:
             return False
         return True
 
-    # It ends the others a moment later, and would end a session that is new by then, too.
+    # PostgreSQL ends the other sessions a moment later, and a session started before that, too.
     until(is_down, 60)
     until(is_back, 60)
 
 
 @pytest.mark.soak
-def test_reader_sees_no_error_and_hardly_waits(fleet: Fleet) -> None:
+def test_reader_gets_no_error_and_waits_only_briefly(fleet: Fleet) -> None:
     tenant = fleet.tenants(TENANTS)[0]
     fleet.settle()
     reader = fleet.member(tenant, "read")

@@ -1,4 +1,4 @@
-"""What one tenant's migration costs, counted: the same however many tenants there are."""
+"""The counted cost of migrating one tenant does not depend on the number of tenants."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def tracked(fleet: Fleet) -> Iterator[psycopg.Connection[Any]]:
         database.rollback()
 
 
-def test_cost_does_not_grow_with_the_fleet(fleet: Fleet) -> None:
+def test_function_calls_do_not_grow_with_the_number_of_tenants(fleet: Fleet) -> None:
     tenant, table = fleet.tenant(), fleet.table()
     fleet.register(
         f"create table {table} (id bigint primary key);"
@@ -54,27 +54,27 @@ def test_cost_does_not_grow_with_the_fleet(fleet: Fleet) -> None:
     assert fleet.migrate(tenant)["outcome"] == "migrated"
 
 
-def test_rows_read_do_not_grow_with_the_fleet(fleet: Fleet) -> None:
-    """The audit functions of all tenants have the same names: nothing may look up a function
-    by its name, because that reads all of them."""
-    crowd = 40
+def test_rows_read_do_not_grow_with_the_number_of_tenants(fleet: Fleet) -> None:
+    """The audit functions of all tenants have the same names. A lookup of a function by name
+    would read all of them."""
+    more = 40
     tenants = [fleet.tenant() for _ in range(18)]
     fleet.register(f"create table {fleet.table()} (id bigint primary key)")
     before = reads(fleet, tenants[:6])
 
-    fleet.tenants(crowd)
+    fleet.tenants(more)
 
     # Other tenants than before, because rows left by a rollback are read like live rows. In two
-    # sessions, because PostgreSQL may discard what one session knows of the catalog.
+    # sessions, because PostgreSQL may discard the catalog cache of one session.
     after = min(reads(fleet, tenants[6:12]), reads(fleet, tenants[12:]))
-    assert after < before + crowd
+    assert after < before + more
 
 
 def reads(fleet: Fleet, tenants: list[str]) -> int:
-    """Rows read for the tenant that took fewest, in a session that has migrated another.
+    """The smallest number of rows read for a tenant, in a session that has migrated another.
 
-    The fewest, because PostgreSQL may discard at any time what the session knows of the
-    catalog, and then the session reads the catalog again.
+    The smallest, because PostgreSQL may discard the catalog cache of the session at any time,
+    and then the session reads the catalog again.
     """
     with psycopg.connect(fleet.address.db_url) as database:
         rows = rows_read_by_each(
@@ -86,7 +86,7 @@ def reads(fleet: Fleet, tenants: list[str]) -> int:
     return min(rows)
 
 
-def test_tenant_without_anything_of_its_own_is_described_once(fleet: Fleet) -> None:
+def test_tenant_without_own_objects_is_described_once(fleet: Fleet) -> None:
     plain, owner, extended = (fleet.tenant() for _ in range(3))
     fleet.sql.execute(sql.SQL("create table {}.notes ()").format(sql.Identifier(owner)))
     fleet.rpc(
@@ -96,12 +96,12 @@ def test_tenant_without_anything_of_its_own_is_described_once(fleet: Fleet) -> N
     fleet.register(f"create table {fleet.table()} (id bigint primary key)")
 
     assert calls_for(fleet, plain)["schema_objects"] == 1
-    # Before and after, to see that their own objects have not changed.
+    # Before and after the migration, to compare their own objects.
     assert calls_for(fleet, owner)["schema_objects"] == 2
     assert calls_for(fleet, extended)["schema_objects"] == 2
 
 
-def test_new_tenant_replays_what_does_something_there(fleet: Fleet) -> None:
+def test_new_tenant_replays_only_migrations_with_statements(fleet: Fleet) -> None:
     before = replayed(fleet)
 
     fleet.register("-- No statement.\n\n    -- It refreshes the audit triggers.")
@@ -111,7 +111,7 @@ def test_new_tenant_replays_what_does_something_there(fleet: Fleet) -> None:
     assert replayed(fleet) == before + 1
 
 
-def test_migration_asks_for_the_schema_cache_once(fleet: Fleet) -> None:
+def test_migration_requests_one_reload_of_the_schema_cache(fleet: Fleet) -> None:
     tenant, table = fleet.tenant(), fleet.table()
     fleet.register(
         f"create table {table} (id bigint primary key);"
@@ -134,12 +134,12 @@ def test_list_of_tenants_behind_reads_no_tenant_that_is_up_to_date(fleet: Fleet)
     fleet.roll_out()
 
     def listed() -> tuple[list[str], int]:
-        """The tenants listed, and how many rows of the registry were read for that."""
-        # Rows left by an update would count. With statistics that know only one version the
-        # planner could take a wrong index.
+        """The listed tenants, and the number of rows of the registry that were read."""
+        # Rows left by an update would count. With statistics of a single version the planner
+        # could choose the wrong index.
         fleet.sql.execute("vacuum analyze public.tenants")
         with psycopg.connect(fleet.address.db_url) as database:
-            # The registry is small here, and reading all of it would look cheapest.
+            # The registry is small here, so the planner would prefer to read all of it.
             database.execute("set local enable_seqscan = off")
             names = [
                 row[0]

@@ -1,4 +1,4 @@
-"""How the operator's commands behave when the Data API does not answer as it should."""
+"""The operator's commands when the Data API does not answer as expected."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tenantry_cli.main import main
 URL = "https://project.example"
 RPC = f"{URL}/rest/v1/rpc"
 KEY = "sb_secret_never_shown"
-PATIENT = data_api._RETRY
+REAL_RETRY = data_api._RETRY
 
 
 @pytest.fixture(autouse=True)
-def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same number of attempts, without the waiting."""
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four attempts without pauses."""
     retry = data_api._RETRY.copy(stop=stop_after_attempt(4), wait=wait_none())
     monkeypatch.setattr(data_api, "_RETRY", retry)
 
@@ -35,7 +35,7 @@ def upstream() -> Iterator[responses.RequestsMock]:
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_call_is_repeated_until_somebody_answers(
+def test_call_is_repeated_until_there_is_an_answer(
     upstream: responses.RequestsMock, status: int
 ) -> None:
     upstream.post(f"{RPC}/get_migration_status", status=status, body="<html>")
@@ -45,7 +45,7 @@ def test_call_is_repeated_until_somebody_answers(
     assert DataApi(URL, KEY).call("get_migration_status") == {"behind": 0}
 
 
-def test_call_gives_up_in_the_end(upstream: responses.RequestsMock) -> None:
+def test_call_fails_after_the_last_attempt(upstream: responses.RequestsMock) -> None:
     answer = upstream.post(f"{RPC}/get_migration_status", status=503)
     with pytest.raises(UnansweredError):
         DataApi(URL, KEY).call("get_migration_status")
@@ -57,7 +57,9 @@ def test_attempts_cover_about_a_minute(upstream: responses.RequestsMock) -> None
     pauses: list[float] = []
     answer = upstream.post(f"{RPC}/get_migration_status", status=503)
 
-    PATIENT.copy(sleep=pauses.append)(requests.post, f"{RPC}/get_migration_status", timeout=1)
+    REAL_RETRY.copy(sleep=pauses.append)(
+        requests.post, f"{RPC}/get_migration_status", timeout=1
+    )
 
     assert answer.call_count == len(pauses) + 1 == 12
     assert 55 < sum(pauses) < 67
@@ -82,7 +84,7 @@ def test_secret_key_is_no_token_and_a_jwt_is(upstream: responses.RequestsMock) -
     assert second["Authorization"] == "Bearer ey.a.jwt"
 
 
-def test_busy_tenant_is_that_tenants_failure_and_the_others_go_on(
+def test_busy_tenant_fails_and_the_others_are_migrated(
     upstream: responses.RequestsMock,
 ) -> None:
     status = {"latest_version": "2", "tenant_count": 2, "behind": 2, "failed": 0}
@@ -113,7 +115,9 @@ def test_busy_tenant_is_that_tenants_failure_and_the_others_go_on(
     assert KEY not in done.output
 
 
-def test_what_is_no_json_is_a_sentence(upstream: responses.RequestsMock) -> None:
+def test_answer_without_json_is_reported_in_one_sentence(
+    upstream: responses.RequestsMock,
+) -> None:
     answer = upstream.post(f"{RPC}/get_migration_status", body="<html>Welcome</html>")
 
     done = CliRunner().invoke(main, ["migrate", "--url", URL, "--service-key", KEY])
@@ -123,7 +127,7 @@ def test_what_is_no_json_is_a_sentence(upstream: responses.RequestsMock) -> None
     assert answer.call_count == 1
 
 
-def test_what_another_attempt_would_meet_again_is_a_sentence_at_once(
+def test_permanent_error_is_reported_after_one_attempt(
     upstream: responses.RequestsMock,
 ) -> None:
     endless = upstream.post(f"{RPC}/get_migration_status", body=requests.TooManyRedirects("30"))
@@ -142,7 +146,9 @@ GONE = {
 }
 
 
-def test_drift_leaves_out_a_tenant_deleted_meanwhile(upstream: responses.RequestsMock) -> None:
+def test_drift_leaves_out_a_tenant_that_was_deleted_meanwhile(
+    upstream: responses.RequestsMock,
+) -> None:
     names = [{"schema_name": "acme"}, {"schema_name": "bolt"}]
     upstream.get(f"{URL}/rest/v1/tenants", json=names)
     upstream.get(f"{URL}/rest/v1/tenants", json=[])
@@ -159,7 +165,7 @@ def test_drift_leaves_out_a_tenant_deleted_meanwhile(upstream: responses.Request
     assert "1 of 1 tenants" in done.output
 
 
-def test_drift_misses_a_tenant_that_was_named(upstream: responses.RequestsMock) -> None:
+def test_drift_reports_that_a_named_tenant_is_missing(upstream: responses.RequestsMock) -> None:
     upstream.post(f"{RPC}/get_schema_drift", status=404, json=GONE)
 
     done = CliRunner().invoke(
@@ -190,7 +196,7 @@ def test_one_tenant_is_reported_in_the_singular(upstream: responses.RequestsMock
     assert "1 tenant is now at 2 (1 migration in" in migrated.output
 
 
-def test_migrate_takes_a_missing_function_for_no_success(
+def test_migrate_fails_if_the_function_is_missing(
     upstream: responses.RequestsMock,
 ) -> None:
     status = {"latest_version": "2", "tenant_count": 1, "behind": 1, "failed": 0}
@@ -208,7 +214,7 @@ def test_migrate_takes_a_missing_function_for_no_success(
     assert "is now at" not in done.output
 
 
-def test_migrate_takes_a_tenant_deleted_meanwhile_for_none_it_migrated(
+def test_migrate_does_not_count_a_tenant_that_was_deleted_meanwhile(
     upstream: responses.RequestsMock,
 ) -> None:
     status = {"latest_version": "2", "tenant_count": 1, "behind": 1, "failed": 0}
@@ -233,7 +239,7 @@ def test_migrate_takes_a_tenant_deleted_meanwhile_for_none_it_migrated(
 @pytest.mark.parametrize(
     "body", [{"message": "Invalid API key"}, {"code": "PGRST301", "message": "No key."}]
 )
-def test_key_that_is_refused_is_what_to_look_at(
+def test_refused_key_has_a_hint_about_the_key(
     upstream: responses.RequestsMock, body: dict[str, str]
 ) -> None:
     upstream.post(f"{RPC}/get_migration_status", status=401, json=body)

@@ -1,4 +1,4 @@
-"""Whatever a tenant's admin may plant: the migration succeeds, or that tenant alone fails."""
+"""Own objects that conflict with a migration: it succeeds, or fails in that tenant only."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 
 from support.fleet import Fleet
 
-# What the admin asks for through the API; {} is the name of the table to come.
+# Calls of a tenant's admin. {} is the name of the migration's table.
 TABLE = {"columns": [{"name": "title", "type": "text"}]}
-PLANTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
+CONFLICTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "a table of the same name": [("create_table", {"table_name": "{}"} | TABLE)],
     "a table named like its key": [("create_table", {"table_name": "{}_pkey"} | TABLE)],
     "a table named like its index": [("create_table", {"table_name": "{}_total_idx"} | TABLE)],
@@ -65,19 +65,19 @@ MIGRATIONS = {
     " create index if not exists {0}_total_idx on {0} (total);"
     " alter table users rename column display_name to name_{0};"
     " alter table users rename column name_{0} to display_name;",
-    "brutal": "drop table if exists {0}, notes cascade;"
+    "destructive": "drop table if exists {0}, notes cascade;"
     " create table {0} (id bigint primary key);",
 }
-# The migration is not in the tenant's way, or is in nobody's.
-HARMLESS = {"a column in users", "a default in settings"}
+# Own objects that conflict with none of the migrations.
+WITHOUT_CONFLICT = {"a column in users", "a default in settings"}
 
 
 @pytest.mark.parametrize("style", MIGRATIONS)
-def test_hostile_tenants_end_well_or_as_they_were(fleet: Fleet, style: str) -> None:
+def test_conflicting_tenant_is_migrated_or_stays_unchanged(fleet: Fleet, style: str) -> None:
     table = fleet.table()
     tenants = {}
-    for plant, calls in PLANTS.items():
-        tenant = tenants[plant] = fleet.tenant()
+    for conflict, calls in CONFLICTS.items():
+        tenant = tenants[conflict] = fleet.tenant()
         admin = fleet.member(tenant, "admin")
         for operation, arguments in calls:
             given = {
@@ -85,16 +85,16 @@ def test_hostile_tenants_end_well_or_as_they_were(fleet: Fleet, style: str) -> N
                 for key, value in arguments.items()
             }
             done = fleet.rpc(admin, operation, schema_name=tenant, **given)
-            # A refused plant is the best end.
+            # A name that is refused at once cannot conflict later.
             assert done.status_code in (200, 400), done.text
-    innocent = fleet.tenant()
+    other = fleet.tenant()
     version = fleet.register(MIGRATIONS[style].format(table))
 
     outcomes = {}
-    for plant, tenant in tenants.items():
+    for conflict, tenant in tenants.items():
         before = fleet.objects(tenant)
         result = fleet.migrate(tenant)
-        outcomes[plant] = result["outcome"]
+        outcomes[conflict] = result["outcome"]
         assert fleet.drift(tenant) == []
         if result["outcome"] == "failed":
             assert result["message"]
@@ -104,13 +104,13 @@ def test_hostile_tenants_end_well_or_as_they_were(fleet: Fleet, style: str) -> N
             kept = [found for found in before if found[3]]
             assert [found for found in fleet.objects(tenant) if found[3]] == kept
 
-    assert {outcomes[plant] for plant in HARMLESS} == {"migrated"}
+    assert {outcomes[conflict] for conflict in WITHOUT_CONFLICT} == {"migrated"}
     assert outcomes["a table of the same name"] == "failed"
-    assert outcomes["a key to users"] == ("failed" if style == "brutal" else "migrated")
-    assert fleet.migrate(innocent)["outcome"] == "migrated"
+    assert outcomes["a key to users"] == ("failed" if style == "destructive" else "migrated")
+    assert fleet.migrate(other)["outcome"] == "migrated"
 
 
-def test_the_admin_makes_way_for_a_table_that_clashes(fleet: Fleet) -> None:
+def test_tenant_is_migrated_after_its_admin_drops_the_conflicting_table(fleet: Fleet) -> None:
     tenant, table = fleet.tenant(), fleet.table()
     admin, name = fleet.member(tenant, "admin"), {"schema_name": tenant, "table_name": table}
     fleet.rpc(admin, "create_table", **name, **TABLE).raise_for_status()
@@ -120,12 +120,12 @@ def test_the_admin_makes_way_for_a_table_that_clashes(fleet: Fleet) -> None:
     fleet.rpc(admin, "drop_table", **name).raise_for_status()
 
     assert fleet.migrate(tenant)["outcome"] == "migrated"
-    # Now it is the template's.
+    # The table now belongs to the template.
     refused = fleet.rpc(admin, "drop_table", **name)
     assert (refused.status_code, refused.json()["details"]) == (409, "protected_table")
 
 
-def test_a_table_is_protected_until_the_tenant_has_dropped_it_too(fleet: Fleet) -> None:
+def test_dropped_template_table_is_protected_until_the_tenant_is_migrated(fleet: Fleet) -> None:
     tenant, table = fleet.tenant(), fleet.table()
     admin, name = fleet.member(tenant, "admin"), {"schema_name": tenant, "table_name": table}
     fleet.register(f"create table {table} (id bigint primary key)")

@@ -1,4 +1,4 @@
-"""`tenantry migrate` and `tenantry drift`, as an operator meets them."""
+"""`tenantry migrate` and `tenantry drift`, as an operator runs them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from psycopg import sql
 from support.fleet import Fleet
 
 
-def spoil(fleet: Fleet, tenant: str, table: str) -> None:
-    """Puts a table of the tenant's own in the way."""
+def add_conflict(fleet: Fleet, tenant: str, table: str) -> None:
+    """Creates an own table with the name of the migration's table."""
     fleet.sql.execute(
         sql.SQL("create table {}.{} ()").format(sql.Identifier(tenant), sql.Identifier(table))
     )
 
 
-def clear(fleet: Fleet, tenant: str, table: str) -> None:
+def remove_conflict(fleet: Fleet, tenant: str, table: str) -> None:
     fleet.sql.execute(
         sql.SQL("drop table {}.{}").format(sql.Identifier(tenant), sql.Identifier(table))
     )
 
 
-def test_one_in_ten_fails_the_rest_succeed_and_the_fix_completes_it(fleet: Fleet) -> None:
+def test_one_tenant_fails_the_others_succeed_and_a_fix_completes_the_run(fleet: Fleet) -> None:
     tenants, table = fleet.tenants(10), fleet.table()
-    spoil(fleet, tenants[3], table)
+    add_conflict(fleet, tenants[3], table)
     version = fleet.register(f"create table {table} (id bigint primary key)")
 
     first = fleet.roll_out()
@@ -41,7 +41,7 @@ def test_one_in_ten_fails_the_rest_succeed_and_the_fix_completes_it(fleet: Fleet
     assert tenants[3] in shown.stdout
     assert "--retry-failed" in shown.stdout
 
-    clear(fleet, tenants[3], table)
+    remove_conflict(fleet, tenants[3], table)
     assert fleet.roll_out("--retry-failed")["migrated"] == [tenants[3]]
     done = fleet.command("migrate")
     assert done.returncode == 0
@@ -49,9 +49,9 @@ def test_one_in_ten_fails_the_rest_succeed_and_the_fix_completes_it(fleet: Fleet
     assert fleet.command("drift").returncode == 0
 
 
-def test_canary_that_fails_saves_the_rest(fleet: Fleet) -> None:
+def test_failed_canary_stops_the_run(fleet: Fleet) -> None:
     tenants, table = fleet.tenants(4), fleet.table()
-    spoil(fleet, tenants[0], table)
+    add_conflict(fleet, tenants[0], table)
     fleet.register(f"create table {table} (id bigint primary key)")
 
     report = fleet.roll_out("--canary", "1")
@@ -62,9 +62,9 @@ def test_canary_that_fails_saves_the_rest(fleet: Fleet) -> None:
     assert fleet.roll_out("--canary", "1")["migrated"] != []
 
 
-def test_stop_on_error_begins_no_other(fleet: Fleet) -> None:
+def test_stop_on_error_starts_no_other_tenant(fleet: Fleet) -> None:
     tenants, table = fleet.tenants(4), fleet.table()
-    spoil(fleet, tenants[1], table)
+    add_conflict(fleet, tenants[1], table)
     fleet.register(f"create table {table} (id bigint primary key)")
 
     report = fleet.roll_out("--stop-on-error", "--workers", "1")
@@ -73,7 +73,7 @@ def test_stop_on_error_begins_no_other(fleet: Fleet) -> None:
     assert report["not_started"] == tenants[2:]
 
 
-def test_dry_run_changes_nothing_and_tenant_names_one(fleet: Fleet) -> None:
+def test_dry_run_changes_nothing_and_tenant_option_selects_one(fleet: Fleet) -> None:
     tenants = fleet.tenants(2)
     before = fleet.versions()
     version = fleet.register("select 1")
@@ -102,7 +102,7 @@ def test_several_pending_migrations_are_applied_in_their_order(fleet: Fleet) -> 
     assert report["migrations_applied"] == 9
 
 
-def test_drift_names_the_tenant_and_the_thing(fleet: Fleet) -> None:
+def test_drift_names_the_tenant(fleet: Fleet) -> None:
     tenants = fleet.tenants(2)
     with psycopg.connect(fleet.address.db_url) as database:
         database.execute(
@@ -119,7 +119,7 @@ def test_drift_names_the_tenant_and_the_thing(fleet: Fleet) -> None:
     assert tenants[0] not in shown.stdout
 
 
-def test_drift_cuts_a_long_text_and_says_who_has_it_whole(fleet: Fleet) -> None:
+def test_drift_cuts_a_long_text_and_names_the_option_for_the_full_text(fleet: Fleet) -> None:
     tenant = fleet.tenant()
     body = "\n".join(f"-- {number} {'x' * 20}" for number in range(50))
     with psycopg.connect(fleet.address.db_url) as database:
@@ -130,10 +130,10 @@ def test_drift_cuts_a_long_text_and_says_who_has_it_whole(fleet: Fleet) -> None:
         )
 
     shown = fleet.command("drift", "--tenant", tenant)
-    whole = fleet.command("drift", "--tenant", tenant, "--json")
+    full = fleet.command("drift", "--tenant", tenant, "--json")
 
-    assert (shown.returncode, whole.returncode) == (1, 1)
+    assert (shown.returncode, full.returncode) == (1, 1)
     assert len(shown.stdout.splitlines()) < 40
     assert "--json prints them in full" in shown.stdout
-    found = [row["found"] for row in json.loads(whole.stdout)[tenant]]
+    found = [row["found"] for row in json.loads(full.stdout)[tenant]]
     assert any(body in (text or "") for text in found)

@@ -46,7 +46,7 @@ def test_migrated_table_is_protected_audited_and_served(fleet: Fleet) -> None:
     assert fleet.drift(tenant) == []
 
 
-def test_everybody_tries_everything_on_a_migrated_table(fleet: Fleet) -> None:
+def test_every_caller_has_the_expected_access_to_a_migrated_table(fleet: Fleet) -> None:
     tenant, other, table = fleet.tenant(), fleet.tenant(), fleet.table()
     past = datetime.now(UTC) - timedelta(seconds=1)
     revoked = fleet.member(tenant, "admin")
@@ -57,7 +57,7 @@ def test_everybody_tries_everything_on_a_migrated_table(fleet: Fleet) -> None:
         fleet.person(), fleet.member(other, "admin"), fleet.member(tenant, "admin", past),
         revoked, *map(fleet.staff, ("viewer", "admin", "super_admin")),
     ]  # fmt: skip
-    nobodies = [
+    unauthenticated = [
         fleet.nobody,
         Person(fleet.token(str(writers[0].id), exp=1)),
         Person(jwt.encode({"sub": writers[0].id, "role": "authenticated"}, "x" * 32)),
@@ -68,7 +68,7 @@ def test_everybody_tries_everything_on_a_migrated_table(fleet: Fleet) -> None:
     fleet.wait_until_served(tenant, table, "total")
 
     def attempts(person: Person) -> list[int]:
-        """The statuses of reading, adding, changing and removing a row of one's own."""
+        """The statuses of reading, inserting, updating and deleting rows."""
         fleet.sql.execute(identifiers("truncate {0}.{1}", tenant, table))
         fleet.sql.execute(identifiers("insert into {}.{} values (1, 7)", tenant, table))
         row = {"id": "eq.1"}
@@ -93,7 +93,7 @@ def test_everybody_tries_everything_on_a_migrated_table(fleet: Fleet) -> None:
         (readers, [200, 403, 403, 403]),
         (writers, [200, 201, 200, 200]),
         (outsiders, [403] * 4),
-        (nobodies, [401] * 4),
+        (unauthenticated, [401] * 4),
     )
     assert [[attempts(person) for person in people] for people, _ in expected] == [
         [statuses] * len(people) for people, statuses in expected
@@ -102,7 +102,7 @@ def test_everybody_tries_everything_on_a_migrated_table(fleet: Fleet) -> None:
     assert [attempts(person) for person in [*readers, *writers]] == [[403] * 4] * 4
 
 
-def test_new_column_of_the_template_is_audited_beside_the_tenants_own(fleet: Fleet) -> None:
+def test_new_template_column_and_own_column_are_both_audited(fleet: Fleet) -> None:
     tenant, column = fleet.tenant(), fleet.table()
     admin = fleet.member(tenant, "admin")
     added = fleet.rpc(
@@ -125,7 +125,7 @@ def test_new_column_of_the_template_is_audited_beside_the_tenants_own(fleet: Fle
     assert fleet.drift(tenant) == []
 
 
-def test_rows_changed_after_their_columns_are_audited_in_full(fleet: Fleet) -> None:
+def test_rows_that_a_migration_changes_after_their_columns_are_audited(fleet: Fleet) -> None:
     tenant, column = fleet.tenant(), fleet.table()
     admin = fleet.member(tenant, "admin")
     fleet.sql.execute(identifiers("insert into {}.settings (key) values ('a')", tenant))
@@ -210,7 +210,9 @@ def test_suspended_tenant_is_migrated_and_stays_suspended(fleet: Fleet) -> None:
     assert fleet.drift(tenant) == []
 
 
-def test_failure_leaves_nothing_and_is_remembered_until_it_succeeds(fleet: Fleet) -> None:
+def test_failure_changes_nothing_and_is_listed_until_the_migration_succeeds(
+    fleet: Fleet,
+) -> None:
     tenant, table = fleet.tenant(), fleet.table()
     start = fleet.versions()[tenant]
     fleet.sql.execute(
@@ -272,7 +274,7 @@ def test_failure_shows_no_values_of_the_tenant(fleet: Fleet) -> None:
     assert "secret" not in str(row)
 
 
-def test_ledger_goes_with_its_tenant(fleet: Fleet) -> None:
+def test_failure_of_a_deleted_tenant_is_no_longer_counted(fleet: Fleet) -> None:
     tenant, table = fleet.tenant(), fleet.table()
     fleet.sql.execute(identifiers("create table {}.{} ()", tenant, table))
     fleet.register(f"create table {table} (id bigint primary key)")
@@ -284,7 +286,7 @@ def test_ledger_goes_with_its_tenant(fleet: Fleet) -> None:
     assert fleet.rpc(fleet.service, "get_migration_status").json()["failed"] == 0
 
 
-def test_lock_held_by_somebody_fails_the_tenant_in_time(fleet: Fleet) -> None:
+def test_lock_of_another_session_fails_the_migration_in_time(fleet: Fleet) -> None:
     tenant, column = fleet.tenant(), fleet.table()
     fleet.register(f"alter table settings add column {column} text")
     with psycopg.connect(fleet.address.db_url) as holder:
@@ -296,7 +298,7 @@ def test_lock_held_by_somebody_fails_the_tenant_in_time(fleet: Fleet) -> None:
     assert fleet.migrate(tenant)["outcome"] == "migrated"
 
 
-def test_two_runs_at_once_apply_each_migration_once(fleet: Fleet) -> None:
+def test_concurrent_runs_apply_each_migration_once(fleet: Fleet) -> None:
     tenants, table = fleet.tenants(4), fleet.table()
     fleet.register(f"create table {table} (id bigint primary key)")
     fleet.register(f"insert into {table} values (1)")  # noqa: S608
@@ -320,7 +322,7 @@ def test_two_runs_at_once_apply_each_migration_once(fleet: Fleet) -> None:
         assert log == {"n": 2}
 
 
-def test_only_platform_admins_migrate_and_look(fleet: Fleet) -> None:
+def test_only_platform_admins_may_migrate_and_read_the_status(fleet: Fleet) -> None:
     tenant = fleet.tenant()
     member, viewer = fleet.member(tenant, "admin"), fleet.staff("viewer")
     admin = fleet.staff("admin")
@@ -352,11 +354,11 @@ def test_only_platform_admins_migrate_and_look(fleet: Fleet) -> None:
         ("grant select (email) on {}.users to anon", "grant", "extra"),
         ("revoke usage on schema {} from service_role", "grant", "missing"),
         ("create function {}.planted() returns int return 1", "routine", "extra"),
-        ("create rule hush as on insert to {}.users do instead nothing", "rule", "extra"),
+        ("create rule ignored as on insert to {}.users do instead nothing", "rule", "extra"),
         ("drop table {}.settings", "table", "missing"),
     ],
 )
-def test_drift_names_what_differs(
+def test_drift_lists_the_kind_and_the_difference(
     fleet: Fleet, change: str, kind: str, difference: str
 ) -> None:
     tenant = fleet.tenant()
@@ -369,7 +371,7 @@ def test_drift_names_what_differs(
     ]
 
 
-def test_grants_to_a_role_beyond_the_api_are_its_operators_business(fleet: Fleet) -> None:
+def test_grants_to_other_roles_are_no_drift_and_are_kept(fleet: Fleet) -> None:
     tenant = fleet.tenant()
     fleet.sql.execute(identifiers("grant select on {}.settings to supabase_auth_admin", tenant))
 
@@ -421,8 +423,8 @@ def test_triggers_are_described_as_postgresql_describes_them(fleet: Fleet) -> No
             if kind == "trigger"
         }
 
-    # Dropped, because pg_get_triggerdef looks at every tenant's function of that name, and
-    # other tests count the rows that are read.
+    # pg_get_triggerdef reads the functions of this name in all tenants, and other tests count
+    # the rows that are read. So the function is dropped.
     fleet.register(f'drop table {table}; drop function "on {table}"()')
 
 
@@ -449,7 +451,7 @@ def test_audit_triggers_follow_a_renamed_table(fleet: Fleet) -> None:
     assert fleet.drift(tenant) == []
 
 
-def test_a_dropped_table_leaves_its_name_to_another(fleet: Fleet) -> None:
+def test_name_of_a_dropped_table_can_be_used_again(fleet: Fleet) -> None:
     tenant, dropped, replaced = fleet.tenant(), fleet.table(), fleet.table()
     fleet.register(
         f"create table {dropped} (id bigint primary key);"
@@ -469,7 +471,7 @@ def test_a_dropped_table_leaves_its_name_to_another(fleet: Fleet) -> None:
 
 
 def test_audit_triggers_of_an_own_table_are_refreshed(fleet: Fleet) -> None:
-    """As an older version wrote them, or as a backup from then restores them."""
+    """An older version, or a backup from that time, may have left other triggers."""
     tenant = fleet.tenant()
     fleet.sql.execute(
         "select public.create_table(%s, 'visits', %s)",
@@ -480,7 +482,7 @@ def test_audit_triggers_of_an_own_table_are_refreshed(fleet: Fleet) -> None:
         (tenant,),
     ).fetchone()
     assert row is not None
-    older = row["text"].replace("begin\n", "begin\n    -- As it was.\n", 1)
+    older = row["text"].replace("begin\n", "begin\n    -- An older version.\n", 1)
     assert older != row["text"]
     fleet.sql.execute(older.encode())
     assert [d["object_name"] for d in fleet.drift(tenant)] == ["tg_visits__audit()"]

@@ -33,7 +33,7 @@ OWN = Migration(
     """,
     ["order_count"],
 )
-# As an upgrade of Tenantry would bring it.
+# A migration as an upgrade of Tenantry adds it.
 OURS = Migration(
     "add_tenant_migration",
     "tenantry_0002",
@@ -91,7 +91,7 @@ def create(database: psycopg.Connection, tenant: str) -> None:
 
 
 def migrate(database: psycopg.Connection, tenant: str) -> list[str]:
-    """Takes the tenant to the latest version; the versions it received."""
+    """Migrates the tenant to the latest version, and returns the versions that it received."""
     received: list[str] = []
     while True:
         row = database.execute(
@@ -149,7 +149,7 @@ def test_own_migrations_before_and_after_ours_leave_equal_tenants(
     assert {"orders", "labels", "users.phone", "users.label"} <= names
 
 
-def test_tenants_that_differ_are_not_equal(databases: list[psycopg.Connection]) -> None:
+def test_comparison_finds_a_difference(databases: list[psycopg.Connection]) -> None:
     database = databases[0]
     create(database, "acme")
     create(database, "globex")
@@ -160,10 +160,10 @@ def test_tenants_that_differ_are_not_equal(databases: list[psycopg.Connection]) 
     assert described(database, "acme") != described(database, "globex")
 
 
-def test_callable_routine_is_open_from_its_own_migration_on(
+def test_routine_is_callable_from_the_migration_that_declares_it_on(
     databases: list[psycopg.Connection],
 ) -> None:
-    """By position: the version of the later migration sorts before the earlier one."""
+    """The position decides: the later migration has a version that sorts first."""
     database = databases[0]
     shared = "create function answer() returns integer language sql as 'select 42'"
     register(database, Migration("register_tenant_migration", "9_closed", shared, []))
@@ -218,7 +218,7 @@ def test_positions_have_no_gap_and_follow_the_registrations(fleet: Fleet) -> Non
 
 
 def test_older_version_registered_later_reaches_every_tenant(fleet: Fleet) -> None:
-    """As with the branch of a colleague that is merged after a newer one."""
+    """For example, a colleague's branch is merged after a newer branch."""
     newer, older = fleet.table(), fleet.table()
     register_version = "select tenancy.register_tenant_migration(%s, 'test', %s)"
     tenants = fleet.tenants(1)
@@ -261,7 +261,7 @@ def behind_start(behind: list[dict[str, Any]], tenant: str) -> Any:
     return next(row["schema_version"] for row in behind if row["schema_name"] == tenant)
 
 
-def test_pages_of_tenants_behind_follow_their_names_whatever_their_versions(
+def test_pages_of_tenants_behind_are_sorted_by_name_for_all_versions(
     fleet: Fleet,
 ) -> None:
     steps: dict[str, int] = {}

@@ -45,7 +45,7 @@ def test_new_tenant_starts_at_the_latest_version(fleet: Fleet) -> None:
     assert fleet.migrate(tenant)["outcome"] == "up_to_date"
 
 
-def test_same_text_again_is_nothing_and_another_text_is_refused(fleet: Fleet) -> None:
+def test_same_text_again_changes_nothing_and_another_text_is_refused(fleet: Fleet) -> None:
     statements = f"create table {fleet.table()} (id bigint primary key)"
     version = fleet.register(statements)
     again = "select tenancy.register_tenant_migration(%s, 'test', %s)"
@@ -93,7 +93,7 @@ def test_prefix_of_our_own_versions_is_refused_to_a_project(fleet: Fleet) -> Non
     assert fleet.latest() == "tenantry2"
 
 
-def test_no_tenant_is_at_a_version_that_nobody_knows(fleet: Fleet) -> None:
+def test_tenant_cannot_have_an_unregistered_version(fleet: Fleet) -> None:
     (tenant,) = fleet.tenants(1)
     with pytest.raises(psycopg.errors.ForeignKeyViolation, match="schema_version_fkey"):
         fleet.sql.execute(
@@ -161,7 +161,7 @@ def test_no_tenant_is_at_a_version_that_nobody_knows(fleet: Fleet) -> None:
         ("drop table tenant_template.users", "names the reference schema"),
     ],
 )
-def test_migration_that_reaches_beyond_one_tenant_is_refused(
+def test_migration_with_effects_outside_the_tenant_is_refused(
     fleet: Fleet, statements: str, reason: str
 ) -> None:
     assert reason in refusal(fleet, statements)
@@ -195,7 +195,7 @@ def test_value_added_to_an_enum_is_used_in_a_new_type(fleet: Fleet) -> None:
 
 
 def drift(fleet: Fleet, tenant: str) -> list[dict[str, Any]]:
-    """In SQL: while a type is dropped, PostgREST may fail to read its schema cache."""
+    """Uses SQL, because PostgREST may fail to read its schema cache while a type is dropped."""
     return fleet.sql.execute("select * from public.get_schema_drift(%s)", (tenant,)).fetchall()
 
 
@@ -204,7 +204,7 @@ def names(fleet: Fleet, table: str) -> list[str]:
     return [row["name"] for row in rows]
 
 
-def test_what_fails_in_the_second_schema_is_refused(fleet: Fleet) -> None:
+def test_migration_that_fails_in_a_second_schema_is_refused(fleet: Fleet) -> None:
     shared = fleet.table()
     fleet.sql.execute(f"create table public.{shared} (name text primary key)".encode())
     row = f"insert into public.{shared} values (%s)"  # noqa: S608
@@ -214,14 +214,14 @@ def test_what_fails_in_the_second_schema_is_refused(fleet: Fleet) -> None:
     assert "DETAIL:  Key (name)=(once) already exists." in message
     assert names(fleet, shared) == []
 
-    # One row for each schema is allowed, and the tenant of the trial leaves none.
+    # One row for each schema is allowed. The tenant that is rolled back leaves no row.
     fleet.register(row % "current_schema()")
     tenant = fleet.tenant()
     assert names(fleet, shared) == sorted([tenant, "tenant_template"])
     assert [*fleet.versions()] == [tenant]
 
 
-def test_a_migration_that_stopped_creation_before_stops_no_other(fleet: Fleet) -> None:
+def test_migration_is_registered_if_creation_was_impossible_before(fleet: Fleet) -> None:
     shared, table = fleet.table(), fleet.table()
     fleet.sql.execute(f"create table public.{shared} ()".encode())
     fleet.register(f"alter table public.{shared} disable trigger user")
@@ -229,7 +229,7 @@ def test_a_migration_that_stopped_creation_before_stops_no_other(fleet: Fleet) -
     warnings: list[str] = []
 
     def keep(notice: psycopg.errors.Diagnostic) -> None:
-        # Replaying the migrations of other tests brings notices.
+        # Replaying the migrations of other tests causes notices.
         if notice.severity_nonlocalized == "WARNING":
             warnings.append(notice.message_primary or "")
 
@@ -255,7 +255,7 @@ def test_no_tenant_table_is_published(fleet: Fleet) -> None:
     assert f"changes objects outside the tenant's schema: publication {name}" in message
 
 
-def test_profiles_may_get_columns_that_need_no_value(fleet: Fleet) -> None:
+def test_users_may_get_columns_that_need_no_value(fleet: Fleet) -> None:
     note, plan = fleet.table(), fleet.table()
     fleet.register(
         f"alter table users add column {note} text,"
@@ -269,13 +269,13 @@ def test_profiles_may_get_columns_that_need_no_value(fleet: Fleet) -> None:
     assert made.status_code == 200, made.text
 
 
-def test_routine_declared_callable_must_be_there(fleet: Fleet) -> None:
+def test_routine_declared_callable_must_exist(fleet: Fleet) -> None:
     assert "declares routines callable that do not exist: nobody" in refusal(
         fleet, "select 1", "nobody"
     )
 
 
-def test_another_routine_of_a_callable_name_is_declared_again(fleet: Fleet) -> None:
+def test_overload_of_a_callable_routine_must_be_declared(fleet: Fleet) -> None:
     name = f"f_{fleet.table()}"
     fleet.register(f"create function {name}() returns int return 1", name)
     other = f"create function {name}(a int) returns int return a"
@@ -287,7 +287,7 @@ def test_another_routine_of_a_callable_name_is_declared_again(fleet: Fleet) -> N
     fleet.register(f"create or replace function {name}() returns int return 2")
 
 
-def test_new_migration_is_ready_to_be_filled_in(
+def test_new_writes_a_migration_without_statements(
     fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pyproject.toml").touch()
@@ -305,7 +305,7 @@ def test_new_migration_is_ready_to_be_filled_in(
     assert refused.exit_code == 1
 
 
-def test_text_as_the_command_writes_it_registers(fleet: Fleet) -> None:
+def test_text_that_the_command_writes_is_registered(fleet: Fleet) -> None:
     table, version = fleet.table(), "20270120090000"
     text = tenant_migration(version, "add_orders").replace(
         "$tenant$\n\n", f"$tenant$\ncreate table {table} (id bigint primary key);\n"

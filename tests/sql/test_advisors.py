@@ -1,4 +1,4 @@
-"""Supabase's own advisors judge the database, tenant schemas included."""
+"""Supabase's advisors check the database, tenant schemas included."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from rich.console import Console
 
 from tenantry_cli.emulator.components import install_components
 
-# What they find and why it is as it should be. Anything else fails the test.
+# Allowed findings, each with a reason. Any other finding fails the test.
 ALLOWED = {
     ("function_search_path_mutable", "Function `tenancy.guard_request`"): (
         "The guard reads search_path: its first element is the schema PostgREST really uses. "
         "It is an invoker function and names everything in full."
     ),
     ("rls_enabled_no_policy", "Table `tenancy."): (
-        "Nobody but the owner reads tenancy's tables, so there is nobody to write a policy for."
+        "Only the owner reads tables in tenancy, so no role needs a policy."
     ),
     ("unused_index", ""): (
-        "A test database has hardly been queried. Each index serves a foreign key or a filter."
+        "A test database had few queries. Each index serves a foreign key or a filter."
     ),
 }
 
@@ -50,7 +50,7 @@ def is_allowed(finding: dict[str, Any]) -> bool:
     )
 
 
-def test_advisors_find_nothing_but_what_is_allowed_with_a_reason(other_project: str) -> None:
+def test_advisors_find_only_allowed_findings(other_project: str) -> None:
     with psycopg.connect(other_project) as connection:
         connection.execute("select public.create_tenant_schema('acme')")
 
@@ -59,7 +59,7 @@ def test_advisors_find_nothing_but_what_is_allowed_with_a_reason(other_project: 
     assert [finding["detail"] for finding in found if not is_allowed(finding)] == []
 
 
-def test_advisors_catch_planted_faults(other_project: str) -> None:
+def test_advisors_find_planted_faults(other_project: str) -> None:
     with psycopg.connect(other_project) as connection:
         connection.execute("select public.create_tenant_schema('acme')")
         connection.execute("create table public.careless ()")

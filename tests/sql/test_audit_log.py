@@ -531,14 +531,14 @@ def test_redaction_removes_the_values_of_a_person_and_keeps_the_chain(
     (entry,) = log(environment, tenant)
     assert (entry["record_id"], entry["new_values"]) == ({"id": person.id}, None)
     assert verify(environment.sql, tenant)["is_intact"]
-    spoken = environment.sql.execute(
+    details = environment.sql.execute(
         "select details::text as details from public.admin_audit_log"
         " where tenant_id = (select id from public.tenants where schema_name = %s)",
         (tenant,),
     ).fetchall()
-    assert spoken
+    assert details
     assert not any(
-        "Ann" in row["details"] or str(person.email) in row["details"] for row in spoken
+        "Ann" in row["details"] or str(person.email) in row["details"] for row in details
     )
     again = audited_call(
         environment,

@@ -59,7 +59,7 @@ def test_supabase_cli_finds_no_difference(
     assert difference(components, pushed, present) == ""
 
 
-def test_supabase_cli_finds_a_difference_where_there_is_one(
+def test_supabase_cli_finds_planted_differences(
     components: Components, pushed: str, empty: Callable[[], str]
 ) -> None:
     other = empty()
@@ -135,7 +135,7 @@ def test_migrations_and_sql_build_the_same_catalog(
         ),
     ],
 )
-def test_planted_difference_shows(
+def test_planted_difference_is_detected(
     kind: str,
     planted: str,
     from_migrations: psycopg.Connection,
@@ -156,7 +156,7 @@ def test_changed_template_cannot_be_registered_under_its_old_version(
         from_sql.execute(template.replace(b"between 1 and 200", b"between 1 and 300"))
 
 
-# Tables bring their indexes, and 90 and 95 define nothing.
+# The file of a table also defines its indexes. 90 and 95 define no objects.
 ONE_OBJECT = re.compile(
     r"^create (?:or replace )?(schema|type|table|function|view|trigger|policy) ([\w.]+)",
     re.MULTILINE,

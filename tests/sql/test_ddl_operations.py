@@ -561,7 +561,7 @@ def test_number_of_columns_of_a_table_is_limited(
     assert len(make(999).json()) == 1000
     assert add("wide", "another")[0] == 422
 
-    # PostgreSQL counts dropped columns, and a template table must have room for later ones.
+    # PostgreSQL counts dropped columns, and a template table must keep space for later columns.
     environment.sql.execute(
         SQL(
             "do $$ begin for n in 1..792 loop"
@@ -581,7 +581,7 @@ def test_column_that_takes_too_long_to_write_is_refused(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
     create(environment, admin, tenant, "orders")
-    # A row as slow to write as many, for the Data API alone: its index is made anew with it.
+    # Writing one row takes as long as many rows, for the Data API only: its index is rebuilt.
     environment.sql.execute(
         SQL(
             "create function {0}.slow(title text) returns text immutable language plpgsql as $$"

@@ -28,7 +28,7 @@ def catalogue() -> set[Error]:
 
 
 def raised_by_functions() -> set[Error]:
-    """Every error of the functions, wherever its class is."""
+    """Every error that the functions raise, from the sources."""
     classes = re.findall(
         r"^class \w+\(ServiceError\):\n(?:.*\n)*?    status = (\d+)\n    code = \"(\w+)\"",
         "\n".join(path.read_text() for path in sorted(FUNCTIONS.glob("tenantry/*.py"))),
@@ -49,12 +49,12 @@ def test_table_has_sentences_on_when_and_what_to_do() -> None:
     for error in ERROR_CODES:
         for sentence in (error.when, error.remedy):
             assert re.fullmatch(r"[A-Z].*\.", sentence), error
-            # It stands in a cell of a table.
+            # The sentence is in a cell of a table.
             assert "|" not in sentence, error
 
 
 def test_every_error_has_a_code_and_says_what_to_do() -> None:
-    # What only somebody who pushes a migration can see needs no code.
+    # Errors that only a push of a migration can raise need no code.
     for_operators = {
         *("This project already has", "Tenant migration %", "A tenant migration must"),
         *("After tenant migration %", "The tenant template does not"),
@@ -87,7 +87,7 @@ def test_comments_name_only_errors_that_the_sql_raises(
         assert {"not_authenticated", "busy"} <= set(named), row["proname"]
 
 
-# Each provoked through both entry points --------------------------------------------------
+# Each error is provoked through both entry points ---------------------------------------
 
 
 Provoke = Callable[[Environment, str], httpx.Response]
@@ -315,8 +315,8 @@ def foreign_key_target(environment: Environment, entry_point: str) -> httpx.Resp
 
 def busy(environment: Environment, entry_point: str) -> httpx.Response:
     name = environment.tenant()
-    with psycopg.connect(environment.address.db_url) as rival:
-        rival.execute("select from public.tenants where schema_name = %s for update", (name,))
+    with psycopg.connect(environment.address.db_url) as holder:
+        holder.execute("select from public.tenants where schema_name = %s for update", (name,))
         return audited_call(
             environment,
             environment.service,
@@ -357,8 +357,8 @@ PROVOKED: list[Provoke] = [
     busy,
 ]
 
-# Only where nobody else makes super_admins or minds the platform's limits:
-# test_empty_project.py.
+# test_empty_project.py provokes these errors: they need a project without other staff and with
+# another limit of tables.
 ELSEWHERE = {"last_super_admin", "table_limit"}
 
 
@@ -373,7 +373,7 @@ def test_every_error_of_the_sql_is_provoked() -> None:
 def test_both_entry_points_answer_with_the_status_and_code_of_the_table(
     environment: Environment, provoke: Provoke
 ) -> None:
-    # At once, because being busy takes its time.
+    # Both at the same time, because the error busy takes seconds.
     with ThreadPoolExecutor() as pool:
         function, rpc = pool.map(
             lambda entry_point: provoke(environment, entry_point), ENTRY_POINTS
@@ -389,7 +389,7 @@ def test_both_entry_points_answer_with_the_status_and_code_of_the_table(
 
 
 def require_readable(reply: httpx.Response) -> None:
-    """A sentence for a person, and what to do."""
+    """Requires a sentence for a person, and a hint about what to do."""
     body = reply.json()
     assert reply.headers["Content-Type"].startswith("application/json")
     for sentence in (body["message"], body["hint"]):

@@ -97,7 +97,7 @@ def test_every_helper_is_in_the_folder_of_its_concern() -> None:
     assert {path for path in HELPERS.iterdir() if path.is_dir()} == folders
 
 
-def definers_that_only_the_owner_starts(
+def definers_that_only_the_owner_executes(
     database: psycopg.Connection[dict[str, Any]],
 ) -> set[str]:
     rows = database.execute(
@@ -114,14 +114,15 @@ def definers_that_only_the_owner_starts(
     return {row["name"] for row in rows}
 
 
-def test_helper_that_only_the_owner_starts_runs_as_its_caller(
+def test_helper_that_only_the_owner_executes_runs_as_its_caller(
     database: psycopg.Connection[dict[str, Any]],
 ) -> None:
-    # Whoever pushes, the reference schema belongs to the owner of these functions.
+    # These two are definers, so that the reference schema belongs to their owner and not to the
+    # role that pushes.
     registering = {"add_tenant_migration", "register_tenant_migration"}
-    assert definers_that_only_the_owner_starts(database) == registering
+    assert definers_that_only_the_owner_executes(database) == registering
 
     database.execute("alter function tenancy.platform_role() security definer")
 
-    found = definers_that_only_the_owner_starts(database) - registering
+    found = definers_that_only_the_owner_executes(database) - registering
     assert found == {"platform_role"}

@@ -50,7 +50,7 @@ OUTSIDE = """
     select md5(string_agg(md5(o.body), '' order by o.kind, o.oid)) as hash
     from objects o
     where o.namespace <> %s::regnamespace
-        -- Those belong to the superuser, and postgres is none.
+        -- Objects in these schemas belong to the superuser. postgres is not a superuser.
         and o.namespace::regnamespace::text !~ '^(pg_|information_schema)'
 """
 

@@ -1,4 +1,4 @@
-"""Who may call what: every RPC, every kind of caller, through both entry points.
+"""Permissions: every RPC by every kind of caller, through both entry points.
 
 This table is written by hand, and the comments of the RPCs are compared with it. A cell names
 the outcome of a call while the tenant is active, and after the slash while it is suspended.
@@ -34,7 +34,7 @@ OUTCOMES = {
     "open": (409, "tenant_active"),
 }
 
-# anon_key: the anon key sent as the token. expired: once an admin of the tenant.
+# anon_key: the anon key sent as the token. expired: an admin of the tenant until a minute ago.
 TABLE = """
                        nobody anon_key stranger expired reader  writer  tenant_admin viewer admin super_admin service_key
 create_tenant_schema   out    out      no       no      no      no      no           no     ok    ok          ok
@@ -76,12 +76,12 @@ migrate_tenant         out    out      none     none    no      no      no      
 get_schema_drift       out    out      none     none    no      no      no           no     ok    ok          ok
 """  # noqa: E501
 
-# The rows that are not simply the name of an RPC.
+# The rows whose name is not the name of an RPC.
 OPERATIONS = {"revoke_own_access": "revoke_schema_access"}
 
 LEVELS = {"reader": "read", "writer": "write", "tenant_admin": "admin"}
 
-# What the audit log calls them.
+# The role in the audit log, if it differs from the name of the kind of caller.
 ROLES = {
     "reader": "tenant_read",
     "writer": "tenant_write",
@@ -107,7 +107,7 @@ def cases() -> Iterator[Any]:
 
 
 class Callers:
-    """Everybody of the table, and two tenants that they all have to do with."""
+    """One caller of each kind, and two tenants: an active and a suspended one."""
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
@@ -127,7 +127,7 @@ class Callers:
         self._tenants = {"active": environment.name(), "suspended": environment.name()}
 
     def tenant(self, status: str) -> str:
-        """The tenant of this status, put up again if the last call changed or deleted it."""
+        """The tenant of this status. It is restored if the last call changed it."""
         name = self._tenants[status]
         found = self.environment.sql.execute(
             "select t.status::text,"
@@ -226,7 +226,7 @@ def from_a_viewer(callers: Callers, tenant: str, caller: Person) -> Arguments:
 
 
 def with_a_table(callers: Callers, tenant: str, caller: Person, *columns: str) -> Arguments:
-    """A table of its own for each call, and a column for each name."""
+    """Creates a new table for each call, with these columns."""
     name = f"t_{secrets.token_hex(4)}"
     callers.environment.sql.execute(
         "select from public.create_table(%s, %s, %s)",
@@ -352,7 +352,7 @@ def test_both_entry_points_answer_as_the_table_says(
 
 
 def comparable(body: Any, arguments: Arguments) -> Any:
-    """An answer without what differs from call to call or only in the entry point's shape."""
+    """An answer without the parts that differ between calls or between entry points."""
     if isinstance(body, list):
         return [comparable(element, arguments) for element in body]
     if "hint" in body:
@@ -361,9 +361,9 @@ def comparable(body: Any, arguments: Arguments) -> Any:
             message = message.replace(str(argument), "…")
         return message, body["hint"]
     varying = {"id", "user_id", "email", "display_name", "constraint_name"}
-    # What the first entry point sealed, the second finds sealed.
+    # The first call seals the entries, so the second call finds nothing to seal.
     varying |= {"sealed_now", "sealed_total", "head", "checked"}
-    # The fleet as a whole: tests beside this one make and delete tenants.
+    # Counts of all tenants: concurrent tests create and delete tenants.
     varying |= {"tenant_count", "up_to_date", "behind", "failed"}
     return {
         name: value is not None if name.endswith("_at") else value
@@ -384,8 +384,8 @@ def test_the_table_covers_exactly_the_functions_in_public(
     assert sorted(in_public) == sorted(GROUPS)
 
 
-# The callers in the words of the comments that include a kind of caller: on an active tenant,
-# and on a suspended one.
+# The terms for callers in the comments that include a kind of caller: for an active tenant, and
+# for a suspended one.
 _SIGNED_IN = {"anyone signed in"}
 _MEMBER = ({"member"}, {"member of a suspended tenant"})
 _INCLUDING: dict[str, tuple[set[str], set[str]]] = {
@@ -401,7 +401,7 @@ _INCLUDING: dict[str, tuple[set[str], set[str]]] = {
     "super_admin": (_SIGNED_IN | {"platform viewer", "platform admin", "super_admin"},) * 2,
     "service_key": (_SIGNED_IN | {"platform viewer", "platform admin", "super_admin"},) * 2,
 }
-# The caller passed the question of permission.
+# The outcomes after the check of the permission.
 _PERMITTED = {"ok", "open", "gone"}
 
 
@@ -428,7 +428,7 @@ def test_callers_of_a_comment_are_those_of_the_table(row: str) -> None:
         ("revoke_own_access", ("tenant admin", "platform admin")),
     ],
 )
-def test_callers_that_differ_from_the_table_show(
+def test_comment_with_wrong_callers_is_detected(
     row: str, callers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = OPERATIONS.get(row, row)
@@ -464,7 +464,7 @@ ABOUT_ONE_TENANT = [row for row in ARRANGE if {c for r, _, c in rows() if r == r
 @pytest.mark.parametrize("row", ABOUT_ONE_TENANT)
 @pytest.mark.parametrize("kind", ["stranger", "expired"])
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_a_stranger_cannot_tell_a_tenant_from_none(
+def test_stranger_cannot_distinguish_a_tenant_from_a_missing_one(
     callers: Callers, row: str, kind: str, entry_point: str
 ) -> None:
     caller = callers.people[kind]

@@ -1,5 +1,7 @@
-"""plpgsql_check judges every plpgsql function, where PostgreSQL 15 with that extension is
-installed; PostgreSQL itself judges the functions in SQL."""
+"""plpgsql_check checks every plpgsql function, and PostgreSQL checks the functions in SQL.
+
+plpgsql_check needs PostgreSQL 15 with that extension.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,8 @@ from tenantry_cli.emulator.stack import Stack
 BINARIES = Path("/usr/lib/postgresql/15/bin")
 EXTENSION = Path("/usr/share/postgresql/15/extension/plpgsql_check.control")
 
-# A trigger's function is looked at with each of its tables, as in the event that has both
-# transition tables; which one an event has, the function asks itself.
+# A trigger function is checked with each of its tables, and with both transition tables. In an
+# event that lacks one of them, the function does not read it.
 CHECK = """
     select n.nspname || '.' || p.proname as function,
         coalesce(t.relation, '-')::text as relation,
@@ -64,7 +66,7 @@ UNKNOWN_RESULT = "cannot determinate a result of dynamic SQL"
 
 @dataclass(frozen=True)
 class Allowance:
-    """What it may say of which functions, and why that is as it should be."""
+    """A message that is allowed for some functions, and the reason."""
 
     message: str
     functions: tuple[str, ...]
@@ -76,8 +78,8 @@ ALLOWED = (
     Allowance(
         NOT_SANITIZED,
         ("tenancy.apply_tenant_privileges",),
-        "Put together from grant_differences, whose names are printed by regclass, "
-        "regprocedure and quote_ident and whose verbs are literals.",
+        "The text comes from grant_differences: regclass, regprocedure and quote_ident print "
+        "its names, and its verbs are literals.",
     ),
     Allowance(
         NOT_SANITIZED,
@@ -87,23 +89,23 @@ ALLOWED = (
     Allowance(
         NOT_SANITIZED,
         ("tenancy.column_default", "tenancy.add_column"),
-        "The type was printed by format_type for column_type, and the definition put together "
-        "by column_definition from %I, that type, and %L or a default off a list.",
+        "format_type prints the type for column_type. column_definition joins a name through "
+        "%I, that type, and a default through %L or from a list.",
     ),
     Allowance(
         NOT_SANITIZED,
         ("tenancy.lock_tables",),
-        "Names through %I; the mode is a literal at each call, and API roles call none of it.",
+        "Names go through %I. Every caller gives a literal mode, and no API role may call it.",
     ),
     Allowance(
         NOT_SANITIZED,
         ("tenancy.add_foreign_key",),
-        "Names through %I; the actions come from require_foreign_key_action's list.",
+        "Names go through %I. The actions come from a list in require_foreign_key_action.",
     ),
     Allowance(
         NOT_SANITIZED,
         ("tenancy.seal_audit_log", "tenancy.verify_audit_log", "tenancy.redact_audit_log"),
-        "The columns are audit_entry_columns' literals, the log is a regclass.",
+        "The columns are literals of audit_entry_columns, and the log is a regclass.",
     ),
     Allowance(
         NOT_SAFE,
@@ -111,8 +113,8 @@ ALLOWED = (
             *("tenant_template.tg_settings__audit", "tenant_template.tg_users__audit"),
             *("acme.tg_settings__audit", "acme.tg_users__audit", "acme.tg_notes__audit"),
         ),
-        "What audit_statements put together through %I and %L, of names from the catalog; only "
-        "the trigger's function itself sees the rows that it is about.",
+        "audit_statements writes names from the catalog through %I and %L. Only the trigger "
+        "function can read its transition tables.",
     ),
     Allowance(
         UNKNOWN_RESULT,
@@ -122,17 +124,17 @@ ALLOWED = (
     Allowance(
         UNKNOWN_RECORD,
         ("tenancy.seal_audit_log", "tenancy.verify_audit_log"),
-        "The loop over that dynamic SQL assigns it.",
+        "The loop over dynamic SQL assigns the record.",
     ),
     Allowance(
         NEVER_READ,
         ("tenancy.seal_audit_log", "tenancy.verify_audit_log"),
-        "It gave up at that record before it came to where they are read.",
+        "plpgsql_check stops at that record, before the code that reads the variables.",
     ),
     Allowance(
         NO_RETURN,
         ("tenancy.advance_tenant",),
-        "The loop ends by returning or raising.",
+        "The loop ends with a return or an error.",
     ),
     Allowance(
         VOLATILITY,
@@ -140,32 +142,32 @@ ALLOWED = (
             *("tenancy.lock_users", "tenancy.insert_profile"),
             *("tenancy.last_entry_id", "tenancy.raise_busy"),
         ),
-        "They lock, write by dynamic SQL, have to see what was committed meanwhile, or raise, "
-        "which must not be planned away.",
+        "They lock, write by dynamic SQL, must see rows committed meanwhile, or raise an error "
+        "that the planner must not remove.",
     ),
     Allowance(
         CONVERSION,
         ("public.get_migration_status", "tenancy.column_type", "tenancy.verify_audit_log"),
-        "One conversion in a call, between numbers.",
+        "One conversion of a number for each call.",
         "integer",
     ),
     Allowance(
         CONVERSION,
         ("tenancy.describe_table", "tenancy.schema_objects", "tenancy.grant_differences"),
-        "One conversion in a call, of the catalog's own types.",
+        "One conversion of a catalog type for each call.",
         'cast "',
     ),
     Allowance(
         CONVERSION,
         ("tenancy.column_type", "tenancy.verify_audit_log", "tenancy.platform_role"),
-        "A literal, or digits that a pattern let through.",
+        "A literal, or digits that a pattern has matched.",
         'cast "text" value',
     ),
 )
 
 
 def is_allowed(finding: dict[str, Any]) -> bool:
-    # Every RPC's handler ends by raising.
+    # The handler of every RPC ends with an error.
     if finding["message"] == NO_RETURN and finding["ends_busy"]:
         return True
     return any(
@@ -176,7 +178,7 @@ def is_allowed(finding: dict[str, Any]) -> bool:
     )
 
 
-# Such functions are created unchecked, because one may call another that comes later.
+# The migration creates these functions unchecked, because one may call a later one.
 SQL_FUNCTIONS = """
     select p.oid::regprocedure::text as function, pg_get_functiondef(p.oid) as source
     from pg_proc p
@@ -185,12 +187,12 @@ SQL_FUNCTIONS = """
     where n.nspname = 'tenancy'
 """
 
-Judge = psycopg.Connection[dict[str, Any]]
+Checker = psycopg.Connection[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def judged_project() -> Iterator[Stack]:
-    """An emulator on that PostgreSQL, with one tenant."""
+def checked_project() -> Iterator[Stack]:
+    """An emulator that uses PostgreSQL 15, with one tenant."""
     if not EXTENSION.exists():
         missing = "plpgsql_check for PostgreSQL 15 is not installed"
         if os.environ.get("CI") == "true":
@@ -210,27 +212,27 @@ def judged_project() -> Iterator[Stack]:
 
 
 @pytest.fixture
-def judge(judged_project: Stack) -> Iterator[Judge]:
-    """A superuser, as the extension demands; nothing of it stays."""
-    with psycopg.connect(judged_project.admin_db_url, row_factory=dict_row) as connection:
+def checker(checked_project: Stack) -> Iterator[Checker]:
+    """A session of a superuser, which the extension needs. It is rolled back."""
+    with psycopg.connect(checked_project.admin_db_url, row_factory=dict_row) as connection:
         connection.execute("create extension plpgsql_check with schema extensions")
         yield connection
         connection.rollback()
 
 
-def findings(judge: Judge) -> list[dict[str, Any]]:
-    return [row for row in judge.execute(CHECK) if row["message"] is not None]
+def findings(checker: Checker) -> list[dict[str, Any]]:
+    return [row for row in checker.execute(CHECK) if row["message"] is not None]
 
 
-def test_plpgsql_check_looks_at_every_function(judge: Judge) -> None:
-    checked = {row["function"] for row in judge.execute(CHECK)}
+def test_plpgsql_check_checks_every_function(checker: Checker) -> None:
+    checked = {row["function"] for row in checker.execute(CHECK)}
 
-    assert checked == {row["function"] for row in judge.execute(FUNCTIONS)}
+    assert checked == {row["function"] for row in checker.execute(FUNCTIONS)}
     assert {"acme.tg_notes__audit", "tenancy.has_access", "public.suspend_tenant"} <= checked
 
 
 PLANTED = {
-    "a column that is not there": (
+    "a missing column": (
         "v_status text; begin v_status := (select t.state from public.tenants t limit 1);"
         " return v_status; end",
         ("error", "column t.state does not exist"),
@@ -239,12 +241,12 @@ PLANTED = {
         "v_nothing integer; begin return 'x'; end",
         ("warning", 'unused variable "v_nothing"'),
     ),
-    "SQL put together from an argument": (
+    "SQL built from an argument": (
         "v_found text; begin execute 'select status from public.tenants t where t.id = '''"
         " || argument || '''' into v_found; return v_found; end",
         ("security", NOT_SANITIZED),
     ),
-    "a function that says it changes things and does not": (
+    "a volatile function that changes nothing": (
         "begin return (select t.display_name from public.tenants t limit 1); end",
         ("performance", VOLATILITY),
     ),
@@ -252,28 +254,28 @@ PLANTED = {
 
 
 @pytest.mark.parametrize("fault", PLANTED)
-def test_plpgsql_check_catches_a_planted_fault(judge: Judge, fault: str) -> None:
+def test_plpgsql_check_finds_a_planted_fault(checker: Checker, fault: str) -> None:
     body, (level, message) = PLANTED[fault]
-    judge.execute(
+    checker.execute(
         "create function tenancy.planted(argument text) returns text volatile language plpgsql"
         f" as $$ declare v_used text := argument; {body} $$".encode()
     )
 
-    found = [each for each in findings(judge) if each["function"] == "tenancy.planted"]
+    found = [each for each in findings(checker) if each["function"] == "tenancy.planted"]
 
     assert any(each["level"].startswith(level) and message in each["message"] for each in found)
     assert not all(is_allowed(each) for each in found)
 
 
-def test_plpgsql_check_catches_a_fault_in_a_tenants_audit_trigger(judge: Judge) -> None:
-    (row,) = judge.execute(
+def test_plpgsql_check_finds_a_fault_in_the_audit_trigger_of_a_tenant(checker: Checker) -> None:
+    (row,) = checker.execute(
         "select pg_get_functiondef('acme.tg_notes__audit'::regproc) as source"
     ).fetchall()
     assert "from new_rows" in row["source"]
     assert "_row.id" in row["source"]
-    judge.execute(row["source"].replace("_row.id", "_row.ident").encode())
+    checker.execute(row["source"].replace("_row.id", "_row.ident").encode())
 
-    found = [each for each in findings(judge) if not is_allowed(each)]
+    found = [each for each in findings(checker) if not is_allowed(each)]
 
     assert {(each["function"], each["relation"]) for each in found} == {
         ("acme.tg_notes__audit", "acme.notes")
@@ -281,24 +283,24 @@ def test_plpgsql_check_catches_a_fault_in_a_tenants_audit_trigger(judge: Judge) 
     assert "column _row.ident does not exist" in {each["message"] for each in found}
 
 
-def test_plpgsql_check_finds_nothing_but_what_is_allowed_with_a_reason(judge: Judge) -> None:
-    assert [each for each in findings(judge) if not is_allowed(each)] == []
+def test_plpgsql_check_finds_only_allowed_messages(checker: Checker) -> None:
+    assert [each for each in findings(checker) if not is_allowed(each)] == []
 
 
-def create_copies(database: Judge) -> set[str]:
+def create_copies(database: Checker) -> set[str]:
     """Creates a checked copy of every function in SQL, and returns their names."""
     functions = database.execute(SQL_FUNCTIONS).fetchall()
     for row in functions:
-        # For this session alone, so that no other one waits for the original.
+        # In this session only, so that no other session waits for the original.
         database.execute(row["source"].replace("FUNCTION tenancy.", "FUNCTION pg_temp."))
     return {row["function"] for row in functions}
 
 
-def test_postgresql_accepts_every_sql_function(database: Judge) -> None:
+def test_postgresql_accepts_every_sql_function(database: Checker) -> None:
     assert "tenancy.printable(text)" in create_copies(database)
 
 
-def test_postgresql_refuses_an_sql_function_with_a_planted_fault(database: Judge) -> None:
+def test_postgresql_refuses_an_sql_function_with_a_planted_fault(database: Checker) -> None:
     database.execute("set local check_function_bodies = off")
     database.execute(
         "create function tenancy.planted() returns text language sql"

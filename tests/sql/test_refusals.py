@@ -19,7 +19,7 @@ Lines = Callable[[str], list[dict[str, Any]]]
 
 @pytest.fixture
 def refused(address: Address) -> Lines:
-    """What the server has logged of one request since the test began."""
+    """The lines that the server has logged about a request since the test began."""
     # PostgreSQL writes its log to standard error, which is a file.
     with psycopg.connect(address.admin_db_url, autocommit=True) as superuser:
         row = superuser.execute("select size from pg_stat_file('/proc/self/fd/2')").fetchone()
@@ -44,7 +44,7 @@ def refused(address: Address) -> Lines:
 def request(
     environment: Environment, person: Person, path: str, profile: str, **body: Any
 ) -> str:
-    """Sends it, whatever comes of it, and returns its id."""
+    """Sends a request, and returns its id whether it succeeds or fails."""
     request_id = uuid.uuid4().hex
     headers = environment.headers(person) | {
         "X-Request-Id": request_id,
@@ -118,7 +118,7 @@ def test_refused_rows_are_in_the_servers_log(
     ]
 
 
-def test_what_a_caller_sends_stays_on_its_line_of_the_servers_log(
+def test_text_of_a_caller_cannot_begin_a_new_line_in_the_log(
     environment: Environment, refused: Lines
 ) -> None:
     forged = 'x\nLOG:  tenantry refused {"code": "forged"}'

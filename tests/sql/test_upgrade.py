@@ -1,7 +1,7 @@
 """An upgraded database equals a new one, from every released version on.
 
-Until a version is released, and beside those that are, an artificial release stands in: a copy
-of this project in which today's baseline counts as released and `sql/` has gone on.
+In addition to the released versions, the test uses an artificial release: a copy of this
+project in which the present baseline counts as released and `sql/` has later changes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ARTIFICIAL = "artificial"
 USER = "3f2a7c1e-5b90-4d86-9e41-8c7d6f5a4b32"
 SUSPENDED = "bolt"
 TENANTS = ("acme", SUSPENDED)
-# The upgrade moves a tenant on, and nothing else of its registry row.
+# The only columns of a tenant's registry row that the upgrade may change.
 ADVANCED = {"schema_version", "updated_at"}
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -53,7 +53,7 @@ def copied_project(directory: Path) -> Project:
 
 
 def release_latest(project: Project) -> str:
-    """Declares the latest migration released; its name."""
+    """Declares the latest migration released, and returns its name."""
     latest = max(project.migrations.glob("*.sql"))
     with (project.migrations.parent / "released.sha256").open("a") as releases:
         releases.write(f"{checksum(latest)}  {latest.name}\n")
@@ -67,7 +67,7 @@ def edit(file: Path, before: str, after: str) -> None:
 
 
 def change_sources(project: Project) -> None:
-    """What a later version may bring: a change of each kind."""
+    """Makes one change of each kind that a later version may have."""
     sources = project.root / "sql"
     edit(
         sources / "20_tenancy/migrations/latest_tenant_version.sql",
@@ -108,9 +108,9 @@ $tenant$);
 
 
 def write_upgrade(project: Project, draft: str) -> None:
-    """The draft, read and completed as `tenantry draft` asks for."""
+    """Completes the draft as `tenantry draft` requests."""
     statements = re.split(r"(?<=;)\n\n(?=[A-Z])", draft)
-    # A tenant migration makes these.
+    # A tenant migration makes the changes of tenant_template.
     kept = [each for each in statements if "tenant_template" not in each]
     assert len(kept) < len(statements)
     registration = project.root / "sql/25_tenant_template/tenantry_0002_labels.sql"
@@ -127,7 +127,7 @@ def write_upgrade(project: Project, draft: str) -> None:
 class Upgrade:
     # A database of the released version whose tenants hold data, upgraded and migrated.
     upgraded: str
-    # A database built from `sql/`, in which the same tenants were created anew.
+    # A database built from `sql/`, in which the same tenants were created.
     new: str
     # The rows of the first database before the upgrade.
     before: Rows
@@ -232,11 +232,11 @@ def all_rows(database: psycopg.Connection) -> Rows:
         }
 
 
-# One test, because each worker that ran one of several would upgrade anew.
+# A single test, because each worker of pytest-xdist would repeat the upgrade.
 def test_upgraded_database_equals_a_new_one_and_keeps_its_rows(upgrade: Upgrade) -> None:
     schemas = (*SCHEMAS, *TENANTS, "fresh")
     with psycopg.connect(upgrade.upgraded) as upgraded, psycopg.connect(upgrade.new) as new:
-        # Between the tenants that were upgraded and those created anew, too.
+        # The comparison includes the upgraded tenants and the new tenants.
         assert catalog_differences(upgraded, new, schemas) == {}
         for tenant in (*TENANTS, "fresh"):
             drift = upgraded.execute("select * from public.get_schema_drift(%s)", (tenant,))
@@ -260,7 +260,7 @@ def assert_rows_are_kept(before: Rows, after: Rows) -> None:
         for row in rows:
             if table == "public.tenants":
                 row = {name: value for name, value in row.items() if name not in ADVANCED}
-            # A row may have got further columns.
+            # An upgraded row may have more columns.
             kept = [found for found in after[table] if row.items() <= found.items()]
             assert len(kept) == 1, (table, row)
         if table.endswith((".settings", ".users", ".notes")):
@@ -287,7 +287,7 @@ def test_changed_or_missing_released_file_is_found(tmp_path: Path) -> None:
     assert changed_releases(project) == [released]
 
 
-def test_released_baseline_is_generated_no_more(tmp_path: Path) -> None:
+def test_released_baseline_is_not_generated_again(tmp_path: Path) -> None:
     project = copied_project(tmp_path)
     baseline = max(project.migrations.glob("*.sql"))
     assert baseline in generated_files(project)

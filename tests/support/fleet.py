@@ -1,4 +1,4 @@
-"""A fleet of tenants with a reference schema of its own, and the command that migrates it."""
+"""Many tenants in a separate emulator, and the command that migrates them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Fleet(Environment):
         return f"orders_{next(_NUMBERS)}"
 
     def register(self, statements: str, *callable_routines: str) -> str:
-        """Registers a tenant migration as `supabase db push` would; returns its version.
+        """Registers a tenant migration as `supabase db push` would, and returns the version.
 
         Each version sorts before the earlier ones, so that code which orders migrations by
         their versions fails.
@@ -80,7 +80,7 @@ class Fleet(Environment):
         return rows
 
     def wait_until_served(self, schema_name: str, table: str, column: str) -> None:
-        """PostgREST reads its schema cache anew after the commit, when it gets to it."""
+        """Waits until PostgREST has reloaded its schema cache after the commit."""
         deadline = time.monotonic() + 30
         while True:
             reply = self.rows(
@@ -96,12 +96,12 @@ class Fleet(Environment):
             assert time.monotonic() < deadline, reply.text
 
     def versions(self) -> dict[str, str]:
-        """Which tenant is at which version."""
+        """The version of each tenant."""
         rows = self.sql.execute("select schema_name, schema_version from public.tenants")
         return {row["schema_name"]: row["schema_version"] for row in rows}
 
     def objects(self, schema_name: str) -> list[tuple[Any, ...]]:
-        """Everything the schema is made of."""
+        """All objects of the schema."""
         rows = self.sql.execute(
             "select * from tenancy.schema_objects(%s) order by 1, 2", (schema_name,)
         )
@@ -117,7 +117,7 @@ class Fleet(Environment):
         }
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """`tenantry …` run to its end."""
+        """Runs `tenantry …` until it ends."""
         return subprocess.run(
             [sys.executable, "-m", "tenantry_cli", *arguments],
             capture_output=True,
@@ -129,7 +129,7 @@ class Fleet(Environment):
         )
 
     def begin(self, *arguments: str) -> subprocess.Popen[str]:
-        """`tenantry …` left running."""
+        """Starts `tenantry …`, and does not wait for the end."""
         return subprocess.Popen(
             [sys.executable, "-m", "tenantry_cli", *arguments],
             stdout=subprocess.PIPE,
@@ -140,7 +140,7 @@ class Fleet(Environment):
         )
 
     def roll_out(self, *arguments: str) -> dict[str, Any]:
-        """`tenantry migrate --json`; its report."""
+        """Runs `tenantry migrate --json`, and returns the report."""
         done = self.command("migrate", "--json", *arguments)
         assert done.stdout, done.stderr
         report: dict[str, Any] = json.loads(done.stdout)
