@@ -1,5 +1,4 @@
--- What a local database starts with beside the migrations: `supabase start`, `supabase db reset`
--- and, for a new emulator, `tenantry up` run it after them. Nothing yet; a team may want to find
--- something there, such as
+-- Data for a new local database. `supabase start`, `supabase db reset` and, for a new emulator,
+-- `tenantry up` run this file after the migrations. It is empty. A team may add statements such as
 --
 --     select public.create_tenant_schema('acme', 'Acme, Inc.');

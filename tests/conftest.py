@@ -21,7 +21,7 @@ pytest_plugins = ["support.browser", "support.deployment", "support.shared_emula
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """What somebody who runs all tests wants to know before the wait."""
+    """The duration and the needs of a run, shown at its beginning."""
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
         return []
     return [
@@ -42,7 +42,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.fixture
 def environment(address: Address) -> Iterator[Environment]:
-    """People, tenants and calls of one test. What the test made is removed after it."""
+    """People, tenants and calls of one test. They are removed after the test."""
     with Environment(address) as environment:
         yield environment
 

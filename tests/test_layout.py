@@ -1,4 +1,4 @@
-"""Where the modules of the tests live, and what they may import."""
+"""The folders of test modules, and what the modules may import."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_imports_of_test_modules_are_recognised() -> None:
         assert not is_of_the_tests(name), name
 
 
-def test_modules_without_tests_live_in_support() -> None:
+def test_modules_without_tests_are_in_support() -> None:
     elsewhere = [
         str(module)
         for module in MODULES

@@ -25,7 +25,7 @@ SECONDS = 400
 
 @contextmanager
 def run(*options: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """A run of pytest of its own."""
+    """A separate run of pytest."""
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")
     }
@@ -45,7 +45,7 @@ def run(*options: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def emulator_of(process: subprocess.Popen[str]) -> State | None:
-    """The emulator that the run has started, once that is ready."""
+    """The emulator that the run has started, as soon as the emulator is ready."""
     for _, state in states(find_project()):
         if state.supervisor_pid == process.pid and state.connection:
             return state

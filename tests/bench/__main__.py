@@ -36,7 +36,7 @@ _FEW = 10
 @click.option(
     "--by-processor",
     is_flag=True,
-    help="Time SQL by the processor time of its session: for a machine that others use, too.",
+    help="Time SQL by the processor time of its session, on a machine with other load.",
 )
 @click.option(
     "--only",

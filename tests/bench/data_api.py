@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .databases import Caller, Database, data_api, new_name, until
 from .results import Results
-from .rounds import Action, by_turns, timed
+from .rounds import Action, alternating, timed
 
 # Row 11: reads per second on one connection, and the lifetime of that connection.
 _PACE = 100
@@ -50,7 +50,7 @@ def measure_reads(results: Results, few: Database, rounds: int) -> None:
             sides = {
                 name: _get(caller, path, profile) for name, (caller, profile) in callers.items()
             }
-            series = by_turns(sides, rounds=rounds, repeats=repeats, warm_up=100)
+            series = alternating(sides, rounds=rounds, repeats=repeats, warm_up=100)
             results.ratio(
                 7,
                 f"{measured} through PostgREST behind the three layers ÷ bare",
@@ -108,7 +108,7 @@ def measure_first_reply(
             name: (lambda name=name: first_reply(name))  # type: ignore[misc]
             for name in databases
         }
-        series = by_turns(actions, rounds=rounds, warm_up=1)
+        series = alternating(actions, rounds=rounds, warm_up=1)
     measured = "create to first 200"
     results.grown(measured, tenants, series["many"], series["few"])
     if last:

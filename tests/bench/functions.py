@@ -25,7 +25,7 @@ from tenantry_cli.project import find_project
 
 from .databases import Caller, Database
 from .results import Results
-from .rounds import Action, by_turns, timed
+from .rounds import Action, alternating, timed
 
 _CALLERS = 32
 _BURST_SECONDS = 2.0
@@ -44,7 +44,7 @@ def measure_imports(results: Results, rounds: int) -> None:
         "ours": _import("import main", functions),
         "theirs": _import("import supabase, functions_framework", functions),
     }
-    series = by_turns(sides, rounds=rounds, repeats=3, warm_up=2)
+    series = alternating(sides, rounds=rounds, repeats=3, warm_up=2)
     results.ratio(
         10,
         "cold import of functions/main.py ÷ of supabase and functions_framework",
@@ -83,7 +83,7 @@ def measure_calls(results: Results, stack: Stack, rounds: int) -> None:
             for name, (port, path) in entry_points.items()
             if name != "naive"
         }
-        series = by_turns(sides, rounds=rounds, repeats=100, warm_up=50)
+        series = alternating(sides, rounds=rounds, repeats=100, warm_up=50)
         results.ratio(
             9,
             "a call of the function check_tenant_status ÷ the RPC by pooled raw HTTP",
@@ -95,7 +95,7 @@ def measure_calls(results: Results, stack: Stack, rounds: int) -> None:
             name: _burst(entry_points[name][0], entry_points[name][1], token, body)
             for name in ("ours", "naive")
         }
-        served = by_turns(bursts, rounds=max(5, rounds - 2), warm_up=1)
+        served = alternating(bursts, rounds=max(5, rounds - 2), warm_up=1)
         results.ratio(
             9,
             f"seconds a request with {_CALLERS} callers, a client per request ÷ ours",

@@ -7,7 +7,7 @@ import psycopg
 from .databases import Database, new_name
 from .handwritten import script
 from .results import Results
-from .rounds import Action, by_turns
+from .rounds import Action, alternating
 
 _INSPECTIONS = {
     "get_schema_tables": "select public.get_schema_tables(%s)",
@@ -26,7 +26,7 @@ def measure_growth(
     def compare(
         number: int, measured: str, actions: dict[str, Action], bar: float, repeats: int
     ) -> None:
-        series = by_turns(actions, rounds=rounds, repeats=repeats, warm_up=3)
+        series = alternating(actions, rounds=rounds, repeats=repeats, warm_up=3)
         results.grown(measured, tenants, series["many"], series["few"])
         if last:
             size = f"{tenants:,} tenants ÷ 10"
@@ -90,7 +90,7 @@ def measure_script(results: Results, few: Database, rounds: int) -> None:
         few.sql.execute("delete from public.tenants where schema_name = %s", (name,))
         return taken
 
-    series = by_turns(
+    series = alternating(
         {"ours": creation(few), "script": write}, rounds=rounds, repeats=5, warm_up=3
     )
     results.ratio(
@@ -115,7 +115,7 @@ def measure_large_tenant(results: Results, few: Database, rounds: int) -> None:
                 few.sql.execute("select tenancy.apply_tenant_privileges(%s)", (large,))
         few.sql.execute("select tenancy.apply_tenant_privileges(%s)", (large,))
     few.settle()
-    series = by_turns(
+    series = alternating(
         {"large": _suspension(few, large), "small": _suspension(few, small)},
         rounds=rounds,
         repeats=3,
@@ -145,7 +145,7 @@ def measure_migrations(
     for number, table in enumerate(tables, 1):
         thirty.sql.execute(register, (f"orders_{number}", f"orders_{number}", table))
     single.sql.execute(register, ("orders", "orders", "\n".join(tables)))
-    series = by_turns(
+    series = alternating(
         {"thirty": creation(thirty), "single": creation(single)},
         rounds=rounds,
         repeats=3,
@@ -178,7 +178,7 @@ def measure_audit(results: Results, few: Database, rounds: int) -> None:
             (tenant, table, audited),
         )
         actions[table] = _update(few, tenant, name)
-    series = by_turns(actions, rounds=rounds, repeats=3, warm_up=2)
+    series = alternating(actions, rounds=rounds, repeats=3, warm_up=2)
     results.ratio(
         12,
         "UPDATE of 10,000 rows in one statement, audited ÷ unaudited",

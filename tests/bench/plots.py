@@ -1,4 +1,4 @@
-"""Cost against the number of tenants, one picture for each thing measured."""
+"""Cost against the number of tenants, one picture for each measured operation."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def timed(action: Callable[[], object]) -> Action:
     return run
 
 
-def by_turns(
+def alternating(
     sides: Mapping[str, Action], *, rounds: int, repeats: int = 1, warm_up: int = 1
 ) -> dict[str, Series]:
     """Each round runs every side `repeats` times. The order alternates."""

@@ -14,7 +14,7 @@ from tenantry_cli.emulator.stack import Stack
 
 @pytest.fixture
 def trial() -> Iterator[Trial]:
-    """A new project to run `tenantry` in. Processes that it leaves are ended."""
+    """A new project to run `tenantry` in. Remaining processes are ended after the test."""
     with _trial() as trial:
         yield trial
 

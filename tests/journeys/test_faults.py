@@ -44,7 +44,7 @@ KILL = """
         select pid from pg_stat_activity
         where usename = 'authenticator' and (state <> 'idle' or random() < 0.2)
         order by random() limit 1
-    ) victim
+    ) chosen
 """
 
 

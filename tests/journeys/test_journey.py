@@ -47,7 +47,7 @@ class Journey:
         self._words: dict[str, str] = {}
 
     def named(self, word: str, value: str) -> str:
-        """Lets a word stand for a value that each journey has anew."""
+        """Replaces a value, which differs between journeys, by a word in the replies."""
         self._words[value] = word
         return value
 
@@ -121,7 +121,7 @@ def run_journey(
         journey.named(f"<{word}>", str(person.id))
         journey.named(f"<{word}'s address>", str(person.email))
     acme = journey.named("<acme>", environment.name())
-    rival = journey.named("<rival>", environment.name())
+    globex = journey.named("<globex>", environment.name())
 
     # The service key appoints the first super_admin; nobody appoints themselves.
     journey.refused(403, "forbidden", owner, "promote_to_admin", user_id=owner.id)
@@ -136,17 +136,17 @@ def run_journey(
         owner, "create_tenant_schema", schema_name=acme, display_name="Acme"
     )
     assert (created["schema_name"], created["status"]) == (acme, "active")
-    journey.succeed(owner, "create_tenant_schema", schema_name=rival)
+    journey.succeed(owner, "create_tenant_schema", schema_name=globex)
     journey.refused(409, "tenant_exists", owner, "create_tenant_schema", schema_name=acme)
 
-    # Grants: alice administers acme and gives bob access; carol belongs to the rival.
+    # Grants: alice administers acme and gives bob access; carol belongs to globex.
     journey.refused(404, "tenant_not_found", alice, "check_tenant_status", schema_name=acme)
     journey.succeed(
         owner, "grant_schema_access", schema_name=acme, user_id=alice.id, access_level="admin"
     )
     journey.succeed(alice, "grant_schema_access", schema_name=acme, user_id=bob.id)
     journey.succeed(
-        owner, "grant_schema_access", schema_name=rival, user_id=carol.id, access_level="write"
+        owner, "grant_schema_access", schema_name=globex, user_id=carol.id, access_level="write"
     )
     assert [
         (tenant["schema_name"], tenant["access_level"])
@@ -170,7 +170,7 @@ def run_journey(
     profiles = environment.rows(alice, acme, "users", params={"select": "id"}).json()
     assert sorted(row["id"] for row in profiles) == sorted([str(alice.id), str(bob.id)])
 
-    # Rows through the Data API: the admin writes, the reader reads, the rival does neither.
+    # Rows through the Data API: the admin writes, the reader reads, carol does neither.
     assert answered(environment, alice, acme, 200).json() == []
     until(lambda: is_known(environment, acme, "settings"))
     written = environment.rows(
@@ -182,7 +182,7 @@ def run_journey(
     assert (
         environment.rows(bob, acme, "settings", "POST", json={"key": "font", "value": "serif"})
     ).status_code == 403
-    assert answered(environment, carol, rival, 200).json() == []
+    assert answered(environment, carol, globex, 200).json() == []
     for person in (carol, owner):
         other = environment.rows(person, acme, "settings")
         assert (other.status_code, code(other)) == (403, "forbidden")
@@ -201,7 +201,7 @@ def run_journey(
         closed = environment.rows(person, acme, "settings")
         assert (closed.status_code, code(closed)) == (403, "tenant_suspended")
     journey.refused(403, "tenant_suspended", alice, "ensure_user_profile", schema_name=acme)
-    assert environment.rows(carol, rival, "settings").status_code == 200
+    assert environment.rows(carol, globex, "settings").status_code == 200
     assert environment.sql.execute(PRIVILEGES, {"name": acme}).fetchall() != before
     assert (
         journey.succeed(bob, "check_tenant_status", schema_name=acme)["status"] == "suspended"
@@ -219,10 +219,10 @@ def run_journey(
     journey.succeed(owner, "delete_tenant_schema", schema_name=acme)
     gone = answered(environment, alice, acme, 406)
     assert acme not in gone.text
-    assert rival in gone.text
+    assert globex in gone.text
     (exposed,) = environment.sql.execute(EXPOSED).fetchall()
     assert acme not in exposed["names"]
-    assert rival in exposed["names"]
+    assert globex in exposed["names"]
     assert environment.sql.execute(PRIVILEGES, {"name": acme}).fetchall() == []
     assert (
         environment.sql.execute(
@@ -232,7 +232,7 @@ def run_journey(
     )
     assert journey.succeed(alice, "list_my_tenants") == []
     journey.refused(404, "tenant_not_found", owner, "get_tenant_info", schema_name=acme)
-    assert environment.rows(carol, rival, "settings").status_code == 200
+    assert environment.rows(carol, globex, "settings").status_code == 200
     entries = environment.sql.execute(
         "select action, actor_id::text, actor_role from public.admin_audit_log"
         " where schema_name = %s order by id",

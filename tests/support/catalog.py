@@ -1,7 +1,7 @@
-"""What a database is made of, read from the catalog, so that two databases can be compared.
+"""The objects of a database, read from the catalog, so that two databases can be compared.
 
-The Supabase CLI compares most of it. The queries here also read what it does not compare, and
-what matters too much to rely on one tool.
+The Supabase CLI compares most of them. The queries here also read what the CLI does not
+compare, and some important objects a second time.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ KINDS = {
         select t.evtname, t.evtevent, t.evtfoid::regprocedure::text, t.evtenabled::text
         from pg_event_trigger t
     """,
-    # Settings of this database only, without its name. The others are the whole cluster's.
+    # Settings of this database only, without its name. Others belong to the whole cluster.
     "role settings": """
         select s.setrole::regrole::text, entry
         from pg_db_role_setting s

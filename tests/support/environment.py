@@ -50,7 +50,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody with a token. `id` is None for the service key and for nobody."""
+    """A caller with a token. `id` is None for the service key and for nobody."""
 
     token: str | None
     id: str | None = None
@@ -58,7 +58,7 @@ class Person:
 
 
 class Environment:
-    """People, tenants and calls of one test; `close` removes what the test made."""
+    """People, tenants and calls of one test. `close` removes the people and tenants."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -91,7 +91,7 @@ class Environment:
     # People -----------------------------------------------------------------------------
 
     def person(self) -> Person:
-        """A user of Auth, made by SQL, with a token like Auth's."""
+        """A user of Auth, created by SQL, with a token like Auth's."""
         user_id = str(uuid.uuid4())
         email = f"{user_id}@example.com"
         self.sql.execute(
@@ -103,7 +103,7 @@ class Environment:
         return Person(self.token(user_id), user_id, email)
 
     def sign_up(self, password: str | None = None) -> Person:
-        """A user of Auth, made by signing up over HTTP."""
+        """A user of Auth, created by sign-up over HTTP."""
         email = f"{uuid.uuid4()}@example.com"
         reply = self.http.post(
             "/auth/v1/signup",
@@ -224,7 +224,7 @@ class Environment:
     # Removal ----------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Removes every tenant and person of the test, whatever state they are in."""
+        """Removes every tenant and person of the test, in any state."""
         created = self.sql.execute(
             "select schema_name from public.tenants"
             " where schema_name = any(%s) or created_by = any(%s::uuid[])",

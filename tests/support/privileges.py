@@ -1,4 +1,4 @@
-"""What the API roles may touch, asked of PostgreSQL, and what they are meant to."""
+"""The privileges of the API roles: the actual ones in PostgreSQL, and the expected ones."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from tenantry.catalogue import catalogue
 
 Database = psycopg.Connection[dict[str, Any]]
 Privilege = tuple[str, str, str]
-"""A role, a privilege, and what it is on."""
+"""A role, a privilege, and an object."""
 
-# Effective privileges: through PUBLIC, through other roles, and on single columns too.
+# Effective privileges, including those through PUBLIC, other roles and single columns.
 ACTUAL = """
 with roles (name) as (
     values ('public'), ('anon'), ('authenticated'), ('service_role')
@@ -74,7 +74,7 @@ READ_ONLY = ("users", "audit_log")
 
 
 def expected_in_tenant(schema_name: str) -> set[Privilege]:
-    """In an active tenant, fresh from the template; a suspended one has none."""
+    """In a new active tenant. A suspended tenant has none."""
     return {
         *((role, "usage", schema_name) for role in SIGNED_IN),
         *(
@@ -97,5 +97,5 @@ def actual(database: Database, *schemas: str) -> set[Privilege]:
 
 
 def of_the_project(database: Database) -> set[Privilege]:
-    """Everything of ours but the tenants; the reference schema must come out empty."""
+    """All objects of Tenantry except tenants. The reference schema must have no privilege."""
     return actual(database, "public", "tenancy", "tenant_template")

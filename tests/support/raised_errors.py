@@ -10,7 +10,7 @@ SQL_ROOT = Path(__file__).parents[2] / "sql"
 Error = tuple[int, str]
 """An HTTP status and an error code."""
 
-# PostgREST answers 42501 with 403 to whoever comes as a signed-in user.
+# PostgREST answers 42501 with 403 to a signed-in user.
 _STATUS_OF_42501 = {"not_authenticated": 401}
 
 

@@ -36,7 +36,7 @@ class StartFailure:
 
 
 class SharedEmulator:
-    """Starts the emulator when somebody first asks for it, and remembers how that ended."""
+    """Starts the emulator at the first request, and keeps the address or the error."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -58,7 +58,7 @@ class Trial:
         return running
 
     def read_until(self, running: subprocess.Popen[str], sentence: str) -> str:
-        """The output up to that sentence, which has to come."""
+        """The output up to that sentence. Fails if the output ends before."""
         assert running.stdout is not None
         output = ""
         for line in running.stdout:

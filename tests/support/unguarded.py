@@ -22,7 +22,7 @@ from tenantry_cli.emulator.process import Child
 
 @contextmanager
 def unguarded_data_api(environment: Environment, schema_name: str) -> Iterator[str]:
-    """Its URL. It exposes `public` and one schema, as they are now."""
+    """Starts it for `public` and one schema in their present state, and yields its URL."""
     address = environment.address
     ports, claim = claim_free()
     with claim, tempfile.TemporaryDirectory() as directory:

@@ -16,7 +16,7 @@ from tenantry_cli.emulator.stack import Stack
 from ..databases import Database, new_name
 from ..lifecycle import creation
 from ..results import Results
-from ..rounds import Action, by_turns
+from ..rounds import Action, alternating
 
 _DATABASE = "django_tenants"
 _BASE = "base_tenant"
@@ -34,7 +34,7 @@ def measure(results: Results, stack: Stack, few: Database, rounds: int) -> None:
         "migrate": _creation(None),
         "clone": _creation(_BASE),
     }
-    series = by_turns(sides, rounds=rounds, repeats=2, warm_up=1)
+    series = alternating(sides, rounds=rounds, repeats=2, warm_up=1)
     for how in ("migrate", "clone"):
         results.ratio(
             3,

@@ -1,1 +1,1 @@
-"""The app each tenant has: the three tables of our template."""
+"""The app of each tenant: the three tables of our template."""

@@ -1,1 +1,1 @@
-"""The shared app: who the tenants are."""
+"""The shared app: the list of tenants."""

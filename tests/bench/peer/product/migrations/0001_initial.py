@@ -1,4 +1,4 @@
-"""What `makemigrations` wrote."""
+"""Written by `makemigrations`."""
 
 import uuid
 from typing import ClassVar

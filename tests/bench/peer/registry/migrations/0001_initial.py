@@ -1,4 +1,4 @@
-"""What `makemigrations` wrote."""
+"""Written by `makemigrations`."""
 
 from typing import ClassVar
 
