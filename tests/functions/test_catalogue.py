@@ -60,7 +60,7 @@ def described(database: Database, columns: list[dict[str, Any]]) -> list[Column]
     return [Column(column["name"], (KINDS | enums)[column["type"]]) for column in columns]
 
 
-def test_requests_take_what_the_functions_take(
+def test_arguments_are_the_parameters_of_the_functions(
     start: Start, database: Database, entry_point: str
 ) -> None:
     for name, operation in operations(start, entry_point).items():
@@ -75,7 +75,7 @@ def test_requests_take_what_the_functions_take(
         assert required == {row["name"] for row in parameters} - optional, name
 
 
-def test_results_hold_what_the_functions_return(
+def test_results_have_the_columns_of_the_functions(
     start: Start, database: Database, entry_point: str
 ) -> None:
     for name, operation in operations(start, entry_point).items():
@@ -90,7 +90,7 @@ def test_results_hold_what_the_functions_return(
         assert fields(row) == described(database, columns), name
 
 
-def test_catalogue_holds_what_the_database_says_of_its_functions(database: Database) -> None:
+def test_catalogue_agrees_with_the_functions_of_the_database(database: Database) -> None:
     functions = {
         row["name"]: row
         for row in rows(
@@ -135,7 +135,7 @@ LENGTHS = {
 }
 
 
-def test_texts_are_as_long_as_the_tables_take(start: Start, database: Database) -> None:
+def test_limits_of_texts_are_those_of_the_tables(start: Start, database: Database) -> None:
     start("openapi")
     constraints = rows(
         database,

@@ -22,7 +22,7 @@ def test_arguments_are_the_parameters_of_the_catalogue(start: Start, entry_point
         arguments = fields(operation.arguments)
         assert [each.name for each in arguments] == [each.name for each in parameters], name
         for argument, parameter in zip(arguments, parameters, strict=True):
-            # The labels of an enumeration stand in the database alone.
+            # Only the database has the labels of an enumeration.
             if parameter.type in KINDS:
                 assert argument.kind == KINDS[parameter.type], (name, argument.name)
         required = {

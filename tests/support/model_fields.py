@@ -1,4 +1,4 @@
-"""The fields of a pydantic model, in the form in which they compare with SQL."""
+"""The fields of a pydantic model, in a form that can be compared with SQL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 @dataclass(frozen=True)
 class Column:
-    """One argument or one column, in the form in which both sides compare."""
+    """One argument or one column, in a form that both sides share."""
 
     name: str
     kind: str
@@ -34,7 +34,7 @@ def fields(model: type[BaseModel]) -> list[Column]:
 
 
 def _kind(field: dict[str, Any]) -> str:
-    """A field's choices, or its JSON type and format, whether or not it may be null."""
+    """A field's choices, or its JSON type and format, without regard to null."""
     for choice in field.get("anyOf", [field]):
         if "enum" in choice:
             return ", ".join(choice["enum"])
@@ -46,6 +46,6 @@ def _kind(field: dict[str, Any]) -> str:
 
 
 def _is_json(choice: dict[str, Any]) -> bool:
-    """An object, an array of objects, or any value at all: jsonb to the database."""
+    """An object, an array of objects or any value, which are jsonb in the database."""
     named = choice.get("items", choice)
     return "type" not in choice or choice["type"] == "object" or "$ref" in named
