@@ -124,6 +124,41 @@ def test_readme_has_its_tables_between_the_markers(project: Project) -> None:
     assert "outdated" not in text
 
 
+@pytest.mark.parametrize(
+    ("right", "damaged"),
+    [
+        ("<!-- end -->\n\nBy hand.", "By hand."),
+        ("outdated\n<!-- end -->\n", "outdated\n"),
+        ("<!-- tenantry generate: operations -->", "<!-- tenantry generate:operations -->"),
+        ("<!-- tenantry generate: operations -->\n", ""),
+        ("<!-- tenantry generate: errors -->", "<!-- tenantry generate: mistakes -->"),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("--check",)])
+def test_damaged_marker_is_refused_and_no_text_is_lost(
+    project: Project, right: str, damaged: str, options: tuple[str, ...]
+) -> None:
+    readme = project.root / "README.md"
+    assert right in README
+    text = README.replace(right, damaged, 1)
+    readme.write_text(text)
+
+    refused = generate(*options)
+
+    assert refused.exit_code == 1
+    assert "README.md: " in refused.output
+    assert readme.read_text() == text
+
+
+def test_bar_in_a_comment_begins_no_cell(project: Project) -> None:
+    (project.root / "README.md").write_text(README)
+    (project.root / RPC).write_text(TEXT.replace("caller''s tenants", "tenants, a|b"))
+
+    assert generate().exit_code == 0
+
+    assert r"Counts the tenants, a\|b. |" in (project.root / "README.md").read_text()
+
+
 def test_removed_operation_is_no_longer_granted(project: Project) -> None:
     (project.root / "sql/30_rpc/tenant_status/list_my_tenants.sql").unlink()
 

@@ -16,7 +16,9 @@ _READMES = (
     "supabase/README.md",
     "tests/README.md",
 )
-_SECTION = re.compile(r"(<!-- tenantry generate: ([\w-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+_BEGIN = "<!-- tenantry generate:"
+_END = "<!-- end -->"
+_SECTION = re.compile(rf"({_BEGIN} ([\w-]+) -->\n)((?:(?!{_BEGIN}).)*?)({_END})", re.DOTALL)
 
 
 def readme_texts(project: Project, entries: Iterable[CatalogueEntry]) -> Mapping[Path, str]:
@@ -24,7 +26,7 @@ def readme_texts(project: Project, entries: Iterable[CatalogueEntry]) -> Mapping
     tables = {"operations": operations_table(entries), "errors": errors_table()}
     texts = {}
     for file in (project.root / readme for readme in _READMES):
-        if file.exists() and _SECTION.search(file.read_text()):
+        if file.exists() and (_BEGIN in (text := file.read_text()) or _END in text):
             texts[file] = _filled(file, tables)
     return texts
 
@@ -47,7 +49,9 @@ def errors_table() -> str:
 
 def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [header, ("---",) * len(header), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    # A bar in a cell would begin another cell.
+    cells = ([cell.replace("|", r"\|") for cell in line] for line in lines)
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
 
 
 def _filled(file: Path, tables: Mapping[str, str]) -> str:
@@ -59,4 +63,12 @@ def _filled(file: Path, tables: Mapping[str, str]) -> str:
             )
         return f"{begin}\n{tables[name]}\n{end}"
 
-    return _SECTION.sub(replaced, file.read_text())
+    text, sections = _SECTION.subn(replaced, file.read_text())
+    # A section without its end would reach to the end of the next one, and the text between
+    # them would be lost.
+    if not sections == text.count(_BEGIN) == text.count(_END):
+        raise TenantryError(
+            f"{file.name}: a marker of a generated table is damaged. Each table stands between "
+            f"`{_BEGIN} NAME -->` and `{_END}`, each on a line of its own."
+        )
+    return text
