@@ -16,6 +16,9 @@ from support.backup import Backup, programs
 from support.environment import Environment, Person
 from support.readme import block
 from support.waiting import is_known, until
+from tenantry_cli.emulator.postgres import Postgres
+from tenantry_cli.project import find_project
+from tenantry_cli.sources import build_database
 
 Connection = psycopg.Connection[dict[str, Any]]
 
@@ -428,3 +431,60 @@ def test_restore_into_another_project_keeps_access_of_known_users(
         exposed = there.execute("select tenancy.exposed_schemas() as names").fetchone()
         assert exposed is not None
         assert acme.name in exposed["names"]
+
+
+def test_restore_follows_the_order_of_the_other_project(
+    server: Postgres, tmp_path: Path
+) -> None:
+    behind, latest = (
+        Backup("moving", tmp_path / "behind"),
+        Backup("moving", tmp_path / "latest"),
+    )
+    names = ("order_of_the_backup", "another_order")
+    try:
+        here_url, there_url = (server.create_database(name) for name in names)
+        for url in (here_url, there_url):
+            build_database(find_project(), url)
+        with (
+            psycopg.connect(here_url, autocommit=True) as here,
+            psycopg.connect(there_url, autocommit=True) as there,
+        ):
+            register(here, "notes")
+            here.execute("select public.create_tenant_schema('moving')")
+            here.execute("insert into moving.settings (key) values ('kept')")
+            take(behind, here_url)
+            register(here, "labels")
+            here.execute("select public.migrate_tenant('moving')")
+            take(latest, here_url)
+            register(there, "labels")
+            register(there, "notes")
+
+            # The tenant has notes and lacks labels, which no version there stands for.
+            refused = behind.restore(there_url)
+            assert refused.returncode != 0
+            assert "received exactly the migrations of this backup" in refused.stderr
+            assert there.execute("select count(*) from public.tenants").fetchone() == (0,)
+
+            # With both it is at own_labels here, and at own_notes there.
+            restored = latest.restore(there_url)
+            assert (restored.returncode, restored.stderr) == (0, "")
+            versions = "select t.schema_version from public.tenants t"
+            assert here.execute(versions).fetchone() == ("own_labels",)
+            assert there.execute(versions).fetchone() == ("own_notes",)
+            assert not there.execute("select public.get_schema_drift('moving')").fetchall()
+            assert not there.execute("select public.list_tenants_behind()").fetchall()
+    finally:
+        for name in names:
+            server.drop_database(name)
+
+
+def register(database: psycopg.Connection, table: str) -> None:
+    database.execute(
+        "select tenancy.register_tenant_migration(%s, 'test', %s)",
+        (f"own_{table}", f"create table {table} (id int primary key)"),
+    )
+
+
+def take(backup: Backup, db_url: str) -> None:
+    backup.folder.mkdir()
+    backup.take(db_url)
