@@ -139,6 +139,10 @@ def _translated(error: APIError, status: int, caller: Caller) -> ServiceError:
     """The error for our caller that corresponds to PostgREST's refusal."""
     sqlstate = error.code or ""
     our_code = _catalogued(error.details)
+    # The status 429 of the RPCs is made for PostgREST. Clients and gateways know 503 with
+    # Retry-After, and take 429 for a limit on this caller.
+    if our_code == BusyError.code and sqlstate == "PT429":
+        return BusyError(error.message, hint=error.hint)
     if (custom := _CUSTOM_STATUS.fullmatch(sqlstate)) and our_code:
         return RefusedError(int(custom[1]), our_code, error.message, error.hint)
     if sqlstate == "42501":

@@ -14,6 +14,8 @@ class ErrorCode(NamedTuple):
     code: str
     when: str
     remedy: str
+    # Only callers of the Data API get this row: the functions give the error another status.
+    data_api_only: bool = False
 
 
 ERROR_CODES = (
@@ -229,6 +231,14 @@ ERROR_CODES = (
         "invalid_request",
         "An argument is missing, unknown, or has the wrong shape.",
         "Change the argument that the message names; the hint says what fits.",
+    ),
+    ErrorCode(
+        429,
+        "busy",
+        "The Data API answers so for `busy` with status 503: to PostgREST, a 503 means that it "
+        "has lost the database.",
+        "Repeat the same call after a second.",
+        data_api_only=True,
     ),
     ErrorCode(
         500,

@@ -202,6 +202,8 @@ def _refusals(codes: tuple[str, ...]) -> _Json:
     """The error replies of an operation whose comment names `codes`, by status."""
     reasons: dict[int, list[ErrorCode]] = {}
     for error in ERROR_CODES:
+        if error.data_api_only:
+            continue
         if error.code in codes or (error.status, error.code) in _EVERYWHERE:
             reasons.setdefault(error.status, []).append(error)
     return {str(status): _refusal(status, reasons[status]) for status in sorted(reasons)}

@@ -16,6 +16,8 @@ from tenantry_cli.target import Command, key_headers, service_options
 PAGE_SIZE = 1000
 
 _RETRIED_STATUSES = {
+    # busy, or a limit of the gateway on the number of requests.
+    HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.BAD_GATEWAY,
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,

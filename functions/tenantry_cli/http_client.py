@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping
+from http import HTTPStatus
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +16,9 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, retry_if
 from tenacity.stop import stop_after_attempt
 from tenacity.wait import wait_base, wait_none
 from urllib3 import HTTPHeaderDict
+
+# The statuses of `busy`, with which nothing was changed: 429 from an RPC, 503 from a function.
+BUSY_STATUSES = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 class HttpClient:

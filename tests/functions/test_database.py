@@ -48,8 +48,18 @@ def test_error_of_the_database_is_passed_on_unchanged(
 
 
 def test_busy_error_of_the_database_gets_retry_after(member: User, upstream: Upstream) -> None:
-    reported = ask(member, upstream, error(503, "PT503", "Wait.", "busy"))
+    reported = ask(member, upstream, error(429, "PT429", "Wait.", "busy", "Again."))
     assert (reported["status"], reported["code"], reported["retry_after"]) == (503, "busy", "1")
+    assert (reported["message"], reported["hint"]) == ("Wait.", "Again.")
+
+
+def test_other_429_keeps_its_status(member: User, upstream: Upstream) -> None:
+    reported = ask(member, upstream, error(429, "PT429", "Enough.", "quota_used"))
+    assert (reported["status"], reported["code"], reported["retry_after"]) == (
+        429,
+        "quota_used",
+        None,
+    )
 
 
 @pytest.mark.parametrize("details", [None, "Key (email)=(a@b.example) exists.", "Not ours"])

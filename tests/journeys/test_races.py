@@ -22,6 +22,7 @@ from support.entry_points import (
 )
 from support.environment import Environment, Person
 from support.refusals import code
+from support.unguarded import unguarded_data_api
 
 HOUR = timedelta(hours=1)
 
@@ -182,10 +183,48 @@ def test_admin_who_is_revoked_during_the_wait_is_refused(
 
 
 def assert_busy(reply: httpx.Response, entry_point: EntryPoint) -> None:
-    assert (reply.status_code, code(reply)) == (503, "busy"), reply.text
-    assert reply.headers["Retry-After"] == (
-        "1" if entry_point is ENTRY_POINTS["function"] else "0"
-    )
+    is_function = entry_point is ENTRY_POINTS["function"]
+    status = 503 if is_function else 429
+    assert (reply.status_code, code(reply)) == (status, "busy"), reply.text
+    assert reply.headers.get("Retry-After") == ("1" if is_function else None)
+
+
+def test_busy_answers_do_not_make_postgrest_drop_its_connections(
+    environment: Environment,
+) -> None:
+    tenant = environment.tenant()
+    admin = environment.staff("admin")
+
+    def connections(monitor: psycopg.Connection) -> set[int]:
+        found = monitor.execute(
+            "select pid from pg_stat_activity where application_name = %s", (tenant,)
+        )
+        return {pid for (pid,) in found}
+
+    # This PostgREST hears no notification, so only its own replies make it close connections.
+    with (
+        psycopg.connect(environment.address.admin_db_url, autocommit=True) as monitor,
+        holding(environment.address, HOLD_TENANT, tenant),
+        unguarded_data_api(environment, tenant) as url,
+    ):
+        before = connections(monitor)
+        replies = []
+        for _ in range(3):
+            replies.append(
+                environment.http.post(
+                    f"{url}/rpc/suspend_tenant",
+                    headers=environment.headers(admin),
+                    json={"schema_name": tenant},
+                )
+            )
+            # PostgREST closes its connections after the reply to what it takes for a lost one.
+            time.sleep(0.3)
+        after = connections(monitor)
+
+    assert before
+    assert before <= after
+    for reply in replies:
+        assert_busy(reply, ENTRY_POINTS["rpc"])
 
 
 def test_wait_for_a_lock_ends_with_busy_within_four_seconds(

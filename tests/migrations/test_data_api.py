@@ -34,7 +34,7 @@ def upstream() -> Iterator[responses.RequestsMock]:
         yield upstream
 
 
-@pytest.mark.parametrize("status", [502, 503, 504])
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_call_is_repeated_until_there_is_an_answer(
     upstream: responses.RequestsMock, status: int
 ) -> None:
@@ -98,8 +98,8 @@ def test_busy_tenant_fails_and_the_others_are_migrated(
 
     def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
         if json.loads(request.body or "")["schema_name"] == "acme":
-            busy = {"code": "PT503", "details": "busy", "message": "Somebody else."}
-            return 503, {}, json.dumps(busy)
+            busy = {"code": "PT429", "details": "busy", "message": "Somebody else."}
+            return 429, {}, json.dumps(busy)
         return 200, {}, json.dumps({"outcome": "migrated", "version": "2", "pending": 0})
 
     upstream.add_callback("POST", f"{RPC}/migrate_tenant", answer)

@@ -23,6 +23,11 @@ def raised() -> set[Error]:
     }
 
 
+def answered_by_functions() -> set[Error]:
+    """The status and code with which the functions pass these errors on."""
+    return {(503, code) if code == "busy" else (status, code) for status, code in raised()}
+
+
 def sources() -> list[str]:
     """The text of every file of `sql/`."""
     return [path.read_text() for path in sorted(SQL_ROOT.rglob("*.sql"))]

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+from psycopg.conninfo import make_conninfo
 from rich.console import Console
 
 from support.environment import Environment
@@ -22,7 +23,9 @@ from tenantry_cli.emulator.process import Child
 
 @contextmanager
 def unguarded_data_api(environment: Environment, schema_name: str) -> Iterator[str]:
-    """Starts it for `public` and one schema in their present state, and yields its URL."""
+    """Starts it for `public` and one schema in their present state, and yields its URL.
+
+    The application name of its database sessions is the schema's name."""
     address = environment.address
     ports, claim = claim_free()
     with claim, tempfile.TemporaryDirectory() as directory:
@@ -32,7 +35,10 @@ def unguarded_data_api(environment: Environment, schema_name: str) -> Iterator[s
             log=Path(directory, "postgrest.log"),
             env={
                 "PATH": os.environ["PATH"],
-                "PGRST_DB_URI": address.db_url.replace("//postgres:", "//authenticator:"),
+                "PGRST_DB_URI": make_conninfo(
+                    address.db_url.replace("//postgres:", "//authenticator:"),
+                    application_name=schema_name,
+                ),
                 "PGRST_DB_SCHEMAS": f"public, {schema_name}",
                 "PGRST_DB_ANON_ROLE": "anon",
                 # If true, PostgREST reads the role's settings, which install the guard.

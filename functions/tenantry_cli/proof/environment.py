@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 
 import jwt
@@ -20,7 +19,7 @@ from psycopg import sql
 
 from tenantry_cli.doctor.catalog import connect
 from tenantry_cli.errors import TenantryError
-from tenantry_cli.http_client import HttpClient, retrying
+from tenantry_cli.http_client import BUSY_STATUSES, HttpClient, retrying
 from tenantry_cli.proof.identities import (
     ADMIN,
     ADMIN_A,
@@ -47,9 +46,8 @@ from tenantry_cli.target import Target, key_headers
 from tenantry_cli.waiting import wait_until
 
 _TIMEOUT_SECONDS = 60
-# With 503 busy nothing was changed. The database has already waited for the lock, so the next
-# attempt needs no pause.
-_RETRY_BUSY = retrying(5, statuses={HTTPStatus.SERVICE_UNAVAILABLE})
+# The database has already waited for the lock, so the next attempt needs no pause.
+_RETRY_BUSY = retrying(5, statuses=BUSY_STATUSES)
 # PostgREST reloads its schema cache meanwhile.
 _CACHE_SECONDS = 120
 _INTERVAL_SECONDS = 0.1

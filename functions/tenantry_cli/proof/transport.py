@@ -6,7 +6,6 @@ import json
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 import psycopg
@@ -14,12 +13,11 @@ import requests
 from psycopg import sql
 
 from tenantry_cli.errors import TenantryError
-from tenantry_cli.http_client import HttpClient, retrying
+from tenantry_cli.http_client import BUSY_STATUSES, HttpClient, retrying
 
 _TIMEOUT_SECONDS = 60
-# With 503 busy nothing was changed. The database has already waited for the lock, so the next
-# attempt needs no pause.
-_RETRY_BUSY = retrying(9, statuses={HTTPStatus.SERVICE_UNAVAILABLE})
+# The database has already waited for the lock, so the next attempt needs no pause.
+_RETRY_BUSY = retrying(9, statuses=BUSY_STATUSES)
 # A server may close an idle connection at the moment when it is used again.
 _RETRY_CONNECTION = retrying(4, errors=(requests.RequestException,))
 _SECRET_HEADERS = ("authorization", "apikey")
