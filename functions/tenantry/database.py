@@ -16,12 +16,14 @@ from tenantry.errors import (
     BusyError,
     NotAuthenticatedError,
     RefusedError,
+    ReplyTooLargeError,
     ServiceError,
     UpstreamError,
     UpstreamTimeoutError,
 )
 from tenantry.fields import Arguments
 from tenantry.operations import Operation, adapter
+from tenantry.reply_limit import limit
 from tenantry.settings import SETTINGS
 
 # supabase-py gives neither the HTTP status of a refusal nor the bytes of a result. Only the
@@ -41,7 +43,9 @@ def _keep(response: httpx.Response) -> None:
 POOL = httpx.Client(
     timeout=SETTINGS.upstream_timeout_seconds,
     cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-    event_hooks={"response": [_keep]},
+    # The limit on a reply counts bytes as they come, so they have to come uncompressed.
+    headers={"Accept-Encoding": "identity"},
+    event_hooks={"response": [_keep, limit]},
 )
 # One client for all callers: making a client costs more than everything else that a call does
 # here. Nothing in the client belongs to a caller: a token is a header of its own request, and
@@ -85,6 +89,11 @@ class Database:
         except APIError as error:
             status = context[_upstream_response].status_code
             raise _translated(error, status, self._caller) from error
+        except ReplyTooLargeError as error:
+            raise ReplyTooLargeError(
+                f"The result of {operation.name} is larger than 8 MB.",
+                hint=_way_to_less(operation),
+            ) from error
         except httpx.PoolTimeout as error:
             raise BusyError from error
         except httpx.TimeoutException as error:
@@ -103,6 +112,25 @@ class Database:
                 hint="Apply the migrations that belong to this version of the functions.",
             ) from error
         return content
+
+
+# The arguments with which a caller asks for the next page: what the last row of a page has.
+_CURSORS = {
+    "before_id": "the id",
+    "after_schema_name": "the schema_name",
+    "after": "the key",
+}
+
+
+def _way_to_less(operation: Operation) -> str:
+    names = operation.arguments.model_fields
+    for cursor, key in _CURSORS.items():
+        if "page_size" in names and cursor in names:
+            return (
+                "Ask for smaller pages: send a smaller page_size, and for each next page "
+                f"{key} of the last row as {cursor}."
+            )
+    return "Call the RPC of the same name on the Data API, which takes limit and offset."
 
 
 def _read_again(response: httpx.Response) -> object:

@@ -227,6 +227,13 @@ ERROR_CODES = (
         "Send a smaller body.",
     ),
     ErrorCode(
+        413,
+        "reply_too_large",
+        "The result is larger than 8 MB, which is the most that a function reads.",
+        "Send a smaller `page_size`, and ask for the rest page by page. For a single row of "
+        "that size, call the RPC on the Data API.",
+    ),
+    ErrorCode(
         422,
         "invalid_request",
         "An argument is missing, unknown, or has the wrong shape.",
@@ -342,6 +349,13 @@ class PayloadTooLargeError(ServiceError):
 
     status = 413
     code = "payload_too_large"
+
+
+class ReplyTooLargeError(ServiceError):
+    """The result is larger than 8 MB."""
+
+    status = 413
+    code = "reply_too_large"
 
 
 class InvalidRequestError(ServiceError):

@@ -36,6 +36,7 @@ _EVERYWHERE = {
     (401, "not_authenticated"),
     (403, "forbidden"),
     (413, "payload_too_large"),
+    (413, "reply_too_large"),
     (422, "invalid_request"),
     (500, "internal_error"),
     (502, "upstream_error"),

@@ -1112,20 +1112,20 @@ create function tenancy.require_metadata(metadata jsonb)
 as $$
 begin
     if jsonb_typeof(metadata) = 'object'
-        and octet_length(metadata::text) <= 65536
+        and octet_length(metadata::text) <= 8192
         and not metadata @? '$.**{64}'
     then
         return;
     end if;
 
-    raise exception '"metadata" has to be a JSON object of at most 64 KB, nested less than 64 levels.'
+    raise exception '"metadata" has to be a JSON object of at most 8 KB, nested less than 64 levels.'
         using errcode = 'PT422', detail = 'invalid_request',
             hint = 'Nothing was changed. Keep larger values in a table of the tenant.';
 end;
 $$;
 
 comment on function tenancy.require_metadata(jsonb) is
-    'Refuses metadata of a profile that is no JSON object, is larger than 64 KB, or is nested 64 levels or more (PT422 invalid_request).';
+    'Refuses metadata of a profile that is no JSON object, is larger than 8 KB, or is nested 64 levels or more (PT422 invalid_request).';
 
 -- sql/20_tenancy/arguments/require_page_size.sql
 
@@ -1191,7 +1191,13 @@ comment on function tenancy.require_schema_name(text) is
 
 -- sql/20_tenancy/arguments/require_text.sql
 
-create function tenancy.require_text(argument text, value text, longest integer, shortest integer default 0)
+create function tenancy.require_text(
+    argument text,
+    value text,
+    longest integer,
+    shortest integer default 0,
+    has_lines boolean default false
+)
     returns void
     immutable
     security invoker
@@ -1199,6 +1205,16 @@ create function tenancy.require_text(argument text, value text, longest integer,
     language plpgsql
 as $$
 begin
+    -- People read the text in lists and logs, where a control character makes another line, and
+    -- a bidirectional one makes a name look like another name.
+    if translate(value, case when has_lines then E'\t\n\r' else '' end, '')
+        ~ '[\u0001-\u001F\u007F-\u009F\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069]'
+    then
+        raise exception '"%" contains a control character or a bidirectional character.', argument
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Nothing was changed. Remove that character.';
+    end if;
+
     -- If an empty text is allowed, null is too.
     if char_length(value) between shortest and longest and (shortest = 0 or value ~ '[^\s\u00A0\u200B-\u200D\u2060\uFEFF]')
         or (value is null and shortest = 0)
@@ -1216,8 +1232,8 @@ begin
 end;
 $$;
 
-comment on function tenancy.require_text(text, text, integer, integer) is
-    'Refuses a text argument that is too short or too long, in characters; if shortest is above 0, also a blank or null one (PT422 invalid_request; the functions answer the same).';
+comment on function tenancy.require_text(text, text, integer, integer, boolean) is
+    'Refuses a text argument that is too short or too long, in characters; if shortest is above 0, also a blank or null one, and one with control characters or bidirectional characters; has_lines allows line breaks and tabs (PT422 invalid_request; the functions answer the same).';
 
 -- sql/20_tenancy/audit_log/audit_entries.sql
 
@@ -6066,7 +6082,7 @@ begin
 
     perform tenancy.require_table_name(table_name);
     perform tenancy.require_column_objects(columns);
-    perform tenancy.require_text('description', description, 1000);
+    perform tenancy.require_text('description', description, 1000, has_lines => true);
     if tenancy.is_name_taken(schema_name, table_name) then
         raise exception 'Tenant "%" already has a table "%".', schema_name, table_name
             using errcode = 'PT409', detail = 'table_exists', hint = 'Choose another name.';

@@ -2,12 +2,14 @@
 
 import gc
 import json
+import tracemalloc
 
 import httpx
 import pytest
 
 from support.callers import Start, User, document_examples, token
 from support.upstream import Reply, Upstream, error, result
+from tenantry.reply_limit import LARGEST_REPLY
 
 ACME = {"schema_name": "acme"}
 ACTIVE = {**ACME, "status": "active"}
@@ -310,3 +312,50 @@ def test_large_reply_is_not_kept_after_its_call(start: Start, upstream: Upstream
         for response in gc.get_objects()
         if type(response) is httpx.Response and len(response.content) > 1_000_000
     ]
+
+
+def page(size: int) -> bytes:
+    """One entry of the audit log, in so many bytes."""
+    empty = ENTRY % b'""'
+    return ENTRY % (b'"' + b"x" * (size - len(empty)) + b'"')
+
+
+def test_result_over_8_mb_is_413_and_says_how_to_page(start: Start, upstream: Upstream) -> None:
+    user = User(start("audit_log"))
+    for length in (None, LARGEST_REPLY + 1):
+        upstream.will(Reply(200, page(LARGEST_REPLY + 1), length=length))
+        refused = user.post("get_audit_log", ACME)
+        assert refused.json is not None
+        assert (refused.status_code, refused.json["code"]) == (413, "reply_too_large")
+        assert "get_audit_log" in refused.json["message"]
+        assert all(word in refused.json["hint"] for word in ("page_size", "before_id"))
+
+    upstream.will(Reply(200, page(LARGEST_REPLY)))
+    assert user.post("get_audit_log", ACME).status_code == 200
+    assert {each.headers["Accept-Encoding"] for each in upstream.received} == {"identity"}
+
+
+def test_hint_of_a_result_without_pages_names_the_rpc(start: Start, upstream: Upstream) -> None:
+    upstream.will(Reply(200, page(LARGEST_REPLY + 1)))
+    refused = User(start("schema_inspection")).post("get_schema_tables", ACME)
+    assert refused.json is not None
+    assert (refused.status_code, refused.json["code"]) == (413, "reply_too_large")
+    assert "RPC" in refused.json["hint"]
+
+
+def test_error_over_8_mb_is_502(member: User, upstream: Upstream) -> None:
+    reported = ask(member, upstream, Reply(500, b"x" * (LARGEST_REPLY + 1), HTML))
+    assert (reported["status"], reported["code"]) == (502, "upstream_error")
+
+
+def test_memory_does_not_grow_with_the_reply(start: Start, upstream: Upstream) -> None:
+    user = User(start("audit_log"))
+    upstream.will(Reply(200, ENTRY % b'""'), Reply(200, page(8 * LARGEST_REPLY)))
+    user.post("get_audit_log", ACME)
+    tracemalloc.start()
+    try:
+        assert user.post("get_audit_log", ACME).status_code == 413
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * LARGEST_REPLY

@@ -392,12 +392,12 @@ def nested(levels: int) -> Any:
 @pytest.mark.parametrize(
     ("metadata", "allowed"),
     [
-        ({"a": "x" * 65_527}, True),
-        ({"a": "x" * 65_528}, False),
+        ({"a": "x" * 8_183}, True),
+        ({"a": "x" * 8_184}, False),
         (nested(63), True),
         (nested(64), False),
     ],
-    ids=["64 KB", "larger", "deep", "deeper"],
+    ids=["8 KB", "larger", "deep", "deeper"],
 )
 def test_size_of_metadata_is_limited(
     environment: Environment, tenant: str, reader: Person, metadata: Any, allowed: bool
@@ -495,3 +495,46 @@ def test_profiles_are_written_only_through_the_rpcs(
         admin, tenant, "users", "PATCH", params=mine, json={"role": "owner"}
     )
     assert refusal(writes) == (403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        ("Zoë\u200d\U0001f468 עמוד", True),
+        ("a\nb", False),
+        ("a\tb", False),
+        ("a\x1b[31mb", False),
+        ("a\x7fb", False),
+        ("a\x85b", False),
+        ("a\u202eb", False),
+        ("a\u200fb", False),
+        ("a\u2067b", False),
+        ("a\u2028b", False),
+    ],
+    ids=lambda value: ascii(value),
+)
+def test_texts_that_people_read_have_no_control_or_bidirectional_characters(
+    environment: Environment, tenant: str, reader: Person, text: str, allowed: bool
+) -> None:
+    service, user_id = environment.service, environment.person().id
+    own, named = {"schema_name": tenant}, {"display_name": text}
+    calls: list[tuple[Person, str, dict[str, Any]]] = [
+        (reader, "ensure_user_profile", own | named),
+        (reader, "update_user_profile", own | named),
+        (service, "create_user_profile", own | named | {"user_id": user_id}),
+        (
+            service,
+            "create_user_profile",
+            own | {"user_id": environment.person().id, "role": text},
+        ),
+        (service, "rename_tenant", own | named),
+        (service, "create_tenant_schema", {"schema_name": environment.name()} | named),
+        (service, "suspend_tenant", {"schema_name": environment.tenant(), "reason": text}),
+    ]
+
+    for person, operation, arguments in calls:
+        done = audited_call(environment, person, operation, **arguments)
+        if allowed:
+            done.must_succeed()
+        else:
+            assert done.refusal == (422, "invalid_request"), operation

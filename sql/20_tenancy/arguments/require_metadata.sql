@@ -9,17 +9,17 @@ create function tenancy.require_metadata(metadata jsonb)
 as $$
 begin
     if jsonb_typeof(metadata) = 'object'
-        and octet_length(metadata::text) <= 65536
+        and octet_length(metadata::text) <= 8192
         and not metadata @? '$.**{64}'
     then
         return;
     end if;
 
-    raise exception '"metadata" has to be a JSON object of at most 64 KB, nested less than 64 levels.'
+    raise exception '"metadata" has to be a JSON object of at most 8 KB, nested less than 64 levels.'
         using errcode = 'PT422', detail = 'invalid_request',
             hint = 'Nothing was changed. Keep larger values in a table of the tenant.';
 end;
 $$;
 
 comment on function tenancy.require_metadata(jsonb) is
-    'Refuses metadata of a profile that is no JSON object, is larger than 64 KB, or is nested 64 levels or more (PT422 invalid_request).';
+    'Refuses metadata of a profile that is no JSON object, is larger than 8 KB, or is nested 64 levels or more (PT422 invalid_request).';

@@ -19,7 +19,7 @@ begin
 
     perform tenancy.require_table_name(table_name);
     perform tenancy.require_column_objects(columns);
-    perform tenancy.require_text('description', description, 1000);
+    perform tenancy.require_text('description', description, 1000, has_lines => true);
     if tenancy.is_name_taken(schema_name, table_name) then
         raise exception 'Tenant "%" already has a table "%".', schema_name, table_name
             using errcode = 'PT409', detail = 'table_exists', hint = 'Choose another name.';
