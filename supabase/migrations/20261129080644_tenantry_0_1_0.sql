@@ -3309,6 +3309,63 @@ $$;
 comment on function tenancy.request_id() is
     'The request''s X-Request-Id as the caller sent it, unverified; null if it is missing or malformed.';
 
+-- sql/20_tenancy/locks/cancel_changes.sql
+
+-- On Supabase, `postgres` may cancel every session but those of superusers.
+create function tenancy.cancel_changes(schema_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_pid integer;
+begin
+    foreach v_pid in array tenancy.changing_sessions(schema_name)
+    loop
+        begin
+            perform pg_cancel_backend(v_pid);
+        exception
+            when insufficient_privilege then
+                null;
+        end;
+    end loop;
+end;
+$$;
+
+comment on function tenancy.cancel_changes(text) is
+    'Cancels the statements of changing_sessions. A session without a running statement keeps its lock.';
+
+-- sql/20_tenancy/locks/changing_sessions.sql
+
+create function tenancy.changing_sessions(schema_name text)
+    returns integer[]
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_key constant bigint := hashtextextended('tenancy.changing.' || schema_name, 0);
+begin
+    return array(
+        select l.pid
+        from pg_catalog.pg_locks l
+        where l.locktype = 'advisory'
+            and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+            -- A key of 64 bits is shown as two columns, and 1 in the third.
+            and l.classid::bigint = v_key >> 32 & 4294967295
+            and l.objid::bigint = v_key & 4294967295
+            and l.objsubid = 1
+            and l.pid <> pg_backend_pid()
+    );
+end;
+$$;
+
+comment on function tenancy.changing_sessions(text) is
+    'The other sessions that hold lock_tenant on this tenant, or wait for it, by process id.';
+
 -- sql/20_tenancy/locks/lock_super_admins.sql
 
 -- A count is not enough: two super_admins who revoke each other at the same time would each
@@ -3377,7 +3434,9 @@ comment on function tenancy.lock_tables(text, text[], text) is
 -- Permission is checked twice. Before the lock, so that a stranger never waits for it and
 -- learns nothing from the wait. Under the lock, because the tenant may have been suspended,
 -- or the caller's grant revoked, in the meantime. NO KEY UPDATE does not block the foreign
--- keys of grants.
+-- keys of grants. The timeout applies to each of the two waits for a row, first for one's turn
+-- and then for the row. It is short because a call that waits occupies a connection of PostgREST,
+-- and longer than deadlock_timeout, which is 1 s.
 create function tenancy.lock_tenant(
     schema_name text,
     platform public.platform_role,
@@ -3387,19 +3446,32 @@ create function tenancy.lock_tenant(
     volatile
     security invoker
     set search_path = ''
-    set lock_timeout = '2s'
+    set lock_timeout = '1200ms'
     language plpgsql
 as $$
 declare
     v_tenant public.tenants;
 begin
     perform tenancy.require_permission(schema_name, platform, member);
+    -- This lock tells cancel_changes which sessions change the tenant. Every holder shares it.
+    perform pg_advisory_xact_lock_shared(hashtextextended('tenancy.changing.' || schema_name, 0));
+    perform tenancy.require_not_closing(schema_name);
 
     select * into v_tenant
     from public.tenants t
     where t.schema_name = lock_tenant.schema_name
-    for no key update;
+    for no key update skip locked;
+    if v_tenant.id is null then
+        -- Members who change one tenant without a pause could otherwise occupy all connections.
+        perform tenancy.require_no_long_change(schema_name);
+        select * into v_tenant
+        from public.tenants t
+        where t.schema_name = lock_tenant.schema_name
+        for no key update;
+    end if;
 
+    -- The closing may have begun while this call waited.
+    perform tenancy.require_not_closing(schema_name);
     perform tenancy.require_permission(schema_name, platform, member);
 
     return v_tenant;
@@ -3407,7 +3479,55 @@ end;
 $$;
 
 comment on function tenancy.lock_tenant(text, public.platform_role, public.access_level) is
-    'Locks a tenant''s registry row until the transaction ends, and returns it, for a caller with this permission (errors of require_permission). Call it before changing anything of the tenant. Waits at most 2 s (55P03).';
+    'Locks a tenant''s registry row until the transaction ends, and returns it, for a caller with this permission (errors of require_permission). Call it before changing anything of the tenant. Waits at most 2.4 s, in two steps of 1.2 s, and not at all while another session has been changing the tenant for more than a second or has called lock_tenant_first (55P03).';
+
+-- sql/20_tenancy/locks/lock_tenant_first.sql
+
+-- For what must not wait for others: whoever changes the tenant all the time could otherwise
+-- hold it off. The lock "closing" is visible to other sessions before this transaction commits.
+-- From then on lock_tenant refuses at once, so that nobody queues, and there is at most one
+-- statement left that changes the tenant.
+create function tenancy.lock_tenant_first(schema_name text, platform public.platform_role)
+    returns public.tenants
+    volatile
+    security invoker
+    set search_path = ''
+    set lock_timeout = '2s'
+    language plpgsql
+as $$
+declare
+    v_give_up constant timestamptz := clock_timestamp() + interval '2500 milliseconds';
+    v_tenant public.tenants;
+begin
+    perform tenancy.require_permission(schema_name, platform, member => null);
+    perform pg_advisory_xact_lock(hashtextextended('tenancy.closing.' || schema_name, 0));
+
+    -- A change that ends within this time is not cancelled.
+    perform set_config('lock_timeout', '300ms', true);
+    loop
+        begin
+            select * into v_tenant
+            from public.tenants t
+            where t.schema_name = lock_tenant_first.schema_name
+            for no key update;
+            exit;
+        exception
+            when lock_not_available then
+                if clock_timestamp() >= v_give_up then
+                    raise;
+                end if;
+        end;
+        perform tenancy.cancel_changes(schema_name);
+    end loop;
+
+    perform tenancy.require_permission(schema_name, platform, member => null);
+
+    return v_tenant;
+end;
+$$;
+
+comment on function tenancy.lock_tenant_first(text, public.platform_role) is
+    'Locks a tenant like lock_tenant, for a caller with this platform role, before everybody else: others who call lock_tenant are refused at once, and a statement that keeps the tenant for more than 300 ms is cancelled. Waits at most 2.5 s, for sessions that cannot be cancelled (errors of require_permission; 55P03).';
 
 -- sql/20_tenancy/locks/lock_users.sql
 
@@ -3435,6 +3555,62 @@ $$;
 
 comment on function tenancy.lock_users(uuid[]) is
     'Protects these users from deletion until the transaction ends, and returns the ids of those that exist. Waits at most 2 s (55P03).';
+
+-- sql/20_tenancy/locks/require_no_long_change.sql
+
+create function tenancy.require_no_long_change(schema_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if exists (
+        select from pg_catalog.pg_stat_activity a
+        where a.pid = any (tenancy.changing_sessions(schema_name))
+            and a.xact_start < clock_timestamp() - interval '1 second'
+    ) then
+        raise lock_not_available
+            using message = format('Tenant "%s" is being changed.', tenancy.printable(schema_name));
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_no_long_change(text) is
+    'Refuses to wait for a tenant that another session has been changing for more than a second (55P03).';
+
+-- sql/20_tenancy/locks/require_not_closing.sql
+
+-- A lock that is taken and given back at once. An exclusive lock that another session holds or
+-- waits for makes the attempt fail, and the rollback of the block ends a lock that was taken.
+create function tenancy.require_not_closing(schema_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_free boolean;
+begin
+    begin
+        v_free := pg_try_advisory_xact_lock_shared(hashtextextended('tenancy.closing.' || schema_name, 0));
+        raise no_data_found;
+    exception
+        when no_data_found then
+            null;
+    end;
+
+    if not v_free then
+        raise lock_not_available
+            using message = format('Tenant "%s" is being closed.', tenancy.printable(schema_name));
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_not_closing(text) is
+    'Refuses a change of a tenant while another session has called lock_tenant_first. Never waits (55P03).';
 
 -- sql/20_tenancy/locks/require_other_super_admin.sql
 
@@ -4477,6 +4653,8 @@ begin
         execute format('alter table %I.%I add column %s', schema_name, table_name, v_definition);
     exception
         when query_canceled then
+            -- The reason may be a suspension instead of the time.
+            perform tenancy.require_not_closing(schema_name);
             raise exception 'Writing column "%" into all rows of table "%" takes too long: nobody could read the table meanwhile.',
                 column_name, table_name
                 using errcode = 'PT422', detail = 'invalid_request',
@@ -5624,17 +5802,22 @@ create function public.revoke_schema_access(schema_name text, user_id uuid)
     language plpgsql
 as $$
 declare
-    v_own constant boolean := user_id = (tenancy.caller()).user_id;
+    v_own constant boolean := coalesce(user_id = (tenancy.caller()).user_id, false);
     -- Read before the change, which may end the caller's own role.
     v_actor_role constant text := tenancy.actor_role(schema_name);
     v_tenant public.tenants;
     v_before public.user_schema_access;
 begin
-    v_tenant := tenancy.lock_tenant(
-        schema_name,
-        platform => 'admin',
-        member => case when v_own then 'read'::public.access_level else 'admin' end
-    );
+    -- An admin of the tenant could otherwise hold off the end of their own access.
+    if tenancy.platform_role() >= 'admin' and not v_own then
+        v_tenant := tenancy.lock_tenant_first(schema_name, platform => 'admin');
+    else
+        v_tenant := tenancy.lock_tenant(
+            schema_name,
+            platform => 'admin',
+            member => case when v_own then 'read'::public.access_level else 'admin' end
+        );
+    end if;
     perform tenancy.require_argument('user_id', user_id::text);
 
     delete from public.user_schema_access a
@@ -5661,6 +5844,8 @@ $$;
 comment on function public.revoke_schema_access(text, uuid) is
     'Takes a user''s access to a tenant away and returns the access that ended. '
     'The change applies from the user''s next request on. Members may drop their own access. '
+    'If a platform admin calls, a statement that changes the tenant for more than 300 ms is '
+    'cancelled, as by suspend_tenant. '
     'Callers: tenant admin, platform admin, oneself. '
     'Errors: invalid_request, tenant_not_found, user_not_found, tenant_suspended, forbidden, '
     'not_authenticated, busy.';
@@ -6569,7 +6754,7 @@ declare
     v_before public.tenants;
     v_after public.tenants;
 begin
-    v_before := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
+    v_before := tenancy.lock_tenant_first(schema_name, platform => 'admin');
 
     perform tenancy.require_text('reason', reason, 1000);
     if v_before.status = 'suspended' then
@@ -6597,7 +6782,9 @@ $$;
 comment on function public.suspend_tenant(text, text) is
     'Closes a tenant to everybody at once, the service key included. '
     'USAGE on the schema is revoked first, then every privilege in the schema. No row is '
-    'lost. Repeating a call changes nothing, and the first reason stays. '
+    'lost. Repeating a call changes nothing, and the first reason stays. A suspension does '
+    'not wait for others: a statement that changes the tenant for more than 300 ms is '
+    'cancelled and answered with busy, and so is every such call from then on. '
     'Callers: platform admin. '
     'Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
 
@@ -6768,6 +6955,10 @@ begin
     exception
         when others or query_canceled then
             get stacked diagnostics v_sqlstate = returned_sqlstate, v_message = message_text;
+            -- A migration that a suspension cancelled has not failed.
+            if v_sqlstate = '57014' then
+                perform tenancy.require_not_closing(schema_name);
+            end if;
             -- Messages of data exceptions quote the value, and platform staff read no tenant rows.
             if v_sqlstate like '22%' and v_sqlstate <> '22012' then
                 v_message := 'A value in the tenant does not fit. It is not shown, because it is the tenant''s data.';

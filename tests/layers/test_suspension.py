@@ -7,15 +7,19 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from psycopg import errors, sql
 
+from support.entry_points import HOLD_TENANT, holding, waiter
 from support.environment import Environment, Person
 from support.readers import Answer, reading
+from support.refusals import code
 from support.waiting import is_known, until
 
 ROUNDS = 200 if os.environ.get("TENANTRY_SOAK") == "1" else 5
@@ -275,3 +279,172 @@ def _wait_for(answers: list[Answer], count: int, status: int, since: float) -> N
             sum(1 for each in answers if each.status == status and each.began > since) >= count
         )
     )
+
+
+# Suspension during changes of the tenant ------------------------------------------------
+
+# The index of this table takes four seconds to make for a caller of the Data API.
+SLOW_TABLE = """
+create table {0}.slow (id serial primary key, title text);
+create function {0}.slowly(title text) returns text immutable language plpgsql as $$
+begin
+    if current_setting('request.method', true) is not null then
+        perform pg_sleep({1});
+    end if;
+    return title;
+end $$;
+create index on {0}.slow ({0}.slowly(title));
+insert into {0}.slow (title) values ('tea');
+select tenancy.enable_tenant_table({2}, 'slow');
+select tenancy.apply_tenant_privileges({2});
+"""
+
+
+def _slow_tenant(environment: Environment, seconds: float = 4) -> str:
+    name = environment.tenant()
+    environment.sql.execute(
+        sql.SQL(SLOW_TABLE).format(sql.Identifier(name), seconds, sql.Literal(name))
+    )
+    return name
+
+
+def _rewrite(environment: Environment, admin: Person, tenant: str) -> httpx.Response:
+    """Adds a column to the slow table, which makes its index anew."""
+    return environment.rpc(
+        admin,
+        "add_column",
+        schema_name=tenant,
+        table_name="slow",
+        column_name="token",
+        column_type="uuid",
+        default_expression="gen_random_uuid()",
+    )
+
+
+def _is_rewriting(environment: Environment, tenant: str) -> bool:
+    held = environment.sql.execute(
+        "select from pg_locks where relation = to_regclass(%s) and granted"
+        " and mode = 'AccessExclusiveLock'",
+        (f"{tenant}.slow",),
+    )
+    return held.fetchone() is not None
+
+
+def _suspend(environment: Environment, admin: Person, tenant: str) -> httpx.Response:
+    return environment.rpc(admin, "suspend_tenant", schema_name=tenant)
+
+
+def test_suspension_cancels_a_change_that_takes_long(environment: Environment) -> None:
+    tenant = _slow_tenant(environment)
+    tenant_admin, admin = environment.member(tenant, "admin"), environment.staff("admin")
+
+    with ThreadPoolExecutor(1) as thread:
+        change = thread.submit(_rewrite, environment, tenant_admin, tenant)
+        until(lambda: _is_rewriting(environment, tenant))
+        began = time.monotonic()
+        reply = _suspend(environment, admin, tenant)
+        took = time.monotonic() - began
+
+    assert reply.status_code == 200, reply.text
+    assert took < 3
+    assert code(change.result()) == "busy"
+    assert code(_rewrite(environment, tenant_admin, tenant)) == "tenant_suspended"
+
+
+def test_platform_admin_revokes_access_during_a_change_that_takes_long(
+    environment: Environment,
+) -> None:
+    tenant = _slow_tenant(environment)
+    tenant_admin, admin = environment.member(tenant, "admin"), environment.staff("admin")
+
+    with ThreadPoolExecutor(1) as thread:
+        member = environment.member(tenant, "admin")
+        change = thread.submit(_rewrite, environment, member, tenant)
+        until(lambda: _is_rewriting(environment, tenant))
+        # An admin of the tenant does not win against another one.
+        asked = {"schema_name": tenant, "user_id": member.id}
+        waited = environment.rpc(tenant_admin, "revoke_schema_access", **asked)
+        revoked = environment.rpc(admin, "revoke_schema_access", **asked)
+
+    assert code(waited) == "busy"
+    assert revoked.status_code == 200, revoked.text
+    assert code(change.result()) == "busy"
+    assert code(_rewrite(environment, member, tenant)) == "tenant_not_found"
+
+
+def test_suspension_does_not_cancel_a_change_of_another_tenant(
+    environment: Environment,
+) -> None:
+    tenant, other = _slow_tenant(environment), _slow_tenant(environment, 1)
+    admin = environment.staff("admin")
+    other_admin = environment.member(other, "admin")
+
+    with (
+        ThreadPoolExecutor(1) as thread,
+        # A lock that keeps the suspension waiting, because its owner runs no statement.
+        holding(environment.address, HOLD_TENANT, tenant),
+    ):
+        change = thread.submit(_rewrite, environment, other_admin, other)
+        until(lambda: _is_rewriting(environment, other))
+        reply = _suspend(environment, admin, tenant)
+
+    assert code(reply) == "busy"
+    assert change.result().status_code == 200, change.result().text
+
+
+def test_nobody_queues_behind_a_suspension(environment: Environment) -> None:
+    tenant = environment.tenant()
+    member, admin = environment.member(tenant, "read"), environment.staff("admin")
+    environment.rpc(member, "ensure_user_profile", schema_name=tenant).raise_for_status()
+
+    def update() -> tuple[httpx.Response, float]:
+        began = time.monotonic()
+        reply = environment.rpc(
+            member, "update_user_profile", schema_name=tenant, display_name="Ann"
+        )
+        return reply, time.monotonic() - began
+
+    with (
+        ThreadPoolExecutor(1) as thread,
+        holding(environment.address, HOLD_TENANT, tenant) as holder,
+    ):
+        _, waited = update()
+        suspension = thread.submit(_suspend, environment, admin, tenant)
+        waiter(environment, holder.info.backend_pid, suspension)
+        refused, took = update()
+        holder.rollback()
+        assert suspension.result().status_code == 200, suspension.result().text
+
+    assert waited > 0.9
+    assert code(refused) == "busy"
+    assert took < 0.9
+    environment.activate(tenant)
+    assert update()[0].status_code == 200
+
+
+def test_migration_that_a_suspension_cancels_is_not_a_failed_one(other_project: str) -> None:
+    def call(statement: str) -> tuple[Any, ...]:
+        with psycopg.connect(other_project, autocommit=True) as connection:
+            return connection.execute(statement.encode()).fetchone() or ()
+
+    call("select public.create_tenant_schema('acme')")
+    call(
+        "select tenancy.register_tenant_migration('slow', 'Slow',"
+        " $$ select pg_sleep(case when current_schema() = 'acme' then 20 else 0 end) $$)"
+    )
+    with ThreadPoolExecutor(1) as thread:
+        migration = thread.submit(call, "select public.migrate_tenant('acme')")
+        until(
+            lambda: call(
+                "select exists (select from pg_locks where locktype = 'advisory'"
+                " and database ="
+                " (select oid from pg_database where datname = current_database()))"
+            )[0]
+        )
+        call("select public.suspend_tenant('acme')")
+        with pytest.raises(psycopg.Error) as refused:
+            migration.result()
+
+    assert refused.value.diag.message_detail == "busy"
+    assert call("select count(*) from tenancy.unfinished_migrations") == (0,)
+    assert call("select status from public.tenants") == ("suspended",)

@@ -1,7 +1,9 @@
 -- Permission is checked twice. Before the lock, so that a stranger never waits for it and
 -- learns nothing from the wait. Under the lock, because the tenant may have been suspended,
 -- or the caller's grant revoked, in the meantime. NO KEY UPDATE does not block the foreign
--- keys of grants.
+-- keys of grants. The timeout applies to each of the two waits for a row, first for one's turn
+-- and then for the row. It is short because a call that waits occupies a connection of PostgREST,
+-- and longer than deadlock_timeout, which is 1 s.
 create function tenancy.lock_tenant(
     schema_name text,
     platform public.platform_role,
@@ -11,19 +13,32 @@ create function tenancy.lock_tenant(
     volatile
     security invoker
     set search_path = ''
-    set lock_timeout = '2s'
+    set lock_timeout = '1200ms'
     language plpgsql
 as $$
 declare
     v_tenant public.tenants;
 begin
     perform tenancy.require_permission(schema_name, platform, member);
+    -- This lock tells cancel_changes which sessions change the tenant. Every holder shares it.
+    perform pg_advisory_xact_lock_shared(hashtextextended('tenancy.changing.' || schema_name, 0));
+    perform tenancy.require_not_closing(schema_name);
 
     select * into v_tenant
     from public.tenants t
     where t.schema_name = lock_tenant.schema_name
-    for no key update;
+    for no key update skip locked;
+    if v_tenant.id is null then
+        -- Members who change one tenant without a pause could otherwise occupy all connections.
+        perform tenancy.require_no_long_change(schema_name);
+        select * into v_tenant
+        from public.tenants t
+        where t.schema_name = lock_tenant.schema_name
+        for no key update;
+    end if;
 
+    -- The closing may have begun while this call waited.
+    perform tenancy.require_not_closing(schema_name);
     perform tenancy.require_permission(schema_name, platform, member);
 
     return v_tenant;
@@ -31,4 +46,4 @@ end;
 $$;
 
 comment on function tenancy.lock_tenant(text, public.platform_role, public.access_level) is
-    'Locks a tenant''s registry row until the transaction ends, and returns it, for a caller with this permission (errors of require_permission). Call it before changing anything of the tenant. Waits at most 2 s (55P03).';
+    'Locks a tenant''s registry row until the transaction ends, and returns it, for a caller with this permission (errors of require_permission). Call it before changing anything of the tenant. Waits at most 2.4 s, in two steps of 1.2 s, and not at all while another session has been changing the tenant for more than a second or has called lock_tenant_first (55P03).';

@@ -25,6 +25,8 @@ begin
         execute format('alter table %I.%I add column %s', schema_name, table_name, v_definition);
     exception
         when query_canceled then
+            -- The reason may be a suspension instead of the time.
+            perform tenancy.require_not_closing(schema_name);
             raise exception 'Writing column "%" into all rows of table "%" takes too long: nobody could read the table meanwhile.',
                 column_name, table_name
                 using errcode = 'PT422', detail = 'invalid_request',

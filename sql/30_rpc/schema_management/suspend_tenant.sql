@@ -9,7 +9,7 @@ declare
     v_before public.tenants;
     v_after public.tenants;
 begin
-    v_before := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
+    v_before := tenancy.lock_tenant_first(schema_name, platform => 'admin');
 
     perform tenancy.require_text('reason', reason, 1000);
     if v_before.status = 'suspended' then
@@ -37,6 +37,8 @@ $$;
 comment on function public.suspend_tenant(text, text) is
     'Closes a tenant to everybody at once, the service key included. '
     'USAGE on the schema is revoked first, then every privilege in the schema. No row is '
-    'lost. Repeating a call changes nothing, and the first reason stays. '
+    'lost. Repeating a call changes nothing, and the first reason stays. A suspension does '
+    'not wait for others: a statement that changes the tenant for more than 300 ms is '
+    'cancelled and answered with busy, and so is every such call from then on. '
     'Callers: platform admin. '
     'Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';

@@ -28,6 +28,10 @@ begin
     exception
         when others or query_canceled then
             get stacked diagnostics v_sqlstate = returned_sqlstate, v_message = message_text;
+            -- A migration that a suspension cancelled has not failed.
+            if v_sqlstate = '57014' then
+                perform tenancy.require_not_closing(schema_name);
+            end if;
             -- Messages of data exceptions quote the value, and platform staff read no tenant rows.
             if v_sqlstate like '22%' and v_sqlstate <> '22012' then
                 v_message := 'A value in the tenant does not fit. It is not shown, because it is the tenant''s data.';

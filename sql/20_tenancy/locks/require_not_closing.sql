@@ -1,0 +1,29 @@
+-- A lock that is taken and given back at once. An exclusive lock that another session holds or
+-- waits for makes the attempt fail, and the rollback of the block ends a lock that was taken.
+create function tenancy.require_not_closing(schema_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_free boolean;
+begin
+    begin
+        v_free := pg_try_advisory_xact_lock_shared(hashtextextended('tenancy.closing.' || schema_name, 0));
+        raise no_data_found;
+    exception
+        when no_data_found then
+            null;
+    end;
+
+    if not v_free then
+        raise lock_not_available
+            using message = format('Tenant "%s" is being closed.', tenancy.printable(schema_name));
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_not_closing(text) is
+    'Refuses a change of a tenant while another session has called lock_tenant_first. Never waits (55P03).';
