@@ -1309,8 +1309,9 @@ as $$
 declare
     v_seal public.audit_seal;
 begin
-    -- Lock out all writers, so that no entry follows the final seal.
-    perform tenancy.lock_tables(schema_name, array['audit_log']);
+    -- Lock out all writers, so that no entry follows the final seal. Not readers: a load of
+    -- PostgREST's schema cache reads every table, and sealing may take long.
+    perform tenancy.lock_tables(schema_name, array['audit_log'], 'exclusive');
     v_seal := tenancy.seal_audit_log(schema_name);
 
     delete from tenancy.audit_seals s where s.schema_name = close_audit_log.schema_name;
@@ -3366,6 +3367,31 @@ $$;
 comment on function tenancy.changing_sessions(text) is
     'The other sessions that hold lock_tenant on this tenant, or wait for it, by process id.';
 
+-- sql/20_tenancy/locks/lock_rewrite.sql
+
+-- A load of PostgREST's schema cache waits for each table that is being rewritten, and fails
+-- after 8 s. Two rewrites that take turns could together hold it longer than that. There is no
+-- wait for one's turn, because the caller already holds the table.
+create function tenancy.lock_rewrite(relation oid)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- A small table is rewritten within milliseconds.
+    if tenancy.table_bytes(relation) > 1048576
+        and not pg_try_advisory_xact_lock(hashtextextended('tenancy.rewrite', 0))
+    then
+        raise lock_not_available using message = 'Another table is being rewritten.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.lock_rewrite(oid) is
+    'Lets one transaction at a time on the platform rewrite a table of more than 1 MB. Never waits (55P03).';
+
 -- sql/20_tenancy/locks/lock_super_admins.sql
 
 -- A count is not enough: two super_admins who revoke each other at the same time would each
@@ -4648,6 +4674,10 @@ declare
     );
 begin
     perform tenancy.lock_tables(schema_name, array[table_name]);
+    -- Any other default that column_default allows is stored once for all rows.
+    if lower(btrim(default_expression, ' ')) = 'gen_random_uuid()' then
+        perform tenancy.lock_rewrite(tenancy.require_table(schema_name, table_name));
+    end if;
 
     begin
         execute format('alter table %I.%I add column %s', schema_name, table_name, v_definition);
@@ -6133,7 +6163,8 @@ create function public.add_column(
     set search_path = ''
     -- Nobody can read the table while its rows are rewritten. A reload of PostgREST's schema
     -- cache waits for the table, too; after 8 s the reload fails, and PostgREST serves nobody.
-    set statement_timeout = '5s'
+    -- So two rewrites one after the other have to end earlier.
+    set statement_timeout = '3s'
     language plpgsql
 as $$
 declare
@@ -6179,7 +6210,7 @@ comment on function public.add_column(text, text, text, text, boolean, jsonb, te
     'Adds a column to a table of a tenant. '
     'In a table that every tenant has, the name begins with x_, and the column is nullable or '
     'has a default. Existing rows get the default. With the default gen_random_uuid(), '
-    'PostgreSQL rewrites all rows while readers wait; a rewrite that takes longer than 5 s is '
+    'PostgreSQL rewrites all rows while readers wait; a rewrite that takes longer than 3 s is '
     'refused. '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, '

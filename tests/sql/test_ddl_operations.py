@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, cast
 
@@ -608,6 +609,69 @@ def test_column_that_takes_too_long_to_write_is_refused(
     assert status == 422
     assert hint.startswith("Nothing was changed. Add the column without a default")
     assert add() == (200, "")
+
+
+def test_one_large_table_at_a_time_is_rewritten(
+    environment: Environment, tenant: str, admin: Person
+) -> None:
+    other = environment.tenant()
+    other_admin = environment.member(other, "admin")
+    for schema_name, person in ((tenant, admin), (other, other_admin)):
+        create(environment, person, schema_name, "orders")
+        create(environment, person, schema_name, "small")
+        environment.sql.execute(
+            SQL(
+                "insert into {0}.orders (title) select repeat('x', 100)"
+                " from generate_series(1, 10000)"
+            ).format(Identifier(schema_name))
+        )
+    # For the Data API alone, rewriting the first tenant's table takes longer than a call.
+    environment.sql.execute(
+        SQL(
+            "create function {0}.slow(title text) returns text immutable language plpgsql as $$"
+            " begin if current_setting('request.method', true) is not null then"
+            " perform pg_sleep(2); end if; return title; end $$;"
+            "create index on {0}.orders ({0}.slow(title)) where title = 'tea';"
+            "insert into {0}.orders (title) values ('tea')"
+        ).format(Identifier(tenant))
+    )
+
+    def add(person: Person, schema_name: str, table: str, **column: Any) -> httpx.Response:
+        asked = {"column_name": "token", "column_type": "uuid"}
+        asked |= {"default_expression": "gen_random_uuid()"} | column
+        return environment.rpc(
+            person, "add_column", schema_name=schema_name, table_name=table, **asked
+        )
+
+    with ThreadPoolExecutor(1) as thread:
+        first = thread.submit(add, admin, tenant, "orders")
+        until(lambda: _is_closed(environment, tenant, "orders"))
+        second = add(other_admin, other, "orders")
+        small = add(other_admin, other, "small")
+        stored_once = add(
+            other_admin,
+            other,
+            "orders",
+            column_name="made",
+            column_type="date",
+            default_expression="current_date",
+        )
+        assert not first.done()
+
+    assert second.json()["details"] == "busy"
+    assert (small.status_code, stored_once.status_code) == (200, 200)
+    assert first.result().status_code == 200, first.result().text
+    assert add(other_admin, other, "orders").status_code == 200
+
+
+def _is_closed(environment: Environment, tenant: str, table: str) -> bool:
+    """Whether readers of the table have to wait."""
+    held = environment.sql.execute(
+        "select from pg_locks where relation = to_regclass(%s) and granted"
+        " and mode = 'AccessExclusiveLock'",
+        (f"{tenant}.{table}",),
+    )
+    return held.fetchone() is not None
 
 
 def test_refusal_names_the_permission_that_is_missing(

@@ -434,6 +434,22 @@ def test_deletion_removes_the_tenant_and_keeps_its_audit_log(
     ]
 
 
+def test_readers_do_not_wait_while_the_audit_log_is_closed(
+    environment: Environment, database: psycopg.Connection[dict[str, Any]]
+) -> None:
+    name = environment.tenant()
+    database.execute("select tenancy.close_audit_log(%s)", (name,))
+
+    with psycopg.connect(environment.address.db_url, autocommit=True) as other:
+        other.execute("set lock_timeout = '1s'")
+        log = Identifier(name, "audit_log")
+        assert other.execute(SQL("select from {}").format(log)).fetchall() == []
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            other.execute(
+                SQL("insert into {} (action, table_name) values ('x', 'x')").format(log)
+            )
+
+
 def test_deletion_keeps_the_other_tenants(
     environment: Environment, super_admin: Person
 ) -> None:

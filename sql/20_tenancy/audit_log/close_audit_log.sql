@@ -8,8 +8,9 @@ as $$
 declare
     v_seal public.audit_seal;
 begin
-    -- Lock out all writers, so that no entry follows the final seal.
-    perform tenancy.lock_tables(schema_name, array['audit_log']);
+    -- Lock out all writers, so that no entry follows the final seal. Not readers: a load of
+    -- PostgREST's schema cache reads every table, and sealing may take long.
+    perform tenancy.lock_tables(schema_name, array['audit_log'], 'exclusive');
     v_seal := tenancy.seal_audit_log(schema_name);
 
     delete from tenancy.audit_seals s where s.schema_name = close_audit_log.schema_name;

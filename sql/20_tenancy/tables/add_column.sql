@@ -20,6 +20,10 @@ declare
     );
 begin
     perform tenancy.lock_tables(schema_name, array[table_name]);
+    -- Any other default that column_default allows is stored once for all rows.
+    if lower(btrim(default_expression, ' ')) = 'gen_random_uuid()' then
+        perform tenancy.lock_rewrite(tenancy.require_table(schema_name, table_name));
+    end if;
 
     begin
         execute format('alter table %I.%I add column %s', schema_name, table_name, v_definition);

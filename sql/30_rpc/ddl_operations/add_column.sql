@@ -13,7 +13,8 @@ create function public.add_column(
     set search_path = ''
     -- Nobody can read the table while its rows are rewritten. A reload of PostgREST's schema
     -- cache waits for the table, too; after 8 s the reload fails, and PostgREST serves nobody.
-    set statement_timeout = '5s'
+    -- So two rewrites one after the other have to end earlier.
+    set statement_timeout = '3s'
     language plpgsql
 as $$
 declare
@@ -59,7 +60,7 @@ comment on function public.add_column(text, text, text, text, boolean, jsonb, te
     'Adds a column to a table of a tenant. '
     'In a table that every tenant has, the name begins with x_, and the column is nullable or '
     'has a default. Existing rows get the default. With the default gen_random_uuid(), '
-    'PostgreSQL rewrites all rows while readers wait; a rewrite that takes longer than 5 s is '
+    'PostgreSQL rewrites all rows while readers wait; a rewrite that takes longer than 3 s is '
     'refused. '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, '
