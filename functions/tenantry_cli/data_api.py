@@ -96,7 +96,7 @@ class DataApi:
 def _result(reply: requests.Response) -> Any:
     try:
         return reply.json()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnansweredError(
             f"{reply.url} answered {reply.status_code} with something other than JSON: "
             "this URL does not belong to a Supabase project."
@@ -107,8 +107,10 @@ def _refusal(reply: requests.Response) -> TenantryError:
     try:
         body = reply.json()
         code, message, detail = body["code"], body["message"], body.get("details")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        code, message, detail = None, f"The Data API answered {reply.status_code}.", None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        code = message = detail = None
+    if not isinstance(message, str):
+        message = f"The Data API answered {reply.status_code}."
     # With the code "busy" one tenant is locked. Any other such status concerns every tenant.
     if reply.status_code in _RETRIED_STATUSES and detail != "busy":
         return UnansweredError(f"{message} (status {reply.status_code})")

@@ -40,7 +40,10 @@ class HttpClient:
         self._sessions: list[requests.Session] = []
 
     def request(self, method: str, url: str, **request: Any) -> requests.Response:
-        return self._session.request(method, url, timeout=self._timeout, **request)
+        """Follows no redirect: another host would receive the header `apikey`."""
+        return self._session.request(
+            method, url, timeout=self._timeout, allow_redirects=False, **request
+        )
 
     def send_exactly(
         self, method: str, url: str, headers: Collection[tuple[str, str]], body: bytes | None

@@ -8,15 +8,16 @@ from pathlib import Path
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.project import Project
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+# A file name has at most 255 bytes, with the version and the ending.
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,199}")
 _VERSION = "%Y%m%d%H%M%S"
 
 
 def require_migration_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise TenantryError(
-            f'"{name}" is not a valid name for a migration: use lower-case letters, digits and '
-            "underscores, a letter first, such as create_invoices."
+            f'"{name}" is not a valid name for a migration: use up to 200 lower-case letters, '
+            "digits and underscores, a letter first, such as create_invoices."
         )
 
 
@@ -27,7 +28,12 @@ def next_migration_version(project: Project) -> str:
     latest = max((known for known in versions if len(known) == len(version)), default="")
     if latest < version:
         return version
-    return (datetime.strptime(latest, _VERSION) + timedelta(seconds=1)).strftime(_VERSION)
+    try:
+        return (datetime.strptime(latest, _VERSION) + timedelta(seconds=1)).strftime(_VERSION)
+    except (ValueError, OverflowError):
+        raise TenantryError(
+            f"The migration {latest}_… is later than every possible time: rename its file."
+        ) from None
 
 
 def released_checksums(project: Project) -> dict[str, str]:

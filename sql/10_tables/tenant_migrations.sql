@@ -9,7 +9,10 @@ create table tenancy.tenant_migrations (
     constraint tenant_migrations_position_key unique (position),
     constraint tenant_migrations_position_is_positive check (position > 0),
     -- People read and type versions: in file names, reports and the audit log.
-    constraint tenant_migrations_version_is_name check (version ~ '^[a-z0-9][a-z0-9_]{0,62}$')
+    constraint tenant_migrations_version_is_name check (version ~ '^[a-z0-9][a-z0-9_]{0,62}$'),
+    -- A null would make every comparison with the list unknown.
+    constraint tenant_migrations_callable_routines_are_names
+        check (array_position(callable_routines, null) is null)
 );
 
 alter table tenancy.tenant_migrations enable row level security;

@@ -59,9 +59,21 @@ def test_broken_sql_file_is_named_and_no_process_stays(trial: Trial) -> None:
     assert trial.processes() == []
 
 
-@pytest.mark.parametrize("name", ["Create_notes", "1_notes", "create-notes", "../notes", ""])
+@pytest.mark.parametrize(
+    "name", ["Create_notes", "1_notes", "create-notes", "../notes", "", "a" * 250]
+)
 def test_invalid_migration_name_is_refused(name: str) -> None:
     refused = CliRunner().invoke(main, ["draft", "--", name])
 
     assert refused.exit_code == 1
     assert f'"{name}" is not a valid name for a migration' in refused.output
+
+
+@pytest.mark.parametrize("version", ["99991231235959", "20269999999999"])
+def test_migration_later_than_every_time_is_named(trial: Trial, version: str) -> None:
+    trial.write(f"supabase/migrations/{version}_late.sql", "select 1;\n")
+
+    refused = trial.tenantry("new", "add_orders")
+
+    assert refused.returncode == 1
+    assert f"The migration {version}_" in refused.stderr

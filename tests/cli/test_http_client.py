@@ -198,3 +198,10 @@ def test_last_attempt_decides(http: HttpClient, upstream: responses.RequestsMock
     with pytest.raises(requests.ConnectionError, match="reset"):
         retrying(3, errors=(requests.ConnectionError,))(http.request, "GET", URL)
     assert (refused.call_count, reset.call_count) == (3, 3)
+
+
+def test_redirect_is_not_followed(http: HttpClient, upstream: responses.RequestsMock) -> None:
+    elsewhere = {"Location": "https://elsewhere.example/"}
+    upstream.get(URL, status=307, headers=elsewhere)
+
+    assert [send(URL).status_code for send in requests_of(http)] == [307, 307]

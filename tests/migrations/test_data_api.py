@@ -127,6 +127,20 @@ def test_answer_without_json_is_reported_in_one_sentence(
     assert answer.call_count == 1
 
 
+@pytest.mark.parametrize(
+    "body", ['{"code": null, "message": null}', "[" * 100_000, '"text"', "<html>"]
+)
+def test_unreadable_refusal_is_reported_by_its_status(
+    upstream: responses.RequestsMock, body: str
+) -> None:
+    upstream.post(f"{RPC}/get_migration_status", status=401, body=body)
+
+    done = CliRunner().invoke(main, ["migrate", "--url", URL, "--service-key", KEY])
+
+    assert done.exit_code == 1
+    assert "The Data API answered 401." in done.output
+
+
 def test_permanent_error_is_reported_after_one_attempt(
     upstream: responses.RequestsMock,
 ) -> None:

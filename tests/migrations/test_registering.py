@@ -275,6 +275,13 @@ def test_routine_declared_callable_must_exist(fleet: Fleet) -> None:
     )
 
 
+def test_null_is_no_name_of_a_callable_routine(fleet: Fleet) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation, match="callable_routines_are_names"):
+        fleet.sql.execute(
+            "select tenancy.register_tenant_migration('null_routine', 'null', '', array[null])"
+        )
+
+
 def test_overload_of_a_callable_routine_must_be_declared(fleet: Fleet) -> None:
     name = f"f_{fleet.table()}"
     fleet.register(f"create function {name}() returns int return 1", name)
