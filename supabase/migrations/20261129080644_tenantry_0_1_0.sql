@@ -2303,6 +2303,61 @@ $$;
 comment on function tenancy.is_security_invoker(text[]) is
     'Whether a view with these options runs with the rights of its caller, so that the policies of its tables apply.';
 
+-- sql/20_tenancy/catalog/outside_dependents.sql
+
+-- What belongs to the schema: the objects in it, and what PostgreSQL drops silently with them,
+-- such as indexes, constraints and members of a publication. A partition in another schema
+-- would be dropped silently, too, with rows that are not the tenant's.
+create function tenancy.outside_dependents(schema_name text)
+    returns text[]
+    stable
+    security invoker
+    set search_path = ''
+    -- By the index of pg_depend, so that other schemas cost nothing.
+    set enable_seqscan = off
+    set enable_hashjoin = off
+    set enable_mergejoin = off
+    language plpgsql
+as $$
+declare
+    v_schema constant oid := to_regnamespace(quote_ident(schema_name));
+begin
+    return array(
+        with recursive own (classid, objid) as (
+            select 'pg_namespace'::regclass::oid, v_schema
+            union
+            select d.classid, d.objid
+            from own o
+            join pg_catalog.pg_depend d on d.refclassid = o.classid and d.refobjid = o.objid
+            where (d.deptype <> 'n' or o.classid = 'pg_namespace'::regclass)
+                and not exists (
+                    select from pg_catalog.pg_class c
+                    where d.classid = 'pg_class'::regclass
+                        and c.oid = d.objid
+                        and c.relkind in ('r', 'p', 'f', 'v', 'm')
+                        and c.relnamespace <> v_schema
+                )
+        )
+        select distinct coalesce(
+            -- A view is a rule for PostgreSQL.
+            (
+                select pg_describe_object('pg_class'::regclass, r.ev_class, 0)
+                from pg_catalog.pg_rewrite r
+                where d.classid = 'pg_rewrite'::regclass and r.oid = d.objid and r.rulename = '_RETURN'
+            ),
+            pg_describe_object(d.classid, d.objid, d.objsubid)
+        ) as description
+        from own o
+        join pg_catalog.pg_depend d on d.refclassid = o.classid and d.refobjid = o.objid
+        where not exists (select from own i where i.classid = d.classid and i.objid = d.objid)
+        order by description
+    );
+end;
+$$;
+
+comment on function tenancy.outside_dependents(text) is
+    'Objects outside a schema that would be dropped with it, because they depend on something in it, as PostgreSQL describes them.';
+
 -- sql/20_tenancy/catalog/referenced_tables.sql
 
 create function tenancy.referenced_tables(relation oid)
@@ -2451,6 +2506,35 @@ $$;
 
 comment on function tenancy.table_bytes(oid) is
     'A table''s size on disk with indexes and out-of-line values, in bytes.';
+
+-- sql/20_tenancy/catalog/table_contents.sql
+
+-- Counting a table of 16 MB takes some ten milliseconds. A larger one is estimated, because
+-- nobody can read it while it is counted before it is dropped.
+create function tenancy.table_contents(relation oid)
+    returns jsonb
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_bytes constant bigint := tenancy.table_bytes(relation);
+    v_is_estimate constant boolean := v_bytes > 16777216;
+    v_rows bigint;
+begin
+    if v_is_estimate then
+        v_rows := tenancy.row_estimate(relation);
+    else
+        execute format('select count(*) from %s', relation::regclass) into v_rows;
+    end if;
+
+    return jsonb_build_object('rows', v_rows, 'rows_are_estimated', v_is_estimate, 'bytes', v_bytes);
+end;
+$$;
+
+comment on function tenancy.table_contents(oid) is
+    'How many rows and bytes a table has, for the entry about their removal. Rows are counted in a table of up to 16 MB, and estimated in a larger one.';
 
 -- sql/20_tenancy/catalog/table_oids.sql
 
@@ -5098,7 +5182,7 @@ comment on function tenancy.create_table(text, text, jsonb, text) is
 -- sql/20_tenancy/tables/drop_column.sql
 
 create function tenancy.drop_column(schema_name text, table_name text, column_name text)
-    returns void
+    returns jsonb
     volatile
     security invoker
     set search_path = ''
@@ -5106,10 +5190,13 @@ create function tenancy.drop_column(schema_name text, table_name text, column_na
     language plpgsql
 as $$
 declare
+    v_removed jsonb;
     v_detail text;
 begin
     perform tenancy.lock_tables(schema_name, array[table_name]);
     perform tenancy.require_column_droppable(schema_name, table_name, column_name);
+    -- The values stay in the rows until these are written again, so no bytes are named.
+    v_removed := tenancy.table_contents(tenancy.require_table(schema_name, table_name)) - 'bytes';
 
     begin
         execute format('alter table %I.%I drop column %I restrict', schema_name, table_name, column_name);
@@ -5122,11 +5209,13 @@ begin
     end;
     perform tenancy.audit_table(schema_name, table_name);
     perform tenancy.reload_schema_cache();
+
+    return v_removed;
 end;
 $$;
 
 comment on function tenancy.drop_column(text, text, text) is
-    'Drops a column of a tenant''s table if nothing depends on it. Only under lock_tenant (errors of require_column_droppable; 55P03).';
+    'Drops a column of a tenant''s table if nothing depends on it, and returns how many rows had it. Only under lock_tenant (errors of require_column_droppable; 55P03).';
 
 -- sql/20_tenancy/tables/drop_foreign_key.sql
 
@@ -5156,7 +5245,7 @@ comment on function tenancy.drop_foreign_key(text, text, text) is
 -- sql/20_tenancy/tables/drop_table.sql
 
 create function tenancy.drop_table(schema_name text, table_name text)
-    returns void
+    returns jsonb
     volatile
     security invoker
     set search_path = ''
@@ -5164,12 +5253,15 @@ create function tenancy.drop_table(schema_name text, table_name text)
     language plpgsql
 as $$
 declare
+    v_relation constant oid := tenancy.require_table(schema_name, table_name);
+    v_removed jsonb;
     v_detail text;
 begin
     perform tenancy.lock_tables(
         schema_name,
-        table_name || tenancy.referenced_tables(tenancy.require_table(schema_name, table_name))
+        table_name || tenancy.referenced_tables(v_relation)
     );
+    v_removed := tenancy.table_contents(v_relation);
 
     begin
         execute format('drop table %I.%I restrict', schema_name, table_name);
@@ -5182,11 +5274,13 @@ begin
     end;
     execute format('drop function if exists %I.%I()', schema_name, tenancy.audit_routine_name(table_name));
     perform tenancy.reload_schema_cache();
+
+    return v_removed;
 end;
 $$;
 
 comment on function tenancy.drop_table(text, text) is
-    'Drops a table of a tenant if nothing depends on it. Only under lock_tenant (PT404 table_not_found, PT409 has_dependents, 55P03).';
+    'Drops a table of a tenant if nothing depends on it, and returns its table_contents. Only under lock_tenant (PT404 table_not_found, PT409 has_dependents, 55P03).';
 
 -- sql/20_tenancy/tables/is_template_table.sql
 
@@ -5563,6 +5657,33 @@ $$;
 
 comment on function tenancy.opaque_schema_name() is
     'A random schema name that says nothing about the tenant. PostgREST shows the names of all exposed schemas to anybody.';
+
+-- sql/20_tenancy/tenants/require_no_dependents.sql
+
+create function tenancy.require_no_dependents(schema_name text)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_dependents constant text[] := tenancy.outside_dependents(schema_name);
+    v_count constant integer := cardinality(v_dependents);
+begin
+    if v_count > 0 then
+        raise exception 'Other objects depend on tenant "%": %.',
+            schema_name,
+            array_to_string(array(select tenancy.printable(d) from unnest(v_dependents[:20]) d), ', ')
+                || case when v_count > 20 then format(', and %s more', v_count - 20) else '' end
+            using errcode = 'PT409', detail = 'has_dependents',
+                hint = 'They are outside the tenant and would be dropped with it. Drop them first, or make them again without this tenant.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_no_dependents(text) is
+    'Refuses to drop a tenant''s schema while objects outside the schema depend on it (PT409 has_dependents).';
 
 -- sql/20_tenancy/tenants/tg_settings__stamp.sql
 
@@ -6346,6 +6467,7 @@ declare
     v_tenant public.tenants;
     v_table oid;
     v_column public.table_column;
+    v_removed jsonb;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
 
@@ -6356,11 +6478,11 @@ begin
     from tenancy.describe_columns(v_table) c
     where c.column_name = drop_column.column_name;
 
-    perform tenancy.drop_column(schema_name, table_name, column_name);
+    v_removed := tenancy.drop_column(schema_name, table_name, column_name);
 
     perform tenancy.log_action(
         'column.drop', v_tenant,
-        jsonb_build_object('table_name', table_name, 'before', to_jsonb(v_column))
+        jsonb_build_object('table_name', table_name, 'before', to_jsonb(v_column), 'removed', v_removed)
     );
 
     return v_column;
@@ -6428,17 +6550,18 @@ as $$
 declare
     v_tenant public.tenants;
     v_table public.schema_table;
+    v_removed jsonb;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
 
     perform tenancy.require_own_table(schema_name, table_name);
     v_table := tenancy.describe_table(tenancy.require_table(schema_name, table_name));
 
-    perform tenancy.drop_table(schema_name, table_name);
+    v_removed := tenancy.drop_table(schema_name, table_name);
 
     perform tenancy.log_action(
         'table.drop', v_tenant,
-        jsonb_build_object('table_name', table_name, 'before', to_jsonb(v_table))
+        jsonb_build_object('table_name', table_name, 'before', to_jsonb(v_table), 'removed', v_removed)
     );
 
     return v_table;
@@ -6450,7 +6573,8 @@ $$;
 
 comment on function public.drop_table(text, text) is
     'Drops a table of a tenant with its rows and returns a description of the table. '
-    'Nothing cascades. '
+    'Nothing cascades. admin_audit_log says how many rows and bytes went: rows are counted in a '
+    'table of up to 16 MB, and estimated in a larger one. '
     'Callers: tenant admin, platform admin. '
     'Errors: table_not_found, protected_table, has_dependents, tenant_not_found, '
     'tenant_suspended, forbidden, not_authenticated, busy.';
@@ -6689,6 +6813,7 @@ as $$
 declare
     v_tenant public.tenants;
     v_seal public.audit_seal;
+    v_removed jsonb;
 begin
     perform tenancy.require_permission(schema_name, platform => 'super_admin', member => null);
     -- Users first: deleting a user also deletes the user's grants and updates the grants that
@@ -6707,13 +6832,24 @@ begin
                 hint = 'Deleting a tenant destroys all its data. Suspend the tenant first with suspend_tenant.';
     end if;
 
+    perform tenancy.require_no_dependents(schema_name);
+
+    select jsonb_build_object(
+        'tables', count(*),
+        'rows', coalesce(sum(tenancy.row_estimate(t.relation)), 0),
+        'rows_are_estimated', true,
+        'bytes', coalesce(sum(tenancy.table_bytes(t.relation)), 0)
+    )
+    into v_removed
+    from unnest(tenancy.table_oids(schema_name)) t (relation);
+
     -- The audit log is destroyed with the tenant. Its final seal is kept in admin_audit_log.
     v_seal := tenancy.close_audit_log(schema_name);
     -- Also deletes the grants, by cascade.
     delete from public.tenants t where t.id = v_tenant.id;
     perform tenancy.log_action(
         'tenant.delete', v_tenant,
-        jsonb_build_object('before', to_jsonb(v_tenant), 'audit_log', to_jsonb(v_seal))
+        jsonb_build_object('before', to_jsonb(v_tenant), 'audit_log', to_jsonb(v_seal), 'removed', v_removed)
     );
     perform tenancy.drop_tenant_schema(schema_name);
 
@@ -6729,7 +6865,7 @@ comment on function public.delete_tenant_schema(text) is
     'The schema, the rows and the grants are deleted and cannot be restored, and the Data API '
     'no longer serves the tenant. admin_audit_log keeps its entries about the tenant. '
     'Callers: super_admin. '
-    'Errors: tenant_not_found, tenant_active, forbidden, not_authenticated, busy.';
+    'Errors: tenant_not_found, tenant_active, has_dependents, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/schema_management/rename_tenant.sql
 

@@ -73,13 +73,17 @@ def _delete_user(database: Database, tenant: str) -> None:
     database.execute("delete from auth.users where id = %s", (user["id"],))
 
 
+def _find_dependents(database: Database, tenant: str) -> None:
+    database.execute("select tenancy.require_no_dependents(%s)", (tenant,))
+
+
 def _read_the_whole_catalog(database: Database, tenant: str) -> None:
     database.execute(
         "select from pg_catalog.pg_class c where c.oid::regclass::text = %s", [tenant]
     )
 
 
-OPERATIONS = (_create, _suspend_and_activate, _inspect, _delete_user)
+OPERATIONS = (_create, _suspend_and_activate, _inspect, _delete_user, _find_dependents)
 
 
 def test_no_operation_reads_more_rows_with_more_tenants(

@@ -674,6 +674,39 @@ def _is_closed(environment: Environment, tenant: str, table: str) -> bool:
     return held.fetchone() is not None
 
 
+@pytest.mark.parametrize(("rows", "are_estimated"), [(0, False), (3, False), (20000, True)])
+def test_entry_about_a_removal_says_how_much_went(
+    environment: Environment, tenant: str, admin: Person, rows: int, are_estimated: bool
+) -> None:
+    create(environment, admin, tenant, "orders")
+    environment.sql.execute(
+        SQL(
+            "insert into {}.orders (title) select repeat('x', 1000) from generate_series(1, {})"
+        ).format(Identifier(tenant), rows)
+    )
+    environment.sql.execute(SQL("analyze {}.orders").format(Identifier(tenant)))
+    asked = {"schema_name": tenant, "table_name": "orders"}
+    (table,) = (
+        each
+        for each in environment.rpc(admin, "get_schema_tables", schema_name=tenant).json()
+        if each["table_name"] == "orders"
+    )
+
+    environment.rpc(admin, "drop_column", **asked, column_name="title").raise_for_status()
+    environment.rpc(admin, "drop_table", **asked).raise_for_status()
+
+    entries = environment.sql.execute(
+        "select details -> 'removed' as removed from public.admin_audit_log"
+        " where schema_name = %s and action in ('column.drop', 'table.drop') order by id",
+        (tenant,),
+    ).fetchall()
+    removed = {"rows": rows, "rows_are_estimated": are_estimated}
+    assert [entry["removed"] for entry in entries] == [
+        removed,
+        removed | {"bytes": table["total_bytes"]},
+    ]
+
+
 def test_refusal_names_the_permission_that_is_missing(
     environment: Environment, tenant: str, admin: Person
 ) -> None:

@@ -399,6 +399,9 @@ def test_deletion_removes_the_tenant_and_keeps_its_audit_log(
     member = environment.member(name, "read")
     environment.suspend(name)
     before = registry(environment, name)["tenant"]
+    size = environment.rpc(super_admin, "get_schema_summary", schema_name=name).json()[
+        "total_bytes"
+    ]
 
     done = audited_call(
         environment,
@@ -418,6 +421,12 @@ def test_deletion_removes_the_tenant_and_keeps_its_audit_log(
         "details": {
             "before": before,
             "audit_log": {"sealed_now": 0, "sealed_total": 0, "head": None},
+            "removed": {
+                "tables": 3,
+                "rows": done.entry["details"]["removed"]["rows"],
+                "rows_are_estimated": True,
+                "bytes": size,
+            },
         },
     }
     assert registry(environment, name) is None
@@ -432,6 +441,111 @@ def test_deletion_removes_the_tenant_and_keeps_its_audit_log(
         "tenant.suspend",
         "tenant.delete",
     ]
+
+
+# Objects of the project that depend on a tenant {0}, and what the refusal calls them. {1} is
+# another tenant, {2} a name.
+OUTSIDE = {
+    "view over two tenants": (
+        "create view public.{2} as"
+        " select key from {0}.settings union select key from {1}.settings",
+        "drop view public.{2}",
+        "view public.{2}",
+    ),
+    "materialized view": (
+        "create materialized view public.{2} as select key from {0}.settings",
+        "drop materialized view public.{2}",
+        "materialized view public.{2}",
+    ),
+    "function that returns a row": (
+        "create function public.{2}() returns setof {0}.users language sql"
+        " as 'select null::{0}.users'",
+        "drop function public.{2}()",
+        "function public.{2}()",
+    ),
+    "function that reads a table": (
+        "create function public.{2}() returns bigint begin atomic"
+        " select count(*) from {0}.users; end",
+        "drop function public.{2}()",
+        "function public.{2}()",
+    ),
+    "foreign key": (
+        "create table public.{2} (user_id uuid constraint {2}_fkey references {0}.users (id))",
+        "drop table public.{2}",
+        "constraint {2}_fkey on table public.{2}",
+    ),
+    "column of a row's type": (
+        "create table public.{2} (seen {0}.users)",
+        "drop table public.{2}",
+        "column seen of table public.{2}",
+    ),
+    "partition": (
+        "create table {0}.parts (id integer) partition by list (id);"
+        "create table public.{2} partition of {0}.parts default",
+        "drop table public.{2}",
+        "table public.{2}",
+    ),
+    "foreign key of another tenant": (
+        "alter table {1}.users add constraint {2}_fkey"
+        " foreign key (id) references {0}.users (id) not valid",
+        "alter table {1}.users drop constraint {2}_fkey",
+        "constraint {2}_fkey on table {1}.users",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OUTSIDE)
+def test_tenant_on_which_others_depend_cannot_be_deleted(
+    environment: Environment, super_admin: Person, kind: str
+) -> None:
+    name, other, outside = environment.tenant(), environment.tenant(), environment.name()
+    make, drop, description = (text.format(name, other, outside) for text in OUTSIDE[kind])
+
+    def delete() -> Any:
+        return audited_call(environment, super_admin, "delete_tenant_schema", schema_name=name)
+
+    environment.sql.execute(make.encode())
+    try:
+        environment.suspend(name)
+        before = registry(environment, name)
+        refused = delete()
+        assert refused.refusal == (409, "has_dependents")
+        assert refused.reply.json()["message"].endswith(
+            f'depend on tenant "{name}": {description}.'
+        )
+        assert registry(environment, name) == before
+    finally:
+        environment.sql.execute(drop.encode())
+
+    delete().must_succeed()
+
+
+def test_objects_in_a_tenant_do_not_keep_it_from_being_deleted(
+    environment: Environment, super_admin: Person
+) -> None:
+    name = environment.tenant()
+    environment.sql.execute(
+        SQL(
+            "create table {0}.orders (id serial primary key, user_id uuid references {0}.users,"
+            " state text check (state <> ''), unique (user_id, state));"
+            "create index on {0}.orders (state);"
+            "create statistics {0}.orders_stats on user_id, state from {0}.orders;"
+            "create view {0}.open_orders as select * from {0}.orders;"
+            "create view {0}.of_users as select o from {0}.open_orders o;"
+            "create domain {0}.word as text; create type {0}.pair as (a {0}.word, b {0}.users);"
+            "create function {0}.first() returns {0}.orders language sql"
+            " as 'select null::{0}.orders';"
+            "create publication {1} for table {0}.orders;"
+            "alter default privileges in schema {0} grant select on tables to postgres"
+        ).format(Identifier(name), Identifier(name))
+    )
+    try:
+        environment.suspend(name)
+        audited_call(
+            environment, super_admin, "delete_tenant_schema", schema_name=name
+        ).must_succeed()
+    finally:
+        environment.sql.execute(SQL("drop publication {}").format(Identifier(name)))
 
 
 def test_readers_do_not_wait_while_the_audit_log_is_closed(

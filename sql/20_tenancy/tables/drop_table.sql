@@ -1,5 +1,5 @@
 create function tenancy.drop_table(schema_name text, table_name text)
-    returns void
+    returns jsonb
     volatile
     security invoker
     set search_path = ''
@@ -7,12 +7,15 @@ create function tenancy.drop_table(schema_name text, table_name text)
     language plpgsql
 as $$
 declare
+    v_relation constant oid := tenancy.require_table(schema_name, table_name);
+    v_removed jsonb;
     v_detail text;
 begin
     perform tenancy.lock_tables(
         schema_name,
-        table_name || tenancy.referenced_tables(tenancy.require_table(schema_name, table_name))
+        table_name || tenancy.referenced_tables(v_relation)
     );
+    v_removed := tenancy.table_contents(v_relation);
 
     begin
         execute format('drop table %I.%I restrict', schema_name, table_name);
@@ -25,8 +28,10 @@ begin
     end;
     execute format('drop function if exists %I.%I()', schema_name, tenancy.audit_routine_name(table_name));
     perform tenancy.reload_schema_cache();
+
+    return v_removed;
 end;
 $$;
 
 comment on function tenancy.drop_table(text, text) is
-    'Drops a table of a tenant if nothing depends on it. Only under lock_tenant (PT404 table_not_found, PT409 has_dependents, 55P03).';
+    'Drops a table of a tenant if nothing depends on it, and returns its table_contents. Only under lock_tenant (PT404 table_not_found, PT409 has_dependents, 55P03).';

@@ -9,6 +9,7 @@ declare
     v_tenant public.tenants;
     v_table oid;
     v_column public.table_column;
+    v_removed jsonb;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
 
@@ -19,11 +20,11 @@ begin
     from tenancy.describe_columns(v_table) c
     where c.column_name = drop_column.column_name;
 
-    perform tenancy.drop_column(schema_name, table_name, column_name);
+    v_removed := tenancy.drop_column(schema_name, table_name, column_name);
 
     perform tenancy.log_action(
         'column.drop', v_tenant,
-        jsonb_build_object('table_name', table_name, 'before', to_jsonb(v_column))
+        jsonb_build_object('table_name', table_name, 'before', to_jsonb(v_column), 'removed', v_removed)
     );
 
     return v_column;

@@ -10,6 +10,7 @@ as $$
 declare
     v_tenant public.tenants;
     v_seal public.audit_seal;
+    v_removed jsonb;
 begin
     perform tenancy.require_permission(schema_name, platform => 'super_admin', member => null);
     -- Users first: deleting a user also deletes the user's grants and updates the grants that
@@ -28,13 +29,24 @@ begin
                 hint = 'Deleting a tenant destroys all its data. Suspend the tenant first with suspend_tenant.';
     end if;
 
+    perform tenancy.require_no_dependents(schema_name);
+
+    select jsonb_build_object(
+        'tables', count(*),
+        'rows', coalesce(sum(tenancy.row_estimate(t.relation)), 0),
+        'rows_are_estimated', true,
+        'bytes', coalesce(sum(tenancy.table_bytes(t.relation)), 0)
+    )
+    into v_removed
+    from unnest(tenancy.table_oids(schema_name)) t (relation);
+
     -- The audit log is destroyed with the tenant. Its final seal is kept in admin_audit_log.
     v_seal := tenancy.close_audit_log(schema_name);
     -- Also deletes the grants, by cascade.
     delete from public.tenants t where t.id = v_tenant.id;
     perform tenancy.log_action(
         'tenant.delete', v_tenant,
-        jsonb_build_object('before', to_jsonb(v_tenant), 'audit_log', to_jsonb(v_seal))
+        jsonb_build_object('before', to_jsonb(v_tenant), 'audit_log', to_jsonb(v_seal), 'removed', v_removed)
     );
     perform tenancy.drop_tenant_schema(schema_name);
 
@@ -50,4 +62,4 @@ comment on function public.delete_tenant_schema(text) is
     'The schema, the rows and the grants are deleted and cannot be restored, and the Data API '
     'no longer serves the tenant. admin_audit_log keeps its entries about the tenant. '
     'Callers: super_admin. '
-    'Errors: tenant_not_found, tenant_active, forbidden, not_authenticated, busy.';
+    'Errors: tenant_not_found, tenant_active, has_dependents, forbidden, not_authenticated, busy.';
