@@ -192,6 +192,42 @@ ERROR_CODES = (
     ),
     ErrorCode(
         409,
+        "column_limit",
+        "The tenant would have more columns than the platform allows.",
+        "Drop columns or tables, or raise `tenancy.platform_settings.max_columns`.",
+    ),
+    ErrorCode(
+        409,
+        "index_limit",
+        "The tenant would have more indexes than the platform allows.",
+        "Use fewer unique columns, or raise `tenancy.platform_settings.max_indexes`.",
+    ),
+    ErrorCode(
+        409,
+        "foreign_key_limit",
+        "The tenant would have more foreign keys than the platform allows.",
+        "Drop foreign keys, or raise `tenancy.platform_settings.max_foreign_keys`.",
+    ),
+    ErrorCode(
+        409,
+        "text_limit",
+        "The tenant's defaults and comments would have more bytes than the platform allows.",
+        "Use shorter texts, or raise `tenancy.platform_settings.max_text_bytes`.",
+    ),
+    ErrorCode(
+        409,
+        "default_limit",
+        "The default of one column has more bytes than the platform allows.",
+        "Use a shorter default, or raise `tenancy.platform_settings.max_default_bytes`.",
+    ),
+    ErrorCode(
+        409,
+        "unique_limit",
+        "The call names more unique columns than the platform allows in one table.",
+        "Use fewer, or raise `tenancy.platform_settings.max_unique_columns`.",
+    ),
+    ErrorCode(
+        409,
         "table_not_empty",
         "Existing rows would have no value in the new column.",
         "Give the column a default, or let it be null.",

@@ -1,9 +1,21 @@
 create table tenancy.platform_settings (
     singleton boolean not null default true,
     max_tables integer not null default 200,
+    max_columns integer not null default 5000,
+    max_indexes integer not null default 1000,
+    max_foreign_keys integer not null default 500,
+    max_text_bytes integer not null default 1048576,
+    max_default_bytes integer not null default 8192,
+    max_unique_columns integer not null default 32,
     constraint platform_settings_pkey primary key (singleton),
     constraint platform_settings_is_singleton check (singleton),
-    constraint platform_settings_max_tables_positive check (max_tables > 0)
+    constraint platform_settings_max_tables_positive check (max_tables > 0),
+    constraint platform_settings_budgets_not_negative check (
+        least(
+            max_columns, max_indexes, max_foreign_keys, max_text_bytes, max_default_bytes,
+            max_unique_columns
+        ) >= 0
+    )
 );
 
 alter table tenancy.platform_settings enable row level security;
@@ -12,5 +24,17 @@ comment on table tenancy.platform_settings is
     'Limits of the platform, in one row. Change them with SQL as postgres.';
 comment on column tenancy.platform_settings.max_tables is
     'Number of tables that a tenant may have. All tenants share one schema cache in PostgREST, so the tables of one tenant make the reload longer for all.';
+comment on column tenancy.platform_settings.max_columns is
+    'Number of columns that the tables of a tenant may have together.';
+comment on column tenancy.platform_settings.max_indexes is
+    'Number of indexes that a tenant may have, those of primary keys and unique columns included.';
+comment on column tenancy.platform_settings.max_foreign_keys is
+    'Number of foreign keys that a tenant may have.';
+comment on column tenancy.platform_settings.max_text_bytes is
+    'Bytes that the column defaults and the table comments of a tenant may have together. PostgREST keeps these texts in its schema cache.';
+comment on column tenancy.platform_settings.max_default_bytes is
+    'Bytes that the default of one column may have.';
+comment on column tenancy.platform_settings.max_unique_columns is
+    'Number of unique columns in one call of create_table.';
 
 insert into tenancy.platform_settings default values;

@@ -461,9 +461,21 @@ comment on column tenancy.audit_seals.is_anchor is
 create table tenancy.platform_settings (
     singleton boolean not null default true,
     max_tables integer not null default 200,
+    max_columns integer not null default 5000,
+    max_indexes integer not null default 1000,
+    max_foreign_keys integer not null default 500,
+    max_text_bytes integer not null default 1048576,
+    max_default_bytes integer not null default 8192,
+    max_unique_columns integer not null default 32,
     constraint platform_settings_pkey primary key (singleton),
     constraint platform_settings_is_singleton check (singleton),
-    constraint platform_settings_max_tables_positive check (max_tables > 0)
+    constraint platform_settings_max_tables_positive check (max_tables > 0),
+    constraint platform_settings_budgets_not_negative check (
+        least(
+            max_columns, max_indexes, max_foreign_keys, max_text_bytes, max_default_bytes,
+            max_unique_columns
+        ) >= 0
+    )
 );
 
 alter table tenancy.platform_settings enable row level security;
@@ -472,6 +484,18 @@ comment on table tenancy.platform_settings is
     'Limits of the platform, in one row. Change them with SQL as postgres.';
 comment on column tenancy.platform_settings.max_tables is
     'Number of tables that a tenant may have. All tenants share one schema cache in PostgREST, so the tables of one tenant make the reload longer for all.';
+comment on column tenancy.platform_settings.max_columns is
+    'Number of columns that the tables of a tenant may have together.';
+comment on column tenancy.platform_settings.max_indexes is
+    'Number of indexes that a tenant may have, those of primary keys and unique columns included.';
+comment on column tenancy.platform_settings.max_foreign_keys is
+    'Number of foreign keys that a tenant may have.';
+comment on column tenancy.platform_settings.max_text_bytes is
+    'Bytes that the column defaults and the table comments of a tenant may have together. PostgREST keeps these texts in its schema cache.';
+comment on column tenancy.platform_settings.max_default_bytes is
+    'Bytes that the default of one column may have.';
+comment on column tenancy.platform_settings.max_unique_columns is
+    'Number of unique columns in one call of create_table.';
 
 insert into tenancy.platform_settings default values;
 
@@ -4893,6 +4917,44 @@ $$;
 comment on function tenancy.add_foreign_key(text, text, text, text, text, text, text) is
     'Adds a foreign key between two tables of one tenant, with an index, validates it, and returns its name. Until the transaction ends, writers of both tables wait, and readers do not. Only under lock_tenant (PT400 invalid_column_type; PT404: table_not_found, column_not_found; PT409: constraint_exists, foreign_key_violation, foreign_key_target; PT422 invalid_request; 55P03).';
 
+-- sql/20_tenancy/tables/budget_usage.sql
+
+create function tenancy.budget_usage(schema_name text)
+    returns jsonb
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tables constant oid[] := tenancy.table_oids(schema_name);
+begin
+    return jsonb_build_object(
+        'columns', (
+            select count(*) from pg_catalog.pg_attribute a
+            where a.attrelid = any (v_tables) and a.attnum > 0 and not a.attisdropped
+        ),
+        'indexes', (select count(*) from pg_catalog.pg_index i where i.indrelid = any (v_tables)),
+        'foreign_keys', (
+            select count(*) from pg_catalog.pg_constraint c
+            where c.conrelid = any (v_tables) and c.contype = 'f'
+        ),
+        'text_bytes', (
+            select coalesce(sum(octet_length(pg_get_expr(d.adbin, d.adrelid))), 0)
+            from pg_catalog.pg_attrdef d
+            where d.adrelid = any (v_tables)
+        ) + (
+            select coalesce(sum(octet_length(d.description)), 0)
+            from pg_catalog.pg_description d
+            where d.classoid = 'pg_class'::regclass and d.objoid = any (v_tables)
+        )
+    );
+end;
+$$;
+
+comment on function tenancy.budget_usage(text) is
+    'What a tenant uses of the budgets in platform_settings: its columns, indexes and foreign keys, and the bytes of its defaults and comments.';
+
 -- sql/20_tenancy/tables/column_default.sql
 
 create function tenancy.column_default(column_type text, literal jsonb, expression text)
@@ -4928,6 +4990,7 @@ begin
             using errcode = 'PT400', detail = 'invalid_default', hint = 'Leave one of them out.';
     end if;
 
+    perform tenancy.require_short_default(literal::text);
     begin
         if v_is_json then
             v_text := literal::text;
@@ -4967,12 +5030,14 @@ begin
                 hint = 'Give a JSON value of that type, for example 0, "text", true or ["a", "b"].';
     end if;
 
+    -- The value can be longer than the literal: 1e5000 is a number of 5,001 digits.
+    perform tenancy.require_short_default(v_text);
     return format('%L::%s', v_text, column_type);
 end;
 $$;
 
 comment on function tenancy.column_default(text, jsonb, text) is
-    'A column''s default as SQL, from a JSON literal or one of the allowed expressions; null if neither is given (PT400 invalid_default). column_type is a result of tenancy.column_type.';
+    'A column''s default as SQL, from a JSON literal or one of the allowed expressions; null if neither is given (PT400 invalid_default, PT409 default_limit). column_type is a result of tenancy.column_type.';
 
 -- sql/20_tenancy/tables/column_definition.sql
 
@@ -5491,6 +5556,33 @@ $$;
 comment on function tenancy.require_column_objects(jsonb) is
     'Refuses a columns argument of the wrong shape (PT422 invalid_request; the functions answer the same).';
 
+-- sql/20_tenancy/tables/require_few_unique_columns.sql
+
+create function tenancy.require_few_unique_columns(columns jsonb)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_limit constant integer := (select s.max_unique_columns from tenancy.platform_settings s);
+    v_unique constant integer := (
+        select count(*)::integer from jsonb_array_elements(columns) c (value) where (c.value ->> 'unique')::boolean
+    );
+begin
+    -- Before the table is made: making so many indexes would itself take the time of others.
+    if v_unique > v_limit then
+        raise exception 'The table would have % unique columns, and % are allowed.', v_unique, v_limit
+            using errcode = 'PT409', detail = 'unique_limit',
+                hint = 'Leave unique out where the product does not depend on it.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_few_unique_columns(jsonb) is
+    'Refuses more unique columns in one table than the platform allows. Only for columns that require_column_objects has accepted (PT409 unique_limit).';
+
 -- sql/20_tenancy/tables/require_foreign_key_action.sql
 
 create function tenancy.require_foreign_key_action(action text)
@@ -5587,6 +5679,29 @@ $$;
 comment on function tenancy.require_own_table(text, text) is
     'Refuses to change a table that is part of the template (PT409 protected_table).';
 
+-- sql/20_tenancy/tables/require_short_default.sql
+
+create function tenancy.require_short_default(value text)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_limit constant integer := (select s.max_default_bytes from tenancy.platform_settings s);
+begin
+    if octet_length(value) > v_limit then
+        raise exception 'The default has % bytes, and % are allowed.', octet_length(value), v_limit
+            using errcode = 'PT409', detail = 'default_limit',
+                hint = 'Use a shorter default, and write long values into the rows.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_short_default(text) is
+    'Refuses a default that is longer than the platform allows (PT409 default_limit).';
+
 -- sql/20_tenancy/tables/require_table_name.sql
 
 create function tenancy.require_table_name(table_name text)
@@ -5619,6 +5734,61 @@ $$;
 
 comment on function tenancy.require_table_name(text) is
     'Refuses a name that no tenant''s table can have (PT400 invalid_identifier).';
+
+-- sql/20_tenancy/tables/require_within_budgets.sql
+
+create function tenancy.require_within_budgets(schema_name text, before jsonb)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_limits constant tenancy.platform_settings := (select s from tenancy.platform_settings s);
+    v_after constant jsonb := tenancy.budget_usage(schema_name);
+    v_exceeded text;
+begin
+    -- What did not grow is not refused: after a limit was lowered, a tenant may still change.
+    select b.kind into v_exceeded
+    from (
+        values
+            ('columns', v_limits.max_columns),
+            ('indexes', v_limits.max_indexes),
+            ('foreign_keys', v_limits.max_foreign_keys),
+            ('text_bytes', v_limits.max_text_bytes)
+    ) b (kind, allowed)
+    where (v_after ->> b.kind)::bigint > greatest(b.allowed, (before ->> b.kind)::bigint)
+    limit 1;
+
+    case v_exceeded
+        when 'columns' then
+            raise exception 'Tenant "%" has % columns and would have %, and % are allowed.',
+                schema_name, before ->> 'columns', v_after ->> 'columns', v_limits.max_columns
+                using errcode = 'PT409', detail = 'column_limit',
+                    hint = 'Drop columns or tables that are no longer needed, or ask the platform''s staff for a higher limit.';
+        when 'indexes' then
+            raise exception 'Tenant "%" has % indexes and would have %, and % are allowed.',
+                schema_name, before ->> 'indexes', v_after ->> 'indexes', v_limits.max_indexes
+                using errcode = 'PT409', detail = 'index_limit',
+                    hint = 'Use fewer unique columns and foreign keys, or ask the platform''s staff for a higher limit.';
+        when 'foreign_keys' then
+            raise exception 'Tenant "%" has % foreign keys and would have %, and % are allowed.',
+                schema_name, before ->> 'foreign_keys', v_after ->> 'foreign_keys', v_limits.max_foreign_keys
+                using errcode = 'PT409', detail = 'foreign_key_limit',
+                    hint = 'Drop a foreign key that is no longer needed, or ask the platform''s staff for a higher limit.';
+        when 'text_bytes' then
+            raise exception 'The defaults and comments of tenant "%" have % bytes and would have %, and % are allowed.',
+                schema_name, before ->> 'text_bytes', v_after ->> 'text_bytes', v_limits.max_text_bytes
+                using errcode = 'PT409', detail = 'text_limit',
+                    hint = 'Use shorter defaults and descriptions, or ask the platform''s staff for a higher limit.';
+        else null;
+    end case;
+end;
+$$;
+
+comment on function tenancy.require_within_budgets(text, jsonb) is
+    'Refuses a change by which a tenant has exceeded a budget of platform_settings. before is what tenancy.budget_usage said before the change (PT409: column_limit, index_limit, foreign_key_limit, text_limit).';
 
 -- sql/20_tenancy/tenants/drop_tenant_schema.sql
 
@@ -6295,6 +6465,7 @@ declare
     v_tenant public.tenants;
     v_table oid;
     v_is_nullable constant boolean := coalesce(is_nullable, true);
+    v_usage jsonb;
     v_column public.table_column;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
@@ -6311,9 +6482,11 @@ begin
     end if;
 
     perform tenancy.require_below_column_limit(schema_name, table_name);
+    v_usage := tenancy.budget_usage(schema_name);
     perform tenancy.add_column(
         schema_name, table_name, column_name, column_type, v_is_nullable, default_value, default_expression
     );
+    perform tenancy.require_within_budgets(schema_name, v_usage);
     select * into v_column
     from tenancy.describe_columns(v_table) c
     where c.column_name = add_column.column_name;
@@ -6338,7 +6511,8 @@ comment on function public.add_column(text, text, text, text, boolean, jsonb, te
     'refused. '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, '
-    'table_not_found, column_exists, table_not_empty, protected_table, tenant_not_found, '
+    'table_not_found, column_exists, table_not_empty, protected_table, column_limit, text_limit, '
+    'default_limit, tenant_not_found, '
     'tenant_suspended, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/ddl_operations/add_foreign_key.sql
@@ -6362,6 +6536,7 @@ create function public.add_foreign_key(
 as $$
 declare
     v_tenant public.tenants;
+    v_usage jsonb;
     v_constraint_name text;
     v_foreign_key public.table_foreign_key;
 begin
@@ -6370,9 +6545,11 @@ begin
     perform tenancy.require_own_table(schema_name, table_name);
     perform tenancy.require_foreign_key_target(schema_name, foreign_table, foreign_column);
 
+    v_usage := tenancy.budget_usage(schema_name);
     v_constraint_name := tenancy.add_foreign_key(
         schema_name, table_name, column_name, foreign_table, foreign_column, on_delete, on_update
     );
+    perform tenancy.require_within_budgets(schema_name, v_usage);
     v_foreign_key := tenancy.require_foreign_key(schema_name, table_name, v_constraint_name);
 
     perform tenancy.log_action(
@@ -6397,6 +6574,7 @@ comment on function public.add_foreign_key(text, text, text, text, text, text, t
     'Callers: tenant admin, platform admin. '
     'Errors: table_not_found, column_not_found, invalid_column_type, constraint_exists, '
     'foreign_key_violation, foreign_key_target, protected_table, invalid_request, '
+    'foreign_key_limit, index_limit, '
     'tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/ddl_operations/create_table.sql
@@ -6416,6 +6594,7 @@ as $$
 declare
     v_tenant public.tenants;
     v_table oid;
+    v_usage jsonb;
     v_after jsonb;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
@@ -6429,7 +6608,11 @@ begin
     end if;
     perform tenancy.require_below_table_limit(schema_name);
 
+    perform tenancy.require_few_unique_columns(columns);
+    v_usage := tenancy.budget_usage(schema_name);
+
     v_table := tenancy.create_table(schema_name, table_name, columns, description);
+    perform tenancy.require_within_budgets(schema_name, v_usage);
 
     select jsonb_agg(to_jsonb(c)) into v_after from tenancy.describe_columns(v_table) c;
     perform tenancy.log_action(
@@ -6451,7 +6634,8 @@ comment on function public.create_table(text, text, jsonb, text) is
     'column id becomes the primary key; a missing column id is added as uuid. '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, '
-    'table_exists, column_exists, table_limit, tenant_not_found, tenant_suspended, forbidden, '
+    'table_exists, column_exists, table_limit, column_limit, index_limit, text_limit, '
+    'default_limit, unique_limit, tenant_not_found, tenant_suspended, forbidden, '
     'not_authenticated, busy.';
 
 -- sql/30_rpc/ddl_operations/drop_column.sql

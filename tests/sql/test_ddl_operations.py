@@ -16,6 +16,7 @@ from psycopg.sql import SQL, Identifier
 from supabase import ClientOptions, create_client
 
 from support.environment import Address, Environment, Person
+from support.refusals import refusal
 from support.waiting import is_known, until
 
 COLUMNS = [{"name": "title", "type": "text", "nullable": False}]
@@ -966,3 +967,66 @@ def test_lock_of_another_session_leads_to_busy_within_3_s(
     assert "Retry-After" in reply.headers
     assert 1.5 < took < 3
     assert environment.function(admin, "drop_table", **asked).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("column_type", "default", "allowed"),
+    [
+        ("text", "x" * 8_190, True),
+        ("text", "x" * 8_193, False),
+        ("text", "é" * 4_097, False),
+        ("text[]", ["x" * 100] * 100, False),
+        ("jsonb", {"a": "x" * 8_192}, False),
+        ("jsonb", [[[1]]], True),
+        # A short text of a long value.
+        ("numeric", "1e8000", True),
+        ("numeric", "1e9000", False),
+    ],
+    ids=["8 KB", "more", "in bytes", "array", "json", "nested", "digits", "more digits"],
+)
+def test_default_has_at_most_8_kb(
+    environment: Environment,
+    tenant: str,
+    admin: Person,
+    column_type: str,
+    default: Any,
+    allowed: bool,
+) -> None:
+    create(environment, admin, tenant, "orders")
+    column = {"name": "a", "type": column_type, "default": default}
+    replies = (
+        environment.rpc(
+            admin, "create_table", schema_name=tenant, table_name="b", columns=[column]
+        ),
+        environment.rpc(
+            admin,
+            "add_column",
+            schema_name=tenant,
+            table_name="orders",
+            column_name="a",
+            column_type=column_type,
+            default_value=default,
+        ),
+    )
+
+    for reply in replies:
+        if allowed:
+            assert reply.status_code == 200, reply.text
+        else:
+            assert refusal(reply) == (409, "default_limit")
+            assert "8192 are allowed" in reply.json()["message"]
+
+
+def test_number_of_unique_columns_in_a_call_is_limited(
+    environment: Environment, tenant: str, admin: Person
+) -> None:
+    def make(name: str, unique: int) -> Any:
+        columns = [{"name": f"c{n}", "type": "int", "unique": n < unique} for n in range(40)]
+        return environment.rpc(
+            admin, "create_table", schema_name=tenant, table_name=name, columns=columns
+        )
+
+    refused = make("a", 33)
+    assert refusal(refused) == (409, "unique_limit")
+    assert "33 unique columns, and 32 are allowed" in refused.json()["message"]
+    assert make("a", 32).status_code == 200

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from psycopg.sql import SQL, Identifier, Literal
 
 from support.audited_call import audited_call
 from support.entry_points import ENTRY_POINTS
@@ -126,3 +127,124 @@ def test_number_of_tables_of_a_tenant_is_limited(
 
     assert fourth.result
     assert fifth.refusal == (409, "table_limit")
+
+
+_UNIQUE = {"name": "n", "type": "uuid", "unique": True}
+
+# What adds to a budget, in a tenant with the table orders (id, n unique, user_id).
+ADDING: list[tuple[str, str, str, dict[str, Any]]] = [
+    ("columns", "column_limit", "create_table", {"table_name": "b", "columns": []}),
+    ("columns", "column_limit", "add_column", {"column_name": "b", "column_type": "int"}),
+    ("indexes", "index_limit", "create_table", {"table_name": "b", "columns": [_UNIQUE]}),
+    (
+        "indexes",
+        "index_limit",
+        "add_foreign_key",
+        {"column_name": "user_id", "foreign_table": "users"},
+    ),
+    (
+        "foreign_keys",
+        "foreign_key_limit",
+        "add_foreign_key",
+        {"column_name": "n", "foreign_table": "users"},
+    ),
+    (
+        "text_bytes",
+        "text_limit",
+        "create_table",
+        {"table_name": "b", "columns": [], "description": "What was sold."},
+    ),
+    (
+        "text_bytes",
+        "text_limit",
+        "create_table",
+        {"table_name": "b", "columns": [{"name": "a", "type": "int[]", "default": [1, 2]}]},
+    ),
+    (
+        "text_bytes",
+        "text_limit",
+        "add_column",
+        {"column_name": "b", "column_type": "timestamptz", "default_expression": "now()"},
+    ),
+]
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+@pytest.mark.parametrize(
+    ("kind", "error", "operation", "arguments"),
+    ADDING,
+    ids=[
+        f"{error} {operation} {number}"
+        for number, (_, error, operation, _) in enumerate(ADDING)
+    ],
+)
+def test_what_a_tenant_adds_stays_within_its_budgets(
+    environment: Environment,
+    entry_point: str,
+    kind: str,
+    error: str,
+    operation: str,
+    arguments: dict[str, Any],
+) -> None:
+    name, service = environment.tenant(), environment.service
+    audited_call(
+        environment,
+        service,
+        "create_table",
+        schema_name=name,
+        table_name="orders",
+        columns=[_UNIQUE, {"name": "user_id", "type": "uuid"}],
+    ).must_succeed()
+
+    def used() -> int:
+        row = environment.sql.execute(
+            "select (tenancy.budget_usage(%s) ->> %s)::integer as used", (name, kind)
+        ).fetchone()
+        return int(row["used"]) if row else 0
+
+    def call(limit: int) -> Any:
+        setting = SQL("update tenancy.platform_settings set {} = {} where singleton")
+        column = Identifier(f"max_{kind}")
+        environment.sql.execute(setting.format(column, Literal(limit)))
+        try:
+            return audited_call(
+                environment,
+                service,
+                operation,
+                entry_point=entry_point,
+                **{"schema_name": name, "table_name": "orders"} | arguments,
+            )
+        finally:
+            environment.sql.execute(setting.format(column, SQL("default")))
+
+    before = used()
+    # Also where the limit has been lowered below what the tenant has.
+    for limit in {max(before - 1, 0), before}:
+        refused = call(limit)
+        assert refused.refusal == (409, error)
+        assert str(before) in refused.reply.json()["message"]
+        assert f"{limit} are allowed" in refused.reply.json()["message"]
+        assert refused.entries == []
+    assert used() == before
+
+    # The positive control: the same call fits into a larger budget.
+    assert call(1_000_000).result
+    assert used() > before
+
+
+def test_tenant_over_a_lowered_limit_may_still_change(environment: Environment) -> None:
+    name = environment.tenant()
+    environment.sql.execute("update tenancy.platform_settings set max_indexes = 0")
+    try:
+        done = audited_call(
+            environment,
+            environment.service,
+            "add_column",
+            schema_name=name,
+            table_name="users",
+            column_name="x_a",
+            column_type="int",
+        )
+    finally:
+        environment.sql.execute("update tenancy.platform_settings set max_indexes = default")
+    assert done.result["column_name"] == "x_a"

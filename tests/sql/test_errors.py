@@ -313,6 +313,16 @@ def foreign_key_target(environment: Environment, entry_point: str) -> httpx.Resp
     return ddl(environment, entry_point, "add_foreign_key", **key)
 
 
+def default_limit(environment: Environment, entry_point: str) -> httpx.Response:
+    column = {"column_name": "a", "column_type": "text", "default_value": "x" * 8_193}
+    return ddl(environment, entry_point, "add_column", **column)
+
+
+def unique_limit(environment: Environment, entry_point: str) -> httpx.Response:
+    columns = [{"name": f"c{n}", "type": "int", "unique": True} for n in range(33)]
+    return ddl(environment, entry_point, "create_table", table_name="new", columns=columns)
+
+
 def busy(environment: Environment, entry_point: str) -> httpx.Response:
     name = environment.tenant()
     with psycopg.connect(environment.address.db_url) as holder:
@@ -354,12 +364,17 @@ PROVOKED: list[Provoke] = [
     has_dependents,
     foreign_key_violation,
     foreign_key_target,
+    default_limit,
+    unique_limit,
     busy,
 ]
 
 # test_empty_project.py provokes these errors: they need a project without other staff and with
 # another limit of tables.
-ELSEWHERE = {"last_super_admin", "table_limit"}
+ELSEWHERE = {
+    *("last_super_admin", "table_limit"),
+    *("column_limit", "index_limit", "foreign_key_limit", "text_limit"),
+}
 
 
 def test_every_error_of_the_sql_is_provoked() -> None:

@@ -31,6 +31,7 @@ begin
             using errcode = 'PT400', detail = 'invalid_default', hint = 'Leave one of them out.';
     end if;
 
+    perform tenancy.require_short_default(literal::text);
     begin
         if v_is_json then
             v_text := literal::text;
@@ -70,9 +71,11 @@ begin
                 hint = 'Give a JSON value of that type, for example 0, "text", true or ["a", "b"].';
     end if;
 
+    -- The value can be longer than the literal: 1e5000 is a number of 5,001 digits.
+    perform tenancy.require_short_default(v_text);
     return format('%L::%s', v_text, column_type);
 end;
 $$;
 
 comment on function tenancy.column_default(text, jsonb, text) is
-    'A column''s default as SQL, from a JSON literal or one of the allowed expressions; null if neither is given (PT400 invalid_default). column_type is a result of tenancy.column_type.';
+    'A column''s default as SQL, from a JSON literal or one of the allowed expressions; null if neither is given (PT400 invalid_default, PT409 default_limit). column_type is a result of tenancy.column_type.';

@@ -21,6 +21,7 @@ declare
     v_tenant public.tenants;
     v_table oid;
     v_is_nullable constant boolean := coalesce(is_nullable, true);
+    v_usage jsonb;
     v_column public.table_column;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
@@ -37,9 +38,11 @@ begin
     end if;
 
     perform tenancy.require_below_column_limit(schema_name, table_name);
+    v_usage := tenancy.budget_usage(schema_name);
     perform tenancy.add_column(
         schema_name, table_name, column_name, column_type, v_is_nullable, default_value, default_expression
     );
+    perform tenancy.require_within_budgets(schema_name, v_usage);
     select * into v_column
     from tenancy.describe_columns(v_table) c
     where c.column_name = add_column.column_name;
@@ -64,5 +67,6 @@ comment on function public.add_column(text, text, text, text, boolean, jsonb, te
     'refused. '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, '
-    'table_not_found, column_exists, table_not_empty, protected_table, tenant_not_found, '
+    'table_not_found, column_exists, table_not_empty, protected_table, column_limit, text_limit, '
+    'default_limit, tenant_not_found, '
     'tenant_suspended, forbidden, not_authenticated, busy.';

@@ -17,6 +17,7 @@ create function public.add_foreign_key(
 as $$
 declare
     v_tenant public.tenants;
+    v_usage jsonb;
     v_constraint_name text;
     v_foreign_key public.table_foreign_key;
 begin
@@ -25,9 +26,11 @@ begin
     perform tenancy.require_own_table(schema_name, table_name);
     perform tenancy.require_foreign_key_target(schema_name, foreign_table, foreign_column);
 
+    v_usage := tenancy.budget_usage(schema_name);
     v_constraint_name := tenancy.add_foreign_key(
         schema_name, table_name, column_name, foreign_table, foreign_column, on_delete, on_update
     );
+    perform tenancy.require_within_budgets(schema_name, v_usage);
     v_foreign_key := tenancy.require_foreign_key(schema_name, table_name, v_constraint_name);
 
     perform tenancy.log_action(
@@ -52,4 +55,5 @@ comment on function public.add_foreign_key(text, text, text, text, text, text, t
     'Callers: tenant admin, platform admin. '
     'Errors: table_not_found, column_not_found, invalid_column_type, constraint_exists, '
     'foreign_key_violation, foreign_key_target, protected_table, invalid_request, '
+    'foreign_key_limit, index_limit, '
     'tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';

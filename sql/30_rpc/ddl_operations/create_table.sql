@@ -13,6 +13,7 @@ as $$
 declare
     v_tenant public.tenants;
     v_table oid;
+    v_usage jsonb;
     v_after jsonb;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
@@ -26,7 +27,11 @@ begin
     end if;
     perform tenancy.require_below_table_limit(schema_name);
 
+    perform tenancy.require_few_unique_columns(columns);
+    v_usage := tenancy.budget_usage(schema_name);
+
     v_table := tenancy.create_table(schema_name, table_name, columns, description);
+    perform tenancy.require_within_budgets(schema_name, v_usage);
 
     select jsonb_agg(to_jsonb(c)) into v_after from tenancy.describe_columns(v_table) c;
     perform tenancy.log_action(
@@ -48,5 +53,6 @@ comment on function public.create_table(text, text, jsonb, text) is
     'column id becomes the primary key; a missing column id is added as uuid. '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, '
-    'table_exists, column_exists, table_limit, tenant_not_found, tenant_suspended, forbidden, '
+    'table_exists, column_exists, table_limit, column_limit, index_limit, text_limit, '
+    'default_limit, unique_limit, tenant_not_found, tenant_suspended, forbidden, '
     'not_authenticated, busy.';
