@@ -78,6 +78,8 @@ class AuditVerification(Result):
     head: _Head
     problem: str | None
     entry_id: int | None
+    unsealed: Annotated[int, Field(examples=[0])]
+    oldest_unsealed_at: Timestamp | None
 
 
 class AuditPruning(Result):

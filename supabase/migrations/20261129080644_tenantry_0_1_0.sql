@@ -103,7 +103,9 @@ create type public.audit_verification as (
     checked bigint,
     head text,
     problem text,
-    entry_id bigint
+    entry_id bigint,
+    unsealed bigint,
+    oldest_unsealed_at timestamptz
 );
 
 comment on type public.audit_verification is 'Result of verify_audit_log.';
@@ -111,6 +113,10 @@ comment on column public.audit_verification.checked is
     'Number of sealed entries that were checked.';
 comment on column public.audit_verification.problem is
     'changed, removed, inserted or seal_changed (entry_id is the entry), or head_not_found; null if the log is intact.';
+comment on column public.audit_verification.unsealed is
+    'Number of entries that are not sealed yet. Nobody can tell whether such an entry was changed.';
+comment on column public.audit_verification.oldest_unsealed_at is
+    'When the oldest of the entries that are not sealed was written; null if all are sealed.';
 
 -- sql/06_records/caller.sql
 
@@ -1303,26 +1309,35 @@ $$;
 comment on function tenancy.audit_entries(text, uuid, text, text, jsonb, timestamptz, timestamptz, bigint, integer) is
     'A page of a tenant''s audit_log, newest entries first. A null argument filters nothing.';
 
--- sql/20_tenancy/audit_log/audit_entry_columns.sql
+-- sql/20_tenancy/audit_log/audit_entry_hash.sql
 
-create function tenancy.audit_entry_columns(schema_name text)
+create function tenancy.audit_entry_hash(schema_name text)
     returns text
     immutable
     security invoker
     set search_path = ''
     language sql
 as $$
-    -- Listed by name, because a column that is added later must not change old hashes.
-    select case
-        when schema_name = 'public' then
-            'e.id, e.occurred_at, e.actor_id, e.actor_role, e.action, e.schema_name, e.tenant_id, e.details, e.request_id'
-        else
-            'e.id, e.occurred_at, e.actor_id, e.actor_role, e.action, e.table_name, e.record_id, e.old_values, e.new_values'
-    end;
+    -- The columns are listed by name, because a column that is added later must not change old
+    -- hashes. Each column has a hash of its own: nesting the values in one document, or joining
+    -- their texts, would fail for the deepest or the largest value that a column can hold.
+    select format(
+        'sha256(%s)',
+        string_agg(
+            format('coalesce(sha256(convert_to(e.%I::text, ''UTF8'')), decode(repeat(''00'', 32), ''hex''))', c.name),
+            ' || ' order by c.place
+        )
+    )
+    from unnest(
+        case
+            when schema_name = 'public' then array['id', 'occurred_at', 'actor_id', 'actor_role', 'action', 'schema_name', 'tenant_id', 'details', 'request_id']
+            else array['id', 'occurred_at', 'actor_id', 'actor_role', 'action', 'table_name', 'record_id', 'old_values', 'new_values']
+        end
+    ) with ordinality c (name, place);
 $$;
 
-comment on function tenancy.audit_entry_columns(text) is
-    'The columns of an entry that its hash covers, as a select list over the alias e.';
+comment on function tenancy.audit_entry_hash(text) is
+    'SHA-256 of an entry, as an SQL expression over the alias e. The text of a time depends on the session, so the caller sets timezone and datestyle.';
 
 -- sql/20_tenancy/audit_log/close_audit_log.sql
 
@@ -1511,6 +1526,7 @@ create function tenancy.redact_audit_log(schema_name text, user_id uuid)
     security invoker
     set search_path = ''
     set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare
@@ -1527,13 +1543,13 @@ begin
         '    from tenancy.audit_seals s'
         '    where s.schema_name = $1 and s.entry_id = e.id and s.redacted_hash is null'
         '        and e.table_name = ''users'' and e.record_id ->> ''id'' = $2::text'
-        '    returning %2$s'
+        '    returning e.*'
         ')'
         ' update tenancy.audit_seals s'
-        ' set redacted_hash = sha256(convert_to(jsonb_build_array(%2$s)::text, ''UTF8''))'
+        ' set redacted_hash = %2$s'
         ' from redacted e'
         ' where s.schema_name = $1 and s.entry_id = e.id',
-        schema_name, tenancy.audit_entry_columns(schema_name)
+        schema_name, tenancy.audit_entry_hash(schema_name)
     )
     using schema_name, user_id;
     get diagnostics v_redacted = row_count;
@@ -1554,6 +1570,7 @@ create function tenancy.seal_audit_log(schema_name text)
     security invoker
     set search_path = ''
     set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare
@@ -1567,7 +1584,6 @@ declare
     v_place bigint;
     v_hash bytea;
     v_horizon xid;
-    v_entry_hash bytea;
 begin
     -- One run at a time. Writers of the log do not take this lock.
     perform pg_advisory_xact_lock(hashtextextended('tenancy.audit_seals.' || schema_name, 0));
@@ -1592,7 +1608,7 @@ begin
     v_hash := coalesce(v_previous.hash, '');
     for v_entry in
         execute format(
-            'select e.id, jsonb_build_array(%s)::text as content, pg_snapshot_xmin(pg_current_snapshot()) as oldest_running'
+            'select e.id, %s as entry_hash, pg_snapshot_xmin(pg_current_snapshot()) as oldest_running'
             ' from %s e'
             ' where e.id > $1'
             -- Only entries of transactions before the oldest running one: none can still commit.
@@ -1603,16 +1619,15 @@ begin
             '         select from tenancy.audit_seals s where s.schema_name = $4 and s.entry_id = e.id'
             '     )'
             ' order by e.id',
-            tenancy.audit_entry_columns(schema_name), v_log
+            tenancy.audit_entry_hash(schema_name), v_log
         )
         using v_sealed_up_to, coalesce(v_run.last_entry_id, 0), v_run.horizon, schema_name
     loop
         v_oldest_running := v_entry.oldest_running;
         v_place := v_place + 1;
-        v_entry_hash := sha256(convert_to(v_entry.content, 'UTF8'));
-        v_hash := sha256(v_hash || v_entry_hash);
+        v_hash := sha256(v_hash || v_entry.entry_hash);
         insert into tenancy.audit_seals (schema_name, place, entry_id, entry_hash, hash)
-        values (schema_name, v_place, v_entry.id, v_entry_hash, v_hash);
+        values (schema_name, v_place, v_entry.id, v_entry.entry_hash, v_hash);
     end loop;
 
     if v_oldest_running is not null then
@@ -1676,6 +1691,7 @@ create function tenancy.verify_audit_log(schema_name text, expected_head text)
     security invoker
     set search_path = ''
     set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare
@@ -1683,41 +1699,56 @@ declare
     v_link record;
     v_hash bytea := '';
     v_next_place bigint;
-    v_checked bigint := 0;
     v_head_found boolean := expected_head is null;
-    v_inserted bigint;
+    v_result public.audit_verification := row(false, 0, null, null, null, null, null)::public.audit_verification;
 begin
+    execute format(
+        'select count(*), min(e.occurred_at)'
+        ' from %s e'
+        ' where not exists ('
+        '     select from tenancy.audit_seals s where s.schema_name = $1 and s.entry_id = e.id'
+        ' )',
+        v_log
+    )
+    into v_result.unsealed, v_result.oldest_unsealed_at
+    using schema_name;
+
     for v_link in
         execute format(
-            'select s.*, e.id as found_id, sha256(convert_to(jsonb_build_array(%s)::text, ''UTF8'')) as found_hash'
+            'select s.*, e.id as found_id, %s as found_hash'
             ' from tenancy.audit_seals s'
             ' left join %s e on e.id = s.entry_id'
             ' where s.schema_name = $1'
             ' order by s.place',
-            tenancy.audit_entry_columns(schema_name), v_log
+            tenancy.audit_entry_hash(schema_name), v_log
         )
         using schema_name
     loop
-        if v_link.is_anchor and v_checked = 0 then
+        if v_link.is_anchor and v_result.checked = 0 then
             v_hash := v_link.hash;
         else
-            if v_link.found_id is null then
-                return row(false, v_checked, encode(v_hash, 'hex'), 'removed', v_link.entry_id)::public.audit_verification;
-            end if;
-            if v_link.found_hash <> coalesce(v_link.redacted_hash, v_link.entry_hash) then
-                return row(false, v_checked, encode(v_hash, 'hex'), 'changed', v_link.entry_id)::public.audit_verification;
-            end if;
+            v_result.problem := case
+                when v_link.found_id is null then 'removed'
+                when v_link.found_hash <> coalesce(v_link.redacted_hash, v_link.entry_hash) then 'changed'
+            end;
+            exit when v_result.problem is not null;
             v_hash := sha256(v_hash || v_link.entry_hash);
-            v_checked := v_checked + 1;
+            v_result.checked := v_result.checked + 1;
         end if;
         if v_link.hash <> v_hash or v_link.place <> coalesce(v_next_place, v_link.place)
             or (v_next_place is null and v_link.place <> 1 and not v_link.is_anchor)
         then
-            return row(false, v_checked, encode(v_hash, 'hex'), 'seal_changed', v_link.entry_id)::public.audit_verification;
+            v_result.problem := 'seal_changed';
+            exit;
         end if;
         v_next_place := v_link.place + 1;
         v_head_found := v_head_found or encode(v_hash, 'hex') = lower(expected_head);
     end loop;
+    v_result.head := nullif(encode(v_hash, 'hex'), '');
+    if v_result.problem is not null then
+        v_result.entry_id := v_link.entry_id;
+        return v_result;
+    end if;
 
     -- An unsealed entry whose id was handed out before a run, written by a transaction that
     -- began after that run, was inserted afterwards: a late commit cannot explain it.
@@ -1735,22 +1766,20 @@ begin
         '     )',
         v_log
     )
-    into v_inserted
+    into v_result.entry_id
     using schema_name;
-    if v_inserted is not null then
-        return row(false, v_checked, encode(v_hash, 'hex'), 'inserted', v_inserted)::public.audit_verification;
-    end if;
+    v_result.problem := case
+        when v_result.entry_id is not null then 'inserted'
+        when not v_head_found then 'head_not_found'
+    end;
+    v_result.is_intact := v_result.problem is null;
 
-    if not v_head_found then
-        return row(false, v_checked, nullif(encode(v_hash, 'hex'), ''), 'head_not_found', null)::public.audit_verification;
-    end if;
-
-    return row(true, v_checked, nullif(encode(v_hash, 'hex'), ''), null, null)::public.audit_verification;
+    return v_result;
 end;
 $$;
 
 comment on function tenancy.verify_audit_log(text, text) is
-    'Recomputes a log''s hash chain, and names the first entry that does not match.';
+    'Recomputes a log''s hash chain, names the first entry that does not match, and counts the entries that are not sealed.';
 
 -- sql/20_tenancy/audit_triggers/audit_routine_name.sql
 
@@ -1789,11 +1818,16 @@ declare
 begin
     v_statements := tenancy.audit_statements(schema_name, table_name, 'v_caller.user_id, v_role');
 
+    -- A migration that has changed the columns may change rows, too. The function still has the
+    -- old columns, until the migration ends and the function is replaced. So it compares them.
+    -- The block with an exception clause writes nothing, so that it takes no transaction id.
+    -- The comments are here, because every tenant has a copy of the function.
     return format(
         $sql$
 declare
     v_caller constant tenancy.caller := tenancy.caller();
     v_role constant text := case v_caller.kind when 'nobody' then session_user else v_caller.kind end;
+    v_as_text boolean;
 begin
     if tg_op = 'TRUNCATE' then
         insert into %1$I.audit_log (actor_id, actor_role, action, table_name)
@@ -1801,16 +1835,27 @@ begin
         return null;
     end if;
 
-    -- A migration that has changed the columns may change rows, too. This function still has
-    -- the old columns, until the migration ends and the function is replaced.
-    if %3$L::name[] is distinct from (
+    v_as_text := %3$L::name[] is distinct from (
         select array_agg(a.attname order by a.attnum)
         from pg_catalog.pg_attribute a
         where a.attrelid = tg_relid and a.attnum > 0 and not a.attisdropped
-    ) then
+    );
+    if not v_as_text then
+        begin
+            if tg_op <> 'DELETE' then
+                v_as_text := exists (select from new_rows _row where %7$s);
+            end if;
+            if tg_op <> 'INSERT' and not v_as_text then
+                v_as_text := exists (select from old_rows _row where %7$s);
+            end if;
+        exception
+            when others then v_as_text := true;
+        end;
+    end if;
+    if v_as_text then
         execute (
             select case tg_op when 'INSERT' then s.on_insert when 'DELETE' then s.on_delete else s.on_update end
-            from tenancy.audit_statements(%1$L, %2$L, '$1, $2') s
+            from tenancy.audit_statements(%1$L, tg_table_name, '$1, $2', as_text => true) s
         )
         using v_caller.user_id, v_role;
         return null;
@@ -1827,7 +1872,8 @@ begin
 end;
         $sql$,
         schema_name, table_name, v_statements.columns,
-        v_statements.on_insert, v_statements.on_delete, v_statements.on_update
+        v_statements.on_insert, v_statements.on_delete, v_statements.on_update,
+        coalesce(nullif(v_statements.is_unusual, ''), 'false')
     );
 end;
 $$;
@@ -1841,10 +1887,12 @@ create function tenancy.audit_statements(
     schema_name text,
     table_name text,
     actor text,
+    as_text boolean default false,
     out on_insert text,
     out on_delete text,
     out on_update text,
-    out columns text
+    out columns text,
+    out is_unusual text
 )
     returns record
     stable
@@ -1854,50 +1902,108 @@ create function tenancy.audit_statements(
 as $$
 declare
     v_table constant oid := tenancy.require_table(schema_name, table_name);
-    v_key text;
+    -- All values of a row have to fit into one document, which may have 256 MB.
+    v_value constant text := case
+        when as_text then format(
+            'tenancy.audited_value(%%s.%%I, %s)',
+            (select least(16000000, 240000000 / c.relnatts) from pg_catalog.pg_class c where c.oid = v_table)
+        )
+        else '%s.%I'
+    end;
+    v_check constant text := case
+        when as_text then format(
+            E'\n        cross join lateral tenancy.require_restorable(%L, (%%s.*)::%s)',
+            replace(table_name, '%', '%%'), replace(v_table::regclass::text, '%', '%%')
+        )
+        else ''
+    end;
+    v_plain_types constant oid[] := array[
+        'boolean', 'smallint', 'integer', 'bigint', 'numeric', 'real', 'double precision', 'text', 'varchar', 'bpchar',
+        'uuid', 'date', 'time', 'timetz', 'timestamp', 'timestamptz', 'interval', 'bytea', 'inet', 'text[]', 'integer[]',
+        'bigint[]', 'uuid[]'
+    ]::regtype[]::oid[];
+    v_key_of_row text;
+    v_key_of_new text;
     v_same_key text;
+    v_same_key_as_new text;
+    v_same_key_as_old text;
+    v_row text;
     v_old text;
     v_new text;
 begin
-    -- Values are compared byte by byte: type json has no `=`, and numeric 1.0 = 1.00.
     select
-        array_agg(a.attname order by a.attnum)::text,
-        'jsonb_build_object(' || string_agg(format('%1$L, %2$s.%1$I', a.attname, '_row'), ', ' order by a.attnum)
-            filter (where a.attnum = any (i.indkey::smallint[])) || ')',
-        string_agg(format('_old.%1$I = _new.%1$I', a.attname), ' and ' order by a.attnum)
-            filter (where a.attnum = any (i.indkey::smallint[])),
+        array_agg(c.name order by c.place)::text,
+        -- jsonb_build_object takes at most 100 arguments, so each column has a call of its own.
+        string_agg(format('jsonb_build_object(%L, %s)', c.name, c.value_of_row), ' || ' order by c.place)
+            filter (where c.is_key),
+        string_agg(format('jsonb_build_object(%L, %s)', c.name, c.value_of_new), ' || ' order by c.place)
+            filter (where c.is_key),
+        string_agg(format('_old.%1$I = _new.%1$I', c.name), ' and ' order by c.place) filter (where c.is_key),
+        string_agg(format('_row.%1$I = _new.%1$I', c.name), ' and ' order by c.place) filter (where c.is_key),
+        string_agg(format('_old.%1$I = _row.%1$I', c.name), ' and ' order by c.place) filter (where c.is_key),
+        case when as_text then
+            string_agg(format('jsonb_build_object(%L, %s)', c.name, c.value_of_row), E'\n            || ' order by c.place)
+        else 'to_jsonb(_row.*)' end,
+        -- Values are compared byte by byte: type json has no `=`, and numeric 1.0 = 1.00.
         string_agg(
             format(
                 'case when row(_old.%1$I)::record operator(pg_catalog.*<>) row(_new.%1$I)::record'
-                ' then jsonb_build_object(%1$L, _old.%1$I) else ''{}'' end',
-                a.attname
+                ' then jsonb_build_object(%1$L, %2$s) else ''{}'' end',
+                c.name, c.value_of_old
             ),
-            E'\n            || ' order by a.attnum
+            E'\n            || ' order by c.place
         ),
         string_agg(
             format(
                 'case when row(_old.%1$I)::record operator(pg_catalog.*<>) row(_new.%1$I)::record'
-                ' then jsonb_build_object(%1$L, _new.%1$I) else ''{}'' end',
-                a.attname
+                ' then jsonb_build_object(%1$L, %2$s) else ''{}'' end',
+                c.name, c.value_of_new
             ),
-            E'\n            || ' order by a.attnum
+            E'\n            || ' order by c.place
+        ),
+        concat_ws(
+            ' or ',
+            -- A compressed value is at most 255 times as large.
+            string_agg(format('coalesce(pg_column_size(_row.%I), 0)', c.name), ' + ' order by c.place)
+                filter (where c.is_of_variable_size)
+                || ' > 65536',
+            string_agg(
+                format('jsonb_path_exists(%1$s, ''strict $.**{500}'') or %1$s ? ''$text''', c.document),
+                ' or ' order by c.place
+            )
+                filter (where c.document is not null)
         )
-    into columns, v_key, v_same_key, v_old, v_new
-    from pg_catalog.pg_attribute a
-    left join pg_catalog.pg_index i on i.indrelid = a.attrelid and i.indisprimary
-    where a.attrelid = v_table and a.attnum > 0 and not a.attisdropped;
+    into columns, v_key_of_row, v_key_of_new, v_same_key, v_same_key_as_new, v_same_key_as_old, v_row, v_old, v_new, is_unusual
+    from (
+        select a.attname as name, a.attnum as place,
+            a.attnum = any (i.indkey::smallint[]) as is_key,
+            a.attlen = -1 as is_of_variable_size,
+            format(v_value, '_row', a.attname) as value_of_row,
+            format(v_value, '_old', a.attname) as value_of_old,
+            format(v_value, '_new', a.attname) as value_of_new,
+            case
+                when a.atttypid = 'jsonb'::regtype then format('_row.%I', a.attname)
+                -- The usual types are never documents. Any other type is asked in each statement.
+                when a.atttypid = any (v_plain_types)
+                then null
+                else format('to_jsonb(_row.%I)', a.attname)
+            end as document
+        from pg_catalog.pg_attribute a
+        left join pg_catalog.pg_index i on i.indrelid = a.attrelid and i.indisprimary
+        where a.attrelid = v_table and a.attnum > 0 and not a.attisdropped
+    ) c;
 
     on_insert := format(
         $sql$insert into %1$I.audit_log (actor_id, actor_role, action, table_name, record_id, new_values)
-        select %2$s, 'insert', %3$L, %4$s, to_jsonb(_row)
-        from new_rows _row$sql$,
-        schema_name, actor, table_name, coalesce(v_key, 'null::jsonb')
+        select %2$s, 'insert', %3$L, %4$s, %5$s
+        from new_rows _row%6$s$sql$,
+        schema_name, actor, table_name, coalesce(v_key_of_row, 'null::jsonb'), v_row, format(v_check, '_row')
     );
     on_delete := format(
         $sql$insert into %1$I.audit_log (actor_id, actor_role, action, table_name, record_id, old_values)
-        select %2$s, 'delete', %3$L, %4$s, to_jsonb(_row)
+        select %2$s, 'delete', %3$L, %4$s, %5$s
         from old_rows _row$sql$,
-        schema_name, actor, table_name, coalesce(v_key, 'null::jsonb')
+        schema_name, actor, table_name, coalesce(v_key_of_row, 'null::jsonb'), v_row
     );
     on_update := format(
         $sql$insert into %1$I.audit_log (actor_id, actor_role, action, table_name, record_id, old_values, new_values)
@@ -1905,30 +2011,32 @@ begin
             %6$s,
             %7$s
         from old_rows _old
-        join new_rows _new on %8$s
+        join new_rows _new on %8$s%12$s
         where row(_old.*)::record operator(pg_catalog.*<>) row(_new.*)::record
         -- An update that changes the key is logged as a delete and an insert.
         union all
-        select %2$s, 'delete', %3$L, %4$s, to_jsonb(_row), null
+        select %2$s, 'delete', %3$L, %4$s, %11$s, null
         from old_rows _row
         where not exists (select from new_rows _new where %9$s)
         union all
-        select %2$s, 'insert', %3$L, %4$s, null, to_jsonb(_row)
-        from new_rows _row
+        select %2$s, 'insert', %3$L, %4$s, null, %11$s
+        from new_rows _row%13$s
         where not exists (select from old_rows _old where %10$s)$sql$,
         schema_name, actor, table_name,
-        coalesce(v_key, 'null::jsonb'),
-        coalesce(replace(v_key, '_row.', '_new.'), 'null::jsonb'),
+        coalesce(v_key_of_row, 'null::jsonb'),
+        coalesce(v_key_of_new, 'null::jsonb'),
         v_old, v_new,
         coalesce(v_same_key, 'false'),
-        coalesce(replace(v_same_key, '_old.', '_row.'), 'false'),
-        coalesce(replace(v_same_key, '_new.', '_row.'), 'false')
+        coalesce(v_same_key_as_new, 'false'),
+        coalesce(v_same_key_as_old, 'false'),
+        v_row,
+        format(v_check, '_new'), format(v_check, '_row')
     );
 end;
 $$;
 
-comment on function tenancy.audit_statements(text, text, text) is
-    'The statements that audit a table with its present columns. They read the transition tables old_rows and new_rows. actor is two SQL expressions: the actor''s id and role (PT404 table_not_found).';
+comment on function tenancy.audit_statements(text, text, text, boolean) is
+    'The statements that audit a table with its present columns. They read the transition tables old_rows and new_rows. actor is two SQL expressions: the actor''s id and role. is_unusual is the condition on _row that the statements would fail or write something that cannot be read; with as_text they do neither, at a higher cost (PT404 table_not_found).';
 
 -- sql/20_tenancy/audit_triggers/audit_table.sql
 
@@ -1999,6 +2107,54 @@ $$;
 comment on function tenancy.audit_table(text, text) is
     'Creates or replaces the audit triggers of a tenant''s table, so that every change of the table writes to the tenant''s audit_log. Call it again after the table''s columns or name have changed. Only under lock_tenant (PT404 table_not_found).';
 
+-- sql/20_tenancy/audit_triggers/audited_value.sql
+
+create function tenancy.audited_value(value anyelement, largest integer)
+    returns jsonb
+    stable
+    strict
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_json jsonb;
+    v_text text;
+begin
+    -- No value of a row may stop its change from being logged, so every error is caught: the
+    -- deepest documents, type json with escapes that jsonb does not have, types of extensions.
+    begin
+        v_json := to_jsonb(value);
+        if greatest(pg_column_size(v_json), octet_length(v_json::text)) <= largest
+            and not jsonb_path_exists(v_json, 'strict $.**{500}')
+            and not v_json ? '$text'
+        then
+            return v_json;
+        end if;
+    exception
+        when others then null;
+    end;
+
+    begin
+        v_text := value::text;
+        -- A control character takes six characters in JSON.
+        if octet_length(v_text) <= largest / 8 then
+            return jsonb_build_object('$text', v_text);
+        end if;
+        return jsonb_build_object(
+            '$text', left(v_text, 1000),
+            '$bytes', octet_length(v_text),
+            '$sha256', encode(sha256(convert_to(v_text, 'UTF8')), 'hex')
+        );
+    exception
+        when others then return jsonb_build_object('$text', null);
+    end;
+end;
+$$;
+
+comment on function tenancy.audited_value(anyelement, integer) is
+    'A value as the audit log keeps it: as JSON, if that is at most 500 levels deep and not larger than a number of bytes, else as {"$text": …}. A text that is too long is cut, with the whole text''s $bytes and $sha256. A document that has a member $text itself is kept as text, too, so that nobody can imitate such a value.';
+
 -- sql/20_tenancy/audit_triggers/drop_unused_audit_routines.sql
 
 create function tenancy.drop_unused_audit_routines(schema_name text)
@@ -2061,6 +2217,47 @@ $$;
 
 comment on function tenancy.refresh_audit_triggers(text) is
     'Replaces the audit trigger functions of the tables whose columns or name have changed, and of those whose function is from an older version of Tenantry.';
+
+-- sql/20_tenancy/audit_triggers/require_restorable.sql
+
+create function tenancy.require_restorable(table_name text, row_to_store anyelement)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_text text;
+begin
+    begin
+        if not jsonb_path_exists(to_jsonb(row_to_store), 'strict $.**{5000}') then
+            return;
+        end if;
+    exception
+        when others then null;
+    end;
+
+    -- Read the row from its text, as a restore does. A restore has more of the stack left than
+    -- a trigger.
+    begin
+        v_text := row_to_store::text;
+        if octet_length(v_text) <= 268435455 then
+            execute format('select $1::%s', pg_typeof(row_to_store)) using v_text;
+            return;
+        end if;
+    exception
+        when others then null;
+    end;
+
+    raise exception 'A row for table "%" could not be restored from a backup.', table_name
+        using errcode = 'PT422', detail = 'invalid_request',
+            hint = 'Nothing was written. A document in the row is nested too deep, or the row is larger than 256 MB.';
+end;
+$$;
+
+comment on function tenancy.require_restorable(text, anyelement) is
+    'Refuses a row that a backup could not write as text or read again (PT422 invalid_request).';
 
 -- sql/20_tenancy/catalog/column_names.sql
 
@@ -5930,8 +6127,9 @@ select tenancy.add_tenant_migration('tenantry_0001', 'template', $tenant$
     comment on column audit_log.actor_role is
         'Who wrote: user (see actor_id), service_role, or the database role that ran the SQL.';
     comment on column audit_log.record_id is 'Primary key of the row, as an object.';
-    comment on column audit_log.old_values is 'Values before the change; of an update only the changed columns.';
-    comment on column audit_log.new_values is 'Values after the change; of an update only the changed columns.';
+    comment on column audit_log.old_values is
+        'Values before the change; of an update only the changed columns. A value that is nested deeper than 500 levels, very large, or not valid as jsonb is {"$text": …}.';
+    comment on column audit_log.new_values is 'Values after the change, as in old_values.';
 
     select tenancy.enable_tenant_table(current_schema(), 'settings', reads => 'read', writes => 'admin');
     select tenancy.enable_tenant_table(current_schema(), 'users', reads => 'read', writes => null);
@@ -6431,7 +6629,8 @@ $$;
 
 comment on function public.verify_audit_log(text, text) is
     'Checks that the sealed entries of an audit log are still the entries that were sealed. '
-    'The reply names the first entry that was changed, removed or inserted since. The log is '
+    'The reply names the first entry that was changed, removed or inserted since. It also says '
+    'how many entries are not sealed yet and since when: these are not checked. The log is '
     'the tenant''s, or without schema_name admin_audit_log, which only platform admins may '
     'verify. expected_head is a head that seal_audit_log returned and that was kept '
     'elsewhere: without it, nobody detects a superuser who rewrites the whole chain. Changes '

@@ -507,6 +507,8 @@ def test_pruned_log_stays_verifiable_and_pruning_is_logged(
         "head": head,
         "problem": None,
         "entry_id": None,
+        "unsealed": 0,
+        "oldest_unsealed_at": None,
     }
 
 

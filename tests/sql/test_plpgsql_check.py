@@ -105,7 +105,7 @@ ALLOWED = (
     Allowance(
         NOT_SANITIZED,
         ("tenancy.seal_audit_log", "tenancy.verify_audit_log", "tenancy.redact_audit_log"),
-        "The columns are literals of audit_entry_columns, and the log is a regclass.",
+        "The columns are literals of audit_entry_hash, and the log is a regclass.",
     ),
     Allowance(
         NOT_SAFE,

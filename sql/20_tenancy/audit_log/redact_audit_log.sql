@@ -4,6 +4,7 @@ create function tenancy.redact_audit_log(schema_name text, user_id uuid)
     security invoker
     set search_path = ''
     set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare
@@ -20,13 +21,13 @@ begin
         '    from tenancy.audit_seals s'
         '    where s.schema_name = $1 and s.entry_id = e.id and s.redacted_hash is null'
         '        and e.table_name = ''users'' and e.record_id ->> ''id'' = $2::text'
-        '    returning %2$s'
+        '    returning e.*'
         ')'
         ' update tenancy.audit_seals s'
-        ' set redacted_hash = sha256(convert_to(jsonb_build_array(%2$s)::text, ''UTF8''))'
+        ' set redacted_hash = %2$s'
         ' from redacted e'
         ' where s.schema_name = $1 and s.entry_id = e.id',
-        schema_name, tenancy.audit_entry_columns(schema_name)
+        schema_name, tenancy.audit_entry_hash(schema_name)
     )
     using schema_name, user_id;
     get diagnostics v_redacted = row_count;

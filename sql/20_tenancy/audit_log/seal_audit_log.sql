@@ -4,6 +4,7 @@ create function tenancy.seal_audit_log(schema_name text)
     security invoker
     set search_path = ''
     set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare
@@ -17,7 +18,6 @@ declare
     v_place bigint;
     v_hash bytea;
     v_horizon xid;
-    v_entry_hash bytea;
 begin
     -- One run at a time. Writers of the log do not take this lock.
     perform pg_advisory_xact_lock(hashtextextended('tenancy.audit_seals.' || schema_name, 0));
@@ -42,7 +42,7 @@ begin
     v_hash := coalesce(v_previous.hash, '');
     for v_entry in
         execute format(
-            'select e.id, jsonb_build_array(%s)::text as content, pg_snapshot_xmin(pg_current_snapshot()) as oldest_running'
+            'select e.id, %s as entry_hash, pg_snapshot_xmin(pg_current_snapshot()) as oldest_running'
             ' from %s e'
             ' where e.id > $1'
             -- Only entries of transactions before the oldest running one: none can still commit.
@@ -53,16 +53,15 @@ begin
             '         select from tenancy.audit_seals s where s.schema_name = $4 and s.entry_id = e.id'
             '     )'
             ' order by e.id',
-            tenancy.audit_entry_columns(schema_name), v_log
+            tenancy.audit_entry_hash(schema_name), v_log
         )
         using v_sealed_up_to, coalesce(v_run.last_entry_id, 0), v_run.horizon, schema_name
     loop
         v_oldest_running := v_entry.oldest_running;
         v_place := v_place + 1;
-        v_entry_hash := sha256(convert_to(v_entry.content, 'UTF8'));
-        v_hash := sha256(v_hash || v_entry_hash);
+        v_hash := sha256(v_hash || v_entry.entry_hash);
         insert into tenancy.audit_seals (schema_name, place, entry_id, entry_hash, hash)
-        values (schema_name, v_place, v_entry.id, v_entry_hash, v_hash);
+        values (schema_name, v_place, v_entry.id, v_entry.entry_hash, v_hash);
     end loop;
 
     if v_oldest_running is not null then

@@ -22,7 +22,8 @@ $$;
 
 comment on function public.verify_audit_log(text, text) is
     'Checks that the sealed entries of an audit log are still the entries that were sealed. '
-    'The reply names the first entry that was changed, removed or inserted since. The log is '
+    'The reply names the first entry that was changed, removed or inserted since. It also says '
+    'how many entries are not sealed yet and since when: these are not checked. The log is '
     'the tenant''s, or without schema_name admin_audit_log, which only platform admins may '
     'verify. expected_head is a head that seal_audit_log returned and that was kept '
     'elsewhere: without it, nobody detects a superuser who rewrites the whole chain. Changes '
