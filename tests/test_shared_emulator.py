@@ -33,7 +33,8 @@ def run(*options: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         command,
         cwd=find_project().root,
-        env={**inherited, **variables},
+        # In a wide terminal, pytest's summary would repeat the messages.
+        env={**inherited, "COLUMNS": "80", **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

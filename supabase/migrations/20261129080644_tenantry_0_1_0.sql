@@ -4492,12 +4492,17 @@ begin
             using hint = 'Give it another version, such as the timestamp that `tenantry new` writes.';
     end if;
 
+    if statements ~ '^\s*$' then
+        raise exception 'Tenant migration % is empty: fill it in, then push again.', version
+            using hint = 'Its text cannot be changed once it is registered.';
+    end if;
+
     perform tenancy.add_tenant_migration(version, name, statements, callable_routines);
 end;
 $$;
 
 comment on function tenancy.register_tenant_migration(text, text, text, text[]) is
-    'Registers a tenant migration of the project: see add_tenant_migration. A version with the prefix tenantry_ is refused.';
+    'Registers a tenant migration of the project: see add_tenant_migration. A version with the prefix tenantry_ and an empty text are refused.';
 
 -- sql/20_tenancy/migrations/require_creatable.sql
 

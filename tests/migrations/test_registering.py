@@ -278,7 +278,8 @@ def test_routine_declared_callable_must_exist(fleet: Fleet) -> None:
 def test_null_is_no_name_of_a_callable_routine(fleet: Fleet) -> None:
     with pytest.raises(psycopg.errors.CheckViolation, match="callable_routines_are_names"):
         fleet.sql.execute(
-            "select tenancy.register_tenant_migration('null_routine', 'null', '', array[null])"
+            "select tenancy.register_tenant_migration("
+            "'null_routine', 'null', 'select 1', array[null])"
         )
 
 
@@ -310,6 +311,15 @@ def test_new_writes_a_migration_without_statements(
     assert f"register_tenant_migration('{version}', 'add_orders', $tenant$" in path.read_text()
     refused = CliRunner().invoke(main, ["new", "Add orders"])
     assert refused.exit_code == 1
+
+
+def test_empty_migration_is_refused(fleet: Fleet) -> None:
+    before = fleet.latest()
+
+    with pytest.raises(psycopg.errors.RaiseException, match="is empty: fill it in"):
+        fleet.sql.execute(tenant_migration("20270120080000", "add_orders").encode())
+
+    assert fleet.latest() == before
 
 
 def test_text_that_the_command_writes_is_registered(fleet: Fleet) -> None:

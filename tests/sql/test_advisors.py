@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
 from typing import Any
 
 import psycopg
 from rich.console import Console
 
 from tenantry_cli.emulator.components import install_components
+from tenantry_cli.emulator.supabase_cli import quiet_environment
 
 # Allowed findings, each with a reason. Any other finding fails the test.
 ALLOWED = {
@@ -28,17 +30,19 @@ ALLOWED = {
 
 def findings(database_url: str) -> list[dict[str, Any]]:
     cli = install_components(Console(quiet=True)).supabase
-    done = subprocess.run(
-        [
-            *(cli, "db", "advisors", f"--remote={database_url}"),
-            *("--type", "all", "--level", "info", "--fail-on", "none"),
-            *("--output-format", "json"),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-        stdin=subprocess.DEVNULL,
-    )
+    with tempfile.TemporaryDirectory() as home:
+        done = subprocess.run(
+            [
+                *(cli, "db", "advisors", f"--remote={database_url}"),
+                *("--type", "all", "--level", "info", "--fail-on", "none"),
+                *("--output-format", "json"),
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+            stdin=subprocess.DEVNULL,
+            env=quiet_environment(home),
+        )
     reply: dict[str, list[dict[str, Any]]] = json.loads(done.stdout)
     return reply["results"]
 
