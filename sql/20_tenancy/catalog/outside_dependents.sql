@@ -13,7 +13,7 @@ create function tenancy.outside_dependents(schema_name text)
     language plpgsql
 as $$
 declare
-    v_schema constant oid := to_regnamespace(quote_ident(schema_name));
+    v_schema constant oid := to_regnamespace(quote_ident(schema_name))::oid;
 begin
     return array(
         with recursive own (classid, objid) as (
