@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from flask import Request, Response
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from tenantry.endpoint import answer
 from tenantry.fields import (
@@ -49,7 +49,8 @@ class GetTenantInfo(Arguments):
 
 
 class ListMyTenants(Arguments):
-    pass
+    page_size: StrictInt = 200
+    after: str | None = None
 
 
 GROUP = Group(

@@ -10,6 +10,9 @@ create table tenancy.platform_settings (
     constraint platform_settings_pkey primary key (singleton),
     constraint platform_settings_is_singleton check (singleton),
     constraint platform_settings_max_tables_positive check (max_tables > 0),
+    -- PostgREST returns at most 1,000 rows. All tables of a tenant are in one reply, and all
+    -- foreign keys of a table.
+    constraint platform_settings_lists_fit_a_reply check (greatest(max_tables, max_foreign_keys) <= 1000),
     constraint platform_settings_budgets_not_negative check (
         least(
             max_columns, max_indexes, max_foreign_keys, max_text_bytes, max_default_bytes,

@@ -476,6 +476,9 @@ create table tenancy.platform_settings (
     constraint platform_settings_pkey primary key (singleton),
     constraint platform_settings_is_singleton check (singleton),
     constraint platform_settings_max_tables_positive check (max_tables > 0),
+    -- PostgREST returns at most 1,000 rows. All tables of a tenant are in one reply, and all
+    -- foreign keys of a table.
+    constraint platform_settings_lists_fit_a_reply check (greatest(max_tables, max_foreign_keys) <= 1000),
     constraint platform_settings_budgets_not_negative check (
         least(
             max_columns, max_indexes, max_foreign_keys, max_text_bytes, max_default_bytes,
@@ -1178,7 +1181,7 @@ begin
 
     raise exception '"page_size" is %.', coalesce(page_size::text, 'null')
         using errcode = 'PT422', detail = 'invalid_request',
-            hint = 'Send a number from 1 to 1,000, or leave it out for 100.';
+            hint = 'Send a number from 1 to 1,000, or leave it out for the default.';
 end;
 $$;
 
@@ -7023,7 +7026,9 @@ $$;
 
 comment on function public.get_schema_tables(text) is
     'Lists the tables of a tenant by name, with their sizes and row estimates. '
-    'The estimates come from statistics; no table is scanned. '
+    'The estimates come from statistics; no table is scanned. All tables are in one reply: '
+    'a tenant has at most as many as tenancy.platform_settings.max_tables allows, 200 unless '
+    'changed and never more than 1,000. '
     'Callers: member, platform viewer. '
     'Errors: tenant_not_found, tenant_suspended, not_authenticated, busy.';
 
@@ -7049,6 +7054,7 @@ $$;
 
 comment on function public.get_table_columns(text, text) is
     'Lists the columns of a tenant''s table in their order. '
+    'All columns are in one reply: create_table and add_column allow at most 1,000. '
     'Callers: member, platform viewer. '
     'Errors: tenant_not_found, table_not_found, tenant_suspended, not_authenticated, busy.';
 
@@ -7074,6 +7080,9 @@ $$;
 
 comment on function public.get_table_foreign_keys(text, text) is
     'Lists the foreign keys of a tenant''s table by name. '
+    'All foreign keys are in one reply: a tenant has at most as many as '
+    'tenancy.platform_settings.max_foreign_keys allows, 500 unless changed and never more than '
+    '1,000. '
     'Callers: member, platform viewer. '
     'Errors: tenant_not_found, table_not_found, tenant_suspended, not_authenticated, busy.';
 
@@ -7637,7 +7646,7 @@ comment on function public.get_tenant_info(text) is
 
 -- sql/30_rpc/tenant_status/list_my_tenants.sql
 
-create function public.list_my_tenants()
+create function public.list_my_tenants(page_size integer default 200, after text default null)
     returns setof public.tenant_membership
     stable
     security definer
@@ -7648,6 +7657,7 @@ declare
     v_caller tenancy.caller;
 begin
     v_caller := tenancy.require_signed_in();
+    perform tenancy.require_page_size(page_size);
 
     return query
     select t.schema_name, t.display_name, t.status, a.access_level
@@ -7655,19 +7665,23 @@ begin
     join public.tenants t on t.schema_name = a.schema_name
     where a.user_id = v_caller.user_id
         and (a.expires_at is null or a.expires_at > statement_timestamp())
-    order by t.schema_name;
+        and a.schema_name > coalesce(list_my_tenants.after, '')
+    order by a.schema_name
+    limit page_size;
 exception
     when deadlock_detected or lock_not_available or query_canceled then
         perform tenancy.raise_busy();
 end;
 $$;
 
-comment on function public.list_my_tenants() is
-    'Lists the tenants to which the caller has access, by name, suspended tenants included. '
+comment on function public.list_my_tenants(integer, text) is
+    'Lists the tenants to which the caller has access, by name, one page at a time. '
+    'Suspended tenants are included. '
     'An expired grant is no access. The service key is a member of no tenant and gets an '
-    'empty list. '
+    'empty list. A page has up to page_size tenants, from 1 to 1,000; a page that is not full '
+    'is the last one. For the next page, give the last name of this page as after. '
     'Callers: anyone signed in. '
-    'Errors: not_authenticated, busy.';
+    'Errors: invalid_request, not_authenticated, busy.';
 
 -- sql/30_rpc/user_profiles/create_user_profile.sql
 
@@ -7987,7 +8001,7 @@ revoke all on function
     public.migrate_tenant(text),
     public.check_tenant_status(text),
     public.get_tenant_info(text),
-    public.list_my_tenants(),
+    public.list_my_tenants(integer, text),
     public.create_user_profile(text, uuid, text, text, jsonb),
     public.ensure_user_profile(text, text),
     public.get_user_profile(text, uuid),
@@ -8026,7 +8040,7 @@ grant execute on function
     public.migrate_tenant(text),
     public.check_tenant_status(text),
     public.get_tenant_info(text),
-    public.list_my_tenants(),
+    public.list_my_tenants(integer, text),
     public.create_user_profile(text, uuid, text, text, jsonb),
     public.ensure_user_profile(text, text),
     public.get_user_profile(text, uuid),

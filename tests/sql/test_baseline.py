@@ -66,12 +66,16 @@ def test_supabase_cli_finds_planted_differences(
     build_database(find_project(), other)
     with psycopg.connect(other) as connection:
         connection.execute("comment on column tenant_template.users.role is 'Anything.'")
-        connection.execute("grant execute on function public.list_my_tenants() to anon")
+        connection.execute(
+            "grant execute on function public.list_my_tenants(integer, text) to anon"
+        )
 
     found = difference(components, pushed, other)
 
     assert 'COMMENT ON COLUMN "tenant_template"."users"."role" IS \'Anything.\'' in found
-    assert 'GRANT EXECUTE ON FUNCTION "public"."list_my_tenants"() TO "anon"' in found
+    assert (
+        'GRANT EXECUTE ON FUNCTION "public"."list_my_tenants"(integer, text) TO "anon"' in found
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -104,7 +108,7 @@ def test_migrations_and_sql_build_the_same_catalog(
         ("routines", "grant execute on function public.suspend_tenant(text, text) to public"),
         ("routines", "alter function tenancy.lock_tenant reset lock_timeout"),
         ("routines", "alter function tenancy.has_access security invoker"),
-        ("routines", "comment on function public.list_my_tenants() is null"),
+        ("routines", "comment on function public.list_my_tenants(integer, text) is null"),
         ("types", "alter type public.tenant_status add value 'deleted'"),
         ("types", "comment on type public.access_level is 'A level.'"),
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -140,3 +141,42 @@ def test_reads_leave_no_entry(environment: Environment) -> None:
     )
     assert audited_call(environment, member, "get_tenant_info", schema_name=name).entries == []
     assert audited_call(environment, member, "list_my_tenants").entries == []
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_my_tenants_come_in_pages(environment: Environment, entry_point: str) -> None:
+    person = environment.person()
+    names = sorted(environment.tenant() for _ in range(5))
+    for name in names:
+        environment.grant(name, person, "read")
+
+    def page(**arguments: Any) -> list[str]:
+        done = audited_call(
+            environment, person, "list_my_tenants", entry_point=entry_point, **arguments
+        )
+        return [row["schema_name"] for row in done.result]
+
+    assert page() == page(page_size=1000) == page(after=None) == names
+    assert page(page_size=2) == names[:2]
+    assert page(page_size=2, after=names[1]) == names[2:4]
+    assert page(page_size=2, after=names[3]) == names[4:]
+    assert page(page_size=2, after=names[4]) == []
+    # The key of a row that is gone since.
+    environment.sql.execute("select public.revoke_schema_access(%s, %s)", (names[1], person.id))
+    assert page(page_size=2, after=names[1]) == names[2:4]
+
+
+@pytest.mark.parametrize("page_size", [0, -1, 1001, None])
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_page_of_my_tenants_has_1_to_1000_rows(
+    environment: Environment, entry_point: str, page_size: int | None
+) -> None:
+    refused = audited_call(
+        environment,
+        environment.person(),
+        "list_my_tenants",
+        entry_point=entry_point,
+        page_size=page_size,
+    )
+
+    assert refused.refusal == (422, "invalid_request")

@@ -14,7 +14,7 @@ begin
 
     raise exception '"page_size" is %.', coalesce(page_size::text, 'null')
         using errcode = 'PT422', detail = 'invalid_request',
-            hint = 'Send a number from 1 to 1,000, or leave it out for 100.';
+            hint = 'Send a number from 1 to 1,000, or leave it out for the default.';
 end;
 $$;
 

@@ -21,6 +21,8 @@ $$;
 
 comment on function public.get_schema_tables(text) is
     'Lists the tables of a tenant by name, with their sizes and row estimates. '
-    'The estimates come from statistics; no table is scanned. '
+    'The estimates come from statistics; no table is scanned. All tables are in one reply: '
+    'a tenant has at most as many as tenancy.platform_settings.max_tables allows, 200 unless '
+    'changed and never more than 1,000. '
     'Callers: member, platform viewer. '
     'Errors: tenant_not_found, tenant_suspended, not_authenticated, busy.';

@@ -18,5 +18,6 @@ $$;
 
 comment on function public.get_table_columns(text, text) is
     'Lists the columns of a tenant''s table in their order. '
+    'All columns are in one reply: create_table and add_column allow at most 1,000. '
     'Callers: member, platform viewer. '
     'Errors: tenant_not_found, table_not_found, tenant_suspended, not_authenticated, busy.';

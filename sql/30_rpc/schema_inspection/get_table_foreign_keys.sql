@@ -18,5 +18,8 @@ $$;
 
 comment on function public.get_table_foreign_keys(text, text) is
     'Lists the foreign keys of a tenant''s table by name. '
+    'All foreign keys are in one reply: a tenant has at most as many as '
+    'tenancy.platform_settings.max_foreign_keys allows, 500 unless changed and never more than '
+    '1,000. '
     'Callers: member, platform viewer. '
     'Errors: tenant_not_found, table_not_found, tenant_suspended, not_authenticated, busy.';
