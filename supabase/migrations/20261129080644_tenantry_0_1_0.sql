@@ -1794,10 +1794,10 @@ create function tenancy.audit_routine_name(table_name text)
     language plpgsql
 as $$
 begin
-    -- PostgreSQL would cut a longer name, and two tables could share one function. The result
-    -- for a name of 52 characters would fit, but could equal the shortened one of another name.
-    if length(table_name) > 51 then
-        return format('tg_%s_%s__audit', left(table_name, 43), left(md5(table_name), 8));
+    -- PostgreSQL would cut a name of more than 63 bytes, and two tables could share one function.
+    -- A hash of 52 digits never equals a table's name of at most 51 bytes.
+    if octet_length(table_name) > 51 then
+        return format('tg_%s__audit', left(encode(sha256(convert_to(table_name, 'UTF8')), 'hex'), 52));
     end if;
 
     return format('tg_%s__audit', table_name);
@@ -1819,14 +1819,16 @@ as $$
 declare
     v_statements record;
 begin
-    v_statements := tenancy.audit_statements(schema_name, table_name, 'v_caller.user_id, v_role');
+    v_statements := tenancy.audit_statements(schema_name, table_name, 'audit.v_caller.user_id, audit.v_role');
 
     -- A migration that has changed the columns may change rows, too. The function still has the
     -- old columns, until the migration ends and the function is replaced. So it compares them.
     -- The block with an exception clause writes nothing, so that it takes no transaction id.
+    -- The label audit tells the variables from columns of the same names.
     -- The comments are here, because every tenant has a copy of the function.
     return format(
         $sql$
+<<audit>>
 declare
     v_caller constant tenancy.caller := tenancy.caller();
     v_role constant text := case v_caller.kind when 'nobody' then session_user else v_caller.kind end;
@@ -1834,7 +1836,7 @@ declare
 begin
     if tg_op = 'TRUNCATE' then
         insert into %1$I.audit_log (actor_id, actor_role, action, table_name)
-        values (v_caller.user_id, v_role, 'truncate', %2$L);
+        values (audit.v_caller.user_id, audit.v_role, 'truncate', %2$L);
         return null;
     end if;
 
@@ -2065,10 +2067,22 @@ declare
     v_is_new constant boolean := v_present_name is null;
     -- The function is created under a unique name, because looking up the common name would read
     -- the functions of all tenants. It is renamed as soon as the triggers refer to it.
-    v_created_as constant text := case when v_is_new then 'tg_' || v_table || '__audit' else v_routine end;
+    v_created_as constant text := case when v_is_new then 'tg_' || v_table || '__audit_new' else v_routine end;
+    v_other oid;
 begin
     -- The table was renamed after it got its triggers.
     if v_present_name <> v_routine then
+        -- Two tables may have exchanged their names. The other table's function has the name of
+        -- this one until the other table's turn comes.
+        select p.oid into v_other
+        from pg_catalog.pg_proc p
+        where p.proname = v_routine
+            and p.pronamespace = to_regnamespace(quote_ident(schema_name))
+            and p.pronargs = 0
+            and p.prosrc like E'\n<<audit>>%';
+        if found then
+            execute format('alter function %1$I.%2$I() rename to %3$I', schema_name, v_routine, 'tg_' || v_other || '__audit');
+        end if;
         execute format('alter function %I.%I() rename to %I', schema_name, v_present_name, v_routine);
     end if;
 
@@ -2079,6 +2093,14 @@ create or replace function %1$I.%2$I()
     volatile
     security definer
     set search_path = ''
+    -- The text of a value must not depend on the session that writes it.
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+    set lc_monetary = 'C'
+    set quote_all_identifiers = off
     -- A session keeps the plan of its first statement, which may change one row. The next
     -- statement may change a million.
     set enable_nestloop = off
@@ -2989,6 +3011,14 @@ create function tenancy.schema_objects(schema_name text, without_tables text[] d
     stable
     security invoker
     set search_path = ''
+    -- The texts are stored, and compared in other sessions.
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+    set lc_monetary = 'C'
+    set quote_all_identifiers = off
     -- Each step reads few rows by index. If the planner expects many, it reads the whole catalog.
     set enable_hashjoin = off
     set enable_mergejoin = off
@@ -4186,6 +4216,10 @@ create function tenancy.apply_tenant_migration(schema_name text, migration tenan
     volatile
     security invoker
     set search_path = ''
+    -- A constant such as '2026-01-01'::timestamptz must mean the same in every schema.
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
     language plpgsql
 as $$
 declare
@@ -6157,6 +6191,8 @@ create function public.grant_schema_access(
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare
@@ -6223,6 +6259,8 @@ create function public.promote_to_admin(user_id uuid, role public.platform_role 
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare
@@ -6284,6 +6322,8 @@ create function public.revoke_admin(user_id uuid)
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare
@@ -6329,6 +6369,8 @@ create function public.revoke_schema_access(schema_name text, user_id uuid)
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare
@@ -6492,6 +6534,8 @@ create function public.prune_audit_log(schema_name text, before timestamptz)
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     set statement_timeout = '60s'
     language plpgsql
 as $$
@@ -6662,6 +6706,8 @@ create function public.add_column(
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     -- Nobody can read the table while its rows are rewritten. A reload of PostgREST's schema
     -- cache waits for the table, too; after 8 s the reload fails, and PostgREST serves nobody.
     -- So two rewrites one after the other have to end earlier.
@@ -6796,6 +6842,8 @@ create function public.create_table(
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare
@@ -6852,6 +6900,8 @@ create function public.drop_column(schema_name text, table_name text, column_nam
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare
@@ -6936,6 +6986,8 @@ create function public.drop_table(schema_name text, table_name text)
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare
@@ -7093,6 +7145,8 @@ create function public.activate_tenant(schema_name text)
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare
@@ -7136,6 +7190,8 @@ create function public.create_tenant_schema(schema_name text default null, displ
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     -- A new schema invalidates every cached plan. Without this setting, PostgreSQL would plan
     -- each statement again in each of its next five runs.
     set plan_cache_mode = force_generic_plan
@@ -7203,6 +7259,8 @@ create function public.delete_tenant_schema(schema_name text)
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     -- Longer than the role's own timeout, because a long audit log is sealed first.
     set statement_timeout = '60s'
     language plpgsql
@@ -7271,6 +7329,8 @@ create function public.rename_tenant(schema_name text, display_name text)
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare
@@ -7315,6 +7375,8 @@ create function public.suspend_tenant(schema_name text, reason text default null
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare
@@ -7497,6 +7559,8 @@ create function public.migrate_tenant(schema_name text)
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     -- A backfill may take long. The wait for a lock ends much earlier.
     set statement_timeout = '300s'
     -- A session migrates few tenants, so a generic plan from the first call on saves planning.

@@ -491,3 +491,27 @@ def test_audit_triggers_of_an_own_table_are_refreshed(fleet: Fleet) -> None:
     assert fleet.migrate(tenant)["outcome"] == "migrated"
 
     assert fleet.drift(tenant) == []
+
+
+def test_audit_triggers_follow_tables_that_exchange_their_names(fleet: Fleet) -> None:
+    tenant, one, other = fleet.tenant(), fleet.table(), fleet.table()
+    fleet.register(
+        f"create table {one} (id bigint primary key, a int);"
+        f" create table {other} (id bigint primary key, b int)"
+    )
+    fleet.migrate(tenant)
+    fleet.register(
+        f"alter table {one} rename to {one}_x; alter table {other} rename to {one};"
+        f" alter table {one}_x rename to {other}"
+    )
+
+    assert fleet.migrate(tenant)["outcome"] == "migrated"
+
+    for schema_name in ("tenant_template", tenant, fleet.tenant()):
+        assert {f"tg_{one}__audit()", f"tg_{other}__audit()"} <= routines(fleet, schema_name)
+    assert fleet.drift(tenant) == []
+    fleet.sql.execute(identifiers("insert into {}.{} values (1)", tenant, one))
+    admin = fleet.member(tenant, "admin")
+    either = {"table_name": f"in.({one},{other})"}
+    (entry,) = fleet.rows(admin, tenant, "audit_log", params=either).json()
+    assert (entry["table_name"], entry["new_values"]) == (one, {"id": 1, "b": None})

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from psycopg.sql import SQL, Identifier
+from psycopg.types.json import Jsonb
 
 from support.audited_call import audited_call
 from support.backup import Backup
@@ -274,3 +275,128 @@ def test_tenant_with_the_deepest_rows_is_backed_up_redacted_and_deleted(
     assert (restored.returncode, restored.stderr) == (0, "")
     assert odd.execute("select key, value::text from {0}.settings").fetchall() == rows
     odd.seal()
+
+
+def test_no_name_of_a_column_changes_the_audit(odd: Odd) -> None:
+    odd.execute(
+        """
+        create table {0}.names (
+            id int primary key, v_role text, v_caller text, v_as_text boolean, _row int,
+            _old int, _new int, new_rows int, old_rows int, audit text, tg_op text, found int,
+            "$1" int,
+            "a_row.b" int, "a_old.b" int, "a_new.b" int, "%s" int, "it's" jsonb, "a""b" int
+        );
+        alter table {0}.names drop constraint names_pkey, add primary key (id, "a_row.b");
+        select tenancy.enable_tenant_table({1}, 'names');
+    """.replace("%s", "%%s")
+    )
+    odd.seal()
+    row = {"id": 1, "v_role": "super_admin", "a_row.b": 2, "_row": 3, "it's": [], "tg_op": "x"}
+    insert = (
+        "insert into {0}.names select * from jsonb_populate_record(null::{0}.names, %(row)s)"
+    )
+    odd.execute(insert, {"row": Jsonb(row)})
+    odd.execute("""update {0}.names set v_role = 'x', "a_new.b" = 4 where true""")
+    odd.execute("""update {0}.names set "a_row.b" = 5 where true""")
+    odd.execute("delete from {0}.names where true")
+
+    inserted, updated, removed, added, deleted = odd.log()[-5:]
+    assert {e["actor_role"] for e in (inserted, updated, removed, added, deleted)} == {
+        "postgres"
+    }
+    assert inserted["record_id"] == updated["record_id"] == {"id": 1, "a_row.b": 2}
+    assert {name: inserted["new_values"][name] for name in row} == row
+    assert updated["new_values"] == {"v_role": "x", "a_new.b": 4}
+    assert deleted["record_id"] == {"id": 1, "a_row.b": 5}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("n" * 43 + "_a", "n" * 63),
+        (
+            "\N{LATIN SMALL LETTER E WITH ACUTE}" * 31,
+            "\N{LATIN SMALL LETTER E WITH ACUTE}" * 30,
+        ),
+    ],
+)
+def test_each_table_has_a_routine_of_its_own(
+    environment: Environment, names: tuple[str, str]
+) -> None:
+    for name in names:
+        row = environment.sql.execute(
+            "select tenancy.audit_routine_name(%s) as name", (name,)
+        ).fetchone()
+        assert row is not None
+        assert len(row["name"].encode()) <= 63
+    found = environment.sql.execute(
+        "select count(distinct tenancy.audit_routine_name(n)) as n from unnest(%s::text[]) n",
+        ([*names],),
+    ).fetchone()
+    assert found == {"n": 2}
+
+
+SESSIONS = {
+    "timezone": ("UTC", "Asia/Tokyo"),
+    "datestyle": ("ISO, MDY", "German, DMY"),
+    "intervalstyle": ("postgres", "iso_8601"),
+    "extra_float_digits": ("1", "-15"),
+    "bytea_output": ("hex", "escape"),
+    "quote_all_identifiers": ("off", "on"),
+}
+
+
+def test_log_does_not_depend_on_the_session(odd: Odd, address: Address) -> None:
+    odd.execute("""
+        create table {0}.times (
+            at timestamptz primary key, spans tstzrange, length interval, part float8,
+            bytes bytea, of regclass
+        );
+        select tenancy.enable_tenant_table({1}, 'times');
+    """)
+    insert = """
+        insert into {0}.times values (
+            '2026-01-02 03:04:05+00', '[2026-01-02 03:04:05+00,)', '1 day', 0.1::float8 + 0.2,
+            '\\x00ff', '{0}.settings'
+        )
+    """
+    heads = []
+    for session in (0, 1):
+        with psycopg.connect(address.db_url, autocommit=True) as connection:
+            for name, values in SESSIONS.items():
+                connection.execute("select set_config(%s, %s, false)", (name, values[session]))
+            for statement in (insert, "delete from {0}.times where true"):
+                text = statement.replace("'{0}.settings'", f"'{odd.tenant}.settings'")
+                connection.execute(SQL(text).format(Identifier(odd.tenant)))
+            connection.execute("select public.seal_audit_log(%s)", (odd.tenant,))
+            found = connection.execute(
+                "select is_intact from public.verify_audit_log(%s)", (odd.tenant,)
+            ).fetchone()
+            assert found == (True,)
+            heads.append(odd.log()[-2:])
+    first, second = heads
+    for name in ("record_id", "old_values", "new_values"):
+        assert [entry[name] for entry in first] == [entry[name] for entry in second]
+    assert first[0]["record_id"] == {"at": "2026-01-02T03:04:05+00:00"}
+    page = odd.environment.http.post(
+        "/rest/v1/rpc/get_audit_log",
+        headers=odd.environment.headers(odd.admin) | {"Prefer": "timezone=Asia/Tokyo"},
+        json={"schema_name": odd.tenant, "record_id": first[0]["record_id"]},
+    )
+    assert [entry["action"] for entry in page.json()] == ["delete", "insert"] * 2
+
+
+def test_platform_log_does_not_depend_on_the_session(
+    environment: Environment, address: Address
+) -> None:
+    tenant = environment.tenant()
+    with psycopg.connect(address.db_url, autocommit=True) as connection:
+        connection.execute("set timezone = 'Asia/Tokyo'")
+        connection.execute("select public.suspend_tenant(%s)", (tenant,))
+    entry = environment.sql.execute(
+        "select details -> 'after' ->> 'suspended_at' as at from public.admin_audit_log"
+        " where schema_name = %s order by id desc limit 1",
+        (tenant,),
+    ).fetchone()
+    assert entry is not None
+    assert entry["at"].endswith("+00:00")

@@ -6,10 +6,10 @@ create function tenancy.audit_routine_name(table_name text)
     language plpgsql
 as $$
 begin
-    -- PostgreSQL would cut a longer name, and two tables could share one function. The result
-    -- for a name of 52 characters would fit, but could equal the shortened one of another name.
-    if length(table_name) > 51 then
-        return format('tg_%s_%s__audit', left(table_name, 43), left(md5(table_name), 8));
+    -- PostgreSQL would cut a name of more than 63 bytes, and two tables could share one function.
+    -- A hash of 52 digits never equals a table's name of at most 51 bytes.
+    if octet_length(table_name) > 51 then
+        return format('tg_%s__audit', left(encode(sha256(convert_to(table_name, 'UTF8')), 'hex'), 52));
     end if;
 
     return format('tg_%s__audit', table_name);

@@ -8,14 +8,16 @@ as $$
 declare
     v_statements record;
 begin
-    v_statements := tenancy.audit_statements(schema_name, table_name, 'v_caller.user_id, v_role');
+    v_statements := tenancy.audit_statements(schema_name, table_name, 'audit.v_caller.user_id, audit.v_role');
 
     -- A migration that has changed the columns may change rows, too. The function still has the
     -- old columns, until the migration ends and the function is replaced. So it compares them.
     -- The block with an exception clause writes nothing, so that it takes no transaction id.
+    -- The label audit tells the variables from columns of the same names.
     -- The comments are here, because every tenant has a copy of the function.
     return format(
         $sql$
+<<audit>>
 declare
     v_caller constant tenancy.caller := tenancy.caller();
     v_role constant text := case v_caller.kind when 'nobody' then session_user else v_caller.kind end;
@@ -23,7 +25,7 @@ declare
 begin
     if tg_op = 'TRUNCATE' then
         insert into %1$I.audit_log (actor_id, actor_role, action, table_name)
-        values (v_caller.user_id, v_role, 'truncate', %2$L);
+        values (audit.v_caller.user_id, audit.v_role, 'truncate', %2$L);
         return null;
     end if;
 

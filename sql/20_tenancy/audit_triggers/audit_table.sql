@@ -20,10 +20,22 @@ declare
     v_is_new constant boolean := v_present_name is null;
     -- The function is created under a unique name, because looking up the common name would read
     -- the functions of all tenants. It is renamed as soon as the triggers refer to it.
-    v_created_as constant text := case when v_is_new then 'tg_' || v_table || '__audit' else v_routine end;
+    v_created_as constant text := case when v_is_new then 'tg_' || v_table || '__audit_new' else v_routine end;
+    v_other oid;
 begin
     -- The table was renamed after it got its triggers.
     if v_present_name <> v_routine then
+        -- Two tables may have exchanged their names. The other table's function has the name of
+        -- this one until the other table's turn comes.
+        select p.oid into v_other
+        from pg_catalog.pg_proc p
+        where p.proname = v_routine
+            and p.pronamespace = to_regnamespace(quote_ident(schema_name))
+            and p.pronargs = 0
+            and p.prosrc like E'\n<<audit>>%';
+        if found then
+            execute format('alter function %1$I.%2$I() rename to %3$I', schema_name, v_routine, 'tg_' || v_other || '__audit');
+        end if;
         execute format('alter function %I.%I() rename to %I', schema_name, v_present_name, v_routine);
     end if;
 
@@ -34,6 +46,14 @@ create or replace function %1$I.%2$I()
     volatile
     security definer
     set search_path = ''
+    -- The text of a value must not depend on the session that writes it.
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+    set lc_monetary = 'C'
+    set quote_all_identifiers = off
     -- A session keeps the plan of its first statement, which may change one row. The next
     -- statement may change a million.
     set enable_nestloop = off

@@ -6,6 +6,14 @@ create function tenancy.schema_objects(schema_name text, without_tables text[] d
     stable
     security invoker
     set search_path = ''
+    -- The texts are stored, and compared in other sessions.
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+    set lc_monetary = 'C'
+    set quote_all_identifiers = off
     -- Each step reads few rows by index. If the planner expects many, it reads the whole catalog.
     set enable_hashjoin = off
     set enable_mergejoin = off

@@ -3,6 +3,10 @@ create function tenancy.apply_tenant_migration(schema_name text, migration tenan
     volatile
     security invoker
     set search_path = ''
+    -- A constant such as '2026-01-01'::timestamptz must mean the same in every schema.
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
     language plpgsql
 as $$
 declare

@@ -3,6 +3,8 @@ create function public.promote_to_admin(user_id uuid, role public.platform_role 
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare

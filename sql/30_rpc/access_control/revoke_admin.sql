@@ -3,6 +3,8 @@ create function public.revoke_admin(user_id uuid)
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare

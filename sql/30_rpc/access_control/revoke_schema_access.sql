@@ -3,6 +3,8 @@ create function public.revoke_schema_access(schema_name text, user_id uuid)
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare

@@ -3,6 +3,8 @@ create function public.prune_audit_log(schema_name text, before timestamptz)
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     set statement_timeout = '60s'
     language plpgsql
 as $$

@@ -11,6 +11,8 @@ create function public.add_column(
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     -- Nobody can read the table while its rows are rewritten. A reload of PostgREST's schema
     -- cache waits for the table, too; after 8 s the reload fails, and PostgREST serves nobody.
     -- So two rewrites one after the other have to end earlier.

@@ -8,6 +8,8 @@ create function public.create_table(
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare

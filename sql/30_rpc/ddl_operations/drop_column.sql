@@ -3,6 +3,8 @@ create function public.drop_column(schema_name text, table_name text, column_nam
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare

@@ -3,6 +3,8 @@ create function public.drop_table(schema_name text, table_name text)
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare

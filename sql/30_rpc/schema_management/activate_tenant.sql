@@ -3,6 +3,8 @@ create function public.activate_tenant(schema_name text)
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare

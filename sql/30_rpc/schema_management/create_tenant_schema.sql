@@ -3,6 +3,8 @@ create function public.create_tenant_schema(schema_name text default null, displ
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     -- A new schema invalidates every cached plan. Without this setting, PostgreSQL would plan
     -- each statement again in each of its next five runs.
     set plan_cache_mode = force_generic_plan

@@ -3,6 +3,8 @@ create function public.delete_tenant_schema(schema_name text)
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     -- Longer than the role's own timeout, because a long audit log is sealed first.
     set statement_timeout = '60s'
     language plpgsql

@@ -3,6 +3,8 @@ create function public.suspend_tenant(schema_name text, reason text default null
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare

@@ -3,6 +3,8 @@ create function public.migrate_tenant(schema_name text)
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     -- A backfill may take long. The wait for a lock ends much earlier.
     set statement_timeout = '300s'
     -- A session migrates few tenants, so a generic plan from the first call on saves planning.
