@@ -101,7 +101,12 @@ class Database:
         except httpx.RequestError as error:
             raise _unusable(error) from error
         except (ValueError, RecursionError):
-            data = _read_again(context[_upstream_response])
+            try:
+                data = _read_again(context[_upstream_response])
+            except RecursionError:
+                # A row may be nested deeper than Python can parse. PostgREST wrote the
+                # reply, so it is passed on unread.
+                return _passed_on(context[_upstream_response])
         content = context[_upstream_response].content
         try:
             # supabase-py makes an empty list of an empty body.
@@ -139,13 +144,16 @@ def _read_again(response: httpx.Response) -> object:
         # Python refuses to make an int of more than 4,300 digits, and a numeric of PostgreSQL
         # has up to 131,072. For the validation it matters only that the value is a number.
         return response.json(parse_int=float)
-    except RecursionError as error:
-        raise UpstreamError(
-            "The database API's answer is nested too deep to be read here.",
-            hint="Call the RPC of the same name on the Data API, which does not parse it.",
-        ) from error
     except ValueError as error:
         raise _unusable(error) from error
+
+
+def _passed_on(response: httpx.Response) -> bytes:
+    """The content of a reply that nobody here can parse, if it is a result in JSON."""
+    media_type = response.headers.get("Content-Type", "").partition(";")[0]
+    if not response.is_success or media_type != "application/json":
+        raise UpstreamError("The database API gave no usable answer (nested too deep).")
+    return response.content
 
 
 def _unusable(error: Exception) -> UpstreamError:
