@@ -85,7 +85,7 @@ ERROR_CODES = (
     ErrorCode(
         404,
         "user_not_found",
-        "The user does not exist in Auth, or has nothing to revoke.",
+        "The user is missing, banned or deleted in Auth, or has nothing to revoke.",
         "Let the user sign up first, or check the user id.",
     ),
     ErrorCode(

@@ -11,4 +11,4 @@ create type public.tenant_info as (
 comment on type public.tenant_info is 'Result of get_tenant_info.';
 comment on column public.tenant_info.access_level is
     'The caller''s own level; null for platform staff without a grant.';
-comment on column public.tenant_info.member_count is 'Number of users with an unexpired grant.';
+comment on column public.tenant_info.member_count is 'Number of users with an unexpired grant who are neither banned nor deleted in Auth.';

@@ -12,4 +12,4 @@ create type public.user_profile as (
 comment on type public.user_profile is
     'A user''s profile in a tenant: the row of the tenant''s users table, and whether the user has access.';
 comment on column public.user_profile.is_active is
-    'Whether the user holds an unexpired grant on the tenant now. The value is computed and never stored, so it also follows the deletion of a user.';
+    'Whether the user holds an unexpired grant on the tenant now and is neither banned nor deleted in Auth. The value is computed and never stored.';

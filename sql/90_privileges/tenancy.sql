@@ -17,9 +17,9 @@ grant execute on function
     to anon, authenticated, service_role;
 
 -- Policies run with the role of the request, too.
+grant select on tenancy.open_tenants to authenticated;
 grant execute on function
     tenancy.caller(),
-    tenancy.has_access(text, public.access_level),
     tenancy.is_platform_staff(),
     tenancy.member_tenants(),
     tenancy.administered_tenants(),

@@ -284,7 +284,7 @@ create type public.tenant_info as (
 comment on type public.tenant_info is 'Result of get_tenant_info.';
 comment on column public.tenant_info.access_level is
     'The caller''s own level; null for platform staff without a grant.';
-comment on column public.tenant_info.member_count is 'Number of users with an unexpired grant.';
+comment on column public.tenant_info.member_count is 'Number of users with an unexpired grant who are neither banned nor deleted in Auth.';
 
 -- sql/06_records/tenant_membership.sql
 
@@ -353,7 +353,7 @@ create type public.user_profile as (
 comment on type public.user_profile is
     'A user''s profile in a tenant: the row of the tenant''s users table, and whether the user has access.';
 comment on column public.user_profile.is_active is
-    'Whether the user holds an unexpired grant on the tenant now. The value is computed and never stored, so it also follows the deletion of a user.';
+    'Whether the user holds an unexpired grant on the tenant now and is neither banned nor deleted in Auth. The value is computed and never stored.';
 
 -- sql/10_tables/admin_audit_log.sql
 
@@ -660,62 +660,64 @@ comment on column public.user_schema_access.expires_at is
 comment on column public.user_schema_access.granted_by is
     'User who gave the grant; null if the service key did, or once that user is deleted.';
 
--- sql/20_tenancy/access/access_state.sql
+-- sql/15_views/active_users.sql
 
--- Both layers that check access to rows use this function: the policies through has_access,
--- and the guard through require_access, which also reports the reason to the caller.
-create function tenancy.access_state(schema_name text, level public.access_level)
-    returns text
-    stable
-    security invoker
-    set search_path = ''
-    language plpgsql
-as $$
-declare
-    v_caller constant tenancy.caller := tenancy.caller();
-    v_status public.tenant_status;
-    v_access public.access_level;
-    v_expires_at timestamptz;
-begin
-    select t.status, a.access_level, a.expires_at
-    into v_status, v_access, v_expires_at
-    from public.tenants t
-    left join public.user_schema_access a
-        on a.schema_name = t.schema_name and a.user_id = v_caller.user_id
-    where t.schema_name = access_state.schema_name;
+create view tenancy.active_users as
+    select u.id
+    from auth.users u
+    where u.deleted_at is null
+        -- Not now(), which is the start of the transaction.
+        and (u.banned_until is null or u.banned_until <= statement_timestamp());
 
-    if not found then
-        return 'no_tenant';
-    end if;
+comment on view tenancy.active_users is
+    'The users of Auth who are neither banned nor deleted. Everybody else is nobody, and nobody can give them anything.';
 
-    if v_caller.kind = 'nobody' then
-        return 'nobody';
-    end if;
+-- sql/15_views/calling_user.sql
 
-    if v_caller.kind = 'user' then
-        if v_access is null then
-            return 'stranger';
-        end if;
-        if v_expires_at <= statement_timestamp() then
-            return 'expired';
-        end if;
-    end if;
+-- The user who is calling. Both layers that decide about rows read this view, and so does
+-- caller(). It calls no function of ours: a function in a view runs with the privileges of
+-- whoever reads the view.
+create view tenancy.calling_user as
+    select u.id as user_id
+    from (
+        -- The claim that auth.uid() reads. auth.uid() raises an error for a subject that is no
+        -- UUID, and a token of another issuer may have any subject. `offset 0` keeps PostgreSQL
+        -- from parsing the claims once for every use of the subject.
+        select coalesce(
+            nullif(current_setting('request.jwt.claim.sub', true), ''),
+            nullif(current_setting('request.jwt.claims', true), '')::json ->> 'sub'
+        ) as subject
+        from (values (1)) v (one)
+        offset 0
+    ) c
+    inner join tenancy.active_users u
+        on u.id = case
+            -- A regular expression costs as much as the rest of this view.
+            when c.subject like '________-____-____-____-____________'
+                and translate(c.subject, '0123456789abcdefABCDEF', '') = '----'
+            then c.subject::uuid
+        end
+    where current_setting('role', true) = 'authenticated';
 
-    -- After the check for strangers: only members may learn that a tenant is suspended.
-    if v_status <> 'active' then
-        return 'suspended';
-    end if;
+comment on view tenancy.calling_user is
+    'The user who is calling: the subject of the token, if PostgREST switched to the role authenticated and the user is active in Auth. Otherwise there is no row.';
 
-    if v_caller.kind = 'user' and v_access < level then
-        return 'insufficient';
-    end if;
+-- sql/15_views/open_tenants.sql
 
-    return 'granted';
-end;
-$$;
+-- The question of the policies. The guard asks a query of its own, in require_access. The two
+-- share only the tables of the registry and calling_user, so that one mistake does not open both
+-- layers. A view, because PostgreSQL plans it with the statement; a function would cost more than
+-- this query. security_barrier, because API roles can read the view.
+create view tenancy.open_tenants with (security_barrier = true) as
+    select t.schema_name, a.access_level
+    from tenancy.calling_user u
+    inner join public.user_schema_access a on a.user_id = u.user_id
+    inner join public.tenants t on t.schema_name = a.schema_name
+    where t.status = 'active'
+        and (a.expires_at is null or a.expires_at > statement_timestamp());
 
-comment on function tenancy.access_state(text, public.access_level) is
-    'The caller''s access to a tenant''s rows at a level: granted, or the first reason to refuse it (no_tenant, nobody, stranger, expired, suspended, insufficient).';
+comment on view tenancy.open_tenants is
+    'The active tenants on which the caller holds an unexpired grant, with the level. For policies: ask it in an uncorrelated subselect, so that it runs once a statement.';
 
 -- sql/20_tenancy/access/administered_tenant_ids.sql
 
@@ -770,53 +772,23 @@ comment on function tenancy.administered_tenants() is
 -- PostgREST calls this function before every request (`db-pre-request`), as the role of the
 -- request and with its search_path. The first element of search_path is the schema that
 -- PostgREST really uses. The profile headers may differ from it, because a caller can send
--- two. So this is an invoker function with qualified names and no `set search_path`.
+-- two. So this is an invoker function with qualified names and no `set search_path`. It has one
+-- expression, because PostgreSQL plans each expression anew when search_path changes.
 create function tenancy.guard_request()
     returns void
     stable
     security invoker
     language plpgsql
 as $$
-declare
-    v_schema_name constant text := btrim(
-        split_part(current_setting('search_path'), ',', 1), '"'
-    );
-    v_reads constant boolean :=
-        current_setting('request.method', true) in ('GET', 'HEAD')
-        -- For a call of a routine, read suffices: policies or the routine check what it writes.
-        or current_setting('request.path', true) like '/rpc/%';
 begin
-    -- The RPCs are in public. Each checks the permission of its caller, so the guard does not.
-    if v_schema_name = 'public' then
-        return;
-    end if;
-
     perform tenancy.require_access(
-        v_schema_name,
-        case when v_reads then 'read'::public.access_level else 'write'::public.access_level end
+        btrim(split_part(current_setting('search_path'), ',', 1), '"')
     );
 end;
 $$;
 
 comment on function tenancy.guard_request() is
     'The guard: refuses a Data API request before it runs, unless the caller has access to the tenant whose schema the request uses, and the tenant is active (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended).';
-
--- sql/20_tenancy/access/has_access.sql
-
-create function tenancy.has_access(schema_name text, level public.access_level)
-    returns boolean
-    stable
-    security definer
-    set search_path = ''
-    language plpgsql
-as $$
-begin
-    return tenancy.access_state(schema_name, level) = 'granted';
-end;
-$$;
-
-comment on function tenancy.has_access(text, public.access_level) is
-    'Whether the caller has this access level to the rows of an active tenant. For policies: call it in a subselect, so that it runs once a statement.';
 
 -- sql/20_tenancy/access/is_platform_staff.sql
 
@@ -861,7 +833,9 @@ comment on function tenancy.member_tenants() is
 
 -- sql/20_tenancy/access/require_access.sql
 
-create function tenancy.require_access(schema_name text, level public.access_level)
+-- The question of the guard. It must not use open_tenants, the question of the policies: one
+-- mistake would then open both layers.
+create function tenancy.require_access(schema_name text, level public.access_level default null)
     returns void
     stable
     security definer
@@ -869,56 +843,102 @@ create function tenancy.require_access(schema_name text, level public.access_lev
     language plpgsql
 as $$
 declare
-    v_state constant text := tenancy.access_state(schema_name, level);
+    v_level constant public.access_level := coalesce(
+        level,
+        case
+            when current_setting('request.method', true) in ('GET', 'HEAD')
+                -- For a call of a routine, read suffices: policies or the routine check what it
+                -- writes.
+                or current_setting('request.path', true) like '/rpc/%'
+            then 'read'::public.access_level
+            else 'write'::public.access_level
+        end
+    );
+    v_caller tenancy.caller;
+    v_status public.tenant_status;
+    v_access public.access_level;
+    v_expires_at timestamptz;
 begin
-    -- A schema that is not a tenant's is the project's, whose own grants and policies decide.
-    if v_state in ('granted', 'no_tenant') then
+    -- The RPCs are in public. Each checks the permission of its caller, so the guard does not.
+    if schema_name = 'public' then
         return;
     end if;
 
-    perform tenancy.log_refusal(
-        case v_state
-            when 'nobody' then 'not_authenticated'
-            when 'suspended' then 'tenant_suspended'
-            else 'forbidden'
-        end,
-        schema_name
-    );
-    case v_state
-        when 'nobody' then
-            -- A token that names no user still has the role authenticated, for which PostgREST
-            -- would answer 42501 with 403.
-            if current_setting('role', true) = 'authenticated' then
-                raise exception 'Sign in to reach tenant "%".', schema_name
-                    using errcode = 'PT401', detail = 'not_authenticated',
-                        hint = 'Send the user''s access token as "Authorization: Bearer …".';
-            end if;
-            raise exception 'Sign in to reach tenant "%".', schema_name
-                using errcode = '42501', detail = 'not_authenticated',
-                    hint = 'Send the user''s access token as "Authorization: Bearer …".';
-        when 'stranger' then
-            raise exception 'You have no access to tenant "%".', schema_name
-                using errcode = '42501', detail = 'forbidden',
-                    hint = 'Ask an admin of the tenant to grant you access.';
-        when 'expired' then
-            raise exception 'Your access to tenant "%" has expired.', schema_name
-                using errcode = '42501', detail = 'forbidden',
-                    hint = 'Ask an admin of the tenant to grant you access again.';
-        when 'suspended' then
-            raise exception 'Tenant "%" is suspended.', schema_name
-                using errcode = '42501', detail = 'tenant_suspended',
-                    hint = 'No data is lost. The tenant answers again once a platform admin activates it.';
-        when 'insufficient' then
-            raise exception 'Your access level in tenant "%" is below "%", which this request needs.',
-                schema_name, level
-                using errcode = '42501', detail = 'forbidden',
-                    hint = 'Ask an admin of the tenant to raise your access level.';
-    end case;
+    -- First only whether the answer is yes, as for almost every request of a user.
+    if exists (
+        select
+        from public.user_schema_access a
+        join public.tenants t on t.schema_name = a.schema_name
+        where a.schema_name = require_access.schema_name
+            and a.user_id = (select u.user_id from tenancy.calling_user u)
+            and a.access_level >= v_level
+            and coalesce(a.expires_at, 'infinity') > statement_timestamp()
+            and t.status = 'active'
+    ) then
+        return;
+    end if;
+
+    select t.status into v_status
+    from public.tenants t
+    where t.schema_name = require_access.schema_name;
+    -- A schema that is not a tenant's is the project's, whose own grants and policies decide.
+    if not found then
+        return;
+    end if;
+
+    v_caller := tenancy.caller();
+    if v_caller.kind in ('service_role', 'postgres') and v_status = 'active' then
+        return;
+    end if;
+
+    -- From here on every way ends in a refusal.
+    if v_caller.kind = 'nobody' then
+        perform tenancy.log_refusal('not_authenticated', schema_name);
+        -- A token that names no user still has the role authenticated, for which PostgREST
+        -- would answer 42501 with 403.
+        raise exception 'Sign in to reach tenant "%".', schema_name
+            using errcode = case current_setting('role', true)
+                    when 'authenticated' then 'PT401' else '42501' end,
+                detail = 'not_authenticated',
+                hint = 'Send the user''s access token as "Authorization: Bearer …".';
+    end if;
+
+    select a.access_level, a.expires_at into v_access, v_expires_at
+    from public.user_schema_access a
+    where a.schema_name = require_access.schema_name and a.user_id = v_caller.user_id;
+
+    if v_caller.kind = 'user' and v_access is null then
+        perform tenancy.log_refusal('forbidden', schema_name);
+        raise exception 'You have no access to tenant "%".', schema_name
+            using errcode = '42501', detail = 'forbidden',
+                hint = 'Ask an admin of the tenant to grant you access.';
+    end if;
+
+    if v_expires_at <= statement_timestamp() then
+        perform tenancy.log_refusal('forbidden', schema_name);
+        raise exception 'Your access to tenant "%" has expired.', schema_name
+            using errcode = '42501', detail = 'forbidden',
+                hint = 'Ask an admin of the tenant to grant you access again.';
+    end if;
+
+    -- After the check for strangers: only members may learn that a tenant is suspended.
+    if v_status <> 'active' then
+        perform tenancy.log_refusal('tenant_suspended', schema_name);
+        raise exception 'Tenant "%" is suspended.', schema_name
+            using errcode = '42501', detail = 'tenant_suspended',
+                hint = 'No data is lost. The tenant answers again once a platform admin activates it.';
+    end if;
+
+    perform tenancy.log_refusal('forbidden', schema_name);
+    raise exception 'Your access level in tenant "%" is below "%", which this request needs.',
+        schema_name, v_level
+        using errcode = '42501', detail = 'forbidden',
+            hint = 'Ask an admin of the tenant to raise your access level.';
 end;
 $$;
 
 comment on function tenancy.require_access(text, public.access_level) is
-    'Refuses a caller without this access level to a tenant''s rows (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended). Does not refuse requests to a schema that is not a tenant''s.';
+    'Refuses a caller without this access level to a tenant''s rows; without a level, the one that the request needs (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended). Does not refuse requests to a schema that is not a tenant''s.';
 
 -- sql/20_tenancy/access/require_grantable.sql
 
@@ -3563,9 +3583,10 @@ comment on function tenancy.actor_role(text) is
 
 -- sql/20_tenancy/identity/caller.sql
 
--- The only function that decides who is calling. A definer function runs as its owner, so
--- current_user is always the owner. The setting `role` still names the role that PostgREST
--- switched to. A caller without claims is nobody and has no privileges.
+-- Who is calling is decided here and in the view calling_user alone. A definer function runs as
+-- its owner, so current_user is always the owner. The setting `role` still names the role that
+-- PostgREST switched to. A caller without claims is nobody and has no
+-- privileges.
 create function tenancy.caller()
     returns tenancy.caller
     stable
@@ -3586,17 +3607,9 @@ begin
         return row('postgres', null)::tenancy.caller;
     end if;
 
-    if v_role = 'authenticated' then
-        -- Subjects of Auth are UUIDs. A token of another issuer may have any subject, and names
-        -- no user here.
-        begin
-            v_user_id := auth.uid();
-        exception when invalid_text_representation then
-            return row('nobody', null)::tenancy.caller;
-        end;
-        if v_user_id is not null then
-            return row('user', v_user_id)::tenancy.caller;
-        end if;
+    select u.user_id into v_user_id from tenancy.calling_user u;
+    if v_user_id is not null then
+        return row('user', v_user_id)::tenancy.caller;
     end if;
 
     return row('nobody', null)::tenancy.caller;
@@ -3604,7 +3617,7 @@ end;
 $$;
 
 comment on function tenancy.caller() is
-    'Who is calling. The kind follows from the role that PostgREST switched to, the user from the token''s subject.';
+    'Who is calling. The kind follows from the role that PostgREST switched to, the user from the token''s subject. A user whom Auth has banned or deleted is nobody.';
 
 -- sql/20_tenancy/identity/platform_role.sql
 
@@ -3750,13 +3763,15 @@ as $$
         select a.user_id
         from public.admin_users a
         where a.role = 'super_admin'
+            -- One whom Auth has banned can do nothing, and is no reason to let the last one go.
+            and exists (select from tenancy.active_users u where u.id = a.user_id)
         order by a.user_id
         for update
     );
 $$;
 
 comment on function tenancy.lock_super_admins() is
-    'Locks all super_admins until the transaction ends, and returns their ids. Waits at most 2 s (55P03).';
+    'Locks all active super_admins until the transaction ends, and returns their ids. Waits at most 2 s (55P03).';
 
 -- sql/20_tenancy/locks/lock_tables.sql
 
@@ -4006,7 +4021,7 @@ end;
 $$;
 
 comment on function tenancy.require_other_super_admin(uuid) is
-    'Refuses to take the role from the last super_admin, and locks all super_admins until the transaction ends, so that the others keep theirs (PT409 last_super_admin, errors of require_platform_role, 55P03).';
+    'Refuses to take the role from the last active super_admin, and locks all active super_admins until the transaction ends, so that the others keep theirs (PT409 last_super_admin, errors of require_platform_role, 55P03).';
 
 -- sql/20_tenancy/locks/require_user.sql
 
@@ -4022,8 +4037,11 @@ begin
 
     -- Lock the caller, too: the row that is written next refers to both users.
     if not user_id = any (
-        tenancy.lock_users(array[user_id, (tenancy.caller()).user_id])
-    ) then
+            tenancy.lock_users(array[user_id, (tenancy.caller()).user_id])
+        )
+        -- To everybody a banned user looks the same as a missing one.
+        or not exists (select from tenancy.active_users u where u.id = require_user.user_id)
+    then
         raise exception 'There is no user with the id %.', user_id
             using errcode = 'PT404', detail = 'user_not_found',
                 hint = 'The user has to sign up first. The id is the "sub" of the user''s access token.';
@@ -4032,7 +4050,7 @@ end;
 $$;
 
 comment on function tenancy.require_user(uuid) is
-    'Refuses the id of a user who does not exist, and protects the user and the caller from deletion until the transaction ends. First in the lock order (PT404 user_not_found, PT422 invalid_request, 55P03).';
+    'Refuses the id of a user who does not exist or is banned or deleted in Auth, and protects the user and the caller from deletion until the transaction ends. First in the lock order (PT404 user_not_found, PT422 invalid_request, 55P03).';
 
 -- sql/20_tenancy/migrations/add_tenant_migration.sql
 
@@ -4868,8 +4886,12 @@ create function tenancy.policy_test(schema_name text, level public.access_level)
     set search_path = ''
     language sql
 as $$
-    -- In a subselect, so that PostgreSQL evaluates it once a statement and not once a row.
-    select format('(select tenancy.has_access(%L, %L))', schema_name, level);
+    -- An uncorrelated subselect, so that PostgreSQL evaluates it once a statement and not once a
+    -- row.
+    select format(
+        'exists (select from tenancy.open_tenants o where o.schema_name = %L and o.access_level >= %L)',
+        schema_name, level
+    );
 $$;
 
 comment on function tenancy.policy_test(text, public.access_level) is
@@ -4917,6 +4939,7 @@ begin
         'select u.id, u.email, u.display_name, u.role, u.metadata, u.created_at, u.updated_at,'
         '    exists ('
         '        select from public.user_schema_access a'
+        '        join tenancy.active_users v on v.id = a.user_id'
         '        where a.user_id = u.id'
         '            and a.schema_name = %1$L'
         '            and (a.expires_at is null or a.expires_at > statement_timestamp())'
@@ -7689,6 +7712,7 @@ begin
             (
                 select count(*)
                 from public.user_schema_access a
+                join tenancy.active_users u on u.id = a.user_id
                 where a.schema_name = t.schema_name
                     and (a.expires_at is null or a.expires_at > statement_timestamp())
             )
@@ -8132,9 +8156,9 @@ grant execute on function
     to anon, authenticated, service_role;
 
 -- Policies run with the role of the request, too.
+grant select on tenancy.open_tenants to authenticated;
 grant execute on function
     tenancy.caller(),
-    tenancy.has_access(text, public.access_level),
     tenancy.is_platform_staff(),
     tenancy.member_tenants(),
     tenancy.administered_tenants(),

@@ -61,10 +61,21 @@ DAMAGES = (
         "tenancy.log_action(action text, tenant tenants, details jsonb, actor_role text)",
     ),
     Damage(
-        "revoke execute on function tenancy.has_access(text, public.access_level) from"
+        "revoke execute on function tenancy.require_access(text, public.access_level) from"
         " authenticated",
         "missing grant",
-        "tenancy.has_access(schema_name text, level access_level)",
+        "tenancy.require_access(schema_name text, level access_level)",
+    ),
+    Damage(
+        "revoke select on tenancy.open_tenants from authenticated",
+        "missing grant",
+        "tenancy.open_tenants",
+    ),
+    Damage("grant select on tenancy.open_tenants to anon", "too wide", "tenancy.open_tenants"),
+    Damage(
+        "grant select on tenancy.calling_user to authenticated",
+        "too wide",
+        "tenancy.calling_user",
     ),
     Damage(
         "create function public.{t}_f() returns integer stable security definer begin"
@@ -76,8 +87,8 @@ DAMAGES = (
     Damage("drop policy update_admin on {t}.settings", "wrong policy", "{t}.settings"),
     Damage("alter policy select_member on {t}.notes using (true)", "wrong policy", "{t}.notes"),
     Damage(
-        "alter policy select_member on {t}.users using ((select"
-        " tenancy.has_access('{o}', 'read')))",
+        "alter policy select_member on {t}.users using (exists (select from"
+        " tenancy.open_tenants o where o.schema_name = '{o}' and o.access_level >= 'read'))",
         "wrong policy",
         "{t}.users",
     ),
@@ -278,7 +289,8 @@ def test_tenant_with_an_older_version_is_compared_with_that_version(
     assert f"tenantry drift --tenant {tenant}" in problem["remediation"]
     database.execute(
         f"alter policy select_member on {tenant}.parcels using "
-        f"((select tenancy.has_access('{tenant}', 'read')))".encode()
+        f"(exists (select from tenancy.open_tenants o where o.schema_name = '{tenant}' "
+        f"and o.access_level >= 'read'))".encode()
     )
 
     database.execute(f"drop table {tenant}.crates".encode())

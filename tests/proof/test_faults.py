@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from support.faults import FAULTS, Fault, planted
+from support.faults import FAULTS, Fault, definition, planted
 from tenantry_cli.proof.campaign import Result, prove
 from tenantry_cli.proof.evidence import Verdict
 from tenantry_cli.proof.plan import Selection
@@ -17,6 +17,8 @@ from tenantry_cli.target import Target
 # One fault for each kind of evidence: HTTP, SQL without the guard, the catalog.
 SAMPLE = (
     "a policy names the wrong tenant",
+    "policies let strangers in",
+    "the guard lets strangers in",
     "a viewer may suspend",
     "an RPC is granted to anon",
 )
@@ -62,14 +64,10 @@ def test_every_fault_can_still_be_planted(
     for fault in FAULTS:
         texts: dict[str, str] = {}
         for edit in fault.edits:
-            row = database.execute(
-                "select pg_get_functiondef(%s::regprocedure) as text", (edit.function,)
-            ).fetchone()
-            assert row
-            text = texts.get(edit.function, row["text"])
+            text = texts.get(edit.object) or definition(database, edit.object)
             if edit.right not in text:
                 lost.append(fault.name)
-            texts[edit.function] = text.replace(edit.right, edit.wrong)
+            texts[edit.object] = text.replace(edit.right, edit.wrong)
     assert lost == []
 
 

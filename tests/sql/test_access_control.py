@@ -735,7 +735,7 @@ def test_records_of_a_deleted_user_stay_without_the_user(
     assert entries == {"count": 3}
 
 
-def test_token_of_a_deleted_user_counts_as_a_stranger(
+def test_token_of_a_deleted_user_names_nobody(
     environment: Environment, tenant: str, admin: Person
 ) -> None:
     assert audited_call(environment, admin, "check_tenant_status", schema_name=tenant).result
@@ -745,8 +745,8 @@ def test_token_of_a_deleted_user_counts_as_a_stranger(
     assert audited_call(
         environment, admin, "check_tenant_status", schema_name=tenant
     ).refusal == (
-        404,
-        "tenant_not_found",
+        401,
+        "not_authenticated",
     )
 
 

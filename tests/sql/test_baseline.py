@@ -107,7 +107,7 @@ def test_migrations_and_sql_build_the_same_catalog(
         ("triggers", "alter table tenant_template.settings disable trigger stamp"),
         ("routines", "grant execute on function public.suspend_tenant(text, text) to public"),
         ("routines", "alter function tenancy.lock_tenant reset lock_timeout"),
-        ("routines", "alter function tenancy.has_access security invoker"),
+        ("routines", "alter function tenancy.require_access security invoker"),
         ("routines", "comment on function public.list_my_tenants(integer, text) is null"),
         ("types", "alter type public.tenant_status add value 'deleted'"),
         ("types", "comment on type public.access_level is 'A level.'"),

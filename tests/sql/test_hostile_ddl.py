@@ -63,7 +63,7 @@ ODD = st.sampled_from(
         "a'b",
         "public.tenants",
         "auth.users",
-        "tenancy.has_access",
+        "tenancy.require_access",
         "pg_catalog",
         "regclass",
         "anyelement",

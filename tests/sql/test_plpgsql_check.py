@@ -228,7 +228,11 @@ def test_plpgsql_check_checks_every_function(checker: Checker) -> None:
     checked = {row["function"] for row in checker.execute(CHECK)}
 
     assert checked == {row["function"] for row in checker.execute(FUNCTIONS)}
-    assert {"acme.tg_notes__audit", "tenancy.has_access", "public.suspend_tenant"} <= checked
+    assert {
+        "acme.tg_notes__audit",
+        "tenancy.require_access",
+        "public.suspend_tenant",
+    } <= checked
 
 
 PLANTED = {

@@ -130,6 +130,15 @@ class Environment:
         self.grant(schema_name, person, level, expires_at)
         return person
 
+    def set_auth_state(self, person: Person, column: str, value: str | None) -> None:
+        """Sets `banned_until` or `deleted_at` of a person, as Auth does."""
+        self.sql.execute(
+            psycopg.sql.SQL("update auth.users set {} = %s where id = %s").format(
+                psycopg.sql.Identifier(column)
+            ),
+            (value, person.id),
+        )
+
     def token(self, user_id: str, **claims: Any) -> str:
         """An access token as Auth signs it; `claims` override."""
         now = int(time.time())

@@ -18,9 +18,10 @@ Database = psycopg.Connection[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Edit:
-    """Replaces the right text of a function by a wrong one."""
+    """Replaces the right text of a function or of a view by a wrong one."""
 
-    function: str
+    # Full name; that of a function has its argument types.
+    object: str
     right: str
     wrong: str
 
@@ -38,7 +39,9 @@ class Fault:
 
 
 PRIVILEGES = "tenancy.apply_tenant_privileges(text)"
-STATE = "tenancy.access_state(text,public.access_level)"
+REQUIRE = "tenancy.require_access(text,public.access_level)"
+OPEN = "tenancy.open_tenants"
+POLICY = "tenancy.policy_test(text,public.access_level)"
 ENABLE = (
     "tenancy.enable_tenant_table(text,text,public.access_level,public.access_level,boolean)"
 )
@@ -88,6 +91,115 @@ ANOTHER = (
     "schema_name)"
 )
 
+# One wrong condition in the question of the policies. The guard, which asks a question of its
+# own, has to refuse over the Data API what the policies let through.
+POLICY_FAULTS = (
+    Fault(
+        "policies ignore expiry",
+        "open_tenants",
+        (Edit(OPEN, "(a.expires_at > statement_timestamp())", "true"),),
+    ),
+    Fault(
+        "policies ignore suspension",
+        "open_tenants",
+        (Edit(OPEN, "(t.status = 'active'::tenant_status)", "true"),),
+    ),
+    Fault(
+        "policies let strangers in",
+        "open_tenants",
+        (Edit(OPEN, "(a.user_id = u.user_id)", "true"),),
+    ),
+    Fault(
+        "policies take access to one tenant for access to all",
+        "open_tenants",
+        (Edit(OPEN, "(t.schema_name = a.schema_name)", "true"),),
+    ),
+    Fault(
+        "policies ignore the tenant",
+        "proof_notes",
+        (Edit(POLICY, "o.schema_name = %L and", "%L is not null and"),),
+    ),
+    Fault(
+        "policies have the levels in the wrong order: readers write",
+        "proof_notes",
+        (Edit(POLICY, "o.access_level >= %L", "o.access_level <= %L"),),
+    ),
+)
+
+# The same for the guard. The policies have to refuse what it lets pass.
+GUARD_FAULTS = (
+    Fault(
+        "the guard ignores expiry",
+        "require_access",
+        (
+            Edit(
+                REQUIRE,
+                "coalesce(a.expires_at, 'infinity') > statement_timestamp()",
+                "true",
+            ),
+        ),
+    ),
+    Fault(
+        "the guard ignores suspension",
+        "require_access",
+        (Edit(REQUIRE, "and t.status = 'active'", ""),),
+    ),
+    Fault(
+        "the guard lets the service into suspended tenants",
+        "require_access",
+        (
+            Edit(
+                REQUIRE,
+                "('service_role', 'postgres') and v_status = 'active'",
+                "('service_role')",
+            ),
+        ),
+    ),
+    Fault(
+        "the guard lets strangers in",
+        "require_access",
+        (
+            Edit(
+                REQUIRE,
+                "and a.user_id = (select u.user_id from tenancy.calling_user u)",
+                "",
+            ),
+        ),
+    ),
+    Fault(
+        "the guard takes access to one tenant for access to all",
+        "require_access",
+        (
+            Edit(
+                REQUIRE,
+                "a.schema_name = require_access.schema_name\n            and a.user_id = (",
+                "a.user_id = (",
+            ),
+        ),
+    ),
+    Fault(
+        "the guard ignores levels: readers write",
+        "require_access",
+        (Edit(REQUIRE, "and a.access_level >= v_level", ""),),
+    ),
+    Fault(
+        "the guard lets nobody pass as the service",
+        "require_access",
+        (
+            Edit(
+                REQUIRE,
+                "in ('service_role', 'postgres')",
+                "in ('service_role', 'postgres', 'nobody')",
+            ),
+        ),
+    ),
+    Fault(
+        "the guard takes every schema for the project's own",
+        "require_access",
+        (Edit(REQUIRE, "if not found then", "if true then"),),
+    ),
+)
+
 FAULTS = (
     # Policies
     Fault(
@@ -95,9 +207,9 @@ FAULTS = (
         "settings",
         (
             Edit(
-                "tenancy.policy_test(text,public.access_level)",
-                "%L, %L))', schema_name, level",
-                f"%L, %L))', {ANOTHER}, level",
+                POLICY,
+                "schema_name, level\n",
+                f"{ANOTHER}, level\n",
             ),
         ),
     ),
@@ -188,30 +300,12 @@ FAULTS = (
             "grant update on %1$I.users to authenticated"
         ),
     ),
-    # The decision of policies and guard
-    Fault(
-        "has_access ignores expiry",
-        "has_access",
-        (Edit(STATE, "if v_expires_at <= statement_timestamp() then", "if false then"),),
-    ),
-    Fault(
-        "has_access ignores suspension",
-        "has_access",
-        (Edit(STATE, "if v_status <> 'active' then", "if false then"),),
-    ),
-    Fault(
-        "has_access lets strangers in",
-        "has_access",
-        (Edit(STATE, "if v_access is null then", "if false then"),),
-    ),
-    Fault(
-        "levels are in the wrong order: readers write",
-        "proof_notes",
-        (Edit(STATE, "v_access < level then", "v_access > level then"),),
-    ),
+    *POLICY_FAULTS,
+    *GUARD_FAULTS,
+    # Who is calling
     Fault(
         "a token without a user counts as the service",
-        "has_access",
+        "require_access",
         (
             Edit(
                 "tenancy.caller()",
@@ -225,7 +319,7 @@ FAULTS = (
     Fault(
         "the guard lets everything pass",
         "OpenAPI page",
-        (Edit("tenancy.guard_request()", "if v_schema_name = 'public' then", "if true then"),),
+        (Edit(REQUIRE, "if schema_name = 'public' then", "if true then"),),
     ),
     Fault(
         "the guard trusts the profile headers",
@@ -548,7 +642,7 @@ FAULTS = (
     # Exposure
     Fault(
         "the private schema is exposed",
-        "helper has_access",
+        "helper require_access",
         plant="select tenancy.expose_schema('tenancy')",
         undo="select tenancy.unexpose_schema('tenancy')",
     ),
@@ -564,19 +658,30 @@ FAULTS = (
 )
 
 
+def definition(database: Database, name: str) -> str:
+    """The statement that creates the function or the view again."""
+    query = "select pg_get_functiondef(%s::regprocedure) as text"
+    if "(" not in name:
+        query = (
+            "select format('create or replace view %%s%%s as %%s', c.oid::regclass,"
+            " ' with (' || array_to_string(c.reloptions, ', ') || ')', pg_get_viewdef(c.oid))"
+            " as text from pg_class c where c.oid = %s::regclass"
+        )
+    row = database.execute(query.encode(), (name,)).fetchone()
+    assert row is not None
+    return str(row["text"])
+
+
 @contextmanager
 def planted(database: Database, fault: Fault) -> Iterator[None]:
     """Plants the fault, and removes it at the end."""
     before: dict[str, str] = {}
     try:
         for edit in fault.edits:
-            row = database.execute(
-                "select pg_get_functiondef(%s::regprocedure) as text", (edit.function,)
-            ).fetchone()
-            assert row is not None
-            before.setdefault(edit.function, row["text"])
-            assert edit.right in row["text"], f"{edit.function} has changed"
-            database.execute(row["text"].replace(edit.right, edit.wrong).encode())
+            text = definition(database, edit.object)
+            before.setdefault(edit.object, text)
+            assert edit.right in text, f"{edit.object} has changed"
+            database.execute(text.replace(edit.right, edit.wrong).encode())
         if fault.plant:
             database.execute(fault.plant.encode())
         yield

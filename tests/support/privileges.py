@@ -54,7 +54,7 @@ REGISTRY = ("tenants", "admin_users", "user_schema_access", "admin_audit_log")
 RPCS = tuple(catalogue())
 GUARD = ("guard_request", "require_access")
 PREDICATES = (
-    *("caller", "has_access", "is_platform_staff", "member_tenants"),
+    *("caller", "is_platform_staff", "member_tenants"),
     *("administered_tenants", "administered_tenant_ids"),
 )
 
@@ -67,6 +67,7 @@ EXPECTED: set[Privilege] = {
     *((role, "usage", "tenancy") for role in EVERYBODY),
     *((role, "execute", f"tenancy.{name}") for role in EVERYBODY for name in GUARD),
     *(("authenticated", "execute", f"tenancy.{name}") for name in PREDICATES),
+    ("authenticated", "select", "tenancy.open_tenants"),
 }
 
 WRITTEN_BY_ADMINS = ("settings",)

@@ -92,7 +92,6 @@ _HELPERS = {
     "guard_request()": _API,
     "require_access(schema_name text, level access_level)": _API,
     "caller()": ("authenticated",),
-    "has_access(schema_name text, level access_level)": ("authenticated",),
     "is_platform_staff()": ("authenticated",),
     "member_tenants()": ("authenticated",),
     "administered_tenants()": ("authenticated",),
@@ -149,6 +148,7 @@ def examine_system_privileges(connection: Connection) -> Iterator[Problem]:
     expected: set[Grant] = {("tenancy", "schema", "tenancy", role, "usage") for role in _API}
     for helper, roles in _HELPERS.items():
         expected |= {("tenancy", "routine", helper, role, "execute") for role in roles}
+    expected.add(("tenancy", "table", "open_tenants", "authenticated", "select"))
     for table in _REGISTRY:
         expected |= {("public", "table", table, role, "select") for role in _MEMBERS}
     for schema, kind, name, grantee, privilege in sorted(actual - expected):

@@ -502,7 +502,7 @@ class Plan:
                     ("settings", "GET", entry_point.name),
                 )
         for helper, more in (
-            ("has_access", {"level": "read"}),
+            ("require_access", {"level": "read"}),
             ("apply_tenant_privileges", {}),
             ("expose_schema", {}),
         ):

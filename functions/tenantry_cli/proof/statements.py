@@ -57,7 +57,13 @@ def _layers(
     questions = [("require_access", "select 'passed' from tenancy.require_access({}, {})")]
     # Policies apply to signed-in users only.
     if role == "authenticated":
-        questions.append(("has_access", "select 'passed' where tenancy.has_access({}, {})"))
+        questions.append(
+            (
+                "open_tenants",
+                "select 'passed' from tenancy.open_tenants o"
+                " where o.schema_name = {} and o.access_level >= {}",
+            )
+        )
     for name, text in questions:
         for level in Level:
             statement = sql.SQL(text).format(tenant.name, level.name.lower())

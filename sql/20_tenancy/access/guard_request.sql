@@ -1,30 +1,17 @@
 -- PostgREST calls this function before every request (`db-pre-request`), as the role of the
 -- request and with its search_path. The first element of search_path is the schema that
 -- PostgREST really uses. The profile headers may differ from it, because a caller can send
--- two. So this is an invoker function with qualified names and no `set search_path`.
+-- two. So this is an invoker function with qualified names and no `set search_path`. It has one
+-- expression, because PostgreSQL plans each expression anew when search_path changes.
 create function tenancy.guard_request()
     returns void
     stable
     security invoker
     language plpgsql
 as $$
-declare
-    v_schema_name constant text := btrim(
-        split_part(current_setting('search_path'), ',', 1), '"'
-    );
-    v_reads constant boolean :=
-        current_setting('request.method', true) in ('GET', 'HEAD')
-        -- For a call of a routine, read suffices: policies or the routine check what it writes.
-        or current_setting('request.path', true) like '/rpc/%';
 begin
-    -- The RPCs are in public. Each checks the permission of its caller, so the guard does not.
-    if v_schema_name = 'public' then
-        return;
-    end if;
-
     perform tenancy.require_access(
-        v_schema_name,
-        case when v_reads then 'read'::public.access_level else 'write'::public.access_level end
+        btrim(split_part(current_setting('search_path'), ',', 1), '"')
     );
 end;
 $$;

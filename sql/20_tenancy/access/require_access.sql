@@ -1,4 +1,6 @@
-create function tenancy.require_access(schema_name text, level public.access_level)
+-- The question of the guard. It must not use open_tenants, the question of the policies: one
+-- mistake would then open both layers.
+create function tenancy.require_access(schema_name text, level public.access_level default null)
     returns void
     stable
     security definer
@@ -6,53 +8,99 @@ create function tenancy.require_access(schema_name text, level public.access_lev
     language plpgsql
 as $$
 declare
-    v_state constant text := tenancy.access_state(schema_name, level);
+    v_level constant public.access_level := coalesce(
+        level,
+        case
+            when current_setting('request.method', true) in ('GET', 'HEAD')
+                -- For a call of a routine, read suffices: policies or the routine check what it
+                -- writes.
+                or current_setting('request.path', true) like '/rpc/%'
+            then 'read'::public.access_level
+            else 'write'::public.access_level
+        end
+    );
+    v_caller tenancy.caller;
+    v_status public.tenant_status;
+    v_access public.access_level;
+    v_expires_at timestamptz;
 begin
-    -- A schema that is not a tenant's is the project's, whose own grants and policies decide.
-    if v_state in ('granted', 'no_tenant') then
+    -- The RPCs are in public. Each checks the permission of its caller, so the guard does not.
+    if schema_name = 'public' then
         return;
     end if;
 
-    perform tenancy.log_refusal(
-        case v_state
-            when 'nobody' then 'not_authenticated'
-            when 'suspended' then 'tenant_suspended'
-            else 'forbidden'
-        end,
-        schema_name
-    );
-    case v_state
-        when 'nobody' then
-            -- A token that names no user still has the role authenticated, for which PostgREST
-            -- would answer 42501 with 403.
-            if current_setting('role', true) = 'authenticated' then
-                raise exception 'Sign in to reach tenant "%".', schema_name
-                    using errcode = 'PT401', detail = 'not_authenticated',
-                        hint = 'Send the user''s access token as "Authorization: Bearer …".';
-            end if;
-            raise exception 'Sign in to reach tenant "%".', schema_name
-                using errcode = '42501', detail = 'not_authenticated',
-                    hint = 'Send the user''s access token as "Authorization: Bearer …".';
-        when 'stranger' then
-            raise exception 'You have no access to tenant "%".', schema_name
-                using errcode = '42501', detail = 'forbidden',
-                    hint = 'Ask an admin of the tenant to grant you access.';
-        when 'expired' then
-            raise exception 'Your access to tenant "%" has expired.', schema_name
-                using errcode = '42501', detail = 'forbidden',
-                    hint = 'Ask an admin of the tenant to grant you access again.';
-        when 'suspended' then
-            raise exception 'Tenant "%" is suspended.', schema_name
-                using errcode = '42501', detail = 'tenant_suspended',
-                    hint = 'No data is lost. The tenant answers again once a platform admin activates it.';
-        when 'insufficient' then
-            raise exception 'Your access level in tenant "%" is below "%", which this request needs.',
-                schema_name, level
-                using errcode = '42501', detail = 'forbidden',
-                    hint = 'Ask an admin of the tenant to raise your access level.';
-    end case;
+    -- First only whether the answer is yes, as for almost every request of a user.
+    if exists (
+        select
+        from public.user_schema_access a
+        join public.tenants t on t.schema_name = a.schema_name
+        where a.schema_name = require_access.schema_name
+            and a.user_id = (select u.user_id from tenancy.calling_user u)
+            and a.access_level >= v_level
+            and coalesce(a.expires_at, 'infinity') > statement_timestamp()
+            and t.status = 'active'
+    ) then
+        return;
+    end if;
+
+    select t.status into v_status
+    from public.tenants t
+    where t.schema_name = require_access.schema_name;
+    -- A schema that is not a tenant's is the project's, whose own grants and policies decide.
+    if not found then
+        return;
+    end if;
+
+    v_caller := tenancy.caller();
+    if v_caller.kind in ('service_role', 'postgres') and v_status = 'active' then
+        return;
+    end if;
+
+    -- From here on every way ends in a refusal.
+    if v_caller.kind = 'nobody' then
+        perform tenancy.log_refusal('not_authenticated', schema_name);
+        -- A token that names no user still has the role authenticated, for which PostgREST
+        -- would answer 42501 with 403.
+        raise exception 'Sign in to reach tenant "%".', schema_name
+            using errcode = case current_setting('role', true)
+                    when 'authenticated' then 'PT401' else '42501' end,
+                detail = 'not_authenticated',
+                hint = 'Send the user''s access token as "Authorization: Bearer …".';
+    end if;
+
+    select a.access_level, a.expires_at into v_access, v_expires_at
+    from public.user_schema_access a
+    where a.schema_name = require_access.schema_name and a.user_id = v_caller.user_id;
+
+    if v_caller.kind = 'user' and v_access is null then
+        perform tenancy.log_refusal('forbidden', schema_name);
+        raise exception 'You have no access to tenant "%".', schema_name
+            using errcode = '42501', detail = 'forbidden',
+                hint = 'Ask an admin of the tenant to grant you access.';
+    end if;
+
+    if v_expires_at <= statement_timestamp() then
+        perform tenancy.log_refusal('forbidden', schema_name);
+        raise exception 'Your access to tenant "%" has expired.', schema_name
+            using errcode = '42501', detail = 'forbidden',
+                hint = 'Ask an admin of the tenant to grant you access again.';
+    end if;
+
+    -- After the check for strangers: only members may learn that a tenant is suspended.
+    if v_status <> 'active' then
+        perform tenancy.log_refusal('tenant_suspended', schema_name);
+        raise exception 'Tenant "%" is suspended.', schema_name
+            using errcode = '42501', detail = 'tenant_suspended',
+                hint = 'No data is lost. The tenant answers again once a platform admin activates it.';
+    end if;
+
+    perform tenancy.log_refusal('forbidden', schema_name);
+    raise exception 'Your access level in tenant "%" is below "%", which this request needs.',
+        schema_name, v_level
+        using errcode = '42501', detail = 'forbidden',
+            hint = 'Ask an admin of the tenant to raise your access level.';
 end;
 $$;
 
 comment on function tenancy.require_access(text, public.access_level) is
-    'Refuses a caller without this access level to a tenant''s rows (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended). Does not refuse requests to a schema that is not a tenant''s.';
+    'Refuses a caller without this access level to a tenant''s rows; without a level, the one that the request needs (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended). Does not refuse requests to a schema that is not a tenant''s.';

@@ -1,6 +1,7 @@
--- The only function that decides who is calling. A definer function runs as its owner, so
--- current_user is always the owner. The setting `role` still names the role that PostgREST
--- switched to. A caller without claims is nobody and has no privileges.
+-- Who is calling is decided here and in the view calling_user alone. A definer function runs as
+-- its owner, so current_user is always the owner. The setting `role` still names the role that
+-- PostgREST switched to. A caller without claims is nobody and has no
+-- privileges.
 create function tenancy.caller()
     returns tenancy.caller
     stable
@@ -21,17 +22,9 @@ begin
         return row('postgres', null)::tenancy.caller;
     end if;
 
-    if v_role = 'authenticated' then
-        -- Subjects of Auth are UUIDs. A token of another issuer may have any subject, and names
-        -- no user here.
-        begin
-            v_user_id := auth.uid();
-        exception when invalid_text_representation then
-            return row('nobody', null)::tenancy.caller;
-        end;
-        if v_user_id is not null then
-            return row('user', v_user_id)::tenancy.caller;
-        end if;
+    select u.user_id into v_user_id from tenancy.calling_user u;
+    if v_user_id is not null then
+        return row('user', v_user_id)::tenancy.caller;
     end if;
 
     return row('nobody', null)::tenancy.caller;
@@ -39,4 +32,4 @@ end;
 $$;
 
 comment on function tenancy.caller() is
-    'Who is calling. The kind follows from the role that PostgREST switched to, the user from the token''s subject.';
+    'Who is calling. The kind follows from the role that PostgREST switched to, the user from the token''s subject. A user whom Auth has banned or deleted is nobody.';

@@ -13,10 +13,12 @@ as $$
         select a.user_id
         from public.admin_users a
         where a.role = 'super_admin'
+            -- One whom Auth has banned can do nothing, and is no reason to let the last one go.
+            and exists (select from tenancy.active_users u where u.id = a.user_id)
         order by a.user_id
         for update
     );
 $$;
 
 comment on function tenancy.lock_super_admins() is
-    'Locks all super_admins until the transaction ends, and returns their ids. Waits at most 2 s (55P03).';
+    'Locks all active super_admins until the transaction ends, and returns their ids. Waits at most 2 s (55P03).';

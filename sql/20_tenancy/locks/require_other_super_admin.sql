@@ -23,4 +23,4 @@ end;
 $$;
 
 comment on function tenancy.require_other_super_admin(uuid) is
-    'Refuses to take the role from the last super_admin, and locks all super_admins until the transaction ends, so that the others keep theirs (PT409 last_super_admin, errors of require_platform_role, 55P03).';
+    'Refuses to take the role from the last active super_admin, and locks all active super_admins until the transaction ends, so that the others keep theirs (PT409 last_super_admin, errors of require_platform_role, 55P03).';

@@ -5,8 +5,12 @@ create function tenancy.policy_test(schema_name text, level public.access_level)
     set search_path = ''
     language sql
 as $$
-    -- In a subselect, so that PostgreSQL evaluates it once a statement and not once a row.
-    select format('(select tenancy.has_access(%L, %L))', schema_name, level);
+    -- An uncorrelated subselect, so that PostgreSQL evaluates it once a statement and not once a
+    -- row.
+    select format(
+        'exists (select from tenancy.open_tenants o where o.schema_name = %L and o.access_level >= %L)',
+        schema_name, level
+    );
 $$;
 
 comment on function tenancy.policy_test(text, public.access_level) is

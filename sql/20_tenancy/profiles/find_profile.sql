@@ -12,6 +12,7 @@ begin
         'select u.id, u.email, u.display_name, u.role, u.metadata, u.created_at, u.updated_at,'
         '    exists ('
         '        select from public.user_schema_access a'
+        '        join tenancy.active_users v on v.id = a.user_id'
         '        where a.user_id = u.id'
         '            and a.schema_name = %1$L'
         '            and (a.expires_at is null or a.expires_at > statement_timestamp())'

@@ -17,6 +17,7 @@ begin
             (
                 select count(*)
                 from public.user_schema_access a
+                join tenancy.active_users u on u.id = a.user_id
                 where a.schema_name = t.schema_name
                     and (a.expires_at is null or a.expires_at > statement_timestamp())
             )
