@@ -48,7 +48,7 @@ def test_inactive_user_cannot_call_any_operation(
     for operation, arguments in (
         ("get_tenant_info", {"schema_name": tenant}),
         ("list_my_tenants", {}),
-        ("rename_tenant", {"schema_name": tenant, "display_name": "Forged"}),
+        ("drop_table", {"schema_name": tenant, "table_name": "forged"}),
         ("grant_schema_access", {"schema_name": tenant, "user_id": environment.person().id}),
         ("revoke_schema_access", {"schema_name": tenant, "user_id": who.id}),
         ("create_tenant_schema", {"schema_name": environment.name()}),

@@ -13,6 +13,7 @@ from support.entry_points import ENTRY_POINTS
 from support.environment import Environment, Person
 from support.refusals import refusal
 from support.waiting import is_known, until
+from tenantry.catalogue import catalogue
 
 
 @pytest.fixture
@@ -518,17 +519,28 @@ def test_texts_that_people_read_have_no_control_or_bidirectional_characters(
 ) -> None:
     service, user_id = environment.service, environment.person().id
     own, named = {"schema_name": tenant}, {"display_name": text}
+    naming = {
+        entry.name: {parameter.name for parameter in entry.parameters}
+        for entry in catalogue().values()
+        if any(parameter.name == "display_name" for parameter in entry.parameters)
+    }
+    assert len(naming) == 5
     calls: list[tuple[Person, str, dict[str, Any]]] = [
-        (reader, "ensure_user_profile", own | named),
-        (reader, "update_user_profile", own | named),
-        (service, "create_user_profile", own | named | {"user_id": user_id}),
+        *(
+            (
+                reader if "member" in catalogue()[operation].callers else service,
+                operation,
+                {"schema_name": environment.name()} | named
+                if operation == "create_tenant_schema"
+                else own | named | ({"user_id": user_id} if "user_id" in parameters else {}),
+            )
+            for operation, parameters in naming.items()
+        ),
         (
             service,
             "create_user_profile",
             own | {"user_id": environment.person().id, "role": text},
         ),
-        (service, "rename_tenant", own | named),
-        (service, "create_tenant_schema", {"schema_name": environment.name()} | named),
         (service, "suspend_tenant", {"schema_name": environment.tenant(), "reason": text}),
     ]
 
