@@ -267,8 +267,9 @@ def _policies_of_own_table(schema: str) -> dict[str, Policy]:
     def policy(command: str, using: str | None, check: str | None) -> Policy:
         def test(level: str | None) -> str | None:
             # As PostgreSQL prints what tenancy.policy_test returns.
+            # As PostgreSQL prints it. No name of a schema holds a quote.
             return level and (
-                "(EXISTS ( SELECT\n   FROM tenancy.open_tenants o\n"
+                "(EXISTS ( SELECT\n   FROM tenancy.open_tenants o\n"  # nosec B608
                 f"  WHERE ((o.schema_name = '{schema}'::text) AND "
                 f"(o.access_level >= '{level}'::access_level))))"
             )
