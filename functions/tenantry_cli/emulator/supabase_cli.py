@@ -22,18 +22,12 @@ def push_migrations(
 
     A file that fails changes nothing. The files before it stay applied.
     """
-    done = subprocess.run(
-        [
-            *(components.supabase, "db", "push", "--include-all", "--include-seed"),
-            *("--yes", "--agent", "no"),
-            *("--workdir", root, f"--remote={database_url}?sslmode=disable"),
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+    done = _run(
+        components,
+        *("push", "--include-all", "--include-seed", "--yes"),
+        *("--workdir", root, f"--remote={database_url}?sslmode=disable"),
+        folder=root,
         env=env,
-        cwd=root,
     )
     if done.returncode:
         raise TenantryError(_failure(done.stdout))
@@ -46,17 +40,11 @@ def difference(components: Components, from_url: str, to_url: str) -> str:
     """
     with tempfile.TemporaryDirectory(prefix="tenantry-") as scratch:
         output = Path(scratch, "difference.sql")
-        done = subprocess.run(
-            [
-                *(components.supabase, "db", "diff", "--agent", "no", "--output", output),
-                *("--from", f"{from_url}?sslmode=disable"),
-                *("--to", f"{to_url}?sslmode=disable"),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=scratch,
+        done = _run(
+            components,
+            *("diff", "--output", output),
+            *("--from", f"{from_url}?sslmode=disable", "--to", f"{to_url}?sslmode=disable"),
+            folder=scratch,
             env=quiet_environment(scratch),
         )
         # Standard output is mostly notices. Only the file shows whether there is a difference.
@@ -76,6 +64,21 @@ def quiet_environment(home: str) -> dict[str, str]:
         "SUPABASE_NO_UPDATE_NOTIFIER": "1",
         "SUPABASE_HOME": home,
     }
+
+
+def _run(
+    components: Components, *arguments: str | Path, folder: str | Path, env: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Runs `supabase db`. Errors are in stdout too."""
+    return subprocess.run(
+        [components.supabase, "db", *arguments, "--agent", "no"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=folder,
+        env=env,
+    )
 
 
 def _failure(output: str) -> str:
