@@ -296,9 +296,9 @@ def test_deep_text_that_is_no_result_is_502(
     start: Start, upstream: Upstream, reply: Reply
 ) -> None:
     upstream.will(reply)
-    told = User(start("audit_log")).post("get_audit_log", ACME)
-    assert told.json is not None
-    assert (told.status_code, told.json["code"]) == (502, "upstream_error")
+    response = User(start("audit_log")).post("get_audit_log", ACME)
+    assert response.json is not None
+    assert (response.status_code, response.json["code"]) == (502, "upstream_error")
 
 
 @pytest.mark.parametrize(
