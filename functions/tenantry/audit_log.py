@@ -72,6 +72,16 @@ class AuditSeal(Result):
     head: _Head
 
 
+class PastPruning(Result):
+    pruned_at: Timestamp
+    actor_id: ActorId
+    actor_role: Annotated[str, Field(examples=["admin"])]
+    removed_before: Timestamp
+    removed: Annotated[int, Field(examples=[3])]
+    missing: Annotated[int, Field(examples=[0])]
+    head: _Head
+
+
 class AuditVerification(Result):
     is_intact: Annotated[bool, Field(examples=[True])]
     checked: Annotated[int, Field(examples=[3])]
@@ -80,6 +90,8 @@ class AuditVerification(Result):
     entry_id: int | None
     unsealed: Annotated[int, Field(examples=[0])]
     oldest_unsealed_at: Timestamp | None
+    pruned: Annotated[int, Field(examples=[0])]
+    prunings: Annotated[list[PastPruning], Field(examples=[[]])]
 
 
 class AuditPruning(Result):
@@ -92,6 +104,7 @@ class AuditRedaction(Result):
     schema_name: SchemaName
     user_id: UserId
     redacted: Annotated[int, Field(examples=[2])]
+    withheld: Annotated[int, Field(examples=[0])]
 
 
 class GetAuditLog(Arguments):

@@ -228,6 +228,12 @@ ERROR_CODES = (
     ),
     ErrorCode(
         409,
+        "retention_floor",
+        "The audit logs must keep entries as young as the call would remove.",
+        "Send a `before` as early as the message says.",
+    ),
+    ErrorCode(
+        409,
         "table_not_empty",
         "Existing rows would have no value in the new column.",
         "Give the column a default, or let it be null.",

@@ -5,7 +5,9 @@ create type public.audit_verification as (
     problem text,
     entry_id bigint,
     unsealed bigint,
-    oldest_unsealed_at timestamptz
+    oldest_unsealed_at timestamptz,
+    pruned bigint,
+    prunings jsonb
 );
 
 comment on type public.audit_verification is 'Result of verify_audit_log.';
@@ -17,3 +19,7 @@ comment on column public.audit_verification.unsealed is
     'Number of entries that are not sealed yet. Nobody can tell whether such an entry was changed.';
 comment on column public.audit_verification.oldest_unsealed_at is
     'When the oldest of the entries that are not sealed was written; null if all are sealed.';
+comment on column public.audit_verification.pruned is
+    'Number of entries that prune_audit_log has removed from the log so far.';
+comment on column public.audit_verification.prunings is
+    'Who removed them: the latest 100 prunings, newest first, as {pruned_at, actor_id, actor_role, removed_before, removed, missing, head}. missing is the number of sealed entries that were gone before the pruning.';

@@ -5,6 +5,8 @@ create table tenancy.audit_seal_runs (
     oldest_running xid8 not null,
     last_entry_id bigint not null,
     horizon xid8 not null,
+    hash bytea not null,
+    lasting_hash bytea not null,
     constraint audit_seal_runs_pkey primary key (schema_name, place)
 );
 
@@ -19,3 +21,7 @@ comment on column tenancy.audit_seal_runs.last_entry_id is
     'Highest entry id that had been handed out at that time.';
 comment on column tenancy.audit_seal_runs.horizon is
     'A transaction id that was handed out after last_entry_id: later transactions have higher entry ids only.';
+comment on column tenancy.audit_seal_runs.hash is
+    'hash of the last link that the run added. It stays when the link is pruned, so that the head of the run is still found.';
+comment on column tenancy.audit_seal_runs.lasting_hash is
+    'lasting_hash of that link.';

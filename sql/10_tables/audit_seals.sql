@@ -4,10 +4,13 @@ create table tenancy.audit_seals (
     entry_id bigint not null,
     entry_hash bytea not null,
     redacted_hash bytea,
-    hash bytea not null,
+    hash bytea,
+    is_lasting boolean not null,
+    lasting_hash bytea not null,
     is_anchor boolean not null default false,
     constraint audit_seals_pkey primary key (schema_name, place),
-    constraint audit_seals_entry_key unique (schema_name, entry_id)
+    constraint audit_seals_entry_key unique (schema_name, entry_id),
+    constraint audit_seals_hash_is_known check (hash is not null or is_lasting)
 );
 
 alter table tenancy.audit_seals enable row level security;
@@ -19,6 +22,11 @@ comment on column tenancy.audit_seals.schema_name is
 comment on column tenancy.audit_seals.entry_hash is 'SHA-256 of the entry as it was sealed.';
 comment on column tenancy.audit_seals.redacted_hash is
     'SHA-256 of the entry without its values, if redact_audit_log removed them.';
-comment on column tenancy.audit_seals.hash is 'SHA-256 of the previous link''s hash and this entry_hash.';
+comment on column tenancy.audit_seals.hash is
+    'SHA-256 of the previous link''s hash and this entry_hash; null for a lasting entry before the anchor, where the previous links are removed.';
+comment on column tenancy.audit_seals.is_lasting is
+    'Whether no pruning removes the entry; see tenancy.lasting_entry.';
+comment on column tenancy.audit_seals.lasting_hash is
+    'The chain over the lasting entries alone, up to this link: SHA-256 of the previous lasting_hash and this entry_hash; empty while there is none. It stays complete when the entries between them are pruned.';
 comment on column tenancy.audit_seals.is_anchor is
-    'Whether the entry of this link and all entries before it were pruned. The rest of the chain starts here.';
+    'Whether all entries up to this link were pruned, except the lasting ones. The chain over all entries starts here.';

@@ -7,6 +7,7 @@ create table tenancy.platform_settings (
     max_text_bytes integer not null default 1048576,
     max_default_bytes integer not null default 8192,
     max_unique_columns integer not null default 32,
+    audit_retention_days integer not null default 90,
     constraint platform_settings_pkey primary key (singleton),
     constraint platform_settings_is_singleton check (singleton),
     constraint platform_settings_max_tables_positive check (max_tables > 0),
@@ -18,7 +19,9 @@ create table tenancy.platform_settings (
             max_columns, max_indexes, max_foreign_keys, max_text_bytes, max_default_bytes,
             max_unique_columns
         ) >= 0
-    )
+    ),
+    -- A time before which nothing can have happened would overflow, and mean nothing.
+    constraint platform_settings_audit_retention_possible check (audit_retention_days between 0 and 36500)
 );
 
 alter table tenancy.platform_settings enable row level security;
@@ -39,5 +42,7 @@ comment on column tenancy.platform_settings.max_default_bytes is
     'Bytes that the default of one column may have.';
 comment on column tenancy.platform_settings.max_unique_columns is
     'Number of unique columns in one call of create_table.';
+comment on column tenancy.platform_settings.audit_retention_days is
+    'Number of days for which prune_audit_log must keep every entry of every audit log. A larger number applies at once. A smaller one applies when the number of days before it has passed. Each change is logged as audit.retention.';
 
 insert into tenancy.platform_settings default values;

@@ -7,6 +7,7 @@
 
 revoke all on schema tenancy, tenant_template from public, anon, authenticated, service_role;
 revoke all on all tables in schema tenancy from public, anon, authenticated, service_role;
+revoke all on all sequences in schema tenancy from public, anon, authenticated, service_role;
 revoke all on all routines in schema tenancy from public, anon, authenticated, service_role;
 
 -- The guard runs with the role of the request, and calls require_access.

@@ -75,11 +75,14 @@ comment on type public.audit_pruning is
 create type public.audit_redaction as (
     schema_name text,
     user_id uuid,
-    redacted bigint
+    redacted bigint,
+    withheld bigint
 );
 
 comment on type public.audit_redaction is
     'Result of redact_audit_log: the number of entries whose values were removed.';
+comment on column public.audit_redaction.withheld is
+    'Number of sealed entries about the person that keep their values, because the caller wrote them and they are younger than the retention of the audit logs. Another admin can redact them.';
 
 -- sql/06_records/audit_seal.sql
 
@@ -105,7 +108,9 @@ create type public.audit_verification as (
     problem text,
     entry_id bigint,
     unsealed bigint,
-    oldest_unsealed_at timestamptz
+    oldest_unsealed_at timestamptz,
+    pruned bigint,
+    prunings jsonb
 );
 
 comment on type public.audit_verification is 'Result of verify_audit_log.';
@@ -117,6 +122,10 @@ comment on column public.audit_verification.unsealed is
     'Number of entries that are not sealed yet. Nobody can tell whether such an entry was changed.';
 comment on column public.audit_verification.oldest_unsealed_at is
     'When the oldest of the entries that are not sealed was written; null if all are sealed.';
+comment on column public.audit_verification.pruned is
+    'Number of entries that prune_audit_log has removed from the log so far.';
+comment on column public.audit_verification.prunings is
+    'Who removed them: the latest 100 prunings, newest first, as {pruned_at, actor_id, actor_role, removed_before, removed, missing, head}. missing is the number of sealed entries that were gone before the pruning.';
 
 -- sql/06_records/caller.sql
 
@@ -411,6 +420,35 @@ comment on table public.admin_users is
 comment on column public.admin_users.granted_by is
     'User who appointed this member of staff; null if the service key did, or once that user is deleted.';
 
+-- sql/10_tables/audit_prunings.sql
+
+create table tenancy.audit_prunings (
+    schema_name text not null,
+    place bigint not null,
+    pruned_at timestamptz not null default clock_timestamp(),
+    actor_id uuid,
+    actor_role text not null,
+    removed_before timestamptz not null,
+    removed bigint not null,
+    missing bigint not null,
+    hash bytea not null,
+    lasting_hash bytea not null,
+    constraint audit_prunings_pkey primary key (schema_name, place)
+);
+
+alter table tenancy.audit_prunings enable row level security;
+
+comment on table tenancy.audit_prunings is
+    'One row for each call of prune_audit_log that removed an entry: who removed how much, and when. verify_audit_log returns it, and compares it with the hash chain.';
+comment on column tenancy.audit_prunings.place is
+    'Place of the last link that the pruning removed or passed. The link is the anchor of the chain until the next pruning.';
+comment on column tenancy.audit_prunings.actor_id is 'User who pruned; null for the service key and for SQL.';
+comment on column tenancy.audit_prunings.removed is 'Number of entries that the pruning removed.';
+comment on column tenancy.audit_prunings.missing is
+    'Number of sealed entries that somebody had removed before the pruning, and whose links the pruning removed.';
+comment on column tenancy.audit_prunings.hash is 'hash of the anchor, as in audit_seals.';
+comment on column tenancy.audit_prunings.lasting_hash is 'lasting_hash of the anchor, as in audit_seals.';
+
 -- sql/10_tables/audit_seal_runs.sql
 
 create table tenancy.audit_seal_runs (
@@ -420,6 +458,8 @@ create table tenancy.audit_seal_runs (
     oldest_running xid8 not null,
     last_entry_id bigint not null,
     horizon xid8 not null,
+    hash bytea not null,
+    lasting_hash bytea not null,
     constraint audit_seal_runs_pkey primary key (schema_name, place)
 );
 
@@ -434,6 +474,10 @@ comment on column tenancy.audit_seal_runs.last_entry_id is
     'Highest entry id that had been handed out at that time.';
 comment on column tenancy.audit_seal_runs.horizon is
     'A transaction id that was handed out after last_entry_id: later transactions have higher entry ids only.';
+comment on column tenancy.audit_seal_runs.hash is
+    'hash of the last link that the run added. It stays when the link is pruned, so that the head of the run is still found.';
+comment on column tenancy.audit_seal_runs.lasting_hash is
+    'lasting_hash of that link.';
 
 -- sql/10_tables/audit_seals.sql
 
@@ -443,10 +487,13 @@ create table tenancy.audit_seals (
     entry_id bigint not null,
     entry_hash bytea not null,
     redacted_hash bytea,
-    hash bytea not null,
+    hash bytea,
+    is_lasting boolean not null,
+    lasting_hash bytea not null,
     is_anchor boolean not null default false,
     constraint audit_seals_pkey primary key (schema_name, place),
-    constraint audit_seals_entry_key unique (schema_name, entry_id)
+    constraint audit_seals_entry_key unique (schema_name, entry_id),
+    constraint audit_seals_hash_is_known check (hash is not null or is_lasting)
 );
 
 alter table tenancy.audit_seals enable row level security;
@@ -458,9 +505,14 @@ comment on column tenancy.audit_seals.schema_name is
 comment on column tenancy.audit_seals.entry_hash is 'SHA-256 of the entry as it was sealed.';
 comment on column tenancy.audit_seals.redacted_hash is
     'SHA-256 of the entry without its values, if redact_audit_log removed them.';
-comment on column tenancy.audit_seals.hash is 'SHA-256 of the previous link''s hash and this entry_hash.';
+comment on column tenancy.audit_seals.hash is
+    'SHA-256 of the previous link''s hash and this entry_hash; null for a lasting entry before the anchor, where the previous links are removed.';
+comment on column tenancy.audit_seals.is_lasting is
+    'Whether no pruning removes the entry; see tenancy.lasting_entry.';
+comment on column tenancy.audit_seals.lasting_hash is
+    'The chain over the lasting entries alone, up to this link: SHA-256 of the previous lasting_hash and this entry_hash; empty while there is none. It stays complete when the entries between them are pruned.';
 comment on column tenancy.audit_seals.is_anchor is
-    'Whether the entry of this link and all entries before it were pruned. The rest of the chain starts here.';
+    'Whether all entries up to this link were pruned, except the lasting ones. The chain over all entries starts here.';
 
 -- sql/10_tables/platform_settings.sql
 
@@ -473,6 +525,7 @@ create table tenancy.platform_settings (
     max_text_bytes integer not null default 1048576,
     max_default_bytes integer not null default 8192,
     max_unique_columns integer not null default 32,
+    audit_retention_days integer not null default 90,
     constraint platform_settings_pkey primary key (singleton),
     constraint platform_settings_is_singleton check (singleton),
     constraint platform_settings_max_tables_positive check (max_tables > 0),
@@ -484,7 +537,9 @@ create table tenancy.platform_settings (
             max_columns, max_indexes, max_foreign_keys, max_text_bytes, max_default_bytes,
             max_unique_columns
         ) >= 0
-    )
+    ),
+    -- A time before which nothing can have happened would overflow, and mean nothing.
+    constraint platform_settings_audit_retention_possible check (audit_retention_days between 0 and 36500)
 );
 
 alter table tenancy.platform_settings enable row level security;
@@ -505,8 +560,30 @@ comment on column tenancy.platform_settings.max_default_bytes is
     'Bytes that the default of one column may have.';
 comment on column tenancy.platform_settings.max_unique_columns is
     'Number of unique columns in one call of create_table.';
+comment on column tenancy.platform_settings.audit_retention_days is
+    'Number of days for which prune_audit_log must keep every entry of every audit log. A larger number applies at once. A smaller one applies when the number of days before it has passed. Each change is logged as audit.retention.';
 
 insert into tenancy.platform_settings default values;
+
+-- sql/10_tables/retention_floors.sql
+
+create table tenancy.retention_floors (
+    id bigint not null generated always as identity,
+    days integer not null,
+    set_at timestamptz not null default clock_timestamp(),
+    constraint retention_floors_pkey primary key (id),
+    constraint retention_floors_days_possible check (days between 0 and 36500)
+);
+
+alter table tenancy.retention_floors enable row level security;
+
+comment on table tenancy.retention_floors is
+    'Every value that platform_settings.audit_retention_days has had. A trigger writes it, and nobody changes it: a value still applies for as many days as it says after the next one was set.';
+comment on column tenancy.retention_floors.set_at is
+    'When this value was set. The value before it was in force until then.';
+
+insert into tenancy.retention_floors (days)
+select s.audit_retention_days from tenancy.platform_settings s;
 
 -- sql/10_tables/tenant_migrations.sql
 
@@ -1362,32 +1439,84 @@ $$;
 comment on function tenancy.audit_entry_hash(text) is
     'SHA-256 of an entry, as an SQL expression over the alias e. The text of a time depends on the session, so the caller sets timezone and datestyle.';
 
+-- sql/20_tenancy/audit_log/audit_head.sql
+
+create function tenancy.audit_head(hash bytea, lasting_hash bytea)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return encode(case when lasting_hash = '' then hash else sha256(hash || lasting_hash) end, 'hex');
+end;
+$$;
+
+comment on function tenancy.audit_head(bytea, bytea) is
+    'The head at a link, from its two hashes: it stands for all entries before, and after a pruning still for the lasting ones.';
+
+-- sql/20_tenancy/audit_log/audit_retention_days.sql
+
+create function tenancy.audit_retention_days()
+    returns integer
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    -- A value that was replaced still applies for as many days as it says: whoever lowers the
+    -- retention to remove entries has to wait until they would have been removable anyway. A day
+    -- has 24 hours here, because calendar days depend on the time zone of the session.
+    select coalesce(
+        greatest(max(f.days), (select s.audit_retention_days from tenancy.platform_settings s)), 90
+    )
+    from (
+        select r.days, lead(r.set_at) over (order by r.id) as ended_at from tenancy.retention_floors r
+    ) f
+    where f.ended_at is null or f.ended_at + f.days * interval '24 hours' > now();
+$$;
+
+comment on function tenancy.audit_retention_days() is
+    'Number of days for which the audit logs keep their entries at present: the largest of platform_settings.audit_retention_days and of its earlier values that still apply.';
+
 -- sql/20_tenancy/audit_log/close_audit_log.sql
 
 create function tenancy.close_audit_log(schema_name text)
-    returns public.audit_seal
+    returns jsonb
     volatile
     security invoker
     set search_path = ''
     language plpgsql
 as $$
 declare
-    v_seal public.audit_seal;
+    v_counts jsonb;
 begin
     -- Lock out all writers, so that no entry follows the final seal. Not readers: a load of
     -- PostgREST's schema cache reads every table, and sealing may take long.
     perform tenancy.lock_tables(schema_name, array['audit_log'], 'exclusive');
-    v_seal := tenancy.seal_audit_log(schema_name);
+    perform tenancy.seal_audit_log(schema_name);
 
-    delete from tenancy.audit_seals s where s.schema_name = close_audit_log.schema_name;
-    delete from tenancy.audit_seal_runs r where r.schema_name = close_audit_log.schema_name;
+    -- Entries that no seal covers yet are lost, too.
+    execute format(
+        'select jsonb_build_object('
+        '    ''entries'', count(*),'
+        '    ''unsealed'', count(*) filter (where not exists ('
+        '        select from tenancy.audit_seals s where s.schema_name = $1 and s.entry_id = e.id'
+        '    ))'
+        ')'
+        ' from %I.audit_log e',
+        schema_name
+    )
+    into v_counts
+    using schema_name;
 
-    return v_seal;
+    return tenancy.forget_audit_log(schema_name) || v_counts;
 end;
 $$;
 
 comment on function tenancy.close_audit_log(text) is
-    'Seals a tenant''s audit log for the last time, deletes its hash chain, and returns the final seal. Called before the tenant''s schema is dropped (55P03).';
+    'Seals a tenant''s audit log for the last time and deletes its hash chain. Returns the last head and the number of entries that are lost, for admin_audit_log. Called before the tenant''s schema is dropped (55P03).';
 
 -- sql/20_tenancy/audit_log/find_audit_log.sql
 
@@ -1406,6 +1535,43 @@ $$;
 
 comment on function tenancy.find_audit_log(text) is
     'The audit log in a schema: a tenant''s audit_log, or admin_audit_log in public.';
+
+-- sql/20_tenancy/audit_log/forget_audit_log.sql
+
+create function tenancy.forget_audit_log(schema_name text)
+    returns jsonb
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_last tenancy.audit_seals;
+    v_pruned bigint;
+begin
+    select * into v_last
+    from tenancy.audit_seals s
+    where s.schema_name = forget_audit_log.schema_name
+    order by s.place desc
+    limit 1;
+    select coalesce(sum(p.removed), 0)::bigint into v_pruned
+    from tenancy.audit_prunings p
+    where p.schema_name = forget_audit_log.schema_name;
+
+    delete from tenancy.audit_seals s where s.schema_name = forget_audit_log.schema_name;
+    delete from tenancy.audit_seal_runs r where r.schema_name = forget_audit_log.schema_name;
+    delete from tenancy.audit_prunings p where p.schema_name = forget_audit_log.schema_name;
+
+    return jsonb_build_object(
+        'sealed_total', coalesce(v_last.place, 0),
+        'head', tenancy.audit_head(v_last.hash, v_last.lasting_hash),
+        'pruned', v_pruned
+    );
+end;
+$$;
+
+comment on function tenancy.forget_audit_log(text) is
+    'Deletes the hash chain of an audit log that is deleted or lost, and returns its last head and its counts, for the entry tenant.delete of admin_audit_log.';
 
 -- sql/20_tenancy/audit_log/last_entry_id.sql
 
@@ -1431,6 +1597,23 @@ $$;
 
 comment on function tenancy.last_entry_id(regclass) is
     'The highest entry id that a log has handed out so far; 0 if it has handed out none.';
+
+-- sql/20_tenancy/audit_log/lasting_entry.sql
+
+create function tenancy.lasting_entry()
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    -- The deletion of a tenant removes a whole audit log, whose last head is in that entry. A
+    -- restoration brings another one.
+    select '(e.action ~ ''^(access|admin|audit)\.'' or e.action in (''tenant.delete'', ''tenant.restore''))';
+$$;
+
+comment on function tenancy.lasting_entry() is
+    'Whether an entry outlives every pruning, as an SQL expression over the alias e: an entry on access, on administrators or on an audit log itself.';
 
 -- sql/20_tenancy/audit_log/log_action.sql
 
@@ -1498,53 +1681,83 @@ create function tenancy.prune_audit_log(schema_name text, before timestamptz)
 as $$
 declare
     v_log constant regclass := tenancy.find_audit_log(schema_name);
+    v_anchor tenancy.audit_seals;
     v_place bigint;
+    v_links bigint;
     v_removed bigint;
-    v_head text;
 begin
+    perform tenancy.require_past_retention(before);
+
     -- Seal first, because only sealed entries are removed.
     perform tenancy.seal_audit_log(schema_name);
 
-    -- Only the beginning of the chain can be removed: all links before the first entry to keep.
+    -- Only the beginning of the chain can be removed: all links before the first entry that is
+    -- too young. Lasting entries in it stay, and have a chain of their own.
+    select * into v_anchor
+    from tenancy.audit_seals s
+    where s.schema_name = prune_audit_log.schema_name and s.is_anchor;
     execute format(
-        'select coalesce('
-        '    (select min(s.place) - 1 from tenancy.audit_seals s join %1$s e on e.id = s.entry_id'
-        '     where s.schema_name = $1 and e.occurred_at >= $2),'
-        '    (select max(s.place) from tenancy.audit_seals s where s.schema_name = $1)'
-        ')',
+        'select max(s.place) from tenancy.audit_seals s'
+        ' where s.schema_name = $1'
+        '     and s.place < all (array('
+        '         select min(k.place) from tenancy.audit_seals k join %s e on e.id = k.entry_id'
+        '         where k.schema_name = $1 and k.place > $3 and e.occurred_at >= $2'
+        '         having min(k.place) is not null'
+        '     ))',
         v_log
     )
     into v_place
-    using schema_name, before;
+    using schema_name, before, coalesce(v_anchor.place, 0);
 
+    select count(*) into v_links
+    from tenancy.audit_seals s
+    where s.schema_name = prune_audit_log.schema_name
+        and s.place > coalesce(v_anchor.place, 0)
+        and s.place <= v_place
+        and not s.is_lasting;
     perform set_config('tenancy.maintaining', v_log::text, true);
     execute format(
         'delete from %s e using tenancy.audit_seals s'
-        ' where s.schema_name = $1 and s.place <= $2 and s.entry_id = e.id',
+        ' where s.schema_name = $1 and s.place > $2 and s.place <= $3 and not s.is_lasting'
+        '     and s.entry_id = e.id',
         v_log
     )
-    using schema_name, v_place;
+    using schema_name, coalesce(v_anchor.place, 0), v_place;
     get diagnostics v_removed = row_count;
     perform set_config('tenancy.maintaining', '', true);
 
-    delete from tenancy.audit_seals s
-    where s.schema_name = prune_audit_log.schema_name and s.place < v_place;
-    update tenancy.audit_seals s
-    set is_anchor = true
-    where s.schema_name = prune_audit_log.schema_name and s.place = v_place
-    returning encode(s.hash, 'hex') into v_head;
+    -- Without a removed entry the chain stays as it is, so that each anchor belongs to a pruning.
+    if v_removed > 0 then
+        delete from tenancy.audit_seals s
+        where s.schema_name = prune_audit_log.schema_name and s.place < v_place and not s.is_lasting;
+        update tenancy.audit_seals s
+        set hash = null, is_anchor = false
+        where s.schema_name = prune_audit_log.schema_name and s.place < v_place and s.hash is not null;
+        update tenancy.audit_seals s
+        set is_anchor = true
+        where s.schema_name = prune_audit_log.schema_name and s.place = v_place
+        returning s.* into v_anchor;
+        insert into tenancy.audit_prunings
+            (schema_name, place, actor_id, actor_role, removed_before, removed, missing, hash, lasting_hash)
+        values (
+            schema_name, v_place, (tenancy.caller()).user_id, tenancy.actor_role(schema_name), before,
+            v_removed, v_links - v_removed, v_anchor.hash, v_anchor.lasting_hash
+        );
+    end if;
 
-    return row(schema_name, v_removed, v_head)::public.audit_pruning;
+    return row(
+        schema_name, v_removed, tenancy.audit_head(v_anchor.hash, v_anchor.lasting_hash)
+    )::public.audit_pruning;
 end;
 $$;
 
 comment on function tenancy.prune_audit_log(text, timestamptz) is
-    'Removes the sealed entries of a log that are older than a moment. The link of the last removed entry stays as the anchor of the rest of the chain.';
+    'Removes the sealed entries of a log that are older than a moment, except the lasting ones, and records who did it. The link of the last removed entry stays as the anchor of the rest of the chain (PT409 retention_floor, PT422 invalid_request).';
 
 -- sql/20_tenancy/audit_log/redact_audit_log.sql
 
 create function tenancy.redact_audit_log(schema_name text, user_id uuid)
-    returns bigint
+    returns public.audit_redaction
     volatile
     security invoker
     set search_path = ''
@@ -1553,9 +1766,22 @@ create function tenancy.redact_audit_log(schema_name text, user_id uuid)
     language plpgsql
 as $$
 declare
-    v_redacted bigint;
+    v_caller constant uuid := (tenancy.caller()).user_id;
+    v_kept_since constant timestamptz := now() - tenancy.audit_retention_days() * interval '24 hours';
+    v_redaction public.audit_redaction;
 begin
     perform tenancy.seal_audit_log(schema_name);
+
+    -- Nobody removes the trace of what they did themselves. The service key is nobody's.
+    execute format(
+        'select count(*) from %1$I.audit_log e'
+        ' join tenancy.audit_seals s on s.schema_name = $1 and s.entry_id = e.id'
+        ' where s.redacted_hash is null and e.table_name = ''users'' and e.record_id ->> ''id'' = $2::text'
+        '     and e.actor_id = $3 and e.occurred_at >= $4',
+        schema_name
+    )
+    into v_redaction.withheld
+    using schema_name, user_id, v_caller, v_kept_since;
 
     -- The chain keeps the hash of the original entry. The redacted entry gets a
     -- second hash, so that verify_audit_log notices any later change.
@@ -1566,6 +1792,7 @@ begin
         '    from tenancy.audit_seals s'
         '    where s.schema_name = $1 and s.entry_id = e.id and s.redacted_hash is null'
         '        and e.table_name = ''users'' and e.record_id ->> ''id'' = $2::text'
+        '        and ($3 is null or e.actor_id is distinct from $3 or e.occurred_at < $4)'
         '    returning e.*'
         ')'
         ' update tenancy.audit_seals s'
@@ -1574,16 +1801,52 @@ begin
         ' where s.schema_name = $1 and s.entry_id = e.id',
         schema_name, tenancy.audit_entry_hash(schema_name)
     )
-    using schema_name, user_id;
-    get diagnostics v_redacted = row_count;
+    using schema_name, user_id, v_caller, v_kept_since;
+    get diagnostics v_redaction.redacted = row_count;
     perform set_config('tenancy.maintaining', '', true);
 
-    return v_redacted;
+    v_redaction.schema_name := schema_name;
+    v_redaction.user_id := user_id;
+
+    return v_redaction;
 end;
 $$;
 
 comment on function tenancy.redact_audit_log(text, uuid) is
-    'Removes the values of a user''s profile from the sealed entries of a tenant''s log, and returns the number of these entries.';
+    'Removes the values of a user''s profile from the sealed entries of a tenant''s log, except from young entries that the caller wrote.';
+
+-- sql/20_tenancy/audit_log/require_past_retention.sql
+
+create function tenancy.require_past_retention(before timestamptz)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    set timezone = 'UTC'
+    language plpgsql
+as $$
+declare
+    v_days constant integer := tenancy.audit_retention_days();
+    v_allowed constant timestamptz := now() - v_days * interval '24 hours';
+begin
+    -- Null and a moment in the future come from mistakes, and the second would remove all entries.
+    if before is null or before > now() then
+        raise exception '"before" has to be a moment in the past.'
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Nothing was removed. Send the moment before which entries are to be removed, for example "2026-01-31T00:00:00Z".';
+    end if;
+
+    if before > v_allowed then
+        raise exception 'The audit logs keep their entries for % days, so "before" can be at most "%".',
+            v_days, to_char(v_allowed, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+            using errcode = 'PT409', detail = 'retention_floor',
+                hint = 'Nothing was removed. Send an earlier "before". The days are tenancy.platform_settings.audit_retention_days; a smaller number applies only when the days before it have passed.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_past_retention(timestamptz) is
+    'Refuses to remove entries younger than the retention of the audit logs (PT409 retention_floor, PT422 invalid_request).';
 
 -- sql/20_tenancy/audit_log/seal_audit_log.sql
 
@@ -1606,6 +1869,7 @@ declare
     v_entry record;
     v_place bigint;
     v_hash bytea;
+    v_lasting_hash bytea;
     v_horizon xid;
 begin
     -- One run at a time. Writers of the log do not take this lock.
@@ -1629,9 +1893,11 @@ begin
 
     v_place := coalesce(v_previous.place, 0);
     v_hash := coalesce(v_previous.hash, '');
+    v_lasting_hash := coalesce(v_previous.lasting_hash, '');
     for v_entry in
         execute format(
-            'select e.id, %s as entry_hash, pg_snapshot_xmin(pg_current_snapshot()) as oldest_running'
+            'select e.id, %s as entry_hash, %s as is_lasting,'
+            '     pg_snapshot_xmin(pg_current_snapshot()) as oldest_running'
             ' from %s e'
             ' where e.id > $1'
             -- Only entries of transactions before the oldest running one: none can still commit.
@@ -1642,15 +1908,22 @@ begin
             '         select from tenancy.audit_seals s where s.schema_name = $4 and s.entry_id = e.id'
             '     )'
             ' order by e.id',
-            tenancy.audit_entry_hash(schema_name), v_log
+            tenancy.audit_entry_hash(schema_name), tenancy.lasting_entry(), v_log
         )
         using v_sealed_up_to, coalesce(v_run.last_entry_id, 0), v_run.horizon, schema_name
     loop
         v_oldest_running := v_entry.oldest_running;
         v_place := v_place + 1;
         v_hash := sha256(v_hash || v_entry.entry_hash);
-        insert into tenancy.audit_seals (schema_name, place, entry_id, entry_hash, hash)
-        values (schema_name, v_place, v_entry.id, v_entry.entry_hash, v_hash);
+        if v_entry.is_lasting then
+            v_lasting_hash := sha256(v_lasting_hash || v_entry.entry_hash);
+        end if;
+        insert into tenancy.audit_seals
+            (schema_name, place, entry_id, entry_hash, hash, is_lasting, lasting_hash)
+        values (
+            schema_name, v_place, v_entry.id, v_entry.entry_hash, v_hash, v_entry.is_lasting,
+            v_lasting_hash
+        );
     end loop;
 
     if v_oldest_running is not null then
@@ -1660,8 +1933,11 @@ begin
         v_last_entry_id := tenancy.last_entry_id(v_log);
         begin
             insert into tenancy.audit_seal_runs
-                (schema_name, place, oldest_running, last_entry_id, horizon)
-            values (schema_name, v_place, v_oldest_running, v_last_entry_id, '0')
+                (schema_name, place, oldest_running, last_entry_id, horizon, hash, lasting_hash)
+            values (
+                schema_name, v_place, v_oldest_running, v_last_entry_id, '0', v_hash,
+                v_lasting_hash
+            )
             returning xmin into v_horizon;
         exception
             when assert_failure then raise;
@@ -1672,7 +1948,8 @@ begin
     end if;
 
     return row(
-        v_place - coalesce(v_previous.place, 0), v_place, nullif(encode(v_hash, 'hex'), '')
+        v_place - coalesce(v_previous.place, 0), v_place,
+        nullif(tenancy.audit_head(v_hash, v_lasting_hash), '')
     )::public.audit_seal;
 end;
 $$;
@@ -1706,6 +1983,38 @@ $$;
 comment on function tenancy.tg_audit_log__refuse() is
     'Trigger function that keeps an audit log append-only: refuses update, delete and truncate to everybody, the owner included (42501 forbidden).';
 
+-- sql/20_tenancy/audit_log/tg_platform_settings__record_retention.sql
+
+create function tenancy.tg_platform_settings__record_retention()
+    returns trigger
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_before integer;
+begin
+    select f.days into v_before
+    from tenancy.retention_floors f
+    order by f.id desc
+    limit 1;
+
+    if new.audit_retention_days is distinct from v_before then
+        insert into tenancy.retention_floors (days) values (new.audit_retention_days);
+        perform tenancy.log_action(
+            'audit.retention', null,
+            jsonb_build_object('before', v_before, 'after', new.audit_retention_days)
+        );
+    end if;
+
+    return null;
+end;
+$$;
+
+comment on function tenancy.tg_platform_settings__record_retention() is
+    'Trigger function that records and logs each change of platform_settings.audit_retention_days.';
+
 -- sql/20_tenancy/audit_log/verify_audit_log.sql
 
 create function tenancy.verify_audit_log(schema_name text, expected_head text)
@@ -1719,11 +2028,18 @@ create function tenancy.verify_audit_log(schema_name text, expected_head text)
 as $$
 declare
     v_log constant regclass := tenancy.find_audit_log(schema_name);
+    v_anchor tenancy.audit_seals;
+    v_expected record;
     v_link record;
-    v_hash bytea := '';
+    v_hash bytea;
+    v_lasting_hash bytea := '';
+    v_hash_at_expected bytea := '';
+    v_lasting_hash_at_expected bytea := '';
     v_next_place bigint;
-    v_head_found boolean := expected_head is null;
-    v_result public.audit_verification := row(false, 0, null, null, null, null, null)::public.audit_verification;
+    v_is_pruned boolean;
+    v_kept bigint := 0;
+    v_gone bigint;
+    v_result public.audit_verification := row(false, 0, null, null, null, null, null, null, null)::public.audit_verification;
 begin
     execute format(
         'select count(*), min(e.occurred_at)'
@@ -1736,6 +2052,50 @@ begin
     into v_result.unsealed, v_result.oldest_unsealed_at
     using schema_name;
 
+    select coalesce(sum(p.removed), 0)::bigint, coalesce(sum(p.removed + p.missing), 0)::bigint
+    into v_result.pruned, v_gone
+    from tenancy.audit_prunings p
+    where p.schema_name = verify_audit_log.schema_name;
+    select coalesce(
+        jsonb_agg(
+            jsonb_build_object(
+                'pruned_at', p.pruned_at, 'actor_id', p.actor_id, 'actor_role', p.actor_role,
+                'removed_before', p.removed_before, 'removed', p.removed, 'missing', p.missing,
+                'head', tenancy.audit_head(p.hash, p.lasting_hash)
+            ) order by p.place desc
+        ),
+        '[]'
+    )
+    into v_result.prunings
+    from (
+        select *
+        from tenancy.audit_prunings a
+        where a.schema_name = verify_audit_log.schema_name
+        order by a.place desc
+        limit 100
+    ) p;
+
+    -- A head is only ever returned for the last link of a run or of a pruning. These tables keep
+    -- its hashes when the link is pruned.
+    select h.* into v_expected
+    from (
+        select r.schema_name, r.place, r.hash, r.lasting_hash from tenancy.audit_seal_runs r
+        union all
+        select p.schema_name, p.place, p.hash, p.lasting_hash from tenancy.audit_prunings p
+    ) h
+    where expected_head is not null
+        and h.schema_name = verify_audit_log.schema_name
+        and tenancy.audit_head(h.hash, h.lasting_hash) = lower(expected_head)
+    limit 1;
+
+    select * into v_anchor
+    from tenancy.audit_seals s
+    where s.schema_name = verify_audit_log.schema_name and s.is_anchor
+    order by s.place desc
+    limit 1;
+    v_hash := coalesce(v_anchor.hash, '');
+    v_next_place := coalesce(v_anchor.place, 0) + 1;
+
     for v_link in
         execute format(
             'select s.*, e.id as found_id, %s as found_hash'
@@ -1747,29 +2107,52 @@ begin
         )
         using schema_name
     loop
-        if v_link.is_anchor and v_result.checked = 0 then
-            v_hash := v_link.hash;
-        else
-            v_result.problem := case
-                when v_link.found_id is null then 'removed'
-                when v_link.found_hash <> coalesce(v_link.redacted_hash, v_link.entry_hash) then 'changed'
-            end;
-            exit when v_result.problem is not null;
+        v_is_pruned := v_link.is_anchor and not v_link.is_lasting;
+        v_result.problem := case
+            when v_is_pruned and v_link.found_id is null then null
+            when v_is_pruned then 'inserted'
+            when v_link.found_id is null then 'removed'
+            when v_link.found_hash <> coalesce(v_link.redacted_hash, v_link.entry_hash) then 'changed'
+        end;
+        exit when v_result.problem is not null;
+        v_result.checked := v_result.checked + (not v_is_pruned)::integer;
+
+        if v_link.is_lasting then
+            v_lasting_hash := sha256(v_lasting_hash || v_link.entry_hash);
+        end if;
+        if v_link.place > coalesce(v_anchor.place, 0) then
             v_hash := sha256(v_hash || v_link.entry_hash);
-            v_result.checked := v_result.checked + 1;
+            if v_link.hash is distinct from v_hash or v_link.place <> v_next_place then
+                v_result.problem := 'seal_changed';
+            end if;
+            v_next_place := v_link.place + 1;
+        else
+            v_kept := v_kept + v_link.is_lasting::integer;
+            -- Links before the anchor are there for lasting entries only.
+            if v_link.place < v_anchor.place and (v_link.hash is not null or v_link.is_anchor) then
+                v_result.problem := 'seal_changed';
+            end if;
         end if;
-        if v_link.hash <> v_hash or v_link.place <> coalesce(v_next_place, v_link.place)
-            or (v_next_place is null and v_link.place <> 1 and not v_link.is_anchor)
-        then
+        if v_link.lasting_hash <> v_lasting_hash then
             v_result.problem := 'seal_changed';
-            exit;
         end if;
-        v_next_place := v_link.place + 1;
-        v_head_found := v_head_found or encode(v_hash, 'hex') = lower(expected_head);
+        exit when v_result.problem is not null;
+
+        if v_link.place <= v_expected.place then
+            v_hash_at_expected := v_hash;
+            v_lasting_hash_at_expected := v_lasting_hash;
+        end if;
     end loop;
-    v_result.head := nullif(encode(v_hash, 'hex'), '');
+    v_result.head := nullif(tenancy.audit_head(v_hash, v_lasting_hash), '');
     if v_result.problem is not null then
         v_result.entry_id := v_link.entry_id;
+        return v_result;
+    end if;
+
+    -- Every entry up to the anchor is there, or in the record of a pruning.
+    if coalesce(v_anchor.place, 0) - v_kept <> v_gone then
+        v_result.problem := 'seal_changed';
+        v_result.entry_id := v_anchor.entry_id;
         return v_result;
     end if;
 
@@ -1793,7 +2176,11 @@ begin
     using schema_name;
     v_result.problem := case
         when v_result.entry_id is not null then 'inserted'
-        when not v_head_found then 'head_not_found'
+        when expected_head is null then null
+        -- Of the entries that an older head stands for, only the lasting ones remain.
+        when v_expected.lasting_hash = v_lasting_hash_at_expected
+            and (v_expected.place < v_anchor.place or v_expected.hash = v_hash_at_expected) then null
+        else 'head_not_found'
     end;
     v_result.is_intact := v_result.problem is null;
 
@@ -1802,7 +2189,7 @@ end;
 $$;
 
 comment on function tenancy.verify_audit_log(text, text) is
-    'Recomputes a log''s hash chain, names the first entry that does not match, and counts the entries that are not sealed.';
+    'Recomputes a log''s hash chain, names the first entry that does not match, counts the entries that are not sealed, and says what was pruned by whom.';
 
 -- sql/20_tenancy/audit_triggers/audit_routine_name.sql
 
@@ -6567,17 +6954,12 @@ declare
     v_pruning public.audit_pruning;
 begin
     if schema_name is null then
-        perform tenancy.require_platform_role('admin');
+        -- The platform's log says what its admins do.
+        perform tenancy.require_platform_role('super_admin');
     else
         v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
     end if;
 
-    -- Null and a moment in the future come from mistakes, and the second would remove all entries.
-    if before is null or before > now() then
-        raise exception '"before" has to be a moment in the past.'
-            using errcode = 'PT422', detail = 'invalid_request',
-                hint = 'Nothing was removed. Send the moment before which entries are to be removed, for example "2026-01-31T00:00:00Z".';
-    end if;
     v_pruning := tenancy.prune_audit_log(coalesce(schema_name, 'public'), before);
 
     if v_pruning.removed > 0 then
@@ -6596,11 +6978,16 @@ $$;
 
 comment on function public.prune_audit_log(text, timestamptz) is
     'Removes the sealed entries of an audit log that are older than a moment. '
-    'The log is the tenant''s, or with a null schema_name admin_audit_log. The rest of the '
-    'chain stays verifiable. The call is logged as audit.prune, with the number of removed '
-    'entries and their head. '
+    'The log is the tenant''s, or with a null schema_name admin_audit_log, which only '
+    'super_admins may prune. Entries younger than '
+    'tenancy.platform_settings.audit_retention_days, 90 days unless changed, cannot be removed. '
+    'Entries on access, on administrators and on the audit logs themselves (access.…, admin.…, '
+    'audit.…, tenant.delete, tenant.restore) stay for good. The rest of the chain stays '
+    'verifiable. The call is logged as audit.prune, with the number of removed entries and '
+    'their head. '
     'Callers: platform admin. '
-    'Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
+    'Errors: invalid_request, retention_floor, tenant_not_found, forbidden, not_authenticated, '
+    'busy.';
 
 -- sql/30_rpc/audit_log/redact_audit_log.sql
 
@@ -6619,9 +7006,7 @@ begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
     perform tenancy.require_argument('user_id', user_id::text);
 
-    v_redaction.schema_name := schema_name;
-    v_redaction.user_id := user_id;
-    v_redaction.redacted := tenancy.redact_audit_log(schema_name, user_id);
+    v_redaction := tenancy.redact_audit_log(schema_name, user_id);
 
     if v_redaction.redacted > 0 then
         perform tenancy.log_action('audit.redact', v_tenant, to_jsonb(v_redaction));
@@ -6639,8 +7024,10 @@ comment on function public.redact_audit_log(text, uuid) is
     'person''s request. '
     'The values are the e-mail address, names and metadata; admin_audit_log never contains '
     'them. The entries still say what happened, when and by whom, and the chain stays '
-    'verifiable. Entries that are not sealed yet are left for the next call. The call is '
-    'logged as audit.redact. '
+    'verifiable. Entries that are not sealed yet are left for the next call. An entry that the '
+    'caller wrote keeps its values while it is younger than '
+    'tenancy.platform_settings.audit_retention_days: withheld counts these, and another admin '
+    'can redact them. The call is logged as audit.redact. '
     'Callers: platform admin. '
     'Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
 
@@ -6708,9 +7095,10 @@ comment on function public.verify_audit_log(text, text) is
     'how many entries are not sealed yet and since when: these are not checked. The log is '
     'the tenant''s, or without schema_name admin_audit_log, which only platform admins may '
     'verify. expected_head is a head that seal_audit_log returned and that was kept '
-    'elsewhere: without it, nobody detects a superuser who rewrites the whole chain. Changes '
-    'made before sealing cannot be detected, and a head older than the last pruning is not '
-    'found. '
+    'elsewhere: without it, nobody detects a superuser who rewrites the whole chain. A head '
+    'from before a pruning vouches for those of its entries that remain. pruned and prunings '
+    'say how many entries were removed, when and by whom. Changes made before sealing cannot '
+    'be detected. '
     'Callers: tenant admin, platform admin. '
     'Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
 
@@ -7290,7 +7678,7 @@ create function public.delete_tenant_schema(schema_name text)
 as $$
 declare
     v_tenant public.tenants;
-    v_seal public.audit_seal;
+    v_log jsonb;
     v_removed jsonb;
 begin
     perform tenancy.require_permission(schema_name, platform => 'super_admin', member => null);
@@ -7321,13 +7709,14 @@ begin
     into v_removed
     from unnest(tenancy.table_oids(schema_name)) t (relation);
 
-    -- The audit log is destroyed with the tenant. Its final seal is kept in admin_audit_log.
-    v_seal := tenancy.close_audit_log(schema_name);
+    -- The audit log is destroyed with the tenant. Its last head and its counts are kept in
+    -- admin_audit_log, in an entry that no pruning removes.
+    v_log := tenancy.close_audit_log(schema_name);
     -- Also deletes the grants, by cascade.
     delete from public.tenants t where t.id = v_tenant.id;
     perform tenancy.log_action(
         'tenant.delete', v_tenant,
-        jsonb_build_object('before', to_jsonb(v_tenant), 'audit_log', to_jsonb(v_seal), 'removed', v_removed)
+        jsonb_build_object('before', to_jsonb(v_tenant), 'audit_log', v_log, 'removed', v_removed)
     );
     perform tenancy.drop_tenant_schema(schema_name);
 
@@ -8028,6 +8417,16 @@ create policy select_member on public.user_schema_access
 
 select tenancy.make_append_only('public', 'admin_audit_log');
 
+-- sql/45_triggers/platform_settings.sql
+
+-- If the row of settings is deleted and inserted again, its retention is compared with the last one.
+create trigger record_retention after insert or update on tenancy.platform_settings
+    for each row execute function tenancy.tg_platform_settings__record_retention();
+
+-- sql/45_triggers/retention_floors.sql
+
+select tenancy.make_append_only('tenancy', 'retention_floors');
+
 -- sql/90_privileges/registry.sql
 
 -- The tables of public are read through policies and written through RPCs. No insert, update or
@@ -8146,6 +8545,7 @@ grant execute on function
 
 revoke all on schema tenancy, tenant_template from public, anon, authenticated, service_role;
 revoke all on all tables in schema tenancy from public, anon, authenticated, service_role;
+revoke all on all sequences in schema tenancy from public, anon, authenticated, service_role;
 revoke all on all routines in schema tenancy from public, anon, authenticated, service_role;
 
 -- The guard runs with the role of the request, and calls require_access.

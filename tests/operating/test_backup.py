@@ -12,6 +12,7 @@ import pytest
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 
+from support.aged_log import seal_everything
 from support.backup import Backup, programs
 from support.environment import Environment, Person
 from support.readme import block
@@ -110,6 +111,14 @@ def verified(sql: Connection, tenant: str, head: str) -> dict[str, Any] | None:
     return sql.execute(
         "select is_intact, problem from public.verify_audit_log(%s, %s)", (tenant, head)
     ).fetchone()
+
+
+def verification(sql: Connection, tenant: str, head: str) -> dict[str, Any]:
+    found = sql.execute(
+        "select * from public.verify_audit_log(%s, %s)", (tenant, head)
+    ).fetchone()
+    assert found is not None
+    return found
 
 
 def is_sealed(sql: Connection, tenant: str) -> bool:
@@ -319,6 +328,44 @@ def test_restored_and_activated_tenant_is_usable(
         "tenant.restore",
         "tenant.delete",
     ]
+
+
+def test_restored_log_still_says_what_was_pruned(
+    environment: Environment, tmp_path: Path
+) -> None:
+    name = environment.tenant()
+    pruning = "select removed from public.prune_audit_log(%s, now() - interval '91 days')"
+    entry = SQL(
+        "insert into {} (occurred_at, actor_role, action, table_name)"
+        " values (now() - interval '100 days', 'postgres', 'insert', 'settings')"
+    ).format(Identifier(name, "audit_log"))
+    environment.sql.execute(entry)
+    old_head = seal_everything(environment.sql, name)["head"]
+    environment.sql.execute(entry)
+    seal_everything(environment.sql, name)
+    assert environment.sql.execute(pruning, (name,)).fetchone() == {"removed": 2}
+    environment.sql.execute(
+        SQL("insert into {}.settings (key) values ('young')").format(Identifier(name))
+    )
+    seal_everything(environment.sql, name)
+    backup = Backup(name, tmp_path)
+    head = backup.take(environment.address.db_url)
+    before = verification(environment.sql, name, old_head)
+    assert (before["is_intact"], before["pruned"]) == (True, 2)
+    destroy(environment, name)
+
+    assert backup.restore(environment.address.db_url).returncode == 0
+
+    assert verification(environment.sql, name, old_head) == before
+    assert verified(environment.sql, name, head) == INTACT
+    # The log continues: new entries are sealed, and a head of them is found.
+    environment.sql.execute(
+        SQL("insert into {}.settings (key) values ('later')").format(Identifier(name))
+    )
+    later = seal_everything(environment.sql, name)["head"]
+    assert verification(environment.sql, name, later)["checked"] == 2
+    for each in (old_head, head, later):
+        assert verified(environment.sql, name, each) == INTACT
 
 
 def test_both_files_of_a_backup_have_one_snapshot(

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from support.aged_log import seal_everything
 from support.commands import diagnosis, tenantry
 from tenantry_cli.doctor.catalog import connect, examine_catalog
 from tenantry_cli.doctor.problem import Problem, lasting_problems
@@ -216,6 +217,9 @@ def test_tenant_without_schema_is_removed_only_with_forget_missing(
     project: Target, database: Database
 ) -> None:
     tenant = _create_tenant(database)
+    insert = f"insert into {tenant}.settings (key) values ('sealed')"  # noqa: S608
+    database.execute(insert.encode())
+    head = seal_everything(database, tenant)["head"]
     database.execute(f"drop schema {tenant} cascade".encode())
 
     code, [problem] = diagnosis(project, "--fix")
@@ -227,6 +231,16 @@ def test_tenant_without_schema_is_removed_only_with_forget_missing(
     assert (alone.exit_code, "Give --fix too" in alone.output) == (1, True)
     assert diagnosis(project, "--fix", "--forget-missing") == (0, [])
     assert _status(database, tenant) is None
+    # What the lost audit log was stays in the platform's log, and no seal is left.
+    entry = database.execute(
+        "select details -> 'audit_log' as log from public.admin_audit_log"
+        " where action = 'tenant.delete' and schema_name = %s",
+        (tenant,),
+    ).fetchone()
+    assert entry == {"log": {"sealed_total": 1, "head": head, "pruned": 0}}
+    for table in ("audit_seals", "audit_seal_runs", "audit_prunings"):
+        left = f"select from tenancy.{table} where schema_name = %s"
+        assert database.execute(left.encode(), (tenant,)).fetchall() == []
 
 
 def test_lost_table_is_reported_and_not_created_again(

@@ -6,6 +6,7 @@ import random
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -14,6 +15,7 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 from psycopg.types.json import Jsonb
 
+from support.aged_log import age_entries
 from support.audited_call import audited_call
 from support.environment import Address, Environment, Person
 from support.waiting import is_known, until
@@ -483,17 +485,17 @@ def test_pruned_log_stays_verifiable_and_pruning_is_logged(
 ) -> None:
     admin = environment.staff("admin")
     fill(environment, tenant, 3)
+    age_entries(environment.sql, tenant)
     seal_all(environment, tenant, 3)
-    between = environment.sql.execute("select clock_timestamp() as now").fetchone()
     environment.rows(environment.service, tenant, "settings", "POST", json={"key": "young"})
-    assert between
+    before = (datetime.now(UTC) - timedelta(days=91)).isoformat()
 
     pruned = audited_call(
         environment,
         admin,
         "prune_audit_log",
         schema_name=tenant,
-        before=between["now"].isoformat(),
+        before=before,
     )
 
     assert pruned.result["removed"] == 3
@@ -501,7 +503,20 @@ def test_pruned_log_stays_verifiable_and_pruning_is_logged(
     assert pruned.entry["details"]["removed"] == 3
     assert [entry["record_id"] for entry in log(environment, tenant)] == [{"key": "young"}]
     head = seal_all(environment, tenant, 4)["head"]
-    assert verify(environment.sql, tenant, head) == {
+    found = verify(environment.sql, tenant, head)
+    (pruning,) = found.pop("prunings")
+    assert pruning.pop("pruned_at")
+    assert datetime.fromisoformat(pruning.pop("removed_before")) == datetime.fromisoformat(
+        before
+    )
+    assert pruning == {
+        "actor_id": admin.id,
+        "actor_role": "admin",
+        "removed": 3,
+        "missing": 0,
+        "head": pruned.result["head"],
+    }
+    assert found == {
         "is_intact": True,
         "checked": 1,
         "head": head,
@@ -509,6 +524,7 @@ def test_pruned_log_stays_verifiable_and_pruning_is_logged(
         "entry_id": None,
         "unsealed": 0,
         "oldest_unsealed_at": None,
+        "pruned": 3,
     }
 
 

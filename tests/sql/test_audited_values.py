@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from psycopg.sql import SQL, Identifier
 from psycopg.types.json import Jsonb
 
+from support.aged_log import age_entries
 from support.audited_call import audited_call
 from support.backup import Backup
 from support.environment import Address, Environment
@@ -163,13 +164,15 @@ def test_no_content_stops_the_audit(odd: Odd, values: Row) -> None:
     odd.execute("update {0}.odd set as_text = 'other', as_jsonb = '1' where true")
     odd.execute("update {0}.odd set key = '1' where true")
     odd.execute("delete from {0}.odd where true")
+    age_entries(odd.sql, odd.tenant)
     odd.seal()
     page = odd.environment.rpc(odd.admin, "get_audit_log", schema_name=odd.tenant, page_size=9)
     assert page.status_code == 200, page.text[:500]
     entries = page.json()
     assert [entry["action"] for entry in entries[-1:]] == ["insert"]
     pruned = odd.sql.execute(
-        "select removed from public.prune_audit_log(%s, now())", (odd.tenant,)
+        "select removed from public.prune_audit_log(%s, now() - interval '91 days')",
+        (odd.tenant,),
     ).fetchone()
     assert pruned is not None
     assert pruned["removed"] > 0

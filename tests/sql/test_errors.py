@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -323,6 +324,17 @@ def unique_limit(environment: Environment, entry_point: str) -> httpx.Response:
     return ddl(environment, entry_point, "create_table", table_name="new", columns=columns)
 
 
+def retention_floor(environment: Environment, entry_point: str) -> httpx.Response:
+    return audited_call(
+        environment,
+        environment.service,
+        "prune_audit_log",
+        entry_point=entry_point,
+        schema_name=environment.tenant(),
+        before=(datetime.now(UTC) - timedelta(days=89)).isoformat(),
+    ).reply
+
+
 def busy(environment: Environment, entry_point: str) -> httpx.Response:
     name = environment.tenant()
     with psycopg.connect(environment.address.db_url) as holder:
@@ -366,6 +378,7 @@ PROVOKED: list[Provoke] = [
     foreign_key_target,
     default_limit,
     unique_limit,
+    retention_floor,
     busy,
 ]
 

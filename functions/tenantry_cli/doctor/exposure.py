@@ -35,11 +35,12 @@ declare
     v_tenant public.tenants;
 begin
     delete from public.tenants t where t.schema_name = {name} returning * into v_tenant;
-    delete from tenancy.audit_seals s where s.schema_name = {name};
-    delete from tenancy.audit_seal_runs r where r.schema_name = {name};
     perform tenancy.log_action(
         'tenant.delete', v_tenant,
-        jsonb_build_object('before', to_jsonb(v_tenant), 'by', 'tenantry doctor')
+        jsonb_build_object(
+            'before', to_jsonb(v_tenant), 'audit_log', tenancy.forget_audit_log({name}),
+            'by', 'tenantry doctor'
+        )
     );
 end;
 $repair$

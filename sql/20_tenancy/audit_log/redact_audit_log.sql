@@ -1,5 +1,5 @@
 create function tenancy.redact_audit_log(schema_name text, user_id uuid)
-    returns bigint
+    returns public.audit_redaction
     volatile
     security invoker
     set search_path = ''
@@ -8,9 +8,22 @@ create function tenancy.redact_audit_log(schema_name text, user_id uuid)
     language plpgsql
 as $$
 declare
-    v_redacted bigint;
+    v_caller constant uuid := (tenancy.caller()).user_id;
+    v_kept_since constant timestamptz := now() - tenancy.audit_retention_days() * interval '24 hours';
+    v_redaction public.audit_redaction;
 begin
     perform tenancy.seal_audit_log(schema_name);
+
+    -- Nobody removes the trace of what they did themselves. The service key is nobody's.
+    execute format(
+        'select count(*) from %1$I.audit_log e'
+        ' join tenancy.audit_seals s on s.schema_name = $1 and s.entry_id = e.id'
+        ' where s.redacted_hash is null and e.table_name = ''users'' and e.record_id ->> ''id'' = $2::text'
+        '     and e.actor_id = $3 and e.occurred_at >= $4',
+        schema_name
+    )
+    into v_redaction.withheld
+    using schema_name, user_id, v_caller, v_kept_since;
 
     -- The chain keeps the hash of the original entry. The redacted entry gets a
     -- second hash, so that verify_audit_log notices any later change.
@@ -21,6 +34,7 @@ begin
         '    from tenancy.audit_seals s'
         '    where s.schema_name = $1 and s.entry_id = e.id and s.redacted_hash is null'
         '        and e.table_name = ''users'' and e.record_id ->> ''id'' = $2::text'
+        '        and ($3 is null or e.actor_id is distinct from $3 or e.occurred_at < $4)'
         '    returning e.*'
         ')'
         ' update tenancy.audit_seals s'
@@ -29,13 +43,16 @@ begin
         ' where s.schema_name = $1 and s.entry_id = e.id',
         schema_name, tenancy.audit_entry_hash(schema_name)
     )
-    using schema_name, user_id;
-    get diagnostics v_redacted = row_count;
+    using schema_name, user_id, v_caller, v_kept_since;
+    get diagnostics v_redaction.redacted = row_count;
     perform set_config('tenancy.maintaining', '', true);
 
-    return v_redacted;
+    v_redaction.schema_name := schema_name;
+    v_redaction.user_id := user_id;
+
+    return v_redaction;
 end;
 $$;
 
 comment on function tenancy.redact_audit_log(text, uuid) is
-    'Removes the values of a user''s profile from the sealed entries of a tenant''s log, and returns the number of these entries.';
+    'Removes the values of a user''s profile from the sealed entries of a tenant''s log, except from young entries that the caller wrote.';

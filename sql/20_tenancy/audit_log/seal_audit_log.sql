@@ -17,6 +17,7 @@ declare
     v_entry record;
     v_place bigint;
     v_hash bytea;
+    v_lasting_hash bytea;
     v_horizon xid;
 begin
     -- One run at a time. Writers of the log do not take this lock.
@@ -40,9 +41,11 @@ begin
 
     v_place := coalesce(v_previous.place, 0);
     v_hash := coalesce(v_previous.hash, '');
+    v_lasting_hash := coalesce(v_previous.lasting_hash, '');
     for v_entry in
         execute format(
-            'select e.id, %s as entry_hash, pg_snapshot_xmin(pg_current_snapshot()) as oldest_running'
+            'select e.id, %s as entry_hash, %s as is_lasting,'
+            '     pg_snapshot_xmin(pg_current_snapshot()) as oldest_running'
             ' from %s e'
             ' where e.id > $1'
             -- Only entries of transactions before the oldest running one: none can still commit.
@@ -53,15 +56,22 @@ begin
             '         select from tenancy.audit_seals s where s.schema_name = $4 and s.entry_id = e.id'
             '     )'
             ' order by e.id',
-            tenancy.audit_entry_hash(schema_name), v_log
+            tenancy.audit_entry_hash(schema_name), tenancy.lasting_entry(), v_log
         )
         using v_sealed_up_to, coalesce(v_run.last_entry_id, 0), v_run.horizon, schema_name
     loop
         v_oldest_running := v_entry.oldest_running;
         v_place := v_place + 1;
         v_hash := sha256(v_hash || v_entry.entry_hash);
-        insert into tenancy.audit_seals (schema_name, place, entry_id, entry_hash, hash)
-        values (schema_name, v_place, v_entry.id, v_entry.entry_hash, v_hash);
+        if v_entry.is_lasting then
+            v_lasting_hash := sha256(v_lasting_hash || v_entry.entry_hash);
+        end if;
+        insert into tenancy.audit_seals
+            (schema_name, place, entry_id, entry_hash, hash, is_lasting, lasting_hash)
+        values (
+            schema_name, v_place, v_entry.id, v_entry.entry_hash, v_hash, v_entry.is_lasting,
+            v_lasting_hash
+        );
     end loop;
 
     if v_oldest_running is not null then
@@ -71,8 +81,11 @@ begin
         v_last_entry_id := tenancy.last_entry_id(v_log);
         begin
             insert into tenancy.audit_seal_runs
-                (schema_name, place, oldest_running, last_entry_id, horizon)
-            values (schema_name, v_place, v_oldest_running, v_last_entry_id, '0')
+                (schema_name, place, oldest_running, last_entry_id, horizon, hash, lasting_hash)
+            values (
+                schema_name, v_place, v_oldest_running, v_last_entry_id, '0', v_hash,
+                v_lasting_hash
+            )
             returning xmin into v_horizon;
         exception
             when assert_failure then raise;
@@ -83,7 +96,8 @@ begin
     end if;
 
     return row(
-        v_place - coalesce(v_previous.place, 0), v_place, nullif(encode(v_hash, 'hex'), '')
+        v_place - coalesce(v_previous.place, 0), v_place,
+        nullif(tenancy.audit_head(v_hash, v_lasting_hash), '')
     )::public.audit_seal;
 end;
 $$;

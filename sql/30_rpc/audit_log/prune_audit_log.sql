@@ -13,17 +13,12 @@ declare
     v_pruning public.audit_pruning;
 begin
     if schema_name is null then
-        perform tenancy.require_platform_role('admin');
+        -- The platform's log says what its admins do.
+        perform tenancy.require_platform_role('super_admin');
     else
         v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
     end if;
 
-    -- Null and a moment in the future come from mistakes, and the second would remove all entries.
-    if before is null or before > now() then
-        raise exception '"before" has to be a moment in the past.'
-            using errcode = 'PT422', detail = 'invalid_request',
-                hint = 'Nothing was removed. Send the moment before which entries are to be removed, for example "2026-01-31T00:00:00Z".';
-    end if;
     v_pruning := tenancy.prune_audit_log(coalesce(schema_name, 'public'), before);
 
     if v_pruning.removed > 0 then
@@ -42,8 +37,13 @@ $$;
 
 comment on function public.prune_audit_log(text, timestamptz) is
     'Removes the sealed entries of an audit log that are older than a moment. '
-    'The log is the tenant''s, or with a null schema_name admin_audit_log. The rest of the '
-    'chain stays verifiable. The call is logged as audit.prune, with the number of removed '
-    'entries and their head. '
+    'The log is the tenant''s, or with a null schema_name admin_audit_log, which only '
+    'super_admins may prune. Entries younger than '
+    'tenancy.platform_settings.audit_retention_days, 90 days unless changed, cannot be removed. '
+    'Entries on access, on administrators and on the audit logs themselves (access.…, admin.…, '
+    'audit.…, tenant.delete, tenant.restore) stay for good. The rest of the chain stays '
+    'verifiable. The call is logged as audit.prune, with the number of removed entries and '
+    'their head. '
     'Callers: platform admin. '
-    'Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
+    'Errors: invalid_request, retention_floor, tenant_not_found, forbidden, not_authenticated, '
+    'busy.';

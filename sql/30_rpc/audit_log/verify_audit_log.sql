@@ -26,8 +26,9 @@ comment on function public.verify_audit_log(text, text) is
     'how many entries are not sealed yet and since when: these are not checked. The log is '
     'the tenant''s, or without schema_name admin_audit_log, which only platform admins may '
     'verify. expected_head is a head that seal_audit_log returned and that was kept '
-    'elsewhere: without it, nobody detects a superuser who rewrites the whole chain. Changes '
-    'made before sealing cannot be detected, and a head older than the last pruning is not '
-    'found. '
+    'elsewhere: without it, nobody detects a superuser who rewrites the whole chain. A head '
+    'from before a pruning vouches for those of its entries that remain. pruned and prunings '
+    'say how many entries were removed, when and by whom. Changes made before sealing cannot '
+    'be detected. '
     'Callers: tenant admin, platform admin. '
     'Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';

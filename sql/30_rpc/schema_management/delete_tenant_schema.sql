@@ -11,7 +11,7 @@ create function public.delete_tenant_schema(schema_name text)
 as $$
 declare
     v_tenant public.tenants;
-    v_seal public.audit_seal;
+    v_log jsonb;
     v_removed jsonb;
 begin
     perform tenancy.require_permission(schema_name, platform => 'super_admin', member => null);
@@ -42,13 +42,14 @@ begin
     into v_removed
     from unnest(tenancy.table_oids(schema_name)) t (relation);
 
-    -- The audit log is destroyed with the tenant. Its final seal is kept in admin_audit_log.
-    v_seal := tenancy.close_audit_log(schema_name);
+    -- The audit log is destroyed with the tenant. Its last head and its counts are kept in
+    -- admin_audit_log, in an entry that no pruning removes.
+    v_log := tenancy.close_audit_log(schema_name);
     -- Also deletes the grants, by cascade.
     delete from public.tenants t where t.id = v_tenant.id;
     perform tenancy.log_action(
         'tenant.delete', v_tenant,
-        jsonb_build_object('before', to_jsonb(v_tenant), 'audit_log', to_jsonb(v_seal), 'removed', v_removed)
+        jsonb_build_object('before', to_jsonb(v_tenant), 'audit_log', v_log, 'removed', v_removed)
     );
     perform tenancy.drop_tenant_schema(schema_name);
 

@@ -1,0 +1,3 @@
+-- If the row of settings is deleted and inserted again, its retention is compared with the last one.
+create trigger record_retention after insert or update on tenancy.platform_settings
+    for each row execute function tenancy.tg_platform_settings__record_retention();

@@ -1,0 +1,1 @@
+select tenancy.make_append_only('tenancy', 'retention_floors');
