@@ -1162,6 +1162,46 @@ $$;
 comment on function tenancy.require_platform_role(public.platform_role) is
     'Refuses a caller with less than this platform role (PT401 not_authenticated, 42501 forbidden).';
 
+-- sql/20_tenancy/access/require_revocable.sql
+
+create function tenancy.require_revocable(schema_name text, user_id uuid)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := (tenancy.caller()).user_id;
+    v_own_expiry timestamptz;
+    v_expiry timestamptz;
+begin
+    if user_id = v_user_id or tenancy.platform_role() >= 'admin' then
+        return;
+    end if;
+
+    select a.expires_at into v_own_expiry
+    from public.user_schema_access a
+    where a.user_id = v_user_id and a.schema_name = require_revocable.schema_name;
+
+    select coalesce(a.expires_at, 'infinity') into v_expiry
+    from public.user_schema_access a
+    where a.user_id = require_revocable.user_id and a.schema_name = require_revocable.schema_name;
+
+    -- Such an admin could not give the access back, and could leave the tenant without an admin.
+    if v_expiry > v_own_expiry then
+        perform tenancy.log_refusal('forbidden', schema_name);
+        raise exception 'Your own access ends at %: you cannot change or take away access that ends later.',
+            v_own_expiry
+            using errcode = '42501', detail = 'forbidden',
+                hint = 'Ask an admin whose access does not expire.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_revocable(text, uuid) is
+    'Refuses to let an admin of a tenant whose own access expires change or take away a grant that ends later or never. Everybody may drop their own grant, and platform admins may change any (42501 forbidden).';
+
 -- sql/20_tenancy/access/require_signed_in.sql
 
 create function tenancy.require_signed_in()
@@ -6616,6 +6656,7 @@ begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
     perform tenancy.require_argument('access_level', access_level::text);
     perform tenancy.require_grantable(schema_name, user_id, access_level, expires_at);
+    perform tenancy.require_revocable(schema_name, user_id);
 
     select * into v_before
     from public.user_schema_access a
@@ -6657,7 +6698,8 @@ comment on function public.grant_schema_access(text, uuid, public.access_level, 
     'The new level and end replace the old ones. Without expires_at the access lasts until it '
     'is revoked. Repeating a call changes nothing. Tenant admins cannot change their own '
     'grant; platform admins may give themselves access. A tenant admin whose own access '
-    'expires can grant neither the level admin nor access beyond that moment. '
+    'expires can grant neither the level admin nor access beyond that moment, and cannot '
+    'change access that ends later. '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_request, tenant_not_found, user_not_found, own_grant, tenant_suspended, '
     'forbidden, not_authenticated, busy.';
@@ -6801,6 +6843,7 @@ begin
         );
     end if;
     perform tenancy.require_argument('user_id', user_id::text);
+    perform tenancy.require_revocable(schema_name, user_id);
 
     delete from public.user_schema_access a
     where a.user_id = revoke_schema_access.user_id
@@ -6826,6 +6869,7 @@ $$;
 comment on function public.revoke_schema_access(text, uuid) is
     'Takes a user''s access to a tenant away and returns the access that ended. '
     'The change applies from the user''s next request on. Members may drop their own access. '
+    'A tenant admin whose own access expires cannot take away access that ends later. '
     'If a platform admin calls, a statement that changes the tenant for more than 300 ms is '
     'cancelled, as by suspend_tenant. '
     'Callers: tenant admin, platform admin, oneself. '

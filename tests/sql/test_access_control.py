@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,8 +14,8 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from support.audited_call import audited_call, registry
-from support.entry_points import ENTRY_POINTS
-from support.environment import Environment, Person
+from support.entry_points import ENTRY_POINTS, HOLD_TENANT, holding, waiter
+from support.environment import Address, Environment, Person
 
 NOW = datetime.now(UTC)
 TOMORROW = NOW + timedelta(days=1)
@@ -353,6 +354,128 @@ def test_expiring_admin_cannot_be_extended_by_somebody_they_granted(
         environment, colleague, "grant_schema_access", user_id=expiring_admin.id, **arguments
     )
     assert extended.refusal == (403, "forbidden")
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+@pytest.mark.parametrize(
+    "change",
+    ["revoke", "shorten", "demote and shorten", "raise and shorten"],
+)
+@pytest.mark.parametrize("level", ["read", "write", "admin"])
+@pytest.mark.parametrize("expires_at", [None, LATER], ids=["for good", "later"])
+def test_expiring_admin_cannot_change_or_end_a_grant_that_ends_later(
+    environment: Environment,
+    tenant: str,
+    admin: Person,
+    expiring_admin: Person,
+    entry_point: str,
+    change: str,
+    level: str,
+    expires_at: datetime | None,
+) -> None:
+    person = environment.member(tenant, level, expires_at)
+    before = grant_of(environment, tenant, person)
+    arguments: dict[str, Any] = {"schema_name": tenant, "user_id": person.id}
+    operation = "revoke_schema_access" if change == "revoke" else "grant_schema_access"
+    if change != "revoke":
+        new_level = {"demote and shorten": "read", "raise and shorten": "write"}
+        arguments |= {
+            "access_level": new_level.get(change, "read" if level == "admin" else level),
+            "expires_at": SOONER.isoformat(),
+        }
+
+    refused = audited_call(
+        environment, expiring_admin, operation, entry_point=entry_point, **arguments
+    )
+    assert refused.refusal == (403, "forbidden")
+    assert grant_of(environment, tenant, person) == before
+
+    assert audited_call(
+        environment, admin, operation, entry_point=entry_point, **arguments
+    ).entry
+
+
+@pytest.mark.parametrize("operation", ["revoke_schema_access", "grant_schema_access"])
+@pytest.mark.parametrize("level", ["read", "admin"])
+@pytest.mark.parametrize(
+    "expires_at",
+    [NOW - timedelta(hours=1), SOONER, TOMORROW],
+    ids=["expired", "sooner", "the same moment"],
+)
+def test_expiring_admin_changes_and_ends_grants_that_end_no_later(
+    environment: Environment,
+    tenant: str,
+    expiring_admin: Person,
+    operation: str,
+    level: str,
+    expires_at: datetime,
+) -> None:
+    person = environment.member(tenant, level, expires_at)
+    arguments: dict[str, Any] = {"schema_name": tenant, "user_id": person.id}
+    if operation == "grant_schema_access":
+        arguments |= {"access_level": "write", "expires_at": SOONER.isoformat()}
+
+    done = audited_call(environment, expiring_admin, operation, **arguments)
+
+    assert done.entry["actor_id"] == expiring_admin.id
+
+
+def test_expiring_admin_may_leave(
+    environment: Environment, tenant: str, expiring_admin: Person
+) -> None:
+    audited_call(
+        environment,
+        expiring_admin,
+        "revoke_schema_access",
+        schema_name=tenant,
+        user_id=expiring_admin.id,
+    ).must_succeed()
+
+    assert grant_of(environment, tenant, expiring_admin) is None
+
+
+@pytest.mark.parametrize("role", ["viewer", "admin", "super_admin"])
+def test_platform_admin_whose_grant_expires_ends_every_grant(
+    environment: Environment, tenant: str, role: str
+) -> None:
+    staff, person = environment.staff(role), environment.member(tenant, "admin")
+    environment.grant(tenant, staff, "admin", TOMORROW)
+
+    done = audited_call(
+        environment, staff, "revoke_schema_access", schema_name=tenant, user_id=person.id
+    )
+
+    if role == "viewer":
+        assert done.refusal == (403, "forbidden")
+    else:
+        assert done.entry["actor_role"] == role
+
+
+def test_admin_whose_own_expiry_was_set_meanwhile_cannot_revoke(
+    environment: Environment, tenant: str, address: Address, admin: Person
+) -> None:
+    """The expiry counts that is in force when the call gets the tenant."""
+    person = environment.member(tenant, "admin")
+    with holding(address, HOLD_TENANT, tenant) as holder, ThreadPoolExecutor(1) as threads:
+        call = threads.submit(
+            audited_call,
+            environment,
+            admin,
+            "revoke_schema_access",
+            schema_name=tenant,
+            user_id=person.id,
+        )
+        with Environment(address) as observer:
+            waiter(observer, holder.info.backend_pid, call)
+        holder.execute(
+            "update public.user_schema_access set expires_at = %s"
+            " where schema_name = %s and user_id = %s",
+            (TOMORROW, tenant, admin.id),
+        )
+        holder.commit()
+        assert call.result().refusal == (403, "forbidden")
+
+    assert grant_of(environment, tenant, person)
 
 
 # Revoke ---------------------------------------------------------------------------------

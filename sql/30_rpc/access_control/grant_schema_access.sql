@@ -23,6 +23,7 @@ begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
     perform tenancy.require_argument('access_level', access_level::text);
     perform tenancy.require_grantable(schema_name, user_id, access_level, expires_at);
+    perform tenancy.require_revocable(schema_name, user_id);
 
     select * into v_before
     from public.user_schema_access a
@@ -64,7 +65,8 @@ comment on function public.grant_schema_access(text, uuid, public.access_level, 
     'The new level and end replace the old ones. Without expires_at the access lasts until it '
     'is revoked. Repeating a call changes nothing. Tenant admins cannot change their own '
     'grant; platform admins may give themselves access. A tenant admin whose own access '
-    'expires can grant neither the level admin nor access beyond that moment. '
+    'expires can grant neither the level admin nor access beyond that moment, and cannot '
+    'change access that ends later. '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_request, tenant_not_found, user_not_found, own_grant, tenant_suspended, '
     'forbidden, not_authenticated, busy.';
