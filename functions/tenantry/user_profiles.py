@@ -60,6 +60,15 @@ class UpdateUserProfile(Arguments):
     metadata: Annotated[Metadata | None, Field(examples=[{"language": "en"}])] = None
 
 
+class EmailRefresh(Result):
+    schema_name: SchemaName
+    refreshed: Annotated[int, Field(examples=[1])]
+
+
+class RefreshUserEmails(Arguments):
+    schema_name: SchemaName
+
+
 GROUP = Group(
     "user-profiles",
     __doc__,
@@ -73,6 +82,7 @@ GROUP = Group(
     Operation("create_user_profile", CreateUserProfile, UserProfile),
     Operation("get_user_profile", GetUserProfile, UserProfile),
     Operation("update_user_profile", UpdateUserProfile, UserProfile),
+    Operation("refresh_user_emails", RefreshUserEmails, EmailRefresh),
 )
 
 

@@ -29,6 +29,8 @@ select tenancy.add_tenant_migration('tenantry_0001', 'template', $tenant$
     );
     comment on table users is 'Profiles of the tenant''s users. Written only through the profile RPCs.';
     comment on column users.id is 'Id of the user in Auth.';
+    comment on column users.email is
+        'Copy of the user''s address in Auth, as of the last call of refresh_user_emails, ensure_user_profile or get_user_profile.';
     comment on column users.role is 'A label of the product''s own. No policy reads it.';
 
     create table audit_log (

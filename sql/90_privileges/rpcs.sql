@@ -40,6 +40,7 @@ revoke all on function
     public.create_user_profile(text, uuid, text, text, jsonb),
     public.ensure_user_profile(text, text),
     public.get_user_profile(text, uuid),
+    public.refresh_user_emails(text),
     public.update_user_profile(text, text, jsonb)
     from public, anon, authenticated, service_role;
 
@@ -79,5 +80,6 @@ grant execute on function
     public.create_user_profile(text, uuid, text, text, jsonb),
     public.ensure_user_profile(text, text),
     public.get_user_profile(text, uuid),
+    public.refresh_user_emails(text),
     public.update_user_profile(text, text, jsonb)
     to authenticated, service_role;

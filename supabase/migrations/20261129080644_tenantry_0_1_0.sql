@@ -137,6 +137,16 @@ create type tenancy.caller as (
 comment on type tenancy.caller is
     'Who is calling. kind is service_role, postgres, user or nobody; user_id is set only if kind is user.';
 
+-- sql/06_records/email_refresh.sql
+
+create type public.email_refresh as (
+    schema_name text,
+    refreshed bigint
+);
+
+comment on type public.email_refresh is
+    'Result of refresh_user_emails: the number of profiles whose e-mail address was changed.';
+
 -- sql/06_records/ensured_user_profile.sql
 
 create type public.ensured_user_profile as (
@@ -4148,6 +4158,35 @@ $$;
 comment on function tenancy.changing_sessions(text) is
     'The other sessions that hold lock_tenant on this tenant, or wait for it, by process id.';
 
+-- sql/20_tenancy/locks/is_closing.sql
+
+-- A lock that is taken and given back at once. An exclusive lock that another session holds or
+-- waits for makes the attempt fail, and the rollback of the block ends a lock that was taken.
+create function tenancy.is_closing(schema_name text)
+    returns boolean
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_free boolean;
+begin
+    begin
+        v_free := pg_try_advisory_xact_lock_shared(hashtextextended('tenancy.closing.' || schema_name, 0));
+        raise no_data_found;
+    exception
+        when no_data_found then
+            null;
+    end;
+
+    return not v_free;
+end;
+$$;
+
+comment on function tenancy.is_closing(text) is
+    'Whether another session has called lock_tenant_first. Never waits.';
+
 -- sql/20_tenancy/locks/lock_rewrite.sql
 
 -- A load of PostgREST's schema cache waits for each table that is being rewritten, and fails
@@ -4338,6 +4377,43 @@ $$;
 comment on function tenancy.lock_tenant_first(text, public.platform_role) is
     'Locks a tenant like lock_tenant, for a caller with this platform role, before everybody else: others who call lock_tenant are refused at once, and a statement that keeps the tenant for more than 300 ms is cancelled. Waits at most 2.5 s, for sessions that cannot be cancelled (errors of require_permission; 55P03).';
 
+-- sql/20_tenancy/locks/lock_tenant_if_free.sql
+
+-- For a change that can be left for later. It never waits, so the caller may hold locks that come
+-- later in the order.
+create function tenancy.lock_tenant_if_free(
+    schema_name text,
+    platform public.platform_role,
+    member public.access_level
+)
+    returns public.tenants
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+begin
+    perform pg_advisory_xact_lock_shared(hashtextextended('tenancy.changing.' || schema_name, 0));
+    if tenancy.is_closing(schema_name) then
+        return null;
+    end if;
+
+    select * into v_tenant
+    from public.tenants t
+    where t.schema_name = lock_tenant_if_free.schema_name
+    for no key update skip locked;
+    -- Under the lock, as in lock_tenant.
+    perform tenancy.require_permission(schema_name, platform, member);
+
+    return v_tenant;
+end;
+$$;
+
+comment on function tenancy.lock_tenant_if_free(text, public.platform_role, public.access_level) is
+    'Locks a tenant''s registry row like lock_tenant, and returns it. Returns null at once if another session has the row or is about to close the tenant (errors of require_permission).';
+
 -- sql/20_tenancy/locks/lock_users.sql
 
 -- First in the lock order. Deleting a user locks the row in auth.users and then, by cascade,
@@ -4391,8 +4467,6 @@ comment on function tenancy.require_no_long_change(text) is
 
 -- sql/20_tenancy/locks/require_not_closing.sql
 
--- A lock that is taken and given back at once. An exclusive lock that another session holds or
--- waits for makes the attempt fail, and the rollback of the block ends a lock that was taken.
 create function tenancy.require_not_closing(schema_name text)
     returns void
     volatile
@@ -4400,18 +4474,8 @@ create function tenancy.require_not_closing(schema_name text)
     set search_path = ''
     language plpgsql
 as $$
-declare
-    v_free boolean;
 begin
-    begin
-        v_free := pg_try_advisory_xact_lock_shared(hashtextextended('tenancy.closing.' || schema_name, 0));
-        raise no_data_found;
-    exception
-        when no_data_found then
-            null;
-    end;
-
-    if not v_free then
+    if tenancy.is_closing(schema_name) then
         raise lock_not_available
             using message = format('Tenant "%s" is being closed.', tenancy.printable(schema_name));
     end if;
@@ -5362,8 +5426,11 @@ as $$
 declare
     v_profile public.user_profile;
 begin
+    -- The address is Auth's. The tenant's table has a copy, which may be older, and which stays
+    -- when the user is deleted.
     execute format(
-        'select u.id, u.email, u.display_name, u.role, u.metadata, u.created_at, u.updated_at,'
+        'select u.id, case when a.id is null then u.email else a.email end,'
+        '    u.display_name, u.role, u.metadata, u.created_at, u.updated_at,'
         '    exists ('
         '        select from public.user_schema_access a'
         '        join tenancy.active_users v on v.id = a.user_id'
@@ -5371,7 +5438,9 @@ begin
         '            and a.schema_name = %1$L'
         '            and (a.expires_at is null or a.expires_at > statement_timestamp())'
         '    )'
-        ' from %1$I.users u where u.id = $1',
+        ' from %1$I.users u'
+        ' left join auth.users a on a.id = u.id'
+        ' where u.id = $1',
         schema_name
     )
     into v_profile
@@ -5382,7 +5451,37 @@ end;
 $$;
 
 comment on function tenancy.find_profile(text, uuid) is
-    'A user''s profile in a tenant; all fields are null if there is none.';
+    'A user''s profile in a tenant, with the e-mail address that Auth has now; all fields are null if there is none.';
+
+-- sql/20_tenancy/profiles/has_stale_email.sql
+
+create function tenancy.has_stale_email(schema_name text, user_id uuid)
+    returns boolean
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_is_stale boolean;
+begin
+    execute format(
+        'select exists ('
+        '    select from %I.users u'
+        '    join auth.users a on a.id = u.id'
+        '    where u.id = $1 and u.email is distinct from a.email'
+        ')',
+        schema_name
+    )
+    into v_is_stale
+    using user_id;
+
+    return v_is_stale;
+end;
+$$;
+
+comment on function tenancy.has_stale_email(text, uuid) is
+    'Whether a profile has another e-mail address than Auth. The profile of a deleted user has not.';
 
 -- sql/20_tenancy/profiles/insert_profile.sql
 
@@ -5419,6 +5518,97 @@ $$;
 
 comment on function tenancy.insert_profile(text, uuid, text, text, jsonb) is
     'Creates a user''s profile in a tenant, with the e-mail address from Auth. Returns false and changes nothing if the user has a profile already or does not exist in Auth.';
+
+-- sql/20_tenancy/profiles/refresh_email.sql
+
+-- For operations that read a profile. They return Auth's address in any case, so the copy is
+-- refreshed only if nothing prevents it, and never waits for anybody.
+create function tenancy.refresh_email(schema_name text, user_id uuid)
+    returns boolean
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+begin
+    -- PostgREST runs a GET in a read-only transaction.
+    if current_setting('transaction_read_only')::boolean
+        or not tenancy.has_stale_email(schema_name, user_id)
+    then
+        return false;
+    end if;
+
+    v_tenant := tenancy.lock_tenant_if_free(schema_name, platform => null, member => 'read');
+    if v_tenant.id is null then
+        return false;
+    end if;
+
+    begin
+        if tenancy.refresh_emails(schema_name, at_most => 1, user_id => user_id) = 0 then
+            return false;
+        end if;
+    exception
+        when deadlock_detected or lock_not_available then
+            raise;
+        -- A constraint or a trigger of the product's own, such as unique addresses, must not stop
+        -- people from reading a profile. refresh_user_emails shows its error.
+        when others then
+            return false;
+    end;
+
+    -- Only the id, because platform staff read this log but no rows of tenants. The addresses
+    -- are in the tenant's own audit log.
+    perform tenancy.log_action(
+        'profile.refresh', v_tenant,
+        jsonb_build_object('after', jsonb_build_object('id', user_id), 'changed', jsonb_build_array('email'))
+    );
+
+    return true;
+end;
+$$;
+
+comment on function tenancy.refresh_email(text, uuid) is
+    'Copies the e-mail address of one user from Auth into the user''s profile, if the address has changed, the transaction may write and the tenant is free, and logs that. Returns whether it changed the profile (errors of require_permission for a member with the level read).';
+
+-- sql/20_tenancy/profiles/refresh_emails.sql
+
+-- auth.users is only read, and its rows are not locked: an address that changes meanwhile is left
+-- for the next refresh.
+create function tenancy.refresh_emails(schema_name text, at_most integer, user_id uuid default null)
+    returns bigint
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_refreshed bigint;
+begin
+    execute format(
+        'with stale as ('
+        '    select u.id, a.email'
+        '    from %1$I.users u'
+        '    join auth.users a on a.id = u.id'
+        '    where u.email is distinct from a.email and ($2 is null or u.id = $2)'
+        '    limit $1'
+        ')'
+        ' update %1$I.users u'
+        ' set email = s.email, updated_at = now()'
+        ' from stale s'
+        ' where s.id = u.id',
+        schema_name
+    )
+    using at_most, user_id;
+
+    get diagnostics v_refreshed = row_count;
+    return v_refreshed;
+end;
+$$;
+
+comment on function tenancy.refresh_emails(text, integer, uuid) is
+    'Copies the present e-mail addresses from Auth into a tenant''s profiles, or into the profile of one user, and returns the number of profiles that it changed. Only under a lock of the tenant.';
 
 -- sql/20_tenancy/profiles/update_profile.sql
 
@@ -6597,6 +6787,8 @@ select tenancy.add_tenant_migration('tenantry_0001', 'template', $tenant$
     );
     comment on table users is 'Profiles of the tenant''s users. Written only through the profile RPCs.';
     comment on column users.id is 'Id of the user in Auth.';
+    comment on column users.email is
+        'Copy of the user''s address in Auth, as of the last call of refresh_user_emails, ensure_user_profile or get_user_profile.';
     comment on column users.role is 'A label of the product''s own. No policy reads it.';
 
     create table audit_log (
@@ -8294,6 +8486,8 @@ begin
         perform tenancy.require_text('display_name', display_name, 200);
         v_is_new := tenancy.insert_profile(schema_name, v_user_id, display_name);
         v_profile := tenancy.find_profile(schema_name, v_user_id);
+    elsif tenancy.refresh_email(schema_name, v_user_id) then
+        v_profile := tenancy.find_profile(schema_name, v_user_id);
     end if;
 
     if v_is_new then
@@ -8314,7 +8508,8 @@ $$;
 comment on function public.ensure_user_profile(text, text) is
     'Returns the caller''s own profile in a tenant; the first call creates it. '
     'is_new is true if this call created the profile. Any number of concurrent calls create '
-    'one row. display_name is used for a new profile only. '
+    'one row. display_name is used for a new profile only. email is the address that Auth has '
+    'now; an older copy in the tenant''s table is refreshed. '
     'Callers: member. '
     'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, '
     'not_authenticated, user_not_found, busy.';
@@ -8323,7 +8518,7 @@ comment on function public.ensure_user_profile(text, text) is
 
 create function public.get_user_profile(schema_name text, user_id uuid default null)
     returns public.user_profile
-    stable
+    volatile
     security definer
     set search_path = ''
     language plpgsql
@@ -8341,6 +8536,10 @@ begin
                 hint = 'The user gets one by calling ensure_user_profile, or an admin creates it with create_user_profile.';
     end if;
 
+    if tenancy.refresh_email(schema_name, v_user_id) then
+        v_profile := tenancy.find_profile(schema_name, v_user_id);
+    end if;
+
     return v_profile;
 exception
     when deadlock_detected or lock_not_available or query_canceled then
@@ -8350,9 +8549,55 @@ $$;
 
 comment on function public.get_user_profile(text, uuid) is
     'Returns a user''s profile in a tenant; without user_id, the caller''s own. '
+    'email is the address that Auth has now. If the copy in the tenant''s table differs, a POST '
+    'refreshes the copy, which is logged as profile.refresh. '
     'Callers: member. '
     'Errors: tenant_not_found, profile_not_found, tenant_suspended, forbidden, '
     'not_authenticated, busy.';
+
+-- sql/30_rpc/user_profiles/refresh_user_emails.sql
+
+create function public.refresh_user_emails(schema_name text)
+    returns public.email_refresh
+    volatile
+    security definer
+    set search_path = ''
+    set statement_timeout = '60s'
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+    v_refresh public.email_refresh;
+begin
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+
+    v_refresh.schema_name := schema_name;
+    v_refresh.refreshed := tenancy.refresh_emails(schema_name, at_most => 10000);
+
+    if v_refresh.refreshed > 0 then
+        -- Only the number, because platform staff read this log but no rows of tenants.
+        perform tenancy.log_action(
+            'profile.refresh', v_tenant,
+            jsonb_build_object('refreshed', v_refresh.refreshed, 'changed', jsonb_build_array('email'))
+        );
+    end if;
+
+    return v_refresh;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.refresh_user_emails(text) is
+    'Copies the e-mail addresses that Auth has now into the profiles of a tenant, and returns how '
+    'many changed. '
+    'The table users of a tenant has a copy of each address. ensure_user_profile and '
+    'get_user_profile refresh one copy, this call all of them. A call changes up to 10,000 '
+    'profiles; repeat it while it returns that number. The profile of a deleted user keeps its '
+    'address. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/user_profiles/update_user_profile.sql
 
@@ -8536,6 +8781,7 @@ revoke all on function
     public.create_user_profile(text, uuid, text, text, jsonb),
     public.ensure_user_profile(text, text),
     public.get_user_profile(text, uuid),
+    public.refresh_user_emails(text),
     public.update_user_profile(text, text, jsonb)
     from public, anon, authenticated, service_role;
 
@@ -8575,6 +8821,7 @@ grant execute on function
     public.create_user_profile(text, uuid, text, text, jsonb),
     public.ensure_user_profile(text, text),
     public.get_user_profile(text, uuid),
+    public.refresh_user_emails(text),
     public.update_user_profile(text, text, jsonb)
     to authenticated, service_role;
 

@@ -115,6 +115,7 @@ BEFORE: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "delete_tenant_schema": (OLGA, ("select public.suspend_tenant('acme', 'unpaid invoice')",)),
     "ensure_user_profile": (None, ("delete from acme.users",)),
     "create_user_profile": (None, ("delete from acme.users",)),
+    "refresh_user_emails": (None, ("update acme.users set email = null where id is not null",)),
     "revoke_admin": (OLGA, (f"select public.promote_to_admin('{BOB}', 'viewer')",)),
     "create_table": (OLGA, ("select public.drop_table('acme', 'orders')",)),
     "add_column": (OLGA, ("select public.drop_table('acme', 'orders')", ORDERS.format(""))),

@@ -46,6 +46,7 @@ ensure_user_profile    out    out      none     none    ok/shut ok/shut ok/shut 
 create_user_profile    out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 get_user_profile       out    out      none     none    ok/shut ok/shut ok/shut      no     no    no          no
 update_user_profile    out    out      none     none    ok/shut ok/shut ok/shut      no     no    no          no
+refresh_user_emails    out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 grant_schema_access    out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 revoke_schema_access   out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 revoke_own_access      out    out      none     none    ok/shut ok/shut ok/shut      no     gone  gone        gone
@@ -205,6 +206,12 @@ def about_a_profile(callers: Callers, tenant: str, caller: Person) -> Arguments:
     }
 
 
+def with_a_stale_email(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    # A profile that this class inserts has no address.
+    callers.profile(tenant, callers.environment.person())
+    return {"schema_name": tenant}
+
+
 def about_a_newcomer(callers: Callers, tenant: str, caller: Person) -> Arguments:
     return {"schema_name": tenant, "user_id": callers.environment.person().id}
 
@@ -284,6 +291,7 @@ ARRANGE: dict[str, Arrange] = {
     "create_user_profile": about_a_newcomer,
     "get_user_profile": about_a_profile,
     "update_user_profile": with_a_profile,
+    "refresh_user_emails": with_a_stale_email,
     "grant_schema_access": about_a_newcomer,
     "revoke_schema_access": about_a_member,
     "revoke_own_access": about_oneself,

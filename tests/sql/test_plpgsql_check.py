@@ -118,7 +118,10 @@ ALLOWED = (
     ),
     Allowance(
         UNKNOWN_RESULT,
-        ("tenancy.find_profile", "tenancy.seal_audit_log", "tenancy.verify_audit_log"),
+        (
+            *("tenancy.find_profile", "tenancy.has_stale_email"),
+            *("tenancy.seal_audit_log", "tenancy.verify_audit_log"),
+        ),
         "Which table is read depends on the tenant.",
     ),
     Allowance(
@@ -139,7 +142,7 @@ ALLOWED = (
     Allowance(
         VOLATILITY,
         (
-            *("tenancy.lock_users", "tenancy.insert_profile"),
+            *("tenancy.lock_users", "tenancy.insert_profile", "tenancy.refresh_emails"),
             *("tenancy.last_entry_id", "tenancy.raise_busy"),
         ),
         "They lock, write by dynamic SQL, must see rows committed meanwhile, or raise an error "

@@ -1,5 +1,3 @@
--- A lock that is taken and given back at once. An exclusive lock that another session holds or
--- waits for makes the attempt fail, and the rollback of the block ends a lock that was taken.
 create function tenancy.require_not_closing(schema_name text)
     returns void
     volatile
@@ -7,18 +5,8 @@ create function tenancy.require_not_closing(schema_name text)
     set search_path = ''
     language plpgsql
 as $$
-declare
-    v_free boolean;
 begin
-    begin
-        v_free := pg_try_advisory_xact_lock_shared(hashtextextended('tenancy.closing.' || schema_name, 0));
-        raise no_data_found;
-    exception
-        when no_data_found then
-            null;
-    end;
-
-    if not v_free then
+    if tenancy.is_closing(schema_name) then
         raise lock_not_available
             using message = format('Tenant "%s" is being closed.', tenancy.printable(schema_name));
     end if;

@@ -8,8 +8,11 @@ as $$
 declare
     v_profile public.user_profile;
 begin
+    -- The address is Auth's. The tenant's table has a copy, which may be older, and which stays
+    -- when the user is deleted.
     execute format(
-        'select u.id, u.email, u.display_name, u.role, u.metadata, u.created_at, u.updated_at,'
+        'select u.id, case when a.id is null then u.email else a.email end,'
+        '    u.display_name, u.role, u.metadata, u.created_at, u.updated_at,'
         '    exists ('
         '        select from public.user_schema_access a'
         '        join tenancy.active_users v on v.id = a.user_id'
@@ -17,7 +20,9 @@ begin
         '            and a.schema_name = %1$L'
         '            and (a.expires_at is null or a.expires_at > statement_timestamp())'
         '    )'
-        ' from %1$I.users u where u.id = $1',
+        ' from %1$I.users u'
+        ' left join auth.users a on a.id = u.id'
+        ' where u.id = $1',
         schema_name
     )
     into v_profile
@@ -28,4 +33,4 @@ end;
 $$;
 
 comment on function tenancy.find_profile(text, uuid) is
-    'A user''s profile in a tenant; all fields are null if there is none.';
+    'A user''s profile in a tenant, with the e-mail address that Auth has now; all fields are null if there is none.';

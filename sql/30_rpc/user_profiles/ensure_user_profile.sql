@@ -32,6 +32,8 @@ begin
         perform tenancy.require_text('display_name', display_name, 200);
         v_is_new := tenancy.insert_profile(schema_name, v_user_id, display_name);
         v_profile := tenancy.find_profile(schema_name, v_user_id);
+    elsif tenancy.refresh_email(schema_name, v_user_id) then
+        v_profile := tenancy.find_profile(schema_name, v_user_id);
     end if;
 
     if v_is_new then
@@ -52,7 +54,8 @@ $$;
 comment on function public.ensure_user_profile(text, text) is
     'Returns the caller''s own profile in a tenant; the first call creates it. '
     'is_new is true if this call created the profile. Any number of concurrent calls create '
-    'one row. display_name is used for a new profile only. '
+    'one row. display_name is used for a new profile only. email is the address that Auth has '
+    'now; an older copy in the tenant''s table is refreshed. '
     'Callers: member. '
     'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, '
     'not_authenticated, user_not_found, busy.';

@@ -1,6 +1,6 @@
 create function public.get_user_profile(schema_name text, user_id uuid default null)
     returns public.user_profile
-    stable
+    volatile
     security definer
     set search_path = ''
     language plpgsql
@@ -18,6 +18,10 @@ begin
                 hint = 'The user gets one by calling ensure_user_profile, or an admin creates it with create_user_profile.';
     end if;
 
+    if tenancy.refresh_email(schema_name, v_user_id) then
+        v_profile := tenancy.find_profile(schema_name, v_user_id);
+    end if;
+
     return v_profile;
 exception
     when deadlock_detected or lock_not_available or query_canceled then
@@ -27,6 +31,8 @@ $$;
 
 comment on function public.get_user_profile(text, uuid) is
     'Returns a user''s profile in a tenant; without user_id, the caller''s own. '
+    'email is the address that Auth has now. If the copy in the tenant''s table differs, a POST '
+    'refreshes the copy, which is logged as profile.refresh. '
     'Callers: member. '
     'Errors: tenant_not_found, profile_not_found, tenant_suspended, forbidden, '
     'not_authenticated, busy.';

@@ -1,0 +1,35 @@
+-- auth.users is only read, and its rows are not locked: an address that changes meanwhile is left
+-- for the next refresh.
+create function tenancy.refresh_emails(schema_name text, at_most integer, user_id uuid default null)
+    returns bigint
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_refreshed bigint;
+begin
+    execute format(
+        'with stale as ('
+        '    select u.id, a.email'
+        '    from %1$I.users u'
+        '    join auth.users a on a.id = u.id'
+        '    where u.email is distinct from a.email and ($2 is null or u.id = $2)'
+        '    limit $1'
+        ')'
+        ' update %1$I.users u'
+        ' set email = s.email, updated_at = now()'
+        ' from stale s'
+        ' where s.id = u.id',
+        schema_name
+    )
+    using at_most, user_id;
+
+    get diagnostics v_refreshed = row_count;
+    return v_refreshed;
+end;
+$$;
+
+comment on function tenancy.refresh_emails(text, integer, uuid) is
+    'Copies the present e-mail addresses from Auth into a tenant''s profiles, or into the profile of one user, and returns the number of profiles that it changed. Only under a lock of the tenant.';
