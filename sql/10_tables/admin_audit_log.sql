@@ -25,6 +25,7 @@ comment on column public.admin_audit_log.actor_role is
 comment on column public.admin_audit_log.action is 'What happened, as <object>.<verb>: tenant.suspend, access.grant …';
 comment on column public.admin_audit_log.tenant_id is
     'Id of the tenant. A schema name can be used again after a deletion, and the new tenant must not read the entries of the old one.';
-comment on column public.admin_audit_log.details is 'The values before and after the change.';
+comment on column public.admin_audit_log.details is
+    'The values before and after the change. If a function of the owner acted as postgres: its name (by), and the user in whose request it ran (signed_in).';
 comment on column public.admin_audit_log.request_id is
     'X-Request-Id as the caller sent it, unverified. The function''s log line has the same value.';

@@ -403,7 +403,8 @@ comment on column public.admin_audit_log.actor_role is
 comment on column public.admin_audit_log.action is 'What happened, as <object>.<verb>: tenant.suspend, access.grant …';
 comment on column public.admin_audit_log.tenant_id is
     'Id of the tenant. A schema name can be used again after a deletion, and the new tenant must not read the entries of the old one.';
-comment on column public.admin_audit_log.details is 'The values before and after the change.';
+comment on column public.admin_audit_log.details is
+    'The values before and after the change. If a function of the owner acted as postgres: its name (by), and the user in whose request it ran (signed_in).';
 comment on column public.admin_audit_log.request_id is
     'X-Request-Id as the caller sent it, unverified. The function''s log line has the same value.';
 
@@ -523,6 +524,19 @@ comment on column tenancy.audit_seals.lasting_hash is
     'The chain over the lasting entries alone, up to this link: SHA-256 of the previous lasting_hash and this entry_hash; empty while there is none. It stays complete when the entries between them are pruned.';
 comment on column tenancy.audit_seals.is_anchor is
     'Whether all entries up to this link were pruned, except the lasting ones. The chain over all entries starts here.';
+
+-- sql/10_tables/owner_calls.sql
+
+create table tenancy.owner_calls (
+    id bigint not null generated always as identity,
+    transaction_id xid8 not null default pg_current_xact_id(),
+    constraint owner_calls_pkey primary key (id)
+);
+
+alter table tenancy.owner_calls enable row level security;
+
+comment on table tenancy.owner_calls is
+    'One row for each running call of tenancy.as_owner. The call removes its row before it ends, so no other transaction ever sees one, and the table is always empty.';
 
 -- sql/10_tables/platform_settings.sql
 
@@ -853,6 +867,84 @@ $$;
 
 comment on function tenancy.administered_tenants() is
     'Schema names of the active tenants that the caller administers. For policies: call it in a subselect, so that it runs once a statement.';
+
+-- sql/20_tenancy/access/as_owner.sql
+
+-- If a signed-in user calls a definer function of the project, its calls of operations are the
+-- user's. This function makes a call the owner's. What makes that safe:
+-- - No API role can execute this function. It is an invoker function, so a role that got EXECUTE
+--   by mistake could not write the row.
+-- - caller() asks for the row, which exists during one call of one operation. An error rolls it
+--   back. So no later statement of the user's request acts as the owner.
+-- - The parameter tenancy.acting_as_owner means nothing without the row.
+create function tenancy.as_owner(operation text, arguments jsonb default '{}')
+    returns jsonb
+    volatile
+    security invoker
+    set search_path = ''
+    set timezone = 'UTC'
+    language plpgsql
+as $$
+declare
+    v_names text[];
+    v_types oid[];
+    v_returns_set boolean;
+    v_unknown text;
+    v_source text;
+    v_parameters text;
+    -- Not empty if an operation calls a function of the project that calls this one.
+    v_before constant text := coalesce(current_setting('tenancy.acting_as_owner', true), '');
+    v_call_id bigint;
+    v_result jsonb;
+begin
+    -- Every operation has such a comment. A function of the project is refused, because within
+    -- this call its own calls would be the owner's, too.
+    select p.proargnames[1:p.pronargs], p.proargtypes::oid[], p.proretset
+    into v_names, v_types, v_returns_set
+    from pg_catalog.pg_proc p
+    where p.pronamespace = 'public'::regnamespace
+        and p.proname = as_owner.operation
+        and p.prosecdef
+        and obj_description(p.oid, 'pg_proc') ~ ' Callers: [^.]+[.] Errors: [^.]+[.]$';
+    if not found then
+        raise exception 'There is no operation "%".', tenancy.printable(operation)
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Give the name of an operation, such as create_tenant_schema.';
+    end if;
+
+    select k.name into v_unknown
+    from jsonb_object_keys(arguments) k (name)
+    where k.name <> all (coalesce(v_names, '{}'));
+    if found then
+        raise exception 'The operation % has no argument "%".', operation, tenancy.printable(v_unknown)
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Give the arguments that the operation takes over HTTP.';
+    end if;
+
+    select 'jsonb_to_record($1) r (' || string_agg(format('%I %s', a.name, a.type::regtype), ', ') || ') cross join lateral ',
+        string_agg(format('%1$I => r.%1$I', a.name), ', ')
+    into v_source, v_parameters
+    from unnest(v_names, v_types) a (name, type)
+    where arguments ? a.name;
+
+    insert into tenancy.owner_calls default values
+    returning id into v_call_id;
+    perform set_config('tenancy.acting_as_owner', 'on', true);
+    execute format(
+        'select coalesce(jsonb_agg(to_jsonb(f)), ''[]'') from %s public.%I(%s) f',
+        v_source, operation, v_parameters
+    )
+    into v_result
+    using arguments;
+    perform set_config('tenancy.acting_as_owner', v_before, true);
+    delete from tenancy.owner_calls c where c.id = v_call_id;
+
+    return case when v_returns_set then v_result else v_result -> 0 end;
+end;
+$$;
+
+comment on function tenancy.as_owner(text, jsonb) is
+    'For functions of the project that run as postgres: calls an operation as postgres, whoever is signed in, and returns its result. Arguments and result are those of the operation over HTTP. Only the owner can execute it (PT422 invalid_request, errors of the operation).';
 
 -- sql/20_tenancy/access/guard_request.sql
 
@@ -1679,11 +1771,22 @@ create function tenancy.log_action(
     set search_path = ''
     language plpgsql
 as $$
+declare
+    v_caller constant tenancy.caller := tenancy.caller();
 begin
+    if v_caller.kind = 'postgres' then
+        -- The owner's functions act for many people, so their name is logged, and the user in
+        -- whose request they ran.
+        details := details || jsonb_strip_nulls(jsonb_build_object(
+            'by', tenancy.acting_function(),
+            'signed_in', (select u.user_id from tenancy.calling_user u)
+        ));
+    end if;
+
     insert into public.admin_audit_log
         (actor_id, actor_role, action, schema_name, tenant_id, details, request_id)
     values (
-        (tenancy.caller()).user_id,
+        v_caller.user_id,
         coalesce(log_action.actor_role, tenancy.actor_role(tenant.schema_name)),
         action,
         tenant.schema_name,
@@ -1695,7 +1798,7 @@ end;
 $$;
 
 comment on function tenancy.log_action(text, public.tenants, jsonb, text) is
-    'Writes one entry to admin_audit_log; no other function writes there. Each RPC that changed something calls it once, in its transaction. tenant is null for an action on no tenant. If the action may have ended the caller''s own role, actor_role is the value of tenancy.actor_role before the change.';
+    'Writes one entry to admin_audit_log; no other function writes there. Each RPC that changed something calls it once, in its transaction. tenant is null for an action on no tenant. If the action may have ended the caller''s own role, actor_role is the value of tenancy.actor_role before the change. For postgres the entry names the owner''s function that acted (by) and the user in whose request it ran (signed_in).';
 
 -- sql/20_tenancy/audit_log/make_append_only.sql
 
@@ -3991,6 +4094,43 @@ $$;
 comment on function tenancy.access_level(text) is
     'The caller''s access level in a tenant, from an unexpired grant; null without such a grant. The tenant''s status does not matter.';
 
+-- sql/20_tenancy/identity/acting_function.sql
+
+create function tenancy.acting_function()
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_stack text;
+    v_functions text[];
+begin
+    get diagnostics v_stack = pg_context;
+    v_functions := array(
+        select coalesce(f.name[1], f.name[2])
+        from regexp_matches(
+            v_stack,
+            '^(?:PL/pgSQL function (inline_code_block|.*\))(?: .*)?|SQL function "(.*)" statement \d+)$',
+            'gn'
+        ) with ordinality f (name, place)
+        order by f.place
+    );
+
+    -- The first three are this function, log_action and the operation. The last one began the
+    -- call. A name further in is not trusted, because the stack also shows the texts of
+    -- statements, and a text may imitate a name.
+    if cardinality(v_functions) < 4 or v_functions[cardinality(v_functions)] like 'tenancy.as\_owner(%' then
+        return null;
+    end if;
+    return v_functions[cardinality(v_functions)];
+end;
+$$;
+
+comment on function tenancy.acting_function() is
+    'For log_action: the outermost function of the call, as PostgreSQL shows it in an error''s context; inline_code_block is a DO statement. Null if an operation was called directly.';
+
 -- sql/20_tenancy/identity/actor_role.sql
 
 create function tenancy.actor_role(schema_name text)
@@ -4035,12 +4175,25 @@ declare
     v_role constant text := current_setting('role', true);
     v_user_id uuid;
 begin
+    -- Every role can set the parameter, but only the owner can write the row. The parameter is
+    -- asked first because it costs less.
+    if current_setting('tenancy.acting_as_owner', true) = 'on'
+        and exists (
+            select from tenancy.owner_calls c
+            where c.transaction_id = pg_current_xact_id_if_assigned()
+        )
+    then
+        return row('postgres', null)::tenancy.caller;
+    end if;
+
     if v_role in ('service_role', 'postgres') then
         return row(v_role, null)::tenancy.caller;
     end if;
 
-    -- A SQL editor or a script logs in as postgres and does not switch roles.
-    if v_role = 'none' and session_user = 'postgres' then
+    -- A SQL editor, a script or pg_cron logs in as postgres and does not switch roles. Auth has no
+    -- EXECUTE on our functions, so in a session of Auth's the call comes from a definer function
+    -- of the owner, such as that of a trigger on auth.users.
+    if v_role = 'none' and session_user in ('postgres', 'supabase_auth_admin') then
         return row('postgres', null)::tenancy.caller;
     end if;
 
@@ -4054,7 +4207,7 @@ end;
 $$;
 
 comment on function tenancy.caller() is
-    'Who is calling. The kind follows from the role that PostgREST switched to, the user from the token''s subject. A user whom Auth has banned or deleted is nobody.';
+    'Who is calling. The kind follows from the role that PostgREST switched to, the user from the token''s subject. A user whom Auth has banned or deleted is nobody. SQL of the owner is postgres: in a session of postgres or of Auth''s, and within as_owner.';
 
 -- sql/20_tenancy/identity/platform_role.sql
 

@@ -13,12 +13,25 @@ declare
     v_role constant text := current_setting('role', true);
     v_user_id uuid;
 begin
+    -- Every role can set the parameter, but only the owner can write the row. The parameter is
+    -- asked first because it costs less.
+    if current_setting('tenancy.acting_as_owner', true) = 'on'
+        and exists (
+            select from tenancy.owner_calls c
+            where c.transaction_id = pg_current_xact_id_if_assigned()
+        )
+    then
+        return row('postgres', null)::tenancy.caller;
+    end if;
+
     if v_role in ('service_role', 'postgres') then
         return row(v_role, null)::tenancy.caller;
     end if;
 
-    -- A SQL editor or a script logs in as postgres and does not switch roles.
-    if v_role = 'none' and session_user = 'postgres' then
+    -- A SQL editor, a script or pg_cron logs in as postgres and does not switch roles. Auth has no
+    -- EXECUTE on our functions, so in a session of Auth's the call comes from a definer function
+    -- of the owner, such as that of a trigger on auth.users.
+    if v_role = 'none' and session_user in ('postgres', 'supabase_auth_admin') then
         return row('postgres', null)::tenancy.caller;
     end if;
 
@@ -32,4 +45,4 @@ end;
 $$;
 
 comment on function tenancy.caller() is
-    'Who is calling. The kind follows from the role that PostgREST switched to, the user from the token''s subject. A user whom Auth has banned or deleted is nobody.';
+    'Who is calling. The kind follows from the role that PostgREST switched to, the user from the token''s subject. A user whom Auth has banned or deleted is nobody. SQL of the owner is postgres: in a session of postgres or of Auth''s, and within as_owner.';
