@@ -10,6 +10,7 @@ from tenantry.endpoint import answer
 from tenantry.fields import (
     ActorId,
     Arguments,
+    HasMore,
     JsonObject,
     Metadata,
     Moment,
@@ -52,6 +53,7 @@ class AuditEntry(Result):
         JsonObject | None,
         Field(examples=[{"id": "5f7d3b12-0c4e-4a86-9b1d-7e2f8c6a9d40", "customer_id": _BOB}]),
     ]
+    has_more: HasMore
 
 
 class AdminAuditEntry(Result):
@@ -64,6 +66,7 @@ class AdminAuditEntry(Result):
     tenant_id: Annotated[UUID | None, Field(examples=["8179d0f2-19d1-47d0-8c01-2089ec389ed3"])]
     details: Annotated[JsonObject, Field(examples=[{"before": None, "after": _GRANT}])]
     request_id: Annotated[str | None, Field(examples=["99daf15fb92044cb85985bdfa989790c"])]
+    has_more: HasMore
 
 
 class AuditSeal(Result):

@@ -132,8 +132,9 @@ def _way_to_less(operation: Operation) -> str:
     for cursor, key in _CURSORS.items():
         if "page_size" in names and cursor in names:
             return (
-                "Ask for smaller pages: send a smaller page_size, and for each next page "
-                f"{key} of the last row as {cursor}."
+                "A page of several rows ends at 4 MB, so one row is that large. Read this row "
+                "by the RPC of the same name on the Data API, with page_size 1. For the rows "
+                f"after it, send {key} of this row as {cursor}."
             )
     return "Call the RPC of the same name on the Data API, which takes limit and offset."
 

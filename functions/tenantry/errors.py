@@ -272,8 +272,8 @@ ERROR_CODES = (
         413,
         "reply_too_large",
         "The result is larger than 8 MB, which is the most that a function reads.",
-        "Send a smaller `page_size`, and ask for the rest page by page. For a single row of "
-        "that size, call the RPC on the Data API.",
+        "Call the RPC on the Data API, as the hint says. A page of several rows ends at 4 MB, "
+        "so in a list with pages a single row is that large.",
     ),
     ErrorCode(
         422,

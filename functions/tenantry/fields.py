@@ -99,6 +99,9 @@ Metadata = Annotated[dict[str, JsonValue], Field(examples=[{"language": "en"}])]
 JsonObject = dict[str, Any]
 """An object in results, passed on as the database keeps it."""
 
+HasMore = Annotated[bool, Field(examples=[False])]
+"""In each row of a page, whether another row follows it, on this page or on the next."""
+
 AccessLevel = Annotated[Literal["read", "write", "admin"], Field(examples=["write"])]
 PlatformRole = Annotated[Literal["viewer", "admin", "super_admin"], Field(examples=["viewer"])]
 TenantStatus = Annotated[Literal["active", "suspended"], Field(examples=["active"])]

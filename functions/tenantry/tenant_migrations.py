@@ -6,7 +6,7 @@ from flask import Request, Response
 from pydantic import Field, StrictInt
 
 from tenantry.endpoint import answer
-from tenantry.fields import Arguments, Result, SchemaName, Timestamp
+from tenantry.fields import Arguments, HasMore, Result, SchemaName, Timestamp
 from tenantry.operations import Group, Operation
 
 _Outcome = Annotated[Literal["migrated", "up_to_date", "failed"], Field(examples=["migrated"])]
@@ -29,6 +29,7 @@ class TenantBehind(Result):
     sqlstate: str | None
     message: str | None
     failed_at: Timestamp | None
+    has_more: HasMore
 
 
 class TenantMigrationResult(Result):

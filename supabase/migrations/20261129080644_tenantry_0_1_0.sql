@@ -42,6 +42,26 @@ create type public.tenant_status as enum ('active', 'suspended');
 comment on type public.tenant_status is
     'The state of a tenant. active: the Data API serves its rows; suspended: it refuses everybody, the service key included.';
 
+-- sql/06_records/admin_audit_entry.sql
+
+create type public.admin_audit_entry as (
+    id bigint,
+    occurred_at timestamptz,
+    actor_id uuid,
+    actor_role text,
+    action text,
+    schema_name text,
+    tenant_id uuid,
+    details jsonb,
+    request_id text,
+    has_more boolean
+);
+
+comment on type public.admin_audit_entry is
+    'One entry of admin_audit_log, as get_admin_audit_log returns it.';
+comment on column public.admin_audit_entry.has_more is
+    'Whether an older entry follows. Of the last entry of a page: whether there is a next page.';
+
 -- sql/06_records/audit_entry.sql
 
 create type public.audit_entry as (
@@ -53,11 +73,14 @@ create type public.audit_entry as (
     table_name text,
     record_id jsonb,
     old_values jsonb,
-    new_values jsonb
+    new_values jsonb,
+    has_more boolean
 );
 
 comment on type public.audit_entry is
     'One entry of a tenant''s audit_log, as get_audit_log returns it.';
+comment on column public.audit_entry.has_more is
+    'Whether an older entry follows. Of the last entry of a page: whether there is a next page.';
 
 -- sql/06_records/audit_pruning.sql
 
@@ -269,11 +292,14 @@ create type public.tenant_behind as (
     pending integer,
     sqlstate text,
     message text,
-    failed_at timestamptz
+    failed_at timestamptz,
+    has_more boolean
 );
 
 comment on type public.tenant_behind is
     'A tenant that lacks tenant migrations, and the error if the next one has failed.';
+comment on column public.tenant_behind.has_more is
+    'Whether another tenant follows. Of the last tenant of a page: whether there is a next page.';
 
 -- sql/06_records/tenant_grant.sql
 
@@ -1332,6 +1358,24 @@ $$;
 comment on function tenancy.require_signed_in() is
     'Returns the caller, and refuses one who is not signed in (PT401 not_authenticated).';
 
+-- sql/20_tenancy/arguments/is_page_full.sql
+
+create function tenancy.is_page_full(page_size integer, rows_before integer, bytes bigint)
+    returns boolean
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- The functions read replies of up to 8 MB. A row that is larger than a page is a page alone.
+    return rows_before >= page_size or (rows_before > 0 and bytes > 4194304);
+end;
+$$;
+
+comment on function tenancy.is_page_full(integer, integer, bigint) is
+    'Whether a row has no place any more on a page that has rows_before rows. bytes is the size of the page with this row; a page has at most page_size rows, and 4 MB if it has more than one.';
+
 -- sql/20_tenancy/arguments/require_argument.sql
 
 create function tenancy.require_argument(argument text, value text)
@@ -1510,6 +1554,65 @@ $$;
 comment on function tenancy.require_text(text, text, integer, integer, boolean) is
     'Refuses a text argument that is too short or too long, in characters; if shortest is above 0, also a blank or null one, and one with control characters or bidirectional characters; has_lines allows line breaks and tabs (PT422 invalid_request; the functions answer the same).';
 
+-- sql/20_tenancy/audit_log/admin_audit_entries.sql
+
+create function tenancy.admin_audit_entries(
+    tenant_id uuid,
+    schema_name text,
+    actor_id uuid,
+    action text,
+    occurred_from timestamptz,
+    occurred_to timestamptz,
+    before_id bigint,
+    page_size integer
+)
+    returns setof public.admin_audit_entry
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_entry public.admin_audit_entry;
+    v_previous public.admin_audit_entry;
+    v_rows integer := 0;
+    v_bytes bigint := 0::bigint;
+begin
+    -- A loop, so that no value is read from the disk after the end of the page.
+    for v_entry in
+        select e.id, e.occurred_at, e.actor_id, e.actor_role, e.action, e.schema_name, e.tenant_id, e.details, e.request_id, false
+        from public.admin_audit_log e
+        where (admin_audit_entries.tenant_id is null or e.tenant_id = admin_audit_entries.tenant_id)
+            and (admin_audit_entries.schema_name is null or e.schema_name = admin_audit_entries.schema_name)
+            and (admin_audit_entries.actor_id is null or e.actor_id = admin_audit_entries.actor_id)
+            and (admin_audit_entries.action is null or e.action = admin_audit_entries.action)
+            and (occurred_from is null or e.occurred_at >= occurred_from)
+            and (occurred_to is null or e.occurred_at < occurred_to)
+            and (before_id is null or e.id < before_id)
+        order by e.id desc
+        limit page_size + 1
+    loop
+        v_bytes := v_bytes + 1000 + octet_length(v_entry.details::text);
+        if v_rows > 0 then
+            v_previous.has_more := true;
+            return next v_previous;
+        end if;
+        if tenancy.is_page_full(page_size, v_rows, v_bytes) then
+            return;
+        end if;
+        v_previous := v_entry;
+        v_rows := v_rows + 1;
+    end loop;
+
+    if v_rows > 0 then
+        return next v_previous;
+    end if;
+end;
+$$;
+
+comment on function tenancy.admin_audit_entries(uuid, text, uuid, text, timestamptz, timestamptz, bigint, integer) is
+    'A page of admin_audit_log, newest entries first: up to page_size entries and 4 MB, or one larger entry. A null argument filters nothing.';
+
 -- sql/20_tenancy/audit_log/audit_entries.sql
 
 create function tenancy.audit_entries(
@@ -1529,9 +1632,15 @@ create function tenancy.audit_entries(
     set search_path = ''
     language plpgsql
 as $$
+declare
+    v_entry public.audit_entry;
+    v_previous public.audit_entry;
+    v_rows integer := 0;
+    v_bytes bigint := 0::bigint;
 begin
-    return query execute format(
-        'select e.id, e.occurred_at, e.actor_id, e.actor_role, e.action, e.table_name, e.record_id, e.old_values, e.new_values'
+    -- A loop, so that no value is read from the disk after the end of the page.
+    for v_entry in execute format(
+        'select e.id, e.occurred_at, e.actor_id, e.actor_role, e.action, e.table_name, e.record_id, e.old_values, e.new_values, false'
         ' from %I.audit_log e'
         ' where ($1 is null or e.actor_id = $1)'
         '     and ($2 is null or e.action = $2)'
@@ -1541,15 +1650,34 @@ begin
         '     and ($6 is null or e.occurred_at < $6)'
         '     and ($7 is null or e.id < $7)'
         ' order by e.id desc'
-        ' limit $8',
+        ' limit $8 + 1',
         schema_name
     )
-    using actor_id, action, table_name, record_id, occurred_from, occurred_to, before_id, page_size;
+    using actor_id, action, table_name, record_id, occurred_from, occurred_to, before_id, page_size
+    loop
+        v_bytes := v_bytes + 1000
+            + coalesce(octet_length(v_entry.record_id::text), 0)
+            + coalesce(octet_length(v_entry.old_values::text), 0)
+            + coalesce(octet_length(v_entry.new_values::text), 0);
+        if v_rows > 0 then
+            v_previous.has_more := true;
+            return next v_previous;
+        end if;
+        if tenancy.is_page_full(page_size, v_rows, v_bytes) then
+            return;
+        end if;
+        v_previous := v_entry;
+        v_rows := v_rows + 1;
+    end loop;
+
+    if v_rows > 0 then
+        return next v_previous;
+    end if;
 end;
 $$;
 
 comment on function tenancy.audit_entries(text, uuid, text, text, jsonb, timestamptz, timestamptz, bigint, integer) is
-    'A page of a tenant''s audit_log, newest entries first. A null argument filters nothing.';
+    'A page of a tenant''s audit_log, newest entries first: up to page_size entries and 4 MB, or one larger entry. A null argument filters nothing.';
 
 -- sql/20_tenancy/audit_log/audit_entry_hash.sql
 
@@ -7232,7 +7360,7 @@ create function public.get_admin_audit_log(
     before_id bigint default null,
     page_size integer default 100
 )
-    returns setof public.admin_audit_log
+    returns setof public.admin_audit_entry
     stable
     security definer
     set search_path = ''
@@ -7255,17 +7383,9 @@ begin
     perform tenancy.require_page_size(page_size);
 
     return query
-    select e.*
-    from public.admin_audit_log e
-    where (v_tenant_id is null or e.tenant_id = v_tenant_id)
-        and (get_admin_audit_log.schema_name is null or e.schema_name = get_admin_audit_log.schema_name)
-        and (get_admin_audit_log.actor_id is null or e.actor_id = get_admin_audit_log.actor_id)
-        and (get_admin_audit_log.action is null or e.action = get_admin_audit_log.action)
-        and (occurred_from is null or e.occurred_at >= occurred_from)
-        and (occurred_to is null or e.occurred_at < occurred_to)
-        and (before_id is null or e.id < before_id)
-    order by e.id desc
-    limit page_size;
+    select * from tenancy.admin_audit_entries(
+        v_tenant_id, schema_name, actor_id, action, occurred_from, occurred_to, before_id, page_size
+    );
 exception
     when deadlock_detected or lock_not_available or query_canceled then
         perform tenancy.raise_busy();
@@ -7276,7 +7396,8 @@ comment on function public.get_admin_audit_log(text, uuid, text, timestamptz, ti
     'Lists admin actions, newest first, one page at a time. '
     'Filters are the tenant, the actor, the action (such as tenant.suspend) and the time: '
     'occurred_from is included, occurred_to is not. A page has up to page_size entries, from '
-    '1 to 1,000. For the next page, give the last id of this page as before_id. A tenant '
+    '1 to 1,000, and fewer if they are more than 4 MB. has_more of the last entry says whether '
+    'there is a next page: give its id as before_id. A tenant '
     'admin names the tenant and sees its entries; platform staff see all entries. '
     'Callers: tenant admin, platform viewer. '
     'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, '
@@ -7320,8 +7441,9 @@ comment on function public.get_audit_log(text, uuid, text, text, jsonb, timestam
     'Lists data changes in a tenant, newest first, one page at a time. '
     'Filters are the actor, the action (insert, update, delete, truncate), the table, the '
     'record (its key columns as JSON) and the time: occurred_from is included, occurred_to is '
-    'not. A page has up to page_size entries, from 1 to 1,000. For the next page, give the '
-    'last id of this page as before_id. '
+    'not. A page has up to page_size entries, from 1 to 1,000, and fewer if they are more than '
+    '4 MB. has_more of the last entry says whether there is a next page: give its id as '
+    'before_id. '
     'Callers: tenant admin. '
     'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, '
     'not_authenticated, busy.';
@@ -8322,23 +8444,32 @@ begin
             count(*) over (order by m.position desc)::integer - 1 as pending
         from tenancy.tenant_migrations m
     )
-    select t.schema_name, v.version, v.next_version, v.pending, u.sqlstate, u.message, u.failed_at
-    from versions v
-    -- Bounds and order are those of tenants_schema_version_idx, once for each older version.
-    -- With `schema_version = …` the planner may prefer another index, because statistics from
-    -- a time when all tenants had one version say that the condition excludes no row.
-    cross join lateral (
-        select b.schema_name
-        from public.tenants b
-        where (b.schema_version, b.schema_name) > (v.version, coalesce(after_schema_name, ''))
-            and b.schema_version <= v.version
-        order by b.schema_version, b.schema_name
-        limit page_size
-    ) t
-    left join tenancy.unfinished_migrations u on u.schema_name = t.schema_name
-    where v.pending > 0
-    order by t.schema_name
-    limit page_size;
+    select p.schema_name, p.version, p.next_version, p.pending, p.sqlstate, p.message, p.failed_at, p.has_more
+    from (
+        select t.schema_name, v.version, v.next_version, v.pending, u.sqlstate, u.message, u.failed_at,
+            lead(true, 1, false) over by_name as has_more,
+            row_number() over by_name as place,
+            sum(500 + coalesce(octet_length(to_json(u.message)::text), 0)) over by_name as bytes
+        from versions v
+        -- Bounds and order are those of tenants_schema_version_idx, once for each older version.
+        -- With `schema_version = …` the planner may prefer another index, because statistics from
+        -- a time when all tenants had one version say that the condition excludes no row.
+        cross join lateral (
+            select b.schema_name
+            from public.tenants b
+            where (b.schema_version, b.schema_name) > (v.version, coalesce(after_schema_name, ''))
+                and b.schema_version <= v.version
+            order by b.schema_version, b.schema_name
+            limit page_size + 1
+        ) t
+        left join tenancy.unfinished_migrations u on u.schema_name = t.schema_name
+        where v.pending > 0
+        window by_name as (order by t.schema_name)
+        order by t.schema_name
+        limit page_size + 1
+    ) p
+    where not tenancy.is_page_full(page_size, p.place::integer - 1, p.bytes)
+    order by p.schema_name;
 exception
     when deadlock_detected or lock_not_available or query_canceled then
         perform tenancy.raise_busy();
@@ -8348,8 +8479,8 @@ $$;
 comment on function public.list_tenants_behind(text, integer) is
     'Lists the tenants that lack tenant migrations, by name, one page at a time. '
     'If the next migration of a tenant has failed, its row has the reason. A page has up to '
-    'page_size tenants, from 1 to 1,000. For the next page, give the last name of this page '
-    'as after_schema_name. '
+    'page_size tenants, from 1 to 1,000, and fewer if they are more than 4 MB. has_more of the '
+    'last tenant says whether there is a next page: give its name as after_schema_name. '
     'Callers: platform admin. '
     'Errors: invalid_request, forbidden, not_authenticated, busy.';
 

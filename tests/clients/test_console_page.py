@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from psycopg.sql import SQL, Identifier
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -195,6 +196,26 @@ def test_next_page_of_rows_is_loaded_by_key(environment: Environment, console: C
     console.until(lambda: console.text("#notice") == "3 more, 53 in all.")
     users = [each.text for each in console.shown("tbody td:first-child")]
     assert len(set(users)) == 53
+    assert "Show more" not in console.buttons()
+
+
+def test_page_of_large_entries_has_a_next_page(
+    environment: Environment, console: Console
+) -> None:
+    tenant, admin = environment.tenant(), staff(environment, "admin")
+    environment.grant(tenant, admin, "admin")
+    # Three entries do not fit into one page.
+    environment.sql.execute(
+        SQL(
+            "insert into {}.settings (key, value)"
+            " select n, to_jsonb(repeat('x', 1500000)) from generate_series(1, 3) n"
+        ).format(Identifier(tenant))
+    )
+    signed_in(console, admin)
+    console.open(f"#/tenants/{tenant}/changes")
+    console.until(lambda: len(console.shown("tbody tr")) == 2)
+    console.use("Show more")
+    console.until(lambda: console.text("#notice") == "1 more, 3 in all.")
     assert "Show more" not in console.buttons()
 
 

@@ -239,7 +239,7 @@ def test_new_column_does_not_break_an_older_function(member: User, upstream: Ups
 ENTRY = b"""\
 [{"id":1,"occurred_at":"2026-11-23T16:00:00+00:00","actor_id":null,"actor_role":"service",\
 "action":"insert","table_name":"orders","record_id":null,"old_values":null, \n\
- "new_values":{"total": %b}}]"""
+ "new_values":{"total": %b},"has_more":false}]"""
 
 
 def test_every_operation_returns_the_bytes_of_the_database(

@@ -280,3 +280,32 @@ def test_pages_of_tenants_behind_are_sorted_by_name_for_all_versions(
     assert [len(page) for page in pages] == [4, 2]
     found = [(row["schema_name"], row["pending"]) for page in pages for row in page]
     assert found == sorted((name, pending) for name, pending in steps.items() if pending)
+
+
+def test_page_of_tenants_behind_ends_at_its_size(fleet: Fleet) -> None:
+    names = fleet.tenants(7)
+    version = fleet.register(f"create table {fleet.table()} (id bigint primary key)")
+    with fleet.sql.transaction(force_rollback=True):
+        fleet.sql.execute(
+            "insert into tenancy.unfinished_migrations"
+            " (schema_name, version, sqlstate, message, failed_at, attempts)"
+            " select name, %s, '22012', repeat('x', 900000), now(), 1"
+            " from unnest(%s::text[]) name",
+            (version, names),
+        )
+
+        def page(last: str | None = None, page_size: int = 100) -> list[dict[str, Any]]:
+            return fleet.sql.execute(
+                "select schema_name, has_more from public.list_tenants_behind(%s, %s)",
+                (last, page_size),
+            ).fetchall()
+
+        first = page()
+        assert [row["schema_name"] for row in first] == names[:4]
+        assert [row["has_more"] for row in first] == [True] * 4
+        second = page(names[3])
+        assert [row["schema_name"] for row in second] == names[4:]
+        assert [row["has_more"] for row in second] == [True, True, False]
+        assert page(page_size=2) == first[:2]
+        assert page(names[4], page_size=2) == second[1:]
+        assert page(names[-1]) == []

@@ -133,6 +133,24 @@ class Odd:
             ::-1
         ]
 
+    def pages(self) -> list[Row]:
+        """The last nine entries, as the tenant's admin reads them: large ones page by page."""
+        entries: list[Row] = []
+        more: Row = {}
+        while True:
+            page = self.environment.rpc(
+                self.admin,
+                "get_audit_log",
+                schema_name=self.tenant,
+                page_size=9 - len(entries),
+                **more,
+            )
+            assert page.status_code == 200, page.text[:500]
+            entries += page.json()
+            if len(entries) == 9 or not entries[-1]["has_more"]:
+                return entries
+            more = {"before_id": entries[-1]["id"]}
+
 
 @pytest.fixture(scope="module")
 def odd(address: Address) -> Iterator[Odd]:
@@ -166,10 +184,7 @@ def test_no_content_stops_the_audit(odd: Odd, values: Row) -> None:
     odd.execute("delete from {0}.odd where true")
     age_entries(odd.sql, odd.tenant)
     odd.seal()
-    page = odd.environment.rpc(odd.admin, "get_audit_log", schema_name=odd.tenant, page_size=9)
-    assert page.status_code == 200, page.text[:500]
-    entries = page.json()
-    assert [entry["action"] for entry in entries[-1:]] == ["insert"]
+    assert odd.pages()[-1]["action"] == "insert"
     pruned = odd.sql.execute(
         "select removed from public.prune_audit_log(%s, now() - interval '91 days')",
         (odd.tenant,),

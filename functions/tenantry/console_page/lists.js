@@ -42,7 +42,8 @@ export async function pages(name, columns, load, emptyText, announce) {
   function add(rows) {
     last = rows.at(-1)
     body.append(...rows.map((row) => line(row, columns)))
-    more.hidden = rows.length < SIZE
+    // The rows of an audit log say whether there are more: a page of large rows ends early.
+    more.hidden = !(last.has_more ?? rows.length === SIZE)
   }
 
   async function next() {

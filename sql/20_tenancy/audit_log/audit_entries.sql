@@ -15,9 +15,15 @@ create function tenancy.audit_entries(
     set search_path = ''
     language plpgsql
 as $$
+declare
+    v_entry public.audit_entry;
+    v_previous public.audit_entry;
+    v_rows integer := 0;
+    v_bytes bigint := 0::bigint;
 begin
-    return query execute format(
-        'select e.id, e.occurred_at, e.actor_id, e.actor_role, e.action, e.table_name, e.record_id, e.old_values, e.new_values'
+    -- A loop, so that no value is read from the disk after the end of the page.
+    for v_entry in execute format(
+        'select e.id, e.occurred_at, e.actor_id, e.actor_role, e.action, e.table_name, e.record_id, e.old_values, e.new_values, false'
         ' from %I.audit_log e'
         ' where ($1 is null or e.actor_id = $1)'
         '     and ($2 is null or e.action = $2)'
@@ -27,12 +33,31 @@ begin
         '     and ($6 is null or e.occurred_at < $6)'
         '     and ($7 is null or e.id < $7)'
         ' order by e.id desc'
-        ' limit $8',
+        ' limit $8 + 1',
         schema_name
     )
-    using actor_id, action, table_name, record_id, occurred_from, occurred_to, before_id, page_size;
+    using actor_id, action, table_name, record_id, occurred_from, occurred_to, before_id, page_size
+    loop
+        v_bytes := v_bytes + 1000
+            + coalesce(octet_length(v_entry.record_id::text), 0)
+            + coalesce(octet_length(v_entry.old_values::text), 0)
+            + coalesce(octet_length(v_entry.new_values::text), 0);
+        if v_rows > 0 then
+            v_previous.has_more := true;
+            return next v_previous;
+        end if;
+        if tenancy.is_page_full(page_size, v_rows, v_bytes) then
+            return;
+        end if;
+        v_previous := v_entry;
+        v_rows := v_rows + 1;
+    end loop;
+
+    if v_rows > 0 then
+        return next v_previous;
+    end if;
 end;
 $$;
 
 comment on function tenancy.audit_entries(text, uuid, text, text, jsonb, timestamptz, timestamptz, bigint, integer) is
-    'A page of a tenant''s audit_log, newest entries first. A null argument filters nothing.';
+    'A page of a tenant''s audit_log, newest entries first: up to page_size entries and 4 MB, or one larger entry. A null argument filters nothing.';

@@ -7,7 +7,7 @@ create function public.get_admin_audit_log(
     before_id bigint default null,
     page_size integer default 100
 )
-    returns setof public.admin_audit_log
+    returns setof public.admin_audit_entry
     stable
     security definer
     set search_path = ''
@@ -30,17 +30,9 @@ begin
     perform tenancy.require_page_size(page_size);
 
     return query
-    select e.*
-    from public.admin_audit_log e
-    where (v_tenant_id is null or e.tenant_id = v_tenant_id)
-        and (get_admin_audit_log.schema_name is null or e.schema_name = get_admin_audit_log.schema_name)
-        and (get_admin_audit_log.actor_id is null or e.actor_id = get_admin_audit_log.actor_id)
-        and (get_admin_audit_log.action is null or e.action = get_admin_audit_log.action)
-        and (occurred_from is null or e.occurred_at >= occurred_from)
-        and (occurred_to is null or e.occurred_at < occurred_to)
-        and (before_id is null or e.id < before_id)
-    order by e.id desc
-    limit page_size;
+    select * from tenancy.admin_audit_entries(
+        v_tenant_id, schema_name, actor_id, action, occurred_from, occurred_to, before_id, page_size
+    );
 exception
     when deadlock_detected or lock_not_available or query_canceled then
         perform tenancy.raise_busy();
@@ -51,7 +43,8 @@ comment on function public.get_admin_audit_log(text, uuid, text, timestamptz, ti
     'Lists admin actions, newest first, one page at a time. '
     'Filters are the tenant, the actor, the action (such as tenant.suspend) and the time: '
     'occurred_from is included, occurred_to is not. A page has up to page_size entries, from '
-    '1 to 1,000. For the next page, give the last id of this page as before_id. A tenant '
+    '1 to 1,000, and fewer if they are more than 4 MB. has_more of the last entry says whether '
+    'there is a next page: give its id as before_id. A tenant '
     'admin names the tenant and sees its entries; platform staff see all entries. '
     'Callers: tenant admin, platform viewer. '
     'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, '

@@ -34,8 +34,9 @@ comment on function public.get_audit_log(text, uuid, text, text, jsonb, timestam
     'Lists data changes in a tenant, newest first, one page at a time. '
     'Filters are the actor, the action (insert, update, delete, truncate), the table, the '
     'record (its key columns as JSON) and the time: occurred_from is included, occurred_to is '
-    'not. A page has up to page_size entries, from 1 to 1,000. For the next page, give the '
-    'last id of this page as before_id. '
+    'not. A page has up to page_size entries, from 1 to 1,000, and fewer if they are more than '
+    '4 MB. has_more of the last entry says whether there is a next page: give its id as '
+    'before_id. '
     'Callers: tenant admin. '
     'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, '
     'not_authenticated, busy.';
