@@ -54,7 +54,7 @@ select tenancy.add_tenant_migration('tenantry_0001', 'template', $tenant$
         'Who wrote: user (see actor_id), service_role, or the database role that ran the SQL.';
     comment on column audit_log.record_id is 'Primary key of the row, as an object.';
     comment on column audit_log.old_values is
-        'Values before the change; of an update only the changed columns. A value that is nested deeper than 500 levels, very large, or not valid as jsonb is {"$text": …}.';
+        'Values before the change; of an update only the changed columns, and of a large value the part that changed. A value that is not kept whole as jsonb is {"$text": …}; the README says how.';
     comment on column audit_log.new_values is 'Values after the change, as in old_values.';
 
     select tenancy.enable_tenant_table(current_schema(), 'settings', reads => 'read', writes => 'admin');

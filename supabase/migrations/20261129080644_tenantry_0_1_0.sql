@@ -2513,6 +2513,8 @@ begin
     -- old columns, until the migration ends and the function is replaced. So it compares them.
     -- The block with an exception clause writes nothing, so that it takes no transaction id.
     -- The label audit tells the variables from columns of the same names.
+    -- Large is a row of more than 2,000 bytes. From 65,536 on, values may be too large for a
+    -- document: a compressed one can be 255 times as large.
     -- The comments are here, because every tenant has a copy of the function.
     return format(
         $sql$
@@ -2520,7 +2522,8 @@ begin
 declare
     v_caller constant tenancy.caller := tenancy.caller();
     v_role constant text := case v_caller.kind when 'nobody' then session_user else v_caller.kind end;
-    v_as_text boolean;
+    v_size integer;
+    v_is_unusual boolean;
 begin
     if tg_op = 'TRUNCATE' then
         insert into %1$I.audit_log (actor_id, actor_role, action, table_name)
@@ -2528,24 +2531,26 @@ begin
         return null;
     end if;
 
-    v_as_text := %3$L::name[] is distinct from (
+    v_is_unusual := %3$L::name[] is distinct from (
         select array_agg(a.attname order by a.attnum)
         from pg_catalog.pg_attribute a
         where a.attrelid = tg_relid and a.attnum > 0 and not a.attisdropped
     );
-    if not v_as_text then
+    if not v_is_unusual then
         begin
-            if tg_op <> 'DELETE' then
-                v_as_text := exists (select from new_rows _row where %7$s);
-            end if;
-            if tg_op <> 'INSERT' and not v_as_text then
-                v_as_text := exists (select from old_rows _row where %7$s);
+            if tg_op = 'INSERT' then
+                v_is_unusual := exists (select from new_rows _row where %8$s > 65536 or %9$s);
+            elsif tg_op = 'DELETE' then
+                v_is_unusual := exists (select from old_rows _row where %8$s > 65536 or %9$s);
+            else
+                select max(%8$s), bool_or(%9$s) into v_size, v_is_unusual
+                from (table old_rows union all table new_rows) _row;
             end if;
         exception
-            when others then v_as_text := true;
+            when others then v_is_unusual := true;
         end;
     end if;
-    if v_as_text then
+    if v_is_unusual or v_size > 65536 then
         execute (
             select case tg_op when 'INSERT' then s.on_insert when 'DELETE' then s.on_delete else s.on_update end
             from tenancy.audit_statements(%1$L, tg_table_name, '$1, $2', as_text => true) s
@@ -2558,6 +2563,8 @@ begin
         %4$s;
     elsif tg_op = 'DELETE' then
         %5$s;
+    elsif v_size > 2000 then
+        %7$s;
     else
         %6$s;
     end if;
@@ -2565,8 +2572,8 @@ begin
 end;
         $sql$,
         schema_name, table_name, v_statements.columns,
-        v_statements.on_insert, v_statements.on_delete, v_statements.on_update,
-        coalesce(nullif(v_statements.is_unusual, ''), 'false')
+        v_statements.on_insert, v_statements.on_delete, v_statements.on_update, v_statements.on_large_update,
+        coalesce(v_statements.size, '0'), coalesce(v_statements.is_unusual, 'false')
     );
 end;
 $$;
@@ -2584,7 +2591,9 @@ create function tenancy.audit_statements(
     out on_insert text,
     out on_delete text,
     out on_update text,
+    out on_large_update text,
     out columns text,
+    out size text,
     out is_unusual text
 )
     returns record
@@ -2596,11 +2605,11 @@ as $$
 declare
     v_table constant oid := tenancy.require_table(schema_name, table_name);
     -- All values of a row have to fit into one document, which may have 256 MB.
+    v_largest constant integer := (
+        select least(16000000, 240000000 / c.relnatts) from pg_catalog.pg_class c where c.oid = v_table
+    );
     v_value constant text := case
-        when as_text then format(
-            'tenancy.audited_value(%%s.%%I, %s)',
-            (select least(16000000, 240000000 / c.relnatts) from pg_catalog.pg_class c where c.oid = v_table)
-        )
+        when as_text then format('tenancy.audited_value(%%s.%%I, %s)', v_largest)
         else '%s.%I'
     end;
     v_check constant text := case
@@ -2623,6 +2632,11 @@ declare
     v_row text;
     v_old text;
     v_new text;
+    v_large_old text;
+    v_large_new text;
+    v_removed text;
+    v_added text;
+    v_update text;
 begin
     select
         array_agg(c.name order by c.place)::text,
@@ -2637,40 +2651,95 @@ begin
         case when as_text then
             string_agg(format('jsonb_build_object(%L, %s)', c.name, c.value_of_row), E'\n            || ' order by c.place)
         else 'to_jsonb(_row.*)' end,
-        -- Values are compared byte by byte: type json has no `=`, and numeric 1.0 = 1.00.
+        string_agg(format(c.if_changed, c.name, c.value_of_old), E'\n            || ' order by c.place),
+        string_agg(format(c.if_changed, c.name, c.value_of_new), E'\n            || ' order by c.place),
         string_agg(
             format(
-                'case when row(_old.%1$I)::record operator(pg_catalog.*<>) row(_new.%1$I)::record'
-                ' then jsonb_build_object(%1$L, %2$s) else ''{}'' end',
-                c.name, c.value_of_old
+                c.if_changed, c.name,
+                case
+                    when c.is_text then format(
+                        'case when greatest(octet_length(_old.%1$I), octet_length(_new.%1$I)) <= 2048 then to_jsonb(_old.%1$I)'
+                        ' else tenancy.audited_change(_old.%1$I, _new.%1$I, false, %2$s) end',
+                        c.name, v_largest
+                    )
+                    when c.is_of_variable_size then format('tenancy.audited_change(_old.%1$I, _new.%1$I, false, %2$s)', c.name, v_largest)
+                    else c.value_of_old
+                end
             ),
             E'\n            || ' order by c.place
         ),
         string_agg(
             format(
-                'case when row(_old.%1$I)::record operator(pg_catalog.*<>) row(_new.%1$I)::record'
-                ' then jsonb_build_object(%1$L, %2$s) else ''{}'' end',
-                c.name, c.value_of_new
+                c.if_changed, c.name,
+                case
+                    when c.is_text then format(
+                        'case when greatest(octet_length(_old.%1$I), octet_length(_new.%1$I)) <= 2048 then to_jsonb(_new.%1$I)'
+                        ' else tenancy.audited_change(_old.%1$I, _new.%1$I, true, %2$s) end',
+                        c.name, v_largest
+                    )
+                    when c.is_of_variable_size then format('tenancy.audited_change(_old.%1$I, _new.%1$I, true, %2$s)', c.name, v_largest)
+                    else c.value_of_new
+                end
             ),
             E'\n            || ' order by c.place
         ),
-        concat_ws(
-            ' or ',
-            -- A compressed value is at most 255 times as large.
-            string_agg(format('coalesce(pg_column_size(_row.%I), 0)', c.name), ' + ' order by c.place)
-                filter (where c.is_of_variable_size)
-                || ' > 65536',
-            string_agg(
-                format('jsonb_path_exists(%1$s, ''strict $.**{500}'') or %1$s ? ''$text''', c.document),
-                ' or ' order by c.place
-            )
-                filter (where c.document is not null)
+        -- The key has changed, or there is none. A large value that is still in the table is not
+        -- kept again.
+        string_agg(
+            format(
+                'jsonb_build_object(%L, %s)',
+                c.name,
+                case
+                    when c.is_of_variable_size then format(
+                        'case when tenancy.audited_hash(_row.%1$I) in (select tenancy.audited_hash(_new.%1$I) from new_rows _new)'
+                        ' then tenancy.audited_summary(_row.%1$I, %2$s) else tenancy.audited_value(_row.%1$I, %2$s) end',
+                        c.name, v_largest
+                    )
+                    else c.value_of_row
+                end
+            ),
+            E'\n            || ' order by c.place
+        ),
+        string_agg(
+            format(
+                'jsonb_build_object(%L, %s)',
+                c.name,
+                case
+                    when c.is_of_variable_size then format('tenancy.audited_summary(_row.%I, %s)', c.name, v_largest)
+                    else c.value_of_row
+                end
+            ),
+            E'\n            || ' order by c.place
+        ),
+        -- In bytes, without reading the values. A compressed value counts as a large one.
+        string_agg(
+            format(
+                case
+                    when c.is_text or c.type = 'bytea'::regtype then 'coalesce(octet_length(_row.%1$I), 0)'
+                    when c.type = any ('{numeric,inet}'::regtype[]::oid[]) then 'coalesce(pg_column_size(_row.%1$I), 0)'
+                    else 'coalesce(pg_column_size(_row.%1$I) + case when pg_column_compression(_row.%1$I) is null then 0 else 2001 end, 0)'
+                end,
+                c.name
+            ),
+            ' + ' order by c.place
         )
-    into columns, v_key_of_row, v_key_of_new, v_same_key, v_same_key_as_new, v_same_key_as_old, v_row, v_old, v_new, is_unusual
+            filter (where c.is_of_variable_size),
+        string_agg(
+            format('jsonb_path_exists(%1$s, ''strict $.**{500}'') or %1$s ? ''$text''', c.document),
+            ' or ' order by c.place
+        )
+            filter (where c.document is not null)
+    into columns, v_key_of_row, v_key_of_new, v_same_key, v_same_key_as_new, v_same_key_as_old, v_row, v_old, v_new,
+        v_large_old, v_large_new, v_removed, v_added, size, is_unusual
     from (
         select a.attname as name, a.attnum as place,
             a.attnum = any (i.indkey::smallint[]) as is_key,
+            a.atttypid as type,
             a.attlen = -1 as is_of_variable_size,
+            a.atttypid = any ('{text,varchar,bpchar}'::regtype[]::oid[]) as is_text,
+            -- Values are compared byte by byte: type json has no `=`, and numeric 1.0 = 1.00.
+            'case when row(_old.%1$I)::record operator(pg_catalog.*<>) row(_new.%1$I)::record'
+            ' then jsonb_build_object(%1$L, %2$s) else ''{}'' end' as if_changed,
             format(v_value, '_row', a.attname) as value_of_row,
             format(v_value, '_old', a.attname) as value_of_old,
             format(v_value, '_new', a.attname) as value_of_new,
@@ -2698,8 +2767,7 @@ begin
         from old_rows _row$sql$,
         schema_name, actor, table_name, coalesce(v_key_of_row, 'null::jsonb'), v_row
     );
-    on_update := format(
-        $sql$insert into %1$I.audit_log (actor_id, actor_role, action, table_name, record_id, old_values, new_values)
+    v_update := $sql$insert into %1$I.audit_log (actor_id, actor_role, action, table_name, record_id, old_values, new_values)
         select %2$s, 'update', %3$L, %5$s,
             %6$s,
             %7$s
@@ -2712,24 +2780,42 @@ begin
         from old_rows _row
         where not exists (select from new_rows _new where %9$s)
         union all
-        select %2$s, 'insert', %3$L, %4$s, null, %11$s
+        select %2$s, 'insert', %3$L, %4$s, null, %14$s
         from new_rows _row%13$s
-        where not exists (select from old_rows _old where %10$s)$sql$,
+        where not exists (select from old_rows _old where %10$s)$sql$;
+    on_update := format(
+        v_update,
         schema_name, actor, table_name,
         coalesce(v_key_of_row, 'null::jsonb'),
         coalesce(v_key_of_new, 'null::jsonb'),
-        v_old, v_new,
+        case when as_text then v_large_old else v_old end,
+        case when as_text then v_large_new else v_new end,
         coalesce(v_same_key, 'false'),
         coalesce(v_same_key_as_new, 'false'),
         coalesce(v_same_key_as_old, 'false'),
-        v_row,
-        format(v_check, '_new'), format(v_check, '_row')
+        case when as_text then v_removed else v_row end,
+        format(v_check, '_new'), format(v_check, '_row'),
+        case when as_text then v_added else v_row end
+    );
+    on_large_update := format(
+        v_update,
+        schema_name, actor, table_name,
+        coalesce(v_key_of_row, 'null::jsonb'),
+        coalesce(v_key_of_new, 'null::jsonb'),
+        v_large_old,
+        v_large_new,
+        coalesce(v_same_key, 'false'),
+        coalesce(v_same_key_as_new, 'false'),
+        coalesce(v_same_key_as_old, 'false'),
+        v_removed,
+        '', '',
+        v_added
     );
 end;
 $$;
 
 comment on function tenancy.audit_statements(text, text, text, boolean) is
-    'The statements that audit a table with its present columns. They read the transition tables old_rows and new_rows. actor is two SQL expressions: the actor''s id and role. is_unusual is the condition on _row that the statements would fail or write something that cannot be read; with as_text they do neither, at a higher cost (PT404 table_not_found).';
+    'The statements that audit a table with its present columns. They read the transition tables old_rows and new_rows. actor is two SQL expressions: the actor''s id and role. on_large_update keeps only what changed in large values. size is the size of _row in bytes, without columns of fixed size. is_unusual is the condition on _row that the statements could fail or write something that cannot be read; with as_text they do neither, and keep only what changed, at a higher cost (PT404 table_not_found).';
 
 -- sql/20_tenancy/audit_triggers/audit_table.sql
 
@@ -2819,6 +2905,161 @@ $$;
 
 comment on function tenancy.audit_table(text, text) is
     'Creates or replaces the audit triggers of a tenant''s table, so that every change of the table writes to the tenant''s audit_log. Call it again after the table''s columns or name have changed. Only under lock_tenant (PT404 table_not_found).';
+
+-- sql/20_tenancy/audit_triggers/audited_change.sql
+
+-- Members write large values again and again, and change little in them. If the log kept both
+-- values of each update, they could fill the disk.
+create function tenancy.audited_change(
+    before anyelement,
+    after anyelement,
+    is_after boolean,
+    largest integer
+)
+    returns jsonb
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_before bytea;
+    v_after bytea;
+    v_shown bytea;
+    v_shorter integer;
+    v_step integer;
+    v_head integer := 0;
+    v_tail integer := 0;
+    v_part text;
+begin
+    begin
+        v_before := convert_to(before::text, 'UTF8');
+        v_after := convert_to(after::text, 'UTF8');
+    exception
+        when others then
+            return tenancy.audited_value(case when is_after then after else before end, largest);
+    end;
+    v_shown := case when is_after then v_after else v_before end;
+    if v_shown is null or length(v_shown) <= 2048 then
+        return tenancy.audited_value(case when is_after then after else before end, largest);
+    end if;
+
+    -- What the two texts have in common at the beginning and at the end. Each comparison adds
+    -- bytes that were not compared before, so the whole takes time in proportion to the texts.
+    v_shorter := coalesce(least(length(v_before), length(v_after)), 0);
+    if v_before is null or v_after is null then
+        v_shorter := 0;
+    end if;
+    v_step := v_shorter;
+    while v_step > 0 loop
+        if v_head + v_step <= v_shorter
+            and substr(v_before, v_head + 1, v_step) = substr(v_after, v_head + 1, v_step)
+        then
+            v_head := v_head + v_step;
+        else
+            v_step := v_step / 2;
+        end if;
+    end loop;
+    -- A character must not be cut: its second and later bytes are 10xxxxxx.
+    while v_head > 0 and (
+        (v_head < length(v_before) and get_byte(v_before, v_head) & 192 = 128)
+        or (v_head < length(v_after) and get_byte(v_after, v_head) & 192 = 128)
+    ) loop
+        v_head := v_head - 1;
+    end loop;
+    v_step := v_shorter - v_head;
+    while v_step > 0 loop
+        if v_head + v_tail + v_step <= v_shorter
+            and substr(v_before, length(v_before) - v_tail - v_step + 1, v_step)
+            = substr(v_after, length(v_after) - v_tail - v_step + 1, v_step)
+        then
+            v_tail := v_tail + v_step;
+        else
+            v_step := v_step / 2;
+        end if;
+    end loop;
+    while v_tail > 0 and get_byte(v_shown, length(v_shown) - v_tail) & 192 = 128 loop
+        v_tail := v_tail - 1;
+    end loop;
+
+    if v_head + v_tail < length(v_shown) / 2 or length(v_shown) - v_head - v_tail > largest / 8 then
+        return case
+            when is_after then tenancy.audited_summary(after, largest)
+            else tenancy.audited_value(before, largest)
+        end;
+    end if;
+    v_part := convert_from(substr(v_shown, v_head + 1, length(v_shown) - v_head - v_tail), 'UTF8');
+
+    return jsonb_build_object(
+        '$text', case when is_after then left(v_part, 1000) else v_part end,
+        '$offset', v_head,
+        '$bytes', length(v_shown),
+        '$sha256', encode(sha256(v_shown), 'hex')
+    );
+end;
+$$;
+
+comment on function tenancy.audited_change(anyelement, anyelement, boolean, integer) is
+    'The value before or after an update, as the audit log keeps it. Of a text with more than 2 KB it keeps the part that differs as $text, with $offset, the number of equal bytes before that part, and the whole text''s $bytes and $sha256. Of the value before, the part is complete, so that the value can be computed from the one that replaced it; of the value after, it is cut at 1,000 characters. If less than half of the text is equal, the value before is kept like audited_value and the value after like audited_summary.';
+
+-- sql/20_tenancy/audit_triggers/audited_hash.sql
+
+create function tenancy.audited_hash(value anyelement)
+    returns bytea
+    stable
+    strict
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_text text;
+begin
+    begin
+        v_text := value::text;
+    exception
+        when others then null;
+    end;
+
+    return case when octet_length(v_text) > 2048 then sha256(convert_to(v_text, 'UTF8')) end;
+end;
+$$;
+
+comment on function tenancy.audited_hash(anyelement) is
+    'SHA-256 of a value with more than 2 KB of text; null for any other value.';
+
+-- sql/20_tenancy/audit_triggers/audited_summary.sql
+
+create function tenancy.audited_summary(value anyelement, largest integer)
+    returns jsonb
+    stable
+    strict
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_text text;
+begin
+    begin
+        v_text := value::text;
+    exception
+        when others then null;
+    end;
+    if v_text is null or octet_length(v_text) <= 2048 then
+        return tenancy.audited_value(value, largest);
+    end if;
+
+    return jsonb_build_object(
+        '$text', left(v_text, 1000),
+        '$bytes', octet_length(v_text),
+        '$sha256', encode(sha256(convert_to(v_text, 'UTF8')), 'hex')
+    );
+end;
+$$;
+
+comment on function tenancy.audited_summary(anyelement, integer) is
+    'A value that an update has written, as the audit log keeps it: like audited_value, but of a value with more than 2 KB of text only the first 1,000 characters, with the whole text''s $bytes and $sha256. Nothing is lost: the value is in the row, and the entry of the next change of it keeps what that change replaces.';
 
 -- sql/20_tenancy/audit_triggers/audited_value.sql
 
@@ -7093,7 +7334,7 @@ select tenancy.add_tenant_migration('tenantry_0001', 'template', $tenant$
         'Who wrote: user (see actor_id), service_role, or the database role that ran the SQL.';
     comment on column audit_log.record_id is 'Primary key of the row, as an object.';
     comment on column audit_log.old_values is
-        'Values before the change; of an update only the changed columns. A value that is nested deeper than 500 levels, very large, or not valid as jsonb is {"$text": …}.';
+        'Values before the change; of an update only the changed columns, and of a large value the part that changed. A value that is not kept whole as jsonb is {"$text": …}; the README says how.';
     comment on column audit_log.new_values is 'Values after the change, as in old_values.';
 
     select tenancy.enable_tenant_table(current_schema(), 'settings', reads => 'read', writes => 'admin');

@@ -14,6 +14,8 @@ begin
     -- old columns, until the migration ends and the function is replaced. So it compares them.
     -- The block with an exception clause writes nothing, so that it takes no transaction id.
     -- The label audit tells the variables from columns of the same names.
+    -- Large is a row of more than 2,000 bytes. From 65,536 on, values may be too large for a
+    -- document: a compressed one can be 255 times as large.
     -- The comments are here, because every tenant has a copy of the function.
     return format(
         $sql$
@@ -21,7 +23,8 @@ begin
 declare
     v_caller constant tenancy.caller := tenancy.caller();
     v_role constant text := case v_caller.kind when 'nobody' then session_user else v_caller.kind end;
-    v_as_text boolean;
+    v_size integer;
+    v_is_unusual boolean;
 begin
     if tg_op = 'TRUNCATE' then
         insert into %1$I.audit_log (actor_id, actor_role, action, table_name)
@@ -29,24 +32,26 @@ begin
         return null;
     end if;
 
-    v_as_text := %3$L::name[] is distinct from (
+    v_is_unusual := %3$L::name[] is distinct from (
         select array_agg(a.attname order by a.attnum)
         from pg_catalog.pg_attribute a
         where a.attrelid = tg_relid and a.attnum > 0 and not a.attisdropped
     );
-    if not v_as_text then
+    if not v_is_unusual then
         begin
-            if tg_op <> 'DELETE' then
-                v_as_text := exists (select from new_rows _row where %7$s);
-            end if;
-            if tg_op <> 'INSERT' and not v_as_text then
-                v_as_text := exists (select from old_rows _row where %7$s);
+            if tg_op = 'INSERT' then
+                v_is_unusual := exists (select from new_rows _row where %8$s > 65536 or %9$s);
+            elsif tg_op = 'DELETE' then
+                v_is_unusual := exists (select from old_rows _row where %8$s > 65536 or %9$s);
+            else
+                select max(%8$s), bool_or(%9$s) into v_size, v_is_unusual
+                from (table old_rows union all table new_rows) _row;
             end if;
         exception
-            when others then v_as_text := true;
+            when others then v_is_unusual := true;
         end;
     end if;
-    if v_as_text then
+    if v_is_unusual or v_size > 65536 then
         execute (
             select case tg_op when 'INSERT' then s.on_insert when 'DELETE' then s.on_delete else s.on_update end
             from tenancy.audit_statements(%1$L, tg_table_name, '$1, $2', as_text => true) s
@@ -59,6 +64,8 @@ begin
         %4$s;
     elsif tg_op = 'DELETE' then
         %5$s;
+    elsif v_size > 2000 then
+        %7$s;
     else
         %6$s;
     end if;
@@ -66,8 +73,8 @@ begin
 end;
         $sql$,
         schema_name, table_name, v_statements.columns,
-        v_statements.on_insert, v_statements.on_delete, v_statements.on_update,
-        coalesce(nullif(v_statements.is_unusual, ''), 'false')
+        v_statements.on_insert, v_statements.on_delete, v_statements.on_update, v_statements.on_large_update,
+        coalesce(v_statements.size, '0'), coalesce(v_statements.is_unusual, 'false')
     );
 end;
 $$;
