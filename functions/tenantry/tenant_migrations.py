@@ -19,6 +19,7 @@ class TenantMigrationStatus(Result):
     up_to_date: Annotated[int, Field(examples=[1])]
     behind: Annotated[int, Field(examples=[0])]
     failed: Annotated[int, Field(examples=[0])]
+    unreachable_tables: Annotated[list[str], Field(examples=[[]])]
 
 
 class TenantBehind(Result):

@@ -101,6 +101,14 @@ def migrate(
     at all, and receives none twice. Exits 1 if a tenant is still behind (a dry run exits 0).
     """
     status = api.call("get_migration_status")
+    # The Supabase CLI does not show the warning that the push of the migration has raised.
+    for table in status.get("unreachable_tables", ()):
+        click.echo(
+            f'Warning: no signed-in user can reach table "{table}" of the template. Unless '
+            "that is meant so, enable row level security on it and write a permissive policy "
+            "to authenticated.",
+            err=True,
+        )
     report = Report(status["latest_version"], status["tenant_count"])
     behind = [
         tenant

@@ -8,8 +8,9 @@ from tenantry_cli.project import find_project
 _TENANT_MIGRATION = """\
 -- SQL as for one tenant, with unqualified names. Members read new tables, writers write them,
 -- and their changes are audited. For other levels, call
--- tenancy.enable_tenant_table(current_schema(), …). A fourth argument names routines that the
--- API may call: array['name'].
+-- tenancy.enable_tenant_table(current_schema(), …); without audit, call
+-- tenancy.leave_unaudited(current_schema(), …). A fourth argument names routines that the API
+-- may call: array['name'].
 select tenancy.register_tenant_migration('{version}', '{name}', $tenant$
 
 $tenant$);

@@ -366,12 +366,15 @@ create type public.tenant_migration_status as (
     tenant_count integer,
     up_to_date integer,
     behind integer,
-    failed integer
+    failed integer,
+    unreachable_tables text[]
 );
 
 comment on type public.tenant_migration_status is 'Result of get_migration_status.';
 comment on column public.tenant_migration_status.failed is
     'Tenants behind whose next migration has failed and was rolled back.';
+comment on column public.tenant_migration_status.unreachable_tables is
+    'Tables of the template that no signed-in user can reach, because their policies let nobody in. The migration may have meant it so.';
 
 -- sql/06_records/tenant_status_report.sql
 
@@ -2836,7 +2839,7 @@ declare
         select p.proname::text
         from pg_catalog.pg_trigger t
         join pg_catalog.pg_proc p on p.oid = t.tgfoid
-        where t.tgrelid = v_table and t.tgname = 'audit_insert'
+        where t.tgrelid = v_table and t.tgname = 'audit_insert' and p.prosrc like E'\n<<audit>>%'
     );
     v_is_new constant boolean := v_present_name is null;
     -- The function is created under a unique name, because looking up the common name would read
@@ -3061,6 +3064,33 @@ $$;
 comment on function tenancy.audited_summary(anyelement, integer) is
     'A value that an update has written, as the audit log keeps it: like audited_value, but of a value with more than 2 KB of text only the first 1,000 characters, with the whole text''s $bytes and $sha256. Nothing is lost: the value is in the row, and the entry of the next change of it keeps what that change replaces.';
 
+-- sql/20_tenancy/audit_triggers/audited_tables.sql
+
+create function tenancy.audited_tables(tables oid[])
+    returns oid[]
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return array(
+        select t.tgrelid
+        from pg_catalog.pg_trigger t
+        join pg_catalog.pg_proc p on p.oid = t.tgfoid
+        where t.tgrelid = any (tables)
+            and t.tgname in ('audit_insert', 'audit_update', 'audit_delete', 'audit_truncate')
+            and t.tgenabled in ('O', 'A')
+            and p.prosrc like E'\n<<audit>>%'
+        group by t.tgrelid
+        having count(*) = 4
+    );
+end;
+$$;
+
+comment on function tenancy.audited_tables(oid[]) is
+    'The tables among these that have all audit triggers, with all of them enabled.';
+
 -- sql/20_tenancy/audit_triggers/audited_value.sql
 
 create function tenancy.audited_value(value anyelement, largest integer)
@@ -3145,6 +3175,41 @@ $$;
 comment on function tenancy.drop_unused_audit_routines(text) is
     'Drops the audit functions of tables that no longer exist. Dropping a table drops its triggers, but not their functions.';
 
+-- sql/20_tenancy/audit_triggers/leave_unaudited.sql
+
+create function tenancy.leave_unaudited(schema_name text, table_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_table constant oid := tenancy.require_table(schema_name, table_name);
+    v_statements text;
+begin
+    select string_agg(format('drop trigger %I on %I.%I;', t.tgname, schema_name, table_name), ' ')
+    into v_statements
+    from pg_catalog.pg_trigger t
+    join pg_catalog.pg_proc p on p.oid = t.tgfoid
+    where t.tgrelid = v_table and p.prosrc like E'\n<<audit>>%';
+    if v_statements is not null then
+        execute v_statements;
+        perform tenancy.drop_unused_audit_routines(schema_name);
+    end if;
+
+    -- By oid, because the migration may rename the table afterwards.
+    perform set_config(
+        'tenancy.unaudited_tables',
+        concat_ws(' ', nullif(current_setting('tenancy.unaudited_tables', true), ''), v_table),
+        true
+    );
+end;
+$$;
+
+comment on function tenancy.leave_unaudited(text, text) is
+    'Says in a tenant migration that a table shall not be audited, and drops its audit triggers. Without this call, or audited => false of enable_tenant_table, apply_tenant_migration audits every new table and refuses to lose the audit of an old one (PT404 table_not_found).';
+
 -- sql/20_tenancy/audit_triggers/refresh_audit_triggers.sql
 
 create function tenancy.refresh_audit_triggers(schema_name text)
@@ -3164,7 +3229,7 @@ begin
             select p.prosrc
             from pg_catalog.pg_trigger t
             join pg_catalog.pg_proc p on p.oid = t.tgfoid
-            where t.tgrelid = c.oid and t.tgname = 'audit_insert'
+            where t.tgrelid = c.oid and t.tgname = 'audit_insert' and p.prosrc like E'\n<<audit>>%'
         );
 end;
 $$;
@@ -5085,6 +5150,7 @@ declare
     v_external_before text[];
     v_routines_before oid[];
     v_problem text;
+    v_unreachable_before text[];
 begin
     -- Registrations take turns, so that positions are unique and without gaps. Readers and new
     -- tenants do not wait.
@@ -5129,6 +5195,9 @@ begin
     v_external_before := tenancy.external_changes();
     v_routines_before := array(
         select p.oid from pg_catalog.pg_proc p where p.pronamespace = 'tenant_template'::regnamespace
+    );
+    v_unreachable_before := array(
+        select u.table_name from tenancy.unreachable_tables('tenant_template') u
     );
     perform tenancy.apply_tenant_migration('tenant_template', v_migration);
 
@@ -5176,11 +5245,19 @@ begin
     select version, o.object_kind, o.object_name, o.table_name, o.definition
     from tenancy.schema_objects('tenant_template') o;
     perform tenancy.require_creatable(version);
+
+    for v_problem in
+        select format('Tenant migration %s, table "%s": %s', version, u.table_name, u.reason)
+        from tenancy.unreachable_tables('tenant_template') u
+        where u.table_name <> all (v_unreachable_before)
+    loop
+        raise warning '%', v_problem;
+    end loop;
 end;
 $$;
 
 comment on function tenancy.add_tenant_migration(text, text, text, text[]) is
-    'Adds a tenant migration after all that this database has registered, and applies it to the reference schema. Existing tenants stay as they are, new tenants start with it. One tenant is created and rolled back, to show that tenants can be created. callable_routines names routines that the API may call. Repeating a registration changes nothing; another text under a registered version is refused.';
+    'Adds a tenant migration after all that this database has registered, and applies it to the reference schema. Existing tenants stay as they are, new tenants start with it. One tenant is created and rolled back, to show that tenants can be created. callable_routines names routines that the API may call. Warns of each table that no client can reach any more. Repeating a registration changes nothing; another text under a registered version is refused.';
 
 -- sql/20_tenancy/migrations/advance_tenant.sql
 
@@ -5256,8 +5333,15 @@ as $$
 declare
     v_path constant text := format('%I, extensions, pg_temp', schema_name);
     v_tables_before constant oid[] := tenancy.table_oids(schema_name);
+    v_audited_before constant oid[] := tenancy.audited_tables(v_tables_before);
     v_tables_now oid[];
+    v_unaudited oid[];
+    v_audited oid[];
+    v_lost text;
 begin
+    -- leave_unaudited writes this list.
+    perform set_config('tenancy.unaudited_tables', '', true);
+
     -- On a hosted project, sessions of the API refuse an UPDATE without WHERE. `db push`, which
     -- ran the same statements in the reference schema, does not.
     perform set_config('safeupdate.enabled', 'off', true);
@@ -5276,25 +5360,41 @@ begin
     perform set_config('search_path', '', true);
 
     v_tables_now := tenancy.table_oids(schema_name);
+    v_unaudited := coalesce(string_to_array(nullif(current_setting('tenancy.unaudited_tables'), ''), ' '), '{}');
     if cardinality(v_tables_before) > 0 then
         perform tenancy.refresh_audit_triggers(schema_name);
     end if;
     if not v_tables_before <@ v_tables_now then
         perform tenancy.drop_unused_audit_routines(schema_name);
     end if;
-    -- A migration may enable row level security and write no policy, so that no
-    -- client reaches the table. Such a table is not changed.
-    perform tenancy.enable_tenant_table(schema_name, c.relname)
+    -- A migration may enable row level security and write the policies of a table itself. Such a
+    -- table only gets the audit.
+    perform tenancy.enable_tenant_table(schema_name, c.relname, audited => c.oid <> all (v_unaudited))
     from pg_catalog.pg_class c
     where c.oid = any (v_tables_now)
         and c.oid <> all (v_tables_before)
         and not c.relrowsecurity
         and not exists (select from pg_catalog.pg_policy p where p.polrelid = c.oid);
+    v_audited := tenancy.audited_tables(v_tables_now);
+    perform tenancy.audit_table(schema_name, c.relname)
+    from pg_catalog.pg_class c
+    where c.oid = any (v_tables_now)
+        and c.oid <> all (v_tables_before || v_audited || v_unaudited);
+
+    select string_agg(format('"%s"', c.relname), ', ' order by c.relname) into v_lost
+    from pg_catalog.pg_class c
+    where c.oid = any (v_tables_now)
+        and c.oid = any (v_audited_before)
+        and c.oid <> all (v_audited || v_unaudited);
+    if v_lost is not null then
+        raise exception 'The tenant migration would end the audit of %: it drops or disables audit triggers. Enable them again in the same migration, or call tenancy.leave_unaudited(current_schema(), ''<table>'').', v_lost
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
 end;
 $$;
 
 comment on function tenancy.apply_tenant_migration(text, tenancy.tenant_migrations) is
-    'Runs one tenant migration in one schema and makes new tables tenant tables, unless the migration did so itself: members read, writers write, everything is audited. apply_tenant_privileges sets the privileges afterwards.';
+    'Runs one tenant migration in one schema and makes new tables tenant tables: members read, writers write, unless the migration writes policies or enables row level security itself; every change is audited, unless the migration called leave_unaudited. Refuses a migration that drops or disables audit triggers (55000). apply_tenant_privileges sets the privileges afterwards.';
 
 -- sql/20_tenancy/migrations/build_tenant_schema.sql
 
@@ -5650,6 +5750,24 @@ begin
     order by o.object_kind, o.object_name
     limit 1;
 
+    if v_problem is null then
+        -- If a row of the child is changed through the parent, the audit triggers see only the
+        -- parent's columns.
+        select format('table "%s" inherits from another table and has columns of its own, which the audit log would miss', c.relname)
+        into v_problem
+        from pg_catalog.pg_inherits i
+        join pg_catalog.pg_class c on c.oid = i.inhrelid
+        where c.relnamespace = 'tenant_template'::regnamespace
+            and c.relkind = 'r'
+            and not c.relispartition
+            and exists (
+                select from pg_catalog.pg_attribute a
+                where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attinhcount = 0
+            )
+        order by c.relname
+        limit 1;
+    end if;
+
     if v_problem is not null then
         raise exception 'The tenant template does not allow this: %.', v_problem
             using errcode = 'object_not_in_prerequisite_state',
@@ -5659,7 +5777,7 @@ end;
 $$;
 
 comment on function tenancy.require_template_shape() is
-    'Requires of the reference schema: tables, their sequences and views with security_invoker are the only relations; no column has the prefix x_; no foreign key leaves the schema (55000).';
+    'Requires of the reference schema: tables, their sequences and views with security_invoker are the only relations; no column has the prefix x_; no foreign key leaves the schema; no table inherits columns from another and adds some (55000).';
 
 -- sql/20_tenancy/migrations/session_settings.sql
 
@@ -5768,6 +5886,8 @@ begin
 
     if audited then
         perform tenancy.audit_table(schema_name, table_name);
+    else
+        perform tenancy.leave_unaudited(schema_name, table_name);
     end if;
 end;
 $$;
@@ -5935,6 +6055,66 @@ $$;
 
 comment on function tenancy.policy_verbs(oid) is
     'The commands for which a table has a policy for signed-in users, as GRANT lists them; null if there is none.';
+
+-- sql/20_tenancy/privileges/unreachable_tables.sql
+
+create function tenancy.unreachable_tables(
+    schema_name text,
+    out table_name text,
+    out reason text
+)
+    returns setof record
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    with recursive tables as materialized (
+        select c.oid, c.relname::text as name, c.relrowsecurity as is_secured,
+            -- Only a permissive policy lets a row through; restrictive ones take rows away.
+            coalesce(p.is_open, false) as is_open,
+            p.is_for_users
+        from unnest(tenancy.table_oids(schema_name)) t (oid)
+        join pg_catalog.pg_class c on c.oid = t.oid
+        left join (
+            select o.polrelid,
+                bool_or(o.polpermissive and 'authenticated'::regrole = any (o.polroles)) as is_open,
+                bool_or('authenticated'::regrole = any (o.polroles)) as is_for_users
+            from pg_catalog.pg_policy o
+            where o.polrelid = any (tenancy.table_oids(schema_name))
+            group by o.polrelid
+        ) p on p.polrelid = c.oid
+    ),
+    -- Who reaches a partitioned table reaches the rows of its partitions.
+    reachable as (
+        select t.oid from tables t where t.is_secured and t.is_open
+        union
+        select i.inhrelid
+        from reachable r
+        join pg_catalog.pg_inherits i on i.inhparent = r.oid
+    )
+    select t.name, case
+        when not t.is_secured and t.is_for_users is null then
+            'no client can reach it, because row level security is not enabled on it. Write: alter table … enable row level security; and policies to authenticated.'
+        when not t.is_secured then
+            'no client can reach it, because it has policies, and row level security is not enabled on it. Write: alter table … enable row level security;'
+        when t.is_for_users is null then
+            'no client can reach it, not even with the service key, because row level security is enabled on it and it has no policy. Write a policy to authenticated; with using (false) it lets only the service key in.'
+        when not t.is_for_users then
+            'no client can reach it, not even with the service key, because none of its policies is to authenticated. Write "to authenticated" in them; public does not count.'
+        else
+            'no signed-in user can reach it, because its policies to authenticated are all restrictive. Add a permissive one.'
+    end
+    from tables t
+    where t.oid not in (select r.oid from reachable r)
+    order by t.name;
+end;
+$$;
+
+comment on function tenancy.unreachable_tables(text) is
+    'The tables of a schema that no signed-in user can reach, whatever their access level, each with the reason as a sentence. They may be meant so: this is for warnings.';
 
 -- sql/20_tenancy/profiles/find_profile.sql
 
@@ -8602,6 +8782,9 @@ begin
     from public.tenants t;
     v_status.behind := v_status.tenant_count - v_status.up_to_date;
     select count(*) into v_status.failed from tenancy.unfinished_migrations u;
+    v_status.unreachable_tables := array(
+        select u.table_name from tenancy.unreachable_tables('tenant_template') u
+    );
 
     return v_status;
 exception
@@ -8613,6 +8796,7 @@ $$;
 comment on function public.get_migration_status() is
     'Returns the latest tenant migration, and the numbers of tenants that are up to date, that '
     'are behind, and whose next migration has failed. '
+    'It also names the tables of the template that no signed-in user can reach. '
     'Callers: platform admin. '
     'Errors: forbidden, not_authenticated, busy.';
 

@@ -247,6 +247,7 @@ def test_older_version_registered_later_reaches_every_tenant(fleet: Fleet) -> No
         "up_to_date": 1,
         "behind": 2,
         "failed": 0,
+        "unreachable_tables": [],
     }
     assert sorted(fleet.roll_out()["migrated"]) == sorted(tenants[:2])
     for tenant in tenants:

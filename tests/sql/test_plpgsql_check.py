@@ -99,6 +99,11 @@ ALLOWED = (
     ),
     Allowance(
         NOT_SANITIZED,
+        ("tenancy.leave_unaudited",),
+        "All names go through %I.",
+    ),
+    Allowance(
+        NOT_SANITIZED,
         ("tenancy.add_foreign_key",),
         "Names go through %I. The actions come from a list in require_foreign_key_action.",
     ),

@@ -15,7 +15,7 @@ declare
         select p.proname::text
         from pg_catalog.pg_trigger t
         join pg_catalog.pg_proc p on p.oid = t.tgfoid
-        where t.tgrelid = v_table and t.tgname = 'audit_insert'
+        where t.tgrelid = v_table and t.tgname = 'audit_insert' and p.prosrc like E'\n<<audit>>%'
     );
     v_is_new constant boolean := v_present_name is null;
     -- The function is created under a unique name, because looking up the common name would read

@@ -15,7 +15,7 @@ begin
             select p.prosrc
             from pg_catalog.pg_trigger t
             join pg_catalog.pg_proc p on p.oid = t.tgfoid
-            where t.tgrelid = c.oid and t.tgname = 'audit_insert'
+            where t.tgrelid = c.oid and t.tgname = 'audit_insert' and p.prosrc like E'\n<<audit>>%'
         );
 end;
 $$;

@@ -16,6 +16,7 @@ declare
     v_external_before text[];
     v_routines_before oid[];
     v_problem text;
+    v_unreachable_before text[];
 begin
     -- Registrations take turns, so that positions are unique and without gaps. Readers and new
     -- tenants do not wait.
@@ -60,6 +61,9 @@ begin
     v_external_before := tenancy.external_changes();
     v_routines_before := array(
         select p.oid from pg_catalog.pg_proc p where p.pronamespace = 'tenant_template'::regnamespace
+    );
+    v_unreachable_before := array(
+        select u.table_name from tenancy.unreachable_tables('tenant_template') u
     );
     perform tenancy.apply_tenant_migration('tenant_template', v_migration);
 
@@ -107,8 +111,16 @@ begin
     select version, o.object_kind, o.object_name, o.table_name, o.definition
     from tenancy.schema_objects('tenant_template') o;
     perform tenancy.require_creatable(version);
+
+    for v_problem in
+        select format('Tenant migration %s, table "%s": %s', version, u.table_name, u.reason)
+        from tenancy.unreachable_tables('tenant_template') u
+        where u.table_name <> all (v_unreachable_before)
+    loop
+        raise warning '%', v_problem;
+    end loop;
 end;
 $$;
 
 comment on function tenancy.add_tenant_migration(text, text, text, text[]) is
-    'Adds a tenant migration after all that this database has registered, and applies it to the reference schema. Existing tenants stay as they are, new tenants start with it. One tenant is created and rolled back, to show that tenants can be created. callable_routines names routines that the API may call. Repeating a registration changes nothing; another text under a registered version is refused.';
+    'Adds a tenant migration after all that this database has registered, and applies it to the reference schema. Existing tenants stay as they are, new tenants start with it. One tenant is created and rolled back, to show that tenants can be created. callable_routines names routines that the API may call. Warns of each table that no client can reach any more. Repeating a registration changes nothing; another text under a registered version is refused.';

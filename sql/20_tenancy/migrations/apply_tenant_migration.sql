@@ -12,8 +12,15 @@ as $$
 declare
     v_path constant text := format('%I, extensions, pg_temp', schema_name);
     v_tables_before constant oid[] := tenancy.table_oids(schema_name);
+    v_audited_before constant oid[] := tenancy.audited_tables(v_tables_before);
     v_tables_now oid[];
+    v_unaudited oid[];
+    v_audited oid[];
+    v_lost text;
 begin
+    -- leave_unaudited writes this list.
+    perform set_config('tenancy.unaudited_tables', '', true);
+
     -- On a hosted project, sessions of the API refuse an UPDATE without WHERE. `db push`, which
     -- ran the same statements in the reference schema, does not.
     perform set_config('safeupdate.enabled', 'off', true);
@@ -32,22 +39,38 @@ begin
     perform set_config('search_path', '', true);
 
     v_tables_now := tenancy.table_oids(schema_name);
+    v_unaudited := coalesce(string_to_array(nullif(current_setting('tenancy.unaudited_tables'), ''), ' '), '{}');
     if cardinality(v_tables_before) > 0 then
         perform tenancy.refresh_audit_triggers(schema_name);
     end if;
     if not v_tables_before <@ v_tables_now then
         perform tenancy.drop_unused_audit_routines(schema_name);
     end if;
-    -- A migration may enable row level security and write no policy, so that no
-    -- client reaches the table. Such a table is not changed.
-    perform tenancy.enable_tenant_table(schema_name, c.relname)
+    -- A migration may enable row level security and write the policies of a table itself. Such a
+    -- table only gets the audit.
+    perform tenancy.enable_tenant_table(schema_name, c.relname, audited => c.oid <> all (v_unaudited))
     from pg_catalog.pg_class c
     where c.oid = any (v_tables_now)
         and c.oid <> all (v_tables_before)
         and not c.relrowsecurity
         and not exists (select from pg_catalog.pg_policy p where p.polrelid = c.oid);
+    v_audited := tenancy.audited_tables(v_tables_now);
+    perform tenancy.audit_table(schema_name, c.relname)
+    from pg_catalog.pg_class c
+    where c.oid = any (v_tables_now)
+        and c.oid <> all (v_tables_before || v_audited || v_unaudited);
+
+    select string_agg(format('"%s"', c.relname), ', ' order by c.relname) into v_lost
+    from pg_catalog.pg_class c
+    where c.oid = any (v_tables_now)
+        and c.oid = any (v_audited_before)
+        and c.oid <> all (v_audited || v_unaudited);
+    if v_lost is not null then
+        raise exception 'The tenant migration would end the audit of %: it drops or disables audit triggers. Enable them again in the same migration, or call tenancy.leave_unaudited(current_schema(), ''<table>'').', v_lost
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
 end;
 $$;
 
 comment on function tenancy.apply_tenant_migration(text, tenancy.tenant_migrations) is
-    'Runs one tenant migration in one schema and makes new tables tenant tables, unless the migration did so itself: members read, writers write, everything is audited. apply_tenant_privileges sets the privileges afterwards.';
+    'Runs one tenant migration in one schema and makes new tables tenant tables: members read, writers write, unless the migration writes policies or enables row level security itself; every change is audited, unless the migration called leave_unaudited. Refuses a migration that drops or disables audit triggers (55000). apply_tenant_privileges sets the privileges afterwards.';

@@ -29,6 +29,24 @@ begin
     order by o.object_kind, o.object_name
     limit 1;
 
+    if v_problem is null then
+        -- If a row of the child is changed through the parent, the audit triggers see only the
+        -- parent's columns.
+        select format('table "%s" inherits from another table and has columns of its own, which the audit log would miss', c.relname)
+        into v_problem
+        from pg_catalog.pg_inherits i
+        join pg_catalog.pg_class c on c.oid = i.inhrelid
+        where c.relnamespace = 'tenant_template'::regnamespace
+            and c.relkind = 'r'
+            and not c.relispartition
+            and exists (
+                select from pg_catalog.pg_attribute a
+                where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attinhcount = 0
+            )
+        order by c.relname
+        limit 1;
+    end if;
+
     if v_problem is not null then
         raise exception 'The tenant template does not allow this: %.', v_problem
             using errcode = 'object_not_in_prerequisite_state',
@@ -38,4 +56,4 @@ end;
 $$;
 
 comment on function tenancy.require_template_shape() is
-    'Requires of the reference schema: tables, their sequences and views with security_invoker are the only relations; no column has the prefix x_; no foreign key leaves the schema (55000).';
+    'Requires of the reference schema: tables, their sequences and views with security_invoker are the only relations; no column has the prefix x_; no foreign key leaves the schema; no table inherits columns from another and adds some (55000).';

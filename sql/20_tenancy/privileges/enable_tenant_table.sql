@@ -36,6 +36,8 @@ begin
 
     if audited then
         perform tenancy.audit_table(schema_name, table_name);
+    else
+        perform tenancy.leave_unaudited(schema_name, table_name);
     end if;
 end;
 $$;

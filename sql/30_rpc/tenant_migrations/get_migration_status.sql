@@ -17,6 +17,9 @@ begin
     from public.tenants t;
     v_status.behind := v_status.tenant_count - v_status.up_to_date;
     select count(*) into v_status.failed from tenancy.unfinished_migrations u;
+    v_status.unreachable_tables := array(
+        select u.table_name from tenancy.unreachable_tables('tenant_template') u
+    );
 
     return v_status;
 exception
@@ -28,5 +31,6 @@ $$;
 comment on function public.get_migration_status() is
     'Returns the latest tenant migration, and the numbers of tenants that are up to date, that '
     'are behind, and whose next migration has failed. '
+    'It also names the tables of the template that no signed-in user can reach. '
     'Callers: platform admin. '
     'Errors: forbidden, not_authenticated, busy.';

@@ -1,0 +1,320 @@
+"""Every table of a tenant migration is audited and reachable, unless the migration says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier, Placeholder
+from psycopg.types.json import Jsonb
+
+from support.fleet import Fleet
+
+OPEN = "create policy p on {0} for select to authenticated using (true);"
+SECURED = "alter table {0} enable row level security;"
+PLAIN = "create table {0} (id int primary key, v text);"
+TABLES = {
+    "plain": PLAIN,
+    "row level security without policy": PLAIN + SECURED,
+    "forced row level security": PLAIN + SECURED + "alter table {0} force row level security;",
+    "own policy": PLAIN + SECURED + OPEN,
+    "policy to public": PLAIN + SECURED + "create policy p on {0} using (true);",
+    "policy without row level security": PLAIN + OPEN,
+    "no key": "create table {0} (id int, v text);" + SECURED,
+    "only a foreign key": "create table {0} (id text references settings, v text);" + SECURED,
+    "like another": "create table {0} (like settings including all);" + SECURED,
+    "from a query": "create table {0} as select 1 as id, 'x' as v where false;" + SECURED,
+    "renamed": PLAIN.replace("{0}", "{0}_1") + "alter table {0}_1 enable row level security;"
+    "alter table {0}_1 rename to {0};",
+    "partitioned": "create table {0} (id int primary key, v text) partition by range (id);"
+    "create table {0}_all partition of {0} default;" + SECURED,
+    "partition": "create table {0}_all (id int primary key, v text) partition by range (id);"
+    "create table {0} partition of {0}_all default;" + SECURED,
+    "child of another": "create table {0}_all (id int primary key, v text);"
+    "create table {0} () inherits ({0}_all);" + SECURED,
+}
+
+
+def entries(fleet: Fleet, tenant: str, table: str) -> list[str]:
+    rows = fleet.sql.execute(
+        SQL("select action from {}.audit_log where table_name = %s order by id").format(
+            Identifier(tenant)
+        ),
+        (table,),
+    )
+    return [row["action"] for row in rows]
+
+
+def write(fleet: Fleet, tenant: str, table: str) -> None:
+    """Inserts, updates, deletes and truncates, once each."""
+    row = {"id": 1, "v": "x", "key": "k", "value": 1}
+    columns = {
+        column["name"]: column["type"]
+        for column in fleet.sql.execute(
+            "select attname as name, atttypid::regtype::text as type from pg_attribute"
+            " where attrelid = %s::regclass and attnum > 0",
+            (f"{tenant}.{table}",),
+        )
+    }
+    # The only text id is a reference to a setting that does not exist.
+    given = {
+        name: Jsonb(value) if name == "value" else value
+        for name, value in row.items()
+        if name in columns and (name != "id" or columns[name] == "integer")
+    }
+    last = next(reversed(given))
+    relation = Identifier(tenant, table)
+    fleet.sql.execute(
+        SQL("insert into {} ({}) values ({})").format(
+            relation,
+            SQL(", ").join(map(Identifier, given)),
+            SQL(", ").join([Placeholder()] * len(given)),
+        ),
+        [*given.values()],
+    )
+    fleet.sql.execute(
+        SQL("update {} set {} = {} where true").format(
+            relation, Identifier(last), Jsonb(2) if last == "value" else "y"
+        )
+    )
+    fleet.sql.execute(SQL("delete from {} where true").format(relation))
+    fleet.sql.execute(SQL("truncate {}").format(relation))
+
+
+@contextmanager
+def warnings(fleet: Fleet) -> Iterator[list[str]]:
+    heard: list[str] = []
+
+    def hear(notice: psycopg.errors.Diagnostic) -> None:
+        assert notice.severity == "WARNING"
+        heard.append(notice.message_primary or "")
+
+    fleet.sql.add_notice_handler(hear)
+    try:
+        yield heard
+    finally:
+        fleet.sql.remove_notice_handler(hear)
+
+
+def unreachable(fleet: Fleet) -> list[str]:
+    status = fleet.rpc(fleet.service, "get_migration_status").json()
+    names: list[str] = status["unreachable_tables"]
+    return names
+
+
+def drop(fleet: Fleet, *tables: str) -> None:
+    """Tables of a test that are not reachable must not be in the status of another test."""
+    fleet.register("".join(f"drop table if exists {table} cascade;" for table in tables))
+    assert not {*tables} & {*unreachable(fleet)}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_new_table_is_audited(fleet: Fleet, kind: str) -> None:
+    behind, table = fleet.tenant(), fleet.table()
+    fleet.register(TABLES[kind].replace("{0}", table))
+    migrated = fleet.migrate(behind)
+    assert migrated["outcome"] == "migrated", migrated
+
+    for tenant in (behind, fleet.tenant()):
+        before = len(entries(fleet, tenant, table))
+        write(fleet, tenant, table)
+        found = entries(fleet, tenant, table)[before:]
+        # Without a key an update is a deletion and an insertion.
+        update = ["delete", "insert"] if "key" in kind or "query" in kind else ["update"]
+        if kind == "child of another":
+            update = ["delete", "insert"]
+        assert found == ["insert", *update, "delete", "truncate"]
+        assert fleet.drift(tenant) == []
+    drop(fleet, table, f"{table}_all")
+
+
+def test_privileges_follow_own_policies(fleet: Fleet) -> None:
+    table = fleet.table()
+    fleet.register((PLAIN + SECURED + OPEN).replace("{0}", table))
+    tenant = fleet.tenant()
+
+    granted = {
+        (role, verb)
+        for role in ("anon", "authenticated", "service_role")
+        for verb in ("select", "insert")
+        for row in fleet.sql.execute(
+            "select has_table_privilege(%s, %s, %s) as granted",
+            (role, f"{tenant}.{table}", verb),
+        )
+        if row["granted"]
+    }
+    assert granted == {("authenticated", "select"), ("service_role", "select")}
+
+
+UNAUDITED = {
+    "leave_unaudited": PLAIN + "select tenancy.leave_unaudited(current_schema(), '{0}');",
+    "with own policy": PLAIN
+    + SECURED
+    + OPEN
+    + "select tenancy.leave_unaudited(current_schema(), '{0}');",
+    "enable_tenant_table": PLAIN
+    + "select tenancy.enable_tenant_table(current_schema(), '{0}', audited => false);",
+    "renamed afterwards": PLAIN.replace("{0}", "{0}_1")
+    + "select tenancy.leave_unaudited(current_schema(), '{0}_1');"
+    "alter table {0}_1 rename to {0};",
+}
+
+
+@pytest.mark.parametrize("kind", UNAUDITED)
+def test_migration_leaves_a_table_unaudited_if_it_says_so(fleet: Fleet, kind: str) -> None:
+    behind, table, audited = fleet.tenant(), fleet.table(), fleet.table()
+    fleet.register((UNAUDITED[kind] + PLAIN.replace("{0}", audited)).replace("{0}", table))
+    fleet.migrate(behind)
+    # The decision holds for this table of this migration only.
+    fleet.register(f"comment on table {table} is 'x'")
+
+    for tenant in (behind, fleet.tenant()):
+        write(fleet, tenant, table)
+        write(fleet, tenant, audited)
+        assert entries(fleet, tenant, table) == []
+        assert entries(fleet, tenant, audited) == ["insert", "update", "delete", "truncate"]
+    assert table not in unreachable(fleet)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "drop trigger audit_update on {0}",
+        "drop trigger audit_insert on {0}; alter table {0} rename to {0}_new",
+        "alter table {0} disable trigger audit_delete",
+        "alter table {0} disable trigger all",
+        "alter table {0} enable replica trigger audit_truncate",
+        "create table {0}_old (id int primary key);"
+        "select tenancy.leave_unaudited(current_schema(), '{0}_old');"
+        "drop trigger audit_insert on {0}",
+    ],
+)
+def test_migration_that_ends_an_audit_silently_is_refused(fleet: Fleet, statement: str) -> None:
+    table = fleet.table()
+    fleet.register(PLAIN.replace("{0}", table))
+    latest = fleet.latest()
+
+    with pytest.raises(psycopg.Error, match="would end the audit of") as refused:
+        fleet.register(statement.replace("{0}", table))
+
+    # The Supabase CLI prints only the message.
+    message = refused.value.diag.message_primary or ""
+    assert table in message
+    assert "tenancy.leave_unaudited" in message
+    assert fleet.latest() == latest
+
+
+def test_migration_ends_an_audit_if_it_says_so_and_begins_it_again(fleet: Fleet) -> None:
+    tenant, table = fleet.tenant(), fleet.table()
+    for statements, count in (
+        (PLAIN, 4),
+        ("alter table {0} disable trigger all; alter table {0} enable trigger all;", 4),
+        ("select tenancy.leave_unaudited(current_schema(), '{0}')", 0),
+        ("select tenancy.audit_table(current_schema(), '{0}')", 4),
+    ):
+        fleet.register(statements.replace("{0}", table))
+        before = len(entries(fleet, tenant, table))
+        assert fleet.migrate(tenant)["outcome"] == "migrated"
+        write(fleet, tenant, table)
+        assert len(entries(fleet, tenant, table)) - before == count
+        assert fleet.drift(tenant) == []
+        assert fleet.drift(fleet.tenant()) == []
+
+
+def test_trigger_of_the_project_is_not_taken_for_ours(fleet: Fleet) -> None:
+    table = fleet.table()
+    latest = fleet.latest()
+    with pytest.raises(psycopg.errors.DuplicateObject, match="audit_insert"):
+        fleet.register(
+            f"{PLAIN.replace('{0}', table)} create function mine_{table}() returns trigger"
+            " language plpgsql as 'begin return null; end';"
+            f" create trigger audit_insert after insert on {table}"
+            f" for each row execute function mine_{table}();"
+        )
+    assert fleet.latest() == latest
+
+
+UNREACHABLE = {
+    "row level security without policy": (PLAIN + SECURED, "it has no policy"),
+    "policy to public": (
+        PLAIN + SECURED + "create policy p on {0} using (true);",
+        "none of its policies is to authenticated",
+    ),
+    "policy to service_role": (
+        PLAIN + SECURED + "create policy p on {0} to service_role using (true);",
+        "none of its policies is to authenticated",
+    ),
+    "policy without row level security": (PLAIN + OPEN, "row level security is not enabled"),
+    "only restrictive": (
+        PLAIN
+        + SECURED
+        + "create policy p on {0} as restrictive to authenticated using (true);",
+        "all restrictive",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", UNREACHABLE)
+def test_unreachable_table_is_a_warning_and_in_the_status(fleet: Fleet, kind: str) -> None:
+    statements, reason = UNREACHABLE[kind]
+    table, reachable = fleet.table(), fleet.table()
+    with warnings(fleet) as heard:
+        version = fleet.register(
+            (statements + PLAIN.replace("{0}", reachable)).replace("{0}", table)
+        )
+    assert len(heard) == 1
+    assert all(text in heard[0] for text in (version, f'"{table}"', reason))
+    assert unreachable(fleet) == [table]
+    shown = fleet.command("migrate", "--dry-run", "--json")
+    assert f'no signed-in user can reach table "{table}"' in shown.stderr
+    assert reachable not in shown.stderr
+
+    # The warning is about what a migration does.
+    with warnings(fleet) as heard:
+        fleet.register(f"comment on table {table} is 'x'")
+    assert heard == []
+
+    fleet.register((SECURED + OPEN.replace("policy p", "policy q")).replace("{0}", table))
+    assert unreachable(fleet) == []
+
+
+def test_migration_that_closes_a_table_is_warned_of(fleet: Fleet) -> None:
+    table = fleet.table()
+    fleet.register(PLAIN.replace("{0}", table))
+    with warnings(fleet) as heard:
+        fleet.register(f"alter table {table} disable row level security")
+    assert len(heard) == 1
+    assert table in heard[0]
+    drop(fleet, table)
+
+
+def test_hidden_partition_of_a_reachable_table_is_no_warning(fleet: Fleet) -> None:
+    table = fleet.table()
+    with warnings(fleet) as heard:
+        fleet.register(
+            f"create table {table} (id int primary key) partition by range (id);"
+            f" create table {table}_all partition of {table} default;"
+            f" alter table {table}_all enable row level security;"
+        )
+    assert heard == []
+    assert unreachable(fleet) == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "is_refused"), [("more text", True), ("", False), ("v text", False)]
+)
+def test_child_table_must_not_have_columns_that_the_audit_misses(
+    fleet: Fleet, columns: str, is_refused: bool
+) -> None:
+    table = fleet.table()
+    statements = PLAIN.replace("{0}", table)
+    statements += f"create table {table}_child ({columns}) inherits ({table});"
+    if not is_refused:
+        fleet.register(statements)
+        return
+    latest = fleet.latest()
+    with pytest.raises(psycopg.Error, match=f'table "{table}_child" inherits'):
+        fleet.register(statements)
+    assert fleet.latest() == latest
