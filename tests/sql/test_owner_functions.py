@@ -314,6 +314,7 @@ def test_every_operation_can_be_called_as_the_owner(session: Session) -> None:
 
 # Attacks on as_owner -----------------------------------------------------------------------
 
+FORGE = "select set_config('tenancy.acting_as_owner', 'on', true), pg_current_xact_id()"
 SUSPEND = "select public.suspend_tenant(%s)"
 
 
@@ -346,7 +347,7 @@ def test_parameter_alone_means_nothing(
     environment: Environment, session: Session, tenant: str
 ) -> None:
     session.sign_in(environment.member(tenant, "read"))
-    session.run("select set_config('tenancy.acting_as_owner', 'on', true), pg_current_xact_id()")
+    session.run(FORGE)
 
     assert session.refusal(SUSPEND, tenant) == "forbidden"
 
@@ -371,7 +372,7 @@ def test_nothing_after_the_call_acts_as_the_owner(
     environment: Environment, session: Session, tenant: str, body: str, is_forged: bool
 ) -> None:
     """Neither the rest of the function nor a later statement of the same transaction."""
-    forge = "perform set_config('tenancy.acting_as_owner', 'on', true);" if is_forged else ""
+    forge = FORGE.replace("select", "perform") + ";" if is_forged else ""
     session.define(forge + body + forge)
     session.define(
         forge + body + forge + f"perform public.suspend_tenant('{tenant}');", "go_on"
@@ -395,7 +396,7 @@ def test_row_of_another_transaction_means_nothing(
 ) -> None:
     session.run("insert into tenancy.owner_calls (transaction_id) values ('3')")
     session.sign_in(environment.member(tenant, "read"))
-    session.run("select set_config('tenancy.acting_as_owner', 'on', true), pg_current_xact_id()")
+    session.run(FORGE)
 
     assert session.refusal(SUSPEND, tenant) == "forbidden"
 

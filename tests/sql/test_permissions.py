@@ -207,7 +207,8 @@ def about_a_profile(callers: Callers, tenant: str, caller: Person) -> Arguments:
 
 
 def with_a_stale_email(callers: Callers, tenant: str, caller: Person) -> Arguments:
-    # A profile that this class inserts has no address.
+    # Profiles that this class inserts have no address.
+    callers.environment.sql.execute("select tenancy.refresh_emails(%s, 10000)", (tenant,))
     callers.profile(tenant, callers.environment.person())
     return {"schema_name": tenant}
 
