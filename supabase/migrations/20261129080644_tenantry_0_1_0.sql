@@ -1873,20 +1873,24 @@ comment on function tenancy.last_entry_id(regclass) is
 
 -- sql/20_tenancy/audit_log/lasting_entry.sql
 
-create function tenancy.lasting_entry()
+create function tenancy.lasting_entry(schema_name text)
     returns text
     immutable
     security invoker
     set search_path = ''
     language sql
 as $$
-    -- The deletion of a tenant removes a whole audit log, whose last head is in that entry. A
-    -- restoration brings another one.
-    select '(e.action ~ ''^(access|admin|audit)\.'' or e.action in (''tenant.delete'', ''tenant.restore''))';
+    -- A tenant's log has changes of rows only. In the platform's log, the deletion of a tenant
+    -- removes a whole audit log, whose last head is in that entry, and a restoration brings
+    -- another one.
+    select case
+        when schema_name = 'public' then '(e.action ~ ''^(access|admin|audit)\.'' or e.action in (''tenant.delete'', ''tenant.restore''))'
+        else 'false'
+    end;
 $$;
 
-comment on function tenancy.lasting_entry() is
-    'Whether an entry outlives every pruning, as an SQL expression over the alias e: an entry on access, on administrators or on an audit log itself.';
+comment on function tenancy.lasting_entry(text) is
+    'Whether an entry of a log outlives every pruning, as an SQL expression over the alias e: an entry on access, on administrators or on an audit log itself.';
 
 -- sql/20_tenancy/audit_log/log_action.sql
 
@@ -2099,6 +2103,39 @@ $$;
 comment on function tenancy.redact_audit_log(text, uuid) is
     'Removes the values of a user''s profile from the sealed entries of a tenant''s log, except from young entries that the caller wrote.';
 
+-- sql/20_tenancy/audit_log/require_append_only_log.sql
+
+create function tenancy.require_append_only_log(schema_name text)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_missing text;
+begin
+    select string_agg(w.name, ', ' order by w.name) into v_missing
+    from unnest(array['append_only', 'append_only_truncate']) w (name)
+    where not exists (
+        select from pg_catalog.pg_trigger t
+        where t.tgrelid = to_regclass(format('%I.audit_log', schema_name))
+            and t.tgname = w.name
+            and t.tgfoid = 'tenancy.tg_audit_log__refuse'::regproc
+            and t.tgenabled in ('O', 'A')
+    );
+
+    if v_missing is not null then
+        raise exception 'The tenant template does not keep audit_log append-only: missing or disabled triggers: %.', v_missing
+            using errcode = 'object_not_in_prerequisite_state',
+                hint = 'Nothing was registered. Leave the table audit_log to Tenantry, in every tenant migration.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_append_only_log(text) is
+    'Requires of a schema that it has an audit_log which refuses updates, deletes and truncates (55000).';
+
 -- sql/20_tenancy/audit_log/require_past_retention.sql
 
 create function tenancy.require_past_retention(before timestamptz)
@@ -2192,7 +2229,7 @@ begin
             '         select from tenancy.audit_seals s where s.schema_name = $4 and s.entry_id = e.id'
             '     )'
             ' order by e.id',
-            tenancy.audit_entry_hash(schema_name), tenancy.lasting_entry(), v_log
+            tenancy.audit_entry_hash(schema_name), tenancy.lasting_entry(schema_name), v_log
         )
         using v_sealed_up_to, coalesce(v_run.last_entry_id, 0), v_run.horizon, schema_name
     loop
@@ -5239,6 +5276,7 @@ begin
             using hint = 'If the API may call this routine too, name it in callable_routines. Otherwise give it another name.';
     end if;
     perform tenancy.require_template_shape();
+    perform tenancy.require_append_only_log('tenant_template');
 
     perform tenancy.apply_tenant_privileges('tenant_template');
     insert into tenancy.tenant_template_objects (version, object_kind, object_name, table_name, definition)

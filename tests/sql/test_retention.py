@@ -611,6 +611,35 @@ def test_entries_that_are_not_sealed_are_counted_when_a_tenant_is_deleted(
     assert 1 <= log["unsealed"] == 3 - log["sealed_total"]
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "drop trigger append_only on audit_log",
+        "alter table audit_log disable trigger append_only_truncate",
+        "alter table audit_log disable trigger user",
+        "alter table audit_log enable replica trigger append_only",
+        "alter table audit_log rename to old_audit_log; create table audit_log (id bigint)",
+        "drop table audit_log",
+    ],
+)
+def test_no_tenant_migration_opens_the_audit_logs(platform: Platform, statement: str) -> None:
+    with pytest.raises(psycopg.Error, match="does not keep audit_log append-only"):
+        register(platform, statement)
+    # The positive control: a migration may add what does not weaken the log.
+    register(platform, "create index audit_log_own_idx on audit_log (occurred_at)")
+
+
+def register(platform: Platform, statement: str) -> None:
+    platform.sql.execute(
+        "select tenancy.register_tenant_migration('own_change', 'change', %s)", (statement,)
+    )
+
+
+def test_no_tenant_migration_deletes_entries(platform: Platform) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
+        register(platform, "truncate audit_log")
+
+
 def test_nobody_redacts_what_they_wrote_themselves(environment: Environment) -> None:
     tenant = environment.tenant()
     olga, other = environment.staff("admin"), environment.staff("admin")

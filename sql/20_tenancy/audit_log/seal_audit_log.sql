@@ -56,7 +56,7 @@ begin
             '         select from tenancy.audit_seals s where s.schema_name = $4 and s.entry_id = e.id'
             '     )'
             ' order by e.id',
-            tenancy.audit_entry_hash(schema_name), tenancy.lasting_entry(), v_log
+            tenancy.audit_entry_hash(schema_name), tenancy.lasting_entry(schema_name), v_log
         )
         using v_sealed_up_to, coalesce(v_run.last_entry_id, 0), v_run.horizon, schema_name
     loop

@@ -105,6 +105,7 @@ begin
             using hint = 'If the API may call this routine too, name it in callable_routines. Otherwise give it another name.';
     end if;
     perform tenancy.require_template_shape();
+    perform tenancy.require_append_only_log('tenant_template');
 
     perform tenancy.apply_tenant_privileges('tenant_template');
     insert into tenancy.tenant_template_objects (version, object_kind, object_name, table_name, definition)
