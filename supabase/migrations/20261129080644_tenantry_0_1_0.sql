@@ -187,6 +187,41 @@ create type public.ensured_user_profile as (
 comment on type public.ensured_user_profile is
     'The caller''s profile, and whether this call created it.';
 
+-- sql/06_records/finding.sql
+
+create type tenancy.finding as (
+    kind text,
+    object text,
+    detail text,
+    remediation text,
+    repair text
+);
+
+comment on type tenancy.finding is 'One result of a check: something that is not as it should be, and what to do.';
+comment on column tenancy.finding.kind is
+    'What is wrong, in a few words. A kind that begins with "warning: " may be intended.';
+comment on column tenancy.finding.object is 'The schema, or the object with its schema.';
+comment on column tenancy.finding.detail is 'What is wrong with this object, as sentences for a person.';
+comment on column tenancy.finding.remediation is 'What to do about it: a sentence, or SQL.';
+comment on column tenancy.finding.repair is
+    'SQL that repairs this object and nothing else; null if a person has to decide. Only repair_findings runs it.';
+
+-- sql/06_records/own_table.sql
+
+create type tenancy.own_table as (
+    table_name text,
+    relation oid,
+    has_row_security boolean,
+    has_policies boolean,
+    is_audited boolean,
+    is_logged boolean
+);
+
+comment on type tenancy.own_table is 'A table of a tenant that is not in the template at the tenant''s version.';
+comment on column tenancy.own_table.is_audited is
+    'Whether it has audit triggers, or their function. The function stays if only the triggers are dropped.';
+comment on column tenancy.own_table.is_logged is 'Whether admin_audit_log says that create_table created it.';
+
 -- sql/06_records/schema_difference.sql
 
 create type public.schema_difference as (
@@ -282,6 +317,24 @@ comment on type public.table_foreign_key is
     'One foreign key of a tenant''s table, as get_table_foreign_keys returns it.';
 comment on column public.table_foreign_key.on_delete is
     'NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT.';
+
+-- sql/06_records/template_difference.sql
+
+create type tenancy.template_difference as (
+    object_kind text,
+    table_name text,
+    object_name text,
+    difference text,
+    expected text,
+    found text
+);
+
+comment on type tenancy.template_difference is
+    'One object in which a tenant differs from the template at its version.';
+comment on column tenancy.template_difference.table_name is
+    'The table that the object belongs to; null if it belongs to none.';
+comment on column tenancy.template_difference.object_name is 'Name of the object, without its table and its schema.';
+comment on column tenancy.template_difference.difference is 'missing, extra or different.';
 
 -- sql/06_records/tenant_behind.sql
 
@@ -617,6 +670,18 @@ comment on column tenancy.platform_settings.audit_retention_days is
     'Number of days for which prune_audit_log must keep every entry of every audit log. A larger number applies at once. A smaller one applies when the number of days before it has passed. Each change is logged as audit.retention.';
 
 insert into tenancy.platform_settings default values;
+
+-- sql/10_tables/policy_samples.sql
+
+create table tenancy.policy_samples (
+    id integer not null,
+    constraint policy_samples_pkey primary key (id)
+);
+
+alter table tenancy.policy_samples enable row level security;
+
+comment on table tenancy.policy_samples is
+    'Has the policies that create_table makes, and no rows. The doctor compares tenants'' own tables with it, because the template has no such tables.';
 
 -- sql/10_tables/retention_floors.sql
 
@@ -3929,6 +3994,78 @@ $$;
 comment on function tenancy.own_objects(text, text, tenancy.schema_object[]) is
     'A tenant''s own objects, which the template at this version does not have: own tables with everything that belongs to them, and columns x_… with everything that depends on them.';
 
+-- sql/20_tenancy/drift/own_tables.sql
+
+create function tenancy.own_tables(schema_name text)
+    returns setof tenancy.own_table
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    select c.relname::text, c.oid, c.relrowsecurity,
+        exists (select from pg_catalog.pg_policy p where p.polrelid = c.oid),
+        to_regprocedure(format('%I.%I()', schema_name, tenancy.audit_routine_name(c.relname::text))) is not null
+            or exists (
+                select from pg_catalog.pg_trigger g where g.tgrelid = c.oid and g.tgname = 'audit_insert'
+            ),
+        exists (
+            select
+            from public.tenants t
+            join public.admin_audit_log l on l.tenant_id = t.id
+            where t.schema_name = own_tables.schema_name
+                and l.action = 'table.create'
+                and l.details ->> 'table_name' = c.relname::text
+        )
+    from unnest(tenancy.table_oids(schema_name)) o (oid)
+    join pg_catalog.pg_class c on c.oid = o.oid
+    where schema_name <> 'tenant_template' and not tenancy.is_template_table(schema_name, c.relname::text);
+end;
+$$;
+
+comment on function tenancy.own_tables(text) is
+    'The tables of a tenant that are not in the template at its version.';
+
+-- sql/20_tenancy/drift/policy_samples.sql
+
+-- Samples are read from the catalog, so no text of a policy is written twice. The table has those
+-- of one level each; the policies of the other levels differ only in the level.
+create function tenancy.policy_samples(schema_name text)
+    returns setof tenancy.schema_object
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    select 'policy', split_part(p.polname, '_', 1) || '_' || tenancy.policy_suffix(l.level), null::text, false,
+        replace(
+            replace(
+                concat_ws(
+                    ' ',
+                    case when p.polpermissive then 'permissive' else 'restrictive' end,
+                    'for ' || p.polcmd::text,
+                    'to ' || array_to_string(p.polroles::regrole[], ', '),
+                    'using ' || pg_get_expr(p.polqual, p.polrelid),
+                    'with check ' || pg_get_expr(p.polwithcheck, p.polrelid)
+                ),
+                '''tenancy''', quote_literal(schema_name)
+            ),
+            case p.polcmd when 'r' then '''read''' else '''write''' end || '::public.access_level',
+            quote_literal(l.level) || '::public.access_level'
+        )
+    from pg_catalog.pg_policy p
+    cross join unnest(enum_range(null::public.access_level)) l (level)
+    where p.polrelid = 'tenancy.policy_samples'::regclass;
+end;
+$$;
+
+comment on function tenancy.policy_samples(text) is
+    'The policies that enable_tenant_table may create on a table of this schema, with their definitions as schema_objects prints them.';
+
 -- sql/20_tenancy/drift/require_template.sql
 
 -- A tenant's admin may have created tables, columns and keys. A migration is written for all
@@ -4256,6 +4393,61 @@ $$;
 
 comment on function tenancy.schema_objects(text, text[]) is
     'All objects of a schema, except some tables, each with its definition as text. Equal objects in two schemas have equal texts, except for the schema''s name.';
+
+-- sql/20_tenancy/drift/template_differences.sql
+
+-- The reference schema counts as a tenant at the latest version, so that damage to it is found,
+-- too.
+create function tenancy.template_differences(schema_name text, objects tenancy.schema_object[])
+    returns setof tenancy.template_difference
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_version constant text := coalesce(
+        (select t.schema_version from public.tenants t where t.schema_name = template_differences.schema_name),
+        (
+            select m.version
+            from tenancy.tenant_migrations m
+            where template_differences.schema_name = 'tenant_template'
+            order by m.position desc
+            limit 1
+        )
+    );
+begin
+    return query
+    with differences as (
+        select d.*, coalesce(e.table_name, f.table_name) as table_name
+        from tenancy.schema_differences(schema_name, v_version, objects) d
+        left join tenancy.template_objects(schema_name, v_version) e
+            on e.object_kind = d.object_kind and e.object_name = d.object_name
+        left join unnest(objects) f on f.object_kind = d.object_kind and f.object_name = d.object_name
+    ),
+    lost as (
+        select d.object_name
+        from differences d
+        where d.object_kind = 'table' and d.difference = 'missing'
+    )
+    select d.object_kind, d.table_name,
+        case
+            when d.table_name is null or d.object_kind in ('table', 'sequence') then d.object_name
+            else substr(d.object_name, length(d.table_name) + 2)
+        end,
+        d.difference, d.expected, d.found
+    from differences d
+    -- What belongs to a missing table is missing, too.
+    where d.object_kind = 'table'
+        or (
+            coalesce(d.table_name not in (select l.object_name from lost l), true)
+            and coalesce(d.expected not in (select 'audits ' || l.object_name from lost l), true)
+        );
+end;
+$$;
+
+comment on function tenancy.template_differences(text, tenancy.schema_object[]) is
+    'The differences between a schema with these objects and the template at its version, without what belongs to a missing table.';
 
 -- sql/20_tenancy/drift/template_objects.sql
 
@@ -6380,6 +6572,174 @@ $$;
 comment on function tenancy.update_profile(text, uuid, text, jsonb) is
     'Changes a profile. A null argument leaves its field unchanged.';
 
+-- sql/20_tenancy/repairs/forget_missing_tenant.sql
+
+create function tenancy.forget_missing_tenant(schema_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+begin
+    delete from public.tenants t
+    where t.schema_name = forget_missing_tenant.schema_name
+        and to_regnamespace(quote_ident(t.schema_name)) is null
+    returning * into v_tenant;
+    if v_tenant.id is null then
+        return;
+    end if;
+
+    perform tenancy.log_action(
+        'tenant.delete', v_tenant,
+        jsonb_build_object(
+            'before', to_jsonb(v_tenant), 'audit_log', tenancy.forget_audit_log(schema_name),
+            'by', 'tenantry doctor'
+        )
+    );
+end;
+$$;
+
+comment on function tenancy.forget_missing_tenant(text) is
+    'Removes a tenant whose schema does not exist, with its grants and seals.';
+
+-- sql/20_tenancy/repairs/policy_statement.sql
+
+-- The definition has everything that the catalog knows of a policy. repair_findings compares the
+-- policy with it afterwards, so a test that this function would cut wrongly is rolled back.
+create function tenancy.policy_statement(
+    schema_name text,
+    table_name text,
+    policy_name text,
+    definition text
+)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_command constant text := substring(definition from '^[a-z]+ for (.)');
+    v_rest text := substring(definition from '^[a-z]+ for . to (.*)$');
+    v_check text;
+    v_using text;
+begin
+    if v_command in ('a', 'w', '*') and strpos(v_rest, ' with check ') > 0 then
+        v_check := substr(v_rest, strpos(v_rest, ' with check ') + length(' with check '));
+        v_rest := left(v_rest, strpos(v_rest, ' with check ') - 1);
+    end if;
+    if v_command <> 'a' and strpos(v_rest, ' using ') > 0 then
+        v_using := substr(v_rest, strpos(v_rest, ' using ') + length(' using '));
+        v_rest := left(v_rest, strpos(v_rest, ' using ') - 1);
+    end if;
+
+    return concat_ws(
+        ' ',
+        format('create policy %I on %I.%I as', policy_name, schema_name, table_name),
+        split_part(definition, ' ', 1),
+        case v_command
+            when 'r' then 'for select'
+            when 'a' then 'for insert'
+            when 'w' then 'for update'
+            when 'd' then 'for delete'
+            else 'for all'
+        end,
+        -- The catalog shows PUBLIC, who is no role, as a hyphen.
+        'to ' || case v_rest when '-' then 'public' else v_rest end,
+        'using (' || v_using || ')',
+        'with check (' || v_check || ')'
+    ) || ';';
+end;
+$$;
+
+comment on function tenancy.policy_statement(text, text, text, text) is
+    'The statement that creates a policy, from its definition as schema_objects prints it; null if there is no definition.';
+
+-- sql/20_tenancy/repairs/register_found_schema.sql
+
+create function tenancy.register_found_schema(schema_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_objects constant tenancy.schema_object[] := array(
+        select row(o.*)::tenancy.schema_object from tenancy.schema_objects(schema_name) o
+    );
+    v_tenant public.tenants;
+begin
+    insert into public.tenants
+        (schema_name, display_name, status, suspended_at, suspension_reason, schema_version)
+    values (
+        schema_name, schema_name, 'suspended', now(), 'Found without a registry row by tenantry doctor.',
+        -- The version that the schema differs least from. At a later version the tenant would
+        -- never receive the migrations that it lacks.
+        (
+            select m.version
+            from tenancy.tenant_migrations m
+            order by (
+                select count(*) from tenancy.schema_differences(schema_name, m.version, v_objects)
+            ), m.position desc
+            limit 1
+        )
+    )
+    returning * into v_tenant;
+
+    perform tenancy.apply_tenant_privileges(schema_name);
+    perform tenancy.log_action(
+        'tenant.create', v_tenant,
+        jsonb_build_object('after', to_jsonb(v_tenant), 'by', 'tenantry doctor')
+    );
+    perform tenancy.expose_schema(schema_name);
+end;
+$$;
+
+comment on function tenancy.register_found_schema(text) is
+    'Registers a schema that has the tables of a tenant as a suspended tenant, at the version that it differs least from.';
+
+-- sql/20_tenancy/repairs/trigger_statements.sql
+
+create function tenancy.trigger_statements(
+    schema_name text,
+    table_name text,
+    trigger_name text,
+    expected text,
+    found text
+)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select concat_ws(
+        ' ',
+        case
+            when e.creation = f.creation then null
+            when f.creation is null then e.creation || ';'
+            else format('drop trigger %I on %I.%I; %s;', trigger_name, schema_name, table_name, e.creation)
+        end,
+        case when e.creation = f.creation or e.state <> 'O' then format(
+            'alter table %I.%I %s trigger %I;',
+            schema_name, table_name,
+            case e.state when 'O' then 'enable' when 'D' then 'disable' when 'A' then 'enable always' else 'enable replica' end,
+            trigger_name
+        ) end
+    )
+    from (
+        select regexp_replace(expected, ', enabled .$', '') as creation, right(expected, 1) as state
+    ) e
+    cross join (select regexp_replace(found, ', enabled .$', '') as creation) f;
+$$;
+
+comment on function tenancy.trigger_statements(text, text, text, text, text) is
+    'The statements that give a trigger its expected definition, from both definitions as schema_objects prints them. found is null if the trigger is missing.';
+
 -- sql/20_tenancy/tables/add_column.sql
 
 create function tenancy.add_column(
@@ -7493,6 +7853,10 @@ $$;
 
 comment on function tenancy.tg_settings__stamp() is
     'Trigger function that sets who wrote a setting and when, whatever the client sent.';
+
+-- sql/25_tenant_template/policy_samples.sql
+
+select tenancy.enable_tenant_table('tenancy', 'policy_samples', audited => false);
 
 -- sql/25_tenant_template/tenantry_0001_template.sql
 
@@ -9462,6 +9826,1593 @@ create trigger record_retention after insert or update on tenancy.platform_setti
 -- sql/45_triggers/retention_floors.sql
 
 select tenancy.make_append_only('tenancy', 'retention_floors');
+
+-- sql/50_checks/check_audit_routines.sql
+
+-- schema_objects takes an audit routine for right if its source is. This check also reads the
+-- attributes that decide whose rights the routine has.
+create function tenancy.check_audit_routines(
+    schema_name text,
+    differences tenancy.template_difference[],
+    objects tenancy.schema_object[]
+)
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    with audited as (
+        select substr(d.expected, 8) as table_name, d.difference = 'missing' as is_missing
+        from unnest(differences) d
+        where d.object_kind = 'routine' and d.difference <> 'extra' and d.expected like 'audits %'
+        union
+        select c.relname::text, false
+        from unnest(tenancy.table_oids(schema_name)) o (oid)
+        join pg_catalog.pg_class c on c.oid = o.oid
+        join pg_catalog.pg_proc p
+            on p.oid = to_regprocedure(format('%I.%I()', schema_name, tenancy.audit_routine_name(c.relname::text)))
+        where not exists (
+                select
+                from unnest(objects) r
+                where r.object_kind = 'routine'
+                    and r.object_name = p.proname || '()'
+                    and r.definition = 'audits ' || c.relname
+            )
+            or not p.prosecdef
+            or coalesce('search_path=""' <> all (p.proconfig), true)
+            or p.proowner <> (select t.proowner from pg_catalog.pg_proc t where t.oid = 'tenancy.caller()'::regprocedure)
+    )
+    select
+        'wrong routine',
+        format('%s.%s()', schema_name, tenancy.audit_routine_name(a.table_name)),
+        format(
+            'The routine that audits %s.%s %s. The audit log may lack changes, or the table refuses writes.',
+            schema_name, a.table_name, case when a.is_missing then 'is missing' else 'has another definition' end
+        ),
+        s.statements,
+        s.statements
+    from audited a
+    cross join lateral (
+        select concat_ws(
+            ' ',
+            -- audit_table creates the triggers together with a new routine.
+            case when a.is_missing then format(
+                'drop trigger if exists audit_insert on %1$I.%2$I; drop trigger if exists audit_update on %1$I.%2$I; '
+                'drop trigger if exists audit_delete on %1$I.%2$I; drop trigger if exists audit_truncate on %1$I.%2$I;',
+                schema_name, a.table_name
+            ) end,
+            format('select tenancy.audit_table(%L, %L);', schema_name, a.table_name)
+        ) as statements
+    ) s
+    order by a.table_name;
+end;
+$$;
+
+comment on function tenancy.check_audit_routines(text, tenancy.template_difference[], tenancy.schema_object[]) is
+    'Check: trigger functions of the audit log that are missing, or differ from what audit_table creates.';
+
+-- sql/50_checks/check_cancelling.sql
+
+-- Requests run in sessions of authenticator. suspend_tenant runs with the rights of its owner.
+create function tenancy.check_cancelling()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select
+        'cannot cancel',
+        r.rolname::text,
+        format(
+            'The role %s may not cancel statements of other sessions. A suspension then waits for whoever '
+            'changes the tenant, and answers busy after 2.5 s.',
+            r.rolname
+        ),
+        format('As a superuser, or as a role that may grant it: grant pg_signal_backend to %I;', r.rolname),
+        null::text
+    from pg_catalog.pg_proc p
+    join pg_catalog.pg_roles r on r.oid = p.proowner
+    where p.oid = to_regprocedure('public.suspend_tenant(text, text)')
+        and not pg_has_role(r.oid, 'pg_signal_backend', 'usage')
+        and not pg_has_role(r.oid, 'authenticator', 'usage');
+$$;
+
+comment on function tenancy.check_cancelling() is
+    'Check: the owner of suspend_tenant may cancel the statements that cancel_changes has to cancel.';
+
+-- sql/50_checks/check_default_privileges.sql
+
+create function tenancy.check_default_privileges()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select
+        case when n.oid is null then 'warning: default privileges' else 'default privileges' end,
+        coalesce(n.nspname::text, 'database'),
+        format(
+            '%s gets privileges on new %s of %s in %s. Unregistered %s would be accessible.',
+            d.grantee, d.kind, d.owner, coalesce('schema ' || n.nspname, 'every schema'), d.kind
+        ),
+        s.statement,
+        case when n.oid is not null and d.owner = 'postgres' then s.statement end
+    from (
+        select distinct x.defaclnamespace, x.defaclrole::regrole::text as owner,
+            case x.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' else 'functions' end as kind,
+            case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee
+        from pg_catalog.pg_default_acl x
+        cross join aclexplode(x.defaclacl) a
+        where x.defaclobjtype in ('r', 'S', 'f')
+            and a.grantee in (0, 'anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole)
+            -- PostgreSQL itself lets PUBLIC execute each new function.
+            and not (x.defaclnamespace = 0 and x.defaclobjtype = 'f' and a.grantee = 0)
+    ) d
+    left join pg_catalog.pg_namespace n on n.oid = d.defaclnamespace
+    cross join lateral (
+        select format(
+            'alter default privileges for role %s%s revoke all on %s from %s;',
+            d.owner, ' in schema ' || quote_ident(n.nspname), d.kind, d.grantee
+        ) as statement
+    ) s
+    where d.defaclnamespace = 0
+        or n.nspname in ('tenancy', 'tenant_template')
+        or exists (select from public.tenants t where t.schema_name = n.nspname)
+    order by 1, 2, 3;
+$$;
+
+comment on function tenancy.check_default_privileges() is
+    'Check: default privileges of API roles in tenants and in Tenantry''s schemas. Those in every schema are the project''s own, so they are only a warning.';
+
+-- sql/50_checks/check_exposed_schemas.sql
+
+create function tenancy.check_exposed_schemas()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select
+        case when n.oid is null then 'listed but missing' else 'private schema exposed' end,
+        e.name,
+        case
+            when n.oid is null then format(
+                'The Data API lists the schema %s, which does not exist. This makes the whole Data API fail.', e.name
+            )
+            else format('The Data API lists the schema %s, which no client may use.', e.name)
+        end,
+        'Remove the schema from the list: ' || r.statement,
+        r.statement
+    from unnest(tenancy.exposed_schemas()) e (name)
+    left join pg_catalog.pg_namespace n on n.nspname = e.name
+    cross join lateral format('select tenancy.unexpose_schema(%L);', e.name) r (statement)
+    -- Other schemas are the project's own decision.
+    where n.oid is null or e.name in ('tenancy', 'tenant_template')
+    -- An outage of the Data API first.
+    order by n.oid is not null, e.name;
+$$;
+
+comment on function tenancy.check_exposed_schemas() is
+    'Check: schemas in the list of the Data API that do not exist, or that Tenantry keeps private.';
+
+-- sql/50_checks/check_foreign_keys.sql
+
+-- A key from outside into a tenant is the project's own constraint, so the doctor leaves it.
+create function tenancy.check_foreign_keys()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select
+        case
+            when t.schema_name is not null then 'foreign key out of the tenant'
+            else 'warning: foreign key into a tenant'
+        end,
+        format('%s.%s', n.nspname, c.relname),
+        format(
+            'The foreign key %s of %s.%s references %s.%s. %s',
+            k.conname, n.nspname, c.relname, fn.nspname, fc.relname,
+            case
+                when t.schema_name is not null then 'Error messages disclose which keys exist in the other schema.'
+                else 'The tenant cannot be deleted while the key exists.'
+            end
+        ),
+        s.statement,
+        case when t.schema_name is not null then s.statement end
+    from pg_catalog.pg_constraint k
+    join pg_catalog.pg_class c on c.oid = k.conrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    join pg_catalog.pg_class fc on fc.oid = k.confrelid
+    join pg_catalog.pg_namespace fn on fn.oid = fc.relnamespace
+    left join public.tenants t on t.schema_name = n.nspname
+    cross join lateral format('alter table %I.%I drop constraint %I;', n.nspname, c.relname, k.conname) s (statement)
+    where k.contype = 'f'
+        and fn.oid <> n.oid
+        -- A partition gets the key from its table.
+        and k.conparentid = 0
+        and (t.schema_name is not null or exists (select from public.tenants e where e.schema_name = fn.nspname))
+    order by 1, 2, k.conname;
+$$;
+
+comment on function tenancy.check_foreign_keys() is
+    'Check: foreign keys between a tenant''s tables and another schema.';
+
+-- sql/50_checks/check_guard.sql
+
+create function tenancy.check_guard()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    with installed as (
+        select (
+            select nullif(substr(c.entry, length('pgrst.db_pre_request=') + 1), '')
+            from pg_catalog.pg_db_role_setting s
+            cross join unnest(s.setconfig) c (entry)
+            where s.setrole = 'authenticator'::regrole
+                and s.setdatabase in (
+                    0, (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+                )
+                and starts_with(c.entry, 'pgrst.db_pre_request=')
+            order by s.setdatabase desc
+            limit 1
+        ) as name
+    )
+    select
+        case when i.name is null then 'guard not installed' else 'guard not called' end,
+        coalesce(i.name, 'tenancy.guard_request'),
+        case
+            when i.name is null then 'The guard is not installed. The Data API runs no function before a request.'
+            else format('The pre-request function is %s, which does not call the guard.', i.name)
+        end,
+        case when i.name is null then r.statements else 'Add this line to it: perform tenancy.guard_request();' end,
+        case when i.name is null then r.statements end
+    from installed i
+    cross join lateral format(
+        'alter role authenticator in database %I set pgrst.db_pre_request = %L; notify pgrst, ''reload config'';',
+        current_database(), 'tenancy.guard_request'
+    ) r (statements)
+    where i.name is distinct from 'tenancy.guard_request'
+        and not exists (
+            select
+            from pg_catalog.pg_proc p
+            where p.oid = to_regproc(i.name)
+                and (
+                    p.prosrc like '%tenancy.guard\_request%'
+                    -- A body of standard SQL is not kept as text.
+                    or exists (
+                        select
+                        from pg_catalog.pg_depend d
+                        where d.classid = 'pg_proc'::regclass
+                            and d.objid = p.oid
+                            and d.refclassid = 'pg_proc'::regclass
+                            and d.refobjid = 'tenancy.guard_request()'::regprocedure
+                    )
+                )
+        );
+$$;
+
+comment on function tenancy.check_guard() is
+    'Check: the guard is installed as the pre-request function of the Data API, or called by that function.';
+
+-- sql/50_checks/check_helper_grants.sql
+
+-- Everything in tenancy is Tenantry's. A request runs these few helpers with its caller's role.
+create function tenancy.check_helper_grants()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    with due (kind, target, grantees) as (
+        values
+        ('schema', 'tenancy', '{anon,authenticated,service_role}'::text[]),
+        ('table', 'tenancy.open_tenants', '{authenticated}'),
+        ('function', 'tenancy.guard_request()', '{anon,authenticated,service_role}'),
+        ('function', 'tenancy.require_access(text,public.access_level)', '{anon,authenticated,service_role}'),
+        ('function', 'tenancy.caller()', '{authenticated}'),
+        ('function', 'tenancy.is_platform_staff()', '{authenticated}'),
+        ('function', 'tenancy.member_tenants()', '{authenticated}'),
+        ('function', 'tenancy.administered_tenants()', '{authenticated}'),
+        ('function', 'tenancy.administered_tenant_ids()', '{authenticated}')
+    ),
+    expected as (
+        select d.kind, d.target, g.grantee,
+            case d.kind when 'schema' then 'usage' when 'table' then 'select' else 'execute' end as privilege
+        from due d
+        cross join unnest(d.grantees) g (grantee)
+    ),
+    objects as (
+        select 'schema' as kind, 'tenancy' as target, 'tenancy' as title, n.nspacl as acl, 0::oid as relation
+        from pg_catalog.pg_namespace n
+        where n.nspname = 'tenancy'
+        union all
+        select case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass::text,
+            'tenancy.' || c.relname, c.relacl, c.oid
+        from pg_catalog.pg_class c
+        where c.relnamespace = 'tenancy'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+        union all
+        select 'function', p.oid::regprocedure::text,
+            format('tenancy.%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid)),
+            coalesce(p.proacl, acldefault('f', p.proowner)), 0
+        from pg_catalog.pg_proc p
+        where p.pronamespace = 'tenancy'::regnamespace
+    ),
+    actual as (
+        select o.kind, o.target, o.title, null::text as column_name,
+            case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
+            lower(a.privilege_type) as privilege
+        from objects o
+        cross join aclexplode(o.acl) a
+        union all
+        select 'column', o.target, o.title || '.' || c.attname, c.attname::text,
+            case a.grantee when 0 then 'public' else a.grantee::regrole::text end,
+            lower(a.privilege_type)
+        from objects o
+        join pg_catalog.pg_attribute c on c.attrelid = o.relation
+        cross join aclexplode(c.attacl) a
+    )
+    select 'too wide', a.title,
+        format(
+            '%s has %s on the %s %s but should not have it.',
+            case a.grantee when 'public' then 'PUBLIC' else a.grantee end, a.privilege, a.kind, a.title
+        ),
+        s.statement, s.statement
+    from actual a
+    cross join lateral format(
+        'revoke %s%s on %s %s from %s;',
+        a.privilege, ' (' || quote_ident(a.column_name) || ')',
+        case a.kind when 'column' then 'table' else a.kind end, a.target, a.grantee
+    ) s (statement)
+    where a.grantee in ('public', 'anon', 'authenticated', 'service_role')
+        and not exists (
+            select
+            from expected e
+            where e.kind = a.kind and e.target = a.target and e.grantee = a.grantee and e.privilege = a.privilege
+        )
+    union all
+    select 'missing grant', o.title,
+        format('%s should have %s on the %s %s but does not have it.', e.grantee, e.privilege, e.kind, o.title),
+        s.statement, s.statement
+    from expected e
+    join objects o on o.kind = e.kind and o.target = e.target
+    cross join lateral format('grant %s on %s %s to %s;', e.privilege, e.kind, e.target, e.grantee) s (statement)
+    where not exists (
+        select
+        from actual a
+        where a.kind = e.kind and a.target = e.target and a.grantee = e.grantee and a.privilege = e.privilege
+    )
+    order by 1 desc, 2, 3;
+$$;
+
+comment on function tenancy.check_helper_grants() is
+    'Check: who may use the schema tenancy and what is in it.';
+
+-- sql/50_checks/check_listing.sql
+
+create function tenancy.check_listing(schema_name text)
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    select
+        'not listed',
+        t.schema_name,
+        format('Tenant %s is registered, but the Data API does not list its schema.', t.schema_name),
+        format('select tenancy.expose_schema(%L);', t.schema_name),
+        format('select tenancy.expose_schema(%L);', t.schema_name)
+    from public.tenants t
+    where t.schema_name = check_listing.schema_name
+        and t.schema_name <> all (tenancy.exposed_schemas());
+end;
+$$;
+
+comment on function tenancy.check_listing(text) is 'Check: tenants that the Data API does not list.';
+
+-- sql/50_checks/check_objects.sql
+
+create function tenancy.check_objects(schema_name text, differences tenancy.template_difference[])
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    select
+        'unlike the template',
+        concat_ws('.', schema_name, case when d.object_kind not in ('table', 'sequence') then d.table_name end, d.object_name),
+        format(
+            'The %s %s of schema %s is %s, compared with the template at its version.',
+            d.object_kind,
+            concat_ws('.', case when d.object_kind not in ('table', 'sequence') then d.table_name end, d.object_name),
+            schema_name, d.difference
+        ),
+        coalesce(
+            v.statement,
+            format(
+                'Change it by hand to %s. tenantry drift --tenant %s shows all differences.',
+                coalesce(nullif(d.expected, ''), 'the definition of the template'), schema_name
+            )
+        ),
+        v.statement
+    from unnest(differences) d
+    left join lateral (
+        -- The reference schema has the view only as of the latest version.
+        select format(
+            'create or replace view %I.%I%s as %s',
+            schema_name, d.object_name,
+            ' with (' || array_to_string(c.reloptions, ', ') || ')',
+            replace(
+                replace(pg_get_viewdef(c.oid), 'tenant_template.', quote_ident(schema_name) || '.'),
+                '''tenant_template''', quote_literal(schema_name)
+            )
+        ) as statement
+        from pg_catalog.pg_class c
+        where d.object_kind = 'view'
+            and schema_name <> 'tenant_template'
+            and c.oid = to_regclass(format('tenant_template.%I', d.object_name))
+            and c.relkind = 'v'
+    ) v on true
+    where d.difference <> 'extra'
+        and d.object_kind not in ('policy', 'trigger', 'routine')
+        and (
+            d.object_kind <> 'table'
+            or (
+                d.difference = 'different'
+                and regexp_replace(d.expected, ', (forced )?row level security', '', 'g')
+                    <> regexp_replace(d.found, ', (forced )?row level security', '', 'g')
+            )
+        )
+    order by d.object_kind, d.table_name, d.object_name;
+end;
+$$;
+
+comment on function tenancy.check_objects(text, tenancy.template_difference[]) is
+    'Check: other objects of the template that a tenant lacks, or has with another definition: columns, constraints, indexes, views, sequences, types. Only views are repaired, because the others hold or constrain rows.';
+
+-- sql/50_checks/check_own_policies.sql
+
+-- The template says nothing about these tables. Their policies have to be those that
+-- enable_tenant_table creates: one access level reads, and one writes or nobody does. What
+-- create_table has created lets members read and writers write. Of other tables only the policies
+-- that exist show who may have access, so nothing is expected that no policy indicates.
+create function tenancy.check_own_policies(schema_name text, objects tenancy.schema_object[])
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    with samples as materialized (
+        select s.object_name as name, s.definition,
+            split_part(s.object_name, '_', 1) as verb,
+            split_part(s.object_name, '_', 2) as audience
+        from tenancy.policy_samples(schema_name) s
+    ),
+    own as materialized (
+        select t.*
+        from tenancy.own_tables(schema_name) t
+        where t.is_audited
+            or t.is_logged
+            or exists (
+                select
+                from unnest(objects) o
+                join samples s on o.object_name = t.table_name || '.' || s.name
+                where o.object_kind = 'policy'
+            )
+    ),
+    present as materialized (
+        select o.table_name, substr(o.object_name, length(o.table_name) + 2) as name, o.definition
+        from unnest(objects) o
+        join own t on t.table_name = o.table_name
+        where o.object_kind = 'policy'
+    ),
+    -- By name, because a wrong policy still shows who should have had access.
+    audiences as (
+        select t.table_name,
+            case when t.is_logged then 'member' else min(s.audience) filter (where s.verb = 'select') end as reader,
+            case when t.is_logged then 'writer' else min(s.audience) filter (where s.verb <> 'select') end as writer
+        from own t
+        left join present p on p.table_name = t.table_name
+        left join samples s on s.name = p.name
+        group by t.table_name, t.is_logged
+    ),
+    expected as (
+        select a.table_name, s.name, s.definition
+        from audiences a
+        join samples s on s.audience = case s.verb when 'select' then a.reader else a.writer end
+    )
+    select
+        'wrong policy',
+        format('%s.%s', schema_name, w.table_name),
+        format(
+            'The policy %s on %s.%s %s',
+            w.name, schema_name, w.table_name,
+            case
+                when w.found is null then 'is missing.'
+                when w.expected is null then 'is none that enable_tenant_table creates.'
+                else 'has another definition than enable_tenant_table gives it.'
+            end
+        ),
+        coalesce(w.creation, w.removal),
+        concat_ws(' ', case when w.found is not null then w.removal end, w.creation)
+    from (
+        select coalesce(e.table_name, p.table_name) as table_name, coalesce(e.name, p.name) as name,
+            e.definition as expected, p.definition as found,
+            format(
+                'drop policy %I on %I.%I;',
+                coalesce(e.name, p.name), schema_name, coalesce(e.table_name, p.table_name)
+            ) as removal,
+            case when e.name is not null then
+                tenancy.policy_statement(schema_name, e.table_name, e.name, e.definition)
+            end as creation
+        from expected e
+        full join present p on p.table_name = e.table_name and p.name = e.name
+        where e.definition is distinct from p.definition
+    ) w
+    -- A restrictive policy of the project can only narrow access.
+    where not (w.expected is null and w.found like 'restrictive %')
+    order by w.table_name, w.name;
+end;
+$$;
+
+comment on function tenancy.check_own_policies(text, tenancy.schema_object[]) is
+    'Check: policies on a tenant''s own tables that are missing, different or extra.';
+
+-- sql/50_checks/check_own_triggers.sql
+
+-- create_table audits every table, and so does enable_tenant_table unless it is told otherwise.
+-- The triggers are compared with those of the table settings, which the template has.
+create function tenancy.check_own_triggers(schema_name text, objects tenancy.schema_object[])
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    with expected as (
+        select t.table_name,
+            split_part(e.object_name, '.', 2) as name,
+            replace(
+                replace(
+                    e.definition,
+                    format(' ON %I.settings ', check_own_triggers.schema_name),
+                    format(' ON %I.%I ', check_own_triggers.schema_name, t.table_name)
+                ),
+                format(' EXECUTE FUNCTION %I.tg_settings__audit()', check_own_triggers.schema_name),
+                format(' EXECUTE FUNCTION %I.%I()', check_own_triggers.schema_name, r.routine)
+            ) as definition,
+            to_regprocedure(format('%I.%I()', check_own_triggers.schema_name, r.routine)) is null as lacks_routine
+        from tenancy.own_tables(check_own_triggers.schema_name) t
+        cross join lateral tenancy.audit_routine_name(t.table_name) r (routine)
+        join public.tenants n on n.schema_name = check_own_triggers.schema_name
+        join tenancy.template_objects(check_own_triggers.schema_name, n.schema_version) e
+            on e.object_kind = 'trigger' and e.object_name like 'settings.audit\_%'
+        where t.is_audited or t.is_logged
+    )
+    select
+        'trigger missing',
+        format('%s.%s', check_own_triggers.schema_name, e.table_name),
+        format(
+            'The trigger %s on %s.%s %s. The audit log may lack changes.',
+            e.name, check_own_triggers.schema_name, e.table_name,
+            case
+                when o.definition is null then 'is missing'
+                when o.definition like '%, enabled D' then 'is disabled'
+                else 'has another definition than audit_table gives it'
+            end
+        ),
+        s.statements,
+        s.statements
+    from expected e
+    left join unnest(objects) o on o.object_kind = 'trigger' and o.object_name = e.table_name || '.' || e.name
+    cross join lateral (
+        select case
+            -- audit_table creates the routine with all its triggers.
+            when not e.lacks_routine then tenancy.trigger_statements(
+                check_own_triggers.schema_name, e.table_name, e.name, e.definition, o.definition
+            )
+            else format(
+                'drop trigger if exists audit_insert on %1$I.%2$I; drop trigger if exists audit_update on %1$I.%2$I; '
+                'drop trigger if exists audit_delete on %1$I.%2$I; drop trigger if exists audit_truncate on %1$I.%2$I; '
+                'select tenancy.audit_table(%1$L, %2$L);',
+                check_own_triggers.schema_name, e.table_name
+            )
+        end as statements
+    ) s
+    where e.definition is distinct from o.definition
+    order by e.table_name, e.name;
+end;
+$$;
+
+comment on function tenancy.check_own_triggers(text, tenancy.schema_object[]) is
+    'Check: audit triggers on a tenant''s own tables that are missing, disabled or different.';
+
+-- sql/50_checks/check_policies.sql
+
+create function tenancy.check_policies(schema_name text, differences tenancy.template_difference[])
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    select
+        'wrong policy',
+        format('%s.%s', schema_name, d.table_name),
+        format(
+            'The policy %s on %s.%s %s',
+            d.object_name, schema_name, d.table_name,
+            case d.difference
+                when 'missing' then 'is missing.'
+                when 'different' then 'has another definition than the template.'
+                else 'is not in the template.'
+            end
+        ),
+        case
+            when d.difference <> 'extra' then 'Run the doctor with --fix, which creates this policy as the template has it.'
+            when p.is_restrictive then
+                'The policy can only narrow access, so the doctor leaves it. If nobody needs it: '
+                || p.drop_statement
+            else p.drop_statement
+        end,
+        case
+            when d.difference = 'missing' then p.create_statement
+            when d.difference = 'different' then p.drop_statement || ' ' || p.create_statement
+            when not p.is_restrictive then p.drop_statement
+        end
+    from unnest(differences) d
+    cross join lateral (
+        select d.found like 'restrictive %' as is_restrictive,
+            format('drop policy %I on %I.%I;', d.object_name, schema_name, d.table_name) as drop_statement,
+            case when d.expected is not null then
+                tenancy.policy_statement(schema_name, d.table_name, d.object_name, d.expected)
+            end as create_statement
+    ) p
+    where d.object_kind = 'policy'
+    order by d.table_name, d.object_name;
+end;
+$$;
+
+comment on function tenancy.check_policies(text, tenancy.template_difference[]) is
+    'Check: policies on tables of the template that are missing, different or extra. Repairs one policy and leaves the others of its table.';
+
+-- sql/50_checks/check_publications.sql
+
+create function tenancy.check_publications()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select
+        'published',
+        format('%s.%s', t.schemaname, t.tablename),
+        format(
+            'The tenant table %s.%s is in the publication %s. Realtime sends DELETE events of the table without '
+            'checking policies.',
+            t.schemaname, t.tablename, t.pubname
+        ),
+        coalesce(s.statement, format('Let %s publish tables by name instead of all tables.', t.pubname)),
+        s.statement
+    from pg_catalog.pg_publication_tables t
+    join pg_catalog.pg_publication p on p.pubname = t.pubname
+    left join lateral (
+        select format('alter publication %I drop table %I.%I;', t.pubname, t.schemaname, t.tablename) as statement
+        from pg_catalog.pg_publication_rel r
+        where r.prpubid = p.oid and r.prrelid = to_regclass(format('%I.%I', t.schemaname, t.tablename))
+    ) s on true
+    where exists (select from public.tenants e where e.schema_name = t.schemaname)
+    order by t.schemaname, t.tablename, t.pubname;
+$$;
+
+comment on function tenancy.check_publications() is 'Check: tenant tables in a publication.';
+
+-- sql/50_checks/check_registry.sql
+
+create function tenancy.check_registry()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select
+        'tenant without schema',
+        t.schema_name,
+        format('Tenant %s is registered, but its schema does not exist.', t.schema_name),
+        'Restore the schema from a backup; or run the doctor with --fix --forget-missing, which deletes the '
+        'registry row, the access grants and the audit seals of the tenant for good.',
+        format('select tenancy.forget_missing_tenant(%L);', t.schema_name)
+    from public.tenants t
+    where not exists (select from pg_catalog.pg_namespace n where n.nspname = t.schema_name)
+    union all
+    select distinct
+        'schema without tenant',
+        n.nspname::text,
+        format('The schema %s has the tables of a tenant, but it is not registered.', n.nspname),
+        'Run the doctor with --fix, which registers the schema as a suspended tenant. Then inspect the tenant, '
+        'and activate or delete it.',
+        format('select tenancy.register_found_schema(%L);', n.nspname)
+    from pg_catalog.pg_trigger g
+    join pg_catalog.pg_class c on c.oid = g.tgrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where g.tgfoid = 'tenancy.tg_settings__stamp'::regproc
+        and n.nspname <> 'tenant_template'
+        and not exists (select from public.tenants t where t.schema_name = n.nspname)
+    union all
+    select
+        'reference schema missing',
+        'tenant_template',
+        'The reference schema tenant_template does not exist. No tenant migration can be registered.',
+        'Restore it from a backup, or from the migrations: replay those of tenancy.tenant_migrations in a new '
+        'project and dump the schema there.',
+        null::text
+    where to_regnamespace('tenant_template') is null
+    order by 1, 2;
+$$;
+
+comment on function tenancy.check_registry() is
+    'Check: tenants, or the reference schema, whose schema is missing, and schemas that were created as a tenant and have no registry row.';
+
+-- sql/50_checks/check_registry_access.sql
+
+create function tenancy.check_registry_access()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    with registry as (
+        select c.oid, c.relname::text as name, c.relkind = 'S' as is_sequence, c.relacl as acl, c.relrowsecurity as has_rls
+        from pg_catalog.pg_class c
+        where c.oid in (
+            'public.tenants'::regclass, 'public.admin_users'::regclass,
+            'public.user_schema_access'::regclass, 'public.admin_audit_log'::regclass,
+            to_regclass('public.admin_audit_log_id_seq')
+        )
+    ),
+    actual as (
+        select r.oid, r.name, null::text as column_name,
+            case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
+            lower(a.privilege_type) as privilege
+        from registry r
+        cross join aclexplode(r.acl) a
+        union all
+        select r.oid, r.name || '.' || c.attname, c.attname::text,
+            case a.grantee when 0 then 'public' else a.grantee::regrole::text end,
+            lower(a.privilege_type)
+        from registry r
+        join pg_catalog.pg_attribute c on c.attrelid = r.oid
+        cross join aclexplode(c.attacl) a
+    )
+    select 'RLS off', 'public.' || r.name,
+        format('Row level security is off on public.%s. Everybody who is signed in reads the whole table.', r.name),
+        s.statement, s.statement
+    from registry r
+    cross join lateral format('alter table public.%I enable row level security;', r.name) s (statement)
+    where not r.is_sequence and not r.has_rls
+    union all
+    select 'too wide', 'public.' || a.name,
+        format(
+            '%s has %s on public.%s but should not have it.',
+            case a.grantee when 'public' then 'PUBLIC' else a.grantee end, a.privilege, a.name
+        ),
+        s.statement, s.statement
+    from actual a
+    cross join lateral format(
+        'revoke %s%s on %s from %s;',
+        a.privilege, ' (' || quote_ident(a.column_name) || ')', a.oid::regclass, a.grantee
+    ) s (statement)
+    where a.grantee in ('public', 'anon', 'authenticated', 'service_role')
+        and not (
+            a.grantee in ('authenticated', 'service_role')
+            and a.privilege = 'select'
+            and a.column_name is null
+            and a.oid <> all (select r.oid from registry r where r.is_sequence)
+        )
+    union all
+    select 'missing grant', 'public.' || r.name,
+        format('%s should have select on public.%s but does not have it.', g.grantee, r.name),
+        s.statement, s.statement
+    from registry r
+    cross join (values ('authenticated'), ('service_role')) g (grantee)
+    cross join lateral format('grant select on public.%I to %s;', r.name, g.grantee) s (statement)
+    where not r.is_sequence
+        -- A grant would open a table that has no row level security.
+        and r.has_rls
+        and not exists (
+            select
+            from actual a
+            where a.oid = r.oid and a.column_name is null and a.grantee = g.grantee and a.privilege = 'select'
+        )
+    order by 1 desc, 2, 3;
+$$;
+
+comment on function tenancy.check_registry_access() is
+    'Check: who may use the tables of the registry, and whether their row level security is on.';
+
+-- sql/50_checks/check_registry_triggers.sql
+
+create function tenancy.check_registry_triggers()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select
+        'trigger missing',
+        'public.admin_audit_log',
+        format(
+            'The trigger %s on public.admin_audit_log %s. Entries of the log can be changed or removed.',
+            e.name, case when g.oid is null then 'is missing, or calls another function' else 'is disabled' end
+        ),
+        s.statements,
+        s.statements
+    -- 27: before update and delete, for each row. 34: before truncate.
+    from (values ('append_only', 27), ('append_only_truncate', 34)) e (name, kind)
+    left join pg_catalog.pg_trigger g
+        on g.tgrelid = 'public.admin_audit_log'::regclass
+        and g.tgname = e.name
+        and g.tgfoid = 'tenancy.tg_audit_log__refuse()'::regprocedure
+        and g.tgtype = e.kind
+        and g.tgqual is null
+    cross join lateral (
+        select case
+            when g.oid is null then
+                'drop trigger if exists append_only on public.admin_audit_log; '
+                'drop trigger if exists append_only_truncate on public.admin_audit_log; '
+                'select tenancy.make_append_only(''public'', ''admin_audit_log'');'
+            else format('alter table public.admin_audit_log enable trigger %I;', e.name)
+        end as statements
+    ) s
+    where g.oid is null or g.tgenabled not in ('O', 'A')
+    order by e.name;
+$$;
+
+comment on function tenancy.check_registry_triggers() is 'Check: the triggers that keep the platform''s audit log append-only.';
+
+-- sql/50_checks/check_routines.sql
+
+-- Audit routines belong to check_audit_routines, which compares more than their source.
+create function tenancy.check_routines(schema_name text, differences tenancy.template_difference[])
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    select
+        'wrong routine',
+        schema_name || '.' || d.object_name,
+        format(
+            'The routine %s.%s %s, compared with the template at the tenant''s version.',
+            schema_name, d.object_name, case d.difference when 'missing' then 'is missing' else 'is different' end
+        ),
+        'Run the doctor with --fix, which creates the routine as the template has it.',
+        case when d.expected like 'CREATE OR REPLACE %' then concat_ws(
+            ' ',
+            d.expected || ';',
+            -- PostgreSQL lets everybody execute a new routine.
+            case when d.difference = 'missing' then format(
+                'revoke all on routine %I.%I%s from public, anon, authenticated, service_role;',
+                schema_name, split_part(d.object_name, '(', 1), substr(d.object_name, strpos(d.object_name, '('))
+            ) end
+        ) end
+    from unnest(differences) d
+    where d.object_kind = 'routine' and d.difference <> 'extra' and d.expected not like 'audits %'
+    order by d.object_name;
+end;
+$$;
+
+comment on function tenancy.check_routines(text, tenancy.template_difference[]) is
+    'Check: routines of the template that a tenant lacks, or has with another definition. The privileges on them are the business of check_tenant_grants.';
+
+-- sql/50_checks/check_routines_around.sql
+
+-- PostgreSQL knows what a routine reads only if its body is standard SQL. No repair: the project
+-- may have good reasons, and its requests would fail.
+create function tenancy.check_routines_around()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select distinct
+        'routine around the layers',
+        format('%s.%s(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)),
+        format(
+            'Everybody may call %s.%s, which reads %s with the rights of its owner.',
+            n.nspname, p.proname, c.oid::regclass
+        ),
+        'Make the routine security invoker, or grant it only to the roles that need it.',
+        null::text
+    from pg_catalog.pg_depend d
+    join pg_catalog.pg_proc p on d.classid = 'pg_proc'::regclass and p.oid = d.objid
+    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    join pg_catalog.pg_class c on d.refclassid = 'pg_class'::regclass and c.oid = d.refobjid
+    where p.prosecdef
+        and n.nspname <> 'tenancy'
+        and p.oid <> all (array(select to_regprocedure(s.signature)::oid from unnest(tenancy.rpc_signatures()) s (signature)))
+        and (
+            c.oid in (
+                'public.tenants'::regclass, 'public.admin_users'::regclass,
+                'public.user_schema_access'::regclass, 'public.admin_audit_log'::regclass
+            )
+            or exists (
+                select
+                from public.tenants t
+                join pg_catalog.pg_namespace tn on tn.nspname = t.schema_name
+                where tn.oid = c.relnamespace and tn.oid <> n.oid
+            )
+        )
+        and exists (
+            select
+            from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+            where a.grantee in (0, 'anon'::regrole)
+        );
+$$;
+
+comment on function tenancy.check_routines_around() is
+    'Check: definer routines of the project that everybody may call and that read the registry or a tenant, as far as PostgreSQL knows.';
+
+-- sql/50_checks/check_row_security.sql
+
+-- A tenant table that is not in the template has to have row level security if it has policies or
+-- audit triggers, because enable_tenant_table makes both.
+create function tenancy.check_row_security(schema_name text, differences tenancy.template_difference[])
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    select
+        'RLS off',
+        schema_name || '.' || r.table_name,
+        format(
+            'Row level security is off on %s.%s, or not forced as in the template. Members of every tenant '
+            'may have access.',
+            schema_name, r.table_name
+        ),
+        s.statements,
+        s.statements
+    from (
+        select d.object_name as table_name,
+            d.expected ~ ', row level security' and d.found !~ ', row level security' as is_off,
+            d.expected ~ ', forced row level' and d.found !~ ', forced row level' as is_unforced
+        from unnest(differences) d
+        where d.object_kind = 'table' and d.difference = 'different'
+        union all
+        select t.table_name, true, false
+        from tenancy.own_tables(schema_name) t
+        where not t.has_row_security and (t.is_audited or t.has_policies)
+    ) r
+    cross join lateral (
+        select concat_ws(
+            ' ',
+            case when r.is_off then format('alter table %I.%I enable row level security;', schema_name, r.table_name) end,
+            case when r.is_unforced then format('alter table %I.%I force row level security;', schema_name, r.table_name) end
+        ) as statements
+    ) s
+    where r.is_off or r.is_unforced
+    order by r.table_name;
+end;
+$$;
+
+comment on function tenancy.check_row_security(text, tenancy.template_difference[]) is
+    'Check: tenant tables without row level security.';
+
+-- sql/50_checks/check_rpc_grants.sql
+
+-- An RPC is known by its name and its argument types. Every other routine in public belongs to
+-- the project.
+create function tenancy.check_rpc_grants()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    with rpcs as (
+        select p.oid::regprocedure::text as target,
+            format('public.%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid)) as title,
+            coalesce(p.proacl, acldefault('f', p.proowner)) as acl
+        from unnest(tenancy.rpc_signatures()) s (signature)
+        join pg_catalog.pg_proc p on p.oid = to_regprocedure(s.signature)
+    ),
+    actual as (
+        select r.target, case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee
+        from rpcs r
+        cross join aclexplode(r.acl) a
+    )
+    select 'too wide', r.title,
+        format(
+            '%s has execute on the routine %s but should not have it.',
+            case a.grantee when 'public' then 'PUBLIC' else a.grantee end, r.title
+        ),
+        s.statement, s.statement
+    from rpcs r
+    join actual a on a.target = r.target and a.grantee in ('public', 'anon')
+    cross join lateral format('revoke execute on function %s from %s;', r.target, a.grantee) s (statement)
+    union all
+    select 'missing grant', r.title,
+        format('%s should have execute on the routine %s but does not have it.', g.grantee, r.title),
+        s.statement, s.statement
+    from rpcs r
+    cross join (values ('authenticated'), ('service_role')) g (grantee)
+    cross join lateral format('grant execute on function %s to %s;', r.target, g.grantee) s (statement)
+    where not exists (select from actual a where a.target = r.target and a.grantee = g.grantee)
+    union all
+    select 'missing RPC', s.signature,
+        format('The operation %s does not exist.', s.signature),
+        'Push the migrations of Tenantry again, on a copy of the project first.',
+        null::text
+    from unnest(tenancy.rpc_signatures()) s (signature)
+    where to_regprocedure(s.signature) is null
+    order by 1 desc, 2, 3;
+$$;
+
+comment on function tenancy.check_rpc_grants() is
+    'Check: who may execute the RPCs. Other routines of public are the project''s own and are not judged.';
+
+-- sql/50_checks/check_tables.sql
+
+create function tenancy.check_tables(schema_name text, differences tenancy.template_difference[])
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    select
+        'table missing',
+        schema_name || '.' || d.object_name,
+        format(
+            'Schema %s has no table %s, but its version of the template has one.', schema_name, d.object_name
+        ),
+        'Restore the tenant from a backup, because the rows of the table are lost; or create the table as '
+            'the reference schema tenant_template has it.',
+        null::text
+    from unnest(differences) d
+    where d.object_kind = 'table' and d.difference = 'missing'
+    order by d.object_name;
+end;
+$$;
+
+comment on function tenancy.check_tables(text, tenancy.template_difference[]) is
+    'Check: tables of the template that a tenant has lost.';
+
+-- sql/50_checks/check_tenant_grants.sql
+
+-- Computes the privileges anew, and does not ask grant_differences: a mistake there, or in
+-- apply_tenant_privileges, is found here.
+create function tenancy.check_tenant_grants(schema_name text)
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    -- Each step reads few rows by index.
+    set enable_hashjoin = off
+    set enable_mergejoin = off
+    set jit = off
+    language plpgsql
+as $$
+declare
+    v_schema constant oid := to_regnamespace(quote_ident(schema_name))::oid;
+    v_status public.tenant_status;
+    v_position integer;
+begin
+    select t.status, m.position into v_status, v_position
+    from public.tenants t
+    join tenancy.tenant_migrations m on m.version = t.schema_version
+    where t.schema_name = check_tenant_grants.schema_name;
+
+    return query
+    with objects as materialized (
+        select 'schema' as kind, schema_name as title, quote_ident(schema_name) as target,
+            n.nspacl as acl, array['usage'] as privileges, 0::oid as relation
+        from pg_catalog.pg_namespace n
+        where n.oid = v_schema
+        union all
+        select case c.relkind when 'S' then 'sequence' else 'table' end, format('%s.%s', schema_name, c.relname),
+            format('%I.%I', schema_name, c.relname), c.relacl,
+            case
+                -- A view that runs with its owner's rights would show what policies hide.
+                when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then array['select']
+                when c.relkind in ('r', 'p') and c.relrowsecurity then array(
+                    select k.privilege
+                    from (values ('r', 'select'), ('a', 'insert'), ('w', 'update'), ('d', 'delete'))
+                        k (command, privilege)
+                    where exists (
+                        select
+                        from pg_catalog.pg_policy p
+                        where p.polrelid = c.oid
+                            and p.polcmd::text in ('*', k.command)
+                            and 'authenticated'::regrole = any (p.polroles)
+                    )
+                )
+                -- A sequence of a column of type serial.
+                when c.relkind = 'S' and exists (
+                    select
+                    from pg_catalog.pg_depend o
+                    where o.classid = 'pg_class'::regclass
+                        and o.objid = c.oid
+                        and o.refclassid = 'pg_class'::regclass
+                        and o.deptype = 'a'
+                ) then array['select', 'usage']
+            end,
+            c.oid
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_class c on c.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = v_schema
+            and d.classid = 'pg_class'::regclass
+            and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+        union all
+        select 'routine', format('%s.%s(%s)', schema_name, p.proname, pg_get_function_identity_arguments(p.oid)),
+            p.oid::regprocedure::text, coalesce(p.proacl, acldefault('f', p.proowner)),
+            case when exists (
+                select
+                from tenancy.tenant_migrations m
+                where m.position <= v_position and p.proname = any (m.callable_routines)
+            ) then array['execute'] end,
+            0
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_proc p on p.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = v_schema
+            and d.classid = 'pg_proc'::regclass
+            -- The privileges on objects of an extension belong to the extension.
+            and not exists (
+                select
+                from pg_catalog.pg_depend e
+                where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e'
+            )
+    ),
+    due as (
+        select o.kind, o.title, o.target, null::text as column_name, r.role_name as grantee, u.privilege
+        from objects o
+        cross join unnest(o.privileges) u (privilege)
+        cross join (values ('authenticated'), ('service_role')) r (role_name)
+        where v_status = 'active'
+    ),
+    actual as (
+        select o.kind, o.title, o.target, null::text as column_name,
+            case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
+            lower(a.privilege_type) as privilege
+        from objects o
+        cross join aclexplode(o.acl) a
+        union all
+        select 'column', format('%s.%s', o.title, c.attname), o.target, c.attname::text,
+            case a.grantee when 0 then 'public' else a.grantee::regrole::text end,
+            lower(a.privilege_type)
+        from objects o
+        join pg_catalog.pg_attribute c on c.attrelid = o.relation
+        cross join aclexplode(c.attacl) a
+    ),
+    wrong as (
+        select coalesce(a.kind, d.kind) as kind, coalesce(a.title, d.title) as title,
+            coalesce(a.target, d.target) as target, a.column_name,
+            coalesce(a.grantee, d.grantee) as grantee, coalesce(a.privilege, d.privilege) as privilege,
+            a.kind is not null as is_excess
+        from (
+            select * from actual
+            where actual.grantee in ('public', 'anon', 'authenticated', 'service_role')
+        ) a
+        full join due d
+            on d.kind = a.kind and d.target = a.target and d.grantee = a.grantee and d.privilege = a.privilege
+        where a.kind is null or d.kind is null
+    )
+    select
+        'wrong grants',
+        w.title,
+        format(
+            'On the %s %s, %s. The tenant is %s.',
+            w.kind, w.title,
+            string_agg(
+                format(
+                    case when w.is_excess then '%s has %s but should not have it' else '%s should have %s but has not' end,
+                    case w.grantee when 'public' then 'PUBLIC' else w.grantee end, w.privilege
+                ),
+                '; ' order by w.grantee, w.privilege
+            ),
+            coalesce(v_status::text, 'the reference schema, which nobody may use')
+        ),
+        string_agg(s.statement, ' ' order by w.grantee, w.privilege),
+        string_agg(s.statement, ' ' order by w.grantee, w.privilege)
+    from wrong w
+    cross join lateral (
+        select format(
+            '%s %s%s on %s %s %s %s;',
+            case when w.is_excess then 'revoke' else 'grant' end,
+            w.privilege,
+            ' (' || quote_ident(w.column_name) || ')',
+            case w.kind when 'column' then 'table' else w.kind end,
+            w.target,
+            case when w.is_excess then 'from' else 'to' end,
+            w.grantee
+        ) as statement
+    ) s
+    group by w.kind, w.title, w.is_excess
+    -- What is too wide first.
+    order by w.is_excess desc, w.kind <> 'schema', w.title;
+end;
+$$;
+
+comment on function tenancy.check_tenant_grants(text) is
+    'Check: privileges of the API roles and of PUBLIC in a tenant that do not fit its status, its policies and its callable routines.';
+
+-- sql/50_checks/check_triggers.sql
+
+create function tenancy.check_triggers(schema_name text, differences tenancy.template_difference[])
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    select
+        'trigger missing',
+        format('%s.%s', schema_name, d.table_name),
+        format(
+            'The trigger %s on %s.%s %s. The audit log may lack changes, or somebody can change what the '
+            'trigger protects.',
+            d.object_name, schema_name, d.table_name,
+            case
+                when d.difference = 'missing' then 'is missing'
+                when d.found like '%, enabled D' then 'is disabled'
+                else 'has another definition than the template'
+            end
+        ),
+        s.statements,
+        s.statements
+    from unnest(differences) d
+    cross join lateral tenancy.trigger_statements(
+        schema_name, d.table_name, d.object_name, d.expected, d.found
+    ) s (statements)
+    where d.object_kind = 'trigger' and d.difference <> 'extra'
+    order by d.table_name, d.object_name;
+end;
+$$;
+
+comment on function tenancy.check_triggers(text, tenancy.template_difference[]) is
+    'Check: triggers on tables of the template that are missing, disabled or different.';
+
+-- sql/50_checks/check_unreachable_tables.sql
+
+-- A warning, because such a table may be meant for the tenant's own routines. A table of the
+-- template is reported once, for the reference schema.
+create function tenancy.check_unreachable_tables(schema_name text)
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    select
+        'warning: unreachable table',
+        format('%s.%s', schema_name, u.table_name),
+        format('Table %s.%s: %s', schema_name, u.table_name, u.reason),
+        case schema_name
+            when 'tenant_template' then 'If that is not intended, write a tenant migration that changes it.'
+            else format(
+                'If that is not intended, give it policies, as by select tenancy.enable_tenant_table(%L, %L); then: '
+                'select tenancy.apply_tenant_privileges(%L);',
+                schema_name, u.table_name, schema_name
+            )
+        end,
+        null::text
+    from tenancy.unreachable_tables(schema_name) u
+    where schema_name = 'tenant_template' or not tenancy.is_template_table(schema_name, u.table_name);
+end;
+$$;
+
+comment on function tenancy.check_unreachable_tables(text) is
+    'Check: tables that no client can reach, because no policy is for signed-in users.';
+
+-- sql/50_checks/check_views.sql
+
+create function tenancy.check_views()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select distinct
+        'view around the layers',
+        format('%s.%s', vn.nspname, v.relname),
+        format(
+            'API roles may read the view %s.%s, which reads rows of tenant %s with the rights of the view''s owner.',
+            vn.nspname, v.relname, t.schema_name
+        ),
+        s.statement || ' Or set security_invoker on the view.',
+        s.statement
+    from pg_catalog.pg_depend d
+    join pg_catalog.pg_rewrite w on d.classid = 'pg_rewrite'::regclass and w.oid = d.objid
+    join pg_catalog.pg_class v on v.oid = w.ev_class
+    join pg_catalog.pg_namespace vn on vn.oid = v.relnamespace
+    join pg_catalog.pg_class c on d.refclassid = 'pg_class'::regclass and c.oid = d.refobjid
+    join pg_catalog.pg_namespace tn on tn.oid = c.relnamespace
+    join public.tenants t on t.schema_name = tn.nspname
+    cross join lateral format(
+        'revoke all on %I.%I from public, anon, authenticated, service_role;', vn.nspname, v.relname
+    ) s (statement)
+    where vn.oid <> tn.oid
+        and not (v.relkind = 'v' and tenancy.is_security_invoker(v.reloptions))
+        and exists (
+            select
+            from aclexplode(v.relacl) a
+            where a.grantee in (0, 'anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole)
+        )
+    order by 2, 3;
+$$;
+
+comment on function tenancy.check_views() is
+    'Check: views in other schemas that show rows of a tenant to API roles with the rights of their owner.';
+
+-- sql/50_checks/findings.sql
+
+create function tenancy.findings(schema_name text)
+    returns tenancy.finding[]
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if schema_name is null then
+        return array(select row(f.*)::tenancy.finding from tenancy.platform_findings() f);
+    end if;
+    return array(select row(f.*)::tenancy.finding from tenancy.tenant_findings(schema_name) f);
+end;
+$$;
+
+comment on function tenancy.findings(text) is
+    'The findings in one tenant, or those of the platform if schema_name is null.';
+
+-- sql/50_checks/platform_findings.sql
+
+-- The order is the order of repairs: an outage of the Data API, the guard, the registry, and then
+-- access that is too wide.
+create function tenancy.platform_findings()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select * from tenancy.check_exposed_schemas()
+    union all
+    select * from tenancy.check_guard()
+    union all
+    select * from tenancy.check_registry()
+    union all
+    select * from tenancy.check_registry_access()
+    union all
+    select * from tenancy.check_registry_triggers()
+    union all
+    select * from tenancy.check_rpc_grants()
+    union all
+    select * from tenancy.check_helper_grants()
+    union all
+    select * from tenancy.check_views()
+    union all
+    select * from tenancy.check_routines_around()
+    union all
+    select * from tenancy.check_publications()
+    union all
+    select * from tenancy.check_foreign_keys()
+    union all
+    select * from tenancy.check_default_privileges()
+    union all
+    select * from tenancy.check_cancelling();
+$$;
+
+comment on function tenancy.platform_findings() is
+    'What is wrong outside the tenants'' schemas, or between them: the results of the other checks.';
+
+-- sql/50_checks/repair_findings.sql
+
+-- The statements come from the checks, which run again under the tenant's lock: what somebody
+-- else has repaired or changed since the report is not touched.
+create function tenancy.repair_findings(schema_name text, kind text, object text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    -- The body of a routine has to be valid in the tenant's search path and not in this one.
+    set check_function_bodies = off
+    set lock_timeout = '2s'
+    language plpgsql
+as $$
+declare
+    v_before tenancy.finding[];
+    v_after tenancy.finding[];
+    v_statements text;
+    v_problem text;
+begin
+    if schema_name is not null then
+        perform from public.tenants t
+        where t.schema_name = repair_findings.schema_name
+        for no key update;
+    end if;
+    v_before := tenancy.findings(schema_name);
+
+    select string_agg(r.repair, ' ' order by r.position) into v_statements
+    from (
+        select f.repair, min(f.position) as position
+        from unnest(v_before) with ordinality f (kind, object, detail, remediation, repair, position)
+        where f.kind = repair_findings.kind and f.object = repair_findings.object and f.repair is not null
+        group by f.repair
+    ) r;
+    if v_statements is null then
+        return;
+    end if;
+    execute v_statements;
+
+    v_after := tenancy.findings(schema_name);
+    select string_agg(f.detail, ' ' order by f.detail) into v_problem
+    from unnest(v_after) f
+    where (f.kind = repair_findings.kind and f.object = repair_findings.object and f.repair is not null)
+        -- Nothing is granted on a table whose policies are wrong, nor the schema of such a table.
+        or (
+            v_statements ~ '^grant '
+            and schema_name is not null
+            and f.kind in ('RLS off', 'wrong policy')
+            and f.repair is not null
+            and repair_findings.object in (f.object, schema_name)
+        )
+        -- A tenant may have no problem that it did not have before, but for privileges that a new
+        -- object lacks.
+        or (
+            schema_name is not null
+            and f.detail <> all (array(select b.detail from unnest(v_before) b))
+            and not (f.kind = 'wrong grants' and f.repair ~ '^grant ')
+        );
+    if v_problem is not null then
+        raise exception 'After the repair there would be a problem: %', v_problem
+            using errcode = 'object_not_in_prerequisite_state',
+                hint = 'Nothing was changed. Repair the object by hand.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.repair_findings(text, text, text) is
+    'Repairs the findings of this kind on this object: of a tenant, or of the platform if schema_name is null. Rolls back and raises if a finding stays, or if the tenant would have a new one (55000, 55P03).';
+
+-- sql/50_checks/rpc_signatures.sql
+
+-- Written by `tenantry generate` from sql/30_rpc: edit the RPCs, then run it again.
+create function tenancy.rpc_signatures()
+    returns text[]
+    immutable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select array[
+        'public.grant_schema_access(text, uuid, public.access_level, timestamp with time zone)',
+        'public.promote_to_admin(uuid, public.platform_role)',
+        'public.revoke_admin(uuid)',
+        'public.revoke_schema_access(text, uuid)',
+        'public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer)',
+        'public.get_audit_log(text, uuid, text, text, jsonb, timestamp with time zone, timestamp with time zone, bigint, integer)',
+        'public.prune_audit_log(text, timestamp with time zone)',
+        'public.redact_audit_log(text, uuid)',
+        'public.seal_audit_log(text)',
+        'public.verify_audit_log(text, text)',
+        'public.add_column(text, text, text, text, boolean, jsonb, text)',
+        'public.add_foreign_key(text, text, text, text, text, text, text)',
+        'public.create_table(text, text, jsonb, text)',
+        'public.drop_column(text, text, text)',
+        'public.drop_foreign_key(text, text, text)',
+        'public.drop_table(text, text)',
+        'public.get_schema_summary(text)',
+        'public.get_schema_tables(text)',
+        'public.get_table_columns(text, text)',
+        'public.get_table_foreign_keys(text, text)',
+        'public.activate_tenant(text)',
+        'public.create_tenant_schema(text, text)',
+        'public.delete_tenant_schema(text)',
+        'public.rename_tenant(text, text)',
+        'public.suspend_tenant(text, text)',
+        'public.get_migration_status()',
+        'public.get_schema_drift(text)',
+        'public.list_tenants_behind(text, integer)',
+        'public.migrate_tenant(text)',
+        'public.check_tenant_status(text)',
+        'public.get_tenant_info(text)',
+        'public.list_my_tenants(integer, text)',
+        'public.create_user_profile(text, uuid, text, text, jsonb)',
+        'public.ensure_user_profile(text, text)',
+        'public.get_user_profile(text, uuid)',
+        'public.refresh_user_emails(text)',
+        'public.update_user_profile(text, text, jsonb)'
+    ];
+$$;
+
+comment on function tenancy.rpc_signatures() is
+    'The RPCs with their argument types. Every other routine in public belongs to the project.';
+
+-- sql/50_checks/tenant_findings.sql
+
+-- The order is the order of repairs: what closes comes before what opens.
+create function tenancy.tenant_findings(schema_name text)
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_objects tenancy.schema_object[];
+    v_differences tenancy.template_difference[];
+begin
+    -- platform_findings reports a tenant without its schema.
+    if to_regnamespace(quote_ident(schema_name)) is null then
+        return;
+    end if;
+    v_objects := array(select row(o.*)::tenancy.schema_object from tenancy.schema_objects(schema_name) o);
+    v_differences := array(
+        select row(d.*)::tenancy.template_difference from tenancy.template_differences(schema_name, v_objects) d
+    );
+
+    return query select * from tenancy.check_row_security(schema_name, v_differences);
+    return query select * from tenancy.check_tables(schema_name, v_differences);
+    return query select * from tenancy.check_routines(schema_name, v_differences);
+    return query select * from tenancy.check_audit_routines(schema_name, v_differences, v_objects);
+    return query select * from tenancy.check_policies(schema_name, v_differences);
+    return query select * from tenancy.check_own_policies(schema_name, v_objects);
+    return query select * from tenancy.check_triggers(schema_name, v_differences);
+    return query select * from tenancy.check_own_triggers(schema_name, v_objects);
+    return query select * from tenancy.check_objects(schema_name, v_differences);
+    return query select * from tenancy.check_tenant_grants(schema_name);
+    return query select * from tenancy.check_listing(schema_name);
+    return query select * from tenancy.check_unreachable_tables(schema_name);
+end;
+$$;
+
+comment on function tenancy.tenant_findings(text) is
+    'What is wrong with one tenant, or with the reference schema: the results of the checks on its schema.';
 
 -- sql/90_privileges/registry.sql
 

@@ -94,6 +94,12 @@ ALLOWED = (
     ),
     Allowance(
         NOT_SANITIZED,
+        ("tenancy.repair_findings",),
+        "The checks write the statements: names of the catalog through %I, texts that the "
+        "catalog printed, and verbs that are literals.",
+    ),
+    Allowance(
+        NOT_SANITIZED,
         ("tenancy.lock_tables",),
         "Names go through %I. Every caller gives a literal mode, and no API role may call it.",
     ),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import requests
 
-from tenantry_cli.doctor.problem import Connection, Priority, Problem
+from tenantry_cli.doctor.problem import Connection, Problem
 from tenantry_cli.http_client import HttpClient
 from tenantry_cli.target import Target, key_headers
 
@@ -46,7 +46,6 @@ def _examine(connection: Connection, target: Target, http: HttpClient) -> Iterat
                 else "Repair the other problems first, above all schemas that are listed but "
                 "missing. Then run notify pgrst, 'reload config'."
             ),
-            Priority.OUTAGE,
         )
         return
     tenants = connection.execute(
@@ -64,7 +63,6 @@ def _examine(connection: Connection, target: Target, http: HttpClient) -> Iterat
                 f"Tenant {name} is {row['status']}, but the Data API answers the service key "
                 f"with {answered or 'nothing'}.",
                 "Run notify pgrst, 'reload config'; notify pgrst; then run the doctor again.",
-                Priority.INCOMPLETE,
             )
         answered = status(name, query, target.anon_key)
         if answered == 200:
@@ -73,5 +71,4 @@ def _examine(connection: Connection, target: Target, http: HttpClient) -> Iterat
                 name,
                 f"The Data API answers the anon key with {answered} for tenant {name}.",
                 f"select tenancy.apply_tenant_privileges('{name}');",
-                Priority.EXCESS_ACCESS,
             )

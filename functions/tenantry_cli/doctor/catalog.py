@@ -1,49 +1,40 @@
-"""The examinations of the catalog."""
+"""The checks of the catalog, which are SQL functions in the database: sql/50_checks."""
 
 from __future__ import annotations
 
-from itertools import chain
+from functools import partial
 
 import psycopg
 from psycopg.rows import dict_row
 
-from tenantry_cli.doctor.bypasses import examine_bypasses
-from tenantry_cli.doctor.exposure import examine_exposure, examine_guard
-from tenantry_cli.doctor.policies import (
-    examine_changed_tables,
-    examine_policies,
-    examine_triggers,
-)
-from tenantry_cli.doctor.privileges import examine_system_privileges, examine_tenant_privileges
 from tenantry_cli.doctor.problem import Connection, Problem, lasting_problems
-from tenantry_cli.doctor.tables import examine_tables
 from tenantry_cli.errors import TenantryError
 
-_EXAMINATIONS = (
-    examine_exposure,
-    examine_guard,
-    examine_tables,
-    examine_tenant_privileges,
-    examine_system_privileges,
-    examine_policies,
-    examine_triggers,
-    examine_changed_tables,
-    examine_bypasses,
-)
-# An examination fails if an object that it examines is deleted meanwhile.
+_TENANTS = "select t.schema_name from public.tenants t order by t.schema_name"
+_PLATFORM = "select f.* from tenancy.platform_findings() f"
+_TENANT = "select f.* from tenancy.tenant_findings(%s) f"
+_REFERENCE = "tenant_template"
+# A check fails if an object that it reads is deleted meanwhile.
 _ATTEMPTS = 3
 
 
 def connect(db_url: str) -> Connection:
     try:
         connection = psycopg.connect(db_url, row_factory=dict_row)
-        # PostgreSQL prints names in policies as the search path requires.
-        connection.execute("set search_path = public")
-        connection.commit()
-        found = connection.execute("select to_regnamespace('tenancy') is null as is_missing")
-        if (found.fetchone() or {})["is_missing"]:
+        found = connection.execute(
+            "select to_regnamespace('tenancy') is null as is_missing, "
+            "not exists (select from pg_proc p where p.proname = 'platform_findings' "
+            "and p.pronamespace = to_regnamespace('tenancy')) as is_older"
+        ).fetchone() or {"is_missing": True}
+        connection.rollback()
+        if found["is_missing"]:
             raise TenantryError(
                 "This database has no schema tenancy. Push the migrations first."
+            )
+        if found["is_older"]:
+            raise TenantryError(
+                "This database is older than the command and has no checks. Push the "
+                "migrations of this version first."
             )
     except psycopg.Error as error:
         raise TenantryError(f"The database does not answer: {error}") from error
@@ -51,11 +42,24 @@ def connect(db_url: str) -> Connection:
 
 
 def examine_catalog(connection: Connection) -> list[Problem]:
-    return lasting_problems(lambda: _examine(connection))
+    """The problems in the order of their repairs."""
+    found = lasting_problems(partial(_examine, connection, None))
+    for tenant in (*_tenants(connection), _REFERENCE):
+        found += lasting_problems(partial(_examine, connection, tenant))
+    return found
 
 
-def _examine(connection: Connection) -> list[Problem]:
-    """Runs all examinations in one snapshot.
+def _tenants(connection: Connection) -> list[str]:
+    try:
+        names = [row["schema_name"] for row in connection.execute(_TENANTS)]
+        connection.rollback()
+    except psycopg.Error as error:
+        raise _failed(error) from error
+    return names
+
+
+def _examine(connection: Connection, tenant: str | None) -> list[Problem]:
+    """Runs the checks of one tenant, or of the platform, in one snapshot.
 
     Catalog functions ignore the snapshot. They fail if an object of the snapshot was deleted.
     """
@@ -63,22 +67,27 @@ def _examine(connection: Connection) -> list[Problem]:
         try:
             connection.rollback()
             connection.execute("set transaction isolation level repeatable read, read only")
-            return list(chain.from_iterable(examine(connection) for examine in _EXAMINATIONS))
-        except psycopg.errors.InsufficientPrivilege as error:
-            raise TenantryError(
-                f"The database refuses the examination ({_first_line(error)}). Give a --db-url "
-                "with the role postgres."
-            ) from error
+            rows = (
+                connection.execute(_PLATFORM)
+                if tenant is None
+                else connection.execute(_TENANT, (tenant,))
+            )
+            return [Problem(**row, tenant=tenant) for row in rows]
         except psycopg.Error as error:
-            if not left or connection.closed:
-                raise TenantryError(
-                    f"The database cannot be examined: {_first_line(error)}"
-                ) from error
+            refused = isinstance(error, psycopg.errors.InsufficientPrivilege)
+            if refused or not left or connection.closed:
+                raise _failed(error) from error
         finally:
             if not connection.closed:
                 connection.rollback()
     raise AssertionError
 
 
-def _first_line(error: psycopg.Error) -> str:
-    return (error.diag.message_primary or str(error)).splitlines()[0]
+def _failed(error: psycopg.Error) -> TenantryError:
+    message = (error.diag.message_primary or str(error)).splitlines()[0]
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return TenantryError(
+            f"The database refuses the examination ({message}). Give a --db-url with the role "
+            "postgres."
+        )
+    return TenantryError(f"The database cannot be examined: {message}")

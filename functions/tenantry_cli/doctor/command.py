@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
 
 import click
 import psycopg
@@ -21,15 +20,8 @@ from tenantry_cli.waiting import WaitTimeoutError, wait_until
 # PostgREST reads its settings again after a repair.
 _SETTLING_SECONDS = 30
 _INTERVAL_SECONDS = 0.2
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """The result of one repair."""
-
-    problem: Problem
-    # The error of the database, if the repair failed.
-    error: str | None = None
+# A repair may depend on two others: a privilege on a policy, and the policy on a routine.
+_ROUNDS = 4
 
 
 @click.command()
@@ -44,8 +36,9 @@ class _Outcome:
 def doctor(target: Target, fix: bool, forget_missing: bool, as_json: bool) -> None:
     """Report problems in the database; repair them with --fix.
 
-    The command compares registry, schemas, grants, policies and settings with the design. It
-    needs the URL of the database. Exit code 0: there is no problem; 1: there are problems.
+    The command compares registry, schemas, grants, policies and settings with the design, and
+    each tenant with the template at its version. It needs the URL of the database. Exit code
+    0: there is no problem, but there may be warnings; 1: there are problems.
     """
     console = Console(highlight=False, soft_wrap=True)
     if target.db_url is None:
@@ -54,36 +47,43 @@ def doctor(target: Target, fix: bool, forget_missing: bool, as_json: bool) -> No
         )
     if forget_missing and not fix:
         raise TenantryError("--forget-missing has an effect only with --fix. Give --fix too.")
-    outcomes: list[_Outcome] = []
+    outcomes: dict[Problem, str | None] = {}
     with connect(target.db_url) as connection:
-        problems = _examine(connection, target)
-        if fix and problems:
-            outcomes = _repair(connection, problems, forget_missing)
-            problems = _settled(connection, target)
-    repaired = [outcome.problem for outcome in outcomes if outcome.error is None]
+        found = _examine(connection, target)
+        if fix and _repairable(found, forget_missing):
+            outcomes, found = _repaired(connection, target, found, forget_missing)
+    problems = [problem for problem in found if not problem.is_warning]
+    warnings = [problem for problem in found if problem.is_warning]
+    repaired = [problem for problem, error in outcomes.items() if error is None]
 
     def error_of(problem: Problem) -> str | None:
-        return next((each.error for each in outcomes if each.problem.is_same_as(problem)), None)
+        return next(
+            (error for each, error in outcomes.items() if each.is_same_as(problem)), None
+        )
 
     if as_json:
         report = {
             "problems": [
                 problem.as_json() | {"error": error_of(problem)} for problem in problems
             ],
+            "warnings": [warning.as_json() for warning in warnings],
             "repaired": [problem.as_json() for problem in repaired],
         }
         click.echo(json.dumps(report, indent=2))
     else:
         for problem in repaired:
-            console.print(f"[green]repaired[/] {escape(problem.sentence)}")
+            console.print(f"[green]repaired[/] {escape(problem.detail)}")
         for problem in problems:
-            console.print(f"[red]{escape(problem.sentence)}[/]")
+            console.print(f"[red]{escape(problem.detail)}[/]")
             console.print(f"    {escape(problem.remediation)}")
             if error := error_of(problem):
                 console.print(f"    Not repaired: {escape(error)}")
+        for warning in warnings:
+            console.print(f"[yellow]warning[/] {escape(warning.detail)}")
+            console.print(f"    {escape(warning.remediation)}")
         if not problems:
             console.print("No problem was found.")
-        elif not fix and any(_may_repair(problem, forget_missing) for problem in problems):
+        elif not fix and _repairable(problems, forget_missing):
             console.print("`tenantry doctor --fix` repairs some of these problems.")
     if problems:
         raise SystemExit(1)
@@ -92,7 +92,7 @@ def doctor(target: Target, fix: bool, forget_missing: bool, as_json: bool) -> No
 def _examine(connection: Connection, target: Target) -> list[Problem]:
     found = examine_catalog(connection)
     found += lasting_problems(lambda: _examine_answers(connection, target))
-    return sorted(found, key=lambda problem: problem.priority)
+    return found
 
 
 def _examine_answers(connection: Connection, target: Target) -> list[Problem]:
@@ -107,36 +107,54 @@ def _examine_answers(connection: Connection, target: Target) -> list[Problem]:
     return found
 
 
-def _repair(
-    connection: Connection, problems: list[Problem], forget_missing: bool = False
-) -> list[_Outcome]:
+def _repaired(
+    connection: Connection, target: Target, found: list[Problem], forget_missing: bool
+) -> tuple[dict[Problem, str | None], list[Problem]]:
+    """The repaired problems, each with the error or None, and the problems that are left.
+
+    One repair can depend on another: a policy may call a routine that is missing, and a new
+    table gets its privileges afterwards. So the repairs that are left are tried again, as long
+    as the problems change.
+    """
+    outcomes: dict[Problem, str | None] = {}
+    for _ in range(_ROUNDS):
+        before = _repairable(found, forget_missing)
+        outcomes |= _repair(connection, before)
+        found = examine_catalog(connection)
+        if _repairable(found, forget_missing) in ([], before):
+            break
+    return outcomes, _settled(connection, target)
+
+
+def _repairable(problems: list[Problem], forget_missing: bool) -> list[Problem]:
+    return [
+        problem
+        for problem in problems
+        if problem.repair is not None and (forget_missing or not problem.is_final)
+    ]
+
+
+def _repair(connection: Connection, problems: list[Problem]) -> dict[Problem, str | None]:
     """Runs each repair in its own transaction, so that a failing repair stops no other."""
-    outcomes: list[_Outcome] = []
-    errors: dict[str, str | None] = {}
-    for problem in sorted(problems, key=lambda each: each.priority):
-        if not _may_repair(problem, forget_missing):
-            continue
-        texts = "\n".join(each.as_string(connection) for each in problem.repair)
-        if texts not in errors:
-            # Several problems of one table share one repair.
-            errors[texts] = _attempt(connection, problem)
-        outcomes.append(_Outcome(problem, errors[texts]))
+    outcomes: dict[Problem, str | None] = {}
+    errors: dict[tuple[str | None, str, str], str | None] = {}
+    for problem in problems:
+        # All problems of one kind with one object are repaired together.
+        key = (problem.tenant, problem.kind, problem.object)
+        if key not in errors:
+            errors[key] = _attempt(connection, key)
+        outcomes[problem] = errors[key]
     connection.execute("notify pgrst, 'reload config'")
     connection.execute("notify pgrst")
     connection.commit()
     return outcomes
 
 
-def _may_repair(problem: Problem, forget_missing: bool) -> bool:
-    return bool(problem.repair) and (forget_missing or not problem.is_final)
-
-
-def _attempt(connection: Connection, problem: Problem) -> str | None:
+def _attempt(connection: Connection, key: tuple[str | None, str, str]) -> str | None:
     """The error of the database, or None."""
     try:
         with connection.transaction():
-            for statement in problem.repair:
-                connection.execute(statement)
+            connection.execute("select tenancy.repair_findings(%s, %s, %s)", key)
     except psycopg.OperationalError as error:
         if connection.closed:
             raise TenantryError(

@@ -1,56 +1,51 @@
-"""A problem: what is wrong, in a sentence, and its remediation."""
+"""A problem: one finding of a check, with what to do about it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import IntEnum
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 Connection = psycopg.Connection[dict[str, Any]]
 
-
-class Priority(IntEnum):
-    """The order of repairs.
-
-    An outage of the whole Data API comes first, then access that nobody should have, then
-    what is missing.
-    """
-
-    OUTAGE = 0
-    GUARD = 1
-    REGISTRY = 2
-    EXCESS_ACCESS = 3
-    INCOMPLETE = 4
-    EXPOSURE = 5
+# The checks name what may be intended by this prefix.
+_WARNING = "warning: "
 
 
 @dataclass(frozen=True)
 class Problem:
     kind: str
     object: str
-    sentence: str
+    detail: str
     remediation: str
-    priority: Priority = Priority.INCOMPLETE
-    # Empty if a person has to decide.
-    repair: tuple[sql.SQL | sql.Composed, ...] = field(default=(), repr=False)
-    # A repair that cannot be undone needs a person's consent.
-    is_final: bool = False
+    # SQL; None if a person has to decide.
+    repair: str | None = None
+    # The tenant whose schema was checked. None if the problem is the platform's.
+    tenant: str | None = None
+
+    @property
+    def is_warning(self) -> bool:
+        return self.kind.startswith(_WARNING)
+
+    @property
+    def is_final(self) -> bool:
+        """A repair that cannot be undone needs a person's consent."""
+        return self.kind == "tenant without schema"
 
     def as_json(self) -> dict[str, Any]:
         return {
             "kind": self.kind,
             "object": self.object,
-            "sentence": self.sentence,
+            "detail": self.detail,
             "remediation": self.remediation,
-            "is_repairable": bool(self.repair),
+            "repair": self.repair,
+            "is_repairable": self.repair is not None,
         }
 
     def is_same_as(self, other: Problem) -> bool:
-        """Whether both are about the same object. Their sentences may differ."""
+        """Whether both are about the same object. Their details may differ."""
         return (self.kind, self.object) == (other.kind, other.object)
 
 
@@ -66,10 +61,3 @@ def lasting_problems(examine: Callable[[], list[Problem]]) -> list[Problem]:
     return [
         problem for problem in examine() if any(problem.is_same_as(before) for before in first)
     ]
-
-
-def call(function: str, *arguments: str) -> sql.Composed:
-    """The repair `select tenancy.<function>(…)`."""
-    return sql.SQL("select {}({})").format(
-        sql.Identifier("tenancy", function), sql.SQL(", ").join(map(sql.Literal, arguments))
-    )

@@ -8,7 +8,12 @@ import click
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.generate.baseline import baseline_path, baseline_text
 from tenantry_cli.generate.catalogue import catalogue_text, read_catalogue
-from tenantry_cli.generate.privileges import privileges_path, privileges_text
+from tenantry_cli.generate.privileges import (
+    privileges_path,
+    privileges_text,
+    signatures_path,
+    signatures_text,
+)
 from tenantry_cli.generate.tables import readme_texts
 from tenantry_cli.project import Project, find_project
 
@@ -41,9 +46,10 @@ def generated_files(project: Project) -> Mapping[Path, str]:
     files = {
         project.functions / "tenantry" / "catalogue.json": catalogue_text(entries),
         privileges_path(project): privileges_text(entries),
+        signatures_path(project): signatures_text(entries),
         **readme_texts(project, entries),
     }
-    # The grants are a part of the baseline, so they come first.
+    # The SQL files are a part of the baseline, so they come first.
     baseline = baseline_path(project)
     if baseline is not None:
         files[baseline] = baseline_text(project, files)

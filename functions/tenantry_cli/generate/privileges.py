@@ -1,4 +1,4 @@
-"""The grants of the RPCs, each by name, so that nobody may call an RPC without a line."""
+"""The RPCs by name: their grants, and the list by which the doctor knows them."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,6 +21,23 @@ grant execute on function
 {functions}
     to authenticated, service_role;
 """
+_SIGNATURES = """\
+-- Written by `tenantry generate` from sql/30_rpc: edit the RPCs, then run it again.
+create function tenancy.rpc_signatures()
+    returns text[]
+    immutable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select array[
+{signatures}
+    ];
+$$;
+
+comment on function tenancy.rpc_signatures() is
+    'The RPCs with their argument types. Every other routine in public belongs to the project.';
+"""
 
 
 def privileges_path(project: Project) -> Path:
@@ -30,6 +47,17 @@ def privileges_path(project: Project) -> Path:
 def privileges_text(entries: Iterable[CatalogueEntry]) -> str:
     functions = ",\n".join(f"    public.{entry.name}({_types(entry)})" for entry in entries)
     return _TEXT.format(functions=functions)
+
+
+def signatures_path(project: Project) -> Path:
+    return project.root / "sql" / "50_checks" / "rpc_signatures.sql"
+
+
+def signatures_text(entries: Iterable[CatalogueEntry]) -> str:
+    signatures = ",\n".join(
+        f"        'public.{entry.name}({_types(entry)})'" for entry in entries
+    )
+    return _SIGNATURES.format(signatures=signatures)
 
 
 def _types(entry: CatalogueEntry) -> str:

@@ -192,11 +192,12 @@ class _Campaign:
                 [
                     Finding(
                         Verdict.CATALOG,
-                        problem.sentence,
+                        problem.detail,
                         problem.object,
                         remediation=problem.remediation,
                     )
                     for problem in examine_catalog(connection)
+                    if not problem.is_warning
                 ]
             )
 

@@ -1,0 +1,1 @@
+select tenancy.enable_tenant_table('tenancy', 'policy_samples', audited => false);

@@ -1,0 +1,157 @@
+-- Computes the privileges anew, and does not ask grant_differences: a mistake there, or in
+-- apply_tenant_privileges, is found here.
+create function tenancy.check_tenant_grants(schema_name text)
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    -- Each step reads few rows by index.
+    set enable_hashjoin = off
+    set enable_mergejoin = off
+    set jit = off
+    language plpgsql
+as $$
+declare
+    v_schema constant oid := to_regnamespace(quote_ident(schema_name))::oid;
+    v_status public.tenant_status;
+    v_position integer;
+begin
+    select t.status, m.position into v_status, v_position
+    from public.tenants t
+    join tenancy.tenant_migrations m on m.version = t.schema_version
+    where t.schema_name = check_tenant_grants.schema_name;
+
+    return query
+    with objects as materialized (
+        select 'schema' as kind, schema_name as title, quote_ident(schema_name) as target,
+            n.nspacl as acl, array['usage'] as privileges, 0::oid as relation
+        from pg_catalog.pg_namespace n
+        where n.oid = v_schema
+        union all
+        select case c.relkind when 'S' then 'sequence' else 'table' end, format('%s.%s', schema_name, c.relname),
+            format('%I.%I', schema_name, c.relname), c.relacl,
+            case
+                -- A view that runs with its owner's rights would show what policies hide.
+                when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then array['select']
+                when c.relkind in ('r', 'p') and c.relrowsecurity then array(
+                    select k.privilege
+                    from (values ('r', 'select'), ('a', 'insert'), ('w', 'update'), ('d', 'delete'))
+                        k (command, privilege)
+                    where exists (
+                        select
+                        from pg_catalog.pg_policy p
+                        where p.polrelid = c.oid
+                            and p.polcmd::text in ('*', k.command)
+                            and 'authenticated'::regrole = any (p.polroles)
+                    )
+                )
+                -- A sequence of a column of type serial.
+                when c.relkind = 'S' and exists (
+                    select
+                    from pg_catalog.pg_depend o
+                    where o.classid = 'pg_class'::regclass
+                        and o.objid = c.oid
+                        and o.refclassid = 'pg_class'::regclass
+                        and o.deptype = 'a'
+                ) then array['select', 'usage']
+            end,
+            c.oid
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_class c on c.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = v_schema
+            and d.classid = 'pg_class'::regclass
+            and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+        union all
+        select 'routine', format('%s.%s(%s)', schema_name, p.proname, pg_get_function_identity_arguments(p.oid)),
+            p.oid::regprocedure::text, coalesce(p.proacl, acldefault('f', p.proowner)),
+            case when exists (
+                select
+                from tenancy.tenant_migrations m
+                where m.position <= v_position and p.proname = any (m.callable_routines)
+            ) then array['execute'] end,
+            0
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_proc p on p.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = v_schema
+            and d.classid = 'pg_proc'::regclass
+            -- The privileges on objects of an extension belong to the extension.
+            and not exists (
+                select
+                from pg_catalog.pg_depend e
+                where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e'
+            )
+    ),
+    due as (
+        select o.kind, o.title, o.target, null::text as column_name, r.role_name as grantee, u.privilege
+        from objects o
+        cross join unnest(o.privileges) u (privilege)
+        cross join (values ('authenticated'), ('service_role')) r (role_name)
+        where v_status = 'active'
+    ),
+    actual as (
+        select o.kind, o.title, o.target, null::text as column_name,
+            case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
+            lower(a.privilege_type) as privilege
+        from objects o
+        cross join aclexplode(o.acl) a
+        union all
+        select 'column', format('%s.%s', o.title, c.attname), o.target, c.attname::text,
+            case a.grantee when 0 then 'public' else a.grantee::regrole::text end,
+            lower(a.privilege_type)
+        from objects o
+        join pg_catalog.pg_attribute c on c.attrelid = o.relation
+        cross join aclexplode(c.attacl) a
+    ),
+    wrong as (
+        select coalesce(a.kind, d.kind) as kind, coalesce(a.title, d.title) as title,
+            coalesce(a.target, d.target) as target, a.column_name,
+            coalesce(a.grantee, d.grantee) as grantee, coalesce(a.privilege, d.privilege) as privilege,
+            a.kind is not null as is_excess
+        from (
+            select * from actual
+            where actual.grantee in ('public', 'anon', 'authenticated', 'service_role')
+        ) a
+        full join due d
+            on d.kind = a.kind and d.target = a.target and d.grantee = a.grantee and d.privilege = a.privilege
+        where a.kind is null or d.kind is null
+    )
+    select
+        'wrong grants',
+        w.title,
+        format(
+            'On the %s %s, %s. The tenant is %s.',
+            w.kind, w.title,
+            string_agg(
+                format(
+                    case when w.is_excess then '%s has %s but should not have it' else '%s should have %s but has not' end,
+                    case w.grantee when 'public' then 'PUBLIC' else w.grantee end, w.privilege
+                ),
+                '; ' order by w.grantee, w.privilege
+            ),
+            coalesce(v_status::text, 'the reference schema, which nobody may use')
+        ),
+        string_agg(s.statement, ' ' order by w.grantee, w.privilege),
+        string_agg(s.statement, ' ' order by w.grantee, w.privilege)
+    from wrong w
+    cross join lateral (
+        select format(
+            '%s %s%s on %s %s %s %s;',
+            case when w.is_excess then 'revoke' else 'grant' end,
+            w.privilege,
+            ' (' || quote_ident(w.column_name) || ')',
+            case w.kind when 'column' then 'table' else w.kind end,
+            w.target,
+            case when w.is_excess then 'from' else 'to' end,
+            w.grantee
+        ) as statement
+    ) s
+    group by w.kind, w.title, w.is_excess
+    -- What is too wide first.
+    order by w.is_excess desc, w.kind <> 'schema', w.title;
+end;
+$$;
+
+comment on function tenancy.check_tenant_grants(text) is
+    'Check: privileges of the API roles and of PUBLIC in a tenant that do not fit its status, its policies and its callable routines.';

@@ -1,0 +1,51 @@
+-- Written by `tenantry generate` from sql/30_rpc: edit the RPCs, then run it again.
+create function tenancy.rpc_signatures()
+    returns text[]
+    immutable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select array[
+        'public.grant_schema_access(text, uuid, public.access_level, timestamp with time zone)',
+        'public.promote_to_admin(uuid, public.platform_role)',
+        'public.revoke_admin(uuid)',
+        'public.revoke_schema_access(text, uuid)',
+        'public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer)',
+        'public.get_audit_log(text, uuid, text, text, jsonb, timestamp with time zone, timestamp with time zone, bigint, integer)',
+        'public.prune_audit_log(text, timestamp with time zone)',
+        'public.redact_audit_log(text, uuid)',
+        'public.seal_audit_log(text)',
+        'public.verify_audit_log(text, text)',
+        'public.add_column(text, text, text, text, boolean, jsonb, text)',
+        'public.add_foreign_key(text, text, text, text, text, text, text)',
+        'public.create_table(text, text, jsonb, text)',
+        'public.drop_column(text, text, text)',
+        'public.drop_foreign_key(text, text, text)',
+        'public.drop_table(text, text)',
+        'public.get_schema_summary(text)',
+        'public.get_schema_tables(text)',
+        'public.get_table_columns(text, text)',
+        'public.get_table_foreign_keys(text, text)',
+        'public.activate_tenant(text)',
+        'public.create_tenant_schema(text, text)',
+        'public.delete_tenant_schema(text)',
+        'public.rename_tenant(text, text)',
+        'public.suspend_tenant(text, text)',
+        'public.get_migration_status()',
+        'public.get_schema_drift(text)',
+        'public.list_tenants_behind(text, integer)',
+        'public.migrate_tenant(text)',
+        'public.check_tenant_status(text)',
+        'public.get_tenant_info(text)',
+        'public.list_my_tenants(integer, text)',
+        'public.create_user_profile(text, uuid, text, text, jsonb)',
+        'public.ensure_user_profile(text, text)',
+        'public.get_user_profile(text, uuid)',
+        'public.refresh_user_emails(text)',
+        'public.update_user_profile(text, text, jsonb)'
+    ];
+$$;
+
+comment on function tenancy.rpc_signatures() is
+    'The RPCs with their argument types. Every other routine in public belongs to the project.';

@@ -1,0 +1,899 @@
+"""The checks of the doctor: each finds its damage, and repairs the damaged object alone.
+
+Each test works in a transaction that is rolled back, in a database of this module. The template
+there has every kind of object that a template may have.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import dict_row
+
+from tenantry_cli.emulator.postgres import Postgres
+from tenantry_cli.project import find_project
+from tenantry_cli.sources import build_database
+
+Database = psycopg.Connection[dict[str, Any]]
+
+TEMPLATE = """
+create type state as enum ('draft', 'sent');
+create domain amount as numeric check (value >= 0);
+create table orders (
+    id bigint generated always as identity primary key,
+    code serial,
+    created_by uuid default auth.uid(),
+    state state not null default 'draft',
+    total amount,
+    constraint orders_code_key unique (code)
+);
+create index orders_state_idx on orders (state);
+select tenancy.enable_tenant_table(current_schema(), 'orders');
+create policy own_orders on orders as restrictive for select to authenticated
+    using (created_by = (select auth.uid()) or state <> 'draft');
+
+create table drafts (
+    id bigint primary key,
+    order_id bigint references orders (id),
+    created_by uuid,
+    updated_at timestamptz
+);
+create function is_owner(owner uuid) returns boolean stable language sql
+    as $$ select owner = (select auth.uid()) and ' with check ' <> '' $$;
+create function tg_drafts__touch() returns trigger language plpgsql
+    as $$ begin new.updated_at := now(); return new; end $$;
+create trigger touch before update of order_id on drafts
+    for each row when (new.order_id is not null) execute function tg_drafts__touch();
+create constraint trigger checked after insert on drafts deferrable initially deferred
+    for each row execute function tg_drafts__touch();
+alter table drafts disable trigger checked;
+alter table drafts enable row level security;
+alter table drafts force row level security;
+create policy by_owner on drafts for all to authenticated, service_role
+    using (is_owner(created_by)) with check (is_owner(created_by) and order_id is not null);
+create policy of_everybody on drafts as restrictive to public using (true);
+
+create table events (id bigint, at date, primary key (id, at)) partition by range (at);
+create table events_2026 partition of events for values from ('2026-01-01') to ('2027-01-01');
+
+create table hidden (id bigint primary key);
+alter table hidden enable row level security;
+
+create view sent_orders with (security_invoker = true) as
+    select id, code from orders where state = 'sent'::state;
+
+create function count_orders() returns bigint stable security definer language plpgsql
+    as $$ begin return (select count(*) from orders); end $$;
+create function pick(wanted state) returns bigint stable language plpgsql
+    as $$ begin return (select min(id) from orders where state = wanted); end $$;
+create procedure sweep() language plpgsql as $$ begin delete from drafts where false; end $$;
+do $do$
+begin
+    execute format('alter function is_owner(uuid) set search_path = %I', current_schema());
+    execute format('alter function count_orders() set search_path = %I', current_schema());
+    execute format('alter function pick(state) set search_path = %I', current_schema());
+end
+$do$
+"""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Damage to the tenant `acme`; `globex` is another one."""
+
+    sql: str
+    kind: str
+    object: str
+
+
+TENANT_DAMAGES = (
+    # check_row_security
+    Damage("alter table acme.settings disable row level security", "RLS off", "acme.settings"),
+    Damage("alter table acme.drafts no force row level security", "RLS off", "acme.drafts"),
+    Damage("alter table acme.notes disable row level security", "RLS off", "acme.notes"),
+    Damage(
+        "alter table acme.events_2026 disable row level security", "RLS off", "acme.events_2026"
+    ),
+    # check_policies
+    Damage("drop policy delete_writer on acme.orders", "wrong policy", "acme.orders"),
+    Damage("drop policy own_orders on acme.orders", "wrong policy", "acme.orders"),
+    Damage(
+        "drop policy own_orders on acme.orders; create policy own_orders on acme.orders for"
+        " select to authenticated using (created_by = (select auth.uid()) or state <> 'draft')",
+        "wrong policy",
+        "acme.orders",
+    ),
+    Damage(
+        "alter policy own_orders on acme.orders using (true)", "wrong policy", "acme.orders"
+    ),
+    Damage("alter policy own_orders on acme.orders to anon", "wrong policy", "acme.orders"),
+    Damage("drop policy by_owner on acme.drafts", "wrong policy", "acme.drafts"),
+    Damage("drop policy of_everybody on acme.drafts", "wrong policy", "acme.drafts"),
+    Damage(
+        "alter policy by_owner on acme.drafts using (globex.is_owner(created_by))",
+        "wrong policy",
+        "acme.drafts",
+    ),
+    Damage(
+        "alter policy by_owner on acme.drafts with check (true)", "wrong policy", "acme.drafts"
+    ),
+    Damage("create policy open on acme.orders using (true)", "wrong policy", "acme.orders"),
+    Damage(
+        "drop policy update_admin on acme.settings; create policy more on acme.settings to anon"
+        " using (true); alter policy select_member on acme.settings using (true)",
+        "wrong policy",
+        "acme.settings",
+    ),
+    # check_own_policies
+    Damage(
+        "alter policy select_member on acme.notes using (true)", "wrong policy", "acme.notes"
+    ),
+    Damage("drop policy insert_writer on acme.notes", "wrong policy", "acme.notes"),
+    Damage(
+        "create policy open on acme.notes to anon using (true)", "wrong policy", "acme.notes"
+    ),
+    Damage(
+        "drop policy select_member on acme.notes; drop policy insert_writer on acme.notes;"
+        "drop policy update_writer on acme.notes; drop policy delete_writer on acme.notes",
+        "wrong policy",
+        "acme.notes",
+    ),
+    Damage(
+        "alter policy update_writer on acme.notes using (exists (select from"
+        " tenancy.open_tenants o where o.schema_name = 'globex'))",
+        "wrong policy",
+        "acme.notes",
+    ),
+    # check_triggers
+    Damage("drop trigger audit_update on acme.orders", "trigger missing", "acme.orders"),
+    Damage("drop trigger touch on acme.drafts", "trigger missing", "acme.drafts"),
+    Damage("drop trigger checked on acme.drafts", "trigger missing", "acme.drafts"),
+    Damage("alter table acme.drafts enable trigger checked", "trigger missing", "acme.drafts"),
+    Damage("alter table acme.drafts disable trigger touch", "trigger missing", "acme.drafts"),
+    Damage("alter table acme.users disable trigger user", "trigger missing", "acme.users"),
+    Damage(
+        "alter table acme.audit_log disable trigger append_only",
+        "trigger missing",
+        "acme.audit_log",
+    ),
+    Damage("drop trigger stamp on acme.settings", "trigger missing", "acme.settings"),
+    # check_own_triggers
+    Damage("drop trigger audit_insert on acme.notes", "trigger missing", "acme.notes"),
+    Damage("alter table acme.notes disable trigger user", "trigger missing", "acme.notes"),
+    Damage("drop function acme.tg_notes__audit() cascade", "trigger missing", "acme.notes"),
+    Damage(
+        "drop trigger audit_delete on acme.notes; create trigger audit_delete after insert on"
+        " acme.notes for each row execute function suppress_redundant_updates_trigger()",
+        "trigger missing",
+        "acme.notes",
+    ),
+    # check_audit_routines
+    Damage(
+        "drop function acme.tg_orders__audit() cascade",
+        "wrong routine",
+        "acme.tg_orders__audit()",
+    ),
+    Damage(
+        "create or replace function acme.tg_orders__audit() returns trigger security definer"
+        " set search_path = '' language plpgsql as 'begin return null; end'",
+        "wrong routine",
+        "acme.tg_orders__audit()",
+    ),
+    Damage(
+        "create or replace function acme.tg_notes__audit() returns trigger security definer"
+        " set search_path = '' language plpgsql as 'begin return null; end'",
+        "wrong routine",
+        "acme.tg_notes__audit()",
+    ),
+    Damage(
+        "alter function acme.tg_users__audit() security invoker",
+        "wrong routine",
+        "acme.tg_users__audit()",
+    ),
+    Damage(
+        "alter function acme.tg_notes__audit() reset search_path",
+        "wrong routine",
+        "acme.tg_notes__audit()",
+    ),
+    # check_routines
+    Damage("drop function acme.count_orders()", "wrong routine", "acme.count_orders()"),
+    Damage(
+        "drop function acme.pick(acme.state)", "wrong routine", "acme.pick(wanted acme.state)"
+    ),
+    Damage("drop procedure acme.sweep()", "wrong routine", "acme.sweep()"),
+    Damage(
+        "alter function acme.count_orders() reset search_path",
+        "wrong routine",
+        "acme.count_orders()",
+    ),
+    Damage(
+        "create or replace function acme.is_owner(owner uuid) returns boolean stable language"
+        " sql as 'select true'",
+        "wrong routine",
+        "acme.is_owner(owner uuid)",
+    ),
+    Damage(
+        "drop function acme.is_owner(uuid) cascade",
+        "wrong routine",
+        "acme.is_owner(owner uuid)",
+    ),
+    Damage(
+        "drop function acme.tg_drafts__touch() cascade",
+        "wrong routine",
+        "acme.tg_drafts__touch()",
+    ),
+    # check_objects
+    Damage("drop view acme.sent_orders", "unlike the template", "acme.sent_orders"),
+    Damage(
+        "alter view acme.sent_orders reset (security_invoker)",
+        "unlike the template",
+        "acme.sent_orders",
+    ),
+    # check_tenant_grants
+    Damage("grant usage on schema acme to anon", "wrong grants", "acme"),
+    Damage("revoke usage on schema acme from authenticated", "wrong grants", "acme"),
+    Damage("grant select on acme.orders to public", "wrong grants", "acme.orders"),
+    Damage("grant update (total) on acme.orders to anon", "wrong grants", "acme.orders.total"),
+    Damage("revoke select on acme.orders from authenticated", "wrong grants", "acme.orders"),
+    Damage("grant delete on acme.audit_log to service_role", "wrong grants", "acme.audit_log"),
+    Damage("grant select on acme.hidden to authenticated", "wrong grants", "acme.hidden"),
+    Damage("grant all on acme.notes to authenticated", "wrong grants", "acme.notes"),
+    Damage("grant usage on acme.orders_id_seq to anon", "wrong grants", "acme.orders_id_seq"),
+    Damage(
+        "revoke all on acme.orders_code_seq from authenticated",
+        "wrong grants",
+        "acme.orders_code_seq",
+    ),
+    Damage(
+        "grant insert on acme.sent_orders to authenticated", "wrong grants", "acme.sent_orders"
+    ),
+    Damage(
+        "grant execute on function acme.count_orders() to anon",
+        "wrong grants",
+        "acme.count_orders()",
+    ),
+    Damage(
+        "revoke execute on function acme.count_orders() from authenticated",
+        "wrong grants",
+        "acme.count_orders()",
+    ),
+    Damage(
+        "grant execute on function acme.pick(acme.state) to authenticated",
+        "wrong grants",
+        "acme.pick(wanted acme.state)",
+    ),
+    Damage("grant execute on procedure acme.sweep() to public", "wrong grants", "acme.sweep()"),
+    Damage(
+        "create function acme.leak() returns bigint security definer language sql"
+        " as 'select 1'",
+        "wrong grants",
+        "acme.leak()",
+    ),
+    # check_listing
+    Damage("select tenancy.unexpose_schema('acme')", "not listed", "acme"),
+)
+# The same checks look at the reference schema.
+REFERENCE_DAMAGES = (
+    Damage(
+        "drop policy own_orders on tenant_template.orders",
+        "wrong policy",
+        "tenant_template.orders",
+    ),
+    Damage("grant usage on schema tenant_template to anon", "wrong grants", "tenant_template"),
+    Damage(
+        "alter table tenant_template.users disable row level security",
+        "RLS off",
+        "tenant_template.users",
+    ),
+)
+# Repairing them would lose or refuse rows, or open what somebody closed.
+LEFT_ALONE = (
+    # check_tables
+    Damage("drop table acme.events", "table missing", "acme.events"),
+    Damage(
+        "alter table acme.orders drop column total", "unlike the template", "acme.orders.total"
+    ),
+    Damage(
+        "drop index acme.orders_state_idx",
+        "unlike the template",
+        "acme.orders.orders_state_idx",
+    ),
+    Damage(
+        "alter table acme.orders drop constraint orders_code_key",
+        "unlike the template",
+        "acme.orders.orders_code_key",
+    ),
+    Damage("alter type acme.state add value 'lost'", "unlike the template", "acme.state"),
+    Damage(
+        "alter domain acme.amount drop constraint amount_check",
+        "unlike the template",
+        "acme.amount",
+    ),
+    Damage(
+        "alter sequence acme.orders_code_seq cycle",
+        "unlike the template",
+        "acme.orders_code_seq",
+    ),
+    Damage(
+        "alter table acme.hidden set (fillfactor = 50)", "unlike the template", "acme.hidden"
+    ),
+    Damage(
+        "create policy closed on acme.orders as restrictive to authenticated using (false)",
+        "wrong policy",
+        "acme.orders",
+    ),
+)
+PLATFORM_DAMAGES = (
+    # check_exposed_schemas
+    Damage("select tenancy.expose_schema('gone')", "listed but missing", "gone"),
+    Damage("select tenancy.expose_schema('tenancy')", "private schema exposed", "tenancy"),
+    # check_guard
+    Damage(
+        "do $$ begin execute format('alter role authenticator in database %I reset"
+        " pgrst.db_pre_request', current_database()); end $$",
+        "guard not installed",
+        "tenancy.guard_request",
+    ),
+    # check_registry
+    Damage("drop schema acme cascade", "tenant without schema", "acme"),
+    Damage(
+        "delete from public.tenants where schema_name = 'acme'", "schema without tenant", "acme"
+    ),
+    # check_registry_access
+    Damage("grant select on public.admin_users to anon", "too wide", "public.admin_users"),
+    Damage("grant insert on public.tenants to service_role", "too wide", "public.tenants"),
+    Damage(
+        "grant select (status) on public.tenants to anon", "too wide", "public.tenants.status"
+    ),
+    Damage(
+        "grant usage on public.admin_audit_log_id_seq to public",
+        "too wide",
+        "public.admin_audit_log_id_seq",
+    ),
+    Damage(
+        "revoke select on public.user_schema_access from authenticated",
+        "missing grant",
+        "public.user_schema_access",
+    ),
+    Damage(
+        "alter table public.admin_audit_log disable row level security",
+        "RLS off",
+        "public.admin_audit_log",
+    ),
+    # check_registry_triggers
+    Damage(
+        "alter table public.admin_audit_log disable trigger append_only",
+        "trigger missing",
+        "public.admin_audit_log",
+    ),
+    Damage(
+        "drop trigger append_only_truncate on public.admin_audit_log",
+        "trigger missing",
+        "public.admin_audit_log",
+    ),
+    # check_rpc_grants
+    Damage(
+        "grant execute on function public.suspend_tenant(text, text) to anon",
+        "too wide",
+        "public.suspend_tenant(schema_name text, reason text)",
+    ),
+    Damage(
+        "revoke execute on function public.suspend_tenant(text, text) from service_role",
+        "missing grant",
+        "public.suspend_tenant(schema_name text, reason text)",
+    ),
+    # check_helper_grants
+    Damage(
+        "grant execute on function tenancy.log_action(text, public.tenants, jsonb, text)"
+        " to authenticated",
+        "too wide",
+        "tenancy.log_action(action text, tenant public.tenants, details jsonb,"
+        " actor_role text)",
+    ),
+    Damage(
+        "create function tenancy.another() returns integer language sql as 'select 1'",
+        "too wide",
+        "tenancy.another()",
+    ),
+    Damage(
+        "revoke execute on function tenancy.caller() from authenticated",
+        "missing grant",
+        "tenancy.caller()",
+    ),
+    Damage("revoke usage on schema tenancy from anon", "missing grant", "tenancy"),
+    Damage("grant select on tenancy.audit_seals to anon", "too wide", "tenancy.audit_seals"),
+    Damage(
+        "revoke select on tenancy.open_tenants from authenticated",
+        "missing grant",
+        "tenancy.open_tenants",
+    ),
+    # check_views
+    Damage(
+        "create view public.around as select * from acme.settings;"
+        " grant select on public.around to anon",
+        "view around the layers",
+        "public.around",
+    ),
+    Damage(
+        "create materialized view public.around as select * from acme.settings;"
+        " grant select on public.around to authenticated",
+        "view around the layers",
+        "public.around",
+    ),
+    # check_publications
+    Damage("create publication news for table acme.settings", "published", "acme.settings"),
+    # check_foreign_keys
+    Damage(
+        "alter table acme.notes add column x_o uuid references globex.users (id)",
+        "foreign key out of the tenant",
+        "acme.notes",
+    ),
+    # check_default_privileges
+    Damage(
+        "alter default privileges in schema acme grant select on tables to anon",
+        "default privileges",
+        "acme",
+    ),
+    Damage(
+        "alter default privileges in schema tenancy grant execute on functions to public",
+        "default privileges",
+        "tenancy",
+    ),
+)
+# What the doctor reports and leaves to a person.
+PLATFORM_LEFT_ALONE = (
+    Damage(
+        "drop schema tenant_template cascade", "reference schema missing", "tenant_template"
+    ),
+    # check_routines_around
+    Damage(
+        "create function public.count_tenants() returns bigint security definer"
+        " begin atomic select count(*) from public.tenants; end",
+        "routine around the layers",
+        "public.count_tenants()",
+    ),
+    Damage(
+        "create table public.links (id uuid references acme.users (id))",
+        "warning: foreign key into a tenant",
+        "public.links",
+    ),
+    Damage(
+        "alter default privileges grant select on tables to anon",
+        "warning: default privileges",
+        "database",
+    ),
+    Damage(
+        "drop function public.rename_tenant(text, text)",
+        "missing RPC",
+        "public.rename_tenant(text, text)",
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def url(server: Postgres) -> Iterator[str]:
+    name = f"test_{secrets.token_hex(6)}"
+    try:
+        url = server.create_database(name)
+        build_database(find_project(), url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                "select tenancy.register_tenant_migration("
+                "'20260101000000', 'everything', %s, array['count_orders'])",
+                (TEMPLATE,),
+            )
+            for tenant in ("acme", "globex"):
+                connection.execute("select public.create_tenant_schema(%s)", (tenant,))
+            connection.execute(
+                "select public.create_table('acme', 'notes', '[{\"name\": \"body\","
+                ' "type": "text"}]\')'
+            )
+        yield url
+    finally:
+        server.drop_database(name)
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    with psycopg.connect(url, row_factory=dict_row) as connection:
+        connection.execute("set client_min_messages = warning")
+        yield connection
+        connection.rollback()
+
+
+def findings(database: Database, schema: str | None) -> list[tuple[str, str]]:
+    rows = database.execute(
+        "select f.kind, f.object from unnest(tenancy.findings(%s)) f", (schema,)
+    )
+    return [(row["kind"], row["object"]) for row in rows]
+
+
+def repair(database: Database, schema: str | None) -> None:
+    """Repairs everything, as the command does."""
+    for _ in range(4):
+        found = findings(database, schema)
+        for kind, name in dict.fromkeys(found):
+            with database.transaction():
+                database.execute(
+                    "select tenancy.repair_findings(%s, %s, %s)", (schema, kind, name)
+                )
+        if findings(database, schema) == found:
+            return
+
+
+def catalog(database: Database, schema: str) -> dict[str, Any]:
+    """All objects of a schema with their definitions, and the privileges of API roles."""
+    rows = database.execute(
+        """
+        select o.object_kind || ' ' || o.object_name as name, o.definition
+        from tenancy.schema_objects(%(schema)s) o
+        union all
+        select 'privileges on ' || a.name,
+            array(
+                select concat_ws(' ', e.grantee::regrole, e.privilege_type)
+                from aclexplode(a.acl) e
+                where e.grantee in (
+                    0, 'anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole
+                )
+                order by 1
+            )::text
+        from (
+            select c.relname::text as name, c.relacl as acl
+            from pg_class c
+            where c.relnamespace = %(schema)s::regnamespace and c.relkind not in ('i', 'I', 'c')
+            union all
+            select p.oid::regprocedure::text, coalesce(p.proacl, acldefault('f', p.proowner))
+            from pg_proc p
+            where p.pronamespace = %(schema)s::regnamespace
+            union all
+            select 'schema', n.nspacl from pg_namespace n where n.nspname = %(schema)s
+        ) a
+        """,
+        {"schema": schema},
+    )
+    return {row["name"]: row["definition"] for row in rows}
+
+
+def policies(database: Database, table: str) -> dict[str, int]:
+    rows = database.execute(
+        "select polname as name, oid::bigint as id from pg_policy"
+        " where polrelid = %s::regclass",
+        (table,),
+    )
+    return {row["name"]: row["id"] for row in rows}
+
+
+def plant(database: Database, function: str, right: str, wrong: str) -> None:
+    """Replaces the right text of a function by a wrong one."""
+    row = database.execute(
+        "select pg_get_functiondef(%s::regprocedure) as text", (function,)
+    ).fetchone()
+    assert row is not None
+    assert right in row["text"]
+    database.execute(row["text"].replace(right, wrong).encode())
+
+
+# check_unreachable_tables
+UNREACHABLE = ("warning: unreachable table", "tenant_template.hidden")
+
+
+def test_undamaged_database_has_no_finding(database: Database) -> None:
+    assert findings(database, None) == []
+    assert findings(database, "acme") == []
+    assert findings(database, "globex") == []
+    assert findings(database, "tenant_template") == [UNREACHABLE]
+
+
+@pytest.mark.parametrize("damage", TENANT_DAMAGES, ids=lambda each: each.sql)
+def test_damage_to_a_tenant_is_found_and_repaired(database: Database, damage: Damage) -> None:
+    before, elsewhere = catalog(database, "acme"), catalog(database, "globex")
+    database.execute(damage.sql.encode())
+
+    assert (damage.kind, damage.object) in findings(database, "acme")
+    repair(database, "acme")
+
+    assert findings(database, "acme") == []
+    after = catalog(database, "acme")
+    assert {name: text for name, text in after.items() if "leak" not in name} == before
+    assert catalog(database, "globex") == elsewhere
+
+
+@pytest.mark.parametrize("damage", REFERENCE_DAMAGES, ids=lambda each: each.sql)
+def test_damage_to_the_reference_schema_is_found_and_repaired(
+    database: Database, damage: Damage
+) -> None:
+    before = catalog(database, "tenant_template")
+    database.execute(damage.sql.encode())
+
+    assert (damage.kind, damage.object) in findings(database, "tenant_template")
+    repair(database, "tenant_template")
+
+    assert findings(database, "tenant_template") == [UNREACHABLE]
+    assert catalog(database, "tenant_template") == before
+
+
+@pytest.mark.parametrize("damage", PLATFORM_DAMAGES, ids=lambda each: each.sql)
+def test_damage_outside_the_tenants_is_found_and_repaired(
+    database: Database, damage: Damage
+) -> None:
+    database.execute(damage.sql.encode())
+
+    assert (damage.kind, damage.object) in findings(database, None)
+    repair(database, None)
+
+    assert findings(database, None) == []
+
+
+@pytest.mark.parametrize("damage", LEFT_ALONE, ids=lambda each: each.sql)
+def test_damage_that_no_repair_can_undo_is_reported_and_left(
+    database: Database, damage: Damage
+) -> None:
+    database.execute(damage.sql.encode())
+    damaged = catalog(database, "acme")
+
+    assert (damage.kind, damage.object) in findings(database, "acme")
+    repair(database, "acme")
+
+    assert (damage.kind, damage.object) in findings(database, "acme")
+    after = catalog(database, "acme")
+    # The audit follows the columns.
+    assert {name for name in after if after[name] != damaged[name]} <= {
+        "routine tg_orders__audit()"
+    }
+    assert after.keys() == damaged.keys()
+
+
+@pytest.mark.parametrize("damage", PLATFORM_LEFT_ALONE, ids=lambda each: each.sql)
+def test_what_the_project_has_to_decide_is_reported_and_left(
+    database: Database, damage: Damage
+) -> None:
+    database.execute(damage.sql.encode())
+
+    found = findings(database, None)
+    repair(database, None)
+
+    assert (damage.kind, damage.object) in found
+    assert findings(database, None) == found
+
+
+def test_right_policies_of_a_repaired_table_are_not_touched(database: Database) -> None:
+    before = policies(database, "acme.orders")
+    database.execute("drop policy delete_writer on acme.orders")
+
+    repair(database, "acme")
+
+    after = policies(database, "acme.orders")
+    assert {name: id for name, id in after.items() if before[name] != id}.keys() == {
+        "delete_writer"
+    }
+    assert after.keys() == before.keys()
+
+
+def test_repair_of_a_policy_never_makes_a_restrictive_one_permissive(
+    database: Database,
+) -> None:
+    kinds = (
+        "select polname, polpermissive from pg_policy"
+        " where polrelid = 'acme.orders'::regclass order by 1"
+    )
+    before = database.execute(kinds).fetchall()
+    assert {"polname": "own_orders", "polpermissive": False} in before
+    database.execute("drop policy own_orders on acme.orders")
+    database.execute("drop policy delete_writer on acme.orders")
+
+    repair(database, "acme")
+
+    assert database.execute(kinds).fetchall() == before
+
+
+def test_suspended_tenant_gets_no_privilege_by_a_repair(database: Database) -> None:
+    database.execute("select public.suspend_tenant('acme')")
+    assert findings(database, "acme") == []
+    before = catalog(database, "acme")
+    for damage in (
+        "grant select on acme.orders to authenticated",
+        "drop policy select_member on acme.orders",
+        "drop function acme.count_orders()",
+        "drop function acme.is_owner(uuid) cascade",
+    ):
+        database.execute(damage.encode())
+
+    repair(database, "acme")
+
+    assert findings(database, "acme") == []
+    assert catalog(database, "acme") == before
+
+
+def test_privilege_is_not_granted_while_a_policy_of_the_table_is_wrong(
+    database: Database,
+) -> None:
+    database.execute("revoke select on acme.orders from authenticated")
+    database.execute("alter policy select_member on acme.orders using (true)")
+
+    with (
+        pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="select_member"),
+        database.transaction(),
+    ):
+        database.execute(
+            "select tenancy.repair_findings('acme', 'wrong grants', 'acme.orders')"
+        )
+    database.execute("revoke usage on schema acme from authenticated")
+    with (
+        pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="select_member"),
+        database.transaction(),
+    ):
+        database.execute("select tenancy.repair_findings('acme', 'wrong grants', 'acme')")
+
+    repair(database, "acme")
+    assert findings(database, "acme") == []
+
+
+def test_repair_that_would_cause_another_problem_is_rolled_back(database: Database) -> None:
+    database.execute("drop policy select_member on acme.settings")
+    plant(
+        database,
+        "tenancy.policy_statement(text, text, text, text)",
+        "split_part(definition, ' ', 1)",
+        "'restrictive'",
+    )
+    damaged = catalog(database, "acme")
+
+    with (
+        pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="select_member"),
+        database.transaction(),
+    ):
+        database.execute(
+            "select tenancy.repair_findings('acme', 'wrong policy', 'acme.settings')"
+        )
+
+    assert catalog(database, "acme") == damaged
+
+
+def test_mistake_of_what_grants_is_found(database: Database) -> None:
+    """The checks compute the privileges themselves."""
+    plant(
+        database,
+        "tenancy.grant_differences(text)",
+        "where g.expected is distinct from g.found",
+        "where g.expected is not null",
+    )
+    database.execute("select public.suspend_tenant('globex')")
+
+    assert ("wrong grants", "globex.settings") in findings(database, "globex")
+    assert ("wrong grants", "globex") in findings(database, "globex")
+    repair(database, "globex")
+    assert findings(database, "globex") == []
+
+
+def test_mistake_of_what_makes_policies_is_found(database: Database) -> None:
+    plant(
+        database,
+        "tenancy.policy_test(text, public.access_level)",
+        "o.schema_name = %L and",
+        "%L is not null and",
+    )
+    database.execute("select public.create_tenant_schema('initech')")
+    database.execute("select public.create_table('globex', 'plans', '[]')")
+
+    assert ("wrong policy", "initech.settings") in findings(database, "initech")
+    assert ("wrong policy", "globex.plans") in findings(database, "globex")
+    for tenant in ("initech", "globex"):
+        repair(database, tenant)
+        assert findings(database, tenant) == []
+
+
+def test_tables_of_the_project_in_a_tenant_are_not_judged(database: Database) -> None:
+    """Somebody with SQL made them, by enable_tenant_table or with policies of their own."""
+    database.execute(
+        "create table acme.plans (id bigint primary key);"
+        "select tenancy.enable_tenant_table('acme', 'plans', reads => 'admin', writes => null,"
+        " audited => false);"
+        "create table acme.visits (id bigint primary key);"
+        "alter table acme.visits enable row level security;"
+        "create policy mine on acme.visits for select to authenticated using (id > 0);"
+        "create policy narrow on acme.notes as restrictive for select to authenticated"
+        " using (body <> 'x');"
+        "select tenancy.apply_tenant_privileges('acme')"
+    )
+
+    assert findings(database, "acme") == []
+
+    database.execute("create table acme.unregistered (id bigint)")
+    assert findings(database, "acme") == [("warning: unreachable table", "acme.unregistered")]
+
+
+def test_objects_of_the_project_in_public_are_not_judged(database: Database) -> None:
+    database.execute(
+        """
+        create function public.is_member(id uuid) returns boolean security definer language sql
+            as 'select true';
+        create function public.suspend_tenant(id uuid) returns boolean security definer
+            language sql as 'select true';
+        grant execute on function public.is_member(uuid) to anon;
+        create table public.pages (id bigint primary key, is_public boolean);
+        grant all on public.pages to anon, authenticated, service_role;
+        alter table public.pages enable row level security;
+        create policy readable on public.pages for select to anon
+            using (is_public or public.is_member(null));
+        create table public.plain (id bigint primary key references public.pages (id));
+        grant select on public.plain to anon;
+        create view public.all_pages as select * from public.pages;
+        grant select on public.all_pages to anon;
+        create publication project_news for table public.pages;
+        alter default privileges in schema public grant all on tables to anon;
+        """
+    )
+
+    assert findings(database, None) == []
+
+
+def test_pre_request_function_of_the_project_has_to_call_the_guard(database: Database) -> None:
+    def install(body: str) -> None:
+        database.execute(
+            f"create or replace function public.before() returns void {body};"
+            "do $$ begin execute format('alter role authenticator in database %I set"
+            " pgrst.db_pre_request = %L', current_database(), 'public.before'); end $$".encode()
+        )
+
+    install("language plpgsql as 'begin return; end'")
+    assert findings(database, None) == [("guard not called", "public.before")]
+
+    install("language plpgsql as 'begin perform tenancy.guard_request(); end'")
+    assert findings(database, None) == []
+
+    install("begin atomic select tenancy.guard_request(); end")
+    assert findings(database, None) == []
+
+
+def test_tenant_at_an_older_version_is_repaired_as_that_version_has_it(
+    database: Database,
+) -> None:
+    database.execute(
+        "select tenancy.register_tenant_migration('20260201000000', 'narrower',"
+        " 'alter policy own_orders on orders using (false);"
+        "  drop policy of_everybody on drafts; drop view sent_orders')"
+    )
+    assert findings(database, "acme") == []
+    before = catalog(database, "acme")
+    database.execute("drop policy own_orders on acme.orders")
+    database.execute("alter policy of_everybody on acme.drafts using (false)")
+
+    repair(database, "acme")
+
+    assert findings(database, "acme") == []
+    assert catalog(database, "acme") == before
+    row = database.execute("select outcome::text from public.migrate_tenant('acme')").fetchone()
+    assert row == {"outcome": "migrated"}
+    assert findings(database, "acme") == []
+
+
+def test_owner_who_may_not_cancel_is_reported(url: str, server: Postgres) -> None:
+    """check_cancelling: a suspension depends on it."""
+    admin = make_conninfo(server.admin_url(), dbname=conninfo_to_dict(url)["dbname"])
+    with psycopg.connect(admin, row_factory=dict_row) as database:
+        database.execute("revoke pg_signal_backend, authenticator from postgres")
+        found = findings(database, None)
+        database.execute("grant pg_signal_backend to postgres")
+        repaired = findings(database, None)
+        database.rollback()
+
+    assert found == [("cannot cancel", "postgres")]
+    assert repaired == []
+
+
+def test_every_check_has_a_damage() -> None:
+    """Each comment above names the check of the damages below it."""
+    checks = {
+        path.stem for path in (find_project().root / "sql" / "50_checks").glob("check_*.sql")
+    }
+    named = set(re.findall(r"check_\w+", Path(__file__).read_text()))
+
+    assert checks - named == set()
