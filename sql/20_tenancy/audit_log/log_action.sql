@@ -16,10 +16,10 @@ begin
     if v_caller.kind = 'postgres' then
         -- The owner's functions act for many people, so their name is logged, and the user in
         -- whose request they ran.
-        details := details || jsonb_strip_nulls(jsonb_build_object(
+        details := jsonb_strip_nulls(jsonb_build_object(
             'by', tenancy.acting_function(),
             'signed_in', (select u.user_id from tenancy.calling_user u)
-        ));
+        )) || details;
     end if;
 
     insert into public.admin_audit_log
