@@ -148,6 +148,19 @@ def test_privileges_follow_own_policies(fleet: Fleet) -> None:
     assert granted == {("authenticated", "select"), ("service_role", "select")}
 
 
+def test_table_without_columns_is_audited(fleet: Fleet) -> None:
+    tenant, table = fleet.tenant(), fleet.table()
+    fleet.register(f"create table {table} ()")
+    fleet.register(f"insert into {table} default values; alter table {table} add v text;")
+    for _ in range(2):
+        assert fleet.migrate(tenant)["outcome"] == "migrated"
+
+    relation = Identifier(tenant, table)
+    fleet.sql.execute(SQL("update {} set v = 'y' where true").format(relation))
+    assert entries(fleet, tenant, table) == ["insert", "delete", "insert"]
+    assert fleet.drift(tenant) == []
+
+
 UNAUDITED = {
     "leave_unaudited": PLAIN + "select tenancy.leave_unaudited(current_schema(), '{0}');",
     "with own policy": PLAIN

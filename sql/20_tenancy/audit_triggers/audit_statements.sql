@@ -21,7 +21,7 @@ declare
     v_table constant oid := tenancy.require_table(schema_name, table_name);
     -- All values of a row have to fit into one document, which may have 256 MB.
     v_largest constant integer := (
-        select least(16000000, 240000000 / c.relnatts) from pg_catalog.pg_class c where c.oid = v_table
+        select least(16000000, 240000000 / greatest(c.relnatts, 1)) from pg_catalog.pg_class c where c.oid = v_table
     );
     v_value constant text := case
         when as_text then format('tenancy.audited_value(%%s.%%I, %s)', v_largest)
@@ -170,6 +170,15 @@ begin
         where a.attrelid = v_table and a.attnum > 0 and not a.attisdropped
     ) c;
 
+    -- A table may have no column yet.
+    v_row := coalesce(v_row, '''{}''::jsonb');
+    v_old := coalesce(v_old, '''{}''::jsonb');
+    v_new := coalesce(v_new, '''{}''::jsonb');
+    v_large_old := coalesce(v_large_old, '''{}''::jsonb');
+    v_large_new := coalesce(v_large_new, '''{}''::jsonb');
+    v_removed := coalesce(v_removed, '''{}''::jsonb');
+    v_added := coalesce(v_added, '''{}''::jsonb');
+
     on_insert := format(
         $sql$insert into %1$I.audit_log (actor_id, actor_role, action, table_name, record_id, new_values)
         select %2$s, 'insert', %3$L, %4$s, %5$s
@@ -198,34 +207,33 @@ begin
         select %2$s, 'insert', %3$L, %4$s, null, %14$s
         from new_rows _row%13$s
         where not exists (select from old_rows _old where %10$s)$sql$;
-    on_update := format(
-        v_update,
-        schema_name, actor, table_name,
-        coalesce(v_key_of_row, 'null::jsonb'),
-        coalesce(v_key_of_new, 'null::jsonb'),
-        case when as_text then v_large_old else v_old end,
-        case when as_text then v_large_new else v_new end,
-        coalesce(v_same_key, 'false'),
-        coalesce(v_same_key_as_new, 'false'),
-        coalesce(v_same_key_as_old, 'false'),
-        case when as_text then v_removed else v_row end,
-        format(v_check, '_new'), format(v_check, '_row'),
-        case when as_text then v_added else v_row end
-    );
     on_large_update := format(
         v_update,
         schema_name, actor, table_name,
         coalesce(v_key_of_row, 'null::jsonb'),
         coalesce(v_key_of_new, 'null::jsonb'),
-        v_large_old,
-        v_large_new,
+        v_large_old, v_large_new,
         coalesce(v_same_key, 'false'),
         coalesce(v_same_key_as_new, 'false'),
         coalesce(v_same_key_as_old, 'false'),
         v_removed,
-        '', '',
+        format(v_check, '_new'), format(v_check, '_row'),
         v_added
     );
+    on_update := case
+        when as_text then on_large_update
+        else format(
+            v_update,
+            schema_name, actor, table_name,
+            coalesce(v_key_of_row, 'null::jsonb'),
+            coalesce(v_key_of_new, 'null::jsonb'),
+            v_old, v_new,
+            coalesce(v_same_key, 'false'),
+            coalesce(v_same_key_as_new, 'false'),
+            coalesce(v_same_key_as_old, 'false'),
+            v_row, '', '', v_row
+        )
+    end;
 end;
 $$;
 
