@@ -14,9 +14,10 @@ as $$
 declare
     v_schema constant oid := to_regnamespace(quote_ident(schema_name))::oid;
     v_status public.tenant_status;
+    v_version text;
     v_position integer;
 begin
-    select t.status, m.position into v_status, v_position
+    select t.status, m.version, m.position into v_status, v_version, v_position
     from public.tenants t
     join tenancy.tenant_migrations m on m.version = t.schema_version
     where t.schema_name = check_tenant_grants.schema_name;
@@ -24,7 +25,7 @@ begin
     return query
     with objects as materialized (
         select 'schema' as kind, schema_name as title, quote_ident(schema_name) as target,
-            n.nspacl as acl, array['usage'] as privileges, 0::oid as relation
+            n.nspacl as acl, array['usage'] as privileges, 0::oid as relation, false as is_own_invoker
         from pg_catalog.pg_namespace n
         where n.oid = v_schema
         union all
@@ -55,7 +56,7 @@ begin
                         and o.deptype = 'a'
                 ) then array['select', 'usage']
             end,
-            c.oid
+            c.oid, false
         from pg_catalog.pg_depend d
         join pg_catalog.pg_class c on c.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass
@@ -70,7 +71,13 @@ begin
                 from tenancy.tenant_migrations m
                 where m.position <= v_position and p.proname = any (m.callable_routines)
             ) then array['execute'] end,
-            0
+            0,
+            not p.prosecdef and not exists (
+                select
+                from tenancy.template_objects(schema_name, v_version) t
+                where t.object_kind = 'routine'
+                    and t.object_name = format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid))
+            )
         from pg_catalog.pg_depend d
         join pg_catalog.pg_proc p on p.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass
@@ -96,6 +103,13 @@ begin
             lower(a.privilege_type) as privilege
         from objects o
         cross join aclexplode(o.acl) a
+        -- A routine of the project, with the rights of its caller, that somebody has granted.
+        where not (
+            o.is_own_invoker
+            and o.privileges is null
+            and v_status is not distinct from 'active'
+            and a.grantee in ('authenticated'::regrole, 'service_role'::regrole)
+        )
         union all
         select 'column', format('%s.%s', o.title, c.attname), o.target, c.attname::text,
             case a.grantee when 0 then 'public' else a.grantee::regrole::text end,

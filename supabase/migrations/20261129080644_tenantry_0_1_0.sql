@@ -9886,11 +9886,17 @@ begin
     cross join lateral (
         select concat_ws(
             ' ',
-            -- audit_table creates the triggers together with a new routine.
-            case when a.is_missing then format(
+            -- audit_table replaces its own routine. Another one has to go first, with its triggers.
+            case when not exists (
+                select
+                from pg_catalog.pg_proc p
+                where p.oid = to_regprocedure(format('%I.%I()', schema_name, tenancy.audit_routine_name(a.table_name)))
+                    and p.prosrc like E'\n<<audit>>%'
+            ) then format(
                 'drop trigger if exists audit_insert on %1$I.%2$I; drop trigger if exists audit_update on %1$I.%2$I; '
-                'drop trigger if exists audit_delete on %1$I.%2$I; drop trigger if exists audit_truncate on %1$I.%2$I;',
-                schema_name, a.table_name
+                'drop trigger if exists audit_delete on %1$I.%2$I; drop trigger if exists audit_truncate on %1$I.%2$I; '
+                'drop function if exists %1$I.%3$I();',
+                schema_name, a.table_name, tenancy.audit_routine_name(a.table_name)
             ) end,
             format('select tenancy.audit_table(%L, %L);', schema_name, a.table_name)
         ) as statements
@@ -10942,9 +10948,10 @@ as $$
 declare
     v_schema constant oid := to_regnamespace(quote_ident(schema_name))::oid;
     v_status public.tenant_status;
+    v_version text;
     v_position integer;
 begin
-    select t.status, m.position into v_status, v_position
+    select t.status, m.version, m.position into v_status, v_version, v_position
     from public.tenants t
     join tenancy.tenant_migrations m on m.version = t.schema_version
     where t.schema_name = check_tenant_grants.schema_name;
@@ -10952,7 +10959,7 @@ begin
     return query
     with objects as materialized (
         select 'schema' as kind, schema_name as title, quote_ident(schema_name) as target,
-            n.nspacl as acl, array['usage'] as privileges, 0::oid as relation
+            n.nspacl as acl, array['usage'] as privileges, 0::oid as relation, false as is_own_invoker
         from pg_catalog.pg_namespace n
         where n.oid = v_schema
         union all
@@ -10983,7 +10990,7 @@ begin
                         and o.deptype = 'a'
                 ) then array['select', 'usage']
             end,
-            c.oid
+            c.oid, false
         from pg_catalog.pg_depend d
         join pg_catalog.pg_class c on c.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass
@@ -10998,7 +11005,13 @@ begin
                 from tenancy.tenant_migrations m
                 where m.position <= v_position and p.proname = any (m.callable_routines)
             ) then array['execute'] end,
-            0
+            0,
+            not p.prosecdef and not exists (
+                select
+                from tenancy.template_objects(schema_name, v_version) t
+                where t.object_kind = 'routine'
+                    and t.object_name = format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid))
+            )
         from pg_catalog.pg_depend d
         join pg_catalog.pg_proc p on p.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass
@@ -11024,6 +11037,13 @@ begin
             lower(a.privilege_type) as privilege
         from objects o
         cross join aclexplode(o.acl) a
+        -- A routine of the project, with the rights of its caller, that somebody has granted.
+        where not (
+            o.is_own_invoker
+            and o.privileges is null
+            and v_status is not distinct from 'active'
+            and a.grantee in ('authenticated'::regrole, 'service_role'::regrole)
+        )
         union all
         select 'column', format('%s.%s', o.title, c.attname), o.target, c.attname::text,
             case a.grantee when 0 then 'public' else a.grantee::regrole::text end,

@@ -289,6 +289,12 @@ REFERENCE_DAMAGES = (
     ),
     Damage("grant usage on schema tenant_template to anon", "wrong grants", "tenant_template"),
     Damage(
+        "grant execute on function tenant_template.pick(tenant_template.state) to"
+        " authenticated",
+        "wrong grants",
+        "tenant_template.pick(wanted tenant_template.state)",
+    ),
+    Damage(
         "alter table tenant_template.users disable row level security",
         "RLS off",
         "tenant_template.users",
@@ -801,10 +807,20 @@ def test_tables_of_the_project_in_a_tenant_are_not_judged(database: Database) ->
         "create policy mine on acme.visits for select to authenticated using (id > 0);"
         "create policy narrow on acme.notes as restrictive for select to authenticated"
         " using (body <> 'x');"
-        "select tenancy.apply_tenant_privileges('acme')"
+        "select tenancy.apply_tenant_privileges('acme');"
+        "create function acme.mine() returns integer language sql as 'select 1';"
+        "revoke execute on function acme.mine() from public;"
+        "grant execute on function acme.mine() to authenticated, service_role"
     )
 
     assert findings(database, "acme") == []
+    # Nobody may call anything of a suspended tenant.
+    status = (
+        "update public.tenants set status = %s, suspended_at = %s where schema_name = 'acme'"
+    )
+    database.execute(status, ("suspended", "2026-01-01"))
+    assert ("wrong grants", "acme.mine()") in findings(database, "acme")
+    database.execute(status, ("active", None))
 
     database.execute("create table acme.unregistered (id bigint)")
     assert findings(database, "acme") == [("warning: unreachable table", "acme.unregistered")]
