@@ -73,6 +73,7 @@ def test_sound_project_is_proved_although_no_proxy_answers(
     assert report["disclosures"]
     # Without SQL and without an admin API, accounts cannot be deleted. The report says so.
     assert any("remains" in note for note in report["notes"])
+    assert any("banned and soft-deleted users were not tried" in n for n in report["notes"])
     assert target.service_key not in file.read_text()
 
 

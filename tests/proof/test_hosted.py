@@ -53,6 +53,8 @@ def test_hosted_project_is_proved_and_nothing_stays(
     report = json.loads(file.read_text())
     assert (report["is_proved"], report["findings"]) == (True, [])
     assert report["attempts"] > 500
+    refused = {row["identity"]: row["refused"] for row in report["matrix"] if row["refused"]}
+    assert {"banned user", "soft-deleted user", "banned super_admin"} <= refused.keys()
     assert [
         note.split()[1].rstrip(",") for note in report["notes"] if note.startswith("Without")
     ] == [

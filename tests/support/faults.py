@@ -34,6 +34,8 @@ class Fault:
     edits: tuple[Edit, ...] = ()
     plant: str = ""
     undo: str = ""
+    # The role that plants the fault.
+    role: str = "postgres"
     # Whether an attempt leaks. If not, other layers refuse it, and the catalog shows the fault.
     leaks: bool = True
 
@@ -47,6 +49,12 @@ ENABLE = (
 )
 GRANTED = "    if v_statements is not null then\n        execute v_statements;\n    end if;\n"
 DIFFERENCES = "tenancy.grant_differences(schema_name) g\n"
+GUARD = "tenancy.guard_request()"
+GET_AUDIT_LOG = (
+    "public.get_audit_log(text,uuid,text,text,jsonb,timestamptz,timestamptz,bigint,integer)"
+)
+ADMINISTERED = "tenancy.administered_tenants()"
+AUDITED = "tenancy.audit_routine_source(text,text)"
 
 
 def in_active_tenants(statements: str) -> tuple[Edit, ...]:
@@ -91,6 +99,8 @@ ANOTHER = (
     "schema_name)"
 )
 
+READ_TEST_TOO = Edit(ENABLE, " v_write_test\n", " v_write_test, v_read_test\n")
+
 # One wrong condition in the question of the policies. The guard, which asks a question of its
 # own, has to refuse over the Data API what the policies let through.
 POLICY_FAULTS = (
@@ -123,6 +133,51 @@ POLICY_FAULTS = (
         "policies have the levels in the wrong order: readers write",
         "proof_notes",
         (Edit(POLICY, "o.access_level >= %L", "o.access_level <= %L"),),
+    ),
+    Fault(
+        "policies let users in whom Auth has banned",
+        "open_tenants",
+        (Edit(OPEN, "tenancy.calling_user u", "(select auth.uid() as user_id) u"),),
+    ),
+    Fault(
+        "policies ignore levels",
+        "proof_notes",
+        (Edit(POLICY, "o.access_level >= %L", "%L is not null"),),
+    ),
+    Fault(
+        "policies let readers insert",
+        "proof_notes",
+        (
+            Edit(
+                ENABLE,
+                "for insert to authenticated with check (%6$s)",
+                "for insert to authenticated with check (%7$s)",
+            ),
+            READ_TEST_TOO,
+        ),
+    ),
+    Fault(
+        "policies let readers update",
+        "proof_notes",
+        (
+            Edit(
+                ENABLE,
+                "for update to authenticated using (%6$s) with check (%6$s)",
+                "for update to authenticated using (%7$s) with check (%7$s)",
+            ),
+            READ_TEST_TOO,
+        ),
+    ),
+    Fault(
+        "policies let everybody delete what they can read",
+        "proof_notes",
+        (
+            Edit(
+                ENABLE,
+                "for delete to authenticated using (%6$s)",
+                "for delete to authenticated using (true)",
+            ),
+        ),
     ),
 )
 
@@ -197,6 +252,44 @@ GUARD_FAULTS = (
         "the guard takes every schema for the project's own",
         "require_access",
         (Edit(REQUIRE, "if not found then", "if true then"),),
+    ),
+    Fault(
+        "the guard lets users in whom Auth has banned",
+        "require_access",
+        (Edit(REQUIRE, "(select u.user_id from tenancy.calling_user u)", "auth.uid()"),),
+    ),
+    Fault(
+        "the guard does not check calls of routines",
+        "guard_request",
+        (
+            Edit(
+                GUARD,
+                "    perform tenancy.require_access(",
+                "    if current_setting('request.path', true) like '/rpc/%' then\n"
+                "        return;\n"
+                "    end if;\n"
+                "    perform tenancy.require_access(",
+            ),
+        ),
+    ),
+    Fault(
+        "the guard takes writes for reads",
+        "guard_request",
+        (Edit(REQUIRE, "in ('GET', 'HEAD')", "in ('GET', 'HEAD', 'POST', 'PATCH', 'DELETE')"),),
+    ),
+    Fault(
+        "the guard lets anon pass",
+        "guard_request",
+        (
+            Edit(
+                GUARD,
+                "    perform tenancy.require_access(",
+                "    if current_setting('role', true) = 'anon' then\n"
+                "        return;\n"
+                "    end if;\n"
+                "    perform tenancy.require_access(",
+            ),
+        ),
     ),
 )
 
@@ -314,6 +407,56 @@ FAULTS = (
             ),
         ),
     ),
+    Fault(
+        "users whom Auth has banned count",
+        "proof_notes",
+        (
+            Edit(
+                "tenancy.active_users",
+                "((banned_until IS NULL) OR (banned_until <= statement_timestamp()))",
+                "true",
+            ),
+        ),
+    ),
+    Fault(
+        "users whom Auth has soft-deleted count",
+        "proof_notes",
+        (Edit("tenancy.active_users", "(deleted_at IS NULL)", "true"),),
+    ),
+    Fault(
+        "RPCs do not ask whether Auth has banned the caller",
+        "get_tenant_info",
+        (
+            Edit(
+                "tenancy.caller()",
+                "select u.user_id into v_user_id from tenancy.calling_user u;",
+                "v_user_id := auth.uid();",
+            ),
+        ),
+    ),
+    Fault(
+        "banned staff keep their platform role",
+        "tenants",
+        (
+            Edit(
+                "tenancy.platform_role()",
+                "a.user_id = v_caller.user_id",
+                "a.user_id = auth.uid()",
+            ),
+        ),
+    ),
+    Fault(
+        "users whom Auth has banned are given access and roles",
+        "grant_schema_access to a banned user",
+        (
+            Edit(
+                "tenancy.require_user(uuid)",
+                "or not exists (select from tenancy.active_users u"
+                " where u.id = require_user.user_id)",
+                "",
+            ),
+        ),
+    ),
     # The guard
     Fault("the guard is not installed", "OpenAPI page", plant=GUARD_OUT, undo=GUARD_IN),
     Fault(
@@ -378,6 +521,70 @@ FAULTS = (
         ),
         leaks=False,
     ),
+    Fault(
+        "members may truncate a table",
+        "settings",
+        in_every_tenant("grant truncate on %1$I.settings to authenticated"),
+        leaks=False,
+    ),
+    Fault(
+        "members may create objects in the schema",
+        "proof_",
+        in_every_tenant("grant create on schema %1$I to authenticated"),
+        leaks=False,
+    ),
+    Fault(
+        "anon may use sequences",
+        "proof_unregistered_number_seq",
+        in_every_tenant("grant usage on all sequences in schema %1$I to anon"),
+        leaks=False,
+    ),
+    Fault(
+        "members may write one column of profiles",
+        "users.display_name",
+        in_every_tenant("grant update (display_name) on %1$I.users to authenticated"),
+        leaks=False,
+    ),
+    Fault(
+        "a helper is granted",
+        "apply_tenant_privileges",
+        plant="grant execute on function tenancy.apply_tenant_privileges(text)"
+        " to authenticated",
+        undo="revoke execute on function tenancy.apply_tenant_privileges(text)"
+        " from authenticated",
+        leaks=False,
+    ),
+    Fault(
+        "the seals are granted to the service key",
+        "audit_seals",
+        plant="grant select on tenancy.audit_seals to service_role",
+        undo="revoke select on tenancy.audit_seals from service_role",
+        leaks=False,
+    ),
+    Fault(
+        "default privileges are on for new helpers",
+        "tenancy",
+        plant="alter default privileges in schema tenancy"
+        " grant execute on functions to authenticated",
+        undo="alter default privileges in schema tenancy"
+        " revoke execute on functions from authenticated",
+        leaks=False,
+    ),
+    Fault(
+        "anon inherits the privileges of signed-in users",
+        "anon",
+        plant="grant authenticated to anon",
+        undo="revoke authenticated from anon",
+        role="supabase_admin",
+        leaks=False,
+    ),
+    Fault(
+        "signed-in users bypass row level security",
+        "proof_notes",
+        plant="alter role authenticated bypassrls",
+        undo="alter role authenticated nobypassrls",
+        role="supabase_admin",
+    ),
     # Suspension
     Fault(
         "suspension forgets the service role",
@@ -422,6 +629,13 @@ FAULTS = (
                 "c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions)",
                 "c.relkind = 'v'",
             ),
+        ),
+    ),
+    Fault(
+        "a view is granted and loses security_invoker afterwards",
+        "proof_invoker_view",
+        in_every_tenant(
+            "alter view if exists %1$I.proof_invoker_view set (security_invoker = false)"
         ),
     ),
     Fault(
@@ -471,7 +685,186 @@ FAULTS = (
         undo="drop view if exists public.all_settings",
         leaks=False,
     ),
+    Fault(
+        "a function with its owner's rights has no search_path",
+        "get_tenant_info",
+        plant="alter function public.get_tenant_info(text) reset search_path",
+        undo="alter function public.get_tenant_info(text) set search_path = ''",
+        leaks=False,
+    ),
+    Fault(
+        "the view of the policies has no security_barrier",
+        "open_tenants",
+        plant="alter view tenancy.open_tenants reset (security_barrier)",
+        undo="alter view tenancy.open_tenants set (security_barrier = true)",
+        leaks=False,
+    ),
+    # Audit logs
+    Fault(
+        "the audit triggers are missing on new tables",
+        "proof_notes",
+        (Edit(ENABLE, "if audited then", "if false then"),),
+        leaks=False,
+    ),
+    Fault(
+        "a tenant's audit log does not say who",
+        "proof_notes",
+        (Edit(AUDITED, "audit.v_caller.user_id, audit.v_role'", "null::uuid, audit.v_role'"),),
+        leaks=False,
+    ),
+    Fault(
+        "a tenant's audit log does not have deletions",
+        "proof_notes",
+        (
+            Edit(
+                AUDITED,
+                "elsif tg_op = 'DELETE' then\n        %5$s;",
+                "elsif tg_op = 'DELETE' then\n        null;",
+            ),
+        ),
+        leaks=False,
+    ),
+    Fault(
+        "grants of access are not logged",
+        "access.grant",
+        (
+            Edit(
+                "public.grant_schema_access(text,uuid,public.access_level,timestamptz)",
+                "perform tenancy.log_action(",
+                "perform pg_catalog.jsonb_build_array(",
+            ),
+        ),
+        leaks=False,
+    ),
+    Fault(
+        "the platform's audit log does not say who",
+        "access.revoke",
+        (
+            Edit(
+                "tenancy.log_action(text,public.tenants,jsonb,text)",
+                "(tenancy.caller()).user_id,",
+                "null,",
+            ),
+        ),
+        leaks=False,
+    ),
+    Fault(
+        "the platform's audit log is not append-only",
+        "admin_audit_log",
+        plant="drop trigger append_only on public.admin_audit_log;"
+        "drop trigger append_only_truncate on public.admin_audit_log",
+        undo="select tenancy.make_append_only('public', 'admin_audit_log')",
+    ),
+    Fault(
+        "the triggers of the audit logs refuse nothing",
+        "audit_log",
+        (
+            Edit(
+                "tenancy.tg_audit_log__refuse()",
+                "if tg_op <> 'TRUNCATE' and current_setting('tenancy.maintaining', true)"
+                " = tg_relid::regclass::text then",
+                "if tg_op <> 'TRUNCATE' then",
+            ),
+        ),
+    ),
+    Fault(
+        "the seals do not cover a column",
+        "audit_log",
+        (
+            Edit(
+                "tenancy.audit_entry_hash(text)",
+                "'record_id', 'old_values', 'new_values']",
+                "'record_id', 'old_values']",
+            ),
+        ),
+        leaks=False,
+    ),
+    Fault(
+        "the verification does not compare entries",
+        "verify_audit_log",
+        (
+            Edit(
+                "tenancy.verify_audit_log(text,text)",
+                "when v_link.found_hash <> coalesce(v_link.redacted_hash, v_link.entry_hash)"
+                " then 'changed'",
+                "when false then 'changed'",
+            ),
+        ),
+    ),
+    # Limits
+    Fault(
+        "the budgets of a tenant are off",
+        "more text than the budget",
+        (
+            Edit(
+                "tenancy.require_within_budgets(text,jsonb)",
+                "where (v_after ->> b.kind)::bigint >"
+                " greatest(b.allowed, (before ->> b.kind)::bigint)",
+                "where false",
+            ),
+        ),
+    ),
+    Fault(
+        "the limit on unique columns is off",
+        "too many unique columns",
+        (
+            Edit(
+                "tenancy.require_few_unique_columns(jsonb)",
+                "if v_unique > v_limit then",
+                "if false then",
+            ),
+        ),
+    ),
+    Fault(
+        "the limit on defaults is off",
+        "a default that is too long",
+        (
+            Edit(
+                "tenancy.require_short_default(text)",
+                "if octet_length(value) > v_limit then",
+                "if false then",
+            ),
+        ),
+    ),
     # The registry
+    Fault(
+        "RLS is off on the registry",
+        "tenants",
+        plant="alter table public.tenants disable row level security",
+        undo="alter table public.tenants enable row level security",
+    ),
+    Fault(
+        "RLS is off on the platform's audit log",
+        "admin_audit_log",
+        plant="alter table public.admin_audit_log disable row level security",
+        undo="alter table public.admin_audit_log enable row level security",
+    ),
+    Fault(
+        "every member sees who has access",
+        "user_schema_access",
+        (Edit(ADMINISTERED, "and a.access_level = 'admin'", ""),),
+    ),
+    Fault(
+        "admins see who has access after their grant has expired",
+        "user_schema_access",
+        (
+            Edit(
+                ADMINISTERED,
+                "and (a.expires_at is null or a.expires_at > statement_timestamp())",
+                "",
+            ),
+        ),
+    ),
+    Fault(
+        "admins see the actions on a suspended tenant",
+        "admin_audit_log",
+        (Edit(ADMINISTERED, "and t.status = 'active'", ""),),
+    ),
+    Fault(
+        "everybody counts as staff in the registry",
+        "admin_users",
+        (Edit("tenancy.is_platform_staff()", "tenancy.platform_role() is not null", "true"),),
+    ),
     Fault(
         "everybody may read the registry",
         "tenants",
@@ -534,6 +927,143 @@ FAULTS = (
                 "",
             ),
         ),
+    ),
+    Fault(
+        "list_my_tenants lists all tenants",
+        "list_my_tenants",
+        (Edit("public.list_my_tenants(integer,text)", "a.user_id = v_caller.user_id", "true"),),
+    ),
+    Fault(
+        "get_audit_log does not check its caller",
+        "get_audit_log",
+        (
+            Edit(
+                GET_AUDIT_LOG,
+                "perform tenancy.require_permission(schema_name, platform => null,"
+                " member => 'admin');",
+                "",
+            ),
+        ),
+    ),
+    Fault(
+        "get_admin_audit_log does not check its caller",
+        "get_admin_audit_log",
+        (
+            Edit(
+                "public.get_admin_audit_log(text,uuid,text,timestamptz,timestamptz,bigint,integer)",
+                "if tenancy.platform_role() is null then",
+                "if false then",
+            ),
+        ),
+    ),
+    Fault(
+        "RPCs answer members of suspended tenants",
+        "get_schema_tables",
+        (
+            Edit(
+                "tenancy.require_permission(text,public.platform_role,public.access_level,boolean)",
+                "if v_status = 'active' or even_suspended then",
+                "if true then",
+            ),
+        ),
+    ),
+    Fault(
+        "RPCs that change a tenant do not check their caller",
+        "suspend_tenant",
+        (
+            Edit(
+                "tenancy.lock_tenant_first(text,public.platform_role)",
+                "perform tenancy.require_permission(schema_name, platform, member => null);",
+                "",
+            ),
+            Edit(
+                "tenancy.lock_tenant(text,public.platform_role,public.access_level)",
+                "perform tenancy.require_permission(schema_name, platform, member);",
+                "",
+            ),
+        ),
+    ),
+    Fault(
+        "a viewer may prune a tenant's audit log",
+        "prune_audit_log",
+        (
+            Edit(
+                "public.prune_audit_log(text,timestamptz)",
+                "platform => 'admin', member => null",
+                "platform => 'viewer', member => null",
+            ),
+        ),
+    ),
+    Fault(
+        "a tenant's admin may redact its audit log",
+        "redact_audit_log",
+        (
+            Edit(
+                "public.redact_audit_log(text,uuid)",
+                "platform => 'admin', member => null",
+                "platform => 'admin', member => 'admin'",
+            ),
+        ),
+    ),
+    Fault(
+        "members may verify the audit log",
+        "verify_audit_log",
+        (
+            Edit(
+                "public.verify_audit_log(text,text)",
+                "platform => 'admin', member => 'admin'",
+                "platform => 'admin', member => 'read'",
+            ),
+        ),
+    ),
+    Fault(
+        "a platform admin may appoint a super_admin",
+        "promote_to_admin",
+        (
+            Edit(
+                "public.promote_to_admin(uuid,public.platform_role)",
+                "require_platform_role('super_admin')",
+                "require_platform_role('admin')",
+            ),
+        ),
+    ),
+    Fault(
+        "a platform admin may dismiss staff",
+        "revoke_admin",
+        (
+            Edit(
+                "public.revoke_admin(uuid)",
+                "require_platform_role('super_admin')",
+                "require_platform_role('admin')",
+            ),
+        ),
+    ),
+    Fault(
+        "a viewer may create tenants",
+        "create_tenant_schema",
+        (
+            Edit(
+                "public.create_tenant_schema(text,text)",
+                "require_platform_role('admin')",
+                "require_platform_role('viewer')",
+            ),
+        ),
+    ),
+    Fault(
+        "members may revoke the access of others",
+        "revoke_schema_access",
+        (
+            Edit(
+                "public.revoke_schema_access(text,uuid)",
+                "case when v_own then 'read'::public.access_level else 'admin' end",
+                "'read'::public.access_level",
+            ),
+        ),
+    ),
+    Fault(
+        "readers may drop tables",
+        "drop_table",
+        (Edit("public.drop_table(text,text)", "member => 'admin'", "member => 'read'"),),
     ),
     Fault(
         "an RPC asks for too little",
@@ -606,8 +1136,7 @@ FAULTS = (
         "get_audit_log",
         (
             Edit(
-                "public.get_audit_log(text,uuid,text,text,jsonb,timestamptz,timestamptz,bigint,integer"
-                ")",
+                GET_AUDIT_LOG,
                 "member => 'admin'",
                 "member => 'read'",
             ),
@@ -640,6 +1169,13 @@ FAULTS = (
         leaks=False,
     ),
     # Exposure
+    Fault(
+        "the schema of Auth is exposed",
+        "auth",
+        plant="select tenancy.expose_schema('auth')",
+        undo="select tenancy.unexpose_schema('auth')",
+        leaks=False,
+    ),
     Fault(
         "the private schema is exposed",
         "helper require_access",
@@ -683,10 +1219,18 @@ def planted(database: Database, fault: Fault) -> Iterator[None]:
             assert edit.right in text, f"{edit.object} has changed"
             database.execute(text.replace(edit.right, edit.wrong).encode())
         if fault.plant:
-            database.execute(fault.plant.encode())
+            _execute(database, fault.role, fault.plant)
         yield
     finally:
         for text in before.values():
             database.execute(text.encode())
         if fault.undo:
-            database.execute(fault.undo.encode())
+            _execute(database, fault.role, fault.undo)
+
+
+def _execute(database: Database, role: str, text: str) -> None:
+    if role == "postgres":
+        database.execute(text.encode())
+        return
+    with psycopg.connect(database.info.dsn, user=role, password="postgres") as connection:
+        connection.execute(text.encode())

@@ -88,13 +88,32 @@ class Hosted:
                 body = request.get_json()
                 assert body["email_confirm"] is True
                 return _json(self._create(body))
+            case "PUT", ["users", user_id] if user_id in self.users:
+                assert request.get_json() == {"ban_duration": "24h"}
+                self._execute(
+                    "update auth.users set banned_until = now() + interval '24 hours'"
+                    " where id = %s",
+                    user_id,
+                )
+                return _json({"id": user_id})
             case "DELETE", ["users", user_id] if user_id in self.users:
-                url = self._address.db_url.replace("//postgres:", "//supabase_auth_admin:")
-                with psycopg.connect(url) as auth:
-                    auth.execute("delete from auth.users where id = %s", (user_id,))
+                if request.data and request.get_json()["should_soft_delete"]:
+                    # Auth replaces the address by a hash.
+                    self._execute(
+                        "update auth.users set deleted_at = now(), email = md5(email)"
+                        " where id = %s",
+                        user_id,
+                    )
+                    return _json({})
+                self._execute("delete from auth.users where id = %s", user_id)
                 self.users.discard(user_id)
                 return _json({})
         return _error(404, "user_not_found", "User not found")
+
+    def _execute(self, text: str, user_id: str) -> None:
+        url = self._address.db_url.replace("//postgres:", "//supabase_auth_admin:")
+        with psycopg.connect(url) as auth:
+            auth.execute(text.encode(), (user_id,))
 
     def _create(self, credentials: dict[str, str]) -> dict[str, Any]:
         signed_up = requests.post(

@@ -7,10 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
 from tenantry_cli.doctor.catalog import connect, examine_catalog
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.proof.attempts import Attempt, Expected
+from tenantry_cli.proof.catalog import inspect_catalog
 from tenantry_cli.proof.environment import Environment, Leftovers
 from tenantry_cli.proof.evidence import (
     Finding,
@@ -23,6 +26,11 @@ from tenantry_cli.proof.evidence import (
 from tenantry_cli.proof.identities import (
     ADMIN,
     ADMIN_A,
+    COVERING,
+    INTRUDING,
+    NOT_YET_BANNED,
+    NOT_YET_BANNED_STAFF,
+    NOT_YET_DELETED,
     NOT_YET_REVOKED,
     READER,
     SERVICE,
@@ -33,6 +41,15 @@ from tenantry_cli.proof.operations import OPERATIONS
 from tenantry_cli.proof.plan import Plan, Selection
 from tenantry_cli.proof.relations import RELATIONS
 from tenantry_cli.proof.rules import Identity, State, Tenant
+from tenantry_cli.proof.traces import (
+    GROUP,
+    LONG_AGO,
+    Trace,
+    a_second_ago,
+    changes_of_the_log,
+    inspect_actions,
+    inspect_changes,
+)
 from tenantry_cli.proof.transport import Transport
 from tenantry_cli.target import Target
 
@@ -115,11 +132,17 @@ class _Campaign:
 
         for tenant in (environment.a, replace(environment.s, state=State.ACTIVE)):
             self._read(NOT_YET_REVOKED, tenant)
+        for tenant in (environment.a, environment.b):
+            self._read_all((NOT_YET_BANNED, NOT_YET_DELETED), tenant)
+        self._operate(NOT_YET_BANNED_STAFF, environment.a, "get_tenant_info")
         environment.revoke_and_suspend()
+        environment.deactivate_users()
         self._try_all(list(self._plan.attempts()))
+        self._cover_tracks()
         self._inspect_effects()
         self._inspect_catalog()
         self._change_states()
+        self._inspect_actions()
 
         self._note_omissions()
         self._add(unproved(self._attempts, self._succeeded))
@@ -167,16 +190,32 @@ class _Campaign:
         self._inspect("public", lambda: inspect_registry(self._environment))
         for tenant in (self._environment.a, self._environment.b):
             self._inspect_rows(tenant)
+            self._inspect(
+                tenant.name, partial(inspect_changes, self._environment, tenant, self._attempts)
+            )
+
+    def _inspect_actions(self) -> None:
+        environment = self._environment
+        ids, a, s = environment.ids, environment.a.name, environment.s.name
+        # The entries of a tenant have to outlive the tenant.
+        done: tuple[Trace, ...] = (
+            ("tenant.suspend", a, None, ids[ADMIN]),
+            ("tenant.activate", s, None, ids[ADMIN]),
+            ("tenant.delete", s, None, ids[SUPER_ADMIN]),
+            ("access.grant", a, ids[COVERING], ids[COVERING]),
+            ("access.revoke", a, ids[COVERING], ids[COVERING]),
+        )
+        self._inspect("public", lambda: inspect_actions(environment, *done))
 
     def _inspect_rows(self, tenant: Tenant) -> None:
         self._inspect(
             tenant.name, lambda: inspect_rows(self._environment, tenant, self._attempts)
         )
 
-    def _inspect(self, where: str, inspect: Callable[[], Iterator[Finding]]) -> None:
+    def _inspect(self, where: str, inspect: Callable[[], Iterator[Finding] | None]) -> None:
         """Reports an object that cannot be inspected: an attempt may have deleted it."""
         try:
-            self._add(list(inspect()))
+            self._add(list(inspect() or ()))
         except TenantryError as error:
             self._add(
                 [Finding(Verdict.FAILED_CONTROL, f"it cannot be inspected: {error}", where)]
@@ -200,10 +239,16 @@ class _Campaign:
                     if not problem.is_warning
                 ]
             )
+            self._add(list(inspect_catalog(connection)))
 
     def _note_omissions(self) -> None:
         target = self._environment.target
         notes = self._result.notes
+        if not self._environment.has_inactive_users:
+            notes.append(
+                "Without --db-url and without an admin API of Auth, banned and soft-deleted "
+                "users were not tried."
+            )
         if target.functions_url is None:
             notes.append("Without --functions-url, the functions were not tried.")
         if target.jwt_secret is None:
@@ -216,6 +261,58 @@ class _Campaign:
             notes.append(
                 "The port of PostgREST was not tried: only a gateway accepts sb_… keys. Give "
                 "the legacy anon and service_role keys to try it too."
+            )
+
+    def _cover_tracks(self) -> None:
+        """Staff give themselves access, use it, and try to remove what the logs say of them."""
+        self._progress("covering tracks", 0, 0)
+        environment, plan = self._environment, self._plan
+        a, own_id = environment.a, environment.ids[COVERING]
+        entry_point = plan.entry_points[-1]
+        relations = {relation.name: relation for relation in RELATIONS}
+
+        def try_rows(identity: Identity, name: str, *verbs: str) -> None:
+            for verb in verbs:
+                names = (a.name,)
+                self._try(
+                    plan.row_attempt(
+                        identity, a, relations[name], verb, entry_point, GROUP, names, names
+                    )
+                )
+
+        def call(identity: Identity, name: str, *, may: bool = True, **arguments: Any) -> None:
+            self._try(plan.call_attempt(identity, a, name, GROUP, may, **arguments))
+
+        try_rows(COVERING, "proof_notes", "GET")
+        call(COVERING, "grant_schema_access", user_id=own_id, access_level="admin")
+        try_rows(INTRUDING, "proof_notes", "GET", "POST")
+        try_rows(INTRUDING, "audit_log", "GET", "POST", "PATCH", "DELETE")
+        call(INTRUDING, "redact_audit_log", user_id=own_id)
+        call(INTRUDING, "revoke_schema_access", user_id=own_id)
+        try_rows(COVERING, "proof_notes", "GET")
+        call(COVERING, "prune_audit_log", before=LONG_AGO)
+        if environment.has_retention:
+            call(COVERING, "prune_audit_log", may=False, before=a_second_ago())
+            # If it were permitted, it must not remove entries of the project.
+            for identity, may in ((COVERING, False), (SUPER_ADMIN, True)):
+                self._try(
+                    plan.call_attempt(
+                        identity, None, "prune_audit_log", GROUP, may, before=LONG_AGO
+                    )
+                )
+
+        if environment.has_sql:
+            self._inspect(a.name, lambda: self._change_log(a))
+
+    def _change_log(self, tenant: Tenant) -> None:
+        sealed = self._environment.rpc("seal_audit_log", schema_name=tenant.name)
+        if sealed["sealed_total"]:
+            for attempt in changes_of_the_log(self._environment, tenant):
+                self._try(attempt)
+        else:
+            self._result.notes.append(
+                "A long transaction keeps audit logs from being sealed, so changes of entries "
+                "were not tried."
             )
 
     def _change_states(self) -> None:

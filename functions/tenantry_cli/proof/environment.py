@@ -21,21 +21,25 @@ from tenantry_cli.doctor.catalog import connect
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.http_client import BUSY_STATUSES, HttpClient, retrying
 from tenantry_cli.proof.identities import (
+    ACCOUNTS,
     ADMIN,
     ADMIN_A,
     ADMIN_B,
     ANON,
+    BANNED,
+    BANNED_STAFF,
+    COVERING,
+    DELETED,
     EXPIRED,
     EXPIRED_TOKEN,
     NOBODY,
-    NOT_YET_REVOKED,
     READER,
     REVOKED,
+    SAME_ACCOUNT,
     SERVICE,
     STRANGER,
     SUPER_ADMIN,
     UNSIGNED,
-    USERS,
     VIEWER,
     WITHOUT_USER,
     WRITER,
@@ -66,6 +70,17 @@ GRANTS = (
     ("S", ADMIN_A, "admin", None),
     ("S", EXPIRED, "admin", _LONG_AGO),
     ("S", REVOKED, "admin", None),
+    ("A", BANNED, "admin", None),
+    ("B", BANNED, "read", None),
+    ("A", DELETED, "write", None),
+    ("B", DELETED, "admin", None),
+)
+STAFF = (
+    (VIEWER, "viewer"),
+    (ADMIN, "admin"),
+    (SUPER_ADMIN, "super_admin"),
+    (BANNED_STAFF, "super_admin"),
+    (COVERING, "admin"),
 )
 
 # Objects in a tenant schema that only SQL can create. API roles may use only the view and the
@@ -119,6 +134,11 @@ class Environment:
         self._begun_tenants: list[Tenant] = []
         self._begun_users: set[Identity] = set()
         self._begun_staff: list[Identity] = []
+        self._has_admin_api = False
+        # Whether users could be banned and soft-deleted.
+        self.has_inactive_users = False
+        # The limits of the platform. Only SQL reads them.
+        self.limits: dict[str, int] = {}
         self.a, self.b, self.s, self.m = (
             Tenant(letter, f"proof_{self.run}_{letter.lower()}", state)
             for letter, state in (
@@ -138,19 +158,26 @@ class Environment:
     def has_sql(self) -> bool:
         return self.target.db_url is not None
 
+    @property
+    def has_retention(self) -> bool:
+        """Whether audit logs keep their entries for some days, as far as is known."""
+        return self.limits.get("audit_retention_days", 0) > 0
+
     def marker(self, tenant: Tenant, visibility: Visibility) -> str:
         """A text that occurs only in this tenant."""
         return f"{self.run}-{tenant.letter}-{visibility.value}"
 
     def email(self, identity: Identity) -> str:
-        return f"proof-{self.run}-{USERS.index(identity)}@example.com"
+        return f"proof-{self.run}-{ACCOUNTS.index(identity)}@example.com"
 
     # Creating -------------------------------------------------------------------------------
 
     def check_connections(self) -> None:
         """Checks the database and the Data API, before anything is created."""
         if self.target.db_url is not None:
-            connect(self.target.db_url).close()
+            with connect(self.target.db_url) as connection:
+                settings = connection.execute("select s.* from tenancy.platform_settings s")
+                self.limits = dict(settings.fetchone() or {})
         status = self.rpc("get_migration_status")
         if not isinstance(status, dict) or "latest_version" not in status:
             raise TenantryError(
@@ -159,13 +186,14 @@ class Environment:
             )
 
     def create_users(self) -> None:
-        first, *others = USERS
+        first, *others = ACCOUNTS
         # If Auth refuses the first account, it is not asked for the others.
         self._create_account(first)
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(self._create_account, others))
-        self.tokens[NOT_YET_REVOKED] = self.tokens[REVOKED]
-        self.ids[NOT_YET_REVOKED] = self.ids[REVOKED]
+        for identity, account in SAME_ACCOUNT.items():
+            self.tokens[identity] = self.tokens[account]
+            self.ids[identity] = self.ids[account]
         self.tokens[NOBODY] = None
         self.tokens[ANON] = self.target.anon_key
         self.tokens[SERVICE] = self.target.service_key
@@ -203,11 +231,7 @@ class Environment:
         self._sql("notify pgrst, 'reload schema'", self.a)
 
     def assign_permissions(self) -> None:
-        for identity, role in (
-            (VIEWER, "viewer"),
-            (ADMIN, "admin"),
-            (SUPER_ADMIN, "super_admin"),
-        ):
+        for identity, role in STAFF:
             self._begun_staff.append(identity)
             self.rpc("promote_to_admin", user_id=self.ids[identity], role=role)
         names = {tenant.letter: tenant.name for tenant in self.made}
@@ -275,6 +299,32 @@ class Environment:
             reason=self.marker(self.s, Visibility.REGISTRY),
         )
 
+    def deactivate_users(self) -> None:
+        """Bans and soft-deletes users, with the admin API of Auth or in its table."""
+        if self._has_admin_api:
+            for identity in (BANNED, BANNED_STAFF):
+                self._administer("PUT", identity, {"ban_duration": "24h"})
+            self._administer("DELETE", DELETED, {"should_soft_delete": True})
+        elif self.has_sql:
+            self._execute(
+                "update auth.users set banned_until = now() + interval '1 day'"
+                " where id = any ({banned}::uuid[]);"
+                "update auth.users set deleted_at = now() where id = {deleted}::uuid",
+                banned=[self.ids[BANNED], self.ids[BANNED_STAFF]],
+                deleted=self.ids[DELETED],
+            )
+        else:
+            return
+        self.has_inactive_users = True
+
+    def _administer(self, method: str, identity: Identity, body: dict[str, Any]) -> None:
+        self._send_successfully(
+            method,
+            f"{self.target.auth_url}/admin/users/{self.ids[identity]}",
+            headers=self._headers(self.target.service_key),
+            json=body,
+        )
+
     # Requests -------------------------------------------------------------------------------
 
     def rpc(self, name: str, token: str | None = None, **arguments: Any) -> Any:
@@ -330,19 +380,21 @@ class Environment:
         ).ok
 
     def _sql(self, text: str, tenant: Tenant) -> None:
-        if self.target.db_url is None:
-            return
-        statement = sql.SQL(text).format(
-            schema=sql.Identifier(tenant.name),
-            name=tenant.name,
-            marker=self.marker(tenant, Visibility.ROWS),
-        )
+        if self.has_sql:
+            self._execute(
+                text,
+                schema=sql.Identifier(tenant.name),
+                name=tenant.name,
+                marker=self.marker(tenant, Visibility.ROWS),
+            )
+
+    def _execute(self, text: str, **values: Any) -> None:
         try:
-            with psycopg.connect(self.target.db_url) as connection:
-                connection.execute(statement)
+            with psycopg.connect(self.target.db_url or "") as connection:
+                connection.execute(sql.SQL(text).format(**values))
         except psycopg.Error as error:
             raise TenantryError(
-                f"The database of --db-url cannot prepare {tenant.name}: {error}"
+                f"The database of --db-url cannot prepare the run: {error}"
             ) from error
 
     # Accounts -------------------------------------------------------------------------------
@@ -361,6 +413,7 @@ class Environment:
             json=credentials | {"email_confirm": True},
         )
         if made.ok:
+            self._has_admin_api = True
             self.ids[identity] = _field(_parsed(made), "id")
             session = self._send_successfully(
                 "POST",
@@ -467,13 +520,15 @@ class Environment:
             raise TenantryError(f"the answer was {reply.status_code}: {_excerpt(reply)}")
 
     def _remove_users(self, left: Leftovers) -> None:
-        users = sorted(self._begun_users, key=USERS.index)
+        users = sorted(self._begun_users, key=ACCOUNTS.index)
         emails = [self.email(identity) for identity in users]
         if self.target.db_url is not None:
             try:
                 with psycopg.connect(self.target.db_url) as connection:
+                    # Auth changes the address of a user whom it soft-deletes.
                     connection.execute(
-                        "delete from auth.users where email = any(%s)", (emails,)
+                        "delete from auth.users where email = any(%s) or id = any(%s::uuid[])",
+                        (emails, [self.ids[user] for user in users if user in self.ids]),
                     )
             except psycopg.Error as error:
                 left.failures.append(f"The accounts could not be removed: {error}")

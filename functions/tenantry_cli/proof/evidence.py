@@ -8,8 +8,8 @@ from enum import Enum
 from typing import Any
 
 from tenantry_cli.proof.attempts import Attempt, Expected
-from tenantry_cli.proof.environment import GRANTS, Environment
-from tenantry_cli.proof.identities import ADMIN, REVOKED, SUPER_ADMIN, VIEWER
+from tenantry_cli.proof.environment import GRANTS, STAFF, Environment
+from tenantry_cli.proof.identities import REVOKED
 from tenantry_cli.proof.relations import WRITABLE
 from tenantry_cli.proof.rules import Tenant, Visibility, may_access_rows, may_see
 from tenantry_cli.proof.transport import Reply
@@ -24,6 +24,8 @@ class Verdict(Enum):
     FAILED_CONTROL = "failed control"
     # The catalog differs from the design.
     CATALOG = "catalog"
+    # An audit log does not say what happened.
+    UNTRACED = "no trace"
 
 
 @dataclass(frozen=True)
@@ -195,8 +197,7 @@ def inspect_registry(environment: Environment) -> Iterator[Finding]:
             f"{level} access of user {user_id} was "
             f"{'granted' if (name, user_id, level) in found else 'revoked'}",
         )
-    staff = {(environment.ids[SUPER_ADMIN], "super_admin"), (environment.ids[ADMIN], "admin")}
-    staff.add((environment.ids[VIEWER], "viewer"))
+    staff = {(environment.ids[identity], role) for identity, role in STAFF}
     ids = ",".join(sorted(set(environment.ids.values())))
     roles = {
         (row["user_id"], row["role"])

@@ -26,7 +26,35 @@ WRONGLY_SIGNED = Identity("wrongly signed token", Kind.NOBODY, has_invalid_token
 EXPIRED_TOKEN = Identity("expired token", Kind.NOBODY, has_invalid_token=True)
 WITHOUT_USER = Identity("token without a user", Kind.NOBODY, has_no_user=True)
 
-# The identities with an account of Auth.
+# Users whom Auth no longer lets sign in. Their tokens are still valid, and nobody has revoked
+# their grants or their role.
+BANNED = Identity("banned user", Kind.NOBODY, has_no_user=True, is_inactive=True)
+DELETED = Identity("soft-deleted user", Kind.NOBODY, has_no_user=True, is_inactive=True)
+BANNED_STAFF = Identity("banned super_admin", Kind.NOBODY, has_no_user=True, is_inactive=True)
+INACTIVE = (BANNED, DELETED, BANNED_STAFF)
+# The same users before, as the positive controls.
+NOT_YET_BANNED = Identity("banned user", Kind.USER, {"A": Level.ADMIN, "B": Level.READ})
+NOT_YET_DELETED = Identity("soft-deleted user", Kind.USER, {"A": Level.WRITE, "B": Level.ADMIN})
+NOT_YET_BANNED_STAFF = Identity("banned super_admin", Kind.USER, platform=Platform.SUPER_ADMIN)
+# Platform staff who give themselves access, use it and then remove what the logs say of them.
+COVERING = Identity("staff covering tracks", Kind.USER, platform=Platform.ADMIN)
+# While they have given themselves access.
+INTRUDING = Identity(
+    "staff covering tracks", Kind.USER, {"A": Level.ADMIN}, platform=Platform.ADMIN
+)
+# Whoever has the password of the database.
+OWNER = Identity("database owner", Kind.SERVICE)
+
+# Identities that share the account and the token of another one.
+SAME_ACCOUNT = {
+    NOT_YET_REVOKED: REVOKED,
+    NOT_YET_BANNED: BANNED,
+    NOT_YET_DELETED: DELETED,
+    NOT_YET_BANNED_STAFF: BANNED_STAFF,
+    INTRUDING: COVERING,
+}
+
+# The identities with an account of Auth that make all attempts.
 USERS = (
     STRANGER,
     READER,
@@ -38,7 +66,11 @@ USERS = (
     VIEWER,
     ADMIN,
     SUPER_ADMIN,
+    *INACTIVE,
 )
+ACCOUNTS = (*USERS, COVERING)
 STANDARD_IDENTITIES = (NOBODY, ANON, *USERS, SERVICE, UNSIGNED, WRONGLY_SIGNED)
 # Identities whose tokens are signed with the JWT secret of the project.
 SIGNED_IDENTITIES = (EXPIRED_TOKEN, WITHOUT_USER)
+# Identities that try only to remove what the audit logs say.
+COVERING_IDENTITIES = (COVERING, OWNER)

@@ -7,16 +7,21 @@ error that comes after the check of the permission. That error proves the permis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tenantry.catalogue import CatalogueEntry, catalogue
 from tenantry_cli.proof.identities import (
+    ADMIN_A,
     ADMIN_B,
+    BANNED,
+    DELETED,
     READER,
     STRANGER,
     SUPER_ADMIN,
+    VIEWER,
     WRITER,
 )
 from tenantry_cli.proof.rules import Identity, Kind, Level, Permission, Platform, State, Tenant
@@ -34,6 +39,9 @@ class CallContext:
     identity: Identity
     ids: Mapping[Identity, str]
     display_name: str
+    has_inactive_users: bool
+    # The limits of the platform, if they are known.
+    limits: Mapping[str, int]
 
     @property
     def own_id(self) -> str:
@@ -183,7 +191,8 @@ _SPECIAL: Mapping[str, _Special] = {
         attack=lambda context: {"user_id": context.own_id, "role": "super_admin"},
     ),
     "revoke_admin": _Special(
-        attack=lambda context: {"user_id": context.ids[SUPER_ADMIN]},
+        # Not the super_admin, who may be the last one.
+        attack=lambda context: {"user_id": context.ids[VIEWER]},
         passes=frozenset({"user_not_found"}),
     ),
     "create_table": _Special(
@@ -216,9 +225,8 @@ _SPECIAL: Mapping[str, _Special] = {
         attack=_fixed(table_name="proof_notes", constraint_name="proof_notes_tag_fkey"),
         passes=frozenset({"protected_table"}),
     ),
-    "prune_audit_log": _Special(
-        _fixed(before="1970-01-01T00:00:00Z"), attack=_fixed(before="2999-01-01T00:00:00Z")
-    ),
+    # An attack must not remove anything either: it could be of the project.
+    "prune_audit_log": _Special(_fixed(before="1970-01-01T00:00:00Z")),
     "redact_audit_log": _Special(_fixed(user_id="00000000-0000-0000-0000-000000000000")),
     "list_tenants_behind": _Special(_fixed(page_size=1), may_be_empty=True),
     "get_schema_drift": _Special(may_be_empty=True),
@@ -278,6 +286,10 @@ def _attack(name: str, label: str, arguments: Arguments, **more: Any) -> Operati
     return Operation(name, entry.group, NO_ONE, _by_name(entry, arguments), label=label, **more)
 
 
+def _gift(user: Identity, more: Json, context: CallContext) -> Json:
+    return {"user_id": context.ids[user], **more}
+
+
 def _into_another_tenant(spelling: str) -> Arguments:
     return lambda context: {
         "table_name": "proof_notes",
@@ -287,7 +299,73 @@ def _into_another_tenant(spelling: str) -> Arguments:
     }
 
 
+def _has_no_inactive_users(context: CallContext) -> bool:
+    return not context.has_inactive_users
+
+
+# A request of this size must be enough to exceed a limit.
+_LARGEST_BODY = 1_500_000
+
+
+def _exceeds_no_limit(context: CallContext) -> bool:
+    """One caller is enough. Only one who may create tables comes to the limits."""
+    limits = context.limits
+    return (
+        context.identity is not ADMIN_A
+        or context.tenant.state is not State.ACTIVE
+        or not limits
+        or max(limits["max_unique_columns"] * 50, limits["max_text_bytes"]) > _LARGEST_BODY
+    )
+
+
+def _too_many_unique_columns(context: CallContext) -> Json:
+    return _forged_table(
+        {"name": f"c{n}", "type": "text", "unique": True}
+        for n in range(context.limits["max_unique_columns"] + 1)
+    )
+
+
+def _too_much_text(context: CallContext) -> Json:
+    each = min(context.limits["max_default_bytes"], 8000)
+    return _forged_table(
+        {"name": f"c{n}", "type": "text", "default": "x" * each}
+        for n in range(context.limits["max_text_bytes"] // max(each, 1) + 1)
+    )
+
+
+def _too_long_default(context: CallContext) -> Json:
+    default = "x" * (context.limits["max_default_bytes"] + 1)
+    return _forged_table([{"name": "c", "type": "text", "default": default}])
+
+
+def _forged_table(columns: Iterable[Json]) -> Json:
+    return {"table_name": "proof_forged", "columns": list(columns)}
+
+
 _ATTACKS = (
+    *(
+        _attack(
+            name,
+            f"{name} to a {user.name}",
+            partial(_gift, user, more),
+            is_left_out=_has_no_inactive_users,
+            has_tenant=name != "promote_to_admin",
+        )
+        for user in (BANNED, DELETED)
+        for name, more in (
+            ("grant_schema_access", {"access_level": "admin"}),
+            ("create_user_profile", {}),
+            ("promote_to_admin", {"role": "viewer"}),
+        )
+    ),
+    *(
+        _attack("create_table", label, arguments, is_left_out=_exceeds_no_limit)
+        for label, arguments in (
+            ("too many unique columns", _too_many_unique_columns),
+            ("a default that is too long", _too_long_default),
+            ("more text than the budget", _too_much_text),
+        )
+    ),
     _attack(
         "grant_schema_access",
         "grant_schema_access to oneself",

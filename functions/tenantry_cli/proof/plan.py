@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -56,6 +56,9 @@ class Selection(Enum):
     FULL = "full"
     # One entry point and fewer verbs, to find many faults in a short time.
     BRIEF = "brief"
+    # The same with all tenants and the functions, for identities that are refused everywhere
+    # for one reason.
+    INACTIVE = "inactive"
 
 
 @dataclass(frozen=True)
@@ -97,12 +100,10 @@ class Plan:
 
     @property
     def tenants(self) -> tuple[Tenant, ...]:
-        # A and B are symmetric, so a brief run tries only A.
-        return (
-            self.environment.tenants
-            if self.is_full
-            else (self.environment.a, self.environment.s)
-        )
+        if self.selection is Selection.BRIEF:
+            # A and B are symmetric.
+            return (self.environment.a, self.environment.s)
+        return self.environment.tenants if self.is_full else self.environment.made
 
     @property
     def _existing(self) -> tuple[Tenant, ...]:
@@ -119,21 +120,33 @@ class Plan:
 
     def attempts(self) -> Iterator[Attempt]:
         for identity in self.identities:
-            for entry_point in self.entry_points:
-                yield from self._tables(identity, entry_point)
-                yield from self._routines(identity, entry_point)
-                yield from self._pages(identity, entry_point)
-                yield from self._embedding(identity, entry_point)
-                yield from self._registry(identity, entry_point)
-                yield from self._private(identity, entry_point)
-                yield from self._operations(identity, entry_point)
-                yield from self._contradicting_pages(identity, entry_point)
-                if self.is_full:
-                    yield from self._contradictions(identity, entry_point)
-            if self.is_full and self._may_call_functions(identity):
-                yield from self._operations(identity, None)
-            if self.environment.has_sql and not identity.has_invalid_token:
-                yield from statements(self.environment, identity, self.entry_points[0].name)
+            plan = self
+            if identity.is_inactive and not self.environment.has_inactive_users:
+                continue
+            if self.is_full and identity.is_inactive:
+                plan = replace(self, selection=Selection.INACTIVE)
+            yield from plan._attempts_of(identity)
+
+    def _attempts_of(self, identity: Identity) -> Iterator[Attempt]:
+        for entry_point in self.entry_points:
+            yield from self._tables(identity, entry_point)
+            yield from self._routines(identity, entry_point)
+            yield from self._pages(identity, entry_point)
+            yield from self._embedding(identity, entry_point)
+            yield from self._registry(identity, entry_point)
+            yield from self._private(identity, entry_point)
+            yield from self._operations(identity, entry_point)
+            yield from self._contradicting_pages(identity, entry_point)
+            if self.is_full:
+                yield from self._contradictions(identity, entry_point)
+        if self.selection is not Selection.BRIEF and self._may_call_functions(identity):
+            yield from self._operations(identity, None)
+        if self.environment.has_sql and not identity.has_invalid_token:
+            # Policies may let a member of one tenant into another.
+            tenants = self.environment.made if identity.levels else self._existing
+            yield from statements(
+                self.environment, tenants, identity, self.entry_points[0].name
+            )
 
     def _may_call_functions(self, identity: Identity) -> bool:
         """The functions need a token. An opaque service key is no token."""
@@ -551,6 +564,8 @@ class Plan:
             identity,
             self.environment.ids,
             self.environment.marker(tenant, Visibility.REGISTRY),
+            self.environment.has_inactive_users,
+            self.environment.limits,
         )
         subject = tenant if operation.has_tenant else None
         may = may_call(identity, subject, operation.permission)
@@ -592,6 +607,37 @@ class Plan:
                     entry_point_name,
                 ),
             )
+
+    def call_attempt(
+        self,
+        identity: Identity,
+        tenant: Tenant | None,
+        name: str,
+        group: str,
+        may: bool,
+        **arguments: Any,
+    ) -> Attempt:
+        """One call of an RPC with these arguments, on a tenant or on the platform."""
+        entry_point = self.entry_points[-1]
+        return Attempt(
+            identity,
+            tenant,
+            group,
+            name,
+            "POST",
+            entry_point.name,
+            expect(may),
+            self._request(
+                identity,
+                entry_point,
+                "POST",
+                f"/rpc/{name}",
+                (),
+                {"schema_name": tenant.name if tenant else None, **arguments},
+            ),
+            shows_rows,
+            (name, "POST", entry_point.name),
+        )
 
     def _call(
         self,

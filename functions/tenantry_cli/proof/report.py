@@ -13,7 +13,12 @@ from rich.text import Text
 from tenantry_cli.proof.attempts import Expected
 from tenantry_cli.proof.campaign import Result
 from tenantry_cli.proof.evidence import Finding, Verdict
-from tenantry_cli.proof.identities import SIGNED_IDENTITIES, STANDARD_IDENTITIES
+from tenantry_cli.proof.identities import (
+    COVERING_IDENTITIES,
+    SIGNED_IDENTITIES,
+    STANDARD_IDENTITIES,
+)
+from tenantry_cli.proof.traces import GROUP as TRACKS
 
 GROUPS = (
     "tables",
@@ -26,6 +31,7 @@ GROUPS = (
     "RPCs",
     "functions",
     "past the guard",
+    TRACKS,
 )
 
 # Known disclosures: what anybody can learn, and why.
@@ -107,7 +113,10 @@ def as_json(result: Result) -> dict[str, Any]:
 
 
 def _names() -> list[str]:
-    return [identity.name for identity in (*STANDARD_IDENTITIES, *SIGNED_IDENTITIES)]
+    return [
+        identity.name
+        for identity in (*STANDARD_IDENTITIES, *SIGNED_IDENTITIES, *COVERING_IDENTITIES)
+    ]
 
 
 def _matrix(result: Result) -> Table:
@@ -157,6 +166,7 @@ def _show_finding(finding: Finding, console: Console) -> None:
         Verdict.LEAK: "red",
         Verdict.FAILED_CONTROL: "yellow",
         Verdict.CATALOG: "red",
+        Verdict.UNTRACED: "red",
     }[finding.verdict]
     where = f" of tenant {finding.tenant}" if finding.tenant else ""
     who = f"{finding.identity}: " if finding.identity else ""

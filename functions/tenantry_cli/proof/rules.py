@@ -63,8 +63,10 @@ class Identity:
     platform: Platform | None = None
     # The token is invalid, so PostgREST must refuse it.
     has_invalid_token: bool = False
-    # The token is valid, but names no user.
+    # The token is valid, but names no user who counts.
     has_no_user: bool = False
+    # Auth has banned or soft-deleted the user, who has grants or a platform role.
+    is_inactive: bool = False
 
     def level(self, tenant: Tenant) -> Level | None:
         return self.levels.get(tenant.letter)

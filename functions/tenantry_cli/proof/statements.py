@@ -17,7 +17,10 @@ from tenantry_cli.proof.transport import Statement
 
 
 def statements(
-    environment: Environment, identity: Identity, entry_point: str
+    environment: Environment,
+    tenants: tuple[Tenant, ...],
+    identity: Identity,
+    entry_point: str,
 ) -> Iterator[Attempt]:
     """The attempts of an identity. `entry_point` is part of the keys of its sentinel rows."""
     # In the database, a caller without a key is the same as the anon key.
@@ -31,7 +34,7 @@ def statements(
     elif identity in USERS:
         role, subject = "authenticated", environment.ids[identity]
     claims = {"role": role} | ({"sub": subject} if subject else {})
-    for tenant in environment.made:
+    for tenant in tenants:
         yield from _layers(identity, tenant, role, claims)
         for name, verb, needs, control, text in _texts(
             tenant, row_key("PATCH", identity, entry_point)
@@ -79,6 +82,36 @@ def _layers(
                 shows_rows,
                 (name, level.name.lower(), "SQL"),
             )
+    # The guard as PostgREST calls it. The routines of a tenant need the level read.
+    for method, path, level in (
+        ("GET", "/settings", Level.READ),
+        ("POST", "/settings", Level.WRITE),
+        ("POST", "/rpc/proof_invoker_function", Level.READ),
+    ):
+        yield Attempt(
+            identity,
+            tenant,
+            "past the guard",
+            "guard_request",
+            f"{method} {path}",
+            "SQL",
+            expect(may_access_rows(identity, tenant, level)),
+            Statement(
+                role,
+                tuple(claims.items()),
+                "select 'passed' from tenancy.guard_request()",
+                settings=(
+                    (
+                        "search_path",
+                        sql.SQL("{}, public").format(sql.Identifier(tenant.name)).as_string(),
+                    ),
+                    ("request.method", method),
+                    ("request.path", path),
+                ),
+            ),
+            shows_rows,
+            ("guard_request", f"{method} {path}", "SQL"),
+        )
 
 
 def _texts(tenant: Tenant, key: str) -> Iterator[tuple[str, str, Level | None, str, str]]:

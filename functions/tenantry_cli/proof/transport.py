@@ -51,12 +51,19 @@ class Statement:
     role: str
     claims: tuple[tuple[str, str], ...]
     text: str
+    # More settings of the request.
+    settings: tuple[tuple[str, str], ...] = ()
+    # Statements of the same transaction that run first. If one fails, `text` does not run.
+    before: tuple[str, ...] = ()
 
     def describe(self) -> dict[str, Any]:
         return {
             "method": "SQL",
-            "url": self.text,
-            "headers": [["role", self.role], *([name, value] for name, value in self.claims)],
+            "url": "; ".join((*self.before, self.text)),
+            "headers": [
+                ["role", self.role],
+                *([name, value] for name, value in (*self.claims, *self.settings)),
+            ],
             "body": None,
         }
 
@@ -135,6 +142,10 @@ class Transport:
                     "select set_config('request.jwt.claims', %s, true)",
                     (json.dumps(dict(statement.claims)),),
                 )
+                for name, value in statement.settings:
+                    connection.execute("select set_config(%s, %s, true)", (name, value))
+                for text in statement.before:
+                    connection.execute(text.encode())
                 found = connection.execute(statement.text.encode())
                 rows = found.fetchall() if found.description else []
         except psycopg.Error as error:
