@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -40,9 +41,19 @@ def database(project: Target) -> Iterator[psycopg.Connection[dict[str, Any]]]:
         project.db_url, autocommit=True, row_factory=psycopg.rows.dict_row
     ) as connection:
         yield connection
-        tenants = "select schema_name from public.tenants"
-        if connection.execute(tenants).rowcount:
-            diagnosis(project, "--fix", "--forget-missing")
-        for row in connection.execute(tenants).fetchall():
-            connection.execute("select public.suspend_tenant(%(schema_name)s)", row)
-            connection.execute("select public.delete_tenant_schema(%(schema_name)s)", row)
+        remove_tenants(project, connection)
+
+
+def remove_tenants(project: Target, database: psycopg.Connection[dict[str, Any]]) -> None:
+    """Repairs and deletes all tenants. Damaged ones cannot be deleted otherwise."""
+    tenants = "select schema_name from public.tenants"
+    if database.execute(tenants).rowcount:
+        diagnosis(project, "--fix", "--forget-missing")
+    for row in database.execute(tenants).fetchall():
+        database.execute("select public.suspend_tenant(%(schema_name)s)", row)
+        database.execute("select public.delete_tenant_schema(%(schema_name)s)", row)
+
+
+@pytest.fixture
+def clear(project: Target, database: psycopg.Connection[dict[str, Any]]) -> Callable[[], None]:
+    return partial(remove_tenants, project, database)

@@ -791,6 +791,39 @@ FAULTS = (
             ),
         ),
     ),
+    Fault(
+        "audit logs have no retention",
+        "prune_audit_log",
+        (
+            Edit(
+                "tenancy.require_past_retention(timestamptz)",
+                "if before > v_allowed then",
+                "if false then",
+            ),
+        ),
+    ),
+    Fault(
+        "a shorter retention applies at once",
+        "prune_audit_log",
+        (
+            Edit(
+                "tenancy.audit_retention_days()",
+                "where f.ended_at is null or f.ended_at + f.days * interval '24 hours' > now()",
+                "where f.ended_at is null",
+            ),
+        ),
+    ),
+    Fault(
+        "a platform admin may prune the platform's audit log",
+        "prune_audit_log",
+        (
+            Edit(
+                "public.prune_audit_log(text,timestamptz)",
+                "tenancy.require_platform_role('super_admin')",
+                "tenancy.require_platform_role('admin')",
+            ),
+        ),
+    ),
     # Limits
     Fault(
         "the budgets of a tenant are off",
@@ -1033,6 +1066,12 @@ FAULTS = (
         (
             Edit(
                 "public.revoke_admin(uuid)",
+                "require_platform_role('super_admin')",
+                "require_platform_role('admin')",
+            ),
+            # Which asks again under its locks.
+            Edit(
+                "tenancy.require_other_super_admin(uuid)",
                 "require_platform_role('super_admin')",
                 "require_platform_role('admin')",
             ),

@@ -37,7 +37,7 @@ from tenantry_cli.proof.identities import (
     SUPER_ADMIN,
 )
 from tenantry_cli.proof.interruption import undisturbed
-from tenantry_cli.proof.operations import OPERATIONS
+from tenantry_cli.proof.operations import EXCESSES, OPERATIONS
 from tenantry_cli.proof.plan import Plan, Selection
 from tenantry_cli.proof.relations import RELATIONS
 from tenantry_cli.proof.rules import Identity, State, Tenant
@@ -138,6 +138,7 @@ class _Campaign:
         environment.revoke_and_suspend()
         environment.deactivate_users()
         self._try_all(list(self._plan.attempts()))
+        self._exceed_limits()
         self._cover_tracks()
         self._inspect_effects()
         self._inspect_catalog()
@@ -148,6 +149,11 @@ class _Campaign:
         self._add(unproved(self._attempts, self._succeeded))
         self._result.seconds = time.monotonic() - began
         self._result.attempts = len(self._attempts)
+        # Not during the attempts: threads that count at the same time lose some.
+        self._result.counts = Counter(
+            (attempt.identity.name, attempt.group, attempt.expected)
+            for attempt in self._attempts
+        )
         return self._result
 
     def close(self) -> Leftovers:
@@ -175,7 +181,6 @@ class _Campaign:
         if attempt.expected is Expected.ALLOWED and attempt.shows(reply):
             self._succeeded.add(attempt.positive_control)
         self._attempts.append(attempt)
-        self._result.counts[(attempt.identity.name, attempt.group, attempt.expected)] += 1
         finding = judge(attempt, reply, self._environment)
         if finding is not None:
             self._add([finding])
@@ -262,6 +267,14 @@ class _Campaign:
                 "The port of PostgREST was not tried: only a gateway accepts sb_… keys. Give "
                 "the legacy anon and service_role keys to try it too."
             )
+
+    def _exceed_limits(self) -> None:
+        # Only one who may create tables comes to the limits.
+        for operation in EXCESSES:
+            for attempt in self._plan.operation_attempts(
+                ADMIN_A, self._environment.a, operation, self._plan.entry_points[-1]
+            ):
+                self._try(attempt)
 
     def _cover_tracks(self) -> None:
         """Staff give themselves access, use it, and try to remove what the logs say of them."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from tenantry_cli.http_client import BUSY_STATUSES
 from tenantry_cli.proof.attempts import Attempt, Expected
 from tenantry_cli.proof.environment import GRANTS, STAFF, Environment
 from tenantry_cli.proof.identities import REVOKED
@@ -72,6 +73,9 @@ def judge(attempt: Attempt, reply: Reply, environment: Environment) -> Finding |
     shown = attempt.shows(reply)
     if attempt.expected is Expected.REFUSED and shown:
         return Finding.of(Verdict.LEAK, "the rules refuse it, but it succeeded", attempt, reply)
+    if attempt.expected is Expected.REFUSED and reply.status in BUSY_STATUSES:
+        why = "it was busy at every try, so this refusal proves nothing"
+        return Finding.of(Verdict.FAILED_CONTROL, why, attempt, reply)
     if attempt.expected is Expected.ALLOWED and not shown:
         return Finding.of(
             Verdict.FAILED_CONTROL, "the rules allow it, but it failed", attempt, reply

@@ -14,7 +14,6 @@ from typing import Any
 
 from tenantry.catalogue import CatalogueEntry, catalogue
 from tenantry_cli.proof.identities import (
-    ADMIN_A,
     ADMIN_B,
     BANNED,
     DELETED,
@@ -299,8 +298,12 @@ def _into_another_tenant(spelling: str) -> Arguments:
     }
 
 
-def _has_no_inactive_users(context: CallContext) -> bool:
-    return not context.has_inactive_users
+def _gives_nothing(context: CallContext) -> bool:
+    """Callers who may give nobody anything try the same operation with other users."""
+    may_give = _is_platform_admin(context) or (
+        context.identity.level(context.tenant) is Level.ADMIN
+    )
+    return not (context.has_inactive_users and may_give)
 
 
 # A request of this size must be enough to exceed a limit.
@@ -308,13 +311,9 @@ _LARGEST_BODY = 1_500_000
 
 
 def _exceeds_no_limit(context: CallContext) -> bool:
-    """One caller is enough. Only one who may create tables comes to the limits."""
     limits = context.limits
-    return (
-        context.identity is not ADMIN_A
-        or context.tenant.state is not State.ACTIVE
-        or not limits
-        or max(limits["max_unique_columns"] * 50, limits["max_text_bytes"]) > _LARGEST_BODY
+    return not limits or (
+        max(limits["max_unique_columns"] * 50, limits["max_text_bytes"]) > _LARGEST_BODY
     )
 
 
@@ -348,7 +347,7 @@ _ATTACKS = (
             name,
             f"{name} to a {user.name}",
             partial(_gift, user, more),
-            is_left_out=_has_no_inactive_users,
+            is_left_out=_gives_nothing,
             has_tenant=name != "promote_to_admin",
         )
         for user in (BANNED, DELETED)
@@ -356,14 +355,6 @@ _ATTACKS = (
             ("grant_schema_access", {"access_level": "admin"}),
             ("create_user_profile", {}),
             ("promote_to_admin", {"role": "viewer"}),
-        )
-    ),
-    *(
-        _attack("create_table", label, arguments, is_left_out=_exceeds_no_limit)
-        for label, arguments in (
-            ("too many unique columns", _too_many_unique_columns),
-            ("a default that is too long", _too_long_default),
-            ("more text than the budget", _too_much_text),
         )
     ),
     _attack(
@@ -400,6 +391,16 @@ _ATTACKS = (
         "drop another tenant's table",
         lambda context: {"table_name": f"{context.other.name}.proof_spare"},
     ),
+)
+
+# These are tried one after the other, because each of them may change the tenant for seconds.
+EXCESSES = tuple(
+    _attack("create_table", label, arguments, is_left_out=_exceeds_no_limit)
+    for label, arguments in (
+        ("too many unique columns", _too_many_unique_columns),
+        ("a default that is too long", _too_long_default),
+        ("more text than the budget", _too_much_text),
+    )
 )
 
 _ALL_ADMIN_ACTIONS = Operation(
