@@ -742,8 +742,8 @@ FAULTS = (
         (
             Edit(
                 "tenancy.log_action(text,public.tenants,jsonb,text)",
-                "(tenancy.caller()).user_id,",
-                "null,",
+                "values (\n        v_caller.user_id,",
+                "values (\n        null,",
             ),
         ),
         leaks=False,
