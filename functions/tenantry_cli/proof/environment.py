@@ -16,6 +16,7 @@ import jwt
 import psycopg
 import requests
 from psycopg import sql
+from tenacity.wait import wait_fixed
 
 from tenantry_cli.doctor.catalog import connect
 from tenantry_cli.errors import TenantryError
@@ -50,8 +51,8 @@ from tenantry_cli.target import Target, key_headers
 from tenantry_cli.waiting import wait_until
 
 _TIMEOUT_SECONDS = 60
-# The database has already waited for the lock, so the next attempt needs no pause.
-_RETRY_BUSY = retrying(5, statuses=BUSY_STATUSES)
+# The database does not wait while another session keeps the tenant for more than a second.
+_RETRY_BUSY = retrying(5, statuses=BUSY_STATUSES, wait=wait_fixed(0.5))
 # PostgREST reloads its schema cache meanwhile.
 _CACHE_SECONDS = 120
 _INTERVAL_SECONDS = 0.1

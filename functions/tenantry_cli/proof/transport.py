@@ -11,13 +11,14 @@ from typing import Any
 import psycopg
 import requests
 from psycopg import sql
+from tenacity.wait import wait_fixed
 
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.http_client import BUSY_STATUSES, HttpClient, retrying
 
 _TIMEOUT_SECONDS = 60
-# The database has already waited for the lock, so the next attempt needs no pause.
-_RETRY_BUSY = retrying(9, statuses=BUSY_STATUSES)
+# The database does not wait while another session keeps the tenant for more than a second.
+_RETRY_BUSY = retrying(9, statuses=BUSY_STATUSES, wait=wait_fixed(0.5))
 # A server may close an idle connection at the moment when it is used again.
 _RETRY_CONNECTION = retrying(4, errors=(requests.RequestException,))
 _SECRET_HEADERS = ("authorization", "apikey")
