@@ -158,6 +158,10 @@ def odd(address: Address) -> Iterator[Odd]:
         yield Odd(environment)
 
 
+def cannot_be_restored(error: psycopg.DatabaseError) -> bool:
+    return error.sqlstate == "PT422" and "could not be restored" in str(error)
+
+
 @pytest.mark.soak
 @settings(
     max_examples=2000 if SOAK else 40,
@@ -172,15 +176,25 @@ def test_no_content_stops_the_audit(odd: Odd, values: Row) -> None:
         inserted = odd.execute(INSERT, values).fetchone()
     except psycopg.DatabaseError as error:
         # PostgreSQL itself cannot read the value, or the row could not be restored.
-        is_ours = error.sqlstate == "PT422" and "restored" in str(error)
         is_of_the_value = (error.sqlstate or "")[:2] in {"22", "54"}
-        if is_ours or (is_of_the_value and "audit" not in str(error.diag.context)):
+        if cannot_be_restored(error) or (
+            is_of_the_value and "audit" not in str(error.diag.context)
+        ):
             return
         raise
     assert inserted is not None
 
-    odd.execute("update {0}.odd set as_text = 'other', as_jsonb = '1' where true")
-    odd.execute("update {0}.odd set key = '1' where true")
+    for update in (
+        "update {0}.odd set as_text = 'other', as_jsonb = '1' where true",
+        "update {0}.odd set key = '1' where true",
+    ):
+        try:
+            odd.execute(update)
+        except psycopg.DatabaseError as error:
+            # An update has a little less of the stack left than an insert, so the deepest rows
+            # that an insert accepts cannot be updated.
+            if not cannot_be_restored(error):
+                raise
     odd.execute("delete from {0}.odd where true")
     age_entries(odd.sql, odd.tenant)
     odd.seal()

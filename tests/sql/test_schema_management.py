@@ -420,7 +420,10 @@ def test_deletion_removes_the_tenant_and_keeps_its_audit_log(
         "tenant_id": before["id"],
         "details": {
             "before": before,
-            "audit_log": {"sealed_now": 0, "sealed_total": 0, "head": None},
+            "audit_log": {
+                **{"entries": 0, "unsealed": 0, "pruned": 0},
+                **{"sealed_total": 0, "head": None},
+            },
             "removed": {
                 "tables": 3,
                 "rows": done.entry["details"]["removed"]["rows"],
