@@ -65,6 +65,9 @@ class MigrateTenant(Arguments):
 
 class GetSchemaDrift(Arguments):
     schema_name: SchemaName
+    page_size: StrictInt = 1000
+    after_object_kind: str | None = None
+    after_object_name: str | None = None
 
 
 GROUP = Group(

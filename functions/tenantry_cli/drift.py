@@ -1,6 +1,7 @@
 """`tenantry drift`: where tenants differ from the reference schema at their version."""
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,7 +10,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from tenantry_cli.data_api import DataApi, RefusedError, project_options
+from tenantry_cli.data_api import PAGE_SIZE, DataApi, RefusedError, project_options
 
 # Longer texts are cut in the table: the body of a function would fill pages.
 _LONGEST = 160
@@ -42,13 +43,12 @@ def drift(
 
     def differences(name: str) -> list[dict[str, Any]] | None:
         try:
-            found: list[dict[str, Any]] = api.call("get_schema_drift", schema_name=name)
+            return list(_differences(api, name))
         except RefusedError as error:
             # A tenant may be deleted after it was listed. A named tenant must exist.
             if error.code != "tenant_not_found" or only:
                 raise
             return None
-        return found
 
     with ThreadPoolExecutor(workers) as pool:
         compared = dict(zip(names, pool.map(differences, names), strict=True))
@@ -60,6 +60,16 @@ def drift(
         _show(Console(highlight=False), len(found), differing)
     if differing:
         context.exit(1)
+
+
+def _differences(api: DataApi, name: str) -> Iterator[dict[str, Any]]:
+    cursor: dict[str, str] = {}
+    while True:
+        page = api.call("get_schema_drift", schema_name=name, page_size=PAGE_SIZE, **cursor)
+        yield from page
+        if len(page) < PAGE_SIZE:
+            return
+        cursor = {f"after_{key}": page[-1][key] for key in ("object_kind", "object_name")}
 
 
 def _show(console: Console, total: int, differing: dict[str, list[dict[str, Any]]]) -> None:

@@ -33,7 +33,7 @@ as $$
         'public.rename_tenant(text, text)',
         'public.suspend_tenant(text, text)',
         'public.get_migration_status()',
-        'public.get_schema_drift(text)',
+        'public.get_schema_drift(text, integer, text, text)',
         'public.list_tenants_behind(text, integer)',
         'public.migrate_tenant(text)',
         'public.check_tenant_status(text)',

@@ -9212,7 +9212,12 @@ comment on function public.get_migration_status() is
 
 -- sql/30_rpc/tenant_migrations/get_schema_drift.sql
 
-create function public.get_schema_drift(schema_name text)
+create function public.get_schema_drift(
+    schema_name text,
+    page_size integer default 1000,
+    after_object_kind text default null,
+    after_object_name text default null
+)
     returns setof public.schema_difference
     stable
     security definer
@@ -9223,38 +9228,48 @@ declare
     v_version text;
 begin
     perform tenancy.require_permission(schema_name, platform => 'admin', member => null);
+    perform tenancy.require_page_size(page_size);
 
     select t.schema_version into v_version
     from public.tenants t
     where t.schema_name = get_schema_drift.schema_name;
 
     return query
-    select d.*
-    from tenancy.schema_differences(
-        schema_name,
-        v_version,
-        array(select row(o.*)::tenancy.schema_object from tenancy.schema_objects(schema_name) o)
+    select *
+    from (
+        select d.*
+        from tenancy.schema_differences(
+            schema_name,
+            v_version,
+            array(select row(o.*)::tenancy.schema_object from tenancy.schema_objects(schema_name) o)
+        ) d
+        union all
+        select 'grant', format('on %s %s to %s', g.object_kind, g.object_name, g.grantee),
+            case when g.found is null then 'missing' when g.expected is null then 'extra' else 'different' end,
+            g.expected,
+            g.found
+        from tenancy.grant_differences(schema_name) g
     ) d
-    union all
-    select 'grant', format('on %s %s to %s', g.object_kind, g.object_name, g.grantee),
-        case when g.found is null then 'missing' when g.expected is null then 'extra' else 'different' end,
-        g.expected,
-        g.found
-    from tenancy.grant_differences(schema_name) g
-    order by 1, 2;
+    where (d.object_kind, d.object_name) > (coalesce(after_object_kind, ''), coalesce(after_object_name, ''))
+    order by d.object_kind, d.object_name
+    limit page_size;
 exception
     when deadlock_detected or lock_not_available or query_canceled then
         perform tenancy.raise_busy();
 end;
 $$;
 
-comment on function public.get_schema_drift(text) is
-    'Lists the differences between a tenant and the reference schema at the tenant''s version. '
+comment on function public.get_schema_drift(text, integer, text, text) is
+    'Lists the differences between a tenant and the reference schema at the tenant''s version, one '
+    'page at a time. '
     'The comparison covers tables, columns, constraints, indexes, policies, triggers, routines, '
     'types and grants. The tenant''s own tables and its columns x_… do not count as '
-    'differences, but their grants are compared. Without a difference the list is empty. '
+    'differences, but their grants are compared. Without a difference the list is empty. A page '
+    'has up to page_size differences, from 1 to 1,000; a page that is not full is the last one. '
+    'For the next page, give the last object_kind and object_name of this page as '
+    'after_object_kind and after_object_name. '
     'Callers: platform admin. '
-    'Errors: tenant_not_found, forbidden, not_authenticated, busy.';
+    'Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/tenant_migrations/list_tenants_behind.sql
 
@@ -11384,7 +11399,7 @@ as $$
         'public.rename_tenant(text, text)',
         'public.suspend_tenant(text, text)',
         'public.get_migration_status()',
-        'public.get_schema_drift(text)',
+        'public.get_schema_drift(text, integer, text, text)',
         'public.list_tenants_behind(text, integer)',
         'public.migrate_tenant(text)',
         'public.check_tenant_status(text)',
@@ -11498,7 +11513,7 @@ revoke all on function
     public.rename_tenant(text, text),
     public.suspend_tenant(text, text),
     public.get_migration_status(),
-    public.get_schema_drift(text),
+    public.get_schema_drift(text, integer, text, text),
     public.list_tenants_behind(text, integer),
     public.migrate_tenant(text),
     public.check_tenant_status(text),
@@ -11538,7 +11553,7 @@ grant execute on function
     public.rename_tenant(text, text),
     public.suspend_tenant(text, text),
     public.get_migration_status(),
-    public.get_schema_drift(text),
+    public.get_schema_drift(text, integer, text, text),
     public.list_tenants_behind(text, integer),
     public.migrate_tenant(text),
     public.check_tenant_status(text),

@@ -179,6 +179,32 @@ def test_drift_leaves_out_a_tenant_that_was_deleted_meanwhile(
     assert "1 of 1 tenants" in done.output
 
 
+def test_drift_reads_every_page(upstream: responses.RequestsMock) -> None:
+    names = [f"on table t{number:04} to anon" for number in range(2500)]
+
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        asked = json.loads(request.body or "")
+        rest = [name for name in names if name > asked.get("after_object_name", "")]
+        page = [
+            {
+                **{"object_kind": "grant", "object_name": name, "difference": "extra"},
+                **{"expected": None, "found": "select"},
+            }
+            for name in rest[: asked["page_size"]]
+        ]
+        return (200, {}, json.dumps(page))
+
+    upstream.add_callback("POST", f"{RPC}/get_schema_drift", answer)
+
+    done = CliRunner().invoke(
+        main, ["drift", "--tenant", "acme", "--json", "--url", URL, "--service-key", KEY]
+    )
+
+    assert done.exit_code == 1
+    reported = json.loads(done.stdout)["acme"]
+    assert [difference["object_name"] for difference in reported] == names
+
+
 def test_drift_reports_that_a_named_tenant_is_missing(upstream: responses.RequestsMock) -> None:
     upstream.post(f"{RPC}/get_schema_drift", status=404, json=GONE)
 

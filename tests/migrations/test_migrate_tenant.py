@@ -125,6 +125,32 @@ def test_new_template_column_and_own_column_are_both_audited(fleet: Fleet) -> No
     assert fleet.drift(tenant) == []
 
 
+def test_drift_comes_in_pages(fleet: Fleet) -> None:
+    tenant = fleet.tenant()
+    for statement in (
+        "alter table {}.settings alter value drop not null",
+        "alter table {}.users alter metadata drop not null",
+        "revoke select on {}.users from authenticated",
+        "create function {}.extra() returns integer language sql return 1",
+    ):
+        fleet.sql.execute(identifiers(statement, tenant))
+    whole = fleet.drift(tenant)
+    assert len(whole) >= 4
+
+    pages = []
+    cursor: dict[str, str] = {}
+    for _ in whole:
+        page = fleet.rpc(
+            fleet.service, "get_schema_drift", schema_name=tenant, page_size=1, **cursor
+        ).json()
+        pages += page
+        cursor = {f"after_{key}": page[-1][key] for key in ("object_kind", "object_name")}
+
+    assert pages == whole
+    last = fleet.rpc(fleet.service, "get_schema_drift", schema_name=tenant, **cursor)
+    assert last.json() == []
+
+
 def test_rows_that_a_migration_changes_after_their_columns_are_audited(fleet: Fleet) -> None:
     tenant, column = fleet.tenant(), fleet.table()
     admin = fleet.member(tenant, "admin")
