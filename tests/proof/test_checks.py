@@ -742,6 +742,20 @@ def test_privilege_is_not_granted_while_a_policy_of_the_table_is_wrong(
     assert findings(database, "acme") == []
 
 
+def test_open_policy_is_removed_with_the_privileges_that_it_justified(
+    database: Database,
+) -> None:
+    before = catalog(database, "acme")
+    database.execute("create policy anyone on acme.users for all to authenticated using (true)")
+    database.execute("grant insert, update, delete on acme.users to authenticated")
+    database.execute("grant insert, update, delete on acme.users to service_role")
+
+    repair(database, "acme")
+
+    assert findings(database, "acme") == []
+    assert catalog(database, "acme") == before
+
+
 def test_repair_that_would_cause_another_problem_is_rolled_back(database: Database) -> None:
     database.execute("drop policy select_member on acme.settings")
     plant(
