@@ -413,8 +413,49 @@ def test_rebuilt_chain_does_not_contain_the_kept_head(
     assert (found["is_intact"], found["problem"]) == (False, "head_not_found")
 
 
+def test_seal_ends_in_time_and_the_next_one_goes_on(environment: Environment) -> None:
+    """A call that cannot seal everything in time seals a part, so that a later one ends."""
+    tenant = environment.tenant()
+    fill(environment, tenant, 5)
+    seals: list[Row] = []
+
+    def is_sealed() -> bool:
+        seals.extend(
+            environment.sql.execute(
+                "select * from tenancy.seal_audit_log(%s, at_most => '0')", (tenant,)
+            )
+        )
+        found = verify(environment.sql, tenant, seals[-1]["head"])
+        assert found["is_intact"]
+        assert found["unsealed"] == 5 - found["checked"]
+        return bool(found["checked"] == 5)
+
+    until(is_sealed)
+
+    # An older transaction of another test can make a call seal nothing.
+    assert [row["sealed_total"] for row in seals if row["sealed_now"]] == [1, 2, 3, 4, 5]
+    assert seal(environment, tenant)["sealed_now"] == 0
+
+
+def test_verification_does_not_compare_each_new_entry_with_each_seal(
+    environment: Environment, database: psycopg.Connection[Row]
+) -> None:
+    """50 million comparisons would take longer than the limit, and 5,000 entries do not."""
+    tenant = environment.tenant()
+    fill(environment, tenant, 5000)
+    database.execute(
+        "insert into tenancy.audit_seal_runs"
+        " select %s, -n, now(), '5', 0, '5', '', '' from generate_series(1, 10000) n",
+        (tenant,),
+    )
+    database.execute("set local statement_timeout = '2s'")
+
+    assert verify(database, tenant)["unsealed"] == 5000
+
+
+@pytest.mark.parametrize("at_most", ["20 s", "0"])
 def test_untampered_log_is_intact_under_concurrent_writers(
-    environment: Environment, address: Address, soak: bool
+    environment: Environment, address: Address, soak: bool, at_most: str
 ) -> None:
     tenant = environment.tenant()
     settings = SQL("{}.settings").format(Identifier(tenant))
@@ -449,7 +490,7 @@ def test_untampered_log_is_intact_under_concurrent_writers(
         with psycopg.connect(address.db_url, autocommit=True, row_factory=dict_row) as judge:
             while len(heads) < seals:
                 sealed = judge.execute(
-                    "select * from public.seal_audit_log(%s)", (tenant,)
+                    "select * from tenancy.seal_audit_log(%s, %s)", (tenant, at_most)
                 ).fetchone()
                 assert sealed
                 found = verify(judge, tenant, sealed["head"])

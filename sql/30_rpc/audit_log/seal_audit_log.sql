@@ -26,6 +26,6 @@ comment on function public.seal_audit_log(text) is
     'The log is the tenant''s, or without schema_name admin_audit_log. Call this on a schedule '
     'and keep the head outside the database, for verify_audit_log. Writers never wait for it. '
     'Entries of transactions that are still running, or that began after the oldest running '
-    'one, wait for the next call. '
+    'one, wait for the next call. A call ends after 20 seconds, so repeat it until sealed_now is 0. '
     'Callers: platform admin. '
     'Errors: tenant_not_found, forbidden, not_authenticated, busy.';
