@@ -6385,9 +6385,9 @@ declare
     v_profile public.user_profile;
 begin
     -- The address is Auth's. The tenant's table has a copy, which may be older, and which stays
-    -- when the user is deleted.
+    -- when the user is deleted or loses access: the later addresses are not the tenant's business.
     execute format(
-        'select u.id, case when a.id is null then u.email else a.email end,'
+        'select u.id, case when a.id is null or g.user_id is null then u.email else a.email end,'
         '    u.display_name, u.role, u.metadata, u.created_at, u.updated_at,'
         '    exists ('
         '        select from public.user_schema_access a'
@@ -6398,6 +6398,8 @@ begin
         '    )'
         ' from %1$I.users u'
         ' left join auth.users a on a.id = u.id'
+        ' left join public.user_schema_access g on g.user_id = u.id and g.schema_name = %1$L'
+        '     and (g.expires_at is null or g.expires_at > statement_timestamp())'
         ' where u.id = $1',
         schema_name
     )
@@ -6409,7 +6411,7 @@ end;
 $$;
 
 comment on function tenancy.find_profile(text, uuid) is
-    'A user''s profile in a tenant, with the e-mail address that Auth has now; all fields are null if there is none.';
+    'A user''s profile in a tenant, with the e-mail address that Auth has now, or had when the user lost access; all fields are null if there is none.';
 
 -- sql/20_tenancy/profiles/has_stale_email.sql
 
@@ -6425,9 +6427,11 @@ declare
 begin
     execute format(
         'select exists ('
-        '    select from %I.users u'
+        '    select from %1$I.users u'
         '    join auth.users a on a.id = u.id'
+        '    join public.user_schema_access g on g.user_id = u.id and g.schema_name = %1$L'
         '    where u.id = $1 and u.email is distinct from a.email'
+        '        and (g.expires_at is null or g.expires_at > statement_timestamp())'
         ')',
         schema_name
     )
@@ -6439,7 +6443,7 @@ end;
 $$;
 
 comment on function tenancy.has_stale_email(text, uuid) is
-    'Whether a profile has another e-mail address than Auth. The profile of a deleted user has not.';
+    'Whether the profile of a user with access has another e-mail address than Auth.';
 
 -- sql/20_tenancy/profiles/insert_profile.sql
 
@@ -6533,7 +6537,7 @@ comment on function tenancy.refresh_email(text, uuid) is
 -- sql/20_tenancy/profiles/refresh_emails.sql
 
 -- auth.users is only read, and its rows are not locked: an address that changes meanwhile is left
--- for the next refresh.
+-- for the next refresh. A tenant does not learn the later addresses of its former members.
 create function tenancy.refresh_emails(schema_name text, at_most integer, user_id uuid default null)
     returns bigint
     volatile
@@ -6549,7 +6553,9 @@ begin
         '    select u.id, a.email'
         '    from %1$I.users u'
         '    join auth.users a on a.id = u.id'
+        '    join public.user_schema_access g on g.user_id = u.id and g.schema_name = %1$L'
         '    where u.email is distinct from a.email and ($2 is null or u.id = $2)'
+        '        and (g.expires_at is null or g.expires_at > statement_timestamp())'
         '    limit $1'
         ')'
         ' update %1$I.users u'
@@ -9701,7 +9707,7 @@ $$;
 
 comment on function public.get_user_profile(text, uuid) is
     'Returns a user''s profile in a tenant; without user_id, the caller''s own. '
-    'email is the address that Auth has now. If the copy in the tenant''s table differs, a POST '
+    'email is the address that Auth has now, or the copy if the user has no access any more. If the copy in the tenant''s table differs, a POST '
     'refreshes the copy, which is logged as profile.refresh. '
     'Callers: member. '
     'Errors: tenant_not_found, profile_not_found, tenant_suspended, forbidden, '
@@ -9746,8 +9752,8 @@ comment on function public.refresh_user_emails(text) is
     'many changed. '
     'The table users of a tenant has a copy of each address. ensure_user_profile and '
     'get_user_profile refresh one copy, this call all of them. A call changes up to 10,000 '
-    'profiles; repeat it while it returns that number. The profile of a deleted user keeps its '
-    'address. '
+    'profiles; repeat it while it returns that number. The profile of a user who is deleted '
+    'or has no access keeps its address. '
     'Callers: tenant admin, platform admin. '
     'Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
 

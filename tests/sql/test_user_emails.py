@@ -220,6 +220,34 @@ def test_copy_of_a_deleted_user_stays(
 # A whole tenant ----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("is_expired", [False, True], ids=["revoked", "expired"])
+def test_tenant_does_not_learn_the_later_address_of_a_former_member(
+    environment: Environment, tenant: str, admin: Person, reader: Person, is_expired: bool
+) -> None:
+    present = with_profile(environment, tenant)
+    if is_expired:
+        environment.sql.execute(
+            "update public.user_schema_access set granted_at = now() - interval '2 days',"
+            " expires_at = now() - interval '1 day' where schema_name = %s and user_id = %s",
+            (tenant, reader.id),
+        )
+    else:
+        environment.sql.execute(
+            "select public.revoke_schema_access(%s, %s)", (tenant, reader.id)
+        )
+    change_email(environment, reader)
+    email = change_email(environment, present)
+
+    for person, expected in ((reader, reader.email), (present, email)):
+        profile = audited_call(
+            environment, admin, "get_user_profile", schema_name=tenant, user_id=person.id
+        )
+        assert profile.result["email"] == expected
+    change_email(environment, present)
+    assert refresh(environment, admin, tenant).result["refreshed"] == 1
+    assert copy_of(environment, tenant, reader) == reader.email
+
+
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_refresh_of_a_tenant_changes_what_differs_and_leaves_one_entry(
     environment: Environment, tenant: str, admin: Person, reader: Person, entry_point: str
@@ -400,6 +428,7 @@ def test_revoked_member_refreshes_nothing(
         refused = audited_call(environment, reader, operation, schema_name=tenant)
         assert refused.refusal == (404, "tenant_not_found")
     assert copy_of(environment, tenant, reader) == reader.email
+    environment.sql.execute("select public.grant_schema_access(%s, %s)", (tenant, reader.id))
     assert refresh(environment, admin, tenant).result["refreshed"] == 1
 
 

@@ -9,9 +9,9 @@ declare
     v_profile public.user_profile;
 begin
     -- The address is Auth's. The tenant's table has a copy, which may be older, and which stays
-    -- when the user is deleted.
+    -- when the user is deleted or loses access: the later addresses are not the tenant's business.
     execute format(
-        'select u.id, case when a.id is null then u.email else a.email end,'
+        'select u.id, case when a.id is null or g.user_id is null then u.email else a.email end,'
         '    u.display_name, u.role, u.metadata, u.created_at, u.updated_at,'
         '    exists ('
         '        select from public.user_schema_access a'
@@ -22,6 +22,8 @@ begin
         '    )'
         ' from %1$I.users u'
         ' left join auth.users a on a.id = u.id'
+        ' left join public.user_schema_access g on g.user_id = u.id and g.schema_name = %1$L'
+        '     and (g.expires_at is null or g.expires_at > statement_timestamp())'
         ' where u.id = $1',
         schema_name
     )
@@ -33,4 +35,4 @@ end;
 $$;
 
 comment on function tenancy.find_profile(text, uuid) is
-    'A user''s profile in a tenant, with the e-mail address that Auth has now; all fields are null if there is none.';
+    'A user''s profile in a tenant, with the e-mail address that Auth has now, or had when the user lost access; all fields are null if there is none.';

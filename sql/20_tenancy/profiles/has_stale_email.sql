@@ -10,9 +10,11 @@ declare
 begin
     execute format(
         'select exists ('
-        '    select from %I.users u'
+        '    select from %1$I.users u'
         '    join auth.users a on a.id = u.id'
+        '    join public.user_schema_access g on g.user_id = u.id and g.schema_name = %1$L'
         '    where u.id = $1 and u.email is distinct from a.email'
+        '        and (g.expires_at is null or g.expires_at > statement_timestamp())'
         ')',
         schema_name
     )
@@ -24,4 +26,4 @@ end;
 $$;
 
 comment on function tenancy.has_stale_email(text, uuid) is
-    'Whether a profile has another e-mail address than Auth. The profile of a deleted user has not.';
+    'Whether the profile of a user with access has another e-mail address than Auth.';

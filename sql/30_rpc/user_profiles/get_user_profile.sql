@@ -31,7 +31,7 @@ $$;
 
 comment on function public.get_user_profile(text, uuid) is
     'Returns a user''s profile in a tenant; without user_id, the caller''s own. '
-    'email is the address that Auth has now. If the copy in the tenant''s table differs, a POST '
+    'email is the address that Auth has now, or the copy if the user has no access any more. If the copy in the tenant''s table differs, a POST '
     'refreshes the copy, which is logged as profile.refresh. '
     'Callers: member. '
     'Errors: tenant_not_found, profile_not_found, tenant_suspended, forbidden, '

@@ -35,7 +35,7 @@ comment on function public.refresh_user_emails(text) is
     'many changed. '
     'The table users of a tenant has a copy of each address. ensure_user_profile and '
     'get_user_profile refresh one copy, this call all of them. A call changes up to 10,000 '
-    'profiles; repeat it while it returns that number. The profile of a deleted user keeps its '
-    'address. '
+    'profiles; repeat it while it returns that number. The profile of a user who is deleted '
+    'or has no access keeps its address. '
     'Callers: tenant admin, platform admin. '
     'Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
