@@ -24,12 +24,9 @@ from tenantry_cli.proof.plan import Selection
 from tenantry_cli.proof.rules import Level
 from tenantry_cli.target import Target
 
-# One fault for each kind of evidence: SQL without the guard, HTTP as users whom Auth has
-# banned, RPCs, the catalog, an audit log.
+# One fault for each kind of evidence: requests, the catalog, an audit log.
 SAMPLE = (
-    "policies let strangers in",
     "users whom Auth has banned count",
-    "a viewer may suspend",
     "an RPC is granted to anon",
     "grants of access are not logged",
 )

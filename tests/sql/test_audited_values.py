@@ -164,7 +164,7 @@ def cannot_be_restored(error: psycopg.DatabaseError) -> bool:
 
 @pytest.mark.soak
 @settings(
-    max_examples=2000 if SOAK else 40,
+    max_examples=2000 if SOAK else 20,
     deadline=None,
     derandomize=not SOAK,
     phases=[Phase.generate],
