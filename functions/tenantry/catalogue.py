@@ -47,6 +47,12 @@ class CatalogueEntry:
     errors: tuple[str, ...]
     source: str
 
+    @property
+    def signature(self) -> str:
+        """The function with the types of its arguments, as SQL names it."""
+        types = ", ".join(parameter.type for parameter in self.parameters)
+        return f"public.{self.name}({types})"
+
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> "CatalogueEntry":
         parameters = tuple(Parameter(**parameter) for parameter in entry["parameters"])

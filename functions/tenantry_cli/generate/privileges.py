@@ -45,7 +45,7 @@ def privileges_path(project: Project) -> Path:
 
 
 def privileges_text(entries: Iterable[CatalogueEntry]) -> str:
-    functions = ",\n".join(f"    public.{entry.name}({_types(entry)})" for entry in entries)
+    functions = ",\n".join(f"    {entry.signature}" for entry in entries)
     return _TEXT.format(functions=functions)
 
 
@@ -54,11 +54,5 @@ def signatures_path(project: Project) -> Path:
 
 
 def signatures_text(entries: Iterable[CatalogueEntry]) -> str:
-    signatures = ",\n".join(
-        f"        'public.{entry.name}({_types(entry)})'" for entry in entries
-    )
+    signatures = ",\n".join(f"        '{entry.signature}'" for entry in entries)
     return _SIGNATURES.format(signatures=signatures)
-
-
-def _types(entry: CatalogueEntry) -> str:
-    return ", ".join(parameter.type for parameter in entry.parameters)

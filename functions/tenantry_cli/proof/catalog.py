@@ -77,10 +77,7 @@ where c.oid = 'tenancy.open_tenants'::regclass
 
 
 def inspect_catalog(connection: Connection) -> Iterator[Finding]:
-    operations = [
-        f"public.{entry.name}({', '.join(each.type for each in entry.parameters)})"
-        for entry in catalogue().values()
-    ]
+    operations = [entry.signature for entry in catalogue().values()]
     for row in connection.execute(_SEARCH_PATHS, {"operations": operations}):
         yield _finding(
             row["name"],
