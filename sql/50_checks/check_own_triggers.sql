@@ -51,12 +51,7 @@ begin
             when not e.lacks_routine then tenancy.trigger_statements(
                 check_own_triggers.schema_name, e.table_name, e.name, e.definition, o.definition
             )
-            else format(
-                'drop trigger if exists audit_insert on %1$I.%2$I; drop trigger if exists audit_update on %1$I.%2$I; '
-                'drop trigger if exists audit_delete on %1$I.%2$I; drop trigger if exists audit_truncate on %1$I.%2$I; '
-                'select tenancy.audit_table(%1$L, %2$L);',
-                check_own_triggers.schema_name, e.table_name
-            )
+            else tenancy.audit_table_statements(check_own_triggers.schema_name, e.table_name)
         end as statements
     ) s
     where e.definition is distinct from o.definition

@@ -6391,13 +6391,7 @@ begin
     execute format(
         'select u.id, case when a.id is null or g.user_id is null then u.email else a.email end,'
         '    u.display_name, u.role, u.metadata, u.created_at, u.updated_at,'
-        '    exists ('
-        '        select from public.user_schema_access a'
-        '        join tenancy.active_users v on v.id = a.user_id'
-        '        where a.user_id = u.id'
-        '            and a.schema_name = %1$L'
-        '            and (a.expires_at is null or a.expires_at > statement_timestamp())'
-        '    )'
+        '    g.user_id is not null and exists (select from tenancy.active_users v where v.id = u.id)'
         ' from %1$I.users u'
         ' left join auth.users a on a.id = u.id'
         ' left join public.user_schema_access g on g.user_id = u.id and g.schema_name = %1$L'
@@ -6414,38 +6408,6 @@ $$;
 
 comment on function tenancy.find_profile(text, uuid) is
     'A user''s profile in a tenant, with the e-mail address that Auth has now, or had when the user lost access; all fields are null if there is none.';
-
--- sql/20_tenancy/profiles/has_stale_email.sql
-
-create function tenancy.has_stale_email(schema_name text, user_id uuid)
-    returns boolean
-    stable
-    security invoker
-    set search_path = ''
-    language plpgsql
-as $$
-declare
-    v_is_stale boolean;
-begin
-    execute format(
-        'select exists ('
-        '    select from %1$I.users u'
-        '    join auth.users a on a.id = u.id'
-        '    join public.user_schema_access g on g.user_id = u.id and g.schema_name = %1$L'
-        '    where u.id = $1 and u.email is distinct from a.email'
-        '        and (g.expires_at is null or g.expires_at > statement_timestamp())'
-        ')',
-        schema_name
-    )
-    into v_is_stale
-    using user_id;
-
-    return v_is_stale;
-end;
-$$;
-
-comment on function tenancy.has_stale_email(text, uuid) is
-    'Whether the profile of a user with access has another e-mail address than Auth.';
 
 -- sql/20_tenancy/profiles/insert_profile.sql
 
@@ -6499,7 +6461,7 @@ declare
 begin
     -- PostgREST runs a GET in a read-only transaction.
     if current_setting('transaction_read_only')::boolean
-        or not tenancy.has_stale_email(schema_name, user_id)
+        or not exists (select from tenancy.stale_profiles(schema_name, at_most => 1, user_id => user_id))
     then
         return false;
     end if;
@@ -6538,8 +6500,6 @@ comment on function tenancy.refresh_email(text, uuid) is
 
 -- sql/20_tenancy/profiles/refresh_emails.sql
 
--- auth.users is only read, and its rows are not locked: an address that changes meanwhile is left
--- for the next refresh. A tenant does not learn the later addresses of its former members.
 create function tenancy.refresh_emails(schema_name text, at_most integer, user_id uuid default null)
     returns bigint
     volatile
@@ -6551,18 +6511,10 @@ declare
     v_refreshed bigint;
 begin
     execute format(
-        'with stale as ('
-        '    select u.id, a.email'
-        '    from %1$I.users u'
-        '    join auth.users a on a.id = u.id'
-        '    join public.user_schema_access g on g.user_id = u.id and g.schema_name = %1$L'
-        '    where u.email is distinct from a.email and ($2 is null or u.id = $2)'
-        '        and (g.expires_at is null or g.expires_at > statement_timestamp())'
-        '    limit $1'
-        ')'
-        ' update %1$I.users u'
-        ' set email = s.email, updated_at = now()'
-        ' from stale s'
+        'update %1$I.users u'
+        ' set email = a.email, updated_at = now()'
+        ' from tenancy.stale_profiles(%1$L, $1, $2) s (id)'
+        ' join auth.users a on a.id = s.id'
         ' where s.id = u.id',
         schema_name
     )
@@ -6575,6 +6527,35 @@ $$;
 
 comment on function tenancy.refresh_emails(text, integer, uuid) is
     'Copies the present e-mail addresses from Auth into a tenant''s profiles, or into the profile of one user, and returns the number of profiles that it changed. Only under a lock of the tenant.';
+
+-- sql/20_tenancy/profiles/stale_profiles.sql
+
+-- auth.users is only read, and its rows are not locked: an address that changes meanwhile is left
+-- for the next refresh. A tenant does not learn the later addresses of its former members.
+create function tenancy.stale_profiles(schema_name text, at_most integer, user_id uuid default null)
+    returns setof uuid
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query execute format(
+        'select u.id'
+        ' from %1$I.users u'
+        ' join auth.users a on a.id = u.id'
+        ' join public.user_schema_access g on g.user_id = u.id and g.schema_name = %1$L'
+        ' where u.email is distinct from a.email and ($2 is null or u.id = $2)'
+        '     and (g.expires_at is null or g.expires_at > statement_timestamp())'
+        ' limit $1',
+        schema_name
+    )
+    using at_most, user_id;
+end;
+$$;
+
+comment on function tenancy.stale_profiles(text, integer, uuid) is
+    'The users with access whose profile in a tenant has another e-mail address than Auth: among all profiles, or that of one user. Returns at most so many.';
 
 -- sql/20_tenancy/profiles/update_profile.sql
 
@@ -6605,6 +6586,36 @@ $$;
 
 comment on function tenancy.update_profile(text, uuid, text, jsonb) is
     'Changes a profile. A null argument leaves its field unchanged.';
+
+-- sql/20_tenancy/repairs/audit_table_statements.sql
+
+create function tenancy.audit_table_statements(schema_name text, table_name text)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select concat_ws(
+        ' ',
+        -- audit_table replaces its own routine. Another one has to go first, with its triggers.
+        case when not exists (
+            select
+            from pg_catalog.pg_proc p
+            where p.oid = to_regprocedure(format('%I.%I()', schema_name, tenancy.audit_routine_name(table_name)))
+                and p.prosrc like E'\n<<audit>>%'
+        ) then format(
+            'drop trigger if exists audit_insert on %1$I.%2$I; drop trigger if exists audit_update on %1$I.%2$I; '
+            'drop trigger if exists audit_delete on %1$I.%2$I; drop trigger if exists audit_truncate on %1$I.%2$I; '
+            'drop function if exists %1$I.%3$I();',
+            schema_name, table_name, tenancy.audit_routine_name(table_name)
+        ) end,
+        format('select tenancy.audit_table(%L, %L);', schema_name, table_name)
+    );
+$$;
+
+comment on function tenancy.audit_table_statements(text, text) is
+    'The statements that give a table the audit triggers and the routine that audit_table creates, in place of others with their names.';
 
 -- sql/20_tenancy/repairs/forget_missing_tenant.sql
 
@@ -9924,24 +9935,7 @@ begin
         s.statements,
         s.statements
     from audited a
-    cross join lateral (
-        select concat_ws(
-            ' ',
-            -- audit_table replaces its own routine. Another one has to go first, with its triggers.
-            case when not exists (
-                select
-                from pg_catalog.pg_proc p
-                where p.oid = to_regprocedure(format('%I.%I()', schema_name, tenancy.audit_routine_name(a.table_name)))
-                    and p.prosrc like E'\n<<audit>>%'
-            ) then format(
-                'drop trigger if exists audit_insert on %1$I.%2$I; drop trigger if exists audit_update on %1$I.%2$I; '
-                'drop trigger if exists audit_delete on %1$I.%2$I; drop trigger if exists audit_truncate on %1$I.%2$I; '
-                'drop function if exists %1$I.%3$I();',
-                schema_name, a.table_name, tenancy.audit_routine_name(a.table_name)
-            ) end,
-            format('select tenancy.audit_table(%L, %L);', schema_name, a.table_name)
-        ) as statements
-    ) s
+    cross join lateral tenancy.audit_table_statements(schema_name, a.table_name) s (statements)
     order by a.table_name;
 end;
 $$;
@@ -10488,12 +10482,7 @@ begin
             when not e.lacks_routine then tenancy.trigger_statements(
                 check_own_triggers.schema_name, e.table_name, e.name, e.definition, o.definition
             )
-            else format(
-                'drop trigger if exists audit_insert on %1$I.%2$I; drop trigger if exists audit_update on %1$I.%2$I; '
-                'drop trigger if exists audit_delete on %1$I.%2$I; drop trigger if exists audit_truncate on %1$I.%2$I; '
-                'select tenancy.audit_table(%1$L, %2$L);',
-                check_own_triggers.schema_name, e.table_name
-            )
+            else tenancy.audit_table_statements(check_own_triggers.schema_name, e.table_name)
         end as statements
     ) s
     where e.definition is distinct from o.definition

@@ -135,7 +135,7 @@ ALLOWED = (
     Allowance(
         UNKNOWN_RESULT,
         (
-            *("tenancy.find_profile", "tenancy.has_stale_email", "tenancy.audit_entries"),
+            *("tenancy.find_profile", "tenancy.stale_profiles", "tenancy.audit_entries"),
             *("tenancy.seal_audit_log", "tenancy.verify_audit_log"),
         ),
         "Which table is read depends on the tenant.",

@@ -12,7 +12,7 @@ declare
 begin
     -- PostgREST runs a GET in a read-only transaction.
     if current_setting('transaction_read_only')::boolean
-        or not tenancy.has_stale_email(schema_name, user_id)
+        or not exists (select from tenancy.stale_profiles(schema_name, at_most => 1, user_id => user_id))
     then
         return false;
     end if;

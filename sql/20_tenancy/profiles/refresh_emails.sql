@@ -1,5 +1,3 @@
--- auth.users is only read, and its rows are not locked: an address that changes meanwhile is left
--- for the next refresh. A tenant does not learn the later addresses of its former members.
 create function tenancy.refresh_emails(schema_name text, at_most integer, user_id uuid default null)
     returns bigint
     volatile
@@ -11,18 +9,10 @@ declare
     v_refreshed bigint;
 begin
     execute format(
-        'with stale as ('
-        '    select u.id, a.email'
-        '    from %1$I.users u'
-        '    join auth.users a on a.id = u.id'
-        '    join public.user_schema_access g on g.user_id = u.id and g.schema_name = %1$L'
-        '    where u.email is distinct from a.email and ($2 is null or u.id = $2)'
-        '        and (g.expires_at is null or g.expires_at > statement_timestamp())'
-        '    limit $1'
-        ')'
-        ' update %1$I.users u'
-        ' set email = s.email, updated_at = now()'
-        ' from stale s'
+        'update %1$I.users u'
+        ' set email = a.email, updated_at = now()'
+        ' from tenancy.stale_profiles(%1$L, $1, $2) s (id)'
+        ' join auth.users a on a.id = s.id'
         ' where s.id = u.id',
         schema_name
     )
