@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -267,7 +268,7 @@ def test_verification_says_what_is_not_sealed(
         ).result
         (entry,) = odd.log()
         assert (found["is_intact"], found["checked"], found["unsealed"]) == (True, 0, 1)
-        assert found["oldest_unsealed_at"] == entry["occurred_at"].isoformat()
+        assert datetime.fromisoformat(found["oldest_unsealed_at"]) == entry["occurred_at"]
     assert (odd.seal()["checked"], odd.seal()["unsealed"]) == (1, 0)
 
 
