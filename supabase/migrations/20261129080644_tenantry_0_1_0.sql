@@ -5403,11 +5403,6 @@ create function tenancy.add_tenant_migration(
 as $$
 declare
     v_migration tenancy.tenant_migrations;
-    v_settings_before jsonb;
-    v_external_before text[];
-    v_routines_before oid[];
-    v_problem text;
-    v_unreachable_before text[];
 begin
     -- Registrations take turns, so that positions are unique and without gaps. Readers and new
     -- tenants do not wait.
@@ -5440,6 +5435,32 @@ begin
 
     -- The reference schema gets the migration first: a failure here fails the push, before any
     -- tenant is changed.
+    perform tenancy.advance_reference(v_migration);
+    perform tenancy.require_creatable(version);
+end;
+$$;
+
+comment on function tenancy.add_tenant_migration(text, text, text, text[]) is
+    'Adds a tenant migration after all that this database has registered, and applies it to the reference schema. Existing tenants stay as they are, new tenants start with it. One tenant is created and rolled back, to show that tenants can be created. callable_routines names routines that the API may call. Warns of each table that no client can reach any more. Repeating a registration changes nothing; another text under a registered version is refused.';
+
+-- sql/20_tenancy/migrations/advance_reference.sql
+
+-- A migration reaches the reference schema when it is registered, and again when an earlier
+-- migration was withdrawn or replaced.
+create function tenancy.advance_reference(migration tenancy.tenant_migrations)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_settings_before jsonb;
+    v_external_before text[];
+    v_routines_before oid[];
+    v_problem text;
+    v_unreachable_before text[];
+begin
     if to_regnamespace('tenant_template') is null then
         create schema tenant_template;
         comment on schema tenant_template is
@@ -5456,30 +5477,30 @@ begin
     v_unreachable_before := array(
         select u.table_name from tenancy.unreachable_tables('tenant_template') u
     );
-    perform tenancy.apply_tenant_migration('tenant_template', v_migration);
+    perform tenancy.apply_tenant_migration('tenant_template', migration);
 
     select string_agg(s.key, ', ' order by s.key) into v_problem
     from jsonb_each(tenancy.session_settings()) s
     where s.value is distinct from v_settings_before -> s.key;
     if v_problem is not null then
-        raise exception 'Tenant migration % leaves parameters changed: %.', version, v_problem
+        raise exception 'Tenant migration % leaves parameters changed: %.', migration.version, v_problem
             using hint = 'Remove SET from it: other requests use the same session afterwards.';
     end if;
     select string_agg(distinct substring(c.change from '^(.*) \('), ', ') into v_problem
     from unnest(tenancy.external_changes()) c (change)
     where c.change <> all (v_external_before);
     if v_problem is not null then
-        raise exception 'Tenant migration % changes objects outside the tenant''s schema: %.', version, v_problem
+        raise exception 'Tenant migration % changes objects outside the tenant''s schema: %.', migration.version, v_problem
             using hint = 'The migration runs once in each tenant. Statements that must run once belong before the registration, in the same file.';
     end if;
     select string_agg(r.name, ', ') into v_problem
-    from unnest(callable_routines) r (name)
+    from unnest(migration.callable_routines) r (name)
     where not exists (
         select from pg_catalog.pg_proc p
         where p.proname = r.name and p.pronamespace = 'tenant_template'::regnamespace
     );
     if v_problem is not null then
-        raise exception 'Tenant migration % declares routines callable that do not exist: %.', version, v_problem
+        raise exception 'Tenant migration % declares routines callable that do not exist: %.', migration.version, v_problem
             using hint = 'callable_routines takes names of routines, without arguments.';
     end if;
     -- Callability is by name: an overload would be exposed silently.
@@ -5487,12 +5508,14 @@ begin
     from pg_catalog.pg_proc p
     where p.pronamespace = 'tenant_template'::regnamespace
         and p.oid <> all (v_routines_before)
-        and p.proname <> all (callable_routines)
+        and p.proname <> all (migration.callable_routines)
         and exists (
-            select from tenancy.tenant_migrations m where p.proname = any (m.callable_routines)
+            select
+            from tenancy.tenant_migrations m
+            where m.position <= migration.position and p.proname = any (m.callable_routines)
         );
     if v_problem is not null then
-        raise exception 'Tenant migration % creates a routine under a name that the API may already call: %.', version, v_problem
+        raise exception 'Tenant migration % creates a routine under a name that the API may already call: %.', migration.version, v_problem
             using hint = 'If the API may call this routine too, name it in callable_routines. Otherwise give it another name.';
     end if;
     perform tenancy.require_template_shape();
@@ -5500,12 +5523,11 @@ begin
 
     perform tenancy.apply_tenant_privileges('tenant_template');
     insert into tenancy.tenant_template_objects (version, object_kind, object_name, table_name, definition)
-    select version, o.object_kind, o.object_name, o.table_name, o.definition
+    select migration.version, o.object_kind, o.object_name, o.table_name, o.definition
     from tenancy.schema_objects('tenant_template') o;
-    perform tenancy.require_creatable(version);
 
     for v_problem in
-        select format('Tenant migration %s, table "%s": %s', version, u.table_name, u.reason)
+        select format('Tenant migration %s, table "%s": %s', migration.version, u.table_name, u.reason)
         from tenancy.unreachable_tables('tenant_template') u
         where u.table_name <> all (v_unreachable_before)
     loop
@@ -5514,8 +5536,8 @@ begin
 end;
 $$;
 
-comment on function tenancy.add_tenant_migration(text, text, text, text[]) is
-    'Adds a tenant migration after all that this database has registered, and applies it to the reference schema. Existing tenants stay as they are, new tenants start with it. One tenant is created and rolled back, to show that tenants can be created. callable_routines names routines that the API may call. Warns of each table that no client can reach any more. Repeating a registration changes nothing; another text under a registered version is refused.';
+comment on function tenancy.advance_reference(tenancy.tenant_migrations) is
+    'Applies a registered tenant migration to the reference schema, refuses what a tenant migration must not do, and records the objects of the reference schema at this version. Warns of each table that no client can reach any more.';
 
 -- sql/20_tenancy/migrations/advance_tenant.sql
 
