@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from rich.console import Console
+from selenium.webdriver import Chrome
 
 from support.environment import Environment
+from support.pages import Page, served
 from support.readme import block
 from support.waiting import is_known, until
 from tenantry_cli.emulator.components import NODE, install_components
@@ -27,6 +29,13 @@ const { SUPABASE_URL, SUPABASE_ANON_KEY, FUNCTIONS_URL, email, password } = proc
 JS_EPILOGUE = """
 console.log(JSON.stringify([profile, rows]))
 process.exit()
+"""
+PAGE_PRELUDE = """
+const { SUPABASE_URL, SUPABASE_ANON_KEY, FUNCTIONS_URL, email, password } =
+    Object.fromEntries(new URLSearchParams(location.search))
+"""
+PAGE_EPILOGUE = """
+window.perform = async () => ({ profile, rows })
 """
 PYTHON_PRELUDE = """
 import os
@@ -125,6 +134,25 @@ def test_javascript_runs_unmodified(
 
     assert (profile["email"], profile["is_new"]) == (variables["email"], True)
     assert rows == [{"key": "theme", "value": "teal"}]
+
+
+def test_javascript_is_signed_in_after_a_reload_of_the_page(
+    variables: dict[str, str], node_modules: Path, browser: Chrome
+) -> None:
+    browser.set_script_timeout(20)
+    sign_in = "await supabase.auth.signInWithPassword"
+    code = block("js", "FunctionsClient").replace(sign_in, f"if (password) {sign_in}")
+    with served(node_modules, PAGE_PRELUDE + code + PAGE_EPILOGUE) as origin:
+        page = Page(browser, origin)
+        page.open(**variables)
+        assert page.call("first")["profile"]["is_new"] is True
+        # The second page has the session that the first one stored, and no password.
+        page.open(**variables | {"password": ""})
+        loaded = page.call("second")
+
+    assert loaded["profile"]["email"] == variables["email"]
+    assert loaded["profile"]["is_new"] is False
+    assert loaded["rows"] == [{"key": "theme", "value": "teal"}]
 
 
 def test_python_runs_unmodified(variables: dict[str, str], generated: Path) -> None:
