@@ -1,9 +1,9 @@
 """The changes that a tenant's admin makes to the tenant's own tables."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from flask import Request, Response
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from tenantry.endpoint import answer
 from tenantry.fields import Arguments, ColumnName, ColumnType, SchemaName, TableName
@@ -19,7 +19,7 @@ class Column(BaseModel):
     name: ColumnName
     type: ColumnType
     nullable: bool | None = None
-    default: JsonValue = None
+    default: Any = None
     default_expression: str | None = None
     primary_key: bool | None = None
     unique: bool | None = None
@@ -46,7 +46,7 @@ class AddColumn(Arguments):
     column_name: ColumnName
     column_type: ColumnType
     is_nullable: StrictBool = True
-    default_value: JsonValue = None
+    default_value: Any = None
     default_expression: str | None = None
 
 

@@ -3,13 +3,17 @@
 from typing import Annotated, Literal
 
 from flask import Request, Response
-from pydantic import Field, StrictInt
+from pydantic import Field
+from typing_extensions import TypeAliasType
 
 from tenantry.endpoint import answer
-from tenantry.fields import Arguments, HasMore, Result, SchemaName, Timestamp
+from tenantry.fields import Arguments, HasMore, PageSize, Result, SchemaName, Timestamp
 from tenantry.operations import Group, Operation
 
-_Outcome = Annotated[Literal["migrated", "up_to_date", "failed"], Field(examples=["migrated"])]
+MigrationOutcome = TypeAliasType(
+    "MigrationOutcome",
+    Annotated[Literal["migrated", "up_to_date", "failed"], Field(examples=["migrated"])],
+)
 _LatestVersion = Annotated[str, Field(examples=["20270120090000"])]
 
 
@@ -35,7 +39,7 @@ class TenantBehind(Result):
 
 class TenantMigrationResult(Result):
     schema_name: SchemaName
-    outcome: _Outcome
+    outcome: MigrationOutcome
     version: _LatestVersion
     pending: Annotated[int, Field(examples=[0])]
     sqlstate: str | None
@@ -56,7 +60,7 @@ class GetMigrationStatus(Arguments):
 
 class ListTenantsBehind(Arguments):
     after_schema_name: str | None = None
-    page_size: StrictInt = 100
+    page_size: PageSize = 100
 
 
 class MigrateTenant(Arguments):
@@ -65,7 +69,7 @@ class MigrateTenant(Arguments):
 
 class GetSchemaDrift(Arguments):
     schema_name: SchemaName
-    page_size: StrictInt = 1000
+    page_size: PageSize = 1000
     after_object_kind: str | None = None
     after_object_name: str | None = None
 

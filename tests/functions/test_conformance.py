@@ -235,6 +235,15 @@ KNOWN: dict[str, list[Any]] = {
     "on_delete": ["CASCADE", "SET NULL", KEPT],
     "on_update": ["NO ACTION", KEPT],
 }
+
+
+def error_code_is_documented(_: object, reply: Any, case: Case[Any]) -> None:
+    """The document allows other codes, because a trigger may give them. None does here."""
+    if reply.status_code >= 400:
+        documented = case.operation.definition.raw["responses"][str(reply.status_code)]
+        assert f"`{reply.json()['code']}`: " in documented["description"]
+
+
 CHECKS: list[Any] = [
     not_a_server_error,
     status_code_conformance,
@@ -242,6 +251,7 @@ CHECKS: list[Any] = [
     response_headers_conformance,
     response_schema_conformance,
     negative_data_rejection,
+    error_code_is_documented,
 ]
 
 

@@ -215,7 +215,7 @@ def texts(
             name = path.removeprefix("/")
             fields = document["components"]["schemas"][model]["properties"]
             for argument, schema in fields.items():
-                if argument in names or "maxLength" in schema.get("anyOf", [schema])[0]:
+                if argument in names or "maxLength" in schema:
                     yield name, examples[name][0], argument
 
 
