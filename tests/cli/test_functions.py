@@ -71,7 +71,8 @@ def test_invalid_request_id_is_replaced(small_stack: Stack) -> None:
 
 
 def test_project_without_functions_answers_with_a_hint(tmp_path: Path) -> None:
-    reply = Client(create_app(tmp_path / "main.py", tmp_path)).get("/functions/v1/first-group")
+    app = create_app(tmp_path / "main.py", tmp_path, tmp_path)
+    reply = Client(app).get("/functions/v1/first-group")
     assert reply.status_code == 503
     assert reply.json is not None
     assert reply.json.keys() == MEMBERS

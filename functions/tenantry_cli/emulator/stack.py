@@ -319,6 +319,7 @@ class _Launch:
             "functions",
             *("--port", str(self.ports.functions), "--source", str(source)),
             *("--swagger-ui", str(self.components.swagger_ui)),
+            *("--supabase-js", str(self.components.supabase_js)),
             env={**os.environ, **self._env(), **settings},
         )
 
