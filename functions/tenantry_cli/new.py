@@ -28,6 +28,7 @@ def new(name: str) -> None:
     project = find_project()
     version = next_migration_version(project)
     path = project.migrations / f"{version}_{name}.sql"
+    project.migrations.mkdir(parents=True, exist_ok=True)
     path.write_text(tenant_migration(version, name))
     click.echo(f"Wrote {path.relative_to(project.root)}. Fill it in; `supabase db push`")
     click.echo("registers it, and `tenantry migrate` applies it to every tenant.")

@@ -36,7 +36,6 @@ def _trial() -> Iterator[Trial]:
         trial.write("supabase/migrations/20260101000000_create_notes.sql", _MIGRATION)
         trial.write("supabase/config.toml", 'project_id = "trial"\n')
         trial.write("functions/main.py", _FUNCTIONS)
-        trial.write("pyproject.toml", "")
         yield trial
     finally:
         trial.end()

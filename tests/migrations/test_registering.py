@@ -298,8 +298,8 @@ def test_overload_of_a_callable_routine_must_be_declared(fleet: Fleet) -> None:
 def test_new_writes_a_migration_without_statements(
     fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "pyproject.toml").touch()
-    (tmp_path / "supabase/migrations").mkdir(parents=True)
+    (tmp_path / "supabase").mkdir()
+    (tmp_path / "supabase/config.toml").touch()
     monkeypatch.chdir(tmp_path)
 
     begun = CliRunner().invoke(main, ["new", "add_orders"])
