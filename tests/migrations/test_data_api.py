@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -138,7 +139,7 @@ def test_unreadable_refusal_is_reported_by_its_status(
     done = CliRunner().invoke(main, ["migrate", "--url", URL, "--service-key", KEY])
 
     assert done.exit_code == 1
-    assert "The Data API answered 401." in done.output
+    assert f"{URL} refuses the service key (status 401)" in done.output
 
 
 def test_permanent_error_is_reported_after_one_attempt(
@@ -149,7 +150,7 @@ def test_permanent_error_is_reported_after_one_attempt(
     done = CliRunner().invoke(main, ["migrate", "--url", URL, "--service-key", KEY])
 
     assert done.exit_code == 1
-    assert f"{URL} does not answer (TooManyRedirects)" in done.output
+    assert f"{URL} does not answer: the connection failed (TooManyRedirects)" in done.output
     assert endless.call_count == 1
 
 
@@ -287,4 +288,41 @@ def test_refused_key_has_a_hint_about_the_key(
     done = CliRunner().invoke(main, ["migrate", "--url", URL, "--service-key", KEY])
 
     assert done.exit_code == 1
-    assert "Is this the secret or service_role key of this project?" in done.output
+    assert f"{URL} refuses the service key ({body['message']})" in done.output
+    assert "--service-key (or SUPABASE_SERVICE_ROLE_KEY)" in done.output
+    assert KEY not in done.output
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        ({"status": 404, "body": "<html>"}, "does not belong to a Supabase project"),
+        (
+            {"status": 301, "headers": {"Location": "https://new.example/"}},
+            "redirects to https://new.example/",
+        ),
+        (
+            {"status": 404, "json": {"code": "PGRST202", "message": "No function."}},
+            "No function. Push the migrations of this version of Tenantry first.",
+        ),
+    ],
+)
+def test_address_without_tenantry_is_reported_in_one_sentence(
+    upstream: responses.RequestsMock, answer: dict[str, Any], sentence: str
+) -> None:
+    upstream.post(f"{RPC}/get_migration_status", **answer)
+
+    done = CliRunner().invoke(main, ["migrate", "--url", URL, "--service-key", KEY])
+
+    assert done.exit_code == 1
+    assert sentence in done.output
+    assert done.output.count("\n") == 1
+
+
+def test_wrong_address_is_reported_at_once(upstream: responses.RequestsMock) -> None:
+    silent = upstream.post(f"{RPC}/get_migration_status", body=requests.ConnectionError("-"))
+
+    done = CliRunner().invoke(main, ["migrate", "--url", URL, "--service-key", KEY])
+
+    assert (done.exit_code, silent.call_count) == (1, 1)
+    assert f"{URL} does not answer" in done.output
