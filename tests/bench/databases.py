@@ -218,7 +218,7 @@ def data_api(
             overrides=settings,
         )
         cleanup.callback(child.stop)
-        child.wait_until(lambda: _ready(ports), seconds=60)
+        child.wait_until(lambda: _ready(ports))
         yield DataApi(ports, child)
 
 

@@ -1,5 +1,7 @@
 """`tenantry up` with real processes, in a directory with a space in its name."""
 
+import json
+import os
 import shutil
 import signal
 import socket
@@ -14,7 +16,7 @@ import requests
 
 from support.trial import Trial
 from support.waiting import until
-from tenantry_cli.project import find_project
+from tenantry_cli.project import Project, find_project
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
@@ -71,7 +73,9 @@ def test_data_and_users_survive_the_death_of_every_process(trial: Trial) -> None
             if process.name() == "postgres":
                 process.kill()
     running.communicate(timeout=30)
-    assert trial.tenantry("status").returncode == 1
+    killed = trial.tenantry("status")
+    assert killed.returncode == 1
+    assert f"Its process {running.pid} was killed" in killed.stderr
 
     again = trial.up()
     after = trial.connection()
@@ -100,7 +104,8 @@ def test_down_stops_a_detached_emulator(trial: Trial) -> None:
     assert trial.tenantry("down").returncode == 0
     assert trial.processes() == []
     stopped = trial.tenantry("status", "--json")
-    assert (stopped.returncode, stopped.stdout) == (1, "")
+    assert stopped.returncode == 1
+    assert json.loads(stopped.stdout) == {"running": False, "reason": None}
     assert "No emulator of this project is running" in stopped.stderr
 
 
@@ -110,6 +115,8 @@ def test_interrupted_start_is_reported_and_leaves_no_process(
 ) -> None:
     running = trial.begin_up(*options)
     until(lambda: "postgres" in _names(trial))
+    starting = trial.tenantry("status")
+    assert f"The emulator on port {trial.port} is still starting" in starting.stderr
 
     running.send_signal(signal.SIGINT)
     output, _ = running.communicate(timeout=60)
@@ -142,6 +149,14 @@ def test_failed_demo_leaves_the_emulator_running_until_a_component_dies(trial: T
     assert running.returncode == 1
     assert "PostgREST stopped with status -9" in output
     assert trial.processes() == []
+    ended, as_json = trial.tenantry("status"), trial.tenantry("status", "--json")
+    assert (ended.returncode, as_json.returncode) == (1, 1)
+    assert f"The emulator on port {trial.port} has ended. PostgREST stopped" in ended.stderr
+    assert "Start it again with `tenantry up`" in ended.stderr
+    reason = json.loads(as_json.stdout)["reason"]
+    # The last lines of the log of the part.
+    assert reason.startswith("PostgREST stopped with status -9.\n  ")
+    assert "Listening on port" in reason
 
 
 def test_demo_succeeds_although_no_proxy_answers(trial: Trial) -> None:
@@ -160,36 +175,92 @@ def test_demo_succeeds_although_no_proxy_answers(trial: Trial) -> None:
     assert running.returncode == 0, output
 
 
-def test_new_emulator_is_seeded_once(trial: Trial) -> None:
+def test_new_emulator_is_seeded_once_and_reset_empties_it(trial: Trial) -> None:
     trial.write("supabase/seed.sql", "insert into public.notes values (7);\n")
+    first = trial.migration
+    started = trial.up_detached()
+    assert f"Applied 1: {first.name}" in started.stdout
+    with psycopg.connect(trial.connection()["DB_URL"]) as database:
+        database.execute("insert into public.notes values (8)")
+        # It belongs to the whole server, not to one database.
+        database.execute("create role left_over")
+    assert trial.tenantry("down").returncode == 0
 
-    for _ in range(2):
-        assert trial.up_detached().returncode == 0
-        connection = trial.connection()
-        notes = get(f"{connection['API_URL']}/rest/v1/notes", connection["ANON_KEY"])
-        assert notes.json() == [{"id": 7}]
-        assert trial.tenantry("down").returncode == 0
+    # Another git branch.
+    text = first.read_text()
+    first.rename(first.with_name("20260202000000_create_notes.sql"))
+    started = trial.up_detached()
+    assert started.returncode == 0, started.stderr
+    for shown in (started, trial.tenantry("status")):
+        assert f"without a file in supabase/migrations: {first.stem}." in shown.stdout
+        assert "`tenantry reset`, which empties this project's database" in shown.stdout
+    assert notes(trial) == [7, 8]
+
+    # The emulator goes on, for clients that have its address and keys.
+    before = trial.connection()
+    reset = trial.tenantry("reset")
+    assert reset.returncode == 0, reset.stderr
+    assert "without a file" not in reset.stdout
+    assert (trial.connection(), notes(trial)) == (before, [7])
+    with psycopg.connect(before["DB_URL"]) as database:
+        assert database.execute("select to_regrole('left_over')").fetchone() == (None,)
+
+    # A broken file ends it, and says why.
+    trial.write("supabase/migrations/20260303000000_broken.sql", "select 1 / 0;")
+    failed = trial.tenantry("reset")
+    assert failed.returncode == 1
+    assert "20260303000000_broken.sql failed: " in failed.stderr
+    assert trial.processes() == []
+
+    first.write_text(text)
+    other = Project(trial.directory / "other")
+    (other.root / ".tenantry" / "postgres").mkdir(parents=True)
+    done = trial.tenantry("reset")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "The database is empty. `tenantry up` applies" in done.stdout
+    assert not (trial.project.state / "postgres").exists()
+    assert (other.state / "postgres").exists()
+
+
+def notes(trial: Trial) -> list[int]:
+    connection = trial.connection()
+    reply = get(f"{connection['API_URL']}/rest/v1/notes?order=id", connection["ANON_KEY"])
+    return [row["id"] for row in reply.json()]
 
 
 @pytest.mark.parametrize("broken", ["migrations/20260102000000_divide_by_zero.sql", "seed.sql"])
 def test_broken_file_is_named_and_no_process_stays(trial: Trial, broken: str) -> None:
-    trial.write(f"supabase/{broken}", "select 1 / 0;\n")
+    lines = "\n".join(f"-- line {number}" for number in range(500))
+    trial.write(f"supabase/{broken}", f"do $$ begin\n{lines}\nperform 1 / 0; end $$;\n")
 
     failed = trial.up_detached()
 
     assert failed.returncode == 1
     assert f"{Path(broken).name} failed: " in failed.stderr
     assert "division by zero" in failed.stderr
+    # Not the whole file.
+    assert failed.stderr.count("\n") < 20
     assert trial.processes() == []
+    ended = trial.tenantry("status")
+    assert f"{Path(broken).name} failed: " in ended.stderr
 
 
 def test_port_in_use_is_reported_in_one_line(trial: Trial) -> None:
-    with socket.create_server(("127.0.0.1", trial.port + 1)):
+    with (
+        socket.create_server(("127.0.0.1", trial.port + 1)) as server,
+        socket.create_connection(
+            server.getsockname(), source_address=("127.0.0.1", trial.port + 11)
+        ),
+    ):
         failed = trial.tenantry("up", f"--port={trial.port}")
+        beside = trial.tenantry("up", f"--port={trial.port + 10}")
 
-    assert failed.returncode == 1
-    assert failed.stderr.startswith(f"Error: Port {trial.port + 1} is in use")
-    assert failed.stderr.count("\n") == 1
+    assert (failed.returncode, beside.returncode) == (1, 1)
+    listener = f"by {psutil.Process().name()} (process {os.getpid()})"
+    assert failed.stderr.startswith(f"Error: Port {trial.port + 1} is in use {listener}. Stop")
+    assert f"{trial.port + 11} is in use for an outgoing connection {listener}" in beside.stderr
+    assert "net.ipv4.ip_local_reserved_ports" in beside.stderr
+    assert failed.stderr.count("\n") == beside.stderr.count("\n") == 1
     assert trial.processes() == []
 
 

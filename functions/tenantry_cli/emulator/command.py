@@ -1,7 +1,9 @@
-"""`tenantry up`, `status`, `down` and `bundle`."""
+"""`tenantry up`, `status`, `down`, `reset` and `bundle`."""
 
 import json
+import math
 from collections.abc import Sequence
+from functools import partial
 from typing import NoReturn
 
 import click
@@ -11,16 +13,18 @@ from rich.console import Console
 from tenantry_cli.emulator.bundle import copy_supabase_js
 from tenantry_cli.emulator.components import install_components
 from tenantry_cli.emulator.ports import DEFAULT
-from tenantry_cli.emulator.stack import Stack
-from tenantry_cli.emulator.state import running
+from tenantry_cli.emulator.stack import Stack, erase_database
+from tenantry_cli.emulator.state import NotRunningError, State, running, states, sweep
 from tenantry_cli.emulator.supervisor import (
+    RESET,
     Starter,
     start_detached,
     stopping_cleanly,
     watch,
 )
-from tenantry_cli.errors import TenantryError
-from tenantry_cli.project import find_project
+from tenantry_cli.errors import TenantryError, describe_os_error
+from tenantry_cli.project import Project, find_project
+from tenantry_cli.waiting import wait_until
 
 # The exit code of Ctrl-C in a shell.
 _INTERRUPTED = 130
@@ -61,7 +65,8 @@ def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | Non
             # The background process could not show the progress.
             install_components(console)
             arguments = [f"--port={port}", *(["--ephemeral"] if ephemeral else [])]
-            start_detached(arguments, project.state / f"supervisor-{port}.log")
+            log = project.state / f"supervisor-{port}.log"
+            start_detached(arguments, log, partial(console.print, markup=False))
             is_ready = True
         if not is_ready:
             _end_early()
@@ -71,26 +76,38 @@ def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | Non
         _run_demo(console, demo, state.connection)
         return
     starter = Starter(ready_fd)
+
+    def report(sentence: str) -> None:
+        console.print(sentence, markup=False)
+        starter.report_progress(sentence)
+
+    is_reset = False
     try:
-        with (
-            stopping_cleanly(),
-            Stack.start(
-                project,
-                port=port,
-                ephemeral=ephemeral,
-                console=console,
-            ) as stack,
-        ):
-            _show(console, stack.connection, stack.warnings)
-            console.print("ready (Ctrl-C stops everything)")
-            starter.report_ready()
-            is_ready = True
-            try:
-                _run_demo(console, demo, stack.connection)
-            except TenantryError as error:
-                # The emulator still runs, and helps to find the reason.
-                console.print(str(error), style="red", markup=False)
-            watch(stack)
+        with stopping_cleanly() as requests:
+            while not is_ready or requests.is_reset:
+                is_reset, requests.is_reset, is_ready = requests.is_reset, False, False
+                with Stack.start(
+                    project,
+                    port=port,
+                    ephemeral=ephemeral,
+                    empty=is_reset,
+                    console=console,
+                    report=report,
+                ) as stack:
+                    _show(console, stack.connection, stack.warnings)
+                    console.print("ready (Ctrl-C stops everything)")
+                    starter.report_ready()
+                    is_ready = True
+                    try:
+                        _run_demo(console, demo and not is_reset, stack.connection)
+                    except TenantryError as error:
+                        # The emulator still runs, and helps to find the reason.
+                        console.print(str(error), style="red", markup=False)
+                    watch(stack, requests)
+    except OSError as error:
+        failure = describe_os_error(error)
+        starter.report_failure(failure)
+        raise failure from error
     except TenantryError as error:
         starter.report_failure(error)
         raise
@@ -107,8 +124,16 @@ def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | Non
 )
 @click.option("--port", type=int, help="The port of the gateway, if several emulators run.")
 def status(as_json: bool, port: int | None) -> None:
-    """Show how to connect to the running emulator."""
-    state = running(find_project(), port)
+    """Show how to connect to the running emulator, or why it ended.
+
+    Exits 1 if none is ready. Then the JSON has the members `running` (false) and `reason`.
+    """
+    try:
+        state = running(find_project(), port)
+    except NotRunningError as error:
+        if as_json:
+            click.echo(json.dumps({"running": False, "reason": error.reason}, indent=2))
+        raise
     if as_json:
         click.echo(json.dumps(state.connection, indent=2))
     else:
@@ -119,10 +144,62 @@ def status(as_json: bool, port: int | None) -> None:
 @click.option("--port", type=int, help="The port of the gateway, if several emulators run.")
 def down(port: int | None) -> None:
     """Stop the running emulator; keep its data."""
-    state = running(find_project(), port)
+    project = find_project()
+    state = _alive(project, port)
+    if state is None:
+        # A supervisor that was killed has left its children.
+        sweep(project)
+        running(project, port)
+        return
     psutil.Process(state.supervisor_pid).terminate()
     state.wait_until_gone()
-    click.echo(f"stopped {state.connection['API_URL']}")
+    click.echo(f"stopped http://127.0.0.1:{state.gateway_port}")
+
+
+@click.command()
+@click.option("--port", type=int, help="The port of the gateway, if several emulators run.")
+def reset(port: int | None) -> None:
+    """Empty this project's database, and start it anew.
+
+    The migrations and the seed are applied again. A running emulator goes on with the new
+    database. Without one, the next `tenantry up` creates the database.
+    """
+    project = find_project()
+    before = _alive(project, port)
+    if before is None:
+        if port is not None:
+            running(project, port)
+        sweep(project)
+        erase_database(project)
+        click.echo("The database is empty. `tenantry up` applies the migrations and the seed.")
+        return
+    # An emulator that is still starting could not be asked.
+    running(project, before.gateway_port)
+    click.echo("Emptying the database, and applying supabase/migrations …")
+    psutil.Process(before.supervisor_pid).send_signal(RESET)
+    wait_until(
+        lambda: _is_new(before, _alive(project, before.gateway_port)),
+        "the emulator is ready again",
+        # Many migrations may take any time, and an emulator that fails ends.
+        seconds=math.inf,
+        interval=0.2,
+    )
+    after = running(project, before.gateway_port)
+    _show(Console(highlight=False, soft_wrap=True), after.connection, after.warnings)
+
+
+def _alive(project: Project, port: int | None) -> State | None:
+    """The emulator on that port, or any, that runs or is starting."""
+    found = (s for _, s in states(project) if s.is_running and port in (None, s.gateway_port))
+    return next(found, None)
+
+
+def _is_new(before: State, state: State | None) -> bool:
+    """Whether the reset is over: the emulator is ready again, or has ended."""
+    if state is None:
+        # Between two runs the supervisor has no state for a moment.
+        return not before.is_running
+    return state.run_id != before.run_id and bool(state.connection)
 
 
 @click.command()

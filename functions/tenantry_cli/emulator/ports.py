@@ -2,7 +2,13 @@
 
 import random
 import socket
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
 
 from tenantry_cli.errors import TenantryError
 
@@ -66,11 +72,40 @@ class Ports:
 
 class PortInUseError(TenantryError):
     def __init__(self, port: int) -> None:
-        super().__init__(
-            f"Port {port} is in use. Stop the program that listens there, or wait a minute if "
-            "there is none (a connection has used the port), or choose another block of eight "
+        super().__init__(f"Port {port} is in use{_holder(port)}")
+
+
+def _holder(port: int) -> str:
+    """Who has the port, and what to do."""
+    found = [c for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == port]
+    listening = [c for c in found if c.status == psutil.CONN_LISTEN]
+    holder = _program(listening or found)
+    if listening or not found:
+        return (
+            f"{holder}. Stop the program that listens there, or choose another block of eight "
             "ports with --port."
         )
+    return (
+        f" for an outgoing connection{holder}: the system gives such connections any port from "
+        f"{_outgoing()[0]} to {_outgoing()[1]}. Run the command again in a minute, or choose a "
+        "block of eight ports outside this range with --port. To keep the ports for the "
+        "emulator, set the kernel parameter net.ipv4.ip_local_reserved_ports."
+    )
+
+
+def _program(connections: Iterable[Any]) -> str:
+    for connection in connections:
+        # Other users' processes have no number here.
+        if connection.pid is not None:
+            with suppress(psutil.Error):
+                name = psutil.Process(connection.pid).name()
+                return f" by {name} (process {connection.pid})"
+    return ""
+
+
+def _outgoing() -> tuple[str, str]:
+    first, last = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    return first, last
 
 
 def claim_free() -> tuple[Ports, socket.socket]:

@@ -4,13 +4,16 @@ import fcntl
 import hashlib
 import os
 import secrets
+import shutil
 import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from types import TracebackType
 
 import psutil
 import requests
@@ -118,14 +121,17 @@ class Stack:
         *,
         port: int | None = DEFAULT,
         ephemeral: bool = False,
+        empty: bool = False,
         default_privileges: DefaultPrivileges | None = None,
         console: Console | None = None,
+        report: Callable[[str], None] | None = None,
     ) -> Iterator["Stack"]:
         """Starts every component, and stops them at the end of the `with`.
 
         Without a port, free ports are used. An ephemeral emulator has its own database,
-        which is removed at the end. TENANTRY_DEFAULT_PRIVILEGES is the default of
-        `default_privileges`.
+        which is removed at the end. `empty` erases the database of the project first.
+        TENANTRY_DEFAULT_PRIVILEGES is the default of `default_privileges`. `report` receives
+        each step as a sentence.
         """
         project = project or find_project()
         default_privileges = default_privileges or chosen_default_privileges()
@@ -134,12 +140,14 @@ class Stack:
         sweep(project)
         with ExitStack() as cleanup:
             home = cleanup.enter_context(_home(project, ephemeral))
+            if empty:
+                _erase(home.cluster)
             ports, claim = (Ports(port), Ports(port).claim()) if port else claim_free()
             cleanup.enter_context(claim)
             launch = _Launch(
                 project, components, ports, home, load_keys(project.state), cleanup
             )
-            yield launch.run(default_privileges, console.print)
+            yield launch.run(default_privileges, report or console.print)
 
 
 @dataclass(frozen=True)
@@ -166,19 +174,40 @@ def _home(project: Project, ephemeral: bool) -> Iterator[_Home]:
             logs.mkdir(mode=0o700)
             yield _Home(directory / "postgres", logs, directory, directory)
         return
+    with _cluster(project) as cluster:
+        logs = project.state / "logs"
+        logs.mkdir(exist_ok=True)
+        logs.chmod(0o700)
+        scratch = project.state / "components"
+        scratch.mkdir(mode=0o700, exist_ok=True)
+        yield _Home(cluster, logs, scratch, None)
+
+
+@contextmanager
+def _cluster(project: Project) -> Iterator[Path]:
+    """The directory of the project's database, while no other process has it."""
     with (project.state / "emulator.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise TenantryError(_already_up(project)) from None
         digest = hashlib.sha256(str(project.root).encode()).hexdigest()[:16]
-        logs = project.state / "logs"
-        logs.mkdir(exist_ok=True)
-        logs.chmod(0o700)
-        scratch = project.state / "components"
-        scratch.mkdir(mode=0o700, exist_ok=True)
-        cluster = cluster_directory(project.state, Path("/var/lib/tenantry") / digest)
-        yield _Home(cluster, logs, scratch, None)
+        yield cluster_directory(project.state, Path("/var/lib/tenantry") / digest)
+
+
+def erase_database(project: Project) -> None:
+    """Erases the database of a project whose emulator does not run."""
+    with _cluster(project) as cluster:
+        _erase(cluster)
+
+
+def _erase(cluster: Path) -> None:
+    # A rename is atomic: an interrupted removal leaves no damaged database.
+    erased = cluster.with_name(f"{cluster.name}.erased")
+    shutil.rmtree(erased, ignore_errors=True)
+    if cluster.exists():
+        cluster.rename(erased)
+    shutil.rmtree(erased, ignore_errors=True)
 
 
 def _already_up(project: Project) -> str:
@@ -213,7 +242,7 @@ class _Launch:
         path, state = self._record()
 
         report("Starting PostgreSQL, Auth, PostgREST, the functions and the gateway …")
-        database = self._keep(postgres.start(self._log("postgres"), self._env()))
+        database = self._keep(postgres.start(self._log("postgres"), self._env(), report))
         postgres.bootstrap(default_privileges)
         auth = self._auth(stack)
         # Auth creates its tables meanwhile. The functions and the gateway do not need them.
@@ -222,26 +251,28 @@ class _Launch:
         # The functions call the Data API through a second gateway. In a shared one, callers of
         # the functions could occupy every thread that the functions need.
         inner = self._gateway(stack, "inner-gateway", self.ports.inner_gateway)
-        auth.wait_until(lambda: _status(f"{stack.auth_url}{AUTH}/health") == 200)
+        auth.wait_until(lambda: _status(f"{stack.auth_url}{AUTH}/health") == 200, report)
         postgres.complete_auth()
         postgres.keep_pristine()
 
         report("Applying supabase/migrations …")
-        push_migrations(
+        push = push_migrations(
             self.components, root=self.project.root, database_url=stack.db_url, env=self._env()
         )
+        report(push.summary)
         postgrest = self._postgrest(stack)
         postgrest.wait_until(
-            lambda: _status(f"http://127.0.0.1:{self.ports.postgrest_admin}/ready") == 200
+            lambda: _status(f"http://127.0.0.1:{self.ports.postgrest_admin}/ready") == 200,
+            report,
         )
-        gateway.wait_until(lambda: _status(stack.api_url) is not None)
-        inner.wait_until(lambda: _status(self._inner_url) is not None)
-        functions.wait_until(lambda: _status(self._functions_url) is not None)
+        gateway.wait_until(lambda: _status(stack.api_url) is not None, report)
+        inner.wait_until(lambda: _status(self._inner_url) is not None, report)
+        functions.wait_until(lambda: _status(self._functions_url) is not None, report)
 
         stack = replace(
             stack,
             children=(database, auth, postgrest, functions, inner, gateway),
-            warnings=self._warnings(),
+            warnings=(*push.warnings, *self._warnings()),
         )
         write_state(path, replace(state, connection=stack.connection, warnings=stack.warnings))
         return stack
@@ -270,7 +301,7 @@ class _Launch:
             throw_away=None if throw_away is None else str(throw_away),
         )
         write_state(path, state)
-        self.cleanup.callback(path.unlink, missing_ok=True)
+        self.cleanup.push(partial(_close_state, path, state))
         # A signal may come after a child has started and before its end is registered.
         self.cleanup.callback(state.end_leftovers)
         return path, state
@@ -312,7 +343,9 @@ class _Launch:
             "TENANTRY_PUBLIC_SUPABASE_URL": stack.api_url,
             **_without_proxy(),
         }
-        copy_supabase_js(self.components, self.project)
+        with suppress(OSError):
+            # Without the copy, the console says what is missing.
+            copy_supabase_js(self.components, self.project)
         source = self.project.functions / "main.py"
         return self._python(
             "functions",
@@ -382,8 +415,22 @@ def _status(url: str) -> int | None:
     try:
         with HttpClient(timeout=5) as http:
             return http.request("GET", url).status_code
-    except requests.ConnectionError:
+    except requests.RequestException:
         return None
+
+
+def _close_state(
+    path: Path,
+    state: State,
+    kind: type[BaseException] | None,
+    error: BaseException | None,
+    traceback: TracebackType | None,
+) -> None:
+    """Keeps why an emulator ended, for `tenantry status`; a request to stop leaves nothing."""
+    if isinstance(error, TenantryError | OSError):
+        write_state(path, replace(state, end=str(error)))
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _without_proxy() -> dict[str, str]:
