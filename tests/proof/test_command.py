@@ -229,8 +229,8 @@ def test_command_without_keys_does_not_run(target: Target) -> None:
 def test_command_without_an_emulator_does_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "pyproject.toml").touch()
-    (tmp_path / "supabase" / "migrations").mkdir(parents=True)
+    (tmp_path / "supabase").mkdir()
+    (tmp_path / "supabase" / "config.toml").touch()
     monkeypatch.chdir(tmp_path)
 
     result = CliRunner().invoke(main, ["prove"])
@@ -259,9 +259,12 @@ def test_failed_run_writes_no_report(target: Target, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_leak_is_shown_with_its_request(target: Target, file: Path) -> None:
-    """The attempts of the anon key are made with the service key."""
-    careless = dataclasses.replace(target, anon_key=target.service_key)
+def test_leak_is_shown_with_its_request(
+    target: Target, file: Path, environment: Environment
+) -> None:
+    """The attempts of the anon key are made with the token of a member of the staff."""
+    staff = environment.staff("super_admin")
+    careless = dataclasses.replace(target, anon_key=staff.token or "")
 
     result = tenantry(careless, "prove", "--brief", "--json", str(file))
 

@@ -413,7 +413,7 @@ def test_key_of_another_project_is_refused_in_one_sentence(
     assert result.exit_code == (2 if command == "prove" else 1)
     assert f"{project.api_url} refuses the service key (JWSError" in result.output
     assert "--service-key (or SUPABASE_SERVICE_ROLE_KEY)" in result.output
-    assert result.output.count("\n") == 1
+    assert "\n" not in result.output.strip()
     assert foreign not in result.output
 
 

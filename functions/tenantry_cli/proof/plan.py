@@ -15,6 +15,7 @@ from tenantry_cli.proof.attempts import (
     Sentinel,
     expect,
     shows_count,
+    shows_our_paths,
     shows_rows,
     shows_text,
 )
@@ -285,7 +286,7 @@ class Plan:
             # Hosted projects may keep this page to the service key.
             Expected.EITHER if is_someone else Expected.REFUSED,
             self._request(identity, entry_point, "GET", "/", profiles(("public",), ())),
-            partial(shows_text, '"/rpc/'),
+            shows_our_paths,
             ("OpenAPI page", "GET", entry_point.name),
         )
 
@@ -520,6 +521,9 @@ class Plan:
             ("expose_schema", {}),
         ):
             for profile in ("public", "tenancy"):
+                # The project may have a function of that name.
+                if profile == "public" and f"/rpc/{helper}" in self.environment.own_paths:
+                    continue
                 yield Attempt(
                     identity,
                     None,
@@ -563,7 +567,7 @@ class Plan:
             self._other(tenant),
             identity,
             self.environment.ids,
-            self.environment.marker(tenant, Visibility.REGISTRY),
+            self.environment.display_name(tenant),
             self.environment.has_inactive_users,
             self.environment.limits,
         )
