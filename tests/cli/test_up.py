@@ -16,6 +16,7 @@ import requests
 
 from support.trial import Trial
 from support.waiting import until
+from tenantry_cli.emulator.ports import PortInUseError
 from tenantry_cli.project import Project, find_project
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
@@ -165,11 +166,14 @@ def test_demo_succeeds_although_no_proxy_answers(trial: Trial) -> None:
         shutil.copytree(project.root / folder, trial.directory / folder, dirs_exist_ok=True)
     # All requests go to this machine, in the command and in the functions.
     trial.env.update(dict.fromkeys(PROXY_VARIABLES, "http://127.0.0.1:9"))
+    # httpx refuses the first in its usual installation, and the second always.
+    trial.env |= {"ALL_PROXY": "socks5://127.0.0.1:9", "NO_PROXY": "[::1]"}
     running = trial.up("--demo", "--ephemeral")
 
     output = trial.read_until(running, "The demo is finished.")
 
     assert "The demo stops here" not in output
+    assert "The functions run without a proxy, because httpx cannot use the" in output
     running.send_signal(signal.SIGINT)
     output, _ = running.communicate(timeout=30)
     assert running.returncode == 0, output
@@ -252,9 +256,13 @@ def test_port_in_use_is_reported_in_one_line(trial: Trial) -> None:
             server.getsockname(), source_address=("127.0.0.1", trial.port + 11)
         ),
     ):
+        accepted, _ = server.accept()
         failed = trial.tenantry("up", f"--port={trial.port}")
         beside = trial.tenantry("up", f"--port={trial.port + 10}")
-
+        assert not PortInUseError(trial.port + 11).is_passing
+    accepted.close()
+    # The side that closed first keeps its port for a minute, and `up` waits for it.
+    assert PortInUseError(trial.port + 11).is_passing
     assert (failed.returncode, beside.returncode) == (1, 1)
     listener = f"by {psutil.Process().name()} (process {os.getpid()})"
     assert failed.stderr.startswith(f"Error: Port {trial.port + 1} is in use {listener}. Stop")

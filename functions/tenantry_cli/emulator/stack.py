@@ -24,7 +24,7 @@ from tenantry_cli.emulator.bundle import copy_supabase_js
 from tenantry_cli.emulator.components import Components, install_components
 from tenantry_cli.emulator.keys import Keys, load_keys
 from tenantry_cli.emulator.paths import AUTH, FUNCTIONS, REST
-from tenantry_cli.emulator.ports import DEFAULT, Ports, claim_free
+from tenantry_cli.emulator.ports import DEFAULT, Ports, claim_free, claim_soon
 from tenantry_cli.emulator.postgres import (
     DefaultPrivileges,
     Postgres,
@@ -33,6 +33,7 @@ from tenantry_cli.emulator.postgres import (
 )
 from tenantry_cli.emulator.postgrest import start_postgrest
 from tenantry_cli.emulator.process import Child
+from tenantry_cli.emulator.proxies import functions_environment
 from tenantry_cli.emulator.state import (
     RUN_VARIABLE,
     State,
@@ -142,12 +143,17 @@ class Stack:
             home = cleanup.enter_context(_home(project, ephemeral))
             if empty:
                 _erase(home.cluster)
-            ports, claim = (Ports(port), Ports(port).claim()) if port else claim_free()
+            report = report or console.print
+            if port is None:
+                ports, claim = claim_free()
+            else:
+                ports = Ports(port)
+                claim = claim_soon(ports, report)
             cleanup.enter_context(claim)
             launch = _Launch(
                 project, components, ports, home, load_keys(project.state), cleanup
             )
-            yield launch.run(default_privileges, report or console.print)
+            yield launch.run(default_privileges, report)
 
 
 @dataclass(frozen=True)
@@ -272,7 +278,11 @@ class _Launch:
         stack = replace(
             stack,
             children=(database, auth, postgrest, functions, inner, gateway),
-            warnings=(*push.warnings, *self._warnings()),
+            warnings=(
+                *push.warnings,
+                *functions_environment(os.environ)[1],
+                *self._warnings(),
+            ),
         )
         write_state(path, replace(state, connection=stack.connection, warnings=stack.warnings))
         return stack
@@ -341,7 +351,6 @@ class _Launch:
             "TENANTRY_UPSTREAM_TIMEOUT_SECONDS": _UPSTREAM_TIMEOUT_SECONDS,
             "TENANTRY_FUNCTIONS_URL": stack.functions_url,
             "TENANTRY_PUBLIC_SUPABASE_URL": stack.api_url,
-            **_without_proxy(),
         }
         with suppress(OSError):
             # Without the copy, the console says what is missing.
@@ -353,7 +362,7 @@ class _Launch:
             *("--port", str(self.ports.functions), "--source", str(source)),
             *("--swagger-ui", str(self.components.swagger_ui)),
             *("--supabase-js", str(self.components.supabase_js)),
-            env={**os.environ, **self._env(), **settings},
+            env={**functions_environment(os.environ)[0], **self._env(), **settings},
         )
 
     def _gateway(
@@ -431,9 +440,3 @@ def _close_state(
         write_state(path, replace(state, end=str(error)))
     else:
         path.unlink(missing_ok=True)
-
-
-def _without_proxy() -> dict[str, str]:
-    """Lets the functions reach the Data API of this machine without the caller's proxy."""
-    excepted = [os.environ.get("no_proxy", os.environ.get("NO_PROXY", "")), "127.0.0.1"]
-    return dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(filter(None, excepted)))
