@@ -168,7 +168,7 @@ def test_demo_succeeds_although_no_proxy_answers(trial: Trial) -> None:
     trial.env.update(dict.fromkeys(PROXY_VARIABLES, "http://127.0.0.1:9"))
     # httpx refuses the first in its usual installation, and the second always.
     trial.env |= {"ALL_PROXY": "socks5://127.0.0.1:9", "NO_PROXY": "[::1]"}
-    running = trial.up("--demo", "--ephemeral")
+    running = trial.begin_up("--demo", "--ephemeral")
 
     output = trial.read_until(running, "The demo is finished.")
 
