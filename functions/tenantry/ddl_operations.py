@@ -23,6 +23,7 @@ class Column(BaseModel):
     default_expression: str | None = None
     primary_key: bool | None = None
     unique: bool | None = None
+    identity: bool | None = None
 
 
 class CreateTable(Arguments):
@@ -45,9 +46,10 @@ class AddColumn(Arguments):
     table_name: TableName
     column_name: ColumnName
     column_type: ColumnType
-    is_nullable: StrictBool = True
+    is_nullable: StrictBool | None = None
     default_value: Any = None
     default_expression: str | None = None
+    identity: StrictBool = False
 
 
 class DropColumn(Arguments):

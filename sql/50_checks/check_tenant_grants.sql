@@ -46,15 +46,34 @@ begin
                             and 'authenticated'::regrole = any (p.polroles)
                     )
                 )
-                -- A sequence of a column of type serial.
+                -- A sequence that numbers rows which signed-in users may write.
                 when c.relkind = 'S' and exists (
                     select
-                    from pg_catalog.pg_depend o
-                    where o.classid = 'pg_class'::regclass
-                        and o.objid = c.oid
-                        and o.refclassid = 'pg_class'::regclass
-                        and o.deptype = 'a'
-                ) then array['select', 'usage']
+                    from (
+                        select o.refobjid
+                        from pg_catalog.pg_depend o
+                        where o.classid = 'pg_class'::regclass
+                            and o.objid = c.oid
+                            and o.refclassid = 'pg_class'::regclass
+                            and (
+                                o.deptype = 'a'
+                                or exists (
+                                    select from pg_catalog.pg_attribute i
+                                    where i.attrelid = o.refobjid and i.attnum = o.refobjsubid and i.attidentity = 'd'
+                                )
+                            )
+                        union
+                        select e.adrelid
+                        from pg_catalog.pg_depend o
+                        join pg_catalog.pg_attrdef e on e.oid = o.objid
+                        where o.refclassid = 'pg_class'::regclass
+                            and o.refobjid = c.oid
+                            and o.classid = 'pg_attrdef'::regclass
+                    ) u (relation)
+                    join pg_catalog.pg_class n on n.oid = u.relation and n.relnamespace = v_schema and n.relrowsecurity
+                    join pg_catalog.pg_policy p on p.polrelid = n.oid
+                    where p.polcmd::text in ('*', 'a', 'w') and 'authenticated'::regrole = any (p.polroles)
+                ) then array['usage']
             end,
             c.oid, false
         from pg_catalog.pg_depend d

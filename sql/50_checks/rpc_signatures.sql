@@ -17,7 +17,7 @@ as $$
         'public.redact_audit_log(text, uuid)',
         'public.seal_audit_log(text)',
         'public.verify_audit_log(text, text)',
-        'public.add_column(text, text, text, text, boolean, jsonb, text)',
+        'public.add_column(text, text, text, text, boolean, jsonb, text, boolean)',
         'public.add_foreign_key(text, text, text, text, text, text, text)',
         'public.create_table(text, text, jsonb, text)',
         'public.drop_column(text, text, text)',

@@ -290,6 +290,7 @@ create type public.table_column as (
     is_nullable boolean,
     column_default text,
     is_primary_key boolean,
+    is_identity boolean,
     description text
 );
 
@@ -300,7 +301,9 @@ comment on column public.table_column.ordinal_position is
 comment on column public.table_column.data_type is
     'The type as PostgreSQL prints it, for example character varying(40) or timestamp with time zone.';
 comment on column public.table_column.column_default is
-    'The default as SQL; null if there is none.';
+    'The default as SQL; null if there is none. An identity column has none.';
+comment on column public.table_column.is_identity is
+    'Whether PostgreSQL numbers the rows in this column, unless a row brings its own number.';
 
 -- sql/06_records/table_foreign_key.sql
 
@@ -3451,6 +3454,7 @@ begin
         not a.attnotnull,
         pg_get_expr(d.adbin, d.adrelid),
         a.attnum = any (coalesce(k.conkey, '{}')),
+        a.attidentity <> '',
         col_description(a.attrelid, a.attnum)
     from pg_catalog.pg_attribute a
     left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
@@ -6215,14 +6219,7 @@ begin
                 when c.relkind in ('r', 'p') and c.relrowsecurity then tenancy.policy_verbs(c.oid)
                 -- Such a view shows its caller only what the policies of its tables allow.
                 when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then 'select'
-                -- An identity column needs no grant on its sequence; serial does.
-                when c.relkind = 'S' and exists (
-                    select from pg_catalog.pg_depend o
-                    where o.classid = 'pg_class'::regclass
-                        and o.objid = c.oid
-                        and o.refclassid = 'pg_class'::regclass
-                        and o.deptype = 'a'
-                ) then 'select, usage'
+                when c.relkind = 'S' then tenancy.sequence_verbs(c.oid)
             end
         from pg_catalog.pg_depend d
         join pg_catalog.pg_class c on c.oid = d.objid
@@ -6335,6 +6332,48 @@ $$;
 
 comment on function tenancy.policy_verbs(oid) is
     'The commands for which a table has a policy for signed-in users, as GRANT lists them; null if there is none.';
+
+-- sql/20_tenancy/privileges/sequence_verbs.sql
+
+-- A serial column and a nextval() of a migration need USAGE on the sequence for each insert. An
+-- identity column needs it where PostgREST writes its default as an expression (missing=default).
+-- USAGE allows nextval and no setval.
+create function tenancy.sequence_verbs(sequence oid)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return case when exists (
+        select
+        from (
+            select d.refobjid as relation
+            from pg_catalog.pg_depend d
+            join pg_catalog.pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+            where d.classid = 'pg_class'::regclass
+                and d.objid = sequence
+                and d.refclassid = 'pg_class'::regclass
+                -- Nobody can give a number to a column that is always generated.
+                and (d.deptype = 'a' or (d.deptype = 'i' and a.attidentity = 'd'))
+            union all
+            select e.adrelid
+            from pg_catalog.pg_depend d
+            join pg_catalog.pg_attrdef e on e.oid = d.objid
+            where d.refclassid = 'pg_class'::regclass
+                and d.refobjid = sequence
+                and d.classid = 'pg_attrdef'::regclass
+        ) t
+        join pg_catalog.pg_class c on c.oid = t.relation
+        join pg_catalog.pg_class s on s.oid = sequence and s.relnamespace = c.relnamespace
+        where c.relrowsecurity and tenancy.policy_verbs(c.oid) ~ 'insert|update'
+    ) then 'usage' end;
+end;
+$$;
+
+comment on function tenancy.sequence_verbs(oid) is
+    'The privileges on a sequence that writers of its tables need, as GRANT lists them: usage if signed-in users can write a table that the sequence belongs to or numbers; otherwise null.';
 
 -- sql/20_tenancy/privileges/unreachable_tables.sql
 
@@ -6816,7 +6855,8 @@ create function tenancy.add_column(
     column_type text,
     is_nullable boolean,
     default_value jsonb,
-    default_expression text
+    default_expression text,
+    is_identity boolean
 )
     returns void
     volatile
@@ -6827,12 +6867,12 @@ create function tenancy.add_column(
 as $$
 declare
     v_definition constant text := tenancy.column_definition(
-        column_name, column_type, is_nullable, default_value, default_expression
+        column_name, column_type, is_nullable, default_value, default_expression, is_identity => is_identity
     );
 begin
     perform tenancy.lock_tables(schema_name, array[table_name]);
     -- Any other default that column_default allows is stored once for all rows.
-    if lower(btrim(default_expression, ' ')) = 'gen_random_uuid()' then
+    if is_identity or lower(btrim(default_expression, ' ')) = 'gen_random_uuid()' then
         perform tenancy.lock_rewrite(tenancy.require_table(schema_name, table_name));
     end if;
 
@@ -6848,6 +6888,9 @@ begin
                     hint = 'Nothing was changed. Add the column without a default, and fill it by updates of some thousand rows each.';
     end;
     perform tenancy.audit_table(schema_name, table_name);
+    if is_identity then
+        perform tenancy.apply_tenant_privileges(schema_name);
+    end if;
     perform tenancy.reload_schema_cache();
 exception
     when duplicate_column then
@@ -6861,13 +6904,16 @@ exception
         raise exception 'The default expression does not fit the type of the column.'
             using errcode = 'PT400', detail = 'invalid_default',
                 hint = 'now() and current_date fit dates and times, gen_random_uuid() and auth.uid() fit uuid.';
+    when sequence_generator_limit_exceeded then
+        raise exception 'Table "%" has more rows than the type % has numbers.', table_name, column_type
+            using errcode = 'PT422', detail = 'invalid_request', hint = 'Use the type bigint.';
     when program_limit_exceeded then
         raise exception 'Table "%" cannot take another column: %.', table_name, sqlerrm
             using errcode = 'PT422', detail = 'invalid_request', hint = 'Use a second table.';
 end;
 $$;
 
-comment on function tenancy.add_column(text, text, text, text, boolean, jsonb, text) is
+comment on function tenancy.add_column(text, text, text, text, boolean, jsonb, text, boolean) is
     'Adds a column to a table of a tenant. Only under lock_tenant (PT400: invalid_identifier, invalid_column_type, invalid_default; PT409: column_exists, table_not_empty; PT422 invalid_request; 55P03).';
 
 -- sql/20_tenancy/tables/add_foreign_key.sql
@@ -7093,7 +7139,8 @@ create function tenancy.column_definition(
     is_nullable boolean,
     literal jsonb,
     expression text,
-    is_unique boolean default false
+    is_unique boolean default false,
+    is_identity boolean default false
 )
     returns text
     stable
@@ -7108,16 +7155,19 @@ begin
     perform tenancy.require_column_name(column_name);
     v_type := tenancy.column_type(column_type);
     v_default := tenancy.column_default(v_type, literal, expression);
+    if is_identity then
+        perform tenancy.require_identity(column_name, v_type, is_nullable, v_default);
+    end if;
 
     return format('%I %s', column_name, v_type)
-        || case when is_nullable then '' else ' not null' end
+        || case when is_identity then ' generated by default as identity' when is_nullable is false then ' not null' else '' end
         || coalesce(' default ' || v_default, '')
         || case when is_unique then ' unique' else '' end;
 end;
 $$;
 
-comment on function tenancy.column_definition(text, text, boolean, jsonb, text, boolean) is
-    'The definition of a column for CREATE TABLE or ADD COLUMN (PT400: invalid_identifier, invalid_column_type, invalid_default).';
+comment on function tenancy.column_definition(text, text, boolean, jsonb, text, boolean, boolean) is
+    'The definition of a column for CREATE TABLE or ADD COLUMN. Without is_nullable, a column may be null unless it is an identity column (PT400: invalid_identifier, invalid_column_type, invalid_default; PT422 invalid_request).';
 
 -- sql/20_tenancy/tables/column_type.sql
 
@@ -7216,6 +7266,7 @@ create function tenancy.create_table(schema_name text, table_name text, columns 
     language plpgsql
 as $$
 declare
+    v_columns constant jsonb := tenancy.with_key(columns);
     v_definitions text[];
     v_key text[];
     v_duplicate text;
@@ -7225,34 +7276,26 @@ begin
             tenancy.column_definition(
                 c.value ->> 'name',
                 c.value ->> 'type',
-                coalesce((c.value ->> 'nullable')::boolean, true),
+                (c.value ->> 'nullable')::boolean,
                 c.value -> 'default',
                 c.value ->> 'default_expression',
-                coalesce((c.value ->> 'unique')::boolean, false)
+                coalesce((c.value ->> 'unique')::boolean, false),
+                coalesce((c.value ->> 'identity')::boolean, false)
             )
             order by c.place
         ),
         array_agg(c.value ->> 'name' order by c.place) filter (where (c.value ->> 'primary_key')::boolean)
     into v_definitions, v_key
-    from jsonb_array_elements(columns) with ordinality c (value, place);
+    from jsonb_array_elements(v_columns) with ordinality c (value, place);
 
     select c.value ->> 'name' into v_duplicate
-    from jsonb_array_elements(columns) c (value)
+    from jsonb_array_elements(v_columns) c (value)
     group by c.value ->> 'name'
     having count(*) > 1
     limit 1;
     if v_duplicate is not null then
         raise exception 'There are two columns named "%".', v_duplicate
             using errcode = 'PT409', detail = 'column_exists', hint = 'Give each column its own name.';
-    end if;
-
-    -- A primary key is needed, because the audit log and the Data API identify rows by it. The
-    -- default is the column id, which is added if it is missing.
-    if v_key is null then
-        v_key := array['id'];
-        if not exists (select from jsonb_array_elements(columns) c (value) where c.value ->> 'name' = 'id') then
-            v_definitions := array_prepend('id uuid not null default gen_random_uuid()', v_definitions);
-        end if;
     end if;
 
     begin
@@ -7564,7 +7607,7 @@ begin
             select x.key
             from jsonb_object_keys(case when jsonb_typeof(c.value) = 'object' then c.value else '{}' end) x (key)
             where x.key not in (
-                'name', 'type', 'nullable', 'default', 'default_expression', 'primary_key', 'unique'
+                'name', 'type', 'nullable', 'default', 'default_expression', 'primary_key', 'unique', 'identity'
             )
             limit 1
         ) u on true
@@ -7577,7 +7620,8 @@ begin
                     ('nullable', 'boolean', false),
                     ('default_expression', 'string', false),
                     ('primary_key', 'boolean', false),
-                    ('unique', 'boolean', false)
+                    ('unique', 'boolean', false),
+                    ('identity', 'boolean', false)
             ) x (key, kind, needed)
             where case
                 when c.value ? x.key and (x.needed or c.value -> x.key <> 'null')
@@ -7594,7 +7638,7 @@ begin
     if v_problem is not null then
         raise exception '%', v_problem
             using errcode = 'PT422', detail = 'invalid_request',
-                hint = 'Give columns as [{"name": "title", "type": "text", "nullable": false}, …]; also default, default_expression, primary_key, unique.';
+                hint = 'Give columns as [{"name": "title", "type": "text", "nullable": false}, …]; also default, default_expression, primary_key, unique, identity.';
     end if;
 end;
 $$;
@@ -7679,6 +7723,37 @@ $$;
 
 comment on function tenancy.require_foreign_key_target(text, text, text) is
     'Refuses a foreign key that would block later tenant migrations (PT409 protected_table).';
+
+-- sql/20_tenancy/tables/require_identity.sql
+
+create function tenancy.require_identity(column_name text, column_type text, is_nullable boolean, default_sql text)
+    returns void
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if column_type not in ('smallint', 'integer', 'bigint') then
+        raise exception 'Column "%" cannot be an identity column, because its type is %.', column_name, column_type
+            using errcode = 'PT400', detail = 'invalid_column_type',
+                hint = 'Use smallint, integer or bigint. For a uuid, use the default expression gen_random_uuid().';
+    end if;
+    if default_sql is not null then
+        raise exception 'Column "%" has a default, and an identity column cannot have one.', column_name
+            using errcode = 'PT400', detail = 'invalid_default',
+                hint = 'Leave out the default, or leave out identity.';
+    end if;
+    if is_nullable then
+        raise exception 'Column "%" may be null, and an identity column cannot.', column_name
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Do not make the column nullable, or leave out identity.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_identity(text, text, boolean, text) is
+    'Refuses what PostgreSQL cannot number: an identity column that is no integer, has a default or may be null (PT400: invalid_column_type, invalid_default; PT422 invalid_request). column_type is a result of tenancy.column_type.';
 
 -- sql/20_tenancy/tables/require_own_column.sql
 
@@ -7835,6 +7910,52 @@ $$;
 
 comment on function tenancy.require_within_budgets(text, jsonb) is
     'Refuses a change by which a tenant has exceeded a budget of platform_settings. before is what tenancy.budget_usage said before the change (PT409: column_limit, index_limit, foreign_key_limit, text_limit).';
+
+-- sql/20_tenancy/tables/with_key.sql
+
+-- The audit log and the Data API identify rows by the primary key. Admin panels and clients insert
+-- rows without a key, so PostgreSQL has to generate it.
+create function tenancy.with_key(columns jsonb)
+    returns jsonb
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_key jsonb := jsonb_path_query_array(columns, '$[*] ? (@.primary_key == true)');
+    v_generated jsonb;
+begin
+    if v_key = '[]' then
+        v_key := jsonb_path_query_array(columns, '$[*] ? (@.name == "id")');
+    end if;
+    if v_key = '[]' then
+        return '[{"name": "id", "type": "uuid", "primary_key": true, "default_expression": "gen_random_uuid()"}]'::jsonb || columns;
+    end if;
+
+    -- The values of a key of several columns come from elsewhere, such as two foreign keys.
+    if jsonb_array_length(v_key) = 1 and coalesce(v_key -> 0 -> 'default', 'null') = 'null' and v_key -> 0 ->> 'default_expression' is null then
+        v_generated := case
+            when v_key -> 0 ->> 'identity' is not null then null
+            when tenancy.column_type(v_key -> 0 ->> 'type') in ('smallint', 'integer', 'bigint') then '{"identity": true, "nullable": false}'
+            -- A uuid of another name is the id of something else, such as a user.
+            when tenancy.column_type(v_key -> 0 ->> 'type') = 'uuid' and v_key -> 0 ->> 'name' = 'id'
+                then '{"default_expression": "gen_random_uuid()"}'
+        end;
+    end if;
+
+    return (
+        select jsonb_agg(
+            case when v_key @> jsonb_build_array(c.value) then c.value || '{"primary_key": true}' || coalesce(v_generated, '{}') else c.value end
+            order by c.place
+        )
+        from jsonb_array_elements(columns) with ordinality c (value, place)
+    );
+end;
+$$;
+
+comment on function tenancy.with_key(jsonb) is
+    'The columns of a new table, with what they leave out of its primary key: without one, the column id, which is added as uuid if it is missing. A key of one column without a default is numbered if it is an integer, and gets gen_random_uuid() if it is a uuid named id; {"identity": false} leaves an integer as it is. Only for columns that require_column_objects has accepted (PT400 invalid_column_type).';
 
 -- sql/20_tenancy/tenants/drop_tenant_schema.sql
 
@@ -8510,9 +8631,10 @@ create function public.add_column(
     table_name text,
     column_name text,
     column_type text,
-    is_nullable boolean default true,
+    is_nullable boolean default null,
     default_value jsonb default null,
-    default_expression text default null
+    default_expression text default null,
+    identity boolean default false
 )
     returns public.table_column
     volatile
@@ -8529,7 +8651,7 @@ as $$
 declare
     v_tenant public.tenants;
     v_table oid;
-    v_is_nullable constant boolean := coalesce(is_nullable, true);
+    v_is_identity constant boolean := coalesce(identity, false);
     v_usage jsonb;
     v_column public.table_column;
 begin
@@ -8539,7 +8661,7 @@ begin
     perform tenancy.require_own_column(schema_name, table_name, column_name);
     -- The profile RPCs insert rows into users without a value for this column.
     if tenancy.is_template_table(schema_name, table_name)
-        and not v_is_nullable and default_value is null and default_expression is null
+        and not is_nullable and default_value is null and default_expression is null and not v_is_identity
     then
         raise exception 'A column that is added to "%" has to be nullable or have a default.', table_name
             using errcode = 'PT409', detail = 'protected_table',
@@ -8549,7 +8671,7 @@ begin
     perform tenancy.require_below_column_limit(schema_name, table_name);
     v_usage := tenancy.budget_usage(schema_name);
     perform tenancy.add_column(
-        schema_name, table_name, column_name, column_type, v_is_nullable, default_value, default_expression
+        schema_name, table_name, column_name, column_type, is_nullable, default_value, default_expression, v_is_identity
     );
     perform tenancy.require_within_budgets(schema_name, v_usage);
     select * into v_column
@@ -8568,12 +8690,13 @@ exception
 end;
 $$;
 
-comment on function public.add_column(text, text, text, text, boolean, jsonb, text) is
+comment on function public.add_column(text, text, text, text, boolean, jsonb, text, boolean) is
     'Adds a column to a table of a tenant. '
     'In a table that every tenant has, the name begins with x_, and the column is nullable or '
-    'has a default. Existing rows get the default. With the default gen_random_uuid(), '
-    'PostgreSQL rewrites all rows while readers wait; a rewrite that takes longer than 3 s is '
-    'refused. '
+    'has a default. Existing rows get the default. The column is nullable unless is_nullable is '
+    'false. With identity, PostgreSQL numbers all rows, and the column cannot be null. With '
+    'identity or the default gen_random_uuid(), PostgreSQL rewrites all rows while readers wait; '
+    'a rewrite that takes longer than 3 s is refused. '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, '
     'table_not_found, column_exists, table_not_empty, protected_table, column_limit, text_limit, '
@@ -8697,8 +8820,11 @@ $$;
 comment on function public.create_table(text, text, jsonb, text) is
     'Creates a table in a tenant; the Data API serves the table at once. '
     'Members read the table, writers write it. columns is an array of {name, type, nullable = '
-    'true, default, default_expression, primary_key, unique}. Without a primary key, the '
-    'column id becomes the primary key; a missing column id is added as uuid. '
+    'true, default, default_expression, primary_key, unique, identity}. Without a primary key, '
+    'the column id becomes the primary key; a missing column id is added as uuid. PostgreSQL '
+    'numbers a column with identity, unless a row brings its own number. A key of one integer '
+    'column without a default is an identity column, unless identity is false; a uuid key named '
+    'id without a default gets gen_random_uuid(). '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, '
     'table_exists, column_exists, table_limit, column_limit, index_limit, text_limit, '
@@ -11032,15 +11158,34 @@ begin
                             and 'authenticated'::regrole = any (p.polroles)
                     )
                 )
-                -- A sequence of a column of type serial.
+                -- A sequence that numbers rows which signed-in users may write.
                 when c.relkind = 'S' and exists (
                     select
-                    from pg_catalog.pg_depend o
-                    where o.classid = 'pg_class'::regclass
-                        and o.objid = c.oid
-                        and o.refclassid = 'pg_class'::regclass
-                        and o.deptype = 'a'
-                ) then array['select', 'usage']
+                    from (
+                        select o.refobjid
+                        from pg_catalog.pg_depend o
+                        where o.classid = 'pg_class'::regclass
+                            and o.objid = c.oid
+                            and o.refclassid = 'pg_class'::regclass
+                            and (
+                                o.deptype = 'a'
+                                or exists (
+                                    select from pg_catalog.pg_attribute i
+                                    where i.attrelid = o.refobjid and i.attnum = o.refobjsubid and i.attidentity = 'd'
+                                )
+                            )
+                        union
+                        select e.adrelid
+                        from pg_catalog.pg_depend o
+                        join pg_catalog.pg_attrdef e on e.oid = o.objid
+                        where o.refclassid = 'pg_class'::regclass
+                            and o.refobjid = c.oid
+                            and o.classid = 'pg_attrdef'::regclass
+                    ) u (relation)
+                    join pg_catalog.pg_class n on n.oid = u.relation and n.relnamespace = v_schema and n.relrowsecurity
+                    join pg_catalog.pg_policy p on p.polrelid = n.oid
+                    where p.polcmd::text in ('*', 'a', 'w') and 'authenticated'::regrole = any (p.polroles)
+                ) then array['usage']
             end,
             c.oid, false
         from pg_catalog.pg_depend d
@@ -11424,7 +11569,7 @@ as $$
         'public.redact_audit_log(text, uuid)',
         'public.seal_audit_log(text)',
         'public.verify_audit_log(text, text)',
-        'public.add_column(text, text, text, text, boolean, jsonb, text)',
+        'public.add_column(text, text, text, text, boolean, jsonb, text, boolean)',
         'public.add_foreign_key(text, text, text, text, text, text, text)',
         'public.create_table(text, text, jsonb, text)',
         'public.drop_column(text, text, text)',
@@ -11538,7 +11683,7 @@ revoke all on function
     public.redact_audit_log(text, uuid),
     public.seal_audit_log(text),
     public.verify_audit_log(text, text),
-    public.add_column(text, text, text, text, boolean, jsonb, text),
+    public.add_column(text, text, text, text, boolean, jsonb, text, boolean),
     public.add_foreign_key(text, text, text, text, text, text, text),
     public.create_table(text, text, jsonb, text),
     public.drop_column(text, text, text),
@@ -11578,7 +11723,7 @@ grant execute on function
     public.redact_audit_log(text, uuid),
     public.seal_audit_log(text),
     public.verify_audit_log(text, text),
-    public.add_column(text, text, text, text, boolean, jsonb, text),
+    public.add_column(text, text, text, text, boolean, jsonb, text, boolean),
     public.add_foreign_key(text, text, text, text, text, text, text),
     public.create_table(text, text, jsonb, text),
     public.drop_column(text, text, text),

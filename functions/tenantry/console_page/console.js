@@ -224,6 +224,11 @@ async function tablesPart(row, table = null) {
   ]
 }
 
+function defaultOf({ is_identity, column_default }) {
+  if (is_identity) return 'numbered'
+  return column_default === null ? '–' : code(column_default)
+}
+
 async function columnsOf(schema_name, table_name) {
   const given = { schema_name, table_name }
   const [columns, keys] = await Promise.all([
@@ -237,7 +242,7 @@ async function columnsOf(schema_name, table_name) {
       ['Column', (each) => code(each.column_name)],
       ['Type', (each) => code(each.data_type)],
       ['Null', (each) => each.is_nullable ? 'yes' : 'no'],
-      ['Default', (each) => each.column_default === null ? '–' : code(each.column_default)],
+      ['Default', defaultOf],
       ['Key', (each) => each.is_primary_key ? 'primary' : '–'],
       ['Description', (each) => each.description ?? '–'],
     ], columns, 'This table has no columns.'),

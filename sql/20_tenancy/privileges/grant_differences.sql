@@ -36,14 +36,7 @@ begin
                 when c.relkind in ('r', 'p') and c.relrowsecurity then tenancy.policy_verbs(c.oid)
                 -- Such a view shows its caller only what the policies of its tables allow.
                 when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then 'select'
-                -- An identity column needs no grant on its sequence; serial does.
-                when c.relkind = 'S' and exists (
-                    select from pg_catalog.pg_depend o
-                    where o.classid = 'pg_class'::regclass
-                        and o.objid = c.oid
-                        and o.refclassid = 'pg_class'::regclass
-                        and o.deptype = 'a'
-                ) then 'select, usage'
+                when c.relkind = 'S' then tenancy.sequence_verbs(c.oid)
             end
         from pg_catalog.pg_depend d
         join pg_catalog.pg_class c on c.oid = d.objid
