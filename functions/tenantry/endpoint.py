@@ -126,6 +126,8 @@ def _refusal(error: ServiceError, line: LogLine) -> Response:
         "code": error.code,
         "message": error.message,
         "hint": error.hint,
+        # Clients of Edge Functions, such as supabase-py's, show this member and no other.
+        "error": error.message,
         "request_id": line.request_id,
     }
     response = reply(content, error.status)

@@ -87,6 +87,7 @@ class Error(BaseModel):
     )
     message: str = Field(description="A sentence for a person.")
     hint: str | None = Field(description="What the person can do.")
+    error: str = Field(description="The message again, for clients that read this member.")
     request_id: str = Field(description="Finds the request in the logs.")
 
 

@@ -9,7 +9,7 @@ from werkzeug.test import Client
 from tenantry_cli.emulator.functions import create_app
 from tenantry_cli.emulator.stack import Stack
 
-MEMBERS = {"code", "message", "hint", "request_id"}
+MEMBERS = {"code", "message", "hint", "error", "request_id"}
 
 
 def call(stack: Stack, method: str, path: str, **headers: str) -> requests.Response:
@@ -42,6 +42,7 @@ def test_unknown_path_is_refused_in_the_format_of_a_group(
     assert (reply.status_code, reply.json()["code"]) == (404, "operation_not_found")
     assert reply.json().keys() == MEMBERS
     assert "/functions/v1/first-group" in reply.json()["message"]
+    assert reply.json()["error"] == reply.json()["message"]
     assert reply.json()["request_id"] == reply.headers["X-Request-Id"] == "order-66"
 
 

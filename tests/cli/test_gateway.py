@@ -62,12 +62,19 @@ def test_chunked_body_is_forwarded(small_stack: Stack) -> None:
 
 def test_component_that_is_down_is_named_in_json() -> None:
     gateway = Client(create_app(CLOSED, CLOSED, CLOSED))
-    reply = gateway.get("/rest/v1/notes")
-    assert reply.status_code == 502
-    assert reply.json == {
-        "code": "upstream_error",
-        "message": "The component behind /rest/v1 is down.",
-    }
+    for name in ("rest", "auth", "functions"):
+        reply = gateway.get(f"/{name}/v1/notes", headers={"X-Request-Id": "order-66"})
+        assert reply.status_code == 502
+        message = f"The component behind /{name}/v1 is down."
+        assert reply.json == {
+            "code": "upstream_error",
+            "message": message,
+            "hint": None,
+            "details": None,
+            "error": message,
+            "request_id": "order-66",
+        }
+        assert reply.headers["X-Request-Id"] == "order-66"
 
 
 def test_unknown_path_is_not_found_in_json() -> None:

@@ -19,7 +19,8 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 def assert_refused(reply: TestResponse, status: int, code: str) -> None:
     assert (reply.status_code, reply.json and reply.json["code"]) == (status, code)
     assert reply.json is not None
-    assert set(reply.json) == {"code", "message", "hint", "request_id"}
+    assert set(reply.json) == {"code", "message", "hint", "error", "request_id"}
+    assert reply.json["error"] == reply.json["message"]
     assert reply.json["request_id"] == reply.headers["X-Request-Id"]
 
 

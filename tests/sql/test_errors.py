@@ -412,7 +412,7 @@ def test_both_entry_points_answer_with_the_status_and_code_of_the_table(
         assert refusal(reply)[1] == provoke.__name__
         assert refusal(reply) in answers
         require_readable(reply)
-    assert function.json().keys() == {"code", "message", "hint", "request_id"}
+    assert function.json().keys() == {"code", "message", "hint", "error", "request_id"}
     assert function.json()["request_id"] == function.headers["X-Request-Id"]
     assert rpc.json().keys() == {"code", "details", "hint", "message"}
 

@@ -491,7 +491,7 @@ def test_stranger_cannot_distinguish_a_tenant_from_a_missing_one(
         reply = audited_call(
             callers.environment, caller, operation, entry_point=entry_point, **arguments
         ).reply
-        body = reply.json() | {"request_id": None}
+        body = reply.json() | {"request_id": None, "error": None}
         body["message"] = body["message"].replace(arguments["schema_name"], "…")
         replies.append((reply.status_code, body))
 

@@ -128,7 +128,7 @@ class _Refusal:
 
     def __init__(self, status: int, code: str, message: str, hint: str) -> None:
         self._status = status
-        self._error = {"code": code, "message": message, "hint": hint}
+        self._error = {"code": code, "message": message, "hint": hint, "error": message}
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"

@@ -3,6 +3,7 @@
 import argparse
 import json
 import re
+import uuid
 from collections.abc import Iterable
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _THREADS = 64
 # A timestamp as PostgreSQL prints it in the time zone UTC.
 _POSTGRES_TIMESTAMP = re.compile(rb'"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)\+00"')
+# The request ids that the functions accept.
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # The timeout of the hosted gateway, which is longer than every statement timeout.
 _UPSTREAM_TIMEOUT_SECONDS = 150
 
@@ -37,15 +40,24 @@ def create_app(postgrest: str, auth: str, functions: str | None) -> "WSGIApplica
 
 def _not_found(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
     return _error(
+        environ,
         404,
         "not_found",
-        "There is no such path. The paths are /rest/v1/, /auth/v1/ and /functions/v1/.",
+        "There is no such path.",
+        "Use a path below /rest/v1/, /auth/v1/ or /functions/v1/.",
     )(environ, start_response)
 
 
-def _error(status: int, code: str, message: str) -> Response:
-    body = json.dumps({"code": code, "message": message})
-    return Response(body, status, content_type="application/json")
+def _error(
+    environ: "WSGIEnvironment", status: int, code: str, message: str, hint: str | None = None
+) -> Response:
+    """An error with the members that the clients of each component read."""
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    members = {"code": code, "message": message, "hint": hint, "details": None}
+    body = json.dumps({**members, "error": message, "request_id": request_id})
+    headers = {"X-Request-Id": request_id}
+    return Response(body, status, headers, content_type="application/json")
 
 
 def _cors(app: "WSGIApplication") -> "WSGIApplication":
@@ -125,7 +137,7 @@ def _bad_gateway(app: "WSGIApplication") -> "WSGIApplication":
         if response.status_code == 502 and response.mimetype == "text/html":
             name = environ["PATH_INFO"].split("/")[1]
             message = f"The component behind /{name}/v1 is down."
-            response = _error(502, "upstream_error", message)
+            response = _error(environ, 502, "upstream_error", message)
         return response(environ, start_response)
 
     return wrapped
