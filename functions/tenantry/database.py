@@ -68,7 +68,11 @@ class Database:
 
     def __init__(self, caller: Caller, headers: Mapping[str, str]) -> None:
         self._caller = caller
-        self._headers = {**headers, "Authorization": f"Bearer {caller.token}"}
+        self.headers = {
+            **headers,
+            "apikey": SETTINGS.supabase_anon_key,
+            "Authorization": f"Bearer {caller.token}",
+        }
 
     def call(self, operation: Operation, arguments: Arguments) -> bytes:
         """The result as the database wrote it, checked against the operation's model.
@@ -80,7 +84,7 @@ class Database:
             arguments, mode="json", exclude_unset=True
         )
         rpc = _CLIENT.rpc(operation.name, given)
-        rpc.request.headers.update(self._headers)
+        rpc.request.headers.update(self.headers)
         # A context that ends with the call: the thread's own context would hold a large reply
         # until the thread's next call.
         context = copy_context()

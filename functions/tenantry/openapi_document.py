@@ -149,6 +149,7 @@ def document(group: Group) -> _Json:
                     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
                 },
                 **_fixed_headers(refused),
+                **_pending_header(group),
             },
             "securitySchemes": {
                 "bearer": {
@@ -198,6 +199,11 @@ def _post(group: Group, operation: Operation, models: Models, schemas: _Json) ->
     request = models[operation.name, "validation"]
     reply = models[operation.name, "serialization"]
     callers = f"Callers: {', '.join(entry.callers)}."
+    done = _response("The result.", reply, example=_reply_example(operation, reply, schemas))
+    if operation.changes is not None:
+        done["headers"]["X-Tenantry-Pending"] = {
+            "$ref": "#/components/headers/X-Tenantry-Pending"
+        }
     return {
         "operationId": operation.name,
         "summary": entry.summary,
@@ -214,9 +220,7 @@ def _post(group: Group, operation: Operation, models: Models, schemas: _Json) ->
             },
         },
         "responses": {
-            "200": _response(
-                "The result.", reply, example=_reply_example(operation, reply, schemas)
-            ),
+            "200": done,
             **_refusals(_EVERYWHERE | _named(entry.errors)),
         },
     }
@@ -276,6 +280,20 @@ def _fixed_headers(statuses: set[int]) -> _Json:
         }
         for status in sorted(statuses)
         for name, value in ServiceError.HEADERS.get(status, {}).items()
+    }
+
+
+def _pending_header(group: Group) -> _Json:
+    """The header of operations that change PostgREST's schema cache, if the group has one."""
+    operations = [each for one in group.documents for each in one.operations.values()]
+    if all(operation.changes is None for operation in operations):
+        return {}
+    return {
+        "X-Tenantry-Pending": {
+            "description": "Only if the Data API has not loaded the change yet: writes into it "
+            "are refused for another moment.",
+            "schema": {"type": "string", "const": "schema-cache"},
+        }
     }
 
 

@@ -1,14 +1,18 @@
 """The versions of the tenant template: which tenant has which, and migrating to the latest."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from flask import Request, Response
 from pydantic import Field
+from pydantic_core import from_json
 from typing_extensions import TypeAliasType
 
+from tenantry import schema_inspection
+from tenantry.database import Database
 from tenantry.endpoint import answer
 from tenantry.fields import Arguments, HasMore, PageSize, Result, SchemaName, Timestamp
 from tenantry.operations import Group, Operation
+from tenantry.schema_cache import ColumnChange
 
 MigrationOutcome = TypeAliasType(
     "MigrationOutcome",
@@ -74,12 +78,39 @@ class GetSchemaDrift(Arguments):
     after_object_name: str | None = None
 
 
+def _all_columns(given: MigrateTenant, result: Any, database: Database) -> list[ColumnChange]:
+    """The tables as they are now: nobody but the migration knows what it changed."""
+    if result["outcome"] != "migrated":
+        return []
+    operations = schema_inspection.GROUP.operations
+
+    def rows(name: str, **arguments: str) -> Any:
+        operation = operations[name]
+        return from_json(database.call(operation, operation.well_formed({**arguments})))
+
+    return [
+        ColumnChange(
+            given.schema_name,
+            table["table_name"],
+            [
+                column["column_name"]
+                for column in rows(
+                    "get_table_columns",
+                    schema_name=given.schema_name,
+                    table_name=table["table_name"],
+                )
+            ],
+        )
+        for table in rows("get_schema_tables", schema_name=given.schema_name)
+    ]
+
+
 GROUP = Group(
     "tenant-migrations",
     __doc__,
     Operation("get_migration_status", GetMigrationStatus, TenantMigrationStatus),
     Operation("list_tenants_behind", ListTenantsBehind, list[TenantBehind]),
-    Operation("migrate_tenant", MigrateTenant, TenantMigrationResult),
+    Operation("migrate_tenant", MigrateTenant, TenantMigrationResult, changes=_all_columns),
     Operation("get_schema_drift", GetSchemaDrift, list[SchemaDifference]),
 )
 

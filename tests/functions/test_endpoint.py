@@ -400,7 +400,7 @@ def test_allowed_page_may_read_replies_and_refusals(member: User, upstream: Upst
     for reply in replies:
         assert reply.headers["Access-Control-Allow-Origin"] == "https://app.example"
         exposed = reply.headers["Access-Control-Expose-Headers"]
-        assert exposed == "Retry-After, X-Request-Id"
+        assert exposed == "Retry-After, X-Request-Id, X-Tenantry-Pending"
         assert "Access-Control-Allow-Methods" not in reply.headers
 
 
