@@ -1130,6 +1130,7 @@ declare
             else 'write'::public.access_level
         end
     );
+    v_is_write constant boolean := level is null and v_level = 'write';
     v_caller tenancy.caller;
     v_status public.tenant_status;
     v_access public.access_level;
@@ -1137,20 +1138,25 @@ declare
 begin
     -- The RPCs are in public. Each checks the permission of its caller, so the guard does not.
     if schema_name = 'public' then
+        if v_is_write then
+            perform tenancy.require_writable(schema_name, null);
+        end if;
         return;
     end if;
 
     -- First only whether the answer is yes, as for almost every request of a user.
-    if exists (
-        select
-        from public.user_schema_access a
-        join public.tenants t on t.schema_name = a.schema_name
-        where a.schema_name = require_access.schema_name
-            and a.user_id = (select u.user_id from tenancy.calling_user u)
-            and a.access_level >= v_level
-            and coalesce(a.expires_at, 'infinity') > statement_timestamp()
-            and t.status = 'active'
-    ) then
+    select a.access_level into v_access
+    from public.user_schema_access a
+    join public.tenants t on t.schema_name = a.schema_name
+    where a.schema_name = require_access.schema_name
+        and a.user_id = (select u.user_id from tenancy.calling_user u)
+        and a.access_level >= v_level
+        and coalesce(a.expires_at, 'infinity') > statement_timestamp()
+        and t.status = 'active';
+    if found then
+        if v_is_write then
+            perform tenancy.require_writable(schema_name, v_access);
+        end if;
         return;
     end if;
 
@@ -1164,6 +1170,9 @@ begin
 
     v_caller := tenancy.caller();
     if v_caller.kind in ('service_role', 'postgres') and v_status = 'active' then
+        if v_is_write then
+            perform tenancy.require_writable(schema_name, null);
+        end if;
         return;
     end if;
 
@@ -1428,6 +1437,107 @@ $$;
 
 comment on function tenancy.require_signed_in() is
     'Returns the caller, and refuses one who is not signed in (PT401 not_authenticated).';
+
+-- sql/20_tenancy/access/require_writable.sql
+
+-- Privileges and policies decide what a request may write. PostgreSQL's refusal names no way out,
+-- and of an update or a delete that policies hide from, it says nothing at all. So the guard says
+-- first what these two would refuse. It decides nothing of its own.
+create function tenancy.require_writable(schema_name text, level public.access_level)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_table constant text := nullif(substr(current_setting('request.path', true), 2), '');
+    v_verb constant text := case current_setting('request.method', true)
+        when 'PATCH' then 'update' when 'DELETE' then 'delete' else 'insert'
+    end;
+    -- Each write of a tenant comes here. An expression costs a tenth of a query of the catalog.
+    v_relation constant oid := to_regclass(quote_ident(schema_name) || '.' || quote_ident(v_table));
+    v_way text;
+begin
+    if not has_table_privilege(current_setting('role', true), v_relation, v_verb) then
+        v_way := tenancy.way_to_write(schema_name, v_table, v_verb);
+        -- The other tables of public are the project's.
+        if schema_name = 'public' and v_way is null then
+            return;
+        end if;
+        perform tenancy.log_refusal('forbidden', nullif(schema_name, 'public'));
+        raise exception 'No request can % table "%" directly. %',
+            case v_verb when 'insert' then 'insert into' when 'delete' then 'delete from' else v_verb end,
+            v_table,
+            coalesce(v_way, 'The tenant migration that made it allows it to nobody.')
+            using errcode = '42501', detail = 'forbidden',
+                hint = 'Operations are called as RPCs or as HTTPS functions.';
+    end if;
+
+    if level < 'admin'
+        and exists (select from pg_catalog.pg_policy p where p.polrelid = v_relation and p.polname = v_verb || '_admin')
+        -- Only if the policy of this name is the one of enable_tenant_table and no other helps.
+        and (
+            select bool_and(
+                pg_get_expr(coalesce(p.polwithcheck, p.polqual), p.polrelid)
+                ~ '^\(?EXISTS \( SELECT\s+FROM tenancy\.\w+ o\s+WHERE \(\(o\.schema_name = ''[a-z0-9_]+''::text\) AND \(o\.access_level >= ''admin''::public\.access_level\)\)\)\)?$'
+            )
+            from pg_catalog.pg_policy p
+            where p.polrelid = v_relation
+                and p.polpermissive
+                and p.polcmd::text in ('*', case v_verb when 'insert' then 'a' when 'update' then 'w' else 'd' end)
+        )
+    then
+        perform tenancy.log_refusal('forbidden', schema_name);
+        raise exception 'Your access level in tenant "%" is below "admin", which writing table "%" needs.',
+            schema_name, v_table
+            using errcode = '42501', detail = 'forbidden',
+                hint = 'Ask an admin of the tenant to make the change, or to raise your access level.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_writable(text, public.access_level) is
+    'Refuses a Data API request that writes a table of a tenant, or of the registry, if privileges or policies would refuse it to this caller whatever the row is; the level is that of a member, and null for everybody else. The message names the call that does it (42501 forbidden). Only after require_access has let the request pass.';
+
+-- sql/20_tenancy/access/way_to_write.sql
+
+create function tenancy.way_to_write(schema_name text, table_name text, verb text)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select w.way
+    from (
+        values
+            ('tenants', 'insert', 'Call create_tenant_schema.'),
+            ('tenants', 'update', 'Call suspend_tenant, activate_tenant or another operation of schema-management.'),
+            ('tenants', 'delete', 'Call delete_tenant_schema, after suspend_tenant.'),
+            ('user_schema_access', 'insert', 'Call grant_schema_access.'),
+            ('user_schema_access', 'update', 'Call grant_schema_access.'),
+            ('user_schema_access', 'delete', 'Call revoke_schema_access.'),
+            ('admin_users', 'insert', 'Call promote_to_admin.'),
+            ('admin_users', 'update', 'Call promote_to_admin.'),
+            ('admin_users', 'delete', 'Call revoke_admin.'),
+            ('admin_audit_log', 'insert', 'Each operation writes its own entry.'),
+            ('admin_audit_log', 'update', 'Entries are never changed.'),
+            ('admin_audit_log', 'delete', 'Call prune_audit_log for entries past their retention.'),
+            ('users', 'insert', 'Call ensure_user_profile for your own profile, or create_user_profile for another user''s.'),
+            ('users', 'update', 'Call update_user_profile for your own profile.'),
+            ('users', 'delete', 'A profile stays. Call revoke_schema_access to end a user''s access.'),
+            ('audit_log', 'insert', 'Triggers write an entry for each change of a row.'),
+            ('audit_log', 'update', 'Entries are never changed. Call redact_audit_log to remove the values of a profile.'),
+            ('audit_log', 'delete', 'Call prune_audit_log for entries past their retention.')
+    ) w (relation, command, way)
+    where w.relation = table_name
+        and w.command = verb
+        and (schema_name = 'public') = (w.relation not in ('users', 'audit_log'));
+$$;
+
+comment on function tenancy.way_to_write(text, text, text) is
+    'Which call inserts into, updates or deletes from a table that no request can write, as a sentence; null for tables other than those of Tenantry.';
 
 -- sql/20_tenancy/arguments/is_page_full.sql
 
