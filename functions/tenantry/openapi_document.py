@@ -262,6 +262,7 @@ def _refusal(status: int) -> _Json:
             code=example.code,
             message=example.when,
             hint=example.remedy,
+            error=example.when,
             request_id="2c39348695f54c17b593224f1ddc3d30",
         ).model_dump(),
     )

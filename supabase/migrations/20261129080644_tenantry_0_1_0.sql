@@ -7836,7 +7836,12 @@ comment on function tenancy.require_foreign_key_target(text, text, text) is
 
 -- sql/20_tenancy/tables/require_identity.sql
 
-create function tenancy.require_identity(column_name text, column_type text, is_nullable boolean, default_sql text)
+create function tenancy.require_identity(
+    column_name text,
+    column_type text,
+    is_nullable boolean,
+    default_sql text
+)
     returns void
     immutable
     security invoker

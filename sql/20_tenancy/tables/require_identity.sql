@@ -1,4 +1,9 @@
-create function tenancy.require_identity(column_name text, column_type text, is_nullable boolean, default_sql text)
+create function tenancy.require_identity(
+    column_name text,
+    column_type text,
+    is_nullable boolean,
+    default_sql text
+)
     returns void
     immutable
     security invoker
