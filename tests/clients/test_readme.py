@@ -33,6 +33,7 @@ process.exit()
 PAGE_PRELUDE = """
 const { SUPABASE_URL, SUPABASE_ANON_KEY, FUNCTIONS_URL, email, password } =
     Object.fromEntries(new URLSearchParams(location.search))
+window.onerror = (message) => { window.perform = async () => ({ message }) }
 """
 PAGE_EPILOGUE = """
 window.perform = async () => ({ profile, rows })
