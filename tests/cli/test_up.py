@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -51,11 +52,19 @@ def test_up_serves_a_project_until_ctrl_c(trial: Trial) -> None:
     assert first == {"group": "first", "path": "/some/operation"}
     assert get(f"{api}/functions/v1/second-group/notes", key).json() == {"notes": []}
 
+    # The server writes its memory to a slow disk.
+    (writer,) = [p for p in trial.processes() if "checkpointer" in " ".join(p.cmdline())]
+    writer.suspend()
     running.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        running.wait(12)
+    writer.resume()
     output, _ = running.communicate(timeout=30)
 
     assert running.returncode == 0, output
     assert trial.processes() == []
+    log = (trial.project.state / "logs" / "postgres.log").read_text()
+    assert "database system is shut down" in log
     assert trial.tenantry("status").returncode == 1
 
 

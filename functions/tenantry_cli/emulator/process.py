@@ -31,10 +31,12 @@ class Child:
         cwd: Path,
         user: str | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
+        stop_seconds: float = 10,
     ) -> None:
         self.name = name
         self.log = log
         self._stop_signal = stop_signal
+        self._stop_seconds = stop_seconds
         with log.open("wb") as output, runnable(command[0], user):
             self._process = subprocess.Popen(
                 command,
@@ -93,10 +95,10 @@ class Child:
         lines = self.log.read_text(errors="replace").splitlines()[-number:]
         return "".join(f"\n  {line}" for line in lines)
 
-    def stop(self, seconds: float = 10) -> None:
+    def stop(self) -> None:
         self._process.send_signal(self._stop_signal)
         try:
-            self._process.wait(seconds)
+            self._process.wait(self._stop_seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

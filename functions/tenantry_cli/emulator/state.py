@@ -53,7 +53,7 @@ class State:
             f"Its process {self.supervisor_pid} was killed, or the machine was restarted."
         )
 
-    def wait_until_gone(self, seconds: float = 60) -> None:
+    def wait_until_gone(self, seconds: float = 900) -> None:
         """Waits until the supervisor has ended, or is a zombie that nobody reaps."""
         wait_until(
             lambda: not self.is_running,
