@@ -61,3 +61,35 @@ def test_reply_says_that_the_wait_has_ended_without_the_cache(
     assert "X-Tenantry-Pending" in reply.headers["Access-Control-Expose-Headers"]
     assert json.loads(capsys.readouterr().out)["pending"] == "schema-cache"
     assert (len(upstream.received) == 1) == (seconds == "0")
+
+
+def test_reply_about_a_migration_waits_for_all_tables_of_the_tenant(
+    start: Start, upstream: Upstream
+) -> None:
+    staff = User(start("tenant_migrations", TENANTRY_CACHE_WAIT_SECONDS="20"))
+    migrated = {
+        "schema_name": "acme",
+        "outcome": "migrated",
+        "version": "20270120090000",
+        "pending": 0,
+        "sqlstate": None,
+        "message": None,
+    }
+    table = {"column_count": 1, "row_estimate": 0, "total_bytes": 0, "description": None}
+    tables = [{"table_name": name, **table} for name in ("orders", "users")]
+    columns = [result([COLUMN]), result([{**COLUMN, "column_name": "title"}])]
+    upstream.will(result(migrated), result(tables), *columns, KNOWN, UNKNOWN, KNOWN)
+
+    reply = staff.post("migrate_tenant", {"schema_name": "acme"})
+
+    assert (reply.status_code, reply.json) == (200, migrated)
+    assert "X-Tenantry-Pending" not in reply.headers
+    asked = [received.path for received in upstream.received[4:]]
+    users = f"/rest/v1/users?columns=title%2C{NOBODY}"
+    assert asked == [f"/rest/v1/orders?columns=id%2C{NOBODY}", users, users]
+
+    # An error of a question is not the call's: the migration is done.
+    upstream.will(result(migrated), error(500, "XX000"))
+    failed = staff.post("migrate_tenant", {"schema_name": "acme"})
+    assert (failed.status_code, failed.json) == (200, migrated)
+    assert failed.headers["X-Tenantry-Pending"] == "schema-cache"

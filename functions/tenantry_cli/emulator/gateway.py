@@ -52,7 +52,7 @@ def _error(
     environ: "WSGIEnvironment", status: int, code: str, message: str, hint: str | None = None
 ) -> Response:
     """An error with the members that the clients of each component read."""
-    given = environ.get("HTTP_X_REQUEST_ID", "")
+    given = Request(environ).headers.get("X-Request-Id", "")
     request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
     members = {"code": code, "message": message, "hint": hint, "details": None}
     body = json.dumps({**members, "error": message, "request_id": request_id})
