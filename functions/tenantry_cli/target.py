@@ -131,13 +131,17 @@ _ANON_KEY = _Option("anon-key", "SUPABASE_ANON_KEY", "ANON_KEY", "The anon key o
 _DB_URL = _Option(
     "db-url", "SUPABASE_DB_URL", "DB_URL", "The URL of the database, as postgres."
 )
+_JWT_SECRET = _Option(
+    "jwt-secret", "SUPABASE_JWT_SECRET", "JWT_SECRET", "The secret that signs tokens."
+)
 DB_URL_NAMES = _DB_URL.both_names
+JWT_SECRET_NAMES = _JWT_SECRET.both_names
 _OPTIONS = (
     _URL,
     _ANON_KEY,
     _SERVICE_KEY,
     _DB_URL,
-    _Option("jwt-secret", "SUPABASE_JWT_SECRET", "JWT_SECRET", "The secret that signs tokens."),
+    _JWT_SECRET,
     _Option(
         "functions-url", "TENANTRY_FUNCTIONS_URL", "FUNCTIONS_URL", "The URL of the functions."
     ),

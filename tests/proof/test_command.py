@@ -209,6 +209,24 @@ def test_unreachable_project_cannot_be_proved(target: Target) -> None:
     assert "127.0.0.1:9" in result.output
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("jwt_secret", "another secret of 32 bytes or more", "are signed with --jwt-secret"),
+        ("functions_url", "http://127.0.0.1:9/functions/v1", "http://127.0.0.1:9 does not"),
+        ("postgrest_url", "http://127.0.0.1:9", "http://127.0.0.1:9 does not answer"),
+    ],
+)
+def test_wrong_secret_and_addresses_are_named_before_anything_is_created(
+    target: Target, field: str, value: str, sentence: str
+) -> None:
+    result = tenantry(dataclasses.replace(target, **{field: value}), "prove")
+
+    assert result.exit_code == 2
+    assert sentence in result.output
+    assert "\n" not in result.output.strip()
+
+
 def test_html_page_is_no_project(target: Target) -> None:
     with serving(Response("<html>Welcome</html>", content_type="text/html")) as url:
         result = tenantry(dataclasses.replace(target, api_url=url), "prove")

@@ -56,7 +56,11 @@ _LABELS = {
 )
 @click.option("--ready-fd", type=int, hidden=True)
 def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | None) -> None:
-    """Start the emulator, apply the migrations, run until Ctrl-C."""
+    """Start the emulator, apply the migrations, run until Ctrl-C.
+
+    TENANTRY_CACHE_DIR names the folder that keeps its components, and TENANTRY_PG_BIN the
+    programs of another PostgreSQL.
+    """
     project = find_project()
     console = Console(highlight=False, soft_wrap=True)
     is_ready = False

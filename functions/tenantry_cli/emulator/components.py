@@ -30,6 +30,8 @@ _CACHE_VARIABLE = "TENANTRY_CACHE_DIR"
 _PATIENCE = (
     *("--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"),
     "--fetch-timeout=30000",
+    # Of the large packages, an interrupted download loses these two at most.
+    "--maxsockets=2",
 )
 _ENDING_SECONDS = 5
 _SHOWN_LINES = 3

@@ -52,7 +52,13 @@ from tenantry_cli.proof.identities import (
 from tenantry_cli.proof.rules import Identity, State, Tenant, Visibility
 from tenantry_cli.proof.run import Run, run_that_is_over
 from tenantry_cli.proof.transport import OUR_PATHS, is_overload, overloaded, page_paths
-from tenantry_cli.target import Target, is_key_refused, key_headers, refused_key
+from tenantry_cli.target import (
+    JWT_SECRET_NAMES,
+    Target,
+    is_key_refused,
+    key_headers,
+    refused_key,
+)
 from tenantry_cli.waiting import wait_until
 
 _TIMEOUT_SECONDS = 60
@@ -211,6 +217,25 @@ class Environment:
             )
         self.open_paths = self._paths_of_project(self.target.anon_key)
         self.own_paths = self._paths_of_project(self.target.service_key) | self.open_paths
+        for url in filter(None, (self.target.postgrest_url, self.target.functions_url)):
+            self._send("GET", url)
+        if self.target.jwt_secret is not None:
+            self._check_secret(self.target.jwt_secret)
+
+    def _check_secret(self, secret: str) -> None:
+        """With a wrong secret, every token that the run signs would be refused."""
+        claims = {"role": "anon", "exp": int(time.time()) + 3600}
+        reply = self._send(
+            "GET",
+            f"{self.target.rest_url}/",
+            headers=key_headers(jwt.encode(claims, secret, "HS256"), self.target.anon_key),
+        )
+        if is_key_refused(reply):
+            raise TenantryError(
+                f"{self.target.api_url} does not accept tokens that are signed with "
+                f"{JWT_SECRET_NAMES}. Copy the JWT secret of this project again, or leave it "
+                "out."
+            )
 
     def _paths_of_project(self, key: str) -> frozenset[str]:
         """What a key shows of the project's own functions and tables in public."""
