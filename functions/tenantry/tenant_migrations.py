@@ -21,12 +21,25 @@ MigrationOutcome = TypeAliasType(
 _LatestVersion = Annotated[str, Field(examples=["20270120090000"])]
 
 
+class StuckTenant(Result):
+    schema_name: SchemaName
+    version: _LatestVersion
+    sqlstate: Annotated[str, Field(examples=["23514"])]
+    message: Annotated[
+        str, Field(examples=['check constraint "positive" is violated by some row'])
+    ]
+    stuck_since: Timestamp
+    failed_at: Timestamp
+    attempts: Annotated[int, Field(examples=[1])]
+
+
 class TenantMigrationStatus(Result):
     latest_version: _LatestVersion
     tenant_count: Annotated[int, Field(examples=[1])]
     up_to_date: Annotated[int, Field(examples=[1])]
     behind: Annotated[int, Field(examples=[0])]
-    failed: Annotated[int, Field(examples=[0])]
+    stuck: Annotated[int, Field(examples=[0])]
+    stuck_tenants: Annotated[list[StuckTenant], Field(examples=[[]])]
     unreachable_tables: Annotated[list[str], Field(examples=[[]])]
 
 
@@ -37,6 +50,7 @@ class TenantBehind(Result):
     pending: Annotated[int, Field(examples=[1])]
     sqlstate: str | None
     message: str | None
+    stuck_since: Timestamp | None
     failed_at: Timestamp | None
     has_more: HasMore
 
@@ -56,6 +70,10 @@ class SchemaDifference(Result):
     difference: Annotated[str, Field(examples=["different"])]
     expected: Annotated[str | None, Field(examples=["jsonb not null default 'null'::jsonb"])]
     found: Annotated[str | None, Field(examples=["jsonb default 'null'::jsonb"])]
+    repair: Annotated[
+        str | None,
+        Field(examples=["alter table acme.settings alter column value set not null;"]),
+    ]
 
 
 class GetMigrationStatus(Arguments):
@@ -69,6 +87,17 @@ class ListTenantsBehind(Arguments):
 
 class MigrateTenant(Arguments):
     schema_name: SchemaName
+
+
+class WithdrawTenantMigration(Arguments):
+    version: Annotated[str, Field(examples=["20270120090002"])]
+
+
+class ReplaceTenantMigration(Arguments):
+    version: Annotated[str, Field(examples=["20270120090003"])]
+    statements: Annotated[
+        str, Field(examples=["create table added_3 (id uuid primary key, note text);"])
+    ]
 
 
 class GetSchemaDrift(Arguments):
@@ -111,6 +140,8 @@ GROUP = Group(
     Operation("get_migration_status", GetMigrationStatus, TenantMigrationStatus),
     Operation("list_tenants_behind", ListTenantsBehind, list[TenantBehind]),
     Operation("migrate_tenant", MigrateTenant, TenantMigrationResult, changes=_all_columns),
+    Operation("withdraw_tenant_migration", WithdrawTenantMigration, TenantMigrationStatus),
+    Operation("replace_tenant_migration", ReplaceTenantMigration, TenantMigrationStatus),
     Operation("get_schema_drift", GetSchemaDrift, list[SchemaDifference]),
 )
 

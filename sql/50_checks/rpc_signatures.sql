@@ -36,6 +36,8 @@ as $$
         'public.get_schema_drift(text, integer, text, text)',
         'public.list_tenants_behind(text, integer)',
         'public.migrate_tenant(text)',
+        'public.replace_tenant_migration(text, text)',
+        'public.withdraw_tenant_migration(text)',
         'public.check_tenant_status(text)',
         'public.get_tenant_info(text)',
         'public.list_my_tenants(integer, text)',

@@ -229,13 +229,15 @@ create type public.schema_difference as (
     object_name text,
     difference text,
     expected text,
-    found text
+    found text,
+    repair text
 );
 
 comment on type public.schema_difference is 'One object in which a tenant differs from the reference schema at its version.';
 comment on column public.schema_difference.difference is 'missing, extra or different.';
 comment on column public.schema_difference.expected is 'Definition in the reference schema; null if the object is extra.';
 comment on column public.schema_difference.found is 'Definition in the tenant; null if the object is missing.';
+comment on column public.schema_difference.repair is 'SQL that removes the difference; null if a person has to decide.';
 
 -- sql/06_records/schema_object.sql
 
@@ -348,12 +350,15 @@ create type public.tenant_behind as (
     pending integer,
     sqlstate text,
     message text,
+    stuck_since timestamptz,
     failed_at timestamptz,
     has_more boolean
 );
 
 comment on type public.tenant_behind is
-    'A tenant that lacks tenant migrations, and the error if the next one has failed.';
+    'A tenant that lacks tenant migrations, and the error if it is stuck, because the next one has failed.';
+comment on column public.tenant_behind.stuck_since is
+    'When its next migration failed first; null if it has not failed.';
 comment on column public.tenant_behind.has_more is
     'Whether another tenant follows. Of the last tenant of a page: whether there is a next page.';
 
@@ -422,13 +427,17 @@ create type public.tenant_migration_status as (
     tenant_count integer,
     up_to_date integer,
     behind integer,
-    failed integer,
+    stuck integer,
+    stuck_tenants jsonb,
     unreachable_tables text[]
 );
 
-comment on type public.tenant_migration_status is 'Result of get_migration_status.';
-comment on column public.tenant_migration_status.failed is
+comment on type public.tenant_migration_status is
+    'Result of get_migration_status, withdraw_tenant_migration and replace_tenant_migration.';
+comment on column public.tenant_migration_status.stuck is
     'Tenants behind whose next migration has failed and was rolled back.';
+comment on column public.tenant_migration_status.stuck_tenants is
+    'The first 20 of them by name, as {schema_name, version, sqlstate, message, stuck_since, failed_at, attempts}. list_tenants_behind lists all.';
 comment on column public.tenant_migration_status.unreachable_tables is
     'Tables of the template that no signed-in user can reach, because their policies let nobody in. The migration may have meant it so.';
 
@@ -738,6 +747,30 @@ comment on column tenancy.tenant_migrations.statements is
 comment on column tenancy.tenant_migrations.callable_routines is
     'Names of routines that the API may call from this migration on, while the tenant is active.';
 
+-- sql/10_tables/tenant_template_limits.sql
+
+create table tenancy.tenant_template_limits (
+    version text collate "C" not null,
+    object_kind text not null,
+    object_name text not null,
+    grantee text not null,
+    privilege text not null,
+    columns text[] not null,
+    constraint tenant_template_limits_pkey primary key (version, object_kind, object_name, grantee, privilege),
+    constraint tenant_template_limits_version_fkey foreign key (version)
+        references tenancy.tenant_migrations (version) on delete cascade
+);
+
+alter table tenancy.tenant_template_limits enable row level security;
+
+comment on table tenancy.tenant_template_limits is
+    'Privileges that tenant migrations have revoked from an API role, or limited to columns, at each version of the template. What has no row here follows from the policies.';
+comment on column tenancy.tenant_template_limits.object_kind is 'table (also for views), sequence or routine.';
+comment on column tenancy.tenant_template_limits.object_name is
+    'Name of the object. A routine is limited by name, as it is declared callable by name.';
+comment on column tenancy.tenant_template_limits.columns is
+    'The columns on which the role keeps the privilege; empty if it was revoked altogether.';
+
 -- sql/10_tables/tenant_template_objects.sql
 
 create table tenancy.tenant_template_objects (
@@ -810,6 +843,7 @@ create table tenancy.unfinished_migrations (
     version text collate "C" not null,
     sqlstate text not null,
     message text not null,
+    stuck_since timestamptz not null,
     failed_at timestamptz not null,
     attempts integer not null,
     constraint unfinished_migrations_pkey primary key (schema_name),
@@ -825,6 +859,8 @@ alter table tenancy.unfinished_migrations enable row level security;
 
 comment on table tenancy.unfinished_migrations is
     'Tenants whose next migration failed and was rolled back. The row goes when that migration succeeds.';
+comment on column tenancy.unfinished_migrations.stuck_since is
+    'When this migration failed first; failed_at is the latest attempt.';
 comment on column tenancy.unfinished_migrations.message is
     'The error message. A general sentence replaces a message that could quote a value of the tenant.';
 
@@ -4300,7 +4336,8 @@ begin
         coalesce(e.object_name, f.object_name),
         case when f.object_kind is null then 'missing' when e.object_kind is null then 'extra' else 'different' end,
         e.definition,
-        f.definition
+        f.definition,
+        null::text
     from expected e
     full join found f on f.object_kind = e.object_kind and f.object_name = e.object_name
     where e.definition is distinct from f.definition
@@ -5572,14 +5609,11 @@ declare
     v_settings_before jsonb;
     v_external_before text[];
     v_routines_before oid[];
+    v_relations_before oid[];
     v_problem text;
     v_unreachable_before text[];
 begin
-    if to_regnamespace('tenant_template') is null then
-        create schema tenant_template;
-        comment on schema tenant_template is
-            'Reference schema: the tenant template after the latest tenant migration. It holds no rows and is never exposed.';
-    end if;
+    perform tenancy.make_reference();
     -- apply_tenant_migration switches safeupdate off, too. Here that happens before the settings
     -- are recorded, so that it does not look like a change by the migration.
     perform set_config('safeupdate.enabled', 'off', true);
@@ -5588,9 +5622,19 @@ begin
     v_routines_before := array(
         select p.oid from pg_catalog.pg_proc p where p.pronamespace = 'tenant_template'::regnamespace
     );
+    v_relations_before := array(
+        select c.oid from pg_catalog.pg_class c where c.relnamespace = 'tenant_template'::regnamespace
+    );
     v_unreachable_before := array(
         select u.table_name from tenancy.unreachable_tables('tenant_template') u
     );
+    perform tenancy.open_reference((
+        select m.version
+        from tenancy.tenant_migrations m
+        where m.position < migration.position
+        order by m.position desc
+        limit 1
+    ));
     perform tenancy.apply_tenant_migration('tenant_template', migration);
 
     select string_agg(s.key, ', ' order by s.key) into v_problem
@@ -5635,7 +5679,9 @@ begin
     perform tenancy.require_template_shape();
     perform tenancy.require_append_only_log('tenant_template');
 
-    perform tenancy.apply_tenant_privileges('tenant_template');
+    perform tenancy.require_keepable_grants(migration);
+    perform tenancy.record_limits(migration, v_relations_before || v_routines_before);
+    perform tenancy.close_reference();
     insert into tenancy.tenant_template_objects (version, object_kind, object_name, table_name, definition)
     select migration.version, o.object_kind, o.object_name, o.table_name, o.definition
     from tenancy.schema_objects('tenant_template') o;
@@ -5987,13 +6033,132 @@ $$;
 comment on function tenancy.latest_tenant_version() is
     'Version of the tenant migration that was registered last. A new tenant starts at this version.';
 
+-- sql/20_tenancy/migrations/lock_latest_version.sql
+
+create function tenancy.lock_latest_version()
+    returns text
+    volatile
+    security invoker
+    set search_path = ''
+    set lock_timeout = '4s'
+    language sql
+as $$
+    select m.version
+    from tenancy.tenant_migrations m
+    order by m.position desc
+    limit 1
+    for key share;
+$$;
+
+comment on function tenancy.lock_latest_version() is
+    'The version at which a new tenant starts. Locks the migration, so that neither it nor an earlier one is withdrawn or replaced until the transaction ends (55P03).';
+
+-- sql/20_tenancy/migrations/lock_tenant_migration.sql
+
+-- A tenant that is created or migrated locks the row of the migration that it is about to have.
+-- So after this lock nobody is about to receive the migration or a later one.
+create function tenancy.lock_tenant_migration(version text)
+    returns tenancy.tenant_migrations
+    volatile
+    security invoker
+    set search_path = ''
+    set lock_timeout = '4s'
+    language plpgsql
+as $$
+declare
+    v_migration tenancy.tenant_migrations;
+begin
+    lock table tenancy.tenant_migrations in share row exclusive mode;
+
+    select * into v_migration
+    from tenancy.tenant_migrations m
+    where m.version = lock_tenant_migration.version;
+    if not found then
+        raise exception 'There is no tenant migration %.', coalesce('"' || tenancy.printable(version) || '"', 'without a version')
+            using errcode = 'PT404', detail = 'migration_not_found',
+                hint = 'list_tenants_behind names the versions. A migration that was withdrawn is registered no more.';
+    end if;
+    if v_migration.version like 'tenantry\_%' then
+        raise exception 'Tenant migration "%" is Tenantry''s own and stays as it is.', v_migration.version
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Only tenant migrations that the project has registered can be withdrawn or replaced.';
+    end if;
+
+    perform
+    from tenancy.tenant_migrations m
+    where m.position >= v_migration.position
+    order by m.position
+    for update;
+
+    return v_migration;
+end;
+$$;
+
+comment on function tenancy.lock_tenant_migration(text) is
+    'Locks a tenant migration of the project and all later ones until the transaction ends, and returns it: no tenant is created or migrated to one of them meanwhile (PT404 migration_not_found, PT422 invalid_request, 55P03).';
+
+-- sql/20_tenancy/migrations/make_reference.sql
+
+create function tenancy.make_reference()
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if to_regnamespace('tenant_template') is null then
+        create schema tenant_template;
+        comment on schema tenant_template is
+            'Reference schema: the tenant template after the latest tenant migration. It holds no rows and is never exposed.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.make_reference() is 'Creates the reference schema if it does not exist.';
+
+-- sql/20_tenancy/migrations/migration_status.sql
+
+create function tenancy.migration_status()
+    returns public.tenant_migration_status
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_latest constant text := tenancy.latest_tenant_version();
+    v_status public.tenant_migration_status;
+begin
+    v_status.latest_version := v_latest;
+    select count(*), count(*) filter (where t.schema_version = v_latest)
+    into v_status.tenant_count, v_status.up_to_date
+    from public.tenants t;
+    v_status.behind := v_status.tenant_count - v_status.up_to_date;
+    select count(*) into v_status.stuck from tenancy.unfinished_migrations u;
+    select coalesce(jsonb_agg(to_jsonb(u) order by u.schema_name), '[]') into v_status.stuck_tenants
+    from (
+        select * from tenancy.unfinished_migrations order by schema_name limit 20
+    ) u;
+    v_status.unreachable_tables := array(
+        select u.table_name from tenancy.unreachable_tables('tenant_template') u
+    );
+
+    return v_status;
+end;
+$$;
+
+comment on function tenancy.migration_status() is
+    'The state of the tenant migrations, as get_migration_status returns it.';
+
 -- sql/20_tenancy/migrations/next_migration.sql
 
 create function tenancy.next_migration(version text)
     returns tenancy.tenant_migrations
-    stable
+    volatile
     security invoker
     set search_path = ''
+    set lock_timeout = '2s'
     language sql
 as $$
     select m.*
@@ -6002,11 +6167,12 @@ as $$
         select c.position from tenancy.tenant_migrations c where c.version = next_migration.version
     )
     order by m.position
-    limit 1;
+    limit 1
+    for key share of m;
 $$;
 
 comment on function tenancy.next_migration(text) is
-    'The tenant migration that a tenant at this version receives next; null if there is none.';
+    'The tenant migration that a tenant at this version receives next; null if there is none. Locks it, so that it is neither withdrawn nor replaced until the transaction ends (55P03).';
 
 -- sql/20_tenancy/migrations/pending_migrations.sql
 
@@ -6026,6 +6192,55 @@ $$;
 
 comment on function tenancy.pending_migrations(text) is
     'How many tenant migrations a tenant at this version still lacks.';
+
+-- sql/20_tenancy/migrations/rebuild_reference.sql
+
+-- The migrations before that position have not changed, and so their recorded objects stay.
+create function tenancy.rebuild_reference(first_position integer)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_migration tenancy.tenant_migrations;
+begin
+    perform tenancy.require_no_dependents('tenant_template');
+    drop schema tenant_template cascade;
+    perform tenancy.make_reference();
+
+    for v_migration in
+        select m.* from tenancy.tenant_migrations m order by m.position
+    loop
+        if v_migration.position < first_position then
+            perform tenancy.apply_tenant_migration('tenant_template', v_migration);
+        else
+            delete from tenancy.tenant_template_objects o where o.version = v_migration.version;
+            delete from tenancy.tenant_template_limits l where l.version = v_migration.version;
+            perform tenancy.advance_reference(v_migration);
+        end if;
+    end loop;
+    perform tenancy.apply_tenant_privileges('tenant_template');
+    perform tenancy.require_creatable(tenancy.latest_tenant_version());
+    perform tenancy.reload_schema_cache();
+exception
+    when deadlock_detected or lock_not_available then
+        raise;
+    when others then
+        if sqlstate like 'PT%' then
+            raise;
+        end if;
+        raise exception 'The tenant template cannot be built: %',
+            -- No line break: see printable.
+            left(regexp_replace(sqlerrm, '[^ -~]', '?', 'g'), 1000)
+            using errcode = 'PT422', detail = 'migration_refused',
+                hint = 'Nothing was changed. Correct the text, or the migrations that were registered after it.';
+end;
+$$;
+
+comment on function tenancy.rebuild_reference(integer) is
+    'Builds the reference schema again from all registered migrations, and records its objects from this position on (PT422 migration_refused). Only under lock_tenant_migration.';
 
 -- sql/20_tenancy/migrations/register_tenant_migration.sql
 
@@ -6065,6 +6280,102 @@ $$;
 
 comment on function tenancy.register_tenant_migration(text, text, text, text[]) is
     'Registers a tenant migration of the project: see add_tenant_migration. A version with the prefix tenantry_ and an empty text are refused.';
+
+-- sql/20_tenancy/migrations/replace_tenant_migration.sql
+
+-- Tenants that have the old text keep it. So wherever such a tenant stands, the new text must
+-- lead to the same objects, or the tenant would differ from the reference schema.
+create function tenancy.replace_tenant_migration(
+    version text,
+    statements text,
+    callable_routines text[] default null
+)
+    returns tenancy.tenant_migrations
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_migration constant tenancy.tenant_migrations := tenancy.lock_tenant_migration(version);
+    v_holders constant text[] := tenancy.tenants_with(v_migration);
+    v_before tenancy.tenant_template_objects[];
+    v_limits_before tenancy.tenant_template_limits[];
+    v_problem text;
+begin
+    perform tenancy.require_statements(version, statements);
+    v_before := array(
+        select row(o.*)::tenancy.tenant_template_objects
+        from tenancy.tenant_template_objects o
+        join tenancy.tenant_migrations m on m.version = o.version
+        where m.position >= v_migration.position
+            and exists (select from public.tenants t where t.schema_version = o.version)
+    );
+    v_limits_before := array(
+        select row(l.*)::tenancy.tenant_template_limits
+        from tenancy.tenant_template_limits l
+        join tenancy.tenant_migrations m on m.version = l.version
+        where m.position >= v_migration.position
+            and exists (select from public.tenants t where t.schema_version = l.version)
+    );
+
+    update tenancy.tenant_migrations m
+    set statements = replace_tenant_migration.statements,
+        callable_routines = coalesce(replace_tenant_migration.callable_routines, m.callable_routines)
+    where m.version = v_migration.version;
+    delete from tenancy.unfinished_migrations u where u.version = v_migration.version;
+    perform tenancy.rebuild_reference(v_migration.position);
+
+    select string_agg(distinct d.difference, ', ' order by d.difference) into v_problem
+    from (
+        select coalesce(b.object_kind || ' ' || b.object_name, a.object_kind || ' ' || a.object_name) as difference
+        from unnest(v_before) b
+        full join (
+            select o.*
+            from tenancy.tenant_template_objects o
+            where o.version in (select t.schema_version from public.tenants t)
+                and o.version in (
+                    select m.version from tenancy.tenant_migrations m where m.position >= v_migration.position
+                )
+        ) a
+            on a.version = b.version and a.object_kind = b.object_kind and a.object_name = b.object_name
+        where a.definition is distinct from b.definition
+        union all
+        select format('%s on %s %s', coalesce(a.privilege, b.privilege), coalesce(a.object_kind, b.object_kind), coalesce(a.object_name, b.object_name))
+        from unnest(v_limits_before) b
+        full join (
+            select l.*
+            from tenancy.tenant_template_limits l
+            where l.version in (select t.schema_version from public.tenants t)
+                and l.version in (
+                    select m.version from tenancy.tenant_migrations m where m.position >= v_migration.position
+                )
+        ) a
+            on a.version = b.version and a.object_kind = b.object_kind and a.object_name = b.object_name
+                and a.grantee = b.grantee and a.privilege = b.privilege
+        where a.columns is distinct from b.columns
+        union all
+        -- Who may call a routine follows from this list, for every tenant that has the migration.
+        select 'callable routines'
+        where cardinality(v_holders) > 0
+            and replace_tenant_migration.callable_routines is distinct from v_migration.callable_routines
+            and replace_tenant_migration.callable_routines is not null
+    ) d;
+    if v_problem is not null then
+        raise exception 'Tenant migration "%" cannot be replaced by this text: % received the old one, such as "%", and would differ from the template: %. First register a migration that leads from both texts to the same objects, and migrate these tenants.',
+            version,
+            case cardinality(v_holders) when 1 then 'one tenant has' else cardinality(v_holders) || ' tenants have' end,
+            v_holders[1], left(regexp_replace(v_problem, '[^ -~]', '?', 'g'), 1000)
+            using errcode = 'PT409', detail = 'migration_received',
+                hint = 'Nothing was changed. First register a migration that leads from both texts to the same objects, and migrate these tenants.';
+    end if;
+
+    return v_migration;
+end;
+$$;
+
+comment on function tenancy.replace_tenant_migration(text, text, text[]) is
+    'Replaces the text of a tenant migration for the tenants that lack it, builds the reference schema again, and returns the migration as it was. Refused if a tenant that has the old text would differ from the template at its version. Without callable_routines the list stays. (PT404 migration_not_found, PT409 migration_received, PT422: invalid_request, migration_refused; 55P03.)';
 
 -- sql/20_tenancy/migrations/require_creatable.sql
 
@@ -6110,6 +6421,32 @@ $$;
 
 comment on function tenancy.require_creatable(text) is
     'Refuses a tenant migration after which no tenant could be created; only warns if none could be created before it.';
+
+-- sql/20_tenancy/migrations/require_statements.sql
+
+create function tenancy.require_statements(version text, statements text)
+    returns void
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if coalesce(statements, '') ~ '^\s*$' then
+        raise exception 'The text for tenant migration "%" is empty.', version
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Give the SQL as for one tenant. To remove the migration altogether, withdraw it.';
+    end if;
+    if statements ~ '\mtenant_template\M' then
+        raise exception 'The text for tenant migration "%" names the reference schema.', version
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Leave names unqualified: the migration runs once in each tenant.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_statements(text, text) is
+    'Requires a text for a tenant migration that is not empty and does not name the reference schema (PT422 invalid_request).';
 
 -- sql/20_tenancy/migrations/require_template_shape.sql
 
@@ -6187,6 +6524,71 @@ $$;
 
 comment on function tenancy.session_settings() is 'Every parameter of this session with its value.';
 
+-- sql/20_tenancy/migrations/tenants_with.sql
+
+create function tenancy.tenants_with(migration tenancy.tenant_migrations)
+    returns text[]
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return array(
+        select t.schema_name
+        from tenancy.tenant_migrations m
+        join public.tenants t on t.schema_version = m.version
+        where m.position >= migration.position
+        order by t.schema_name
+    );
+end;
+$$;
+
+comment on function tenancy.tenants_with(tenancy.tenant_migrations) is
+    'The tenants that have received a tenant migration, by name.';
+
+-- sql/20_tenancy/migrations/withdraw_tenant_migration.sql
+
+create function tenancy.withdraw_tenant_migration(version text)
+    returns tenancy.tenant_migrations
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_migration constant tenancy.tenant_migrations := tenancy.lock_tenant_migration(version);
+    v_holders constant text[] := tenancy.tenants_with(v_migration);
+    v_later tenancy.tenant_migrations;
+begin
+    if cardinality(v_holders) > 0 then
+        raise exception 'Tenant migration "%" cannot be withdrawn: % received it, such as "%". Replace it for the tenants that lack it, or register a migration that undoes it.',
+            version,
+            case cardinality(v_holders) when 1 then 'one tenant has' else cardinality(v_holders) || ' tenants have' end,
+            v_holders[1]
+            using errcode = 'PT409', detail = 'migration_received',
+                hint = 'Replace it for the tenants that lack it, or register a migration that undoes it.';
+    end if;
+
+    -- With it go what is recorded of the reference schema, and the failures.
+    delete from tenancy.tenant_migrations m where m.version = v_migration.version;
+    -- Positions stay without gaps. One by one, because they are unique at any time.
+    for v_later in
+        select m.* from tenancy.tenant_migrations m where m.position > v_migration.position order by m.position
+    loop
+        update tenancy.tenant_migrations m
+        set position = m.position - 1
+        where m.version = v_later.version;
+    end loop;
+    perform tenancy.rebuild_reference(v_migration.position);
+
+    return v_migration;
+end;
+$$;
+
+comment on function tenancy.withdraw_tenant_migration(text) is
+    'Removes a tenant migration that no tenant has received, builds the reference schema again without it, and returns it (PT404 migration_not_found, PT409 migration_received, PT422: invalid_request, migration_refused; 55P03).';
+
 -- sql/20_tenancy/privileges/apply_tenant_privileges.sql
 
 -- The only function that grants privileges in a tenant. It changes only what grant_differences
@@ -6239,6 +6641,27 @@ $$;
 
 comment on function tenancy.apply_tenant_privileges(text) is
     'Sets the privileges of the API roles on a tenant''s schema, tables, views, sequences and routines to what grant_differences expects. Only under lock_tenant.';
+
+-- sql/20_tenancy/privileges/close_reference.sql
+
+create function tenancy.close_reference()
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    alter default privileges in schema tenant_template
+        revoke select, insert, update, delete on tables from authenticated, service_role;
+    alter default privileges in schema tenant_template
+        revoke select, usage on sequences from authenticated, service_role;
+    perform tenancy.apply_tenant_privileges('tenant_template');
+end;
+$$;
+
+comment on function tenancy.close_reference() is
+    'Takes back everything that open_reference has granted in the reference schema.';
 
 -- sql/20_tenancy/privileges/enable_tenant_table.sql
 
@@ -6306,29 +6729,32 @@ declare
     v_namespace constant oid := to_regnamespace(quote_ident(schema_name));
     -- The API roles, and PUBLIC, which is 0. Other roles are the operator's decision.
     v_grantees constant oid[] := array['anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole] || 0::oid;
+    v_version text;
     v_position integer;
 begin
-    select m.position into v_position
+    select m.version, m.position into v_version, v_position
     from public.tenants t
     join tenancy.tenant_migrations m on m.version = t.schema_version
     where t.schema_name = grant_differences.schema_name and t.status = 'active';
 
     return query
-    with objects as (
+    with limits as materialized (
+        select l.* from tenancy.tenant_template_limits l where l.version = v_version
+    ),
+    objects as (
         select 'schema' as object_kind, quote_ident(schema_name) as object_name,
-            null::oid as relation, n.nspacl as acl, 'usage' as verbs
+            null::text as own_name, null::oid as relation, n.nspacl as acl, 'usage' as verbs
         -- Expected even if the schema is missing: the grant then fails, and opens nothing.
         from (select) tenant
         left join pg_catalog.pg_namespace n on n.oid = v_namespace
         union all
         select case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass::text,
-            c.oid, c.relacl,
+            c.relname::text, c.oid, c.relacl,
             -- Privileges follow the policies: a table without policies stays unreachable.
             case
                 when v_position is null then null
                 when c.relkind in ('r', 'p') and c.relrowsecurity then tenancy.policy_verbs(c.oid)
-                -- Such a view shows its caller only what the policies of its tables allow.
-                when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then 'select'
+                when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then tenancy.view_verbs(c.oid)
                 when c.relkind = 'S' then tenancy.sequence_verbs(c.oid)
             end
         from pg_catalog.pg_depend d
@@ -6340,7 +6766,7 @@ begin
         union all
         -- PostgreSQL lets everybody execute a new routine.
         select 'routine', p.oid::regprocedure::text,
-            null, coalesce(p.proacl, acldefault('f', p.proowner)),
+            p.proname::text, null, coalesce(p.proacl, acldefault('f', p.proowner)),
             case when exists (
                 select from tenancy.tenant_migrations m
                 where m.position <= v_position and p.proname = any (m.callable_routines)
@@ -6362,13 +6788,30 @@ begin
             from unnest(array['authenticated'::regrole::oid, 'service_role'::regrole]) r (oid)
             cross join string_to_table(o.verbs, ', ') e (verb)
             where v_position is not null
+                and not exists (
+                    select
+                    from limits l
+                    where l.object_kind = o.object_kind
+                        and l.object_name = o.own_name
+                        and l.grantee::regrole = r.oid
+                        and l.privilege = e.verb
+                )
+            union all
+            select l.grantee::regrole, format('%s (%I)', e.verb, c.attname), true
+            from string_to_table(o.verbs, ', ') e (verb)
+            join limits l on l.object_kind = o.object_kind and l.object_name = o.own_name and l.privilege = e.verb
+            join pg_catalog.pg_attribute c on c.attrelid = o.relation
+            where c.attnum > 0
+                and not c.attisdropped
+                -- A column of the tenant's own is beside the template.
+                and (c.attname = any (l.columns) or (c.attname like 'x\_%' and cardinality(l.columns) > 0))
             union all
             select a.grantee, lower(a.privilege_type), false
             from aclexplode(o.acl) a
             where a.grantee = any (v_grantees)
             union all
-            -- Nobody should have privileges on columns. Revoking those on the table revokes them.
-            select a.grantee, lower(a.privilege_type), false
+            -- Revoking the privileges on the table revokes those on its columns.
+            select a.grantee, format('%s (%I)', lower(a.privilege_type), c.attname), false
             from pg_catalog.pg_attribute c
             cross join aclexplode(c.attacl) a
             where c.attrelid = o.relation and a.grantee = any (v_grantees)
@@ -6380,7 +6823,66 @@ end;
 $$;
 
 comment on function tenancy.grant_differences(text) is
-    'The privileges in a tenant that differ from the expected ones, by object and role. Expected for authenticated and service_role: nothing unless the tenant is active; the commands of each table''s policies; execute on the routines that a migration declared callable. Expected for anon and PUBLIC: nothing.';
+    'The privileges in a tenant that differ from the expected ones, by object and role. Expected for authenticated and service_role: nothing unless the tenant is active; the commands of each table''s policies, and those that a view can serve, without what a migration has revoked or limited to columns; execute on the routines that a migration declared callable. Expected for anon and PUBLIC: nothing.';
+
+-- sql/20_tenancy/privileges/open_reference.sql
+
+-- REVOKE leaves no trace where nothing is granted. So the reference schema has privileges while a
+-- migration runs in it, and new objects get them at once. No role reaches the schema, because
+-- USAGE on it is not granted, and nothing of this is committed.
+create function tenancy.open_reference(version text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_statement text;
+begin
+    for v_statement in
+        select 'alter default privileges in schema tenant_template '
+            || 'grant select, insert, update, delete on tables to authenticated, service_role'
+        union all
+        select 'alter default privileges in schema tenant_template '
+            || 'grant select, usage on sequences to authenticated, service_role'
+        union all
+        select 'grant select, insert, update, delete on all tables in schema tenant_template to authenticated, service_role'
+        union all
+        select 'grant select, usage on all sequences in schema tenant_template to authenticated, service_role'
+        union all
+        select format('grant execute on routine %s to authenticated, service_role', p.oid::regprocedure)
+        from pg_catalog.pg_proc p
+        where p.pronamespace = 'tenant_template'::regnamespace
+            and exists (select from tenancy.tenant_migrations m where p.proname = any (m.callable_routines))
+            and not exists (
+                select
+                from tenancy.tenant_template_limits l
+                where l.version = open_reference.version and l.object_kind = 'routine' and l.object_name = p.proname
+            )
+    loop
+        execute v_statement;
+    end loop;
+
+    for v_statement in
+        select format(
+            'revoke %s on %s tenant_template.%I from %I; ',
+            l.privilege, l.object_kind, l.object_name, l.grantee
+        ) || case when cardinality(l.columns) > 0 then format(
+            'grant %s (%s) on tenant_template.%I to %I',
+            l.privilege, (select string_agg(quote_ident(c.name), ', ') from unnest(l.columns) c (name)),
+            l.object_name, l.grantee
+        ) else '' end
+        from tenancy.tenant_template_limits l
+        where l.version = open_reference.version and l.object_kind <> 'routine'
+    loop
+        execute v_statement;
+    end loop;
+end;
+$$;
+
+comment on function tenancy.open_reference(text) is
+    'Grants on the objects of the reference schema whatever a policy could allow, except what the migrations up to this version have revoked. Only until record_limits, in the same transaction.';
 
 -- sql/20_tenancy/privileges/policy_suffix.sql
 
@@ -6442,6 +6944,175 @@ $$;
 
 comment on function tenancy.policy_verbs(oid) is
     'The commands for which a table has a policy for signed-in users, as GRANT lists them; null if there is none.';
+
+-- sql/20_tenancy/privileges/record_limits.sql
+
+-- What the reference schema has lost since open_reference, or has on columns alone, is what the
+-- migration means to limit. Suspending, activating and creating a tenant compute privileges from
+-- the policies, so without this record they would give back what the migration took away.
+create function tenancy.record_limits(migration tenancy.tenant_migrations, objects_before oid[])
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    insert into tenancy.tenant_template_limits (version, object_kind, object_name, grantee, privilege, columns)
+    with objects as materialized (
+        select case c.relkind when 'S' then 'sequence' else 'table' end as kind, c.relname::text as name,
+            c.oid, c.relacl as acl,
+            case c.relkind when 'S' then '{select,usage}' else '{select,insert,update,delete}' end::text[] as verbs
+        from pg_catalog.pg_class c
+        where c.relnamespace = 'tenant_template'::regnamespace and c.relkind in ('r', 'p', 'v', 'S')
+        union all
+        -- A new routine has nothing to lose, and a migration that declares a routine callable
+        -- opens it again.
+        select 'routine', p.proname, p.oid, coalesce(p.proacl, acldefault('f', p.proowner)), '{execute}'
+        from pg_catalog.pg_proc p
+        where p.pronamespace = 'tenant_template'::regnamespace
+            and p.oid = any (objects_before)
+            and p.proname <> all (migration.callable_routines)
+            and exists (select from tenancy.tenant_migrations m where p.proname = any (m.callable_routines))
+    ),
+    states as (
+        select o.kind, o.name, g.grantee, v.verb, o.oid = any (objects_before) as is_old,
+            exists (
+                select from aclexplode(o.acl) a
+                where a.grantee = g.grantee::regrole and lower(a.privilege_type) = v.verb
+            ) as is_whole,
+            array(
+                select c.attname::text
+                from pg_catalog.pg_attribute c
+                cross join aclexplode(c.attacl) a
+                where c.attrelid = o.oid
+                    and not c.attisdropped
+                    and a.grantee = g.grantee::regrole
+                    and lower(a.privilege_type) = v.verb
+                order by c.attname
+            ) as columns
+        from objects o
+        cross join (values ('authenticated'), ('service_role')) g (grantee)
+        cross join unnest(o.verbs) v (verb)
+    )
+    select distinct on (s.kind, s.name, s.grantee, s.verb)
+        migration.version, s.kind, s.name, s.grantee, s.verb, s.columns
+    from states s
+    left join tenancy.tenant_template_limits b
+        on b.version = (
+            select m.version
+            from tenancy.tenant_migrations m
+            where m.position < migration.position
+            order by m.position desc
+            limit 1
+        )
+        and b.object_kind = s.kind
+        and b.object_name = s.name
+        and b.grantee = s.grantee
+        and b.privilege = s.verb
+    where not s.is_whole
+        -- Columns count more than the whole table, which a new table has without being asked for.
+        -- But a migration may grant the whole table again.
+        or (cardinality(s.columns) > 0 and not (s.is_old and b.version is not null))
+    order by s.kind, s.name, s.grantee, s.verb, cardinality(s.columns);
+end;
+$$;
+
+comment on function tenancy.record_limits(tenancy.tenant_migrations, oid[]) is
+    'Records the privileges that a tenant migration has revoked, or limited to columns, in tenant_template_limits. objects_before are the relations and routines of the reference schema before the migration.';
+
+-- sql/20_tenancy/privileges/require_keepable_grants.sql
+
+-- Privileges in a tenant follow from its status, its policies and the declared routines. A
+-- migration that grants more would lose it at once, without a word.
+create function tenancy.require_keepable_grants(migration tenancy.tenant_migrations)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_problem text;
+begin
+    with granted as (
+        select 'table' as kind, c.relname::text as name, a.grantee
+        from pg_catalog.pg_class c
+        cross join aclexplode(c.relacl) a
+        where c.relnamespace = 'tenant_template'::regnamespace
+        union
+        select 'table', c.relname, a.grantee
+        from pg_catalog.pg_class c
+        join pg_catalog.pg_attribute t on t.attrelid = c.oid
+        cross join aclexplode(t.attacl) a
+        where c.relnamespace = 'tenant_template'::regnamespace
+        union
+        select 'routine', p.proname, a.grantee
+        from pg_catalog.pg_proc p
+        cross join aclexplode(p.proacl) a
+        where p.pronamespace = 'tenant_template'::regnamespace
+            -- PostgreSQL lets PUBLIC execute a new routine.
+            and a.grantee <> 0
+    )
+    select case g.kind
+        when 'routine' then format(
+            'grants EXECUTE on the routine "%s". Name the routine in the fourth argument instead, array[%L], so that the API may call it while a tenant is active',
+            g.name, g.name
+        )
+        else format(
+            'grants privileges on "%s" to %s. Nobody reaches a tenant without signing in: grant to authenticated',
+            g.name, case g.grantee when 0 then 'PUBLIC' else g.grantee::regrole::text end
+        )
+    end
+    into v_problem
+    from granted g
+    where (
+            g.grantee in (0, 'anon'::regrole)
+            or (
+                g.kind = 'routine'
+                and g.grantee in ('authenticated'::regrole, 'service_role'::regrole)
+                and not exists (
+                    select from tenancy.tenant_migrations m
+                    where m.position <= migration.position and g.name = any (m.callable_routines)
+                )
+            )
+        )
+        -- Default privileges of the project for every schema are no statement of the migration.
+        and not exists (
+            select
+            from pg_catalog.pg_default_acl d
+            cross join aclexplode(d.defaclacl) a
+            where d.defaclnamespace = 0
+                and d.defaclobjtype = any (case g.kind when 'routine' then '{f}' else '{r,S}' end::"char"[])
+                and a.grantee = g.grantee
+        )
+    order by g.kind, g.name
+    limit 1;
+
+    if v_problem is null then
+        select format(
+            'has an INSTEAD OF trigger on the view "%s" whose function "%s" is security definer. It would write with the rights of its owner, past every policy. Make the function security invoker',
+            c.relname, p.proname
+        )
+        into v_problem
+        from pg_catalog.pg_trigger g
+        join pg_catalog.pg_class c on c.oid = g.tgrelid
+        join pg_catalog.pg_proc p on p.oid = g.tgfoid
+        where c.relnamespace = 'tenant_template'::regnamespace and c.relkind = 'v' and p.prosecdef
+        order by c.relname, g.tgname
+        limit 1;
+    end if;
+
+    if v_problem is not null then
+        raise exception 'Tenant migration % %.', migration.version, v_problem
+            using errcode = 'object_not_in_prerequisite_state',
+                hint = 'Nothing was registered. Change the tenant migration.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_keepable_grants(tenancy.tenant_migrations) is
+    'Refuses a tenant migration that grants what a tenant never has: anything to anon or PUBLIC, or a routine that is not declared callable; and a view that would be written with its owner''s rights (55000). Only between open_reference and apply_tenant_privileges.';
 
 -- sql/20_tenancy/privileges/sequence_verbs.sql
 
@@ -6544,6 +7215,48 @@ $$;
 
 comment on function tenancy.unreachable_tables(text) is
     'The tables of a schema that no signed-in user can reach, whatever their access level, each with the reason as a sentence. They may be meant so: this is for warnings.';
+
+-- sql/20_tenancy/privileges/view_verbs.sql
+
+-- A view with security_invoker reads and writes with the rights of its caller, so the privileges
+-- and the policies of its tables apply. A rule, and a trigger function with the rights of its
+-- owner, would get around them.
+create function tenancy.view_verbs(relation oid)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return (
+        select string_agg(v.verb, ', ' order by v.verb)
+        from (values ('select', 0, 0), ('insert', 8, 4), ('update', 4, 16), ('delete', 16, 8)) v (verb, event, trigger_event)
+        where v.verb = 'select'
+            or not exists (
+                select from pg_catalog.pg_rewrite r where r.ev_class = relation and r.ev_type <> '1'
+            )
+            and not exists (
+                select
+                from pg_catalog.pg_trigger g
+                join pg_catalog.pg_proc p on p.oid = g.tgfoid
+                where g.tgrelid = relation and p.prosecdef
+            )
+            and (
+                pg_relation_is_updatable(relation, false) & v.event > 0
+                or exists (
+                    select
+                    from pg_catalog.pg_trigger g
+                    -- 64 is INSTEAD OF.
+                    where g.tgrelid = relation and g.tgtype & 64 > 0 and g.tgtype & v.trigger_event > 0
+                )
+            )
+    );
+end;
+$$;
+
+comment on function tenancy.view_verbs(oid) is
+    'The commands that a view with security_invoker can serve, as GRANT lists them: select, and those that PostgreSQL passes on to its table or that an INSTEAD OF trigger serves.';
 
 -- sql/20_tenancy/profiles/find_profile.sql
 
@@ -6787,6 +7500,162 @@ $$;
 
 comment on function tenancy.audit_table_statements(text, text) is
     'The statements that give a table the audit triggers and the routine that audit_table creates, in place of others with their names.';
+
+-- sql/20_tenancy/repairs/column_statements.sql
+
+create function tenancy.column_statements(
+    table_name text,
+    column_name text,
+    expected text,
+    actual text
+)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    -- The parts in the order in which schema_objects prints them.
+    v_parts constant text := '^(.*?)( collate [^ ]+)?( not null)?( identity .)?( generated .)?( default .*)?$';
+    v_expected constant text[] := regexp_match(expected, v_parts);
+    v_found constant text[] := regexp_match(actual, v_parts);
+begin
+    -- A column that the template does not have may hold values.
+    if expected is null then
+        return null;
+    end if;
+    if actual is null then
+        return format('alter table %s add column %I ', table_name, column_name)
+            || v_expected[1] || coalesce(v_expected[2], '') || coalesce(v_expected[3], '')
+            || case v_expected[4]
+                when ' identity a' then ' generated always as identity'
+                when ' identity d' then ' generated by default as identity'
+                else ''
+            end
+            || case
+                when v_expected[5] is null then coalesce(v_expected[6], '')
+                else ' generated always as (' || substr(v_expected[6], length(' default ') + 1) || ') stored'
+            end
+            || ';';
+    end if;
+    -- An identity and a generated column are made anew, with other values.
+    if (v_expected[4], v_expected[5]) is distinct from (v_found[4], v_found[5])
+        or (v_expected[5] is not null and v_expected[6] is distinct from v_found[6])
+    then
+        return null;
+    end if;
+
+    return nullif(concat_ws(
+        ' ',
+        case when (v_expected[1], v_expected[2]) is distinct from (v_found[1], v_found[2]) then format(
+            'alter table %s alter column %I type %s%s using %I::%s;',
+            table_name, column_name, v_expected[1], coalesce(v_expected[2], ''), column_name, v_expected[1]
+        ) end,
+        case when v_expected[3] is distinct from v_found[3] then format(
+            'alter table %s alter column %I %s not null;',
+            table_name, column_name, case when v_expected[3] is null then 'drop' else 'set' end
+        ) end,
+        case when v_expected[6] is distinct from v_found[6] then format(
+            'alter table %s alter column %I %s;',
+            table_name, column_name, coalesce('set' || v_expected[6], 'drop default')
+        ) end
+    ), '');
+end;
+$$;
+
+comment on function tenancy.column_statements(text, text, text, text) is
+    'SQL that gives a column its expected definition, from both definitions as schema_objects prints them; null if its values would be lost or made up.';
+
+-- sql/20_tenancy/repairs/difference_statements.sql
+
+-- Statements for a person to read and run. What would lose rows or guess values has none.
+create function tenancy.difference_statements(
+    schema_name text,
+    object_kind text,
+    object_name text,
+    expected text,
+    actual text
+)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    -- Objects of a table are named <table>.<object>.
+    v_table constant text := format('%I.%I', schema_name, split_part(object_name, '.', 1));
+    v_name constant text := substr(object_name, strpos(object_name, '.') + 1);
+begin
+    return case object_kind
+        when 'grant' then format('select tenancy.apply_tenant_privileges(%L);', schema_name)
+        when 'table' then (
+            select string_agg(format('alter table %s %s row level security;', v_table, c.change), ' ')
+            from (values
+                (case when expected ~ ', row level security' then 'enable' else 'disable' end,
+                    (expected ~ ', row level security') <> (actual ~ ', row level security')),
+                (case when expected ~ ', forced row level' then 'force' else 'no force' end,
+                    (expected ~ ', forced row level') <> (actual ~ ', forced row level'))
+            ) c (change, is_due)
+            where c.is_due
+        )
+        when 'column' then tenancy.column_statements(v_table, v_name, expected, actual)
+        when 'constraint' then concat_ws(
+            ' ',
+            case when actual is not null then format('alter table %s drop constraint %I;', v_table, v_name) end,
+            case when expected is not null then format('alter table %s add constraint %I %s;', v_table, v_name, expected) end
+        )
+        -- The index of a constraint comes and goes with it.
+        when 'index' then concat_ws(
+            ' ',
+            case when actual is not null then format('drop index if exists %I.%I;', schema_name, v_name) end,
+            regexp_replace(regexp_replace(expected, ', invalid$', ''), ' INDEX ', ' INDEX IF NOT EXISTS ') || ';'
+        )
+        when 'policy' then concat_ws(
+            ' ',
+            case when actual is not null then format('drop policy %I on %s;', v_name, v_table) end,
+            case when expected is not null then
+                tenancy.policy_statement(schema_name, split_part(object_name, '.', 1), v_name, expected)
+            end
+        )
+        when 'trigger' then case
+            when expected is null then format('drop trigger %I on %s;', v_name, v_table)
+            else tenancy.trigger_statements(schema_name, split_part(object_name, '.', 1), v_name, expected, actual)
+        end
+        when 'rule' then case
+            when expected is null then format('drop rule %I on %s;', v_name, v_table)
+            else regexp_replace(expected, '^CREATE RULE', 'CREATE OR REPLACE RULE')
+        end
+        when 'routine' then case
+            when expected is null then format(
+                'drop routine %I.%I%s;',
+                schema_name, split_part(object_name, '(', 1), substr(object_name, strpos(object_name, '('))
+            )
+            when expected like 'audits %' then tenancy.audit_table_statements(schema_name, substr(expected, 8))
+            when expected like 'CREATE OR REPLACE %' then concat_ws(
+                ' ',
+                expected || ';',
+                -- PostgreSQL lets everybody execute a new routine.
+                case when actual is null then format('select tenancy.apply_tenant_privileges(%L);', schema_name) end
+            )
+        end
+        when 'view' then case
+            when expected is null then format('drop view %I.%I;', schema_name, object_name)
+            -- The text of a view begins with a space: see schema_objects.
+            else format(
+                'create or replace view %I.%I%s as%s',
+                schema_name, object_name,
+                ' with (' || substring(split_part(expected, ',  ', 1) from '^kind v, persistence ., (.*)$') || ')',
+                substr(expected, strpos(expected, ',  ') + 2)
+            )
+        end
+    end;
+end;
+$$;
+
+comment on function tenancy.difference_statements(text, text, text, text, text) is
+    'SQL that removes one difference between a tenant and the template, from the definitions that schema_differences returns; null if a person has to decide.';
 
 -- sql/20_tenancy/repairs/forget_missing_tenant.sql
 
@@ -8789,6 +9658,10 @@ begin
         schema_name, table_name, column_name, column_type, is_nullable, default_value, default_expression, v_is_identity
     );
     perform tenancy.require_within_budgets(schema_name, v_usage);
+    -- A migration may have limited the privileges on the table to columns.
+    if tenancy.is_template_table(schema_name, table_name) then
+        perform tenancy.apply_tenant_privileges(schema_name);
+    end if;
     select * into v_column
     from tenancy.describe_columns(v_table) c
     where c.column_name = add_column.column_name;
@@ -9266,7 +10139,7 @@ begin
     values (
         v_schema_name,
         coalesce(display_name, v_schema_name),
-        tenancy.latest_tenant_version(),
+        tenancy.lock_latest_version(),
         v_creator
     )
     -- If two callers send one name, the second waits here and then finds the first one's row.
@@ -9478,25 +10351,14 @@ create function public.get_migration_status()
     stable
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
-declare
-    v_latest constant text := tenancy.latest_tenant_version();
-    v_status public.tenant_migration_status;
 begin
     perform tenancy.require_platform_role('admin');
 
-    v_status.latest_version := v_latest;
-    select count(*), count(*) filter (where t.schema_version = v_latest)
-    into v_status.tenant_count, v_status.up_to_date
-    from public.tenants t;
-    v_status.behind := v_status.tenant_count - v_status.up_to_date;
-    select count(*) into v_status.failed from tenancy.unfinished_migrations u;
-    v_status.unreachable_tables := array(
-        select u.table_name from tenancy.unreachable_tables('tenant_template') u
-    );
-
-    return v_status;
+    return tenancy.migration_status();
 exception
     when deadlock_detected or lock_not_available or query_canceled then
         perform tenancy.raise_busy();
@@ -9505,8 +10367,9 @@ $$;
 
 comment on function public.get_migration_status() is
     'Returns the latest tenant migration, and the numbers of tenants that are up to date, that '
-    'are behind, and whose next migration has failed. '
-    'It also names the tables of the template that no signed-in user can reach. '
+    'are behind, and that are stuck. '
+    'A tenant is stuck if its next migration has failed; the result has the reasons of the '
+    'first 20. It also names the tables of the template that no signed-in user can reach. '
     'Callers: platform admin. '
     'Errors: forbidden, not_authenticated, busy.';
 
@@ -9522,6 +10385,8 @@ create function public.get_schema_drift(
     stable
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare
@@ -9535,7 +10400,10 @@ begin
     where t.schema_name = get_schema_drift.schema_name;
 
     return query
-    select *
+    select d.object_kind, d.object_name, d.difference, d.expected, d.found,
+        nullif(
+            tenancy.difference_statements(schema_name, d.object_kind, d.object_name, d.expected, d.found), ''
+        )
     from (
         select d.*
         from tenancy.schema_differences(
@@ -9547,8 +10415,16 @@ begin
         select 'grant', format('on %s %s to %s', g.object_kind, g.object_name, g.grantee),
             case when g.found is null then 'missing' when g.expected is null then 'extra' else 'different' end,
             g.expected,
-            g.found
+            g.found,
+            null::text
         from tenancy.grant_differences(schema_name) g
+        union all
+        select 'migration', u.version, 'missing', m.name,
+            format('failed %s times since %s: %s (%s)', u.attempts, u.stuck_since, u.message, u.sqlstate),
+            null::text
+        from tenancy.unfinished_migrations u
+        join tenancy.tenant_migrations m on m.version = u.version
+        where u.schema_name = get_schema_drift.schema_name
     ) d
     where (d.object_kind, d.object_name) > (coalesce(after_object_kind, ''), coalesce(after_object_name, ''))
     order by d.object_kind, d.object_name
@@ -9564,10 +10440,13 @@ comment on function public.get_schema_drift(text, integer, text, text) is
     'page at a time. '
     'The comparison covers tables, columns, constraints, indexes, policies, triggers, routines, '
     'types and grants. The tenant''s own tables and its columns x_… do not count as '
-    'differences, but their grants are compared. Without a difference the list is empty. A page '
+    'differences, but their grants are compared. A tenant migration at which the tenant is '
+    'stuck is a difference, too, with the reason. Without a difference the list is empty. A page '
     'has up to page_size differences, from 1 to 1,000; a page that is not full is the last one. '
     'For the next page, give the last object_kind and object_name of this page as '
     'after_object_kind and after_object_name. '
+    'repair is SQL that removes the difference, for postgres to read and run; it is null if '
+    'a person has to decide. '
     'Callers: platform admin. '
     'Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
 
@@ -9594,9 +10473,10 @@ begin
             count(*) over (order by m.position desc)::integer - 1 as pending
         from tenancy.tenant_migrations m
     )
-    select p.schema_name, p.version, p.next_version, p.pending, p.sqlstate, p.message, p.failed_at, p.has_more
+    select p.schema_name, p.version, p.next_version, p.pending, p.sqlstate, p.message, p.stuck_since,
+        p.failed_at, p.has_more
     from (
-        select t.schema_name, v.version, v.next_version, v.pending, u.sqlstate, u.message, u.failed_at,
+        select t.schema_name, v.version, v.next_version, v.pending, u.sqlstate, u.message, u.stuck_since, u.failed_at,
             lead(true, 1, false) over by_name as has_more,
             row_number() over by_name as place,
             sum(500 + coalesce(octet_length(to_json(u.message)::text), 0)) over by_name as bytes
@@ -9628,7 +10508,7 @@ $$;
 
 comment on function public.list_tenants_behind(text, integer) is
     'Lists the tenants that lack tenant migrations, by name, one page at a time. '
-    'If the next migration of a tenant has failed, its row has the reason. A page has up to '
+    'A tenant whose next migration has failed is stuck: its row has the reason, and since when. A page has up to '
     'page_size tenants, from 1 to 1,000, and fewer if they are more than 4 MB. has_more of the '
     'last tenant says whether there is a next page: give its name as after_schema_name. '
     'Callers: platform admin. '
@@ -9681,12 +10561,13 @@ begin
 
     if v_sqlstate is not null then
         insert into tenancy.unfinished_migrations as u
-            (schema_name, version, sqlstate, message, failed_at, attempts)
-        values (schema_name, v_migration.version, v_sqlstate, v_message, clock_timestamp(), 1)
+            (schema_name, version, sqlstate, message, stuck_since, failed_at, attempts)
+        values (schema_name, v_migration.version, v_sqlstate, v_message, clock_timestamp(), clock_timestamp(), 1)
         on conflict on constraint unfinished_migrations_pkey do update
         set version = excluded.version,
             sqlstate = excluded.sqlstate,
             message = excluded.message,
+            stuck_since = case when u.version = excluded.version then u.stuck_since else excluded.stuck_since end,
             failed_at = excluded.failed_at,
             attempts = case when u.version = excluded.version then u.attempts + 1 else 1 end;
         return row(
@@ -9719,6 +10600,91 @@ comment on function public.migrate_tenant(text) is
     'a repeated call succeeds. '
     'Callers: platform admin. '
     'Errors: tenant_not_found, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/tenant_migrations/replace_tenant_migration.sql
+
+create function public.replace_tenant_migration(version text, statements text)
+    returns public.tenant_migration_status
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    -- Longer than the role's own timeout, because the reference schema is built again.
+    set statement_timeout = '300s'
+    language plpgsql
+as $$
+declare
+    v_before tenancy.tenant_migrations;
+begin
+    perform tenancy.require_platform_role('super_admin');
+
+    v_before := tenancy.replace_tenant_migration(version, statements);
+
+    perform tenancy.log_action(
+        'migration.replace', null,
+        jsonb_build_object(
+            'before', to_jsonb(v_before),
+            'after', (select to_jsonb(m) from tenancy.tenant_migrations m where m.version = v_before.version)
+        )
+    );
+
+    return tenancy.migration_status();
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.replace_tenant_migration(text, text) is
+    'Replaces the text of a tenant migration for the tenants that lack it. '
+    'The reference schema is built again, and tenants that were stuck at the migration are '
+    'tried again by the next run. Tenants that have received the old text keep it. If they '
+    'would differ from the template at their version, the new text is refused. The text runs '
+    'with the rights of the owner of the database, as every tenant migration does. '
+    'Callers: super_admin. '
+    'Errors: migration_not_found, migration_received, migration_refused, invalid_request, forbidden, '
+    'not_authenticated, busy.';
+
+-- sql/30_rpc/tenant_migrations/withdraw_tenant_migration.sql
+
+create function public.withdraw_tenant_migration(version text)
+    returns public.tenant_migration_status
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    -- Longer than the role's own timeout, because the reference schema is built again.
+    set statement_timeout = '300s'
+    language plpgsql
+as $$
+declare
+    v_before tenancy.tenant_migrations;
+begin
+    perform tenancy.require_platform_role('super_admin');
+
+    v_before := tenancy.withdraw_tenant_migration(version);
+
+    perform tenancy.log_action(
+        'migration.withdraw', null,
+        jsonb_build_object('before', to_jsonb(v_before))
+    );
+
+    return tenancy.migration_status();
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.withdraw_tenant_migration(text) is
+    'Withdraws a tenant migration that no tenant has received. '
+    'It is registered no more: no tenant receives it, and the reference schema is built again '
+    'without it. Tenants that were stuck at it are no longer. '
+    'Callers: super_admin. '
+    'Errors: migration_not_found, migration_received, migration_refused, invalid_request, forbidden, '
+    'not_authenticated, busy.';
 
 -- sql/30_rpc/tenant_status/check_tenant_status.sql
 
@@ -11194,6 +12160,35 @@ $$;
 comment on function tenancy.check_rpc_grants() is
     'Check: who may execute the RPCs. Other routines of public are the project''s own and are not judged.';
 
+-- sql/50_checks/check_stuck_tenants.sql
+
+create function tenancy.check_stuck_tenants()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language sql
+as $$
+    select
+        'stuck tenant',
+        u.schema_name,
+        format(
+            'Tenant %s is stuck at tenant migration %s since %s: %s (%s)',
+            u.schema_name, u.version, u.stuck_since, u.message, u.sqlstate
+        ),
+        'Correct what the message says in the tenant; or correct the migration with replace_tenant_migration, or '
+            'withdraw it with withdraw_tenant_migration if no tenant has it. Then run tenantry migrate '
+            '--retry-failed.',
+        null::text
+    from tenancy.unfinished_migrations u
+    order by u.schema_name;
+$$;
+
+comment on function tenancy.check_stuck_tenants() is
+    'Check: tenants whose next tenant migration has failed. They stay behind until somebody acts.';
+
 -- sql/50_checks/check_tables.sql
 
 create function tenancy.check_tables(schema_name text, differences tenancy.template_difference[])
@@ -11250,9 +12245,13 @@ begin
     where t.schema_name = check_tenant_grants.schema_name;
 
     return query
-    with objects as materialized (
+    with limits as materialized (
+        select l.* from tenancy.tenant_template_limits l where l.version = v_version
+    ),
+    objects as materialized (
         select 'schema' as kind, schema_name as title, quote_ident(schema_name) as target,
-            n.nspacl as acl, array['usage'] as privileges, 0::oid as relation, false as is_own_invoker
+            n.nspacl as acl, array['usage'] as privileges, 0::oid as relation, false as is_own_invoker,
+            null::text as own_name
         from pg_catalog.pg_namespace n
         where n.oid = v_schema
         union all
@@ -11260,7 +12259,30 @@ begin
             format('%I.%I', schema_name, c.relname), c.relacl,
             case
                 -- A view that runs with its owner's rights would show what policies hide.
-                when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then array['select']
+                when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then array['select'] || array(
+                    select k.privilege
+                    -- Bits of pg_relation_is_updatable, and of INSTEAD OF triggers in tgtype.
+                    from (values (8, 68, 'insert'), (4, 80, 'update'), (16, 72, 'delete'))
+                        k (updatable, instead, privilege)
+                    where (
+                            pg_relation_is_updatable(c.oid, false) & k.updatable > 0
+                            or exists (
+                                select
+                                from pg_catalog.pg_trigger g
+                                where g.tgrelid = c.oid and g.tgtype & k.instead = k.instead
+                            )
+                        )
+                        -- Rules and definers would write past the policies.
+                        and not exists (
+                            select from pg_catalog.pg_rewrite w where w.ev_class = c.oid and w.ev_type <> '1'
+                        )
+                        and not exists (
+                            select
+                            from pg_catalog.pg_trigger g
+                            join pg_catalog.pg_proc p on p.oid = g.tgfoid
+                            where g.tgrelid = c.oid and p.prosecdef
+                        )
+                )
                 when c.relkind in ('r', 'p') and c.relrowsecurity then array(
                     select k.privilege
                     from (values ('r', 'select'), ('a', 'insert'), ('w', 'update'), ('d', 'delete'))
@@ -11302,7 +12324,7 @@ begin
                     where p.polcmd::text in ('*', 'a', 'w') and 'authenticated'::regrole = any (p.polroles)
                 ) then array['usage']
             end,
-            c.oid, false
+            c.oid, false, c.relname::text
         from pg_catalog.pg_depend d
         join pg_catalog.pg_class c on c.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass
@@ -11323,7 +12345,8 @@ begin
                 from tenancy.template_objects(schema_name, v_version) t
                 where t.object_kind = 'routine'
                     and t.object_name = format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid))
-            )
+            ),
+            p.proname::text
         from pg_catalog.pg_depend d
         join pg_catalog.pg_proc p on p.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass
@@ -11342,6 +12365,21 @@ begin
         cross join unnest(o.privileges) u (privilege)
         cross join (values ('authenticated'), ('service_role')) r (role_name)
         where v_status = 'active'
+            and not exists (
+                select
+                from limits l
+                where l.object_kind = o.kind and l.object_name = o.own_name
+                    and l.grantee = r.role_name and l.privilege = u.privilege
+            )
+        union all
+        select 'column', format('%s.%s', o.title, c.attname), o.target, c.attname::text, l.grantee, l.privilege
+        from limits l
+        join objects o on o.kind = l.object_kind and o.own_name = l.object_name
+        join pg_catalog.pg_attribute c on c.attrelid = o.relation and c.attnum > 0 and not c.attisdropped
+        where v_status = 'active'
+            and l.privilege = any (o.privileges)
+            and cardinality(l.columns) > 0
+            and (c.attname = any (l.columns) or starts_with(c.attname, 'x_'))
     ),
     actual as (
         select o.kind, o.title, o.target, null::text as column_name,
@@ -11366,7 +12404,7 @@ begin
     ),
     wrong as (
         select coalesce(a.kind, d.kind) as kind, coalesce(a.title, d.title) as title,
-            coalesce(a.target, d.target) as target, a.column_name,
+            coalesce(a.target, d.target) as target, coalesce(a.column_name, d.column_name) as column_name,
             coalesce(a.grantee, d.grantee) as grantee, coalesce(a.privilege, d.privilege) as privilege,
             a.kind is not null as is_excess
         from (
@@ -11375,6 +12413,7 @@ begin
         ) a
         full join due d
             on d.kind = a.kind and d.target = a.target and d.grantee = a.grantee and d.privilege = a.privilege
+                and coalesce(d.column_name, '') = coalesce(a.column_name, '')
         where a.kind is null or d.kind is null
     )
     select
@@ -11414,7 +12453,7 @@ end;
 $$;
 
 comment on function tenancy.check_tenant_grants(text) is
-    'Check: privileges of the API roles and of PUBLIC in a tenant that do not fit its status, its policies and its callable routines.';
+    'Check: privileges of the API roles and of PUBLIC in a tenant that do not fit its status, its policies, its callable routines and what its migrations have revoked.';
 
 -- sql/50_checks/check_triggers.sql
 
@@ -11584,7 +12623,9 @@ as $$
     union all
     select * from tenancy.check_default_privileges()
     union all
-    select * from tenancy.check_cancelling();
+    select * from tenancy.check_cancelling()
+    union all
+    select * from tenancy.check_stuck_tenants();
 $$;
 
 comment on function tenancy.platform_findings() is
@@ -11703,6 +12744,8 @@ as $$
         'public.get_schema_drift(text, integer, text, text)',
         'public.list_tenants_behind(text, integer)',
         'public.migrate_tenant(text)',
+        'public.replace_tenant_migration(text, text)',
+        'public.withdraw_tenant_migration(text)',
         'public.check_tenant_status(text)',
         'public.get_tenant_info(text)',
         'public.list_my_tenants(integer, text)',
@@ -11817,6 +12860,8 @@ revoke all on function
     public.get_schema_drift(text, integer, text, text),
     public.list_tenants_behind(text, integer),
     public.migrate_tenant(text),
+    public.replace_tenant_migration(text, text),
+    public.withdraw_tenant_migration(text),
     public.check_tenant_status(text),
     public.get_tenant_info(text),
     public.list_my_tenants(integer, text),
@@ -11857,6 +12902,8 @@ grant execute on function
     public.get_schema_drift(text, integer, text, text),
     public.list_tenants_behind(text, integer),
     public.migrate_tenant(text),
+    public.replace_tenant_migration(text, text),
+    public.withdraw_tenant_migration(text),
     public.check_tenant_status(text),
     public.get_tenant_info(text),
     public.list_my_tenants(integer, text),

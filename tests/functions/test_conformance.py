@@ -129,9 +129,14 @@ BEFORE: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "get_schema_drift": (None, ("alter table acme.settings alter value drop not null",)),
     "list_tenants_behind": (None, (REGISTER.format(0),)),
     "migrate_tenant": (None, (REGISTER.format(1),)),
+    "withdraw_tenant_migration": (None, (REGISTER.format(2),)),
+    "replace_tenant_migration": (None, (REGISTER.format(3),)),
 }
 # Every tenant that is created later receives a registered migration, so these come last.
-LAST = ("list_tenants_behind", "migrate_tenant")
+LAST = (
+    *("list_tenants_behind", "migrate_tenant"),
+    *("withdraw_tenant_migration", "replace_tenant_migration"),
+)
 
 
 def make_example(environment: Environment) -> None:

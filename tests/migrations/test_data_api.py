@@ -88,7 +88,7 @@ def test_secret_key_is_no_token_and_a_jwt_is(upstream: responses.RequestsMock) -
 def test_busy_tenant_fails_and_the_others_are_migrated(
     upstream: responses.RequestsMock,
 ) -> None:
-    status = {"latest_version": "2", "tenant_count": 2, "behind": 2, "failed": 0}
+    status = {"latest_version": "2", "tenant_count": 2, "behind": 2, "stuck": 0}
     tenant = {"schema_version": "1", "next_version": "2", "pending": 1, "sqlstate": None}
     upstream.post(f"{RPC}/get_migration_status", json=status)
     upstream.post(
@@ -218,7 +218,7 @@ def test_drift_reports_that_a_named_tenant_is_missing(upstream: responses.Reques
 
 
 def test_one_tenant_is_reported_in_the_singular(upstream: responses.RequestsMock) -> None:
-    status = {"latest_version": "2", "tenant_count": 1, "behind": 1, "failed": 0}
+    status = {"latest_version": "2", "tenant_count": 1, "behind": 1, "stuck": 0}
     tenant = {"schema_name": "acme", "schema_version": "1", "next_version": "2", "pending": 1}
     failed = {"sqlstate": "42P07", "message": "there already"}
     upstream.post(f"{RPC}/get_migration_status", json=status)
@@ -240,7 +240,7 @@ def test_one_tenant_is_reported_in_the_singular(upstream: responses.RequestsMock
 def test_migrate_fails_if_the_function_is_missing(
     upstream: responses.RequestsMock,
 ) -> None:
-    status = {"latest_version": "2", "tenant_count": 1, "behind": 1, "failed": 0}
+    status = {"latest_version": "2", "tenant_count": 1, "behind": 1, "stuck": 0}
     tenant = {"schema_name": "acme", "schema_version": "1", "next_version": "2", "pending": 1}
     unknown = {"code": "PGRST202", "message": "Could not find the function in the schema cache"}
     upstream.post(f"{RPC}/get_migration_status", json=status)
@@ -258,7 +258,7 @@ def test_migrate_fails_if_the_function_is_missing(
 def test_migrate_does_not_count_a_tenant_that_was_deleted_meanwhile(
     upstream: responses.RequestsMock,
 ) -> None:
-    status = {"latest_version": "2", "tenant_count": 1, "behind": 1, "failed": 0}
+    status = {"latest_version": "2", "tenant_count": 1, "behind": 1, "stuck": 0}
     tenant = {"schema_name": "acme", "schema_version": "1", "next_version": "2", "pending": 1}
     gone = {"code": "PT404", "details": "tenant_not_found", "message": "No tenant."}
     upstream.post(f"{RPC}/get_migration_status", json=status)

@@ -11,14 +11,11 @@ declare
     v_settings_before jsonb;
     v_external_before text[];
     v_routines_before oid[];
+    v_relations_before oid[];
     v_problem text;
     v_unreachable_before text[];
 begin
-    if to_regnamespace('tenant_template') is null then
-        create schema tenant_template;
-        comment on schema tenant_template is
-            'Reference schema: the tenant template after the latest tenant migration. It holds no rows and is never exposed.';
-    end if;
+    perform tenancy.make_reference();
     -- apply_tenant_migration switches safeupdate off, too. Here that happens before the settings
     -- are recorded, so that it does not look like a change by the migration.
     perform set_config('safeupdate.enabled', 'off', true);
@@ -27,9 +24,19 @@ begin
     v_routines_before := array(
         select p.oid from pg_catalog.pg_proc p where p.pronamespace = 'tenant_template'::regnamespace
     );
+    v_relations_before := array(
+        select c.oid from pg_catalog.pg_class c where c.relnamespace = 'tenant_template'::regnamespace
+    );
     v_unreachable_before := array(
         select u.table_name from tenancy.unreachable_tables('tenant_template') u
     );
+    perform tenancy.open_reference((
+        select m.version
+        from tenancy.tenant_migrations m
+        where m.position < migration.position
+        order by m.position desc
+        limit 1
+    ));
     perform tenancy.apply_tenant_migration('tenant_template', migration);
 
     select string_agg(s.key, ', ' order by s.key) into v_problem
@@ -74,7 +81,9 @@ begin
     perform tenancy.require_template_shape();
     perform tenancy.require_append_only_log('tenant_template');
 
-    perform tenancy.apply_tenant_privileges('tenant_template');
+    perform tenancy.require_keepable_grants(migration);
+    perform tenancy.record_limits(migration, v_relations_before || v_routines_before);
+    perform tenancy.close_reference();
     insert into tenancy.tenant_template_objects (version, object_kind, object_name, table_name, definition)
     select migration.version, o.object_kind, o.object_name, o.table_name, o.definition
     from tenancy.schema_objects('tenant_template') o;

@@ -46,6 +46,10 @@ begin
         schema_name, table_name, column_name, column_type, is_nullable, default_value, default_expression, v_is_identity
     );
     perform tenancy.require_within_budgets(schema_name, v_usage);
+    -- A migration may have limited the privileges on the table to columns.
+    if tenancy.is_template_table(schema_name, table_name) then
+        perform tenancy.apply_tenant_privileges(schema_name);
+    end if;
     select * into v_column
     from tenancy.describe_columns(v_table) c
     where c.column_name = add_column.column_name;

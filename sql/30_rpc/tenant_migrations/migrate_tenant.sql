@@ -43,12 +43,13 @@ begin
 
     if v_sqlstate is not null then
         insert into tenancy.unfinished_migrations as u
-            (schema_name, version, sqlstate, message, failed_at, attempts)
-        values (schema_name, v_migration.version, v_sqlstate, v_message, clock_timestamp(), 1)
+            (schema_name, version, sqlstate, message, stuck_since, failed_at, attempts)
+        values (schema_name, v_migration.version, v_sqlstate, v_message, clock_timestamp(), clock_timestamp(), 1)
         on conflict on constraint unfinished_migrations_pkey do update
         set version = excluded.version,
             sqlstate = excluded.sqlstate,
             message = excluded.message,
+            stuck_since = case when u.version = excluded.version then u.stuck_since else excluded.stuck_since end,
             failed_at = excluded.failed_at,
             attempts = case when u.version = excluded.version then u.attempts + 1 else 1 end;
         return row(
