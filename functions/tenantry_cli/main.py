@@ -20,6 +20,7 @@ _COMMANDS = {
     "new": "tenantry_cli.new",
     "prove": "tenantry_cli.proof.command",
     "reset": "tenantry_cli.emulator.command",
+    "restore": "tenantry_cli.restore",
     "status": "tenantry_cli.emulator.command",
     "up": "tenantry_cli.emulator.command",
 }
