@@ -29,6 +29,8 @@ as $$
     union all
     select * from tenancy.check_foreign_keys()
     union all
+    select * from tenancy.check_shared_tables()
+    union all
     select * from tenancy.check_default_privileges()
     union all
     select * from tenancy.check_cancelling()

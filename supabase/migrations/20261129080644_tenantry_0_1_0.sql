@@ -715,6 +715,22 @@ comment on column tenancy.retention_floors.set_at is
 insert into tenancy.retention_floors (days)
 select s.audit_retention_days from tenancy.platform_settings s;
 
+-- sql/10_tables/shared_tables.sql
+
+create table tenancy.shared_tables (
+    relation regclass not null,
+    is_granted boolean not null,
+    shared_at timestamptz not null default now(),
+    constraint shared_tables_pkey primary key (relation)
+);
+
+alter table tenancy.shared_tables enable row level security;
+
+comment on table tenancy.shared_tables is
+    'Tables outside the tenants that foreign keys of the template may reference, such as a catalogue of products. share_table and unshare_table write it.';
+comment on column tenancy.shared_tables.is_granted is
+    'Whether share_table has granted SELECT to authenticated, so that unshare_table revokes it.';
+
 -- sql/10_tables/tenant_migrations.sql
 
 create table tenancy.tenant_migrations (
@@ -3627,12 +3643,17 @@ begin
     select
         k.conname::text,
         tenancy.column_names(k.conrelid, k.conkey),
-        c.relname::text,
+        -- A shared table is outside the tenant, so its name has its schema.
+        case
+            when c.relnamespace = t.relnamespace then c.relname::text
+            else c.relnamespace::regnamespace || '.' || c.relname
+        end,
         tenancy.column_names(k.confrelid, k.confkey),
         tenancy.foreign_key_action(k.confupdtype),
         tenancy.foreign_key_action(k.confdeltype)
     from pg_catalog.pg_constraint k
     join pg_catalog.pg_class c on c.oid = k.confrelid
+    join pg_catalog.pg_class t on t.oid = k.conrelid
     where k.conrelid = relation and k.contype = 'f'
     order by k.conname;
 end;
@@ -3892,13 +3913,15 @@ begin
         select distinct c.relname::text
         from pg_catalog.pg_constraint k
         join pg_catalog.pg_class c on c.oid = k.confrelid
-        where k.conrelid = relation and k.contype = 'f'
+        where k.conrelid = relation
+            and k.contype = 'f'
+            and c.relnamespace = (select t.relnamespace from pg_catalog.pg_class t where t.oid = relation)
     );
 end;
 $$;
 
 comment on function tenancy.referenced_tables(oid) is
-    'Names of the tables that a table''s foreign keys refer to. Dropping the keys locks these tables, too.';
+    'Names of the tables of the same schema that a table''s foreign keys refer to. Dropping the keys locks these tables, too.';
 
 -- sql/20_tenancy/catalog/require_column.sql
 
@@ -5182,6 +5205,39 @@ $$;
 comment on function tenancy.is_closing(text) is
     'Whether another session has called lock_tenant_first. Never waits.';
 
+-- sql/20_tenancy/locks/lock_relations.sql
+
+-- Locks are requested in short attempts with pauses: while a statement waits for a table, every
+-- later reader of the table waits behind it. These readers continue during the pauses.
+create function tenancy.lock_relations(relations text, mode text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    set lock_timeout = '100ms'
+    language plpgsql
+as $$
+declare
+    v_deadline constant timestamptz := clock_timestamp() + interval '2 seconds';
+begin
+    loop
+        begin
+            execute format('lock table %s in %s mode', relations, mode);
+            return;
+        exception
+            when lock_not_available then
+                if clock_timestamp() >= v_deadline then
+                    raise;
+                end if;
+        end;
+        perform pg_sleep(0.02 + random() * 0.03);
+    end loop;
+end;
+$$;
+
+comment on function tenancy.lock_relations(text, text) is
+    'Locks relations, a list of quoted names, until the transaction ends. Tries for 2 s, each time for at most 100 ms, so that no reader waits long (then 55P03).';
+
 -- sql/20_tenancy/locks/lock_rewrite.sql
 
 -- A load of PostgREST's schema cache waits for each table that is being rewritten, and fails
@@ -5236,36 +5292,22 @@ comment on function tenancy.lock_super_admins() is
 
 -- sql/20_tenancy/locks/lock_tables.sql
 
--- Locks are requested in short attempts with pauses: while a statement waits for a table, every
--- later reader of the table waits behind it. These readers continue during the pauses.
 create function tenancy.lock_tables(schema_name text, table_names text[], mode text default 'access exclusive')
     returns void
     volatile
     security invoker
     set search_path = ''
-    set lock_timeout = '100ms'
     language plpgsql
 as $$
-declare
-    v_deadline constant timestamptz := clock_timestamp() + interval '2 seconds';
-    -- In one order, so that two transactions that lock the same tables do not deadlock.
-    v_tables constant text := (
-        select string_agg(format('%I.%I', schema_name, t.name), ', ' order by t.name collate "C")
-        from (select distinct unnest(table_names)) t (name)
-    );
 begin
-    loop
-        begin
-            execute format('lock table %s in %s mode', v_tables, mode);
-            return;
-        exception
-            when lock_not_available then
-                if clock_timestamp() >= v_deadline then
-                    raise;
-                end if;
-        end;
-        perform pg_sleep(0.02 + random() * 0.03);
-    end loop;
+    perform tenancy.lock_relations(
+        -- In one order, so that two transactions that lock the same tables do not deadlock.
+        (
+            select string_agg(format('%I.%I', schema_name, t.name), ', ' order by t.name collate "C")
+            from (select distinct unnest(table_names)) t (name)
+        ),
+        mode
+    );
 end;
 $$;
 
@@ -5848,6 +5890,7 @@ as $$
 declare
     v_migration tenancy.tenant_migrations;
 begin
+    perform tenancy.lock_shared_tables('tenant_template', 'share row exclusive');
     -- PostgREST receives notifications in the order of sending, and must know the new list of
     -- schemas before an event trigger on the first DDL statement makes it read the tables.
     perform pg_notify('pgrst', 'reload config');
@@ -5974,6 +6017,7 @@ as $$
             select 'relation ' || c.oid::regclass, c.ctid, c.xmin
             from pg_catalog.pg_class c
             where c.relnamespace not in ('tenant_template'::regnamespace, 'pg_toast'::regnamespace)
+                and c.oid not in (select s.relation from tenancy.shared_tables s)
             union all
             select 'routine ' || p.oid::regprocedure, p.ctid, p.xmin
             from pg_catalog.pg_proc p
@@ -6009,6 +6053,19 @@ as $$
         where age(o.writer) <= age(pg_current_xact_id()::xid)
             -- This transaction wrote the row: uncommitted rows of others are not visible.
             and pg_xact_status(tenancy.full_transaction_id(o.writer)) = 'in progress'
+    ) || array(
+        -- The first foreign key to a table marks it in the catalog as having triggers. Everything
+        -- else about a shared table stays.
+        select format(
+            'relation %s (%s)',
+            c.oid::regclass,
+            md5(row(
+                c.relname, c.relnamespace, c.relowner, c.relfilenode, c.relpersistence, c.relnatts, c.relchecks,
+                c.relhasrules, c.relrowsecurity, c.relforcerowsecurity, c.relacl, c.reloptions
+            )::text)
+        )
+        from tenancy.shared_tables s
+        join pg_catalog.pg_class c on c.oid = s.relation
     );
 $$;
 
@@ -6462,13 +6519,27 @@ declare
 begin
     select case
         when o.object_kind = 'column' then format('column "%s" has the prefix x_, which is reserved for the tenants'' own columns', o.object_name)
-        -- Every tenant would have such a key: deleting one row of the shared table would read
-        -- all tenants, and each migration would lock that table.
-        when o.object_kind = 'constraint' then format('foreign key "%s" references a table outside the tenant''s schema', o.object_name)
+        -- Every tenant would have such a key: creating a tenant stops writers of that table.
+        when o.object_kind = 'constraint' then format(
+            'foreign key "%s" references a table outside the tenant''s schema, %s, which is not shared. If every '
+            'tenant may reference it, write before the registration: select tenancy.share_table(%L)',
+            o.object_name, f.target, f.target
+        )
         else format('"%s" is neither a table, nor a sequence of a table''s column, nor a view with security_invoker', o.object_name)
     end
     into v_problem
     from tenancy.schema_objects('tenant_template') o
+    left join lateral (
+        select k.confrelid::regclass::text as target
+        from pg_catalog.pg_constraint k
+        join pg_catalog.pg_class c on c.oid = k.confrelid
+        where o.object_kind = 'constraint'
+            and k.contype = 'f'
+            and k.conrelid = tenancy.find_table('tenant_template', o.table_name)
+            and k.conname = substr(o.object_name, length(o.table_name) + 2)
+            and c.relnamespace <> 'tenant_template'::regnamespace
+            and k.confrelid not in (select s.relation from tenancy.shared_tables s)
+    ) f on true
     where o.object_kind = 'relation'
         or (o.object_kind = 'sequence' and o.table_name is null)
         or (o.object_kind = 'view' and not tenancy.is_security_invoker((
@@ -6477,10 +6548,28 @@ begin
             where c.relname = o.object_name and c.relnamespace = 'tenant_template'::regnamespace
         )))
         or (o.object_kind = 'column' and o.is_extension)
-        or (o.object_kind = 'constraint' and o.definition ~ ' REFERENCES (?!tenant_template\.)')
+        or f.target is not null
     order by o.object_kind, o.object_name
     limit 1;
 
+    if v_problem is null then
+        select format(
+            'foreign key "%s" references the shared table %s and has no index, so deleting a row there would read '
+            'table "%s" of every tenant. Write: create index on %I (%I)',
+            k.conname, k.confrelid::regclass, c.relname, c.relname, (tenancy.column_names(k.conrelid, k.conkey))[1]
+        )
+        into v_problem
+        from pg_catalog.pg_constraint k
+        join pg_catalog.pg_class c on c.oid = k.conrelid
+        where c.relnamespace = 'tenant_template'::regnamespace
+            and k.contype = 'f'
+            and k.confrelid in (select s.relation from tenancy.shared_tables s)
+            and not exists (
+                select from pg_catalog.pg_index i where i.indrelid = k.conrelid and i.indkey[0] = k.conkey[1]
+            )
+        order by k.conname
+        limit 1;
+    end if;
     if v_problem is null then
         -- If a row of the child is changed through the parent, the audit triggers see only the
         -- parent's columns.
@@ -6508,7 +6597,7 @@ end;
 $$;
 
 comment on function tenancy.require_template_shape() is
-    'Requires of the reference schema: tables, their sequences and views with security_invoker are the only relations; no column has the prefix x_; no foreign key leaves the schema; no table inherits columns from another and adds some (55000).';
+    'Requires of the reference schema: tables, their sequences and views with security_invoker are the only relations; no column has the prefix x_; foreign keys that leave the schema reference shared tables, and have an index; no table inherits columns from another and adds some (55000).';
 
 -- sql/20_tenancy/migrations/session_settings.sql
 
@@ -7825,6 +7914,138 @@ $$;
 comment on function tenancy.trigger_statements(text, text, text, text, text) is
     'The statements that give a trigger its expected definition, from both definitions as schema_objects prints them. found is null if the trigger is missing.';
 
+-- sql/20_tenancy/sharing/lock_shared_tables.sql
+
+-- Making a foreign key stops writers of the shared table until the transaction ends, and dropping
+-- one stops its readers, too. So the lock is taken in short attempts, and a tenant that is created
+-- or deleted does not make everybody else wait behind it.
+create function tenancy.lock_shared_tables(schema_name text, mode text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tables constant text := (
+        select string_agg(s.relation::text, ', ' order by s.relation::text collate "C")
+        from tenancy.shared_tables s
+        where s.relation in (
+            select k.confrelid
+            from pg_catalog.pg_constraint k
+            where k.conrelid = any (tenancy.table_oids(lock_shared_tables.schema_name)) and k.contype = 'f'
+        )
+    );
+begin
+    if v_tables is not null then
+        perform tenancy.lock_relations(v_tables, mode);
+    end if;
+end;
+$$;
+
+comment on function tenancy.lock_shared_tables(text, text) is
+    'Locks the shared tables that the tables of a schema reference until the transaction ends. Tries for 2 s (55P03).';
+
+-- sql/20_tenancy/sharing/share_table.sql
+
+create function tenancy.share_table(relation regclass)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_table pg_catalog.pg_class;
+    v_schema_name text;
+    v_is_granted boolean;
+begin
+    select * into strict v_table from pg_catalog.pg_class c where c.oid = share_table.relation;
+    v_schema_name := v_table.relnamespace::regnamespace::text;
+    if v_table.relkind not in ('r', 'p') then
+        raise exception '% is no table, so no foreign key can reference it.', relation
+            using errcode = 'wrong_object_type', hint = 'Share the table that it shows.';
+    end if;
+    if v_schema_name in ('tenancy', 'tenant_template')
+        or exists (select from public.tenants t where t.schema_name = v_schema_name)
+        or relation in (
+            'public.tenants'::regclass, 'public.admin_users'::regclass,
+            'public.user_schema_access'::regclass, 'public.admin_audit_log'::regclass
+        )
+    then
+        raise exception 'Table % belongs to a tenant or to Tenantry itself, and cannot be shared.', relation
+            using errcode = 'object_not_in_prerequisite_state', hint = 'Share a table of the project, such as public.products.';
+    end if;
+    -- A key to auth.users, for example, would make every sign-up wait while a tenant is created.
+    if not pg_has_role(v_table.relowner, 'usage') then
+        raise exception 'Table % belongs to the role %, and cannot be shared.', relation, v_table.relowner::regrole
+            using errcode = 'object_not_in_prerequisite_state', hint = 'Share a table of the project, such as public.products.';
+    end if;
+
+    v_is_granted := not has_table_privilege('authenticated', relation, 'select');
+    insert into tenancy.shared_tables (relation, is_granted)
+    values (relation, v_is_granted)
+    on conflict on constraint shared_tables_pkey do nothing;
+    if v_is_granted then
+        execute format('grant select on %s to authenticated', relation);
+        perform tenancy.reload_schema_cache();
+    end if;
+    if not v_table.relrowsecurity then
+        raise warning 'Table % has no row level security: every signed-in user reads all its rows. Unless that is meant, enable it and write a policy.', relation;
+    end if;
+end;
+$$;
+
+comment on function tenancy.share_table(regclass) is
+    'Lets foreign keys of the template reference a table of the project. Grants SELECT on it to authenticated; which rows a user reads is decided by the policies of the table. Grants nothing else, and nothing to anon. Repeating a call changes nothing.';
+
+-- sql/20_tenancy/sharing/unshare_table.sql
+
+create function tenancy.unshare_table(relation regclass)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_keys text[];
+    v_is_granted boolean;
+begin
+    v_keys := array(
+        select format('%s of %s', k.conname, k.conrelid::regclass)
+        from pg_catalog.pg_constraint k
+        join pg_catalog.pg_class c on c.oid = k.conrelid
+        where k.contype = 'f'
+            and k.confrelid = unshare_table.relation
+            and k.conparentid = 0
+            and (
+                c.relnamespace = 'tenant_template'::regnamespace
+                or exists (
+                    select from public.tenants t
+                    where t.schema_name = (select n.nspname from pg_catalog.pg_namespace n where n.oid = c.relnamespace)
+                )
+            )
+        order by 1
+    );
+    if cardinality(v_keys) > 0 then
+        raise exception 'Table % is still referenced by % foreign keys of the template and the tenants, such as %. Drop them by a tenant migration first.',
+            relation, cardinality(v_keys), v_keys[1]
+            using errcode = 'dependent_objects_still_exist', hint = 'Drop them by a tenant migration, and migrate every tenant.';
+    end if;
+
+    delete from tenancy.shared_tables s
+    where s.relation = unshare_table.relation
+    returning s.is_granted into v_is_granted;
+    if v_is_granted then
+        execute format('revoke select on %s from authenticated', relation);
+    end if;
+end;
+$$;
+
+comment on function tenancy.unshare_table(regclass) is
+    'Takes back share_table, with the privilege that it granted. Refused while a foreign key of the template or of a tenant references the table (2BP01).';
+
 -- sql/20_tenancy/tables/add_column.sql
 
 create function tenancy.add_column(
@@ -8951,6 +9172,7 @@ create function tenancy.drop_tenant_schema(schema_name text)
     language plpgsql
 as $$
 begin
+    perform tenancy.lock_shared_tables(schema_name, 'access exclusive');
     -- One listed but missing schema stops the whole Data API, so PostgREST has to read the
     -- shorter list before it reloads the tables. Notifications arrive in the order in which
     -- they are sent, and an event trigger sends the reload of the tables on the drop.
@@ -11316,6 +11538,7 @@ as $$
         and fn.oid <> n.oid
         -- A partition gets the key from its table.
         and k.conparentid = 0
+        and k.confrelid not in (select s.relation from tenancy.shared_tables s)
         and (t.schema_name is not null or exists (select from public.tenants e where e.schema_name = fn.nspname))
     order by 1, 2, k.conname;
 $$;
@@ -12160,6 +12383,31 @@ $$;
 comment on function tenancy.check_rpc_grants() is
     'Check: who may execute the RPCs. Other routines of public are the project''s own and are not judged.';
 
+-- sql/50_checks/check_shared_tables.sql
+
+create function tenancy.check_shared_tables()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select
+        'shared table missing',
+        s.relation::text,
+        format('The table with the number %s was shared, and does not exist any more.', s.relation::oid),
+        r.statement,
+        r.statement
+    from tenancy.shared_tables s
+    cross join lateral format(
+        'delete from tenancy.shared_tables where relation = %s::oid;', s.relation::oid
+    ) r (statement)
+    where not exists (select from pg_catalog.pg_class c where c.oid = s.relation);
+$$;
+
+comment on function tenancy.check_shared_tables() is
+    'Check: shared tables that somebody has dropped.';
+
 -- sql/50_checks/check_stuck_tenants.sql
 
 create function tenancy.check_stuck_tenants()
@@ -12695,6 +12943,8 @@ as $$
     select * from tenancy.check_publications()
     union all
     select * from tenancy.check_foreign_keys()
+    union all
+    select * from tenancy.check_shared_tables()
     union all
     select * from tenancy.check_default_privileges()
     union all

@@ -18,6 +18,7 @@ as $$
             select 'relation ' || c.oid::regclass, c.ctid, c.xmin
             from pg_catalog.pg_class c
             where c.relnamespace not in ('tenant_template'::regnamespace, 'pg_toast'::regnamespace)
+                and c.oid not in (select s.relation from tenancy.shared_tables s)
             union all
             select 'routine ' || p.oid::regprocedure, p.ctid, p.xmin
             from pg_catalog.pg_proc p
@@ -53,6 +54,19 @@ as $$
         where age(o.writer) <= age(pg_current_xact_id()::xid)
             -- This transaction wrote the row: uncommitted rows of others are not visible.
             and pg_xact_status(tenancy.full_transaction_id(o.writer)) = 'in progress'
+    ) || array(
+        -- The first foreign key to a table marks it in the catalog as having triggers. Everything
+        -- else about a shared table stays.
+        select format(
+            'relation %s (%s)',
+            c.oid::regclass,
+            md5(row(
+                c.relname, c.relnamespace, c.relowner, c.relfilenode, c.relpersistence, c.relnatts, c.relchecks,
+                c.relhasrules, c.relrowsecurity, c.relforcerowsecurity, c.relacl, c.reloptions
+            )::text)
+        )
+        from tenancy.shared_tables s
+        join pg_catalog.pg_class c on c.oid = s.relation
     );
 $$;
 

@@ -10,13 +10,27 @@ declare
 begin
     select case
         when o.object_kind = 'column' then format('column "%s" has the prefix x_, which is reserved for the tenants'' own columns', o.object_name)
-        -- Every tenant would have such a key: deleting one row of the shared table would read
-        -- all tenants, and each migration would lock that table.
-        when o.object_kind = 'constraint' then format('foreign key "%s" references a table outside the tenant''s schema', o.object_name)
+        -- Every tenant would have such a key: creating a tenant stops writers of that table.
+        when o.object_kind = 'constraint' then format(
+            'foreign key "%s" references a table outside the tenant''s schema, %s, which is not shared. If every '
+            'tenant may reference it, write before the registration: select tenancy.share_table(%L)',
+            o.object_name, f.target, f.target
+        )
         else format('"%s" is neither a table, nor a sequence of a table''s column, nor a view with security_invoker', o.object_name)
     end
     into v_problem
     from tenancy.schema_objects('tenant_template') o
+    left join lateral (
+        select k.confrelid::regclass::text as target
+        from pg_catalog.pg_constraint k
+        join pg_catalog.pg_class c on c.oid = k.confrelid
+        where o.object_kind = 'constraint'
+            and k.contype = 'f'
+            and k.conrelid = tenancy.find_table('tenant_template', o.table_name)
+            and k.conname = substr(o.object_name, length(o.table_name) + 2)
+            and c.relnamespace <> 'tenant_template'::regnamespace
+            and k.confrelid not in (select s.relation from tenancy.shared_tables s)
+    ) f on true
     where o.object_kind = 'relation'
         or (o.object_kind = 'sequence' and o.table_name is null)
         or (o.object_kind = 'view' and not tenancy.is_security_invoker((
@@ -25,10 +39,28 @@ begin
             where c.relname = o.object_name and c.relnamespace = 'tenant_template'::regnamespace
         )))
         or (o.object_kind = 'column' and o.is_extension)
-        or (o.object_kind = 'constraint' and o.definition ~ ' REFERENCES (?!tenant_template\.)')
+        or f.target is not null
     order by o.object_kind, o.object_name
     limit 1;
 
+    if v_problem is null then
+        select format(
+            'foreign key "%s" references the shared table %s and has no index, so deleting a row there would read '
+            'table "%s" of every tenant. Write: create index on %I (%I)',
+            k.conname, k.confrelid::regclass, c.relname, c.relname, (tenancy.column_names(k.conrelid, k.conkey))[1]
+        )
+        into v_problem
+        from pg_catalog.pg_constraint k
+        join pg_catalog.pg_class c on c.oid = k.conrelid
+        where c.relnamespace = 'tenant_template'::regnamespace
+            and k.contype = 'f'
+            and k.confrelid in (select s.relation from tenancy.shared_tables s)
+            and not exists (
+                select from pg_catalog.pg_index i where i.indrelid = k.conrelid and i.indkey[0] = k.conkey[1]
+            )
+        order by k.conname
+        limit 1;
+    end if;
     if v_problem is null then
         -- If a row of the child is changed through the parent, the audit triggers see only the
         -- parent's columns.
@@ -56,4 +88,4 @@ end;
 $$;
 
 comment on function tenancy.require_template_shape() is
-    'Requires of the reference schema: tables, their sequences and views with security_invoker are the only relations; no column has the prefix x_; no foreign key leaves the schema; no table inherits columns from another and adds some (55000).';
+    'Requires of the reference schema: tables, their sequences and views with security_invoker are the only relations; no column has the prefix x_; foreign keys that leave the schema reference shared tables, and have an index; no table inherits columns from another and adds some (55000).';
