@@ -7,7 +7,7 @@ create function tenancy.check_shared_tables()
 as $$
     select
         'shared table missing',
-        s.relation::text,
+        'tenancy.shared_tables',
         format('The table with the number %s was shared, and does not exist any more.', s.relation::oid),
         r.statement,
         r.statement

@@ -5678,6 +5678,8 @@ begin
         limit 1
     ));
     perform tenancy.apply_tenant_migration('tenant_template', migration);
+    -- First, because a foreign key that leaves the schema also marks the other table as changed.
+    perform tenancy.require_template_shape();
 
     select string_agg(s.key, ', ' order by s.key) into v_problem
     from jsonb_each(tenancy.session_settings()) s
@@ -5718,7 +5720,6 @@ begin
         raise exception 'Tenant migration % creates a routine under a name that the API may already call: %.', migration.version, v_problem
             using hint = 'If the API may call this routine too, name it in callable_routines. Otherwise give it another name.';
     end if;
-    perform tenancy.require_template_shape();
     perform tenancy.require_append_only_log('tenant_template');
 
     perform tenancy.require_keepable_grants(migration);
@@ -12394,7 +12395,7 @@ create function tenancy.check_shared_tables()
 as $$
     select
         'shared table missing',
-        s.relation::text,
+        'tenancy.shared_tables',
         format('The table with the number %s was shared, and does not exist any more.', s.relation::oid),
         r.statement,
         r.statement

@@ -253,7 +253,14 @@ TENANT_DAMAGES = (
         "acme.orders_code_seq",
     ),
     Damage(
-        "grant insert on acme.sent_orders to authenticated", "wrong grants", "acme.sent_orders"
+        "grant truncate on acme.sent_orders to authenticated",
+        "wrong grants",
+        "acme.sent_orders",
+    ),
+    Damage(
+        "revoke insert on acme.sent_orders from authenticated",
+        "wrong grants",
+        "acme.sent_orders",
     ),
     Damage(
         "grant execute on function acme.count_orders() to anon",
@@ -442,6 +449,13 @@ PLATFORM_DAMAGES = (
         "foreign key out of the tenant",
         "acme.notes",
     ),
+    # check_shared_tables
+    Damage(
+        "create table public.gone (); select tenancy.share_table('public.gone');"
+        " drop table public.gone",
+        "shared table missing",
+        "tenancy.shared_tables",
+    ),
     # check_default_privileges
     Damage(
         "alter default privileges in schema acme grant select on tables to anon",
@@ -458,6 +472,13 @@ PLATFORM_DAMAGES = (
 PLATFORM_LEFT_ALONE = (
     Damage(
         "drop schema tenant_template cascade", "reference schema missing", "tenant_template"
+    ),
+    # check_stuck_tenants
+    Damage(
+        "insert into tenancy.unfinished_migrations"
+        " values ('acme', '20260101000000', '23514', 'A row violates it.', now(), now(), 1)",
+        "stuck tenant",
+        "acme",
     ),
     # check_routines_around
     Damage(
