@@ -95,9 +95,7 @@ class WithdrawTenantMigration(Arguments):
 
 class ReplaceTenantMigration(Arguments):
     version: Annotated[str, Field(examples=["20270120090003"])]
-    statements: Annotated[
-        str, Field(examples=["create table added_3 (id uuid primary key, note text);"])
-    ]
+    statements: Annotated[str, Field(examples=["create table added_3 (id uuid);"])]
 
 
 class GetSchemaDrift(Arguments):

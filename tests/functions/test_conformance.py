@@ -130,7 +130,10 @@ BEFORE: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "list_tenants_behind": (None, (REGISTER.format(0),)),
     "migrate_tenant": (None, (REGISTER.format(1),)),
     "withdraw_tenant_migration": (None, (REGISTER.format(2),)),
-    "replace_tenant_migration": (None, (REGISTER.format(3),)),
+    "replace_tenant_migration": (
+        None,
+        (REGISTER.format(3), "select public.migrate_tenant('acme')"),
+    ),
 }
 # Every tenant that is created later receives a registered migration, so these come last.
 LAST = (

@@ -54,7 +54,9 @@ def test_only_a_table_of_the_project_is_shared_and_named_in_the_refusal(
     fleet.sql.execute("select tenancy.share_table('public.products')")
     with pytest.raises(psycopg.Error, match=rf"create index on {orders} \(product_id\)"):
         fleet.register(ORDERS.replace("{0}", orders).replace("create index", "-- "))
-    with pytest.raises(psycopg.Error, match="outside the tenant's schema: relation public.products"):
+    with pytest.raises(
+        psycopg.Error, match="outside the tenant's schema: relation public.products"
+    ):
         fleet.register("alter table public.products add column planted int")
 
     fleet.register(ORDERS.replace("{0}", orders))

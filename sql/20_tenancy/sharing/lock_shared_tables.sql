@@ -9,16 +9,20 @@ create function tenancy.lock_shared_tables(schema_name text, mode text)
     language plpgsql
 as $$
 declare
-    v_tables constant text := (
-        select string_agg(s.relation::text, ', ' order by s.relation::text collate "C")
-        from tenancy.shared_tables s
-        where s.relation in (
-            select k.confrelid
-            from pg_catalog.pg_constraint k
-            where k.conrelid = any (tenancy.table_oids(lock_shared_tables.schema_name)) and k.contype = 'f'
-        )
-    );
+    v_tables text;
 begin
+    -- Most projects share no table.
+    if not exists (select from tenancy.shared_tables) then
+        return;
+    end if;
+
+    select string_agg(s.relation::text, ', ' order by s.relation::text collate "C") into v_tables
+    from tenancy.shared_tables s
+    where s.relation in (
+        select k.confrelid
+        from pg_catalog.pg_constraint k
+        where k.conrelid = any (tenancy.table_oids(lock_shared_tables.schema_name)) and k.contype = 'f'
+    );
     if v_tables is not null then
         perform tenancy.lock_relations(v_tables, mode);
     end if;
