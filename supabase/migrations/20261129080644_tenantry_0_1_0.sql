@@ -1511,7 +1511,13 @@ declare
     v_relation constant oid := to_regclass(quote_ident(schema_name) || '.' || quote_ident(v_table));
     v_way text;
 begin
-    if not has_table_privilege(current_setting('role', true), v_relation, v_verb) then
+    if not has_table_privilege(current_setting('role', true), v_relation, v_verb)
+        -- A tenant migration may have limited the privilege to columns.
+        and (
+            v_verb = 'delete'
+            or not has_any_column_privilege(current_setting('role', true), v_relation, v_verb)
+        )
+    then
         v_way := tenancy.way_to_write(schema_name, v_table, v_verb);
         -- The other tables of public are the project's.
         if schema_name = 'public' and v_way is null then

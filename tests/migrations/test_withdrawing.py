@@ -162,8 +162,8 @@ def test_migration_file_withdraws_and_replaces_in_a_new_database(
     fleet: Fleet, orders: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As `supabase db push` does: all files in their order, in a database without tenants."""
-    (tmp_path / "pyproject.toml").touch()
     (tmp_path / "supabase/migrations").mkdir(parents=True)
+    (tmp_path / "supabase/config.toml").touch()
     monkeypatch.chdir(tmp_path)
     refused = CliRunner().invoke(main, ["new", "correct_it", "--withdraw", "a1'); drop"])
     assert (refused.exit_code, "is not a version" in refused.output) == (2, True)
