@@ -109,8 +109,8 @@ set constraints all immediate;
 # function that run with the rights of their caller.
 _CREATE_OBJECTS = """
 create table {schema}.proof_unregistered (id text primary key, body text, number serial);
--- With an offset the view cannot be written: its rows are those of proof_notes, whose writes are
--- tried already.
+-- With an offset the view cannot be written. Its rows are those of proof_notes, whose writes
+-- are tried already.
 create view {schema}.proof_invoker_view with (security_invoker = true)
     as select id, body from {schema}.proof_notes offset 0;
 create view {schema}.proof_definer_view as select id, body from {schema}.proof_notes;
