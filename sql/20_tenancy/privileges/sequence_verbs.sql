@@ -21,9 +21,14 @@ begin
                 -- Nobody can give a number to a column that is always generated.
                 and (d.deptype = 'a' or (d.deptype = 'i' and a.attidentity = 'd'))
             union all
-            select e.adrelid
+            -- A default depends on the sequence that it reads, and on its own column.
+            select o.refobjid
             from pg_catalog.pg_depend d
-            join pg_catalog.pg_attrdef e on e.oid = d.objid
+            join pg_catalog.pg_depend o
+                on o.classid = d.classid
+                and o.objid = d.objid
+                and o.refclassid = 'pg_class'::regclass
+                and o.deptype = 'a'
             where d.refclassid = 'pg_class'::regclass
                 and d.refobjid = sequence
                 and d.classid = 'pg_attrdef'::regclass
