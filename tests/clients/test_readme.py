@@ -48,7 +48,8 @@ import json
 print(json.dumps([profile, [[row.key, row.value] for row in settings]]))
 """
 TS_PRELUDE = """
-declare const SUPABASE_URL: string, SUPABASE_ANON_KEY: string
+declare const SUPABASE_URL: string, SUPABASE_ANON_KEY: string, FUNCTIONS_URL: string
+declare const email: string, password: string
 """
 
 
@@ -173,13 +174,15 @@ def test_generated_typescript_checks_the_code_that_uses_it(
     code = TS_PRELUDE + block("ts", "database.types")
     (generated / "good.ts").write_text(code)
     (generated / "bad.ts").write_text(code.replace("updated_at", "altered_at"))
+    # The code in JavaScript is for projects in TypeScript, too.
+    (generated / "app.ts").write_text(TS_PRELUDE + block("js", "FunctionsClient"))
 
-    def errors(name: str) -> str:
+    def errors(*names: str) -> str:
         return subprocess.run(
             [
                 *(NODE, node_modules / "typescript" / "bin" / "tsc", "--noEmit", "--strict"),
                 *("--target", "es2022", "--module", "esnext", "--lib", "es2022,dom"),
-                *("--moduleResolution", "bundler", "--skipLibCheck", name),
+                *("--moduleResolution", "bundler", "--skipLibCheck", *names),
             ],
             cwd=generated,
             capture_output=True,
@@ -187,7 +190,7 @@ def test_generated_typescript_checks_the_code_that_uses_it(
             timeout=120,
         ).stdout
 
-    assert errors("good.ts") == ""
+    assert errors("good.ts", "app.ts") == ""
     assert "altered_at" in errors("bad.ts")
 
 
