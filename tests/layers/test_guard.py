@@ -363,6 +363,10 @@ def test_write_that_nobody_can_make_is_refused_with_the_call_that_does_it(
                 assert refusal["message"].startswith(message), refusal
                 assert ways[position] in refusal["message"]
         assert environment.rows(admin, schema_name or tenant, table).status_code == 200
+    anonymous = environment.rows(
+        environment.nobody, "public", "tenants", "POST", json={"schema_name": "acme"}
+    )
+    assert (anonymous.status_code, anonymous.json()["details"]) == (401, "not_authenticated")
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE", "PUT"])

@@ -34,7 +34,9 @@ begin
             case v_verb when 'insert' then 'insert into' when 'delete' then 'delete from' else v_verb end,
             v_table,
             coalesce(v_way, 'The tenant migration that made it allows it to nobody.')
-            using errcode = '42501', detail = 'forbidden',
+            using errcode = '42501',
+                -- PostgREST answers anon with 401.
+                detail = case current_setting('role', true) when 'anon' then 'not_authenticated' else 'forbidden' end,
                 hint = 'Operations are called as RPCs or as HTTPS functions.';
     end if;
 
@@ -62,4 +64,4 @@ end;
 $$;
 
 comment on function tenancy.require_writable(text, public.access_level) is
-    'Refuses a Data API request that writes a table of a tenant, or of the registry, if privileges or policies would refuse it to this caller whatever the row is; the level is that of a member, and null for everybody else. The message names the call that does it (42501 forbidden). Only after require_access has let the request pass.';
+    'Refuses a Data API request that writes a table of a tenant, or of the registry, if privileges or policies would refuse it to this caller whatever the row is; the level is that of a member, and null for everybody else. The message names the call that does it (42501: forbidden, not_authenticated of anon). Only after require_access has let the request pass.';
