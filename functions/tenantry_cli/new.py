@@ -8,11 +8,13 @@ from tenantry_cli.migration_files import next_migration_version, require_migrati
 from tenantry_cli.project import find_project
 
 _TENANT_MIGRATION = """\
--- SQL as for one tenant, with unqualified names. Members read new tables, writers write them,
--- and their changes are audited. For other levels, call
+-- SQL as for one tenant, with unqualified names, in the bodies of routines, too; what is in
+-- public is written public.<name>. Members read new tables, writers write them, and their
+-- changes are audited. For other levels, call
 -- tenancy.enable_tenant_table(current_schema(), …); without audit, call
 -- tenancy.leave_unaudited(current_schema(), …). A fourth argument names routines that the API
--- may call: array['name'].
+-- may call: array['name']. What must run once for the whole project, such as create extension,
+-- stands before the registration.
 select tenancy.register_tenant_migration('{version}', '{name}', $tenant$
 
 $tenant$);

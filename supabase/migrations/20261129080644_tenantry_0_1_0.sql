@@ -2364,9 +2364,8 @@ begin
     );
 
     if v_missing is not null then
-        raise exception 'The tenant template does not keep audit_log append-only: missing or disabled triggers: %.', v_missing
-            using errcode = 'object_not_in_prerequisite_state',
-                hint = 'Nothing was registered. Leave the table audit_log to Tenantry, in every tenant migration.';
+        raise exception 'The tenant template does not keep audit_log append-only: missing or disabled triggers: %. Nothing was registered. Leave the table audit_log to Tenantry, in every tenant migration.', v_missing
+            using errcode = 'object_not_in_prerequisite_state';
     end if;
 end;
 $$;
@@ -4307,9 +4306,8 @@ begin
         on a.object_kind = b.object_kind and a.object_name = b.object_name
     where a.definition is distinct from b.definition;
     if v_changed is not null then
-        raise exception 'The migration would change the tenant''s own objects: %.', left(v_changed, 1000)
-            using errcode = 'object_not_in_prerequisite_state',
-                hint = 'Rename or drop the objects that conflict with the migration, then migrate this tenant again.';
+        raise exception 'The migration would change the tenant''s own objects: %. Rename or drop the objects that conflict with the migration, then migrate this tenant again.', left(v_changed, 1000)
+            using errcode = 'object_not_in_prerequisite_state';
     end if;
 
     select string_agg(format('%s %s is %s', d.object_kind, d.object_name, d.difference), ', ')
@@ -4318,9 +4316,11 @@ begin
     -- An extra object outside the template's tables existed before and has not changed.
     where not (d.difference = 'extra' and d.object_kind in ('routine', 'type', 'view', 'relation', 'sequence'));
     if v_different is not null then
-        raise exception 'The tenant would differ from the reference schema: %.', left(v_different, 1000)
-            using errcode = 'object_not_in_prerequisite_state',
-                hint = 'get_schema_drift shows the differences that the tenant has before the migration.';
+        raise exception 'The tenant would differ from the reference schema: %. %', left(v_different, 1000), coalesce(
+                (select string_agg(t.advice, ' ') from tenancy.taken_names(schema_name, version, v_objects) t (advice)),
+                'get_schema_drift shows the differences that the tenant has before the migration.'
+            )
+            using errcode = 'object_not_in_prerequisite_state';
     end if;
 end;
 $$;
@@ -4604,6 +4604,51 @@ $$;
 comment on function tenancy.schema_objects(text, text[]) is
     'All objects of a schema, except some tables, each with its definition as text. Equal objects in two schemas have equal texts, except for the schema''s name.';
 
+-- sql/20_tenancy/drift/taken_names.sql
+
+-- PostgreSQL gives the index of a key another name if the usual one is taken. A table that was
+-- renamed still has its indexes and sequences under their old names.
+create function tenancy.taken_names(schema_name text, version text, objects tenancy.schema_object[])
+    returns setof text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    select distinct format(
+        'The name "%s" is taken by %s of the tenant''s own table "%s". Write: alter %s %I.%I rename to …; then migrate this tenant again.',
+        c.relname,
+        case c.relkind when 'S' then 'a sequence' else 'an index' end,
+        o.relname,
+        case c.relkind when 'S' then 'sequence' else 'index' end,
+        schema_name, c.relname
+    )
+    from tenancy.schema_differences(schema_name, version, objects) d
+    join pg_catalog.pg_class c
+        on c.relnamespace = to_regnamespace(quote_ident(schema_name))
+        and c.relname = case d.object_kind
+            when 'sequence' then d.object_name
+            else substr(d.object_name, strpos(d.object_name, '.') + 1)
+        end
+        and c.relkind in ('i', 'I', 'S')
+    join pg_catalog.pg_depend r
+        on r.classid = 'pg_class'::regclass
+        and r.objid = c.oid
+        and r.refclassid in ('pg_class'::regclass, 'pg_constraint'::regclass)
+        and r.deptype in ('a', 'i')
+    left join pg_catalog.pg_constraint k on r.refclassid = 'pg_constraint'::regclass and k.oid = r.refobjid
+    join pg_catalog.pg_class o on o.oid = coalesce(k.conrelid, r.refobjid)
+    where d.difference = 'missing'
+        and d.object_kind in ('constraint', 'index', 'sequence')
+        and not tenancy.is_template_table(schema_name, o.relname::text);
+end;
+$$;
+
+comment on function tenancy.taken_names(text, text, tenancy.schema_object[]) is
+    'For each object of the template that a tenant lacks because one of its own tables has an index or a sequence of that name: what to do, as a sentence.';
+
 -- sql/20_tenancy/drift/template_differences.sql
 
 -- The reference schema counts as a tenant at the latest version, so that damage to it is found,
@@ -4780,6 +4825,42 @@ $$;
 
 comment on function tenancy.raise_busy() is
     'Raises the error with which every RPC answers a deadlock, a lock wait that took too long, or a cancelled statement (PT429 busy; the functions answer 503 with Retry-After). Without it, PostgREST would answer 500.';
+
+-- sql/20_tenancy/errors/statement_advice.sql
+
+create function tenancy.statement_advice(code text, message text)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return case
+        when message ~ 'CONCURRENTLY' then
+            'Write the statement without CONCURRENTLY: a tenant migration is one transaction. The table of one tenant is locked meanwhile, and no other tenant waits.'
+        when code in ('25001', '2D000') or message ~ 'transaction commands' then
+            'A tenant migration is one transaction. Remove begin, commit, rollback and savepoint from it, and statements that cannot run in a transaction, such as vacuum, create database and alter system.'
+        when message ~ '^cannot (set|reset) parameter "(role|session_authorization)"' or message ~ 'security-(definer|restricted)' then
+            'Remove SET ROLE, RESET ROLE and SET SESSION AUTHORIZATION from it: a tenant migration runs as the owner postgres, and the tables must belong to postgres.'
+        when message ~ 'COPY (to|from)' or message ~ 'cannot COPY' then
+            'Write INSERT instead of COPY.'
+        when code = '55P04' then
+            -- PostgreSQL's own hint is to commit in between, which is not possible here.
+            'A new tenant receives all tenant migrations in one transaction. Within it no statement can use a value that "alter type … add value" has added. Make a new type of all values and alter the columns to it.'
+        when code = '42501' then
+            'A tenant migration runs as postgres, who is no superuser. What needs more rights cannot be part of it.'
+        when code in ('42P01', '42883', '42704', '42P02') then
+            'Unqualified names are looked up in the tenant''s schema and in extensions: write public.<name> for what is in public. If an index or a constraint of the same migration calls a routine, add "set search_path from current" to that routine.'
+        when code in ('42P07', '42710', '42723') then
+            'The tenants have this name already, perhaps from an earlier tenant migration. Choose another name, or alter what is there.'
+        else ''
+    end;
+end;
+$$;
+
+comment on function tenancy.statement_advice(text, text) is
+    'What to do about the error of a statement in a tenant migration, by its SQLSTATE and its message; empty if the message says enough.';
 
 -- sql/20_tenancy/exposure/expose_schema.sql
 
@@ -5126,6 +5207,24 @@ $$;
 
 comment on function tenancy.request_id() is
     'The request''s X-Request-Id as the caller sent it, unverified; null if it is missing or malformed.';
+
+-- sql/20_tenancy/locks/advisory_locks.sql
+
+create function tenancy.advisory_locks()
+    returns text[]
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select array(
+        select format('%s %s %s %s', l.classid, l.objid, l.objsubid, l.mode)
+        from pg_catalog.pg_locks l
+        where l.pid = pg_backend_pid() and l.locktype = 'advisory' and l.granted
+    );
+$$;
+
+comment on function tenancy.advisory_locks() is 'The advisory locks that this session and its transaction hold.';
 
 -- sql/20_tenancy/locks/cancel_changes.sql
 
@@ -5486,6 +5585,53 @@ $$;
 comment on function tenancy.lock_users(uuid[]) is
     'Protects these users from deletion until the transaction ends, and returns the ids of those that exist. Waits at most 2 s (55P03).';
 
+-- sql/20_tenancy/locks/release_session_locks.sql
+
+-- pg_locks does not say whether an advisory lock ends with the transaction or with the session.
+-- Only a lock of the session can be released, and a rollback does not do it.
+create function tenancy.release_session_locks(kept text[])
+    returns text[]
+    volatile
+    security invoker
+    set search_path = ''
+    -- PostgreSQL warns of each lock of the transaction.
+    set client_min_messages = error
+    language plpgsql
+as $$
+declare
+    v_lock text;
+    v_parts text[];
+    v_key text;
+    v_is_released boolean;
+    v_released text[] := '{}';
+begin
+    foreach v_lock in array tenancy.advisory_locks() loop
+        continue when v_lock = any (kept);
+        v_parts := string_to_array(v_lock, ' ');
+        -- A lock has a key of 64 bits, or two of 32 bits. PostgreSQL shows them without a sign.
+        v_key := case v_parts[3]
+            when '1' then ((v_parts[1]::bigint << 32) | v_parts[2]::bigint)::text
+            else format('%s, %s', v_parts[1]::bigint::bit(32)::integer, v_parts[2]::bigint::bit(32)::integer)
+        end;
+        loop
+            execute format(
+                'select %s(%s)',
+                case v_parts[4] when 'ShareLock' then 'pg_advisory_unlock_shared' else 'pg_advisory_unlock' end,
+                v_key
+            )
+            into v_is_released;
+            exit when not v_is_released;
+            v_released := v_released || format('(%s)', v_key);
+        end loop;
+    end loop;
+
+    return v_released;
+end;
+$$;
+
+comment on function tenancy.release_session_locks(text[]) is
+    'Releases the advisory locks that this session holds beyond its transaction, except these, and returns their keys.';
+
 -- sql/20_tenancy/locks/require_no_long_change.sql
 
 create function tenancy.require_no_long_change(schema_name text)
@@ -5604,6 +5750,8 @@ create function tenancy.add_tenant_migration(
 as $$
 declare
     v_migration tenancy.tenant_migrations;
+    v_tables_before oid[];
+    v_routines_before oid[];
 begin
     -- Registrations take turns, so that positions are unique and without gaps. Readers and new
     -- tenants do not wait.
@@ -5618,13 +5766,9 @@ begin
         then
             return;
         end if;
-        raise exception 'Tenant migration % is registered already, with another text.', version
-            using hint = 'Tenants may have received it. Register the change under a new version.';
+        raise exception 'Tenant migration % is registered already, with another text. Tenants may have received it: register the change under a new version.', version;
     end if;
-    if statements ~ '\mtenant_template\M' then
-        raise exception 'Tenant migration % names the reference schema.', version
-            using hint = 'Leave names unqualified: the migration runs once in each tenant.';
-    end if;
+    perform tenancy.require_registration(version, name, statements, callable_routines);
 
     insert into tenancy.tenant_migrations (version, position, name, statements, callable_routines)
     values (
@@ -5636,8 +5780,12 @@ begin
 
     -- The reference schema gets the migration first: a failure here fails the push, before any
     -- tenant is changed.
+    v_tables_before := tenancy.table_oids('tenant_template');
+    v_routines_before := array(
+        select p.oid from pg_catalog.pg_proc p where p.pronamespace = to_regnamespace('tenant_template')
+    );
     perform tenancy.advance_reference(v_migration);
-    perform tenancy.require_creatable(version);
+    perform tenancy.require_creatable(version, tenancy.tables_to_try(v_tables_before, v_routines_before));
 end;
 $$;
 
@@ -5656,19 +5804,27 @@ create function tenancy.advance_reference(migration tenancy.tenant_migrations)
     language plpgsql
 as $$
 declare
-    v_settings_before jsonb;
-    v_external_before text[];
+    v_parameters jsonb;
+    v_leftovers text[];
+    v_advisory_locks text[];
+    v_changes text[];
+    v_locks text[];
+    v_objects refcursor;
     v_routines_before oid[];
     v_relations_before oid[];
     v_problem text;
     v_unreachable_before text[];
+    v_sqlstate text;
+    v_message text;
+    v_details text;
+    v_hint text;
+    v_context text;
 begin
+    perform tenancy.require_migration_text(migration);
     perform tenancy.make_reference();
     -- apply_tenant_migration switches safeupdate off, too. Here that happens before the settings
     -- are recorded, so that it does not look like a change by the migration.
     perform set_config('safeupdate.enabled', 'off', true);
-    v_settings_before := tenancy.session_settings();
-    v_external_before := tenancy.external_changes();
     v_routines_before := array(
         select p.oid from pg_catalog.pg_proc p where p.pronamespace = 'tenant_template'::regnamespace
     );
@@ -5685,24 +5841,42 @@ begin
         order by m.position desc
         limit 1
     ));
-    perform tenancy.apply_tenant_migration('tenant_template', migration);
+
+    v_parameters := tenancy.session_parameters(migration.statements);
+    v_leftovers := tenancy.session_leftovers();
+    v_advisory_locks := tenancy.advisory_locks();
+    v_changes := tenancy.external_changes();
+    v_locks := tenancy.external_locks();
+    -- The cursor sees the catalog as it is now, and reads it only if something has been dropped.
+    open v_objects for select o.* from tenancy.present_objects() o;
+    begin
+        perform tenancy.apply_tenant_migration('tenant_template', migration);
+    exception
+        when deadlock_detected or lock_not_available then
+            raise;
+        when others then
+            get stacked diagnostics
+                v_sqlstate = returned_sqlstate,
+                v_message = message_text,
+                v_details = pg_exception_detail,
+                v_hint = pg_exception_hint,
+                v_context = pg_exception_context;
+            perform tenancy.release_session_locks(v_advisory_locks);
+            -- The Supabase CLI prints only the message.
+            raise exception 'Tenant migration % failed: %', migration.version, concat_ws(
+                    ' ',
+                    rtrim(v_message, '.') || '.',
+                    rtrim(nullif(v_details, ''), '.') || '.',
+                    coalesce(nullif(tenancy.statement_advice(v_sqlstate, v_message), ''), v_hint)
+                )
+                using errcode = v_sqlstate, detail = left(v_context, 2000);
+    end;
+
     -- First, because a foreign key that leaves the schema also marks the other table as changed.
     perform tenancy.require_template_shape();
-
-    select string_agg(s.key, ', ' order by s.key) into v_problem
-    from jsonb_each(tenancy.session_settings()) s
-    where s.value is distinct from v_settings_before -> s.key;
-    if v_problem is not null then
-        raise exception 'Tenant migration % leaves parameters changed: %.', migration.version, v_problem
-            using hint = 'Remove SET from it: other requests use the same session afterwards.';
-    end if;
-    select string_agg(distinct substring(c.change from '^(.*) \('), ', ') into v_problem
-    from unnest(tenancy.external_changes()) c (change)
-    where c.change <> all (v_external_before);
-    if v_problem is not null then
-        raise exception 'Tenant migration % changes objects outside the tenant''s schema: %.', migration.version, v_problem
-            using hint = 'The migration runs once in each tenant. Statements that must run once belong before the registration, in the same file.';
-    end if;
+    perform tenancy.require_clean_session(migration, v_parameters, v_leftovers, v_advisory_locks);
+    perform tenancy.require_unchanged_outside(migration, v_changes, v_locks, v_objects);
+    close v_objects;
     select string_agg(r.name, ', ') into v_problem
     from unnest(migration.callable_routines) r (name)
     where not exists (
@@ -5710,8 +5884,7 @@ begin
         where p.proname = r.name and p.pronamespace = 'tenant_template'::regnamespace
     );
     if v_problem is not null then
-        raise exception 'Tenant migration % declares routines callable that do not exist: %.', migration.version, v_problem
-            using hint = 'callable_routines takes names of routines, without arguments.';
+        raise exception 'Tenant migration % declares routines callable that do not exist: %. The fourth argument takes names of routines that the migration creates, without schema and arguments.', migration.version, v_problem;
     end if;
     -- Callability is by name: an overload would be exposed silently.
     select string_agg(distinct p.proname::text, ', ') into v_problem
@@ -5725,10 +5898,12 @@ begin
             where m.position <= migration.position and p.proname = any (m.callable_routines)
         );
     if v_problem is not null then
-        raise exception 'Tenant migration % creates a routine under a name that the API may already call: %.', migration.version, v_problem
-            using hint = 'If the API may call this routine too, name it in callable_routines. Otherwise give it another name.';
+        raise exception 'Tenant migration % creates a routine under a name that the API may already call: %. If the API may call this routine too, name it in the fourth argument. Otherwise give it another name.', migration.version, v_problem;
     end if;
+    perform tenancy.require_closed_policies();
     perform tenancy.require_append_only_log('tenant_template');
+
+    perform tenancy.require_executable_routines();
 
     perform tenancy.require_keepable_grants(migration);
     perform tenancy.record_limits(migration, v_relations_before || v_routines_before);
@@ -5822,7 +5997,7 @@ create function tenancy.apply_tenant_migration(schema_name text, migration tenan
     language plpgsql
 as $$
 declare
-    v_path constant text := format('%I, extensions, pg_temp', schema_name);
+    v_path constant text := tenancy.tenant_search_path(schema_name);
     v_tables_before constant oid[] := tenancy.table_oids(schema_name);
     v_audited_before constant oid[] := tenancy.audited_tables(v_tables_before);
     v_tables_now oid[];
@@ -5844,11 +6019,14 @@ begin
     set constraints all immediate;
 
     if current_setting('search_path') <> v_path then
-        raise exception 'A tenant migration must not set search_path.'
-            using errcode = 'object_not_in_prerequisite_state',
-                hint = 'Leave names unqualified: the migration runs once in each tenant.';
+        raise exception 'A tenant migration must not set search_path. Leave names unqualified: the migration runs once in each tenant.'
+            using errcode = 'object_not_in_prerequisite_state';
     end if;
     perform set_config('search_path', '', true);
+    if schema_name = 'tenant_template' then
+        perform tenancy.require_buildable_indexes(schema_name);
+    end if;
+    perform tenancy.pin_routines(schema_name);
 
     v_tables_now := tenancy.table_oids(schema_name);
     v_unaudited := coalesce(string_to_array(nullif(current_setting('tenancy.unaudited_tables'), ''), ' '), '{}');
@@ -5866,6 +6044,7 @@ begin
         and c.oid <> all (v_tables_before)
         and not c.relrowsecurity
         and not exists (select from pg_catalog.pg_policy p where p.polrelid = c.oid);
+    perform tenancy.close_policies(schema_name);
     v_audited := tenancy.audited_tables(v_tables_now);
     perform tenancy.audit_table(schema_name, c.relname)
     from pg_catalog.pg_class c
@@ -5885,7 +6064,7 @@ end;
 $$;
 
 comment on function tenancy.apply_tenant_migration(text, tenancy.tenant_migrations) is
-    'Runs one tenant migration in one schema and makes new tables tenant tables: members read, writers write, unless the migration writes policies or enables row level security itself; every change is audited, unless the migration called leave_unaudited. Refuses a migration that drops or disables audit triggers (55000). apply_tenant_privileges sets the privileges afterwards.';
+    'Runs one tenant migration in one schema and makes new tables tenant tables: members read, writers write, unless the migration writes policies or enables row level security itself; every change is audited, unless the migration called leave_unaudited. pin_routines gives its routines the tenant''s search path. Refuses a migration that drops or disables audit triggers (55000). apply_tenant_privileges sets the privileges afterwards.';
 
 -- sql/20_tenancy/migrations/build_tenant_schema.sql
 
@@ -5937,6 +6116,7 @@ comment on function tenancy.build_tenant_schema(text) is
 -- migrations are tried in a second schema.
 create function tenancy.check_creatable(
     version text,
+    tried_tables text[],
     out problem text,
     out details text,
     out hint text
@@ -5955,7 +6135,7 @@ begin
     perform tenancy.build_tenant_schema(v_schema_name);
 
     select
-        'a new tenant would differ from the reference schema: '
+        'no tenant could be created: a new tenant would differ from the reference schema: '
             || string_agg(o.object_kind || ' ' || o.object_name, ', ' order by o.object_kind, o.object_name),
         'The tenant was created by replaying all tenant migrations in one transaction.',
         'Write the migration so that it makes the same objects in every schema.'
@@ -5968,6 +6148,11 @@ begin
         where r.definition is distinct from t.definition
     ) o;
 
+    if problem is null then
+        details := null;
+        hint := null;
+        problem := tenancy.try_tables(v_schema_name, tried_tables);
+    end if;
     if problem is null then
         -- The same insert as insert_profile's for a user without e-mail address and name.
         hint := 'A profile may have no e-mail address and no name. Other columns need a default, or must allow null.';
@@ -5990,19 +6175,19 @@ exception
                 problem = message_text,
                 details = pg_exception_detail,
                 v_context = pg_exception_context;
-            details := left(concat_ws(E'\n', nullif(details, ''), v_context), 2000);
-            hint := case
-                when hint is not null then hint
-                -- PostgreSQL's own hint is to commit in between, which is not possible here.
-                when sqlstate = '55P04' then 'A new tenant receives all tenant migrations in one transaction. Within it no statement can use a value that "alter type … add value" has added. Make a new type of all values and alter the columns to it.'
-                else 'The migration was tried in a second schema, as it will run in each tenant. Statements that must run once belong before the registration, in the same file.'
-            end;
+            problem := concat_ws('. ', 'no tenant could be created: ' || problem, nullif(rtrim(details, '.'), ''));
+            details := left(v_context, 2000);
+            hint := coalesce(
+                hint,
+                nullif(tenancy.statement_advice(sqlstate, problem), ''),
+                'The migration was tried in a second schema, as it will run in each tenant. Statements that must run once belong before the registration, in the same file.'
+            );
         end if;
 end;
 $$;
 
-comment on function tenancy.check_creatable(text) is
-    'The problem, if no tenant could be created at this version, if a new tenant would differ from the reference schema, or if it could hold no profiles; otherwise null. Creates a tenant and rolls it back (40P01, 55P03).';
+comment on function tenancy.check_creatable(text, text[]) is
+    'The problem, if no tenant could be created at this version, if a new tenant would differ from the reference schema, if it could hold no profiles, or if people would have more or less access to these tables than they should; otherwise null. Creates a tenant and rolls it back (40P01, 55P03).';
 
 -- sql/20_tenancy/migrations/external_changes.sql
 
@@ -6013,64 +6198,124 @@ create function tenancy.external_changes()
     set search_path = ''
     language sql
 as $$
+    with written as (
+        select w.catalog, w.object, w.place
+        from (
+            select 'pg_namespace'::regclass, n.oid, n.ctid, n.xmin from pg_catalog.pg_namespace n
+            union all
+            select 'pg_class'::regclass, c.oid, c.ctid, c.xmin
+            from pg_catalog.pg_class c
+            where c.oid not in (select s.relation from tenancy.shared_tables s)
+            union all
+            -- A privilege on a column.
+            select 'pg_class'::regclass, a.attrelid, a.ctid, a.xmin
+            from pg_catalog.pg_attribute a
+            where a.attacl is not null
+            union all
+            select 'pg_attrdef'::regclass, d.oid, d.ctid, d.xmin from pg_catalog.pg_attrdef d
+            union all
+            select 'pg_constraint'::regclass, k.oid, k.ctid, k.xmin from pg_catalog.pg_constraint k
+            union all
+            select 'pg_rewrite'::regclass, r.oid, r.ctid, r.xmin from pg_catalog.pg_rewrite r
+            union all
+            select 'pg_policy'::regclass, p.oid, p.ctid, p.xmin from pg_catalog.pg_policy p
+            union all
+            select 'pg_trigger'::regclass, t.oid, t.ctid, t.xmin
+            from pg_catalog.pg_trigger t
+            where not t.tgisinternal
+            union all
+            select 'pg_proc'::regclass, p.oid, p.ctid, p.xmin from pg_catalog.pg_proc p
+            union all
+            select 'pg_type'::regclass, t.oid, t.ctid, t.xmin from pg_catalog.pg_type t where t.typtype in ('d', 'e', 'r')
+            union all
+            select 'pg_operator'::regclass, o.oid, o.ctid, o.xmin from pg_catalog.pg_operator o
+            union all
+            select 'pg_opclass'::regclass, o.oid, o.ctid, o.xmin from pg_catalog.pg_opclass o
+            union all
+            select 'pg_opfamily'::regclass, o.oid, o.ctid, o.xmin from pg_catalog.pg_opfamily o
+            union all
+            select 'pg_cast'::regclass, c.oid, c.ctid, c.xmin from pg_catalog.pg_cast c
+            union all
+            select 'pg_collation'::regclass, c.oid, c.ctid, c.xmin from pg_catalog.pg_collation c
+            union all
+            select 'pg_conversion'::regclass, c.oid, c.ctid, c.xmin from pg_catalog.pg_conversion c
+            union all
+            select 'pg_statistic_ext'::regclass, s.oid, s.ctid, s.xmin from pg_catalog.pg_statistic_ext s
+            union all
+            select 'pg_ts_config'::regclass, c.oid, c.ctid, c.xmin from pg_catalog.pg_ts_config c
+            union all
+            select 'pg_ts_dict'::regclass, d.oid, d.ctid, d.xmin from pg_catalog.pg_ts_dict d
+            union all
+            select 'pg_language'::regclass, l.oid, l.ctid, l.xmin from pg_catalog.pg_language l
+            union all
+            select 'pg_extension'::regclass, e.oid, e.ctid, e.xmin from pg_catalog.pg_extension e
+            union all
+            select 'pg_event_trigger'::regclass, t.oid, t.ctid, t.xmin from pg_catalog.pg_event_trigger t
+            union all
+            select 'pg_foreign_data_wrapper'::regclass, w.oid, w.ctid, w.xmin from pg_catalog.pg_foreign_data_wrapper w
+            union all
+            select 'pg_foreign_server'::regclass, s.oid, s.ctid, s.xmin from pg_catalog.pg_foreign_server s
+            union all
+            select 'pg_publication'::regclass, p.oid, p.ctid, p.xmin from pg_catalog.pg_publication p
+            union all
+            -- Realtime sends deletions without asking a policy.
+            select 'pg_publication'::regclass, p.prpubid, p.ctid, p.xmin from pg_catalog.pg_publication_rel p
+            union all
+            select 'pg_publication'::regclass, p.pnpubid, p.ctid, p.xmin from pg_catalog.pg_publication_namespace p
+            union all
+            select 'pg_default_acl'::regclass, d.oid, d.ctid, d.xmin from pg_catalog.pg_default_acl d
+            union all
+            select 'pg_largeobject'::regclass, l.oid, l.ctid, l.xmin from pg_catalog.pg_largeobject_metadata l
+            union all
+            select 'pg_database'::regclass, d.oid, d.ctid, d.xmin from pg_catalog.pg_database d
+            union all
+            select case s.setrole when 0 then 'pg_database'::regclass else 'pg_authid'::regclass end,
+                case s.setrole when 0 then s.setdatabase else s.setrole end, s.ctid, s.xmin
+            from pg_catalog.pg_db_role_setting s
+            union all
+            select 'pg_authid'::regclass, m.member, m.ctid, m.xmin from pg_catalog.pg_auth_members m
+            union all
+            -- Comments and security labels.
+            select d.classoid::regclass, d.objoid, d.ctid, d.xmin from pg_catalog.pg_description d
+            union all
+            select d.classoid::regclass, d.objoid, d.ctid, d.xmin from pg_catalog.pg_shdescription d
+            union all
+            select l.classoid::regclass, l.objoid, l.ctid, l.xmin from pg_catalog.pg_seclabel l
+            union all
+            select l.classoid::regclass, l.objoid, l.ctid, l.xmin from pg_catalog.pg_shseclabel l
+        ) w (catalog, object, place, writer)
+        where age(w.writer) <= age(pg_current_xact_id()::xid)
+            -- This transaction wrote the row: uncommitted rows of others are not visible.
+            and pg_xact_status(tenancy.full_transaction_id(w.writer)) = 'in progress'
+    )
     -- The text contains the row's place in the catalog, so that a second change of one object
     -- is detected.
     select array(
-        select o.object_name || ' ' || o.place
-        from (
-            select 'schema ' || quote_ident(n.nspname) as object_name, n.ctid as place, n.xmin as writer
-            from pg_catalog.pg_namespace n
-            -- PostgreSQL creates these schemas for a session's first temporary table.
-            where n.nspname !~ '^pg_(toast_)?temp_'
-            union all
-            select 'relation ' || c.oid::regclass, c.ctid, c.xmin
-            from pg_catalog.pg_class c
-            where c.relnamespace not in ('tenant_template'::regnamespace, 'pg_toast'::regnamespace)
-                and c.oid not in (select s.relation from tenancy.shared_tables s)
-            union all
-            select 'routine ' || p.oid::regprocedure, p.ctid, p.xmin
-            from pg_catalog.pg_proc p
-            where p.pronamespace <> 'tenant_template'::regnamespace
-            union all
-            select 'type ' || format_type(t.oid, null), t.ctid, t.xmin
-            from pg_catalog.pg_type t
-            where t.typnamespace not in ('tenant_template'::regnamespace, 'pg_toast'::regnamespace)
-                and t.typtype in ('d', 'e', 'r')
-            union all
-            select format('trigger %I on %s', t.tgname, c.oid::regclass), t.ctid, t.xmin
-            from pg_catalog.pg_trigger t
-            join pg_catalog.pg_class c on c.oid = t.tgrelid
-            where c.relnamespace <> 'tenant_template'::regnamespace and not t.tgisinternal
-            union all
-            select format('policy %I on %s', p.polname, c.oid::regclass), p.ctid, p.xmin
-            from pg_catalog.pg_policy p
-            join pg_catalog.pg_class c on c.oid = p.polrelid
-            where c.relnamespace <> 'tenant_template'::regnamespace
-            union all
-            select 'publication ' || quote_ident(p.pubname), p.ctid, p.xmin
-            from pg_catalog.pg_publication p
-            union all
-            -- Realtime sends deletions without asking a policy.
-            select 'publication ' || quote_ident(p.pubname), r.ctid, r.xmin
-            from pg_catalog.pg_publication_rel r
-            join pg_catalog.pg_publication p on p.oid = r.prpubid
-            union all
-            select 'default privileges of ' || d.defaclrole::regrole, d.ctid, d.xmin
-            from pg_catalog.pg_default_acl d
-            where d.defaclnamespace <> 'tenant_template'::regnamespace
-        ) o
-        where age(o.writer) <= age(pg_current_xact_id()::xid)
-            -- This transaction wrote the row: uncommitted rows of others are not visible.
-            and pg_xact_status(tenancy.full_transaction_id(o.writer)) = 'in progress'
-    ) || array(
+        select format('%s %s %s', replace(i.type, 'default acl', 'default privileges'), i.identity, w.place)
+        from written w
+        cross join lateral pg_identify_object(w.catalog, w.object, 0) i
+        where i.schema is distinct from 'tenant_template'
+            -- PostgreSQL makes casts for a range type.
+            and i.identity !~ '(^for |^\(| on )tenant_template\.'
+            -- The schemas that hold long values, and a session's temporary objects.
+            and i.identity !~ '(^|^for | on )pg_(toast|temp|toast_temp)(_[0-9]+)?(\.|$)'
+        union all
         -- The first foreign key to a table marks it in the catalog as having triggers. Everything
         -- else about a shared table stays.
         select format(
-            'relation %s (%s)',
+            'table %s (%s)',
             c.oid::regclass,
             md5(row(
                 c.relname, c.relnamespace, c.relowner, c.relfilenode, c.relpersistence, c.relnatts, c.relchecks,
-                c.relhasrules, c.relrowsecurity, c.relforcerowsecurity, c.relacl, c.reloptions
+                c.relhasrules, c.relrowsecurity, c.relforcerowsecurity, c.relacl, c.reloptions,
+                array(select p.oid from pg_catalog.pg_policy p where p.polrelid = c.oid order by p.oid),
+                array(select k.oid from pg_catalog.pg_constraint k where k.conrelid = c.oid order by k.oid),
+                array(select i.indexrelid from pg_catalog.pg_index i where i.indrelid = c.oid order by i.indexrelid),
+                array(
+                    select t.oid from pg_catalog.pg_trigger t
+                    where t.tgrelid = c.oid and not t.tgisinternal
+                    order by t.oid
+                )
             )::text)
         )
         from tenancy.shared_tables s
@@ -6079,7 +6324,132 @@ as $$
 $$;
 
 comment on function tenancy.external_changes() is
-    'Objects outside the reference schema that this transaction has created or changed, and publications that it has changed. Reads the whole catalog.';
+    'Objects outside the reference schema that this transaction has created or changed, default privileges, publications, roles and databases included. Reads the whole catalog.';
+
+-- sql/20_tenancy/migrations/external_locks.sql
+
+-- What a transaction has dropped is no longer in the catalog, and what it did to a role may not be
+-- readable. Its locks stay until it ends.
+create function tenancy.external_locks()
+    returns text[]
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select array(
+        -- Every ALTER and DROP, and TRUNCATE. The name of what is dropped is not known here.
+        select case
+            when c.oid is null then format('dropped pg_class %s', l.relation)
+            else format('%s %s', i.type, i.identity)
+        end
+        from pg_catalog.pg_locks l
+        left join pg_catalog.pg_class c on c.oid = l.relation
+        left join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+        left join lateral pg_identify_object('pg_class'::regclass, c.oid, 0) i on c.oid is not null
+        where l.pid = pg_backend_pid()
+            and l.locktype = 'relation'
+            and l.mode = 'AccessExclusiveLock'
+            and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+            and (n.nspname is null or n.nspname !~ '^(tenant_template$|pg_toast|pg_temp)')
+            -- Dropping a foreign key locks both tables. external_changes compares shared tables.
+            and l.relation not in (select s.relation from tenancy.shared_tables s)
+        union
+        select format('dropped %s %s', l.classid::regclass, l.objid)
+        from pg_catalog.pg_locks l
+        where l.pid = pg_backend_pid()
+            and case
+                when l.locktype = 'object' and l.mode = 'AccessExclusiveLock' and l.classid <> 'pg_authid'::regclass
+                then pg_describe_object(l.classid, l.objid, 0) is null
+            end
+        union
+        -- Rows of another tenant, of the registry and of Tenantry's own tables.
+        select format('rows of table %s', c.oid::regclass)
+        from pg_catalog.pg_locks l
+        join pg_catalog.pg_class c on c.oid = l.relation
+        join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+        where l.pid = pg_backend_pid()
+            and l.locktype = 'relation'
+            and l.mode = 'RowExclusiveLock'
+            and c.relkind in ('r', 'p')
+            and (
+                n.nspname = 'tenancy'
+                or c.oid in (
+                    'public.tenants'::regclass, 'public.admin_users'::regclass,
+                    'public.user_schema_access'::regclass, 'public.admin_audit_log'::regclass
+                )
+                or exists (select from public.tenants t where t.schema_name = n.nspname)
+            )
+        union
+        -- Each of these catalogs belongs to all databases of the server.
+        select case l.relation
+            when 'pg_authid'::regclass then 'roles'
+            when 'pg_auth_members'::regclass then 'memberships of roles'
+            when 'pg_db_role_setting'::regclass then 'settings of roles and databases'
+            else format('the shared catalog %s', l.relation::regclass)
+        end
+        from pg_catalog.pg_locks l
+        where l.pid = pg_backend_pid()
+            and l.locktype = 'relation'
+            and l.database = 0
+            and l.mode = 'RowExclusiveLock'
+            and l.relation in (
+                'pg_authid'::regclass, 'pg_auth_members'::regclass, 'pg_db_role_setting'::regclass,
+                'pg_database'::regclass, 'pg_tablespace'::regclass, 'pg_parameter_acl'::regclass,
+                'pg_shdescription'::regclass, 'pg_shseclabel'::regclass
+            )
+    );
+$$;
+
+comment on function tenancy.external_locks() is
+    'The locks of this transaction that show a change outside the reference schema: objects that it altered or dropped, rows of the registry, of Tenantry and of tenants, and roles.';
+
+-- sql/20_tenancy/migrations/failure_message.sql
+
+-- Platform staff read no tenant rows. PostgreSQL keeps the values of a row in the details of an
+-- error, and in the message of a data exception.
+create function tenancy.failure_message(
+    code text,
+    message text,
+    details text,
+    table_name text,
+    constraint_name text
+)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_columns constant text := substring(details from '^Key \((.*?)\)=\(');
+begin
+    if code like '22%' and code <> '22012' then
+        return 'A value in the tenant does not fit. It is not shown, because it is the tenant''s data.';
+    end if;
+
+    -- PostgreSQL names only the key.
+    if code in ('23505', '23P01') and table_name <> '' then
+        return format(
+            'Two rows of table "%s" %s the key "%s"%s. Their values are not shown, because they are the tenant''s data. Change or remove one of the rows, then migrate this tenant again.',
+            table_name,
+            case code when '23505' then 'have the same values in' else 'conflict in' end,
+            constraint_name,
+            ' (' || v_columns || ')'
+        );
+    end if;
+
+    if code in ('42P07', '42710', '42723') then
+        return left(message, 1000)
+            || '. The tenant has an object of its own with this name. Rename or drop it, then migrate this tenant again.';
+    end if;
+
+    return left(message, 2000);
+end;
+$$;
+
+comment on function tenancy.failure_message(text, text, text, text, text) is
+    'The message about a migration that failed in a tenant, without values of the tenant, from what PostgreSQL says about the error.';
 
 -- sql/20_tenancy/migrations/latest_tenant_version.sql
 
@@ -6259,6 +6629,99 @@ $$;
 comment on function tenancy.pending_migrations(text) is
     'How many tenant migrations a tenant at this version still lacks.';
 
+-- sql/20_tenancy/migrations/pin_routines.sql
+
+-- Without this, an unqualified name in a body would mean whatever the search path of the caller
+-- finds: nothing, or a table of public in place of the tenant's.
+create function tenancy.pin_routines(schema_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_path constant text := tenancy.tenant_search_path(schema_name);
+    v_statements text;
+begin
+    select string_agg(format('alter routine %s set search_path = %s;', p.oid::regprocedure, v_path), ' ')
+    into v_statements
+    from pg_catalog.pg_depend d
+    join pg_catalog.pg_proc p on p.oid = d.objid
+    join pg_catalog.pg_language l on l.oid = p.prolang
+    where d.refclassid = 'pg_namespace'::regclass
+        and d.refobjid = to_regnamespace(quote_ident(schema_name))
+        and d.classid = 'pg_proc'::regclass
+        -- A tenant may have routines of its own. Those that this transaction has written are the
+        -- migration's.
+        and age(p.xmin) <= age(pg_current_xact_id()::xid)
+        and pg_xact_status(tenancy.full_transaction_id(p.xmin)) = 'in progress'
+        and p.prosrc not like E'\n<<audit>>%'
+        and p.prokind <> 'a'
+        -- PostgreSQL makes routines of its own for a range type.
+        and l.lanname not in ('internal', 'c')
+        -- Standard SQL is bound to its objects when the routine is created, and a setting would
+        -- keep PostgreSQL from inlining it.
+        and p.prosqlbody is null
+        and 'search_path=' || v_path <> all (coalesce(p.proconfig, '{}'))
+        and not exists (
+            select from pg_catalog.pg_depend e
+            where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e'
+        );
+
+    if v_statements is not null then
+        execute v_statements;
+    end if;
+end;
+$$;
+
+comment on function tenancy.pin_routines(text) is
+    'Gives the routines of a schema that this transaction has written the search path of the tenant, whatever they declare, except routines with a body of standard SQL.';
+
+-- sql/20_tenancy/migrations/present_objects.sql
+
+create function tenancy.present_objects(out object text, out title text)
+    returns setof record
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select format('dropped %s %s', o.catalog, o.object), concat_ws(' ', o.kind, concat_ws('.', quote_ident(n.nspname), quote_ident(o.name)))
+    from (
+        select 'pg_class', c.oid,
+            case c.relkind
+                when 'i' then 'index' when 'I' then 'index' when 'S' then 'sequence' when 'v' then 'view'
+                when 'm' then 'materialized view' when 'f' then 'foreign table' else 'table'
+            end,
+            c.relnamespace, c.relname
+        from pg_catalog.pg_class c
+        union all
+        select 'pg_proc', p.oid, 'routine', p.pronamespace, p.proname from pg_catalog.pg_proc p
+        union all
+        select 'pg_type', t.oid, 'type', t.typnamespace, t.typname
+        from pg_catalog.pg_type t
+        where t.typtype in ('d', 'e', 'r')
+        union all
+        select 'pg_namespace', s.oid, 'schema', null, s.nspname from pg_catalog.pg_namespace s
+        union all
+        select 'pg_publication', p.oid, 'publication', null, p.pubname from pg_catalog.pg_publication p
+        union all
+        select 'pg_extension', e.oid, 'extension', null, e.extname from pg_catalog.pg_extension e
+        union all
+        select 'pg_event_trigger', t.oid, 'event trigger', null, t.evtname from pg_catalog.pg_event_trigger t
+        union all
+        select 'pg_collation', c.oid, 'collation', c.collnamespace, c.collname from pg_catalog.pg_collation c
+        union all
+        select 'pg_foreign_server', s.oid, 'server', null, s.srvname from pg_catalog.pg_foreign_server s
+    ) o (catalog, object, kind, namespace, name)
+    left join pg_catalog.pg_namespace n on n.oid = o.namespace
+    where n.nspname is null or n.nspname !~ '^(tenant_template$|pg_toast|pg_temp)';
+$$;
+
+comment on function tenancy.present_objects() is
+    'The objects outside the reference schema, by the texts with which external_locks reports a dropped one. Read before a migration and fetched after it, they name what the migration has dropped.';
+
 -- sql/20_tenancy/migrations/rebuild_reference.sql
 
 -- The migrations before that position have not changed, and so their recorded objects stay.
@@ -6331,13 +6794,11 @@ create function tenancy.register_tenant_migration(
 as $$
 begin
     if version like 'tenantry\_%' then
-        raise exception 'Tenant migration % has a version with the prefix tenantry_, which is reserved for Tenantry''s own migrations.', version
-            using hint = 'Give it another version, such as the timestamp that `tenantry new` writes.';
+        raise exception 'Tenant migration % has a version with the prefix tenantry_, which is reserved for Tenantry''s own migrations. Give it another version, such as the timestamp that `tenantry new` writes.', version;
     end if;
 
     if statements ~ '^\s*$' then
-        raise exception 'Tenant migration % is empty: fill it in, then push again.', version
-            using hint = 'Its text cannot be changed once it is registered.';
+        raise exception 'Tenant migration % is empty: fill it in, then push again. Its text cannot be changed once it is registered.', version;
     end if;
 
     perform tenancy.add_tenant_migration(version, name, statements, callable_routines);
@@ -6443,9 +6904,84 @@ $$;
 comment on function tenancy.replace_tenant_migration(text, text, text[]) is
     'Replaces the text of a tenant migration for the tenants that lack it, builds the reference schema again, and returns the migration as it was. Refused if a tenant that has the old text would differ from the template at its version. Without callable_routines the list stays. (PT404 migration_not_found, PT409 migration_received, PT422: invalid_request, migration_refused; 55P03.)';
 
+-- sql/20_tenancy/migrations/require_clean_session.sql
+
+-- A migration runs in a session of PostgREST, too, which serves other requests afterwards.
+create function tenancy.require_clean_session(
+    migration tenancy.tenant_migrations,
+    parameters_before jsonb,
+    leftovers_before text[],
+    locks_before text[]
+)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_locks constant text[] := tenancy.release_session_locks(locks_before);
+    v_problem text;
+begin
+    -- A library, such as that of pgvector, defines its parameters when a session first uses it.
+    select string_agg(s.key, ', ' order by s.key) into v_problem
+    from jsonb_each_text(tenancy.session_parameters(migration.statements)) s
+    left join pg_catalog.pg_settings p on p.name = s.key
+    where case
+        when parameters_before ? s.key then s.value is distinct from parameters_before ->> s.key
+        else p.source = 'session'
+    end
+        -- A library has taken over a name that the text contains.
+        and (p.name is null or p.source = 'session' or parameters_before ->> s.key <> '');
+    if v_problem is not null then
+        raise exception 'Tenant migration % leaves parameters changed: %. Remove SET and set_config from it, or set the old value at its end: other requests use the same session afterwards.', migration.version, v_problem
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+
+    if cardinality(v_locks) > 0 then
+        raise exception 'Tenant migration % keeps the advisory lock %, which belongs to the session. Use pg_advisory_xact_lock: other requests use the same session afterwards.', migration.version, array_to_string(v_locks, ', ')
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+
+    select string_agg(distinct l.name, ', ') into v_problem
+    from unnest(tenancy.session_leftovers()) l (name)
+    where l.name <> all (leftovers_before);
+    if v_problem is not null then
+        raise exception 'Tenant migration % leaves in the session: %. Drop, deallocate or close it at the end of the migration: other tenants are migrated in the same session.', migration.version, v_problem
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_clean_session(tenancy.tenant_migrations, jsonb, text[], text[]) is
+    'Refuses a tenant migration that has left parameters, advisory locks, prepared statements, cursors or temporary objects in the session (55000).';
+
+-- sql/20_tenancy/migrations/require_closed_policies.sql
+
+create function tenancy.require_closed_policies()
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_open record;
+begin
+    select * into v_open from tenancy.open_policies('tenant_template') limit 1;
+    if found then
+        raise exception 'The tenant template does not allow this: policy "%" of table "%" has the condition %, which is the same for members and for everybody else who has signed in. Members get access without it: by tenancy.enable_tenant_table(current_schema(), ''%''), or if the migration writes no policies. Write policies that narrow this "as restrictive".', v_open.policy_name, v_open.table_name, v_open.condition, v_open.table_name
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_closed_policies() is
+    'Refuses policies of the reference schema that let in strangers (55000).';
+
 -- sql/20_tenancy/migrations/require_creatable.sql
 
-create function tenancy.require_creatable(version text)
+create function tenancy.require_creatable(version text, tried_tables text[] default null)
     returns void
     volatile
     security invoker
@@ -6456,7 +6992,7 @@ declare
     v_found record;
     v_before record;
 begin
-    select * into v_found from tenancy.check_creatable(version);
+    select * into v_found from tenancy.check_creatable(version, tried_tables);
     if v_found.problem is null then
         return;
     end if;
@@ -6473,20 +7009,126 @@ begin
         order by m.position desc
         limit 1
     ) b
-    cross join lateral tenancy.check_creatable(b.version) p;
+    cross join lateral tenancy.check_creatable(b.version, tried_tables) p;
     if v_before.problem is not null then
-        raise warning 'Before this tenant migration no tenant could be created either: %.', left(v_before.problem, 1000)
-            using detail = v_before.details, hint = v_before.hint;
+        raise warning 'Before this tenant migration there was a problem, too: %.%', left(v_before.problem, 1000), coalesce(' ' || v_before.hint, '')
+            using detail = coalesce(v_before.details, '');
         return;
     end if;
 
-    raise exception 'After tenant migration % no tenant could be created: %.', version, left(v_found.problem, 1000)
-        using detail = v_found.details, hint = v_found.hint;
+    raise exception 'After tenant migration %, %.%', version, left(v_found.problem, 1000), coalesce(' ' || v_found.hint, '')
+        using detail = coalesce(v_found.details, '');
 end;
 $$;
 
-comment on function tenancy.require_creatable(text) is
-    'Refuses a tenant migration after which no tenant could be created; only warns if none could be created before it.';
+comment on function tenancy.require_creatable(text, text[]) is
+    'Refuses a tenant migration after which no tenant could be created; only warns if none could be created before it. tried_tables are the tables that members and strangers try; null for all.';
+
+-- sql/20_tenancy/migrations/require_executable_routines.sql
+
+create function tenancy.require_executable_routines()
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_call record;
+begin
+    select * into v_call from tenancy.unexecutable_routines('tenant_template') limit 1;
+    if not found then
+        return;
+    end if;
+
+    raise exception 'The tenant template does not allow this: the % calls the routine %, which members may not execute, so their requests would fail. %',
+        v_call.used_by,
+        v_call.routine,
+        case
+            when v_call.own_name is null then format(
+                'Write before the registration: grant execute on function %s to authenticated, service_role;', v_call.routine
+            )
+            else format(
+                'Name it in the fourth argument, array[%L], if the API may call it, too. Otherwise create it before the registration, in a schema that the Data API does not expose, and grant execute on it to authenticated and service_role.',
+                v_call.own_name
+            )
+        end
+        using errcode = 'object_not_in_prerequisite_state';
+end;
+$$;
+
+comment on function tenancy.require_executable_routines() is
+    'Requires that members may execute every routine that the tables and views of the reference schema call (55000).';
+
+-- sql/20_tenancy/migrations/require_migration_text.sql
+
+-- Most mistakes show in what a migration has done. These show only later: in a tenant, after the
+-- commit, or when a routine is called.
+create function tenancy.require_migration_text(migration tenancy.tenant_migrations)
+    returns void
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_code constant text := regexp_replace(
+        regexp_replace(migration.statements, '--[^\n]*', ' ', 'g'), '/\*.*?\*/', ' ', 'g'
+    );
+begin
+    if migration.statements ~ '\mtenant_template\M' then
+        raise exception 'Tenant migration % names the reference schema tenant_template. Leave names unqualified: the migration runs once in each tenant.', migration.version;
+    end if;
+    if v_code ~* '\mpg_(try_)?advisory_lock(_shared)?\s*\(' then
+        raise exception 'Tenant migration % takes an advisory lock of the session, which outlives an error. Use pg_advisory_xact_lock, which ends with the transaction.', migration.version
+            using errcode = 'feature_not_supported';
+    end if;
+    if v_code ~* '\mset_config\s*\(([^();]|\([^()]*\))*,\s*(is_local\s*=>\s*)?(false|''f(alse)?'')\s*(::\s*bool(ean)?\s*)?\)' then
+        raise exception 'Tenant migration % sets a parameter for the session with set_config(…, false). Write true: other requests use the same session afterwards.', migration.version
+            using errcode = 'feature_not_supported';
+    end if;
+    if v_code ~* '(^|;)\s*(un)?listen\s' then
+        raise exception 'Tenant migration % listens to notifications, which belongs to the session of a client. Remove LISTEN and UNLISTEN from it.', migration.version
+            using errcode = 'feature_not_supported';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_migration_text(tenancy.tenant_migrations) is
+    'Refuses statements of a tenant migration whose harm would show only in a tenant, after the commit, or when a routine is called (0A000).';
+
+-- sql/20_tenancy/migrations/require_registration.sql
+
+create function tenancy.require_registration(
+    version text,
+    name text,
+    statements text,
+    callable_routines text[]
+)
+    returns void
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if version is null or version !~ '^[a-z0-9][a-z0-9_]{0,62}$' then
+        raise exception 'Tenant migration % has no valid version. Write 1 to 63 of the characters a-z, 0-9 and _, and do not begin with _.', version
+            using errcode = 'check_violation';
+    end if;
+    if name is null or statements is null or callable_routines is null then
+        raise exception 'Tenant migration % lacks a name, its statements or the list of callable routines: none of the arguments may be null.', version
+            using errcode = 'check_violation';
+    end if;
+    if array_position(callable_routines, null) is not null then
+        raise exception 'Tenant migration % names null as a callable routine. The fourth argument takes names of routines.', version
+            using errcode = 'check_violation';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_registration(text, text, text, text[]) is
+    'Refuses arguments that no tenant migration may have (23514).';
 
 -- sql/20_tenancy/migrations/require_statements.sql
 
@@ -6526,38 +7168,54 @@ as $$
 declare
     v_problem text;
 begin
-    select case
-        when o.object_kind = 'column' then format('column "%s" has the prefix x_, which is reserved for the tenants'' own columns', o.object_name)
+    select case o.object_kind
+        when 'column' then format('column "%s" has the prefix x_, which is reserved for the tenants'' own columns. Give it another name', o.object_name)
         -- Every tenant would have such a key: creating a tenant stops writers of that table.
-        when o.object_kind = 'constraint' then format(
+        when 'constraint' then format(
             'foreign key "%s" references a table outside the tenant''s schema, %s, which is not shared. If every '
             'tenant may reference it, write before the registration: select tenancy.share_table(%L)',
-            o.object_name, f.target, f.target
+            o.object_name, o.target, o.target
         )
-        else format('"%s" is neither a table, nor a sequence of a table''s column, nor a view with security_invoker', o.object_name)
+        when 'sequence' then format('sequence "%s" is not a sequence of a table''s column. Write: alter sequence %I owned by <table>.<column>; or make the column an identity column', o.object_name, o.object_name)
+        -- A rule writes with the rights of the table''s owner, past the policies.
+        when 'rule' then format('"%s" is a rule, which would run with the rights of the table''s owner. Write a trigger', o.object_name)
+        when 'view' then format('view "%s" is not a view with security_invoker, so it would show what policies hide. Write: create view %I with (security_invoker = true) as …', o.object_name, o.object_name)
+        else format(
+            '"%s" is a %s, and neither a table, nor a sequence of a table''s column, nor a view with security_invoker. %s',
+            o.object_name,
+            case o.relkind when 'm' then 'materialized view' when 'f' then 'foreign table' else 'relation of another kind' end,
+            case o.relkind
+                when 'm' then 'No policy applies to it. Make it a view with (security_invoker = true), or a table that triggers or a job fill'
+                when 'f' then 'Create foreign tables before the registration, in a schema that the Data API does not expose'
+                else 'Make it a table'
+            end
+        )
     end
     into v_problem
-    from tenancy.schema_objects('tenant_template') o
-    left join lateral (
-        select k.confrelid::regclass::text as target
-        from pg_catalog.pg_constraint k
-        join pg_catalog.pg_class c on c.oid = k.confrelid
-        where o.object_kind = 'constraint'
-            and k.contype = 'f'
-            and k.conrelid = tenancy.find_table('tenant_template', o.table_name)
-            and k.conname = substr(o.object_name, length(o.table_name) + 2)
-            and c.relnamespace <> 'tenant_template'::regnamespace
-            and k.confrelid not in (select s.relation from tenancy.shared_tables s)
-    ) f on true
+    from (
+        select s.*, c.relkind, c.reloptions, f.target
+        from tenancy.schema_objects('tenant_template') s
+        left join pg_catalog.pg_class c
+            on c.relname = s.object_name
+            and c.relnamespace = 'tenant_template'::regnamespace
+            and s.object_kind in ('relation', 'view')
+        left join lateral (
+            select k.confrelid::regclass::text as target
+            from pg_catalog.pg_constraint k
+            join pg_catalog.pg_class c on c.oid = k.confrelid
+            where s.object_kind = 'constraint'
+                and k.contype = 'f'
+                and k.conrelid = tenancy.find_table('tenant_template', s.table_name)
+                and k.conname = substr(s.object_name, length(s.table_name) + 2)
+                and c.relnamespace <> 'tenant_template'::regnamespace
+                and k.confrelid not in (select h.relation from tenancy.shared_tables h)
+        ) f on true
+    ) o
     where o.object_kind = 'relation'
         or (o.object_kind = 'sequence' and o.table_name is null)
-        or (o.object_kind = 'view' and not tenancy.is_security_invoker((
-            select c.reloptions
-            from pg_catalog.pg_class c
-            where c.relname = o.object_name and c.relnamespace = 'tenant_template'::regnamespace
-        )))
+        or (o.object_kind = 'view' and not tenancy.is_security_invoker(o.reloptions))
         or (o.object_kind = 'column' and o.is_extension)
-        or f.target is not null
+        or o.target is not null
     order by o.object_kind, o.object_name
     limit 1;
 
@@ -6579,10 +7237,11 @@ begin
         order by k.conname
         limit 1;
     end if;
+
     if v_problem is null then
         -- If a row of the child is changed through the parent, the audit triggers see only the
         -- parent's columns.
-        select format('table "%s" inherits from another table and has columns of its own, which the audit log would miss', c.relname)
+        select format('table "%s" inherits from another table and has columns of its own, which the audit log would miss. Make it a table without INHERITS', c.relname)
         into v_problem
         from pg_catalog.pg_inherits i
         join pg_catalog.pg_class c on c.oid = i.inhrelid
@@ -6597,30 +7256,191 @@ begin
         limit 1;
     end if;
 
+    if v_problem is null then
+        -- A rule writes with the rights of the table's owner, past the policies.
+        select format('"%s" is a rule of "%s", which would run with the rights of the owner. Write a trigger', r.rulename, c.relname)
+        into v_problem
+        from pg_catalog.pg_rewrite r
+        join pg_catalog.pg_class c on c.oid = r.ev_class
+        where c.relnamespace = 'tenant_template'::regnamespace and r.rulename <> '_RETURN'
+        order by r.rulename
+        limit 1;
+    end if;
+
+    if v_problem is null then
+        -- Policies do not apply to the owner of a table.
+        select format('%s belongs to role %s. Leave the owner as it is', o.title, o.owner::regrole)
+        into v_problem
+        from (
+            select 'pg_class'::regclass, c.oid, format('relation "%s"', c.relname), c.relowner
+            from pg_catalog.pg_class c
+            where c.relnamespace = 'tenant_template'::regnamespace
+            union all
+            select 'pg_proc'::regclass, p.oid, format('routine "%s"', p.proname), p.proowner
+            from pg_catalog.pg_proc p
+            join pg_catalog.pg_language l on l.oid = p.prolang
+            where p.pronamespace = 'tenant_template'::regnamespace and l.lanname not in ('internal', 'c')
+            union all
+            select 'pg_type'::regclass, t.oid, format('type "%s"', t.typname), t.typowner
+            from pg_catalog.pg_type t
+            where t.typnamespace = 'tenant_template'::regnamespace and t.typtype in ('d', 'e')
+        ) o (catalog, oid, title, owner)
+        where o.owner <> (select n.nspowner from pg_catalog.pg_namespace n where n.nspname = 'tenant_template')
+            -- An extension is refused with a better reason.
+            and not exists (
+                select from pg_catalog.pg_depend e
+                where e.classid = o.catalog and e.objid = o.oid and e.deptype = 'e'
+            )
+        order by o.title
+        limit 1;
+    end if;
+
+    if v_problem is null then
+        -- Such a setting says who is calling, or turns a protection off, while the routine runs.
+        select format('routine "%s" sets the parameter %s. Remove this SET from it', p.proname, split_part(s.setting, '=', 1))
+        into v_problem
+        from pg_catalog.pg_proc p
+        cross join unnest(p.proconfig) s (setting)
+        where p.pronamespace = 'tenant_template'::regnamespace
+            and s.setting ~* '^(role|session_authorization|row_security|session_replication_role|(request|tenancy|pgrst|safeupdate)\..*)='
+        order by p.proname
+        limit 1;
+    end if;
+
     if v_problem is not null then
-        raise exception 'The tenant template does not allow this: %.', v_problem
-            using errcode = 'object_not_in_prerequisite_state',
-                hint = 'Nothing was registered. Change the tenant migration.';
+        raise exception 'The tenant template does not allow this: %. Nothing was registered.', v_problem
+            using errcode = 'object_not_in_prerequisite_state';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_template_shape() is
-    'Requires of the reference schema: tables, their sequences and views with security_invoker are the only relations; no column has the prefix x_; foreign keys that leave the schema reference shared tables, and have an index; no table inherits columns from another and adds some (55000).';
+    'Requires of the reference schema: tables, their sequences and views with security_invoker are the only relations; no column has the prefix x_; foreign keys that leave the schema reference shared tables, and have an index; no table inherits columns from another and adds some; no rules; everything belongs to the owner; no routine sets a parameter that says who is calling (55000).';
 
--- sql/20_tenancy/migrations/session_settings.sql
+-- sql/20_tenancy/migrations/require_unchanged_outside.sql
 
-create function tenancy.session_settings()
+create function tenancy.require_unchanged_outside(
+    migration tenancy.tenant_migrations,
+    changes_before text[],
+    locks_before text[],
+    objects_before refcursor
+)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_new_locks constant text[] := array(
+        select l.name from unnest(tenancy.external_locks()) l (name) where l.name <> all (locks_before)
+    );
+    v_changed text[] := array(
+        select regexp_replace(c.name, ' \([0-9a-f,]+\)$', '')
+        from unnest(tenancy.external_changes()) c (name)
+        where c.name <> all (changes_before)
+        union
+        select l.name from unnest(v_new_locks) l (name) where l.name not like 'dropped %'
+    );
+    v_object record;
+    v_extensions constant text[] := array(
+        select substr(c.name, length('extension ') + 1) from unnest(v_changed) c (name) where c.name like 'extension %'
+    );
+begin
+    if exists (select from unnest(v_new_locks) l (name) where l.name like 'dropped %') then
+        loop
+            fetch objects_before into v_object;
+            exit when not found;
+            if v_object.object = any (v_new_locks) then
+                v_changed := v_changed || v_object.title;
+            end if;
+        end loop;
+    end if;
+
+    if cardinality(v_extensions) > 0 then
+        raise exception 'Tenant migration % creates or changes an extension: %. An extension exists once for the whole project: write "create extension if not exists % with schema extensions;" before the registration, in the same file.', migration.version, array_to_string(v_extensions, ', '), v_extensions[1]
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    if cardinality(v_changed) > 0 then
+        raise exception 'Tenant migration % changes objects outside the tenant''s schema: %. The migration runs once in each tenant. Statements that must run once belong before the registration, in the same file.', migration.version, left(array_to_string(array(select c.name from unnest(v_changed) c (name) order by c.name), ', '), 1000)
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_unchanged_outside(tenancy.tenant_migrations, text[], text[], refcursor) is
+    'Refuses a tenant migration that has created, changed or dropped something outside the reference schema, from what external_changes and external_locks reported before it and an open cursor on present_objects (55000).';
+
+-- sql/20_tenancy/migrations/session_leftovers.sql
+
+create function tenancy.session_leftovers()
+    returns text[]
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select array(
+        select format('prepared statement "%s"', p.name) from pg_catalog.pg_prepared_statements p where p.from_sql
+        union all
+        select format('cursor "%s"', c.name) from pg_catalog.pg_cursors c where c.is_holdable
+        union all
+        select format('temporary object "%s"', c.relname)
+        from pg_catalog.pg_class c
+        where c.relnamespace = pg_my_temp_schema() and c.relkind not in ('i', 'I', 't')
+        union all
+        select format('temporary object "%s"', p.proname)
+        from pg_catalog.pg_proc p
+        where p.pronamespace = pg_my_temp_schema()
+    );
+$$;
+
+comment on function tenancy.session_leftovers() is
+    'What belongs to this session and outlives the transaction: prepared statements, cursors with hold, temporary objects.';
+
+-- sql/20_tenancy/migrations/session_parameters.sql
+
+-- pg_settings does not list a parameter that nobody has defined, such as app.tenant. So the names
+-- come from the text.
+create function tenancy.session_parameters(statements text)
     returns jsonb
     stable
     security invoker
     set search_path = ''
     language sql
 as $$
-    select jsonb_object_agg(s.name, s.setting) from pg_catalog.pg_settings s;
+    select jsonb_object_agg(s.name, s.setting)
+    from (
+        select s.name, s.setting from pg_catalog.pg_settings s
+        union all
+        select n.name, coalesce(current_setting(n.name, true), '')
+        from (
+            select distinct lower(m[1]) as name
+            from regexp_matches(statements, '([a-z_][a-z0-9_$]*(?:\.[a-z_][a-z0-9_$]*)+)', 'gi') m
+        ) n
+        where not exists (select from pg_catalog.pg_settings s where s.name = n.name)
+    ) s;
 $$;
 
-comment on function tenancy.session_settings() is 'Every parameter of this session with its value.';
+comment on function tenancy.session_parameters(text) is
+    'Every parameter of this session with its value, and those without a definition that these statements name.';
+
+-- sql/20_tenancy/migrations/tenant_search_path.sql
+
+create function tenancy.tenant_search_path(schema_name text)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return format('%I, extensions, pg_temp', schema_name);
+end;
+$$;
+
+comment on function tenancy.tenant_search_path(text) is
+    'The search path of a tenant migration and of the routines that it makes: the tenant''s schema, then extensions. PostgreSQL looks into pg_catalog before both.';
 
 -- sql/20_tenancy/migrations/tenants_with.sql
 
@@ -6739,6 +7559,74 @@ $$;
 
 comment on function tenancy.apply_tenant_privileges(text) is
     'Sets the privileges of the API roles on a tenant''s schema, tables, views, sequences and routines to what grant_differences expects. Only under lock_tenant.';
+
+-- sql/20_tenancy/privileges/close_policies.sql
+
+-- The policies of a migration say which rows a user may see, and a user who is no member, or no
+-- longer, may own rows. With these restrictive policies the layer stops them, too.
+create function tenancy.close_policies(schema_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_statements text;
+begin
+    select string_agg(
+        format(
+            'create policy %I on %s as restrictive for %s to authenticated %s;',
+            'only_' || v.verb || '_' || tenancy.policy_suffix(v.level), c.oid::regclass, v.verb,
+            format(v.conditions, tenancy.policy_test(schema_name, v.level))
+        ),
+        ' '
+    )
+    into v_statements
+    from unnest(tenancy.table_oids(schema_name)) t (oid)
+    join pg_catalog.pg_class c on c.oid = t.oid
+    cross join (
+        values
+        ('r', 'select', 'read'::public.access_level, 'using (%s)'),
+        ('a', 'insert', 'write', 'with check (%s)'),
+        ('w', 'update', 'write', 'using (%1$s) with check (%1$s)'),
+        ('d', 'delete', 'write', 'using (%s)')
+    ) v (command, verb, level, conditions)
+    -- Nobody has a privilege that only policies to PUBLIC would justify.
+    where strpos(tenancy.policy_verbs(c.oid), v.verb) > 0
+        and exists (
+            select
+            from pg_catalog.pg_policy p
+            cross join lateral (
+                select p.polqual where v.command <> 'a'
+                union all
+                -- Without a check, the condition of USING decides.
+                select coalesce(p.polwithcheck, p.polqual) where v.command in ('a', 'w')
+            ) e (tree)
+            where p.polrelid = c.oid
+                and p.polcmd::text in (v.command, '*')
+                and p.polpermissive
+                and p.polroles && array[0::oid, 'authenticated'::regrole]
+                and pg_get_expr(e.tree, p.polrelid) !~ 'tenancy\.open_tenants|^false$'
+                -- A tenant may have tables of its own. What this transaction has written is the
+                -- migration's.
+                and age(p.xmin) <= age(pg_current_xact_id()::xid)
+                and pg_xact_status(tenancy.full_transaction_id(p.xmin)) = 'in progress'
+        )
+        and not exists (
+            select
+            from pg_catalog.pg_policy p
+            where p.polrelid = c.oid and p.polname = 'only_' || v.verb || '_' || tenancy.policy_suffix(v.level)
+        );
+
+    if v_statements is not null then
+        execute v_statements;
+    end if;
+end;
+$$;
+
+comment on function tenancy.close_policies(text) is
+    'Adds restrictive policies that ask for membership to the tables of a schema for which this transaction has written permissive policies that do not ask for it: members read, writers write.';
 
 -- sql/20_tenancy/privileges/close_reference.sql
 
@@ -6922,6 +7810,53 @@ $$;
 
 comment on function tenancy.grant_differences(text) is
     'The privileges in a tenant that differ from the expected ones, by object and role. Expected for authenticated and service_role: nothing unless the tenant is active; the commands of each table''s policies, and those that a view can serve, without what a migration has revoked or limited to columns; execute on the routines that a migration declared callable. Expected for anon and PUBLIC: nothing.';
+
+-- sql/20_tenancy/privileges/open_policies.sql
+
+-- A condition that asks neither a row nor a table has one answer for all members and strangers.
+-- pg_node_tree shows what a condition reads: columns as VAR, tables as rtekind 0.
+create function tenancy.open_policies(
+    schema_name text,
+    out policy_name text,
+    out table_name text,
+    out condition text
+)
+    returns setof record
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select p.polname::text, c.relname::text, pg_get_expr(e.tree, p.polrelid)
+    from unnest(tenancy.table_oids(schema_name)) t (oid)
+    join pg_catalog.pg_class c on c.oid = t.oid
+    join pg_catalog.pg_policy p on p.polrelid = c.oid
+    cross join lateral (
+        select p.polqual where p.polcmd <> 'a'
+        union all
+        -- Without a check, the condition of USING decides.
+        select coalesce(p.polwithcheck, p.polqual) where p.polcmd in ('a', 'w', '*')
+    ) e (tree)
+    where p.polpermissive
+        and p.polroles && array[0::oid, 'anon'::regrole, 'authenticated'::regrole]
+        and e.tree::text !~ '\{VAR |:rtekind 0 '
+        and pg_get_expr(e.tree, p.polrelid) <> 'false'
+        -- A routine of the project may ask the rest. Those of PostgreSQL are not in pg_depend, and
+        -- those of Auth only say that somebody has signed in.
+        and not exists (
+            select
+            from pg_catalog.pg_depend d
+            join pg_catalog.pg_proc f on f.oid = d.refobjid
+            where d.classid = 'pg_policy'::regclass
+                and d.objid = p.oid
+                and d.refclassid = 'pg_proc'::regclass
+                and f.pronamespace <> 'auth'::regnamespace
+        )
+    order by c.relname, p.polname;
+$$;
+
+comment on function tenancy.open_policies(text) is
+    'The permissive policies of a schema for signed-in users whose condition is the same for members and strangers.';
 
 -- sql/20_tenancy/privileges/open_reference.sql
 
@@ -7258,6 +8193,117 @@ $$;
 
 comment on function tenancy.sequence_verbs(oid) is
     'The privileges on a sequence that writers of its tables need, as GRANT lists them: usage if signed-in users can write a table that the sequence belongs to or numbers; otherwise null.';
+
+-- sql/20_tenancy/privileges/unexecutable_routines.sql
+
+-- PostgreSQL checks whether the user who reads or writes may execute what an expression calls.
+create function tenancy.unexecutable_routines(
+    schema_name text,
+    out used_by text,
+    out routine text,
+    out own_name text
+)
+    returns setof record
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_namespace constant oid := to_regnamespace(quote_ident(schema_name))::oid;
+begin
+    return query
+    with tables as materialized (
+        select t.oid, tenancy.policy_verbs(t.oid) as verbs
+        from unnest(tenancy.table_oids(schema_name)) t (oid)
+    ),
+    -- What members start by reading or writing. Members write no table without such a policy.
+    users as (
+        select 'pg_constraint'::regclass as catalog, k.oid, 0::oid as trigger_routine
+        from tables t
+        join pg_catalog.pg_constraint k on k.conrelid = t.oid
+        where t.verbs ~ 'insert|update' and k.contype in ('c', 'x')
+        union all
+        -- Defaults and generated columns.
+        select 'pg_attrdef'::regclass, d.oid, 0
+        from tables t
+        join pg_catalog.pg_attrdef d on d.adrelid = t.oid
+        where t.verbs ~ 'insert|update'
+        union all
+        -- Indexes with expressions or conditions.
+        select 'pg_class'::regclass, i.indexrelid, 0
+        from tables t
+        join pg_catalog.pg_index i on i.indrelid = t.oid
+        where t.verbs ~ 'insert|update'
+        union all
+        -- The keys of partitions.
+        select 'pg_class'::regclass, t.oid, 0
+        from tables t
+        where t.verbs ~ 'insert|update'
+        union all
+        -- The condition of a trigger, and not its function, which nobody needs to execute.
+        select 'pg_trigger'::regclass, g.oid, g.tgfoid
+        from tables t
+        join pg_catalog.pg_trigger g on g.tgrelid = t.oid
+        where t.verbs ~ 'insert|update|delete' and not g.tgisinternal and g.tgqual is not null
+        union all
+        select 'pg_policy'::regclass, p.oid, 0
+        from tables t
+        join pg_catalog.pg_policy p on p.polrelid = t.oid
+        where p.polroles && array[0::oid, 'authenticated'::regrole]
+        union all
+        select 'pg_constraint'::regclass, k.oid, 0
+        from pg_catalog.pg_type y
+        join pg_catalog.pg_constraint k on k.contypid = y.oid
+        where y.typnamespace = v_namespace
+        union all
+        select 'pg_rewrite'::regclass, r.oid, 0
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_class c on c.oid = d.objid and c.relkind = 'v'
+        join pg_catalog.pg_rewrite r on r.ev_class = c.oid
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = v_namespace
+            and d.classid = 'pg_class'::regclass
+    ),
+    calls as (
+        select u.catalog, u.oid, coalesce(o.oprcode::oid, d.refobjid) as routine
+        from users u
+        join pg_catalog.pg_depend d
+            on d.classid = u.catalog
+            and d.objid = u.oid
+            and d.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass)
+            and d.refobjid <> u.trigger_routine
+        left join pg_catalog.pg_operator o on d.refclassid = 'pg_operator'::regclass and o.oid = d.refobjid
+    )
+    select distinct
+        replace(
+            case c.catalog
+                -- A view is a rule for PostgreSQL.
+                when 'pg_rewrite'::regclass then (
+                    select pg_describe_object('pg_class'::regclass, r.ev_class, 0)
+                    from pg_catalog.pg_rewrite r
+                    where r.oid = c.oid
+                )
+                else pg_describe_object(c.catalog, c.oid, 0)
+            end,
+            quote_ident(schema_name) || '.', ''
+        ),
+        replace(p.oid::regprocedure::text, quote_ident(schema_name) || '.', ''),
+        case when p.pronamespace = v_namespace then p.proname::text end
+    from calls c
+    join pg_catalog.pg_proc p on p.oid = c.routine
+    where case
+        when p.pronamespace = v_namespace then not exists (
+            select from tenancy.tenant_migrations m where p.proname = any (m.callable_routines)
+        )
+        else not has_function_privilege('authenticated', p.oid, 'execute')
+    end
+    order by 1, 2;
+end;
+$$;
+
+comment on function tenancy.unexecutable_routines(text) is
+    'The routines that members start by reading or writing a schema''s tables and views, and may not execute, each with the object that calls it. own_name is the name of a routine of the schema itself.';
 
 -- sql/20_tenancy/privileges/unreachable_tables.sql
 
@@ -9266,6 +10312,457 @@ $$;
 comment on function tenancy.tg_settings__stamp() is
     'Trigger function that sets who wrote a setting and when, whatever the client sent.';
 
+-- sql/20_tenancy/trial/create_trial_routine.sql
+
+-- SET ROLE is not possible here, because registering is a definer function. A definer function that
+-- belongs to authenticated runs its statements with the rights of a signed-in user.
+create function tenancy.create_trial_routine(schema_name text)
+    returns text
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_routine constant text := format('%I.%I', schema_name, 'trial_' || md5(schema_name));
+begin
+    execute format(
+        'create function %1$s(statement text, out row_count bigint, out code text, out message text)'
+        ' volatile security definer set search_path = %2$I, public, extensions language plpgsql as %3$L;'
+        -- The new owner must be allowed to create it.
+        'grant create on schema %2$I to authenticated;'
+        'alter function %1$s(text) owner to authenticated',
+        v_routine, schema_name,
+        (select p.prosrc from pg_catalog.pg_proc p where p.oid = 'tenancy.try_statement(text)'::regprocedure)
+    );
+    return v_routine;
+end;
+$$;
+
+comment on function tenancy.create_trial_routine(text) is
+    'Creates a function that does what try_statement does, as a signed-in user, with the search path that the Data API sets. Returns its name. Only in a schema that is rolled back.';
+
+-- sql/20_tenancy/trial/drop_trial_hurdles.sql
+
+create function tenancy.drop_trial_hurdles(schema_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_statements text;
+begin
+    select string_agg(s.statement, ' ') into v_statements
+    from (
+        select format('alter table %s drop constraint %I;', k.conrelid::regclass, k.conname)
+        from pg_catalog.pg_constraint k
+        where k.conrelid = any (tenancy.table_oids(schema_name)) and k.contype = 'f' and k.conparentid = 0
+        union all
+        -- Nobody is a member of the schema.
+        select concat_ws(
+            ' ',
+            format('alter policy %I on %s', p.polname, p.polrelid::regclass),
+            case when p.polcmd <> 'a' then 'using (true)' end,
+            case when p.polcmd in ('a', 'w', '*') then 'with check (true)' end
+        ) || ';'
+        from pg_catalog.pg_policy p
+        where p.polrelid = any (tenancy.table_oids(schema_name))
+            and concat_ws(' ', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))
+                ~ 'tenancy\.open_tenants'
+    ) s (statement);
+
+    if v_statements is not null then
+        execute v_statements;
+    end if;
+end;
+$$;
+
+comment on function tenancy.drop_trial_hurdles(text) is
+    'Drops the foreign keys of a schema, which made-up values would violate, and opens the policies that ask for membership. Only in a schema that is rolled back.';
+
+-- sql/20_tenancy/trial/require_buildable_indexes.sql
+
+-- PostgreSQL 17 builds an index with the search path pg_catalog. The routines of a migration are
+-- pinned when its statements have run, so an index that they build needs routines that find their
+-- names by themselves. An empty table does not show it.
+create function tenancy.require_buildable_indexes(schema_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_index record;
+    v_result record;
+begin
+    for v_index in
+        select c.relname,
+            format(
+                'select %s from (select %s) r',
+                concat_ws(', ', pg_get_expr(i.indexprs, i.indrelid), pg_get_expr(i.indpred, i.indrelid)),
+                (
+                    select string_agg(
+                        format('%s as %I', coalesce(tenancy.trial_value(a.atttypid, a.atttypmod), 'null::' || format_type(a.atttypid, a.atttypmod)), a.attname),
+                        ', '
+                    )
+                    from pg_catalog.pg_attribute a
+                    where a.attrelid = i.indrelid and a.attnum > 0 and not a.attisdropped
+                )
+            ) as statement
+        from unnest(tenancy.table_oids(schema_name)) t (oid)
+        join pg_catalog.pg_index i on i.indrelid = t.oid
+        join pg_catalog.pg_class c on c.oid = i.indexrelid
+        where num_nonnulls(i.indexprs, i.indpred) > 0
+            and age(i.xmin) <= age(pg_current_xact_id()::xid)
+            and pg_xact_status(tenancy.full_transaction_id(i.xmin)) = 'in progress'
+    loop
+        perform set_config('search_path', 'pg_catalog, pg_temp', true);
+        v_result := tenancy.try_statement(v_index.statement);
+        perform set_config('search_path', '', true);
+        if v_result.code in ('42P01', '42883', '42704') then
+            raise exception 'The tenant migration would not build its index "%" in a tenant that has rows: %. PostgreSQL builds an index without the tenant''s schema in the search path. Add "set search_path from current" to the routine that the index calls.', v_index.relname, v_result.message
+                using errcode = 'object_not_in_prerequisite_state';
+        end if;
+    end loop;
+end;
+$$;
+
+comment on function tenancy.require_buildable_indexes(text) is
+    'Requires that the expressions of the indexes that this transaction has created can be evaluated with the search path with which PostgreSQL builds an index (55000). Only before pin_routines.';
+
+-- sql/20_tenancy/trial/tables_to_try.sql
+
+-- Most migrations make new tables and leave the others alone. Trying every table each time would
+-- cost more with each migration.
+create function tenancy.tables_to_try(tables_before oid[], routines_before oid[])
+    returns text[]
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if exists (
+            -- Altering or dropping a table, and building an index.
+            select from pg_catalog.pg_locks l
+            where l.pid = pg_backend_pid()
+                and l.locktype = 'relation'
+                and l.relation = any (tables_before)
+                and l.mode in ('AccessExclusiveLock', 'ShareLock')
+        )
+        or exists (
+            select from pg_catalog.pg_locks l
+            where l.pid = pg_backend_pid()
+                and l.locktype = 'object'
+                and l.mode = 'AccessExclusiveLock'
+                -- Audit routines are renamed when they are new.
+                and (l.classid <> 'pg_proc'::regclass or l.objid = any (routines_before))
+        )
+        or exists (
+            select from pg_catalog.pg_trigger g
+            where g.tgrelid = any (tables_before)
+                and not g.tgisinternal
+                and age(g.xmin) <= age(pg_current_xact_id()::xid)
+                and pg_xact_status(tenancy.full_transaction_id(g.xmin)) = 'in progress'
+        )
+        or exists (
+            select from pg_catalog.pg_proc p
+            where p.oid = any (routines_before)
+                and age(p.xmin) <= age(pg_current_xact_id()::xid)
+                and pg_xact_status(tenancy.full_transaction_id(p.xmin)) = 'in progress'
+        )
+    then
+        return null;
+    end if;
+
+    return array(
+        select c.relname::text
+        from pg_catalog.pg_class c
+        where c.oid = any (tenancy.table_oids('tenant_template')) and c.oid <> all (tables_before)
+    );
+end;
+$$;
+
+comment on function tenancy.tables_to_try(oid[], oid[]) is
+    'The names of the tables that are new in the reference schema, if this transaction has changed nothing else in it; otherwise null, for all.';
+
+-- sql/20_tenancy/trial/trial_insert.sql
+
+create function tenancy.trial_insert(relation oid, with_nullable boolean)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return (
+        select format('insert into %s ', relation::regclass) || case count(*)
+            when 0 then 'default values'
+            else format(
+                '(%s) values (%s)',
+                string_agg(quote_ident(a.attname), ', ' order by a.attnum),
+                string_agg(coalesce(v.value, 'null'), ', ' order by a.attnum)
+            )
+        end
+        from pg_catalog.pg_attribute a
+        cross join lateral tenancy.trial_value(a.atttypid, a.atttypmod) v (value)
+        where a.attrelid = relation
+            and a.attnum > 0
+            and not a.attisdropped
+            and a.attidentity = ''
+            and not a.atthasdef
+            and (a.attnotnull or (with_nullable and v.value is not null))
+    );
+end;
+$$;
+
+comment on function tenancy.trial_insert(oid, boolean) is
+    'A statement that inserts one row into a table: defaults where there are any, and made-up values in the other columns, or in those of them that must not be null.';
+
+-- sql/20_tenancy/trial/trial_statements.sql
+
+create function tenancy.trial_statements(
+    schema_name text,
+    table_names text[],
+    out verb text,
+    out title text,
+    out table_name text,
+    out statement text
+)
+    returns setof record
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select s.verb, s.title, s.table_name, s.statement
+    from (
+        select t.position, 1, 'fill', format('fill column "%s" of table "%s" with its default', a.attname, t.name), null,
+            format('select %s', pg_get_expr(d.adbin, d.adrelid))
+        from unnest(tenancy.table_oids(schema_name)) with ordinality o (oid, position)
+        cross join lateral (select o.position, c.relname as name from pg_catalog.pg_class c where c.oid = o.oid) t
+        join pg_catalog.pg_attrdef d on d.adrelid = o.oid
+        join pg_catalog.pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
+        where a.attgenerated = ''
+            and (table_names is null or t.name = any (table_names))
+            and has_table_privilege('authenticated', o.oid, 'insert')
+        union all
+        select o.position, v.place, v.verb, format('%s table "%s"', v.title, c.relname), c.relname, v.statement
+        from unnest(tenancy.table_oids(schema_name)) with ordinality o (oid, position)
+        join pg_catalog.pg_class c on c.oid = o.oid
+        cross join lateral (
+            values
+            (2, 'insert', 'insert into', tenancy.trial_insert(o.oid, with_nullable => true)),
+            (3, 'insert', 'insert into', tenancy.trial_insert(o.oid, with_nullable => false)),
+            (4, 'select', 'read', format('select * from %s', o.oid::regclass)),
+            (5, 'update', 'update', (
+                select format('update %1$s set %2$I = %2$I', o.oid::regclass, a.attname)
+                from pg_catalog.pg_attribute a
+                where a.attrelid = o.oid
+                    and a.attnum > 0
+                    and not a.attisdropped
+                    and a.attgenerated = ''
+                    and a.attidentity = ''
+                order by a.attnum
+                limit 1
+            )),
+            (6, 'delete', 'delete from', format('delete from %s', o.oid::regclass))
+        ) v (place, verb, title, statement)
+        where has_table_privilege('authenticated', o.oid, v.verb)
+            and v.statement is not null
+            and (table_names is null or c.relname = any (table_names))
+        union all
+        select null, 7, 'select', format('read view "%s"', c.relname), null, format('select * from %s', c.oid::regclass)
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_class c on c.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = to_regnamespace(quote_ident(schema_name))
+            and d.classid = 'pg_class'::regclass
+            and c.relkind = 'v'
+            and has_table_privilege('authenticated', c.oid, 'select')
+    ) s (position, place, verb, title, table_name, statement)
+    -- The rows are deleted when everything has been read.
+    order by s.verb = 'delete', s.position, s.place;
+$$;
+
+comment on function tenancy.trial_statements(text, text[]) is
+    'The statements that try these tables, or all if table_names is null, and the views of a schema: for each table those that signed-in users may run, in an order in which each finds rows. table_name is null where a statement tries a default or a view.';
+
+-- sql/20_tenancy/trial/trial_value.sql
+
+create function tenancy.trial_value(type oid, type_modifier integer)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_type pg_catalog.pg_type;
+    v_value text;
+begin
+    select * into strict v_type from pg_catalog.pg_type t where t.oid = trial_value.type;
+
+    if v_type.typtype = 'd' then
+        v_value := tenancy.trial_value(v_type.typbasetype, v_type.typtypmod);
+    elsif v_type.typtype = 'e' then
+        v_value := (
+            select quote_literal(e.enumlabel)
+            from pg_catalog.pg_enum e
+            where e.enumtypid = v_type.oid
+            order by e.enumsortorder
+            limit 1
+        );
+    elsif v_type.typtype = 'r' then
+        v_value := '''empty''';
+    elsif v_type.typtype = 'm' or v_type.typcategory = 'A' then
+        v_value := '''{}''';
+    else
+        v_value := case
+            when v_type.typname in ('json', 'jsonb') then '''{}'''
+            when v_type.typname = 'uuid' then quote_literal(gen_random_uuid())
+            when v_type.typname = 'bytea' then ''''''
+            when v_type.typcategory = 'S' then '''a'''
+            when v_type.typcategory = 'B' then 'true'
+            when v_type.typname in ('date', 'timestamp', 'timestamptz') then '''2026-01-01'''
+            when v_type.typcategory = 'D' then '''12:00'''
+            when v_type.typcategory = 'T' then '''1 day'''
+            when v_type.typcategory = 'I' then '''192.0.2.1'''
+            when v_type.typcategory = 'V' then '''1'''
+            when v_type.typname in ('int2', 'int4', 'int8', 'numeric', 'float4', 'float8', 'money') then
+                -- A numeric(3, 3) holds nothing above 0.999.
+                case when (type_modifier - 4) >> 16 = (type_modifier - 4) & 65535 and type_modifier > 0 then '0' else '1' end
+        end;
+    end if;
+
+    return v_value || '::' || format_type(type, type_modifier);
+end;
+$$;
+
+comment on function tenancy.trial_value(oid, integer) is
+    'A value of a type as an SQL expression, for a row that the trial writes; null if no value is known.';
+
+-- sql/20_tenancy/trial/try_statement.sql
+
+create function tenancy.try_statement(
+    statement text,
+    out row_count bigint,
+    out code text,
+    out message text
+)
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    execute statement;
+    get diagnostics row_count = row_count;
+exception
+    when deadlock_detected or lock_not_available then
+        raise;
+    when others then
+        get stacked diagnostics code = returned_sqlstate, message = message_text;
+end;
+$$;
+
+comment on function tenancy.try_statement(text) is
+    'Runs a statement and returns how many rows it concerned, or the error, after which nothing of it is left (40P01, 55P03).';
+
+-- sql/20_tenancy/trial/try_tables.sql
+
+-- Some faults show only when a member reads or writes: a routine that members may not execute, a
+-- default or a trigger that fails, a policy that lets in everybody.
+create function tenancy.try_tables(schema_name text, table_names text[])
+    returns text
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_routine constant text := tenancy.create_trial_routine(schema_name);
+    v_try record;
+    v_result record;
+    v_inserts jsonb := '{}';
+begin
+    perform set_config(
+        'request.jwt.claims',
+        jsonb_build_object('sub', gen_random_uuid(), 'role', 'authenticated')::text,
+        true
+    );
+
+    for v_try in select t.* from tenancy.trial_statements(schema_name, table_names) t where t.table_name is not null loop
+        execute format('select * from %s($1)', v_routine) into v_result using v_try.statement;
+        if v_result.row_count > 0 then
+            return format(
+                'people who are not members, or no longer, could %s rows of table "%s". Call tenancy.enable_tenant_table(current_schema(), %L), which lets in members alone, and write policies that narrow this "as restrictive"',
+                v_try.verb, v_try.table_name, v_try.table_name
+            );
+        end if;
+        -- The owner writes the rows that a stranger must neither see nor change.
+        if v_try.verb = 'insert' then
+            perform tenancy.try_statement(v_try.statement);
+        end if;
+    end loop;
+
+    perform tenancy.drop_trial_hurdles(schema_name);
+    -- PostgreSQL checks who may execute a routine when it plans a statement. A plan of the owner
+    -- would hide the error.
+    discard plans;
+    for v_try in select t.* from tenancy.trial_statements(schema_name, table_names) t loop
+        execute format('select * from %s($1)', v_routine) into v_result using v_try.statement;
+        -- Other errors may be due to the made-up values, or to the member: a violated constraint, a
+        -- policy or a trigger that refuses them. A default sees neither.
+        if v_result.code is not null and (case
+            when v_result.code in ('42501', '55000') then v_result.message ~ '^permission denied '
+            else v_result.code ~ '^(0A|3F|42|54|XX)' or v_try.verb = 'fill'
+        end) then
+            return format(
+                'a member could not %s: %s. %s',
+                v_try.title, v_result.message,
+                case
+                    when v_result.message ~ '^permission denied for (function|procedure|routine)' then
+                        'A member executes it with their own rights. Name it in the fourth argument, if the API may call it, too; or make the routine that calls it security definer; or create it before the registration, in a schema that the Data API does not expose, and grant execute on it to authenticated and service_role'
+                    when v_result.message ~ '^permission denied' then
+                        'A member does this with their own rights. Grant what is missing before the registration, or make the routine that does it security definer'
+                    when v_try.verb = 'fill' then 'Correct the default'
+                    else rtrim(tenancy.statement_advice(v_result.code, v_result.message), '.')
+                end
+            );
+        end if;
+
+        -- Each table has two inserts. Without an error the message is null.
+        if v_try.verb = 'insert' then
+            v_inserts := v_inserts || jsonb_build_object(
+                v_try.table_name,
+                coalesce(v_inserts -> v_try.table_name, '[]') || jsonb_build_array(v_result)
+            );
+        end if;
+    end loop;
+
+    for v_try in
+        select i.key as table_name, i.value -> -1 ->> 'message' as message
+        from jsonb_each(v_inserts) i
+        where not exists (
+            select
+            from jsonb_array_elements(i.value) e (result)
+            where coalesce(e.result ->> 'code', '') !~ '^(P0|22)'
+        )
+    loop
+        raise warning 'No row could be inserted into table "%" in a trial: %. Check that a member can.', v_try.table_name, v_try.message;
+    end loop;
+    return null;
+end;
+$$;
+
+comment on function tenancy.try_tables(text, text[]) is
+    'Writes and reads these tables of a tenant, or all if table_names is null, as a stranger and as a member, and returns the first problem as a sentence; null if there is none. Warns of a table that takes no row. Only in a schema that is rolled back (40P01, 55P03).';
+
 -- sql/25_tenant_template/policy_samples.sql
 
 select tenancy.enable_tenant_table('tenancy', 'policy_samples', audited => false);
@@ -10775,6 +12272,9 @@ declare
     v_migration tenancy.tenant_migrations;
     v_sqlstate text;
     v_message text;
+    v_details text;
+    v_table_name text;
+    v_constraint_name text;
 begin
     v_before := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
 
@@ -10787,16 +12287,17 @@ begin
         v_after := tenancy.advance_tenant(v_before, v_migration);
     exception
         when others or query_canceled then
-            get stacked diagnostics v_sqlstate = returned_sqlstate, v_message = message_text;
+            get stacked diagnostics
+                v_sqlstate = returned_sqlstate,
+                v_message = message_text,
+                v_details = pg_exception_detail,
+                v_table_name = table_name,
+                v_constraint_name = constraint_name;
             -- A migration that a suspension cancelled has not failed.
             if v_sqlstate = '57014' then
                 perform tenancy.require_not_closing(schema_name);
             end if;
-            -- Messages of data exceptions quote the value, and platform staff read no tenant rows.
-            if v_sqlstate like '22%' and v_sqlstate <> '22012' then
-                v_message := 'A value in the tenant does not fit. It is not shown, because it is the tenant''s data.';
-            end if;
-            v_message := left(v_message, 2000);
+            v_message := tenancy.failure_message(v_sqlstate, v_message, v_details, v_table_name, v_constraint_name);
     end;
 
     if v_sqlstate is not null then

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from support.fleet import Fleet
 
-OPEN = "create policy p on {0} for select to authenticated using (true);"
+OPEN = "create policy p on {0} for select to authenticated using (id is not null);"
 SECURED = "alter table {0} enable row level security;"
 PLAIN = "create table {0} (id int primary key, v text);"
 TABLES = {
@@ -20,7 +20,7 @@ TABLES = {
     "row level security without policy": PLAIN + SECURED,
     "forced row level security": PLAIN + SECURED + "alter table {0} force row level security;",
     "own policy": PLAIN + SECURED + OPEN,
-    "policy to public": PLAIN + SECURED + "create policy p on {0} using (true);",
+    "policy to public": PLAIN + SECURED + "create policy p on {0} using (id is not null);",
     "policy without row level security": PLAIN + OPEN,
     "no key": "create table {0} (id int, v text);" + SECURED,
     "only a foreign key": "create table {0} (id text references settings, v text);" + SECURED,
@@ -252,18 +252,18 @@ def test_trigger_of_the_project_is_not_taken_for_ours(fleet: Fleet) -> None:
 UNREACHABLE = {
     "row level security without policy": (PLAIN + SECURED, "it has no policy"),
     "policy to public": (
-        PLAIN + SECURED + "create policy p on {0} using (true);",
+        PLAIN + SECURED + "create policy p on {0} using (id is not null);",
         "none of its policies is to authenticated",
     ),
     "policy to service_role": (
-        PLAIN + SECURED + "create policy p on {0} to service_role using (true);",
+        PLAIN + SECURED + "create policy p on {0} to service_role using (id is not null);",
         "none of its policies is to authenticated",
     ),
     "policy without row level security": (PLAIN + OPEN, "row level security is not enabled"),
     "only restrictive": (
         PLAIN
         + SECURED
-        + "create policy p on {0} as restrictive to authenticated using (true);",
+        + "create policy p on {0} as restrictive to authenticated using (id is not null);",
         "all restrictive",
     ),
 }

@@ -55,7 +55,7 @@ def test_only_a_table_of_the_project_is_shared_and_named_in_the_refusal(
     with pytest.raises(psycopg.Error, match=rf"create index on {orders} \(product_id\)"):
         fleet.register(ORDERS.replace("{0}", orders).replace("create index", "-- "))
     with pytest.raises(
-        psycopg.Error, match=r"outside the tenant.s schema: relation public\.products"
+        psycopg.Error, match=r"outside the tenant.s schema: table public\.products"
     ):
         fleet.register("alter table public.products add column planted int")
 

@@ -75,13 +75,6 @@ create function count_orders() returns bigint stable security definer language p
 create function pick(wanted state) returns bigint stable language plpgsql
     as $$ begin return (select min(id) from orders where state = wanted); end $$;
 create procedure sweep() language plpgsql as $$ begin delete from drafts where false; end $$;
-do $do$
-begin
-    execute format('alter function is_owner(uuid) set search_path = %I', current_schema());
-    execute format('alter function count_orders() set search_path = %I', current_schema());
-    execute format('alter function pick(state) set search_path = %I', current_schema());
-end
-$do$
 """
 
 
@@ -514,7 +507,7 @@ def url(server: Postgres) -> Iterator[str]:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(
                 "select tenancy.register_tenant_migration("
-                "'20260101000000', 'everything', %s, array['count_orders'])",
+                "'20260101000000', 'everything', %s, array['count_orders', 'is_owner'])",
                 (TEMPLATE,),
             )
             for tenant in ("acme", "globex"):

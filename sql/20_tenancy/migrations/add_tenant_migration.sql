@@ -12,6 +12,8 @@ create function tenancy.add_tenant_migration(
 as $$
 declare
     v_migration tenancy.tenant_migrations;
+    v_tables_before oid[];
+    v_routines_before oid[];
 begin
     -- Registrations take turns, so that positions are unique and without gaps. Readers and new
     -- tenants do not wait.
@@ -26,13 +28,9 @@ begin
         then
             return;
         end if;
-        raise exception 'Tenant migration % is registered already, with another text.', version
-            using hint = 'Tenants may have received it. Register the change under a new version.';
+        raise exception 'Tenant migration % is registered already, with another text. Tenants may have received it: register the change under a new version.', version;
     end if;
-    if statements ~ '\mtenant_template\M' then
-        raise exception 'Tenant migration % names the reference schema.', version
-            using hint = 'Leave names unqualified: the migration runs once in each tenant.';
-    end if;
+    perform tenancy.require_registration(version, name, statements, callable_routines);
 
     insert into tenancy.tenant_migrations (version, position, name, statements, callable_routines)
     values (
@@ -44,8 +42,12 @@ begin
 
     -- The reference schema gets the migration first: a failure here fails the push, before any
     -- tenant is changed.
+    v_tables_before := tenancy.table_oids('tenant_template');
+    v_routines_before := array(
+        select p.oid from pg_catalog.pg_proc p where p.pronamespace = to_regnamespace('tenant_template')
+    );
     perform tenancy.advance_reference(v_migration);
-    perform tenancy.require_creatable(version);
+    perform tenancy.require_creatable(version, tenancy.tables_to_try(v_tables_before, v_routines_before));
 end;
 $$;
 

@@ -8,19 +8,27 @@ create function tenancy.advance_reference(migration tenancy.tenant_migrations)
     language plpgsql
 as $$
 declare
-    v_settings_before jsonb;
-    v_external_before text[];
+    v_parameters jsonb;
+    v_leftovers text[];
+    v_advisory_locks text[];
+    v_changes text[];
+    v_locks text[];
+    v_objects refcursor;
     v_routines_before oid[];
     v_relations_before oid[];
     v_problem text;
     v_unreachable_before text[];
+    v_sqlstate text;
+    v_message text;
+    v_details text;
+    v_hint text;
+    v_context text;
 begin
+    perform tenancy.require_migration_text(migration);
     perform tenancy.make_reference();
     -- apply_tenant_migration switches safeupdate off, too. Here that happens before the settings
     -- are recorded, so that it does not look like a change by the migration.
     perform set_config('safeupdate.enabled', 'off', true);
-    v_settings_before := tenancy.session_settings();
-    v_external_before := tenancy.external_changes();
     v_routines_before := array(
         select p.oid from pg_catalog.pg_proc p where p.pronamespace = 'tenant_template'::regnamespace
     );
@@ -37,24 +45,42 @@ begin
         order by m.position desc
         limit 1
     ));
-    perform tenancy.apply_tenant_migration('tenant_template', migration);
+
+    v_parameters := tenancy.session_parameters(migration.statements);
+    v_leftovers := tenancy.session_leftovers();
+    v_advisory_locks := tenancy.advisory_locks();
+    v_changes := tenancy.external_changes();
+    v_locks := tenancy.external_locks();
+    -- The cursor sees the catalog as it is now, and reads it only if something has been dropped.
+    open v_objects for select o.* from tenancy.present_objects() o;
+    begin
+        perform tenancy.apply_tenant_migration('tenant_template', migration);
+    exception
+        when deadlock_detected or lock_not_available then
+            raise;
+        when others then
+            get stacked diagnostics
+                v_sqlstate = returned_sqlstate,
+                v_message = message_text,
+                v_details = pg_exception_detail,
+                v_hint = pg_exception_hint,
+                v_context = pg_exception_context;
+            perform tenancy.release_session_locks(v_advisory_locks);
+            -- The Supabase CLI prints only the message.
+            raise exception 'Tenant migration % failed: %', migration.version, concat_ws(
+                    ' ',
+                    rtrim(v_message, '.') || '.',
+                    rtrim(nullif(v_details, ''), '.') || '.',
+                    coalesce(nullif(tenancy.statement_advice(v_sqlstate, v_message), ''), v_hint)
+                )
+                using errcode = v_sqlstate, detail = left(v_context, 2000);
+    end;
+
     -- First, because a foreign key that leaves the schema also marks the other table as changed.
     perform tenancy.require_template_shape();
-
-    select string_agg(s.key, ', ' order by s.key) into v_problem
-    from jsonb_each(tenancy.session_settings()) s
-    where s.value is distinct from v_settings_before -> s.key;
-    if v_problem is not null then
-        raise exception 'Tenant migration % leaves parameters changed: %.', migration.version, v_problem
-            using hint = 'Remove SET from it: other requests use the same session afterwards.';
-    end if;
-    select string_agg(distinct substring(c.change from '^(.*) \('), ', ') into v_problem
-    from unnest(tenancy.external_changes()) c (change)
-    where c.change <> all (v_external_before);
-    if v_problem is not null then
-        raise exception 'Tenant migration % changes objects outside the tenant''s schema: %.', migration.version, v_problem
-            using hint = 'The migration runs once in each tenant. Statements that must run once belong before the registration, in the same file.';
-    end if;
+    perform tenancy.require_clean_session(migration, v_parameters, v_leftovers, v_advisory_locks);
+    perform tenancy.require_unchanged_outside(migration, v_changes, v_locks, v_objects);
+    close v_objects;
     select string_agg(r.name, ', ') into v_problem
     from unnest(migration.callable_routines) r (name)
     where not exists (
@@ -62,8 +88,7 @@ begin
         where p.proname = r.name and p.pronamespace = 'tenant_template'::regnamespace
     );
     if v_problem is not null then
-        raise exception 'Tenant migration % declares routines callable that do not exist: %.', migration.version, v_problem
-            using hint = 'callable_routines takes names of routines, without arguments.';
+        raise exception 'Tenant migration % declares routines callable that do not exist: %. The fourth argument takes names of routines that the migration creates, without schema and arguments.', migration.version, v_problem;
     end if;
     -- Callability is by name: an overload would be exposed silently.
     select string_agg(distinct p.proname::text, ', ') into v_problem
@@ -77,10 +102,12 @@ begin
             where m.position <= migration.position and p.proname = any (m.callable_routines)
         );
     if v_problem is not null then
-        raise exception 'Tenant migration % creates a routine under a name that the API may already call: %.', migration.version, v_problem
-            using hint = 'If the API may call this routine too, name it in callable_routines. Otherwise give it another name.';
+        raise exception 'Tenant migration % creates a routine under a name that the API may already call: %. If the API may call this routine too, name it in the fourth argument. Otherwise give it another name.', migration.version, v_problem;
     end if;
+    perform tenancy.require_closed_policies();
     perform tenancy.require_append_only_log('tenant_template');
+
+    perform tenancy.require_executable_routines();
 
     perform tenancy.require_keepable_grants(migration);
     perform tenancy.record_limits(migration, v_relations_before || v_routines_before);
