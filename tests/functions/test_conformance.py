@@ -252,6 +252,8 @@ def error_code_is_documented(_: object, reply: Any, case: Case[Any]) -> None:
         assert f"`{reply.json()['code']}`: " in documented["description"]
 
 
+# Generating a request takes ten times as long as sending it.
+EXAMPLES = {GenerationMode.POSITIVE: 7, GenerationMode.NEGATIVE: 4}
 CHECKS: list[Any] = [
     not_a_server_error,
     status_code_conformance,
@@ -311,7 +313,7 @@ def test_no_generated_request_gets_a_reply_that_the_document_does_not_allow(
         name = str(schema.get_operation_id(operation))
 
         @settings(
-            max_examples=200 if soak else 13,
+            max_examples=200 if soak else EXAMPLES[mode],
             derandomize=True,
             database=None,
             deadline=None,
@@ -343,7 +345,7 @@ def test_no_generated_request_gets_a_reply_that_the_document_does_not_allow(
             for mode in modes:
                 send_all(operation, mode, session)
 
-    assert seen.total() >= 1000
+    assert seen.total() >= (1000 if soak else 400)
     # Random arguments may never name the only column that can be dropped.
     succeeded = {name for name, status in seen if status == 200} & GROUPS.keys()
     assert len(succeeded) >= 0.9 * len(GROUPS), GROUPS.keys() - succeeded

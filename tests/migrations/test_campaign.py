@@ -20,7 +20,7 @@ from support.fleet import Fleet
 from support.waiting import until
 
 FULL = os.environ.get("TENANTRY_SOAK") == "1"
-TENANTS = 1000 if FULL else 40
+TENANTS = 1000 if FULL else 24
 # For each killed process, so a full-size run has ten kills.
 ROUNDS = 5 if FULL else 1
 WORKERS = 4
