@@ -30,13 +30,17 @@ _SUPERUSER = "supabase_admin"
 # PostgreSQL refuses to run as root.
 _UNPRIVILEGED = "nobody"
 
+# The values of a small hosted project, so that limits show here first.
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     # The path of a socket has at most 107 bytes. The directory of a project may be longer.
     "unix_socket_directories": "",
     "wal_level": "logical",
-    "max_connections": "100",
-    "max_locks_per_transaction": "256",
+    "max_replication_slots": "5",
+    "max_wal_senders": "10",
+    "max_connections": "60",
+    "max_locks_per_transaction": "64",
+    "statement_timeout": "2min",
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
