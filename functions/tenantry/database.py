@@ -70,7 +70,8 @@ class Database:
         self._caller = caller
         self.headers = {
             **headers,
-            "apikey": SETTINGS.supabase_anon_key,
+            # The project takes a publishable or secret key only as the API key of the request.
+            "apikey": caller.token if caller.is_api_key else SETTINGS.supabase_anon_key,
             "Authorization": f"Bearer {caller.token}",
         }
 
@@ -188,6 +189,8 @@ def _translated(error: APIError, status: int, caller: Caller) -> ServiceError:
         return RefusedError(int(custom[1]), our_code, error.message, error.hint)
     if sqlstate == "42501":
         return _denial(our_code, status, error)
+    if caller.is_api_key and status == 401 and not sqlstate:
+        return NotAuthenticatedError("The API key is not a key of the project.")
     if sqlstate in _TOKEN_REFUSED:
         return NotAuthenticatedError("The access token is invalid or has expired.")
     # PostgreSQL's words when PostgREST takes on a role that does not exist. A wrong argument
