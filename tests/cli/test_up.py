@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import jwt
 import psutil
 import psycopg
 import pytest
@@ -102,9 +103,14 @@ def test_down_stops_a_detached_emulator(trial: Trial) -> None:
     assert started.returncode == 0, started.stderr
     assert "ready" in started.stdout
     connection = trial.connection()
-    assert {"API_URL", "DB_URL", "ANON_KEY", "SERVICE_ROLE_KEY", "JWT_SECRET"} <= set(
+    assert {"API_URL", "DB_URL", "JWT_SECRET", "PUBLISHABLE_KEY", "SECRET_KEY"} <= set(
         connection
     )
+    for kept in ("ANON_KEY", "SERVICE_ROLE_KEY"):
+        assert kept in connection
+    shown = trial.tenantry("status").stdout
+    assert "no Realtime, Storage, GraphQL, Edge Functions" in shown
+    assert connection["PUBLISHABLE_KEY"] in shown
 
     second = trial.up_detached()
     assert second.returncode == 1
@@ -283,7 +289,7 @@ def test_port_in_use_is_reported_in_one_line(trial: Trial) -> None:
 
 def test_ephemeral_emulator_does_not_affect_the_regular_one(trial: Trial) -> None:
     regular = trial.up()
-    beside = Trial(trial.directory, trial.port + 10)
+    beside = Trial(trial.directory, trial.port + 10, {"TENANTRY_JWT_ALGORITHM": "HS256"})
 
     started = beside.up_detached("--ephemeral")
 
@@ -291,6 +297,16 @@ def test_ephemeral_emulator_does_not_affect_the_regular_one(trial: Trial) -> Non
     ephemeral = trial.tenantry("status", "--json", f"--port={beside.port}")
     assert f"http://127.0.0.1:{beside.port}" in ephemeral.stdout
     assert trial.connection()["API_URL"] == f"http://127.0.0.1:{trial.port}"
+    for connection, algorithm in (
+        (trial.connection(), "ES256"),
+        (json.loads(ephemeral.stdout), "HS256"),
+    ):
+        token = sign_up(connection, "ada@example.com").json()["access_token"]
+        assert jwt.get_unverified_header(token)["alg"] == algorithm
+        published = get(
+            f"{connection['API_URL']}/auth/v1/.well-known/jwks.json", connection["ANON_KEY"]
+        ).json()["keys"]
+        assert len(published) == (1 if algorithm == "ES256" else 0)
     [directory] = [Path(s.throw_away) for s in trial.states() if s.throw_away]
     assert (directory / "logs").stat().st_mode & 0o777 == 0o700
 

@@ -41,6 +41,8 @@ class Address:
     postgrest_url: str
     anon_key: str
     service_role_key: str
+    publishable_key: str
+    secret_key: str
     jwt_secret: str
 
     @classmethod

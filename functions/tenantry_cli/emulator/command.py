@@ -12,6 +12,7 @@ from rich.console import Console
 
 from tenantry_cli.emulator.bundle import copy_supabase_js
 from tenantry_cli.emulator.components import install_components
+from tenantry_cli.emulator.paths import ABSENT_SENTENCE
 from tenantry_cli.emulator.ports import DEFAULT
 from tenantry_cli.emulator.stack import Stack, erase_database
 from tenantry_cli.emulator.state import NotRunningError, State, running, states, sweep
@@ -28,13 +29,15 @@ from tenantry_cli.waiting import wait_until
 
 # The exit code of Ctrl-C in a shell.
 _INTERRUPTED = 130
-_LABELS = {
-    "API_URL": "API URL",
-    "FUNCTIONS_URL": "Functions URL",
-    "DB_URL": "Database URL",
-    "ANON_KEY": "anon key",
-    "SERVICE_ROLE_KEY": "service_role key",
-}
+_LABELS = (
+    ("API_URL", "API URL"),
+    ("FUNCTIONS_URL", "Functions URL"),
+    ("DB_URL", "Database URL"),
+    ("PUBLISHABLE_KEY", "publishable key"),
+    ("SECRET_KEY", "secret key"),
+    ("ANON_KEY", "anon key"),
+    ("SERVICE_ROLE_KEY", "service_role key"),
+)
 
 
 @click.command()
@@ -222,8 +225,9 @@ def _end_early() -> NoReturn:
 
 
 def _show(console: Console, connection: dict[str, str], warnings: Sequence[str]) -> None:
-    for name, label in _LABELS.items():
+    for name, label in _LABELS:
         console.print(f"{label:>16}: {connection[name]}", markup=False)
+    console.print(ABSENT_SENTENCE, markup=False)
     for warning in warnings:
         console.print(warning, style="yellow", markup=False)
 

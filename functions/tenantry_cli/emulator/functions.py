@@ -110,7 +110,7 @@ def _index(groups: list[str]) -> "WSGIApplication":
         404,
         "operation_not_found",
         f"There is no such group of functions. The groups are {', '.join(groups)}.",
-        f"Call {FUNCTIONS}/<group>/<operation>.",
+        f"Call {FUNCTIONS}/<group>/<operation>. The emulator runs no Edge Functions.",
     )
 
     def index(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:

@@ -22,7 +22,13 @@ from rich.console import Console
 from tenantry_cli.emulator.auth import start_auth
 from tenantry_cli.emulator.bundle import copy_supabase_js
 from tenantry_cli.emulator.components import Components, install_components
-from tenantry_cli.emulator.keys import Keys, load_keys
+from tenantry_cli.emulator.keys import (
+    Keys,
+    SigningAlgorithm,
+    chosen_algorithm,
+    keys_file,
+    load_keys,
+)
 from tenantry_cli.emulator.paths import AUTH, FUNCTIONS, REST
 from tenantry_cli.emulator.ports import DEFAULT, Ports, claim_free, claim_soon
 from tenantry_cli.emulator.postgres import (
@@ -95,6 +101,14 @@ class Stack:
         return self.keys.service_role_key
 
     @property
+    def publishable_key(self) -> str:
+        return self.keys.publishable_key
+
+    @property
+    def secret_key(self) -> str:
+        return self.keys.secret_key
+
+    @property
     def jwt_secret(self) -> str:
         return self.keys.jwt_secret
 
@@ -106,6 +120,8 @@ class Stack:
             "REST_URL": f"{self.api_url}{REST}",
             "FUNCTIONS_URL": self.functions_url,
             "DB_URL": self.db_url,
+            "PUBLISHABLE_KEY": self.publishable_key,
+            "SECRET_KEY": self.secret_key,
             "ANON_KEY": self.anon_key,
             "SERVICE_ROLE_KEY": self.service_role_key,
             "JWT_SECRET": self.jwt_secret,
@@ -124,6 +140,7 @@ class Stack:
         ephemeral: bool = False,
         empty: bool = False,
         default_privileges: DefaultPrivileges | None = None,
+        signs: SigningAlgorithm | None = None,
         console: Console | None = None,
         report: Callable[[str], None] | None = None,
     ) -> Iterator["Stack"]:
@@ -131,11 +148,12 @@ class Stack:
 
         Without a port, free ports are used. An ephemeral emulator has its own database,
         which is removed at the end. `empty` erases the database of the project first.
-        TENANTRY_DEFAULT_PRIVILEGES is the default of `default_privileges`. `report` receives
-        each step as a sentence.
+        TENANTRY_DEFAULT_PRIVILEGES is the default of `default_privileges`, and
+        TENANTRY_JWT_ALGORITHM of `signs`. `report` receives each step as a sentence.
         """
         project = project or find_project()
         default_privileges = default_privileges or chosen_default_privileges()
+        signs = signs or chosen_algorithm()
         console = console or Console(stderr=True, quiet=True)
         components = install_components(console)
         sweep(project)
@@ -150,9 +168,8 @@ class Stack:
                 ports = Ports(port)
                 claim = claim_soon(ports, report)
             cleanup.enter_context(claim)
-            launch = _Launch(
-                project, components, ports, home, load_keys(project.state), cleanup
-            )
+            keys = load_keys(project.state)
+            launch = _Launch(project, components, ports, home, keys, signs, cleanup)
             yield launch.run(default_privileges, report)
 
 
@@ -232,6 +249,7 @@ class _Launch:
     ports: Ports
     home: _Home
     keys: Keys
+    signs: SigningAlgorithm
     cleanup: ExitStack
     run_id: str = field(default_factory=lambda: secrets.token_hex(16))
 
@@ -336,7 +354,7 @@ class _Launch:
                 self.components,
                 ports=self.ports,
                 database_url=stack.postgres.url(role="authenticator"),
-                jwt_secret=self.keys.jwt_secret,
+                verifying_keys=self.keys.verifying_keys,
                 api_url=stack.api_url,
                 log=self._log("postgrest"),
                 env=self._env(),
@@ -374,6 +392,9 @@ class _Launch:
             "gateway",
             *("--port", str(port)),
             *("--postgrest", stack.postgrest_url, "--auth", stack.auth_url),
+            *("--keys", str(keys_file(self.project.state)), "--signs", self.signs),
+            *("--site-url", stack.api_url),
+            *("--database-url", stack.postgres.url(role="supabase_auth_admin")),
             *(("--functions", functions) if with_functions else ()),
             env=self._env(),
         )
@@ -387,7 +408,8 @@ class _Launch:
                 log=self._log(name),
                 env={**env, "PYTHONPATH": str(package_root), "PYTHONUNBUFFERED": "1"},
                 cwd=self.project.root,
-                # gunicorn's quick shutdown. The graceful one waits for idle connections.
+                # The quick shutdown of both servers. gunicorn's graceful one waits for idle
+                # connections.
                 stop_signal=signal.SIGINT,
             )
         )
