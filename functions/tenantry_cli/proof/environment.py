@@ -24,6 +24,7 @@ from tenantry_cli.database import open_database
 from tenantry_cli.doctor.catalog import connect
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.http_client import BUSY_STATUSES, HttpClient, retrying, unanswered
+from tenantry_cli.proof.forged_tokens import forged_tokens
 from tenantry_cli.proof.identities import (
     ACCOUNTS,
     ADMIN,
@@ -577,7 +578,7 @@ class Environment:
     def _create_account(self, identity: Identity) -> None:
         """Creates an account with the admin API of Auth, which sends no mail.
 
-        Without an admin API, as in the emulator, the account is created by sign-up.
+        Where the admin API is missing, the account is created by sign-up.
         """
         credentials = {"email": self.email(identity), "password": secrets.token_urlsafe(16)}
         self._begun_users.add(identity)
@@ -637,12 +638,25 @@ class Environment:
         service = {"role": "service_role", "iat": now, "exp": now + 3600}
         self.tokens[UNSIGNED] = jwt.encode(service, "", algorithm="none")
         self.tokens[WRONGLY_SIGNED] = jwt.encode(service, secrets.token_hex(32), "HS256")
+        self.tokens |= forged_tokens(self._published_keys(), service)
         if self.target.jwt_secret is not None:
             secret = self.target.jwt_secret
             old = signed_in | {"iat": now - 7200, "exp": now - 3600}
             self.tokens[EXPIRED_TOKEN] = jwt.encode(old, secret, "HS256")
             unnamed = {name: value for name, value in signed_in.items() if name != "sub"}
             self.tokens[WITHOUT_USER] = jwt.encode(unnamed, secret, "HS256")
+
+    def _published_keys(self) -> list[dict[str, Any]]:
+        """The public keys that verify tokens. None if a shared secret signs them."""
+        reply = self._send(
+            "GET",
+            f"{self.target.auth_url}/.well-known/jwks.json",
+            headers={"apikey": self.target.anon_key},
+        )
+        if not reply.ok:
+            return []
+        keys = _parsed(reply).get("keys")
+        return [key for key in keys if isinstance(key, dict)] if isinstance(keys, list) else []
 
     # Removing -------------------------------------------------------------------------------
 
