@@ -69,4 +69,4 @@ def _refusal(parts: dict[str, Any], error: psycopg.OperationalError) -> str:
     else:
         lines = text.strip().splitlines() or ["no reason given"]
         reason = f"accepts no session: {lines[-1].rpartition('FATAL:')[2].strip()}"
-    return f"The database at {host}:{port} {reason} ({DB_URL_NAMES})."
+    return f"The database at {host}:{port}, given as {DB_URL_NAMES}, {reason}."

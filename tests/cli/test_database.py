@@ -33,7 +33,7 @@ def test_refused_session_is_one_sentence(
 
 
 def test_closed_port_is_named() -> None:
-    with pytest.raises(TenantryError, match=r"at 127\.0\.0\.1:9 does not answer, because no"):
+    with pytest.raises(TenantryError, match="does not answer, because no server listens"):
         open_database("postgresql://postgres:secret@127.0.0.1:9/postgres")
 
 

@@ -127,5 +127,6 @@ def test_no_user_is_created_if_the_database_does_not_answer(
     result = tenantry(target, "prove")
 
     assert result.exit_code == 2
-    assert "The database at 127.0.0.1:9 does not answer, because no server" in result.output
+    assert "The database at 127.0.0.1:9, given as" in result.output
+    assert "does not answer, because no server listens there" in result.output
     assert hosted.emails == set()

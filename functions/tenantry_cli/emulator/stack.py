@@ -50,11 +50,15 @@ from tenantry_cli.emulator.state import (
     write_state,
 )
 from tenantry_cli.emulator.supabase_cli import push_migrations
-from tenantry_cli.errors import TenantryError
+from tenantry_cli.errors import TenantryError, describe_os_error
 from tenantry_cli.http_client import HttpClient
 from tenantry_cli.project import Project, find_project
 
 _UPSTREAM_TIMEOUT_SECONDS = "10"
+
+
+class EndedError(TenantryError):
+    """The emulator could not start, or one of its components has ended."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,13 @@ class Stack:
             cleanup.enter_context(claim)
             keys = load_keys(project.state)
             launch = _Launch(project, components, ports, home, keys, signs, cleanup)
-            yield launch.run(default_privileges, report)
+            try:
+                stack = launch.run(default_privileges, report)
+            except TenantryError as error:
+                raise EndedError(str(error)) from error
+            except OSError as error:
+                raise EndedError(str(describe_os_error(error))) from error
+            yield stack
 
 
 @dataclass(frozen=True)
@@ -458,7 +468,7 @@ def _close_state(
     traceback: TracebackType | None,
 ) -> None:
     """Keeps why an emulator ended, for `tenantry status`; a request to stop leaves nothing."""
-    if isinstance(error, TenantryError | OSError):
+    if isinstance(error, EndedError):
         write_state(path, replace(state, end=str(error)))
     else:
         path.unlink(missing_ok=True)

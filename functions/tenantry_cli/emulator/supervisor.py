@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from tenantry_cli.emulator.stack import Stack
+from tenantry_cli.emulator.stack import EndedError, Stack
 from tenantry_cli.errors import TenantryError
 
 # `tenantry reset` sends it to a running emulator.
@@ -72,7 +72,7 @@ def watch(stack: Stack, requests: Requests) -> None:
         while not (requests.is_stop or requests.is_reset):
             for child in stack.children:
                 if not child.is_alive:
-                    raise TenantryError(child.exit_report())
+                    raise EndedError(child.exit_report())
             number = signal.sigwait(awaited)
             requests.is_stop = number in requests.endings
             requests.is_reset = number == RESET
