@@ -63,6 +63,9 @@ def test_token_takes_precedence_over_the_api_key(small_stack: Stack) -> None:
     for key in (stack.anon_key, stack.publishable_key, stack.secret_key):
         assert get(mine, apikey=key, Authorization=f"Bearer {user}").json() == "authenticated"
         assert get(mine, apikey=key, Authorization="Bearer forged").status_code == 401
+    # As with `supabase start`, a token is enough. A key is no token.
+    assert get(mine, Authorization=f"Bearer {user}").json() == "authenticated"
+    assert get(mine, Authorization=f"Bearer {stack.secret_key}").status_code == 401
     # A key is no token: another key than that of the request counts for nothing.
     other = {"apikey": stack.publishable_key, "Authorization": f"Bearer {stack.secret_key}"}
     assert get(mine, **other).status_code == 401

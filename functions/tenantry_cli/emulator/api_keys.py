@@ -1,6 +1,8 @@
 """What the gateway does with API keys, as that of a hosted project.
 
 A publishable or secret key is no token. The gateway gives its caller the token of its role.
+A hosted project requires a key in every request. Here a token is enough, as with
+`supabase start`.
 """
 
 from aiohttp import web
@@ -24,9 +26,14 @@ class ApiKeys:
         }
 
     def authorize(self, request: web.Request, headers: CIMultiDict[str]) -> None:
-        """Requires an API key, and gives a caller without a token the role of the key."""
+        """Requires a key or a token, and gives a caller without a token the role of the key."""
         key = headers.get("apikey") or request.query.get("apikey")
+        scheme, _, token = headers.get("Authorization", "").partition(" ")
+        token = token.strip()
+        is_opaque = scheme.lower() == "bearer" and token.startswith(_OPAQUE)
         if not key:
+            if token and not is_opaque:
+                return
             raise RefusedError(
                 401,
                 {
@@ -45,9 +52,7 @@ class ApiKeys:
                     "publishable key in a browser.",
                 },
             )
-        scheme, _, token = headers.get("Authorization", "").partition(" ")
-        token = token.strip()
-        if scheme.lower() == "bearer" and token.startswith(_OPAQUE):
+        if is_opaque:
             # Client libraries send their key as the token, too, until somebody signs in.
             if token != key:
                 raise _invalid(
