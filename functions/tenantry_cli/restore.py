@@ -204,7 +204,7 @@ def _restore(file: Path, chosen: str, db_url: str, empty: _Empty) -> None:
         env=os.environ | ({} if password is None else {"PGPASSWORD": str(password)}),
     )
     source = subprocess.Popen(
-        ["pg_restore", "--file=-", f"--use-list={chosen}", str(file)],  # noqa: S607
+        ["pg_restore", "--file=-", f"--use-list={chosen}", str(file)],  # noqa: S607  # nosec B607
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
