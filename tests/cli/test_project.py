@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ from tenantry_cli.emulator.components import install_components
 from tenantry_cli.main import main
 from tenantry_cli.project import Project, find_project
 
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
+# Folders that often lie on different file systems. TMPDIR may lie on any of them.
+VOLUMES = ("/dev/shm", "/tmp", "/var/tmp", str(Path.home()), "/run")  # noqa: S108
 
 
 @pytest.fixture
@@ -105,15 +107,25 @@ def _without_privileges(
     )
 
 
-@pytest.mark.skipif(not SHARED_MEMORY.is_dir(), reason="there is no second file system")
-def test_state_may_lie_on_another_file_system(project: Project) -> None:
+@pytest.fixture
+def volume(tmp_path: Path) -> Iterator[Path]:
+    """A folder on another file system than the temporary folders."""
+    device = tmp_path.stat().st_dev
+    for folder in map(Path, VOLUMES):
+        if os.access(folder, os.W_OK) and folder.stat().st_dev != device:
+            with tempfile.TemporaryDirectory(dir=folder) as name:
+                yield Path(name)
+            return
+    pytest.skip("there is no second file system")
+
+
+def test_state_may_lie_on_another_file_system(project: Project, volume: Path) -> None:
     page = project.functions / "tenantry" / "console_page"
     page.mkdir(parents=True)
-    with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as volume:
-        (project.root / ".tenantry").symlink_to(volume)
-        assert project.state.stat().st_dev != page.stat().st_dev
+    (project.root / ".tenantry").symlink_to(volume)
+    assert project.state.stat().st_dev != page.stat().st_dev
 
-        copied = copy_supabase_js(install_components(Console(quiet=True)), project)
+    copied = copy_supabase_js(install_components(Console(quiet=True)), project)
 
     assert copied is not None
     assert list(page.iterdir()) == [copied]
@@ -147,3 +159,6 @@ def test_chosen_postgres_that_fails_is_named(
     (sentence,) = failed.stderr.splitlines()
     for part in (f"{folder}/postgres", reason, "TENANTRY_PG_BIN"):
         assert part in sentence
+    # The process that ran the emulator lives on.
+    ended = CliRunner().invoke(main, ["status", f"--port={trial.port}"])
+    assert f"The emulator on port {trial.port} has ended. {folder}/postgres" in ended.stderr

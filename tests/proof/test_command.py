@@ -11,8 +11,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -21,9 +23,12 @@ from werkzeug.wrappers import Response
 
 from support.commands import tenantry
 from support.environment import Address, Environment
-from support.hosted import serving
+from support.hosted import forwarding_to, serving
 from tenantry_cli.main import main
 from tenantry_cli.target import Target
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
 @pytest.fixture
@@ -273,11 +278,18 @@ def test_failed_run_writes_no_report(target: Target, tmp_path: Path) -> None:
 def test_leak_is_shown_with_its_request(
     target: Target, file: Path, environment: Environment
 ) -> None:
-    """The attempts of the anon key are made with the token of a member of the staff."""
-    staff = environment.staff("super_admin")
-    careless = dataclasses.replace(target, anon_key=staff.token or "")
+    """A gateway gives the anon key the rights of a member of the staff."""
+    staff, gateway = environment.staff("super_admin"), forwarding_to(target.api_url)
 
-    result = tenantry(careless, "prove", "--brief", "--json", str(file))
+    def careless(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("HTTP_AUTHORIZATION") == f"Bearer {target.anon_key}":
+            environ["HTTP_AUTHORIZATION"] = f"Bearer {staff.token}"
+        return gateway(environ, start_response)
+
+    with serving(careless) as url:
+        # Through the Data API alone.
+        attacked = Target(url, target.anon_key, target.service_key)
+        result = tenantry(attacked, "prove", "--brief", "--json", str(file))
 
     assert result.exit_code == 1, result.output
     leaks = [

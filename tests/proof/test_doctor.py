@@ -411,7 +411,7 @@ def test_key_of_another_project_is_refused_in_one_sentence(
     result = tenantry(careless, command)
 
     assert result.exit_code == (2 if command == "prove" else 1)
-    assert f"{project.api_url} refuses the service key (JWSError" in result.output
+    assert f"{project.api_url} refuses the service key (Invalid API key)" in result.output
     assert "--service-key (or SUPABASE_SERVICE_ROLE_KEY)" in result.output
     assert "\n" not in result.output.strip()
     assert foreign not in result.output

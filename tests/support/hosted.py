@@ -26,6 +26,12 @@ MAIL_LIMIT = 2
 SERVICES = ("rest", "auth")
 
 
+def forwarding_to(api_url: str) -> WSGIApplication:
+    """A gateway that passes every request on."""
+    targets = {f"/{service}/v1": {"target": api_url, "host": None} for service in SERVICES}
+    return ProxyMiddleware(Response("no such path", 404), targets)
+
+
 class Hosted:
     def __init__(self, address: Address) -> None:
         # The ids of existing users, and the addresses of all users that were created.
@@ -39,13 +45,7 @@ class Hosted:
         self._mails = 0
         self._lock = Lock()
         self._address = address
-        self._proxy: WSGIApplication = ProxyMiddleware(
-            Response("no such path", 404),
-            {
-                f"/{service}/v1": {"target": address.api_url, "host": None}
-                for service in SERVICES
-            },
-        )
+        self._proxy = forwarding_to(address.api_url)
 
     def __call__(
         self, environ: WSGIEnvironment, start_response: StartResponse

@@ -37,6 +37,9 @@ class State:
 
     @property
     def is_running(self) -> bool:
+        # The process that has ended its emulator may live on.
+        if self.end:
+            return False
         try:
             supervisor = psutil.Process(self.supervisor_pid)
             return (
