@@ -34,7 +34,6 @@ def orders(fleet: Fleet) -> Iterator[str]:
     try:
         yield table
     finally:
-        fleet.register(f"drop view if exists {table}_products; drop table if exists {table}")
         fleet.close_tenants()
         fleet.sql.execute("select tenancy.unshare_table('public.products')")
         fleet.sql.execute("drop table public.products")
