@@ -6921,6 +6921,7 @@ create function tenancy.require_clean_session(
 as $$
 declare
     v_locks constant text[] := tenancy.release_session_locks(locks_before);
+    v_leftovers_now constant text[] := tenancy.session_leftovers();
     v_problem text;
 begin
     -- A library, such as that of pgvector, defines its parameters when a session first uses it.
@@ -6944,7 +6945,7 @@ begin
     end if;
 
     select string_agg(distinct l.name, ', ') into v_problem
-    from unnest(tenancy.session_leftovers()) l (name)
+    from unnest(v_leftovers_now) l (name)
     where l.name <> all (leftovers_before);
     if v_problem is not null then
         raise exception 'Tenant migration % leaves in the session: %. Drop, deallocate or close it at the end of the migration: other tenants are migrated in the same session.', migration.version, v_problem
@@ -7332,12 +7333,15 @@ create function tenancy.require_unchanged_outside(
     language plpgsql
 as $$
 declare
+    -- The planner evaluates a stable function in FROM, too. So each is called here.
+    v_changes_now constant text[] := tenancy.external_changes();
+    v_locks_now constant text[] := tenancy.external_locks();
     v_new_locks constant text[] := array(
-        select l.name from unnest(tenancy.external_locks()) l (name) where l.name <> all (locks_before)
+        select l.name from unnest(v_locks_now) l (name) where l.name <> all (locks_before)
     );
     v_changed text[] := array(
         select regexp_replace(c.name, ' \([0-9a-f,]+\)$', '')
-        from unnest(tenancy.external_changes()) c (name)
+        from unnest(v_changes_now) c (name)
         where c.name <> all (changes_before)
         union
         select l.name from unnest(v_new_locks) l (name) where l.name not like 'dropped %'
@@ -8159,6 +8163,17 @@ create function tenancy.sequence_verbs(sequence oid)
     set search_path = ''
     language plpgsql
 as $$
+declare
+    -- By the sequence alone. With the kind of the dependent in the same condition, PostgreSQL may
+    -- read the defaults of all tenants.
+    v_defaults constant oid[] := array(
+        with dependents as materialized (
+            select d.classid, d.objid
+            from pg_catalog.pg_depend d
+            where d.refclassid = 'pg_class'::regclass and d.refobjid = sequence
+        )
+        select d.objid from dependents d where d.classid = 'pg_attrdef'::regclass
+    );
 begin
     return case when exists (
         select
@@ -8173,16 +8188,12 @@ begin
                 and (d.deptype = 'a' or (d.deptype = 'i' and a.attidentity = 'd'))
             union all
             -- A default depends on the sequence that it reads, and on its own column.
-            select o.refobjid
+            select d.refobjid
             from pg_catalog.pg_depend d
-            join pg_catalog.pg_depend o
-                on o.classid = d.classid
-                and o.objid = d.objid
-                and o.refclassid = 'pg_class'::regclass
-                and o.deptype = 'a'
-            where d.refclassid = 'pg_class'::regclass
-                and d.refobjid = sequence
-                and d.classid = 'pg_attrdef'::regclass
+            where d.classid = 'pg_attrdef'::regclass
+                and d.objid = any (v_defaults)
+                and d.refclassid = 'pg_class'::regclass
+                and d.deptype = 'a'
         ) t
         join pg_catalog.pg_class c on c.oid = t.relation
         join pg_catalog.pg_class s on s.oid = sequence and s.relnamespace = c.relnamespace

@@ -13,6 +13,7 @@ create function tenancy.require_clean_session(
 as $$
 declare
     v_locks constant text[] := tenancy.release_session_locks(locks_before);
+    v_leftovers_now constant text[] := tenancy.session_leftovers();
     v_problem text;
 begin
     -- A library, such as that of pgvector, defines its parameters when a session first uses it.
@@ -36,7 +37,7 @@ begin
     end if;
 
     select string_agg(distinct l.name, ', ') into v_problem
-    from unnest(tenancy.session_leftovers()) l (name)
+    from unnest(v_leftovers_now) l (name)
     where l.name <> all (leftovers_before);
     if v_problem is not null then
         raise exception 'Tenant migration % leaves in the session: %. Drop, deallocate or close it at the end of the migration: other tenants are migrated in the same session.', migration.version, v_problem

@@ -11,12 +11,15 @@ create function tenancy.require_unchanged_outside(
     language plpgsql
 as $$
 declare
+    -- The planner evaluates a stable function in FROM, too. So each is called here.
+    v_changes_now constant text[] := tenancy.external_changes();
+    v_locks_now constant text[] := tenancy.external_locks();
     v_new_locks constant text[] := array(
-        select l.name from unnest(tenancy.external_locks()) l (name) where l.name <> all (locks_before)
+        select l.name from unnest(v_locks_now) l (name) where l.name <> all (locks_before)
     );
     v_changed text[] := array(
         select regexp_replace(c.name, ' \([0-9a-f,]+\)$', '')
-        from unnest(tenancy.external_changes()) c (name)
+        from unnest(v_changes_now) c (name)
         where c.name <> all (changes_before)
         union
         select l.name from unnest(v_new_locks) l (name) where l.name not like 'dropped %'

@@ -8,6 +8,17 @@ create function tenancy.sequence_verbs(sequence oid)
     set search_path = ''
     language plpgsql
 as $$
+declare
+    -- By the sequence alone. With the kind of the dependent in the same condition, PostgreSQL may
+    -- read the defaults of all tenants.
+    v_defaults constant oid[] := array(
+        with dependents as materialized (
+            select d.classid, d.objid
+            from pg_catalog.pg_depend d
+            where d.refclassid = 'pg_class'::regclass and d.refobjid = sequence
+        )
+        select d.objid from dependents d where d.classid = 'pg_attrdef'::regclass
+    );
 begin
     return case when exists (
         select
@@ -22,16 +33,12 @@ begin
                 and (d.deptype = 'a' or (d.deptype = 'i' and a.attidentity = 'd'))
             union all
             -- A default depends on the sequence that it reads, and on its own column.
-            select o.refobjid
+            select d.refobjid
             from pg_catalog.pg_depend d
-            join pg_catalog.pg_depend o
-                on o.classid = d.classid
-                and o.objid = d.objid
-                and o.refclassid = 'pg_class'::regclass
-                and o.deptype = 'a'
-            where d.refclassid = 'pg_class'::regclass
-                and d.refobjid = sequence
-                and d.classid = 'pg_attrdef'::regclass
+            where d.classid = 'pg_attrdef'::regclass
+                and d.objid = any (v_defaults)
+                and d.refclassid = 'pg_class'::regclass
+                and d.deptype = 'a'
         ) t
         join pg_catalog.pg_class c on c.oid = t.relation
         join pg_catalog.pg_class s on s.oid = sequence and s.relnamespace = c.relnamespace
