@@ -250,13 +250,14 @@ def notes(trial: Trial) -> list[int]:
 @pytest.mark.parametrize("broken", ["migrations/20260102000000_divide_by_zero.sql", "seed.sql"])
 def test_broken_file_is_named_and_no_process_stays(trial: Trial, broken: str) -> None:
     lines = "\n".join(f"-- line {number}" for number in range(500))
-    trial.write(f"supabase/{broken}", f"do $$ begin\n{lines}\nperform 1 / 0; end $$;\n")
+    failing = "raise exception '%Write another number.', repeat('This divides by zero. ', 20);"
+    trial.write(f"supabase/{broken}", f"do $$ begin\n{lines}\n{failing} end $$;\n")
 
     failed = trial.up_detached()
 
     assert failed.returncode == 1
     assert f"{Path(broken).name} failed: " in failed.stderr
-    assert "division by zero" in failed.stderr
+    assert "Write another number." in failed.stderr
     # Not the whole file.
     assert failed.stderr.count("\n") < 20
     assert trial.processes() == []

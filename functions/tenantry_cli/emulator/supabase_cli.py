@@ -144,4 +144,7 @@ def _failure(output: str) -> str:
     # The CLI shows the statement that failed, which may be a whole file.
     if len(lines) > _SHOWN_LINES:
         lines = [*lines[:_SHOWN_LINES], "…"]
-    return f"{where}: " + "\n".join(line[:_SHOWN_CHARACTERS] for line in lines)
+    # The error says at its end what to do. The CLI does not show its hint.
+    return f"{where}: " + "\n".join(
+        line if line.startswith("ERROR") else line[:_SHOWN_CHARACTERS] for line in lines
+    )

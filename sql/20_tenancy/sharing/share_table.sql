@@ -13,8 +13,8 @@ begin
     select * into strict v_table from pg_catalog.pg_class c where c.oid = share_table.relation;
     v_schema_name := v_table.relnamespace::regnamespace::text;
     if v_table.relkind not in ('r', 'p') then
-        raise exception '% is no table, so no foreign key can reference it.', relation
-            using errcode = 'wrong_object_type', hint = 'Share the table that it shows.';
+        raise exception '% is no table, so no foreign key can reference it. Share the table that it shows.', relation
+            using errcode = 'wrong_object_type';
     end if;
     if v_schema_name in ('tenancy', 'tenant_template')
         or exists (select from public.tenants t where t.schema_name = v_schema_name)
@@ -23,13 +23,13 @@ begin
             'public.user_schema_access'::regclass, 'public.admin_audit_log'::regclass
         )
     then
-        raise exception 'Table % belongs to a tenant or to Tenantry itself, and cannot be shared.', relation
-            using errcode = 'object_not_in_prerequisite_state', hint = 'Share a table of the project, such as public.products.';
+        raise exception 'Table % belongs to a tenant or to Tenantry itself, and cannot be shared. Share a table of the project, such as public.products.', relation
+            using errcode = 'object_not_in_prerequisite_state';
     end if;
     -- A key to auth.users, for example, would make every sign-up wait while a tenant is created.
     if not pg_has_role(v_table.relowner, 'usage') then
-        raise exception 'Table % belongs to the role %, and cannot be shared.', relation, v_table.relowner::regrole
-            using errcode = 'object_not_in_prerequisite_state', hint = 'Share a table of the project, such as public.products.';
+        raise exception 'Table % belongs to the role %, and cannot be shared. Share a table of the project, such as public.products.', relation, v_table.relowner::regrole
+            using errcode = 'object_not_in_prerequisite_state';
     end if;
 
     v_is_granted := not has_table_privilege('authenticated', relation, 'select');

@@ -26,9 +26,9 @@ begin
         order by 1
     );
     if cardinality(v_keys) > 0 then
-        raise exception 'Table % is still referenced by % foreign keys of the template and the tenants, such as %. Drop them by a tenant migration first.',
+        raise exception 'Table % is still referenced by % foreign keys of the template and the tenants, such as %. Drop them by a tenant migration first, and migrate every tenant.',
             relation, cardinality(v_keys), v_keys[1]
-            using errcode = 'dependent_objects_still_exist', hint = 'Drop them by a tenant migration, and migrate every tenant.';
+            using errcode = 'dependent_objects_still_exist';
     end if;
 
     delete from tenancy.shared_tables s
