@@ -14,7 +14,7 @@ declare
         when 'PATCH' then 'update' when 'DELETE' then 'delete' else 'insert'
     end;
     -- Each write of a tenant comes here. An expression costs a tenth of a query of the catalog.
-    v_relation constant oid := to_regclass(quote_ident(schema_name) || '.' || quote_ident(v_table));
+    v_relation constant regclass := to_regclass(quote_ident(schema_name) || '.' || quote_ident(v_table));
     v_way text;
 begin
     if not has_table_privilege(current_setting('role', true), v_relation, v_verb)
@@ -29,14 +29,19 @@ begin
         if schema_name = 'public' and v_way is null then
             return;
         end if;
+        if current_setting('role', true) = 'anon' then
+            perform tenancy.log_refusal('not_authenticated', nullif(schema_name, 'public'));
+            raise exception 'You are not signed in, so you cannot write table "%".', v_table
+                -- PostgREST answers anon with 401.
+                using errcode = '42501', detail = 'not_authenticated',
+                    hint = 'Send the user''s access token as "Authorization: Bearer …".';
+        end if;
         perform tenancy.log_refusal('forbidden', nullif(schema_name, 'public'));
         raise exception 'No request can % table "%" directly. %',
             case v_verb when 'insert' then 'insert into' when 'delete' then 'delete from' else v_verb end,
             v_table,
             coalesce(v_way, 'The tenant migration that made it allows it to nobody.')
-            using errcode = '42501',
-                -- PostgREST answers anon with 401.
-                detail = case current_setting('role', true) when 'anon' then 'not_authenticated' else 'forbidden' end,
+            using errcode = '42501', detail = 'forbidden',
                 hint = 'Operations are called as RPCs or as HTTPS functions.';
     end if;
 
