@@ -1508,7 +1508,7 @@ declare
         when 'PATCH' then 'update' when 'DELETE' then 'delete' else 'insert'
     end;
     -- Each write of a tenant comes here. An expression costs a tenth of a query of the catalog.
-    v_relation constant oid := to_regclass(quote_ident(schema_name) || '.' || quote_ident(v_table));
+    v_relation constant regclass := to_regclass(quote_ident(schema_name) || '.' || quote_ident(v_table));
     v_way text;
 begin
     if not has_table_privilege(current_setting('role', true), v_relation, v_verb)
@@ -1523,14 +1523,19 @@ begin
         if schema_name = 'public' and v_way is null then
             return;
         end if;
+        if current_setting('role', true) = 'anon' then
+            perform tenancy.log_refusal('not_authenticated', nullif(schema_name, 'public'));
+            raise exception 'You are not signed in, so you cannot write table "%".', v_table
+                -- PostgREST answers anon with 401.
+                using errcode = '42501', detail = 'not_authenticated',
+                    hint = 'Send the user''s access token as "Authorization: Bearer …".';
+        end if;
         perform tenancy.log_refusal('forbidden', nullif(schema_name, 'public'));
         raise exception 'No request can % table "%" directly. %',
             case v_verb when 'insert' then 'insert into' when 'delete' then 'delete from' else v_verb end,
             v_table,
             coalesce(v_way, 'The tenant migration that made it allows it to nobody.')
-            using errcode = '42501',
-                -- PostgREST answers anon with 401.
-                detail = case current_setting('role', true) when 'anon' then 'not_authenticated' else 'forbidden' end,
+            using errcode = '42501', detail = 'forbidden',
                 hint = 'Operations are called as RPCs or as HTTPS functions.';
     end if;
 
@@ -8388,6 +8393,8 @@ create function tenancy.view_verbs(relation oid)
     set search_path = ''
     language plpgsql
 as $$
+declare
+    v_namespace constant oid := (select c.relnamespace from pg_catalog.pg_class c where c.oid = relation);
 begin
     return (
         select string_agg(v.verb, ', ' order by v.verb)
@@ -8403,7 +8410,23 @@ begin
                 where g.tgrelid = relation and p.prosecdef
             )
             and (
-                pg_relation_is_updatable(relation, false) & v.event > 0
+                -- Views that read one another are not updatable, so the recursion ends.
+                case when pg_relation_is_updatable(relation, false) & v.event > 0 then exists (
+                    select
+                    from pg_catalog.pg_depend d
+                    join pg_catalog.pg_class c on c.oid = d.refobjid
+                    where d.classid = 'pg_rewrite'::regclass
+                        and d.objid = (
+                            select r.oid from pg_catalog.pg_rewrite r where r.ev_class = relation and r.ev_type = '1'
+                        )
+                        and d.refclassid = 'pg_class'::regclass
+                        and c.oid <> relation
+                        and case
+                            when c.relnamespace <> v_namespace then has_table_privilege('authenticated', c.oid, v.verb)
+                            when c.relkind = 'v' then tenancy.view_verbs(c.oid) ~ v.verb
+                            when c.relrowsecurity then tenancy.policy_verbs(c.oid) ~ v.verb
+                        end
+                ) end
                 or exists (
                     select
                     from pg_catalog.pg_trigger g
@@ -8416,7 +8439,7 @@ end;
 $$;
 
 comment on function tenancy.view_verbs(oid) is
-    'The commands that a view with security_invoker can serve, as GRANT lists them: select, and those that PostgreSQL passes on to its table or that an INSTEAD OF trigger serves.';
+    'The commands that a view with security_invoker can serve, as GRANT lists them: select; those that PostgreSQL passes on to a table that signed-in users may so write; and those that an INSTEAD OF trigger serves.';
 
 -- sql/20_tenancy/profiles/find_profile.sql
 
@@ -9038,8 +9061,8 @@ begin
     select * into strict v_table from pg_catalog.pg_class c where c.oid = share_table.relation;
     v_schema_name := v_table.relnamespace::regnamespace::text;
     if v_table.relkind not in ('r', 'p') then
-        raise exception '% is no table, so no foreign key can reference it.', relation
-            using errcode = 'wrong_object_type', hint = 'Share the table that it shows.';
+        raise exception '% is no table, so no foreign key can reference it. Share the table that it shows.', relation
+            using errcode = 'wrong_object_type';
     end if;
     if v_schema_name in ('tenancy', 'tenant_template')
         or exists (select from public.tenants t where t.schema_name = v_schema_name)
@@ -9048,13 +9071,13 @@ begin
             'public.user_schema_access'::regclass, 'public.admin_audit_log'::regclass
         )
     then
-        raise exception 'Table % belongs to a tenant or to Tenantry itself, and cannot be shared.', relation
-            using errcode = 'object_not_in_prerequisite_state', hint = 'Share a table of the project, such as public.products.';
+        raise exception 'Table % belongs to a tenant or to Tenantry itself, and cannot be shared. Share a table of the project, such as public.products.', relation
+            using errcode = 'object_not_in_prerequisite_state';
     end if;
     -- A key to auth.users, for example, would make every sign-up wait while a tenant is created.
     if not pg_has_role(v_table.relowner, 'usage') then
-        raise exception 'Table % belongs to the role %, and cannot be shared.', relation, v_table.relowner::regrole
-            using errcode = 'object_not_in_prerequisite_state', hint = 'Share a table of the project, such as public.products.';
+        raise exception 'Table % belongs to the role %, and cannot be shared. Share a table of the project, such as public.products.', relation, v_table.relowner::regrole
+            using errcode = 'object_not_in_prerequisite_state';
     end if;
 
     v_is_granted := not has_table_privilege('authenticated', relation, 'select');
@@ -9104,9 +9127,9 @@ begin
         order by 1
     );
     if cardinality(v_keys) > 0 then
-        raise exception 'Table % is still referenced by % foreign keys of the template and the tenants, such as %. Drop them by a tenant migration first.',
+        raise exception 'Table % is still referenced by % foreign keys of the template and the tenants, such as %. Drop them by a tenant migration first, and migrate every tenant.',
             relation, cardinality(v_keys), v_keys[1]
-            using errcode = 'dependent_objects_still_exist', hint = 'Drop them by a tenant migration, and migrate every tenant.';
+            using errcode = 'dependent_objects_still_exist';
     end if;
 
     delete from tenancy.shared_tables s
@@ -14825,8 +14848,8 @@ begin
             select from pg_catalog.pg_proc p
             where p.oid = to_regproc(v_present) and p.prosrc ~ 'tenancy\.guard_request'
         ) then
-            raise exception 'This project already has a pre-request function, %.', v_present
-                using hint = 'Add this line to it, then push again: perform tenancy.guard_request();';
+            -- A push shows no hint of an error.
+            raise exception 'This project already has a pre-request function, %. Add this line to it, then push again: perform tenancy.guard_request();', v_present;
         end if;
         return;
     end if;

@@ -8,6 +8,8 @@ create function tenancy.view_verbs(relation oid)
     set search_path = ''
     language plpgsql
 as $$
+declare
+    v_namespace constant oid := (select c.relnamespace from pg_catalog.pg_class c where c.oid = relation);
 begin
     return (
         select string_agg(v.verb, ', ' order by v.verb)
@@ -23,7 +25,23 @@ begin
                 where g.tgrelid = relation and p.prosecdef
             )
             and (
-                pg_relation_is_updatable(relation, false) & v.event > 0
+                -- Views that read one another are not updatable, so the recursion ends.
+                case when pg_relation_is_updatable(relation, false) & v.event > 0 then exists (
+                    select
+                    from pg_catalog.pg_depend d
+                    join pg_catalog.pg_class c on c.oid = d.refobjid
+                    where d.classid = 'pg_rewrite'::regclass
+                        and d.objid = (
+                            select r.oid from pg_catalog.pg_rewrite r where r.ev_class = relation and r.ev_type = '1'
+                        )
+                        and d.refclassid = 'pg_class'::regclass
+                        and c.oid <> relation
+                        and case
+                            when c.relnamespace <> v_namespace then has_table_privilege('authenticated', c.oid, v.verb)
+                            when c.relkind = 'v' then tenancy.view_verbs(c.oid) ~ v.verb
+                            when c.relrowsecurity then tenancy.policy_verbs(c.oid) ~ v.verb
+                        end
+                ) end
                 or exists (
                     select
                     from pg_catalog.pg_trigger g
@@ -36,4 +54,4 @@ end;
 $$;
 
 comment on function tenancy.view_verbs(oid) is
-    'The commands that a view with security_invoker can serve, as GRANT lists them: select, and those that PostgreSQL passes on to its table or that an INSTEAD OF trigger serves.';
+    'The commands that a view with security_invoker can serve, as GRANT lists them: select; those that PostgreSQL passes on to a table that signed-in users may so write; and those that an INSTEAD OF trigger serves.';
