@@ -193,8 +193,8 @@ ALLOWED = (
             *("tenancy.last_entry_id", "tenancy.raise_busy", "tenancy.release_session_locks"),
             *("tenancy.try_statement", "tenancy.create_trial_routine"),
         ),
-        "They lock, unlock, write by dynamic SQL, must see rows committed meanwhile, or raise an "
-        "error that the planner must not remove.",
+        "They lock, unlock, write by dynamic SQL, must see rows committed meanwhile, or raise "
+        "an error that the planner must not remove.",
     ),
     Allowance(
         CONVERSION,
