@@ -228,7 +228,7 @@ def kill_database(fleet: Fleet) -> None:
 
 @pytest.mark.soak
 def test_reader_gets_no_error_and_waits_only_briefly(fleet: Fleet) -> None:
-    tenant = fleet.tenants(TENANTS)[0]
+    tenant = fleet.tenants(TENANTS if FULL else 4)[0]
     fleet.settle()
     reader = fleet.member(tenant, "read")
     fleet.wait_until_served(tenant, "settings", "key")
@@ -250,7 +250,7 @@ def test_reader_gets_no_error_and_waits_only_briefly(fleet: Fleet) -> None:
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(read)
         try:
-            for _ in range(30 if FULL else 10):
+            for _ in range(30 if FULL else 5):
                 fleet.register(f"alter table settings add column {fleet.table()} text")
                 assert fleet.migrate(tenant)["outcome"] == "migrated"
         finally:
