@@ -23,7 +23,7 @@ from support.environment import Environment
 # Few enough to be created quickly. Each tenant adds at least one row to every table that is
 # counted, so reading a whole table returns at least this number of rows more. Counts differ by
 # about 40 rows anyway, because sessions read again what other sessions change.
-ADDED = 100
+ADDED = 60
 
 Database = psycopg.Connection[dict[str, Any]]
 Operation = Callable[[Database, str], None]
