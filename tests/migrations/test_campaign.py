@@ -115,7 +115,8 @@ def test_fleet_is_migrated_in_the_time_of_a_plain_loop(fleet: Fleet) -> None:
 def test_failures_of_one_in_ten_have_reasons_and_a_fix_completes_the_run(fleet: Fleet) -> None:
     names, table = fleet.tenants(TENANTS), fleet.table()
     fleet.settle()
-    conflicting, locked, invalid = (names[first::STEP] for first in (0, STEP // 3, 2 * STEP // 3))
+    firsts = (0, STEP // 3, 2 * STEP // 3)
+    conflicting, locked, invalid = (names[first::STEP] for first in firsts)
     causes = dict.fromkeys(conflicting, "42P07")
     causes |= dict.fromkeys(locked, "55P03")
     causes |= dict.fromkeys(invalid, "22012")
