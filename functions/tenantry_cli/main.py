@@ -13,7 +13,7 @@ _COMMANDS = {
     "bundle": "tenantry_cli.emulator.command",
     "draft": "tenantry_cli.draft",
     "doctor": "tenantry_cli.doctor.command",
-    "down": "tenantry_cli.emulator.command",
+    "down": "tenantry_cli.emulator.status",
     "drift": "tenantry_cli.drift",
     "generate": "tenantry_cli.generate.command",
     "migrate": "tenantry_cli.migrate",
@@ -21,7 +21,7 @@ _COMMANDS = {
     "prove": "tenantry_cli.proof.command",
     "reset": "tenantry_cli.emulator.command",
     "restore": "tenantry_cli.restore",
-    "status": "tenantry_cli.emulator.command",
+    "status": "tenantry_cli.emulator.status",
     "up": "tenantry_cli.emulator.command",
 }
 

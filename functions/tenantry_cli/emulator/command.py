@@ -1,8 +1,6 @@
-"""`tenantry up`, `status`, `down`, `reset` and `bundle`."""
+"""`tenantry up`, `reset` and `bundle`."""
 
-import json
 import math
-from collections.abc import Sequence
 from functools import partial
 from typing import NoReturn
 
@@ -12,10 +10,10 @@ from rich.console import Console
 
 from tenantry_cli.emulator.bundle import copy_supabase_js
 from tenantry_cli.emulator.components import install_components
-from tenantry_cli.emulator.paths import ABSENT_SENTENCE
 from tenantry_cli.emulator.ports import DEFAULT
 from tenantry_cli.emulator.stack import Stack, erase_database
-from tenantry_cli.emulator.state import NotRunningError, State, running, states, sweep
+from tenantry_cli.emulator.state import State, running, sweep
+from tenantry_cli.emulator.status import alive, show_connection
 from tenantry_cli.emulator.supervisor import (
     RESET,
     Starter,
@@ -24,20 +22,11 @@ from tenantry_cli.emulator.supervisor import (
     watch,
 )
 from tenantry_cli.errors import TenantryError, describe_os_error
-from tenantry_cli.project import Project, find_project
+from tenantry_cli.project import find_project
 from tenantry_cli.waiting import wait_until
 
 # The exit code of Ctrl-C in a shell.
 _INTERRUPTED = 130
-_LABELS = (
-    ("API_URL", "API URL"),
-    ("FUNCTIONS_URL", "Functions URL"),
-    ("DB_URL", "Database URL"),
-    ("PUBLISHABLE_KEY", "publishable key"),
-    ("SECRET_KEY", "secret key"),
-    ("ANON_KEY", "anon key"),
-    ("SERVICE_ROLE_KEY", "service_role key"),
-)
 
 
 @click.command()
@@ -78,7 +67,7 @@ def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | Non
         if not is_ready:
             _end_early()
         state = running(project, port)
-        _show(console, state.connection, state.warnings)
+        show_connection(console, state.connection, state.warnings)
         console.print("ready (`tenantry down` stops everything)")
         _run_demo(console, demo, state.connection)
         return
@@ -101,7 +90,7 @@ def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | Non
                     console=console,
                     report=report,
                 ) as stack:
-                    _show(console, stack.connection, stack.warnings)
+                    show_connection(console, stack.connection, stack.warnings)
                     console.print("ready (Ctrl-C stops everything)")
                     starter.report_ready()
                     is_ready = True
@@ -123,47 +112,6 @@ def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | Non
 
 
 @click.command()
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="Print JSON with the names of `supabase status -o json`.",
-)
-@click.option("--port", type=int, help="The port of the gateway, if several emulators run.")
-def status(as_json: bool, port: int | None) -> None:
-    """Show how to connect to the running emulator, or why it ended.
-
-    Exits 1 if none is ready. Then the JSON has the members `running` (false) and `reason`.
-    """
-    try:
-        state = running(find_project(), port)
-    except NotRunningError as error:
-        if as_json:
-            click.echo(json.dumps({"running": False, "reason": error.reason}, indent=2))
-        raise
-    if as_json:
-        click.echo(json.dumps(state.connection, indent=2))
-    else:
-        _show(Console(highlight=False, soft_wrap=True), state.connection, state.warnings)
-
-
-@click.command()
-@click.option("--port", type=int, help="The port of the gateway, if several emulators run.")
-def down(port: int | None) -> None:
-    """Stop the running emulator; keep its data."""
-    project = find_project()
-    state = _alive(project, port)
-    if state is None:
-        # A supervisor that was killed has left its children.
-        sweep(project)
-        running(project, port)
-        return
-    psutil.Process(state.supervisor_pid).terminate()
-    state.wait_until_gone()
-    click.echo(f"stopped http://127.0.0.1:{state.gateway_port}")
-
-
-@click.command()
 @click.option("--port", type=int, help="The port of the gateway, if several emulators run.")
 def reset(port: int | None) -> None:
     """Empty this project's database, and start it anew.
@@ -172,7 +120,7 @@ def reset(port: int | None) -> None:
     database. Without one, the next `tenantry up` creates the database.
     """
     project = find_project()
-    before = _alive(project, port)
+    before = alive(project, port)
     if before is None:
         if port is not None:
             running(project, port)
@@ -185,20 +133,14 @@ def reset(port: int | None) -> None:
     click.echo("Emptying the database, and applying supabase/migrations …")
     psutil.Process(before.supervisor_pid).send_signal(RESET)
     wait_until(
-        lambda: _is_new(before, _alive(project, before.gateway_port)),
+        lambda: _is_new(before, alive(project, before.gateway_port)),
         "the emulator is ready again",
         # Many migrations may take any time, and an emulator that fails ends.
         seconds=math.inf,
         interval=0.2,
     )
     after = running(project, before.gateway_port)
-    _show(Console(highlight=False, soft_wrap=True), after.connection, after.warnings)
-
-
-def _alive(project: Project, port: int | None) -> State | None:
-    """The emulator on that port, or any, that runs or is starting."""
-    found = (s for _, s in states(project) if s.is_running and port in (None, s.gateway_port))
-    return next(found, None)
+    show_connection(Console(highlight=False, soft_wrap=True), after.connection, after.warnings)
 
 
 def _is_new(before: State, state: State | None) -> bool:
@@ -222,14 +164,6 @@ def bundle() -> None:
 def _end_early() -> NoReturn:
     click.echo("stopped before it was ready", err=True)
     raise SystemExit(_INTERRUPTED)
-
-
-def _show(console: Console, connection: dict[str, str], warnings: Sequence[str]) -> None:
-    for name, label in _LABELS:
-        console.print(f"{label:>16}: {connection[name]}", markup=False)
-    console.print(ABSENT_SENTENCE, markup=False)
-    for warning in warnings:
-        console.print(warning, style="yellow", markup=False)
 
 
 def _run_demo(console: Console, wanted: bool, connection: dict[str, str]) -> None:
