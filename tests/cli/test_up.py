@@ -38,41 +38,20 @@ def sign_up(connection: dict[str, str], email: str) -> requests.Response:
     )
 
 
-def test_up_serves_a_project_until_ctrl_c(trial: Trial) -> None:
+def test_up_serves_a_project_until_ctrl_c_and_survives_a_power_failure(trial: Trial) -> None:
     running = trial.up()
-    connection = trial.connection()
-    api, key = connection["API_URL"], connection["ANON_KEY"]
+    before = trial.connection()
+    api, key = before["API_URL"], before["ANON_KEY"]
 
     assert api == f"http://127.0.0.1:{trial.port}"
-    assert connection["DB_URL"].endswith(f":{trial.port + 1}/postgres")
+    assert before["DB_URL"].endswith(f":{trial.port + 1}/postgres")
     # The logs quote tokens and rows.
     assert (trial.project.state / "logs").stat().st_mode & 0o777 == 0o700
     assert get(f"{api}/rest/v1/notes", key).json() == []
-    assert sign_up(connection, "ada@example.com").ok
+    assert sign_up(before, "ada@example.com").ok
     first = get(f"{api}/functions/v1/first-group/some/operation", key).json()
     assert first == {"group": "first", "path": "/some/operation"}
     assert get(f"{api}/functions/v1/second-group/notes", key).json() == {"notes": []}
-
-    # The server writes its memory to a slow disk.
-    (writer,) = [p for p in trial.processes() if "checkpointer" in " ".join(p.cmdline())]
-    writer.suspend()
-    running.send_signal(signal.SIGINT)
-    with pytest.raises(subprocess.TimeoutExpired):
-        running.wait(12)
-    writer.resume()
-    output, _ = running.communicate(timeout=30)
-
-    assert running.returncode == 0, output
-    assert trial.processes() == []
-    log = (trial.project.state / "logs" / "postgres.log").read_text()
-    assert "database system is shut down" in log
-    assert trial.tenantry("status").returncode == 1
-
-
-def test_data_and_users_survive_the_death_of_every_process(trial: Trial) -> None:
-    running = trial.up()
-    before = trial.connection()
-    sign_up(before, "ada@example.com")
     with psycopg.connect(before["DB_URL"]) as database:
         database.execute("insert into public.notes values (1)")
 
@@ -93,16 +72,32 @@ def test_data_and_users_survive_the_death_of_every_process(trial: Trial) -> None
     assert get(f"{after['API_URL']}/rest/v1/notes", after["ANON_KEY"]).json() == [{"id": 1}]
     assert after["JWT_SECRET"] == before["JWT_SECRET"]
     assert sign_up(after, "ada@example.com").status_code == 422
-    again.terminate()
-    again.communicate(timeout=30)
+
+    # The server writes its memory to a slow disk.
+    (writer,) = [p for p in trial.processes() if "checkpointer" in " ".join(p.cmdline())]
+    writer.suspend()
+    again.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        again.wait(12)
+    writer.resume()
+    output, _ = again.communicate(timeout=30)
+
+    assert again.returncode == 0, output
     assert trial.processes() == []
+    log = (trial.project.state / "logs" / "postgres.log").read_text()
+    assert "database system is shut down" in log
+    assert trial.tenantry("status").returncode == 1
 
 
-def test_down_stops_a_detached_emulator(trial: Trial) -> None:
+def test_detached_emulator_works_without_functions_until_down(trial: Trial) -> None:
+    (trial.directory / "functions" / "main.py").unlink()
     started = trial.up_detached()
     assert started.returncode == 0, started.stderr
     assert "ready" in started.stdout
     connection = trial.connection()
+    reason = "There are no functions: main.py is missing."
+    assert reason in started.stdout
+    assert_only_functions_are_missing(connection, reason)
     assert {"API_URL", "DB_URL", "JWT_SECRET", "PUBLISHABLE_KEY", "SECRET_KEY"} <= set(
         connection
     )
@@ -115,7 +110,7 @@ def test_down_stops_a_detached_emulator(trial: Trial) -> None:
     second = trial.up_detached()
     assert second.returncode == 1
     assert f"already up on port {trial.port}" in second.stderr
-    assert get(f"{connection['API_URL']}/rest/v1/notes", connection["ANON_KEY"]).ok
+    assert_only_functions_are_missing(connection, reason)
 
     assert trial.tenantry("down").returncode == 0
     assert trial.processes() == []
@@ -123,6 +118,14 @@ def test_down_stops_a_detached_emulator(trial: Trial) -> None:
     assert stopped.returncode == 1
     assert json.loads(stopped.stdout) == {"running": False, "reason": None}
     assert "No emulator of this project is running" in stopped.stderr
+
+
+def assert_only_functions_are_missing(connection: dict[str, str], reason: str) -> None:
+    api, key = connection["API_URL"], connection["ANON_KEY"]
+    assert get(f"{api}/rest/v1/notes", key).ok
+    reply = get(f"{api}/functions/v1/first-group", key)
+    assert reply.status_code == 503
+    assert reply.json()["message"].startswith(reason)
 
 
 @pytest.mark.parametrize("options", [(), ("--detach",)])
@@ -225,11 +228,8 @@ def test_new_emulator_is_seeded_once_and_reset_empties_it(trial: Trial) -> None:
         assert database.execute("select to_regrole('left_over')").fetchone() == (None,)
 
     # A broken file ends it, and says why.
-    trial.write("supabase/migrations/20260303000000_broken.sql", "select 1 / 0;")
-    failed = trial.tenantry("reset")
-    assert failed.returncode == 1
-    assert "20260303000000_broken.sql failed: " in failed.stderr
-    assert trial.processes() == []
+    trial.write("supabase/migrations/20260303000000_broken.sql", broken_sql())
+    assert_file_is_named(trial, trial.tenantry("reset"), "20260303000000_broken.sql")
 
     first.write_text(text)
     other = Project(trial.directory / "other")
@@ -247,22 +247,28 @@ def notes(trial: Trial) -> list[int]:
     return [row["id"] for row in reply.json()]
 
 
-@pytest.mark.parametrize("broken", ["migrations/20260102000000_divide_by_zero.sql", "seed.sql"])
-def test_broken_file_is_named_and_no_process_stays(trial: Trial, broken: str) -> None:
+def broken_sql() -> str:
     lines = "\n".join(f"-- line {number}" for number in range(500))
     failing = "raise exception '%Write another number.', repeat('This divides by zero. ', 20);"
-    trial.write(f"supabase/{broken}", f"do $$ begin\n{lines}\n{failing} end $$;\n")
+    return f"do $$ begin\n{lines}\n{failing} end $$;\n"
 
-    failed = trial.up_detached()
 
+def assert_file_is_named(
+    trial: Trial, failed: subprocess.CompletedProcess[str], broken: str
+) -> None:
     assert failed.returncode == 1
-    assert f"{Path(broken).name} failed: " in failed.stderr
+    assert f"{broken} failed: " in failed.stderr
     assert "Write another number." in failed.stderr
     # Not the whole file.
     assert failed.stderr.count("\n") < 20
     assert trial.processes() == []
-    ended = trial.tenantry("status")
-    assert f"{Path(broken).name} failed: " in ended.stderr
+    assert f"{broken} failed: " in trial.tenantry("status").stderr
+
+
+def test_broken_seed_is_named_and_no_process_stays(trial: Trial) -> None:
+    trial.write("supabase/seed.sql", broken_sql())
+
+    assert_file_is_named(trial, trial.up_detached(), "seed.sql")
 
 
 def test_port_in_use_is_reported_in_one_line(trial: Trial) -> None:
@@ -291,11 +297,17 @@ def test_port_in_use_is_reported_in_one_line(trial: Trial) -> None:
 def test_ephemeral_emulator_does_not_affect_the_regular_one(trial: Trial) -> None:
     regular = trial.up()
     beside = Trial(trial.directory, trial.port + 10, {"TENANTRY_JWT_ALGORITHM": "HS256"})
+    trial.write("functions/main.py", "import missing_module\n")
 
     started = beside.up_detached("--ephemeral")
 
     assert started.returncode == 0, started.stderr
     ephemeral = trial.tenantry("status", "--json", f"--port={beside.port}")
+    reason = "functions/main.py cannot be loaded: ModuleNotFoundError"
+    assert reason in started.stdout
+    assert_only_functions_are_missing(json.loads(ephemeral.stdout), reason)
+    own = trial.connection()
+    assert get(f"{own['API_URL']}/functions/v1/first-group", own["ANON_KEY"]).ok
     assert f"http://127.0.0.1:{beside.port}" in ephemeral.stdout
     assert trial.connection()["API_URL"] == f"http://127.0.0.1:{trial.port}"
     for connection, algorithm in (
@@ -316,31 +328,6 @@ def test_ephemeral_emulator_does_not_affect_the_regular_one(trial: Trial) -> Non
     assert regular.poll() is None
     regular.terminate()
     regular.communicate(timeout=30)
-
-
-@pytest.mark.parametrize(
-    ("source", "sentence"),
-    [
-        (None, "There are no functions: main.py is missing."),
-        ("import missing_module\n", "functions/main.py cannot be loaded: ModuleNotFoundError"),
-    ],
-)
-def test_database_works_without_functions(
-    trial: Trial, source: str | None, sentence: str
-) -> None:
-    main = trial.directory / "functions" / "main.py"
-    main.unlink() if source is None else main.write_text(source)
-
-    started = trial.up_detached("--ephemeral")
-
-    assert started.returncode == 0, started.stderr
-    assert sentence in started.stdout
-    connection = trial.connection()
-    api, key = connection["API_URL"], connection["ANON_KEY"]
-    assert get(f"{api}/rest/v1/notes", key).ok
-    reply = get(f"{api}/functions/v1/first-group", key)
-    assert reply.status_code == 503
-    assert reply.json()["message"].startswith(sentence)
 
 
 @pytest.mark.skipif(not DEBIAN_15.is_dir(), reason="Debian's PostgreSQL 15 is not installed")
