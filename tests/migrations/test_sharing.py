@@ -105,6 +105,7 @@ def test_tenants_use_a_shared_table(fleet: Fleet, orders: str, tmp_path: Path) -
     restored = backup.restore(fleet.address.db_url)
     assert (restored.returncode, restored.stderr) == (0, "")
     fleet.activate(tenant)
+    fleet.wait_until_served(tenant, orders, "id")
     assert len(fleet.rows(writer, tenant, orders).json()) == 2
     assert fleet.drift(tenant) == []
 
