@@ -15,7 +15,6 @@ from tenantry.fields import (
     Metadata,
     Moment,
     OptionalSchemaName,
-    PageSize,
     Result,
     SchemaName,
     Timestamp,
@@ -120,7 +119,7 @@ class GetAuditLog(Arguments):
     occurred_from: Moment | None = None
     occurred_to: Moment | None = None
     before_id: StrictInt | None = None
-    page_size: PageSize = 100
+    page_size: StrictInt = 100
 
 
 class GetAdminAuditLog(Arguments):
@@ -130,7 +129,7 @@ class GetAdminAuditLog(Arguments):
     occurred_from: Moment | None = None
     occurred_to: Moment | None = None
     before_id: StrictInt | None = None
-    page_size: PageSize = 100
+    page_size: StrictInt = 100
 
 
 class SealAuditLog(Arguments):

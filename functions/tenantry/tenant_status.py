@@ -3,13 +3,12 @@
 from typing import Annotated
 
 from flask import Request, Response
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from tenantry.endpoint import answer
 from tenantry.fields import (
     AccessLevel,
     Arguments,
-    PageSize,
     Result,
     SchemaName,
     TenantDisplayName,
@@ -50,10 +49,8 @@ class GetTenantInfo(Arguments):
 
 
 class ListMyTenants(Arguments):
-    page_size: PageSize = 200
-    after: Annotated[
-        str | None, Field(description="The schema_name of the last row of the previous page.")
-    ] = None
+    page_size: StrictInt = 200
+    after: str | None = None
 
 
 GROUP = Group(

@@ -29,13 +29,9 @@ as $$
     union all
     select * from tenancy.check_foreign_keys()
     union all
-    select * from tenancy.check_shared_tables()
-    union all
     select * from tenancy.check_default_privileges()
     union all
-    select * from tenancy.check_cancelling()
-    union all
-    select * from tenancy.check_stuck_tenants();
+    select * from tenancy.check_cancelling();
 $$;
 
 comment on function tenancy.platform_findings() is

@@ -129,17 +129,9 @@ BEFORE: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "get_schema_drift": (None, ("alter table acme.settings alter value drop not null",)),
     "list_tenants_behind": (None, (REGISTER.format(0),)),
     "migrate_tenant": (None, (REGISTER.format(1),)),
-    "withdraw_tenant_migration": (None, (REGISTER.format(2),)),
-    "replace_tenant_migration": (
-        None,
-        (REGISTER.format(3), "select public.migrate_tenant('acme')"),
-    ),
 }
 # Every tenant that is created later receives a registered migration, so these come last.
-LAST = (
-    *("list_tenants_behind", "migrate_tenant"),
-    *("withdraw_tenant_migration", "replace_tenant_migration"),
-)
+LAST = ("list_tenants_behind", "migrate_tenant")
 
 
 def make_example(environment: Environment) -> None:
@@ -243,19 +235,6 @@ KNOWN: dict[str, list[Any]] = {
     "on_delete": ["CASCADE", "SET NULL", KEPT],
     "on_update": ["NO ACTION", KEPT],
 }
-
-
-def error_code_is_documented(_: object, reply: Any, case: Case[Any]) -> None:
-    """The document allows other codes, because a trigger may give them. None does here."""
-    if reply.status_code >= 400:
-        documented = case.operation.definition.raw["responses"][str(reply.status_code)]
-        assert f"`{reply.json()['code']}`: " in documented["description"]
-
-
-# Generating a request takes ten times as long as sending it.
-EXAMPLES = {GenerationMode.POSITIVE: 9, GenerationMode.NEGATIVE: 2}
-# Operations that change nothing, so the next one may use the same tenants.
-READS = ("get_", "list_", "check_")
 CHECKS: list[Any] = [
     not_a_server_error,
     status_code_conformance,
@@ -263,7 +242,6 @@ CHECKS: list[Any] = [
     response_headers_conformance,
     response_schema_conformance,
     negative_data_rejection,
-    error_code_is_documented,
 ]
 
 
@@ -315,7 +293,7 @@ def test_no_generated_request_gets_a_reply_that_the_document_does_not_allow(
         name = str(schema.get_operation_id(operation))
 
         @settings(
-            max_examples=200 if soak else EXAMPLES[mode],
+            max_examples=200 if soak else 13,
             derandomize=True,
             database=None,
             deadline=None,
@@ -338,20 +316,16 @@ def test_no_generated_request_gets_a_reply_that_the_document_does_not_allow(
         send()
 
     with requests.Session() as session:
-        is_fresh = False
         for result in schema.get_all_operations():
             assert isinstance(result, Ok)
             operation = result.ok()
-            if not is_fresh:
-                make_tenants(environment)
-            name = str(schema.get_operation_id(operation))
-            is_fresh = name.startswith(READS) or name.endswith("_health")
+            make_tenants(environment)
             # A health check has no arguments, so no request for it is invalid.
             modes = GenerationMode if operation.body else [GenerationMode.POSITIVE]
             for mode in modes:
                 send_all(operation, mode, session)
 
-    assert seen.total() >= (1000 if soak else 300)
+    assert seen.total() >= 1000
     # Random arguments may never name the only column that can be dropped.
     succeeded = {name for name, status in seen if status == 200} & GROUPS.keys()
     assert len(succeeded) >= 0.9 * len(GROUPS), GROUPS.keys() - succeeded

@@ -20,9 +20,7 @@ from support.fleet import Fleet
 from support.waiting import until
 
 FULL = os.environ.get("TENANTRY_SOAK") == "1"
-TENANTS = 1000 if FULL else 12
-# One tenant in so many has each of three causes of failure.
-STEP = 30 if FULL else 12
+TENANTS = 1000 if FULL else 40
 # For each killed process, so a full-size run has ten kills.
 ROUNDS = 5 if FULL else 1
 WORKERS = 4
@@ -115,8 +113,7 @@ def test_fleet_is_migrated_in_the_time_of_a_plain_loop(fleet: Fleet) -> None:
 def test_failures_of_one_in_ten_have_reasons_and_a_fix_completes_the_run(fleet: Fleet) -> None:
     names, table = fleet.tenants(TENANTS), fleet.table()
     fleet.settle()
-    firsts = (0, STEP // 3, 2 * STEP // 3)
-    conflicting, locked, invalid = (names[first::STEP] for first in firsts)
+    conflicting, locked, invalid = (names[first::30] for first in (0, 10, 20))
     causes = dict.fromkeys(conflicting, "42P07")
     causes |= dict.fromkeys(locked, "55P03")
     causes |= dict.fromkeys(invalid, "22012")
@@ -231,7 +228,7 @@ def kill_database(fleet: Fleet) -> None:
 
 @pytest.mark.soak
 def test_reader_gets_no_error_and_waits_only_briefly(fleet: Fleet) -> None:
-    tenant = fleet.tenants(TENANTS if FULL else 4)[0]
+    tenant = fleet.tenants(TENANTS)[0]
     fleet.settle()
     reader = fleet.member(tenant, "read")
     fleet.wait_until_served(tenant, "settings", "key")
@@ -253,7 +250,7 @@ def test_reader_gets_no_error_and_waits_only_briefly(fleet: Fleet) -> None:
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(read)
         try:
-            for _ in range(30 if FULL else 5):
+            for _ in range(30 if FULL else 10):
                 fleet.register(f"alter table settings add column {fleet.table()} text")
                 assert fleet.migrate(tenant)["outcome"] == "migrated"
         finally:

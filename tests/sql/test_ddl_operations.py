@@ -108,7 +108,6 @@ def test_created_table_has_layers_audit_and_api_at_once(
             "is_nullable": False,
             "column_default": "gen_random_uuid()",
             "is_primary_key": True,
-            "is_identity": False,
             "description": None,
         },
         {
@@ -118,7 +117,6 @@ def test_created_table_has_layers_audit_and_api_at_once(
             "is_nullable": False,
             "column_default": None,
             "is_primary_key": False,
-            "is_identity": False,
             "description": None,
         },
     ]

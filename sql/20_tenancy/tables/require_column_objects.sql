@@ -28,7 +28,7 @@ begin
             select x.key
             from jsonb_object_keys(case when jsonb_typeof(c.value) = 'object' then c.value else '{}' end) x (key)
             where x.key not in (
-                'name', 'type', 'nullable', 'default', 'default_expression', 'primary_key', 'unique', 'identity'
+                'name', 'type', 'nullable', 'default', 'default_expression', 'primary_key', 'unique'
             )
             limit 1
         ) u on true
@@ -41,8 +41,7 @@ begin
                     ('nullable', 'boolean', false),
                     ('default_expression', 'string', false),
                     ('primary_key', 'boolean', false),
-                    ('unique', 'boolean', false),
-                    ('identity', 'boolean', false)
+                    ('unique', 'boolean', false)
             ) x (key, kind, needed)
             where case
                 when c.value ? x.key and (x.needed or c.value -> x.key <> 'null')
@@ -59,7 +58,7 @@ begin
     if v_problem is not null then
         raise exception '%', v_problem
             using errcode = 'PT422', detail = 'invalid_request',
-                hint = 'Give columns as [{"name": "title", "type": "text", "nullable": false}, …]; also default, default_expression, primary_key, unique, identity.';
+                hint = 'Give columns as [{"name": "title", "type": "text", "nullable": false}, …]; also default, default_expression, primary_key, unique.';
     end if;
 end;
 $$;
