@@ -235,6 +235,10 @@ KNOWN: dict[str, list[Any]] = {
     "on_delete": ["CASCADE", "SET NULL", KEPT],
     "on_update": ["NO ACTION", KEPT],
 }
+# Generating a request takes ten times as long as sending it.
+EXAMPLES = {GenerationMode.POSITIVE: 9, GenerationMode.NEGATIVE: 2}
+# Operations that change nothing, so the next one may use the same tenants.
+READS = ("get_", "list_", "check_")
 CHECKS: list[Any] = [
     not_a_server_error,
     status_code_conformance,
@@ -293,7 +297,7 @@ def test_no_generated_request_gets_a_reply_that_the_document_does_not_allow(
         name = str(schema.get_operation_id(operation))
 
         @settings(
-            max_examples=200 if soak else 13,
+            max_examples=200 if soak else EXAMPLES[mode],
             derandomize=True,
             database=None,
             deadline=None,
@@ -316,16 +320,20 @@ def test_no_generated_request_gets_a_reply_that_the_document_does_not_allow(
         send()
 
     with requests.Session() as session:
+        is_fresh = False
         for result in schema.get_all_operations():
             assert isinstance(result, Ok)
             operation = result.ok()
-            make_tenants(environment)
+            if not is_fresh:
+                make_tenants(environment)
+            name = str(schema.get_operation_id(operation))
+            is_fresh = name.startswith(READS) or name.endswith("_health")
             # A health check has no arguments, so no request for it is invalid.
             modes = GenerationMode if operation.body else [GenerationMode.POSITIVE]
             for mode in modes:
                 send_all(operation, mode, session)
 
-    assert seen.total() >= 1000
+    assert seen.total() >= (1000 if soak else 300)
     # Random arguments may never name the only column that can be dropped.
     succeeded = {name for name, status in seen if status == 200} & GROUPS.keys()
     assert len(succeeded) >= 0.9 * len(GROUPS), GROUPS.keys() - succeeded
