@@ -235,8 +235,6 @@ KNOWN: dict[str, list[Any]] = {
     "on_delete": ["CASCADE", "SET NULL", KEPT],
     "on_update": ["NO ACTION", KEPT],
 }
-# Generating a request takes ten times as long as sending it.
-EXAMPLES = {GenerationMode.POSITIVE: 9, GenerationMode.NEGATIVE: 2}
 # Operations that change nothing, so the next one may use the same tenants.
 READS = ("get_", "list_", "check_")
 CHECKS: list[Any] = [
@@ -290,14 +288,13 @@ def test_no_generated_request_gets_a_reply_that_the_document_does_not_allow(
     seen: Counter[tuple[str, int]] = Counter()
 
     def send_all(
+        name: str,
         operation: APIOperation[Any, Any, Any, Any],
         mode: GenerationMode,
         session: requests.Session,
     ) -> None:
-        name = str(schema.get_operation_id(operation))
-
         @settings(
-            max_examples=200 if soak else EXAMPLES[mode],
+            max_examples=200 if soak else 13,
             derandomize=True,
             database=None,
             deadline=None,
@@ -331,9 +328,9 @@ def test_no_generated_request_gets_a_reply_that_the_document_does_not_allow(
             # A health check has no arguments, so no request for it is invalid.
             modes = GenerationMode if operation.body else [GenerationMode.POSITIVE]
             for mode in modes:
-                send_all(operation, mode, session)
+                send_all(name, operation, mode, session)
 
-    assert seen.total() >= (1000 if soak else 300)
+    assert seen.total() >= 1000
     # Random arguments may never name the only column that can be dropped.
     succeeded = {name for name, status in seen if status == 200} & GROUPS.keys()
     assert len(succeeded) >= 0.9 * len(GROUPS), GROUPS.keys() - succeeded

@@ -1,4 +1,4 @@
-"""`tenantry prove` finds faults, which are planted one at a time."""
+"""`tenantry prove` finds faults, which are planted one at a time at full size."""
 
 from __future__ import annotations
 
