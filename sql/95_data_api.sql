@@ -21,8 +21,8 @@ begin
             select from pg_catalog.pg_proc p
             where p.oid = to_regproc(v_present) and p.prosrc ~ 'tenancy\.guard_request'
         ) then
-            raise exception 'This project already has a pre-request function, %.', v_present
-                using hint = 'Add this line to it, then push again: perform tenancy.guard_request();';
+            -- A push shows no hint of an error.
+            raise exception 'This project already has a pre-request function, %. Add this line to it, then push again: perform tenancy.guard_request();', v_present;
         end if;
         return;
     end if;

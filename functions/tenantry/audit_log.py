@@ -15,6 +15,7 @@ from tenantry.fields import (
     Metadata,
     Moment,
     OptionalSchemaName,
+    PageSize,
     Result,
     SchemaName,
     Timestamp,
@@ -119,7 +120,7 @@ class GetAuditLog(Arguments):
     occurred_from: Moment | None = None
     occurred_to: Moment | None = None
     before_id: StrictInt | None = None
-    page_size: StrictInt = 100
+    page_size: PageSize = 100
 
 
 class GetAdminAuditLog(Arguments):
@@ -129,7 +130,7 @@ class GetAdminAuditLog(Arguments):
     occurred_from: Moment | None = None
     occurred_to: Moment | None = None
     before_id: StrictInt | None = None
-    page_size: StrictInt = 100
+    page_size: PageSize = 100
 
 
 class SealAuditLog(Arguments):

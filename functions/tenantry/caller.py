@@ -29,6 +29,11 @@ class Caller:
         return cls(bearer[1])
 
     @property
+    def is_api_key(self) -> bool:
+        """Whether it is no token, but a publishable or secret key of the project."""
+        return self.token.startswith("sb_")
+
+    @property
     def subject(self) -> str | None:
         """The user id that the token claims. It is not verified: use it in logs only."""
         subject = claims(self.token).get("sub")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from tenantry.settings import SETTINGS
 
-_EXPOSED = "Retry-After, X-Request-Id"
+_EXPOSED = "Retry-After, X-Request-Id, X-Tenantry-Pending"
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
     # supabase-js sends these; tracing adds the last one.

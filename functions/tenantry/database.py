@@ -68,7 +68,12 @@ class Database:
 
     def __init__(self, caller: Caller, headers: Mapping[str, str]) -> None:
         self._caller = caller
-        self._headers = {**headers, "Authorization": f"Bearer {caller.token}"}
+        self.headers = {
+            **headers,
+            # The project takes a publishable or secret key only as the API key of the request.
+            "apikey": caller.token if caller.is_api_key else SETTINGS.supabase_anon_key,
+            "Authorization": f"Bearer {caller.token}",
+        }
 
     def call(self, operation: Operation, arguments: Arguments) -> bytes:
         """The result as the database wrote it, checked against the operation's model.
@@ -80,7 +85,7 @@ class Database:
             arguments, mode="json", exclude_unset=True
         )
         rpc = _CLIENT.rpc(operation.name, given)
-        rpc.request.headers.update(self._headers)
+        rpc.request.headers.update(self.headers)
         # A context that ends with the call: the thread's own context would hold a large reply
         # until the thread's next call.
         context = copy_context()
@@ -184,6 +189,8 @@ def _translated(error: APIError, status: int, caller: Caller) -> ServiceError:
         return RefusedError(int(custom[1]), our_code, error.message, error.hint)
     if sqlstate == "42501":
         return _denial(our_code, status, error)
+    if caller.is_api_key and status == 401 and not sqlstate:
+        return NotAuthenticatedError("The API key is not a key of the project.")
     if sqlstate in _TOKEN_REFUSED:
         return NotAuthenticatedError("The access token is invalid or has expired.")
     # PostgreSQL's words when PostgREST takes on a role that does not exist. A wrong argument

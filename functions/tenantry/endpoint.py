@@ -8,9 +8,9 @@ from functools import cache, partial
 from http import HTTPStatus
 
 from flask import Request, Response
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
-from tenantry import __version__, body, cors
+from tenantry import __version__, body, cors, schema_cache
 from tenantry.caller import Caller
 from tenantry.database import Database
 from tenantry.errors import (
@@ -19,6 +19,7 @@ from tenantry.errors import (
     OperationNotFoundError,
     ServiceError,
 )
+from tenantry.fields import Arguments
 from tenantry.log import LogLine
 from tenantry.operations import Group, Operation
 
@@ -54,7 +55,26 @@ def _respond(group: Group, request: Request, line: LogLine) -> Response:
     arguments = operation.well_formed(body.parse(content))
     line.schema_name = getattr(arguments, "schema_name", None)
     database = Database(caller, _upstream_headers(request, line))
-    return Response(database.call(operation, arguments), content_type=_JSON)
+    content = database.call(operation, arguments)
+    response = Response(content, content_type=_JSON)
+    if not _is_settled(operation, arguments, content, database):
+        response.headers["X-Tenantry-Pending"] = "schema-cache"
+        line.pending = "schema-cache"
+    return response
+
+
+def _is_settled(
+    operation: Operation, arguments: Arguments, content: bytes, database: Database
+) -> bool:
+    """Whether the Data API serves what the call has changed."""
+    if operation.changes is None:
+        return True
+    try:
+        changes = operation.changes(arguments, from_json(content), database)
+        return schema_cache.wait_for(changes, database.headers)
+    except ServiceError:
+        # The change is committed, so an error of a question about it is not the call's error.
+        return False
 
 
 def _operation(group: Group, name: str) -> Operation:
@@ -126,6 +146,8 @@ def _refusal(error: ServiceError, line: LogLine) -> Response:
         "code": error.code,
         "message": error.message,
         "hint": error.hint,
+        # Clients of Edge Functions, such as supabase-py's, show this member and no other.
+        "error": error.message,
         "request_id": line.request_id,
     }
     response = reply(content, error.status)

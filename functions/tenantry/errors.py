@@ -114,6 +114,12 @@ ERROR_CODES = (
     ),
     ErrorCode(
         404,
+        "migration_not_found",
+        "No tenant migration of this version is registered.",
+        "Check the version with `list_tenants_behind`.",
+    ),
+    ErrorCode(
+        404,
         "operation_not_found",
         "The group has no such operation.",
         "Use an operation that the message lists.",
@@ -263,6 +269,13 @@ ERROR_CODES = (
         "Refer to a primary key or a unique column.",
     ),
     ErrorCode(
+        409,
+        "migration_received",
+        "Tenants have received the tenant migration, so it cannot be withdrawn, or not be "
+        "replaced by this text.",
+        "Register another tenant migration, as the message says.",
+    ),
+    ErrorCode(
         413,
         "payload_too_large",
         "The body is larger than 1 MiB.",
@@ -280,6 +293,12 @@ ERROR_CODES = (
         "invalid_request",
         "An argument is missing, unknown, or has the wrong shape.",
         "Change the argument that the message names; the hint says what fits.",
+    ),
+    ErrorCode(
+        422,
+        "migration_refused",
+        "The tenant template cannot be built with the new text, or without the migration.",
+        "Correct what the message says. Nothing was changed.",
     ),
     ErrorCode(
         429,

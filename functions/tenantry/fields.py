@@ -13,10 +13,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    JsonValue,
+    StrictInt,
     field_validator,
 )
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
 
 _DEEPEST_NESTING = 64
 
@@ -83,27 +84,85 @@ Timestamp = Annotated[
 Moment = Annotated[AwareDatetime, BeforeValidator(_iso_8601, json_schema_input_type=Timestamp)]
 """A point in time in arguments. Without a zone its meaning would depend on the server."""
 
-SchemaName = Annotated[str, Field(examples=["acme"])]
-OptionalSchemaName = Annotated[str | None, Field(examples=["acme"])]
-TableName = Annotated[str, Field(examples=["orders"])]
-ColumnName = Annotated[str, Field(examples=["customer_id"])]
-ColumnType = Annotated[str, Field(examples=["uuid"])]
+_SCHEMA_NAME = Field(description="The name of the tenant's schema.", examples=["acme"])
+SchemaName = Annotated[str, _SCHEMA_NAME]
+OptionalSchemaName = Annotated[str | None, _SCHEMA_NAME]
+TableName = Annotated[str, Field(description="A table of the tenant.", examples=["orders"])]
+ColumnName = Annotated[
+    str, Field(description="A column of the table.", examples=["customer_id"])
+]
+ColumnType = Annotated[
+    str, Field(description="The type of the column in PostgreSQL.", examples=["uuid"])
+]
 
-UserId = Annotated[UUID, Field(examples=["e41f8b7a-96c2-4d05-8e3f-1a7b5c9d0e62"])]
-"""A user whom an operation is about; in examples Bob, a member of the tenant acme."""
+UserId = Annotated[
+    UUID,
+    # In examples Bob, a member of the tenant acme.
+    Field(
+        description="The id of a user in Auth.",
+        examples=["e41f8b7a-96c2-4d05-8e3f-1a7b5c9d0e62"],
+    ),
+]
+"""A user whom an operation is about."""
 
-ActorId = Annotated[UUID | None, Field(examples=["0b6d1f4e-8a53-4c1e-9d57-2f0e6c3a9b10"])]
-"""Who did something; in examples Olga, a super_admin. Null stands for the service key."""
+ActorId = Annotated[
+    UUID | None,
+    # In examples Olga, a super_admin.
+    Field(
+        description="Who did it: the id of a user, or null for the service key or the owner.",
+        examples=["0b6d1f4e-8a53-4c1e-9d57-2f0e6c3a9b10"],
+    ),
+]
 
-Metadata = Annotated[dict[str, JsonValue], Field(examples=[{"language": "en"}])]
-JsonObject = dict[str, Any]
-"""An object in results, passed on as the database keeps it."""
+HasMore = Annotated[
+    bool,
+    Field(
+        description="Whether another row follows this one, on this page or on the next.",
+        examples=[False],
+    ),
+]
+PageSize = Annotated[StrictInt, Field(description="The largest number of rows in the reply.")]
 
-HasMore = Annotated[bool, Field(examples=[False])]
-"""In each row of a page, whether another row follows it, on this page or on the next."""
+# A type with a name has one schema in a document, and is one type in a generated client.
 
-AccessLevel = Annotated[Literal["read", "write", "admin"], Field(examples=["write"])]
-PlatformRole = Annotated[Literal["viewer", "admin", "super_admin"], Field(examples=["viewer"])]
-TenantStatus = Annotated[Literal["active", "suspended"], Field(examples=["active"])]
+JsonObject = TypeAliasType(
+    "JsonObject", Annotated[dict[str, Any], Field(description="An object with any members.")]
+)
+Metadata = Annotated[
+    JsonObject,
+    Field(description="What your product keeps on the user.", examples=[{"language": "en"}]),
+]
+
+AccessLevel = TypeAliasType(
+    "AccessLevel",
+    Annotated[
+        Literal["read", "write", "admin"],
+        Field(
+            description="What a member may do in the tenant. A level includes those before it.",
+            examples=["write"],
+        ),
+    ],
+)
+PlatformRole = TypeAliasType(
+    "PlatformRole",
+    Annotated[
+        Literal["viewer", "admin", "super_admin"],
+        Field(
+            description="What a member of the platform's staff may do. A role includes those "
+            "before it.",
+            examples=["viewer"],
+        ),
+    ],
+)
+TenantStatus = TypeAliasType(
+    "TenantStatus",
+    Annotated[
+        Literal["active", "suspended"],
+        Field(
+            description="A suspended tenant is closed to everybody.",
+            examples=["active"],
+        ),
+    ],
+)
 
 TenantDisplayName = Annotated[str, Field(examples=["Acme Inc."])]

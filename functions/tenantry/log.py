@@ -23,6 +23,7 @@ class LogLine:
     schema_name: str | None = None
     error: str | None = None
     explanation: str | None = None
+    pending: str | None = None
     stack_trace: str | None = None
     started: float = field(default_factory=time.perf_counter)
 
@@ -43,6 +44,7 @@ class LogLine:
             "actor_verified": False if self.actor else None,
             "error": self.error,
             "explanation": self.explanation,
+            "pending": self.pending,
             "stack_trace": self.stack_trace,
         }
         given = {name: value for name, value in line.items() if value is not None}

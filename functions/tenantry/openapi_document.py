@@ -3,20 +3,19 @@
 It is made from the models, the table of errors and catalogue.json, so it agrees with them.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic import BaseModel, Field
+from typing_extensions import TypeAliasType
 
 from tenantry import __version__
 from tenantry.catalogue import catalogue
-from tenantry.errors import ERROR_CODES, ErrorCode, ServiceError
-from tenantry.operations import Group, Operation, adapter
+from tenantry.errors import ERROR_CODES, ServiceError
+from tenantry.openapi_schemas import Models, schemas_of
+from tenantry.operations import Group, Operation
 from tenantry.settings import SETTINGS
 
 _Json = dict[str, Any]
-_Models = Mapping[tuple[str, str], _Json]
 
 _DESCRIPTION = """\
 Every operation is a POST with its arguments as a JSON object. It answers with its result as \
@@ -45,47 +44,86 @@ _EVERYWHERE = {
 }
 
 
+# The errors that a health check may answer: the same code reads its body, and may fail.
+_OF_HEALTH = {(413, "payload_too_large"), (500, "internal_error")}
+
+# Each status has one reply, so that a client has one type of it. The replies of an operation
+# refer to these, and describe the codes that the operation gives with that status.
+_REPLIES = {
+    400: ("BadRequest", "The database or the function cannot read or accept a value."),
+    401: ("NotAuthenticated", "The request has no valid access token."),
+    403: ("Forbidden", "The caller may not do this."),
+    404: ("NotFound", "What the arguments name does not exist, or is hidden from the caller."),
+    409: ("Conflict", "The present state does not allow the call."),
+    413: ("TooLarge", "The body or the result is too large."),
+    422: ("InvalidArguments", "The arguments do not have the right shape."),
+    500: ("InternalError", "The function failed."),
+    502: ("UpstreamError", "The Data API gave no usable answer."),
+    503: ("Busy", "Another call keeps the tenant or the row. Nothing changed."),
+    504: ("UpstreamTimeout", "The Data API did not answer in time."),
+}
+
+ErrorCode = TypeAliasType(
+    "ErrorCode",
+    Annotated[
+        str,
+        Field(
+            description="The codes of Tenantry.",
+            json_schema_extra={
+                "enum": sorted({each.code for each in ERROR_CODES if not each.data_api_only})
+            },
+        ),
+    ],
+)
+
+
 class Error(BaseModel):
     """The reply to a request that failed."""
 
-    code: str = Field(description="For the program; a code never changes its meaning.")
+    code: ErrorCode | str = Field(
+        description="For the program; a code never changes its meaning. A trigger of your own "
+        "may give other codes.",
+        examples=["tenant_not_found"],
+    )
     message: str = Field(description="A sentence for a person.")
     hint: str | None = Field(description="What the person can do.")
+    error: str = Field(description="The message again, for clients that read this member.")
     request_id: str = Field(description="Finds the request in the logs.")
 
 
 class Health(BaseModel):
     """The reply of a group that runs."""
 
-    name: str
-    version: str
-    operations: list[str]
-
-
-class _WithoutTitles(GenerateJsonSchema):
-    """Leaves out the titles of fields, which repeat the fields' names."""
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        return False
+    name: str = Field(description="The name of the group.")
+    version: str = Field(description="The version of Tenantry.")
+    operations: list[str] = Field(description="The operations of the group.")
 
 
 def document(group: Group) -> _Json:
     """The document that `group` serves at /openapi.json."""
     alone = group.documents == (group,)
-    models, schemas = _json_schemas(group)
+    models, schemas = schemas_of(group, Error, Health)
     paths: _Json = {}
     for documented in group.documents:
         root = "" if alone else f"/{documented.name}"
-        paths[f"{root}/"] = {"get": _health(documented)}
+        paths[root or "/"] = {"get": _health(documented)}
         for operation in documented.operations.values():
             post = _post(documented, operation, models, schemas)
             paths[f"{root}/{operation.name}"] = {"post": post}
+    refused = {
+        int(status)
+        for item in paths.values()
+        for operation in item.values()
+        for status in operation["responses"]
+        if status != "200"
+    }
     return {
         "openapi": "3.1.1",
         "info": {
             "title": f"Tenantry: {group.name}" if alone else "Tenantry",
             "version": __version__,
             "description": _DESCRIPTION,
+            "contact": {"name": "Tenantry"},
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": _server(group, alone)}],
@@ -94,6 +132,7 @@ def document(group: Group) -> _Json:
         "paths": paths,
         "components": {
             "schemas": schemas,
+            "responses": {_REPLIES[status][0]: _refusal(status) for status in sorted(refused)},
             "parameters": {
                 "X-Request-Id": {
                     "name": "X-Request-Id",
@@ -108,7 +147,9 @@ def document(group: Group) -> _Json:
                     "description": "The request's id: the caller's or a generated one.",
                     "required": True,
                     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
-                }
+                },
+                **_fixed_headers(refused),
+                **_pending_header(group),
             },
             "securitySchemes": {
                 "bearer": {
@@ -130,24 +171,6 @@ def _server(group: Group, alone: bool) -> str:
     return f"{SETTINGS.functions_url}/{group.name}" if alone else SETTINGS.functions_url
 
 
-def _json_schemas(group: Group) -> tuple[_Models, _Json]:
-    """The schema of each operation's arguments and result, and the schemas they refer to."""
-    inputs: list[Any] = [
-        ("Error", "serialization", TypeAdapter(Error)),
-        ("Health", "serialization", TypeAdapter(Health)),
-    ]
-    for documented in group.documents:
-        for operation in documented.operations.values():
-            inputs += [
-                (operation.name, "validation", adapter(operation.arguments)),
-                (operation.name, "serialization", adapter(operation.returns)),
-            ]
-    models, definitions = TypeAdapter.json_schemas(
-        inputs, ref_template="#/components/schemas/{model}", schema_generator=_WithoutTitles
-    )
-    return models, definitions["$defs"]  # type: ignore[return-value]
-
-
 def _health(group: Group) -> _Json:
     return {
         "operationId": f"{group.name.replace('-', '_')}_health",
@@ -165,16 +188,22 @@ def _health(group: Group) -> _Json:
                     "version": __version__,
                     "operations": [*group.operations],
                 },
-            )
+            ),
+            **_refusals(_OF_HEALTH),
         },
     }
 
 
-def _post(group: Group, operation: Operation, models: _Models, schemas: _Json) -> _Json:
+def _post(group: Group, operation: Operation, models: Models, schemas: _Json) -> _Json:
     entry = catalogue()[operation.name]
     request = models[operation.name, "validation"]
     reply = models[operation.name, "serialization"]
     callers = f"Callers: {', '.join(entry.callers)}."
+    done = _response("The result.", reply, example=_reply_example(operation, reply, schemas))
+    if operation.changes is not None:
+        done["headers"]["X-Tenantry-Pending"] = {
+            "$ref": "#/components/headers/X-Tenantry-Pending"
+        }
     return {
         "operationId": operation.name,
         "summary": entry.summary,
@@ -191,42 +220,82 @@ def _post(group: Group, operation: Operation, models: _Models, schemas: _Json) -
             },
         },
         "responses": {
-            "200": _response(
-                "The result.", reply, example=_reply_example(operation, reply, schemas)
-            ),
-            **_refusals(entry.errors),
+            "200": done,
+            **_refusals(_EVERYWHERE | _named(entry.errors)),
         },
     }
 
 
-def _refusals(codes: tuple[str, ...]) -> _Json:
-    """The error replies of an operation whose comment names `codes`, by status."""
-    reasons: dict[int, list[ErrorCode]] = {}
+def _named(codes: tuple[str, ...]) -> set[tuple[int, str]]:
+    """What the functions answer for the codes that the comment of an operation names."""
+    return {
+        (error.status, error.code)
+        for error in ERROR_CODES
+        if error.code in codes and not error.data_api_only
+    }
+
+
+def _refusals(given: set[tuple[int, str]]) -> _Json:
+    """The error replies with these codes, by status."""
+    reasons: dict[int, list[str]] = {}
     for error in ERROR_CODES:
-        if error.data_api_only:
-            continue
-        if error.code in codes or (error.status, error.code) in _EVERYWHERE:
-            reasons.setdefault(error.status, []).append(error)
-    return {str(status): _refusal(status, reasons[status]) for status in sorted(reasons)}
+        if (error.status, error.code) in given:
+            described = f"- `{error.code}`: {error.when} {error.remedy}"
+            reasons.setdefault(error.status, []).append(described)
+    return {
+        str(status): {
+            "$ref": f"#/components/responses/{_REPLIES[status][0]}",
+            # A reference may have a description of its own.
+            "description": "\n".join(reasons[status]),
+        }
+        for status in sorted(reasons)
+    }
 
 
-def _refusal(status: int, reasons: list[ErrorCode]) -> _Json:
-    described = "\n".join(f"- `{error.code}`: {error.when} {error.remedy}" for error in reasons)
+def _refusal(status: int) -> _Json:
+    """The reply that all operations give with a status."""
+    example = next(error for error in ERROR_CODES if error.status == status)
     reply = _response(
-        described,
-        {
-            "allOf": [
-                {"$ref": "#/components/schemas/Error"},
-                {"properties": {"code": {"enum": [error.code for error in reasons]}}},
-            ]
-        },
+        _REPLIES[status][1],
+        {"$ref": "#/components/schemas/Error"},
+        example=Error(
+            code=example.code,
+            message=example.when,
+            hint=example.remedy,
+            error=example.when,
+            request_id="2c39348695f54c17b593224f1ddc3d30",
+        ).model_dump(),
     )
-    for name, value in ServiceError.HEADERS.get(status, {}).items():
-        reply["headers"][name] = {
+    for name in ServiceError.HEADERS.get(status, {}):
+        reply["headers"][name] = {"$ref": f"#/components/headers/{name}"}
+    return reply
+
+
+def _fixed_headers(statuses: set[int]) -> _Json:
+    """The headers that HTTP requires with some statuses; each has one value."""
+    return {
+        name: {
+            "description": f"With {status}, always `{value}`.",
             "required": True,
             "schema": {"type": "string", "const": value},
         }
-    return reply
+        for status in sorted(statuses)
+        for name, value in ServiceError.HEADERS.get(status, {}).items()
+    }
+
+
+def _pending_header(group: Group) -> _Json:
+    """The header of operations that change PostgREST's schema cache, if the group has one."""
+    operations = [each for one in group.documents for each in one.operations.values()]
+    if all(operation.changes is None for operation in operations):
+        return {}
+    return {
+        "X-Tenantry-Pending": {
+            "description": "Only if the Data API has not loaded the change yet: writes into it "
+            "are refused for another moment.",
+            "schema": {"type": "string", "const": "schema-cache"},
+        }
+    }
 
 
 def _response(description: str, schema: _Json, **example: object) -> _Json:
@@ -247,8 +316,7 @@ def _reply_example(operation: Operation, schema: _Json, schemas: _Json) -> Any:
 
 def _example(schema: _Json, schemas: _Json) -> Any:
     """An example of a schema; an array gets one element."""
-    if "$ref" in schema:
-        return _example(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    schema = _resolved(schema, schemas)
     if "examples" in schema:
         return schema["examples"][0]
     if schema.get("type") == "array":
@@ -259,9 +327,17 @@ def _example(schema: _Json, schemas: _Json) -> Any:
     return {
         name: None if _may_be_null(member) else _example(member, schemas)
         for name, member in schema.get("properties", {}).items()
-        if name in required or "examples" in member
+        if name in required or "examples" in _resolved(member, schemas)
     }
 
 
+def _resolved(schema: _Json, schemas: _Json) -> _Json:
+    """The schema with what it refers to. Its own keywords come first."""
+    named = schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else {}
+    return {**named, **schema}
+
+
 def _may_be_null(member: _Json) -> bool:
-    return "examples" not in member and {"type": "null"} in member.get("anyOf", ())
+    if "examples" in member:
+        return False
+    return "null" in member.get("type", ()) or {"type": "null"} in member.get("anyOf", ())

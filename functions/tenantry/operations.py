@@ -1,10 +1,10 @@
 """How a group declares its operations: a name, the arguments and the result of each."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -12,6 +12,10 @@ from pydantic_core import ErrorDetails
 from tenantry.errors import InvalidRequestError
 from tenantry.fields import Arguments
 from tenantry.log import LONGEST_NAME
+
+if TYPE_CHECKING:
+    from tenantry.database import Database
+    from tenantry.schema_cache import Change
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,8 @@ class Operation:
     returns: Any
     # Members of the example reply for which the fields' own examples would be wrong.
     reply_example: Mapping[str, object] = field(default_factory=dict)
+    # What a call changes in PostgREST's schema cache, from its arguments and its result.
+    changes: "Callable[[Any, Any, Database], Iterable[Change]] | None" = None
 
     def well_formed(self, given: dict[str, object]) -> Arguments:
         try:

@@ -25,6 +25,7 @@ class TableColumn(Result):
     is_nullable: Annotated[bool, Field(examples=[True])]
     column_default: str | None
     is_primary_key: Annotated[bool, Field(examples=[False])]
+    is_identity: Annotated[bool, Field(examples=[False])]
     description: str | None
 
 

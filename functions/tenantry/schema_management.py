@@ -1,6 +1,6 @@
 """Creating, renaming, suspending, activating and deleting tenants."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from flask import Request, Response
@@ -18,6 +18,7 @@ from tenantry.fields import (
     Timestamp,
 )
 from tenantry.operations import Group, Operation
+from tenantry.schema_cache import ColumnChange, SchemaRemoval
 
 
 class Tenant(Result):
@@ -67,14 +68,30 @@ _SUSPENDED = {
     "suspension_reason": "unpaid invoice",
 }
 
+
+def _presence(_: Arguments, tenant: Any, __: object) -> list[ColumnChange]:
+    # PostgREST loads all tables of a schema at once, and every tenant has this one.
+    return [ColumnChange(tenant["schema_name"], "settings", ("key",))]
+
+
+def _removal(_: Arguments, tenant: Any, __: object) -> list[SchemaRemoval]:
+    return [SchemaRemoval(tenant["schema_name"])]
+
+
 GROUP = Group(
     "schema-management",
     __doc__,
-    Operation("create_tenant_schema", CreateTenantSchema, Tenant),
+    Operation("create_tenant_schema", CreateTenantSchema, Tenant, changes=_presence),
     Operation("rename_tenant", RenameTenant, Tenant),
     Operation("suspend_tenant", SuspendTenant, Tenant, reply_example=_SUSPENDED),
-    Operation("activate_tenant", ActivateTenant, Tenant),
-    Operation("delete_tenant_schema", DeleteTenantSchema, Tenant, reply_example=_SUSPENDED),
+    Operation("activate_tenant", ActivateTenant, Tenant, changes=_presence),
+    Operation(
+        "delete_tenant_schema",
+        DeleteTenantSchema,
+        Tenant,
+        reply_example=_SUSPENDED,
+        changes=_removal,
+    ),
 )
 
 

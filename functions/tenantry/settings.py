@@ -21,6 +21,7 @@ class Settings:
     supabase_anon_key: str = field(repr=False)
     allowed_origins: frozenset[str]
     upstream_timeout_seconds: float
+    cache_wait_seconds: float
     functions_url: str | None
     public_supabase_url: str
 
@@ -41,6 +42,7 @@ class Settings:
             "TENANTRY_UPSTREAM_TIMEOUT_SECONDS",
             "how many seconds the database API may take to answer",
         )
+        cache_wait = environment.get("TENANTRY_CACHE_WAIT_SECONDS", "").strip()
         # Only documents use it. Without it they name their server relative to themselves.
         functions_url = environment.get("TENANTRY_FUNCTIONS_URL", "").strip().rstrip("/")
         # Browsers may reach the project at another address than the functions do.
@@ -52,6 +54,7 @@ class Settings:
             supabase_anon_key=_public_key(key),
             allowed_origins=frozenset(filter(None, map(str.strip, origins.split(",")))),
             upstream_timeout_seconds=_positive_seconds(timeout),
+            cache_wait_seconds=_cache_wait_seconds(cache_wait),
             functions_url=_web_address("TENANTRY_FUNCTIONS_URL", functions_url)
             if functions_url
             else None,
@@ -82,13 +85,24 @@ def _public_key(text: str) -> str:
 
 
 def _positive_seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not (0 < seconds < math.inf):
+    if not (0 < (seconds := _number(text)) < math.inf):
         raise BadSetting("TENANTRY_UPSTREAM_TIMEOUT_SECONDS must be a number above 0.")
     return seconds
+
+
+def _cache_wait_seconds(text: str) -> float:
+    if not text:
+        return 5
+    if not (0 <= (seconds := _number(text)) < math.inf):
+        raise BadSetting("TENANTRY_CACHE_WAIT_SECONDS must be a number, 0 or above.")
+    return seconds
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 # Read at import: a process without its settings fails at its start, not at its first request.

@@ -3,12 +3,13 @@
 from typing import Annotated
 
 from flask import Request, Response
-from pydantic import Field, StrictInt
+from pydantic import Field
 
 from tenantry.endpoint import answer
 from tenantry.fields import (
     AccessLevel,
     Arguments,
+    PageSize,
     Result,
     SchemaName,
     TenantDisplayName,
@@ -49,8 +50,10 @@ class GetTenantInfo(Arguments):
 
 
 class ListMyTenants(Arguments):
-    page_size: StrictInt = 200
-    after: str | None = None
+    page_size: PageSize = 200
+    after: Annotated[
+        str | None, Field(description="The schema_name of the last row of the previous page.")
+    ] = None
 
 
 GROUP = Group(

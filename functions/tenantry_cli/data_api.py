@@ -10,8 +10,14 @@ import requests
 from tenacity.wait import wait_exponential, wait_random
 
 from tenantry_cli.errors import TenantryError
-from tenantry_cli.http_client import HttpClient, retrying
-from tenantry_cli.target import Command, key_headers, service_options
+from tenantry_cli.http_client import HttpClient, is_passing, retrying, unanswered
+from tenantry_cli.target import (
+    Command,
+    is_key_refused,
+    key_headers,
+    refused_key,
+    service_options,
+)
 
 PAGE_SIZE = 1000
 
@@ -22,6 +28,8 @@ _RETRIED_STATUSES = {
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 }
+# PostgREST knows no such function, or no such table.
+_UNKNOWN_OBJECT = {"PGRST202", "PGRST205", "42P01"}
 # About a minute in all: a database restarts in that time, PostgREST reads the schemas of a
 # thousand tenants on a busy machine, and a call that the gateway no longer waits for ends.
 # The random part keeps many workers from returning at the same moment.
@@ -59,6 +67,7 @@ class DataApi:
     def __init__(self, url: str, key: str) -> None:
         self.url = url
         self._http = HttpClient(timeout=_TIMEOUT_SECONDS, headers=key_headers(key))
+        self._has_answered = False
 
     def call(self, function: str, **arguments: Any) -> Any:
         """The result of the function."""
@@ -83,24 +92,45 @@ class DataApi:
     def _request(self, method: str, path: str, **request: Any) -> Any:
         url = f"{self.url}/rest/v1/{path}"
         try:
-            reply = _RETRY(self._http.request, method, url, **request)
+            reply = _RETRY(self._send, method, url, **request)
         except requests.RequestException as error:
-            raise UnansweredError(
-                f"{self.url} does not answer ({type(error).__name__})."
-            ) from None
+            raise UnansweredError(unanswered(self.url, error)) from None
+        if is_key_refused(reply):
+            raise refused_key(self.url, reply)
         if not reply.ok:
             raise _refusal(reply)
         return _result(reply)
+
+    def _send(self, method: str, url: str, **request: Any) -> requests.Response:
+        try:
+            reply = self._http.request(method, url, **request)
+        except requests.RequestException as error:
+            # A wrong address never answers, and nobody should wait a minute to learn that.
+            if self._has_answered and is_passing(error):
+                raise
+            raise UnansweredError(unanswered(self.url, error)) from None
+        self._has_answered = True
+        return reply
 
 
 def _result(reply: requests.Response) -> Any:
     try:
         return reply.json()
     except (ValueError, RecursionError) as error:
-        raise UnansweredError(
-            f"{reply.url} answered {reply.status_code} with something other than JSON: "
-            "this URL does not belong to a Supabase project."
-        ) from error
+        raise no_project(reply) from error
+
+
+def no_project(reply: requests.Response) -> UnansweredError:
+    """The error of an address that answers, but not as a project does."""
+    if reply.is_redirect:
+        return UnansweredError(
+            f"{reply.url} redirects to {reply.headers['Location']}. Give the address of the "
+            "project to which it leads."
+        )
+    return UnansweredError(
+        f"{reply.url} answered {reply.status_code} with something other than JSON: "
+        "this URL does not belong to a Supabase project."
+    )
 
 
 def _refusal(reply: requests.Response) -> TenantryError:
@@ -109,13 +139,15 @@ def _refusal(reply: requests.Response) -> TenantryError:
         code, message, detail = body["code"], body["message"], body.get("details")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         code = message = detail = None
+    if reply.status_code == HTTPStatus.NOT_FOUND and code is None:
+        return no_project(reply)
     if not isinstance(message, str):
         message = f"The Data API answered {reply.status_code}."
+    if code in _UNKNOWN_OBJECT:
+        message += " Push the migrations of this version of Tenantry first."
     # With the code "busy" one tenant is locked. Any other such status concerns every tenant.
     if reply.status_code in _RETRIED_STATUSES and detail != "busy":
         return UnansweredError(f"{message} (status {reply.status_code})")
-    if reply.status_code == HTTPStatus.UNAUTHORIZED:
-        message += " Is this the secret or service_role key of this project?"
     return RefusedError(reply.status_code, detail or code, message)
 
 

@@ -14,6 +14,11 @@ from tenantry_cli.data_api import PAGE_SIZE, DataApi, RefusedError, project_opti
 
 # Longer texts are cut in the table: the body of a function would fill pages.
 _LONGEST = 160
+# An object may need one of an earlier kind, and privileges need all of them.
+_ORDER = (
+    *("column", "constraint", "index", "table", "routine", "view", "rule", "trigger"),
+    *("policy", "grant"),
+)
 
 
 @click.command()
@@ -26,6 +31,7 @@ _LONGEST = 160
     help="Tenants compared at once.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The differences as JSON, by tenant.")
+@click.option("--sql", "as_sql", is_flag=True, help="Only the SQL that repairs them.")
 @project_options
 @click.pass_context
 def drift(
@@ -33,11 +39,12 @@ def drift(
     only: tuple[str, ...],
     workers: int,
     as_json: bool,
+    as_sql: bool,
     api: DataApi,
 ) -> None:
     """Compare every tenant with the reference schema.
 
-    Exits 1 if one differs.
+    Prints SQL that repairs what needs no decision. Exits 1 if a tenant differs.
     """
     names = list(only or api.tenants())
 
@@ -56,6 +63,8 @@ def drift(
     differing = {name: rows for name, rows in found.items() if rows}
     if as_json:
         click.echo(json.dumps(differing, indent=2))
+    elif as_sql:
+        click.echo(_repairs(differing))
     else:
         _show(Console(highlight=False), len(found), differing)
     if differing:
@@ -99,6 +108,28 @@ def _show(console: Console, total: int, differing: dict[str, list[dict[str, Any]
         for side in ("expected", "found")
     ):
         console.print("Long texts are cut at …; --json prints them in full.")
+    if repairs := _repairs(differing):
+        console.print(
+            "This SQL repairs what needs no decision. Read it, and run it as postgres:"
+        )
+        console.print(repairs, markup=False, soft_wrap=True)
+
+
+def _repairs(differing: dict[str, list[dict[str, Any]]]) -> str:
+    """The statements of each tenant in one transaction, each statement once."""
+
+    def place(row: dict[str, Any]) -> int:
+        kind = row["object_kind"]
+        return _ORDER.index(kind) if kind in _ORDER else 0
+
+    blocks = []
+    for name, rows in differing.items():
+        statements = dict.fromkeys(
+            row["repair"] for row in sorted(rows, key=place) if row["repair"]
+        )
+        if statements:
+            blocks.append("\n".join([f"-- {name}", "begin;", *statements, "commit;"]))
+    return "\n".join(blocks)
 
 
 def _cut(text: str) -> str:

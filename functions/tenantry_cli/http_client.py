@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from http import HTTPStatus
 from ipaddress import ip_address
 from types import TracebackType
@@ -16,6 +18,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, retry_if
 from tenacity.stop import stop_after_attempt
 from tenacity.wait import wait_base, wait_none
 from urllib3 import HTTPHeaderDict
+from urllib3.exceptions import NameResolutionError
 
 # The statuses of `busy`, with which nothing was changed: 429 from an RPC, 503 from a function.
 BUSY_STATUSES = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
@@ -109,6 +112,58 @@ def retrying(
 
 def _last_outcome(state: RetryCallState) -> Any:
     return state.outcome.result() if state.outcome else None
+
+
+def unanswered(url: str, error: requests.RequestException) -> str:
+    """Why there was no answer, as one sentence that says what to do."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc} does not answer: {_reason(error)}."
+
+
+def is_passing(error: requests.RequestException) -> bool:
+    """Whether the same request may succeed a moment later."""
+    return isinstance(
+        error,
+        requests.ConnectionError | requests.Timeout | requests.exceptions.ChunkedEncodingError,
+    ) and not any(
+        isinstance(cause, NameResolutionError | socket.gaierror | ssl.SSLCertVerificationError)
+        for cause in _causes(error)
+    )
+
+
+def _reason(error: requests.RequestException) -> str:
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy refuses the connection. Check the variables HTTPS_PROXY and NO_PROXY"
+    if isinstance(error, requests.Timeout):
+        return "the time limit is over. Check the address and the network, or try again later"
+    for cause in _causes(error):
+        if isinstance(cause, NameResolutionError | socket.gaierror):
+            return "the host name does not exist. Check the address and the network"
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return (
+                f"its certificate is not trusted ({cause.verify_message}). Name the "
+                "certificates of your network in REQUESTS_CA_BUNDLE"
+            )
+        if isinstance(cause, ssl.SSLError):
+            return "it does not speak TLS. Check whether the address begins with http://"
+        if isinstance(cause, ConnectionRefusedError):
+            return "no server listens there. Check the address and the port"
+        if isinstance(cause, OSError) and cause.errno is not None and cause.strerror:
+            return f"{cause.strerror}. Check the address and the network"
+    return f"the connection failed ({type(error).__name__}). Check the address"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The errors inside an error of `requests`, which wraps those of urllib3."""
+    left, seen = [error], set[int]()
+    while left:
+        each = left.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        inner = (*each.args, getattr(each, "reason", None), each.__cause__, each.__context__)
+        left += [cause for cause in inner if isinstance(cause, BaseException)]
 
 
 def is_loopback(url: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from tenantry_cli.errors import TenantryError
+from tenantry_cli.errors import TenantryError, describe_os_error
 
 # The module of each command, which is imported when the command runs: importing the emulator
 # and the proof takes longer than most commands take to run.
@@ -13,19 +13,22 @@ _COMMANDS = {
     "bundle": "tenantry_cli.emulator.command",
     "draft": "tenantry_cli.draft",
     "doctor": "tenantry_cli.doctor.command",
-    "down": "tenantry_cli.emulator.command",
+    "down": "tenantry_cli.emulator.status",
     "drift": "tenantry_cli.drift",
     "generate": "tenantry_cli.generate.command",
     "migrate": "tenantry_cli.migrate",
     "new": "tenantry_cli.new",
     "prove": "tenantry_cli.proof.command",
-    "status": "tenantry_cli.emulator.command",
+    "reset": "tenantry_cli.emulator.command",
+    "restore": "tenantry_cli.restore",
+    "status": "tenantry_cli.emulator.status",
     "up": "tenantry_cli.emulator.command",
 }
 
 
 class _Commands(click.Group):
-    """Prints a TenantryError as a sentence, without a stack trace."""
+    """Prints a TenantryError, and an error of the system, as a sentence without a stack
+    trace."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -41,6 +44,11 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except TenantryError as error:
             raise click.ClickException(str(error)) from error
+        except BrokenPipeError:
+            # Whoever read the output has ended, as `tenantry drift | head` does.
+            raise
+        except OSError as error:
+            raise click.ClickException(str(describe_os_error(error))) from error
 
 
 @click.group(cls=_Commands)

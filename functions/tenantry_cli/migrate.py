@@ -1,10 +1,12 @@
 """`tenantry migrate`: migrates every tenant to the latest version and reports failures."""
 
 import json
+import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -30,6 +32,10 @@ from tenantry_cli.data_api import (
     project_options,
 )
 
+# The exit code of a command that Ctrl-C has ended.
+_INTERRUPTED = 130
+_CTRL_C = "It was interrupted"
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -54,10 +60,12 @@ class Report:
     deleted: list[str] = field(default_factory=list)
     migrations_applied: int = 0
     seconds: float = 0
+    # Why the run ended before all tenants were tried.
+    ended_by: str | None = None
 
     @property
     def is_complete(self) -> bool:
-        return not (self.failed or self.skipped or self.not_started)
+        return not (self.failed or self.skipped or self.not_started or self.ended_by)
 
 
 @click.command()
@@ -98,7 +106,9 @@ def migrate(
     """Migrate every tenant to the latest version of the tenant template.
 
     An interrupted run can be repeated: a tenant has received each migration completely or not
-    at all, and receives none twice. Exits 1 if a tenant is still behind (a dry run exits 0).
+    at all, and receives none twice. Migrations that are registered during the run are applied,
+    too. Exits 0 if no tenant is behind, 1 if one still is, and 130 after Ctrl-C. A dry run
+    exits 0.
     """
     status = api.call("get_migration_status")
     # The Supabase CLI does not show the warning that the push of the migration has raised.
@@ -110,11 +120,7 @@ def migrate(
             err=True,
         )
     report = Report(status["latest_version"], status["tenant_count"])
-    behind = [
-        tenant
-        for tenant in (tenants_behind(api) if status["behind"] else ())
-        if not only or tenant["schema_name"] in only
-    ]
+    behind = _chosen(api, only) if status["behind"] else []
     for name in {*only} - {tenant["schema_name"] for tenant in behind}:
         # The tenant is up to date, or does not exist; then this call reports the error.
         api.call("check_tenant_status", schema_name=name)
@@ -132,13 +138,60 @@ def migrate(
         return
 
     console = Console(stderr=True, highlight=False)
-    _Run(api, report, workers, stop_on_error, console).run(names, canary)
+    run = _Run(api, report, workers, stop_on_error, console)
+    with _terminated_like_ctrl_c():
+        try:
+            run.run(names, canary)
+            # Others may have registered a migration meanwhile.
+            while not run.has_stopped and _is_outdated(api, report):
+                run.run(_left(api, only, report), canary)
+        except KeyboardInterrupt:
+            report.ended_by = _CTRL_C
+        except UnansweredError as error:
+            report.ended_by = str(error)
     if as_json:
         click.echo(json.dumps(asdict(report), indent=2))
     else:
-        _show(Console(highlight=False), report)
+        _show(Console(highlight=False), report, only)
     if not report.is_complete:
-        context.exit(1)
+        context.exit(_INTERRUPTED if report.ended_by == _CTRL_C else 1)
+
+
+def _chosen(api: DataApi, only: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        tenant for tenant in tenants_behind(api) if not only or tenant["schema_name"] in only
+    ]
+
+
+def _is_outdated(api: DataApi, report: Report) -> bool:
+    """Whether the latest version has changed since the report took it, which it now does."""
+    before = report.latest_version
+    status = api.call("get_migration_status")
+    report.latest_version, report.tenants = status["latest_version"], status["tenant_count"]
+    return before != report.latest_version
+
+
+def _left(api: DataApi, only: Sequence[str], report: Report) -> list[str]:
+    """The tenants that are behind and neither failed in this run nor before it."""
+    tried = {failure.schema_name for failure in (*report.failed, *report.skipped)}
+    return [
+        tenant["schema_name"]
+        for tenant in _chosen(api, only)
+        if tenant["schema_name"] not in tried and not tenant["sqlstate"]
+    ]
+
+
+@contextmanager
+def _terminated_like_ctrl_c() -> Iterator[None]:
+    """A CI job that is cancelled gets SIGTERM, and must leave a report, too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def tenants_behind(api: DataApi) -> Iterator[dict[str, Any]]:
@@ -165,6 +218,10 @@ class _Run:
         self._stop = threading.Event()
         self._lock = threading.Lock()
 
+    @property
+    def has_stopped(self) -> bool:
+        return self._stop.is_set()
+
     def run(self, names: Sequence[str], canary: int) -> None:
         started = time.monotonic()
         progress = Progress(
@@ -176,29 +233,34 @@ class _Run:
             console=self._console,
             disable=not (names and self._console.is_terminal),
         )
-        with progress:
-            task = progress.add_task("Migrating", total=len(names))
-            for group in filter(None, (names[:canary], names[canary:])):
-                for _ in self._all(group):
-                    progress.advance(task)
-                # The other tenants are migrated only if all canaries succeeded.
-                if canary and self._report.failed:
-                    break
-        settled = {
-            *self._report.migrated,
-            *self._report.deleted,
-            *(failure.schema_name for failure in self._report.failed),
-        }
-        self._report.not_started = [name for name in names if name not in settled]
-        self._report.seconds = round(time.monotonic() - started, 3)
+        # In a second round these tenants are behind again.
+        self._report.migrated = [each for each in self._report.migrated if each not in names]
+        try:
+            with progress:
+                task = progress.add_task("Migrating", total=len(names))
+                for group in filter(None, (names[:canary], names[canary:])):
+                    self._all(group, lambda: progress.advance(task))
+                    # The other tenants are migrated only if all canaries succeeded.
+                    if canary and self._report.failed:
+                        self._stop.set()
+                        break
+        finally:
+            settled = {
+                *self._report.migrated,
+                *self._report.deleted,
+                *(failure.schema_name for failure in self._report.failed),
+            }
+            self._report.not_started = [name for name in names if name not in settled]
+            self._report.seconds = round(self._report.seconds + time.monotonic() - started, 3)
 
-    def _all(self, names: Iterable[str]) -> Iterator[None]:
+    def _all(self, names: Iterable[str], advance: Callable[[], None]) -> None:
+        """Returns, or raises, when no migration runs any more."""
         with ThreadPoolExecutor(self._workers) as pool:
             futures = [pool.submit(self._tenant, name) for name in names]
             try:
                 for future in as_completed(futures):
                     future.result()
-                    yield
+                    advance()
             except BaseException:
                 # On Ctrl-C the running migrations finish, and no other starts.
                 self._stop.set()
@@ -262,10 +324,16 @@ def _show_plan(report: Report, behind: Sequence[dict[str, Any]], as_json: bool) 
     console.print(f"{_counted(len(report.not_started), 'tenant')} would be migrated.")
 
 
-def _show(console: Console, report: Report) -> None:
+def _show(console: Console, report: Report, only: Sequence[str]) -> None:
+    if report.ended_by:
+        console.print(
+            f"The run has ended early: {report.ended_by.rstrip('.')}. Run the command again."
+        )
     if report.is_complete and not (report.migrated or report.deleted):
         everybody = (
-            "the one tenant is"
+            f"{_counted(len({*only}), 'given tenant', 'is', 'are')}"
+            if only
+            else "the one tenant is"
             if report.tenants == 1
             else f"all {_counted(report.tenants, 'tenant', 'is', 'are')}"
         )

@@ -1,4 +1,6 @@
-"""`tenantry new`: an empty tenant migration."""
+"""`tenantry new`: a file that registers, replaces or withdraws a tenant migration."""
+
+import re
 
 import click
 
@@ -6,31 +8,64 @@ from tenantry_cli.migration_files import next_migration_version, require_migrati
 from tenantry_cli.project import find_project
 
 _TENANT_MIGRATION = """\
--- SQL as for one tenant, with unqualified names. Members read new tables, writers write them,
--- and their changes are audited. For other levels, call
+-- SQL as for one tenant, with unqualified names, in the bodies of routines, too; what is in
+-- public is written public.<name>. Members read new tables, writers write them, and their
+-- changes are audited. For other levels, call
 -- tenancy.enable_tenant_table(current_schema(), …); without audit, call
 -- tenancy.leave_unaudited(current_schema(), …). A fourth argument names routines that the API
--- may call: array['name'].
+-- may call: array['name']. What must run once for the whole project, such as create extension,
+-- stands before the registration.
 select tenancy.register_tenant_migration('{version}', '{name}', $tenant$
 
 $tenant$);
+"""
+# As the table of tenant migrations allows.
+_VERSION = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")
+_REPLACEMENT = """\
+-- The whole corrected text, for the tenants that lack tenant migration {version}. Tenants that
+-- have the old text keep it, so it must lead to the same objects wherever one of them stands.
+select public.replace_tenant_migration('{version}', $tenant$
+
+$tenant$);
+"""
+_WITHDRAWAL = """\
+-- Refused if a tenant has received it.
+select public.withdraw_tenant_migration('{version}');
 """
 
 
 @click.command()
 @click.argument("name")
-def new(name: str) -> None:
+@click.option("--replace", metavar="VERSION", help="Correct the text of a tenant migration.")
+@click.option("--withdraw", metavar="VERSION", help="Withdraw a tenant migration.")
+def new(name: str, replace: str | None, withdraw: str | None) -> None:
     """Begin a tenant migration, which every tenant will receive.
 
-    NAME says what the migration does, verb first: add_orders.
+    NAME says what the migration does, verb first: add_orders. With --replace or --withdraw the
+    file concerns a migration that was registered before, in a new database, too.
     """
     require_migration_name(name)
+    if replace is not None and withdraw is not None:
+        raise click.UsageError("Give either --replace or --withdraw.")
+    for version in filter(None, (replace, withdraw)):
+        if not _VERSION.fullmatch(version):
+            raise click.UsageError(f'"{version}" is not a version of a tenant migration.')
     project = find_project()
     version = next_migration_version(project)
     path = project.migrations / f"{version}_{name}.sql"
-    path.write_text(tenant_migration(version, name))
-    click.echo(f"Wrote {path.relative_to(project.root)}. Fill it in; `supabase db push`")
-    click.echo("registers it, and `tenantry migrate` applies it to every tenant.")
+    project.migrations.mkdir(parents=True, exist_ok=True)
+    written = f"Wrote {path.relative_to(project.root)}."
+    if withdraw is not None:
+        path.write_text(_WITHDRAWAL.format(version=withdraw))
+        click.echo(f"{written} `supabase db push` withdraws the tenant migration.")
+    elif replace is not None:
+        path.write_text(_REPLACEMENT.format(version=replace))
+        click.echo(f"{written} Fill it in; `supabase db push` replaces the text, and")
+        click.echo("`tenantry migrate` applies it to the tenants that lack the migration.")
+    else:
+        path.write_text(tenant_migration(version, name))
+        click.echo(f"{written} Fill it in; `supabase db push`")
+        click.echo("registers it, and `tenantry migrate` applies it to every tenant.")
 
 
 def tenant_migration(version: str, name: str) -> str:

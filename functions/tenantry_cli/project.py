@@ -24,20 +24,28 @@ class Project:
         """The folder `.tenantry/`, which is created if it is missing."""
         state = self.root / ".tenantry"
         if not state.is_dir():
-            state.mkdir(exist_ok=True)
-            # As root, PostgreSQL runs as another user, who has to reach its data in this
-            # folder. Each secret file in this folder has its own permissions.
-            state.chmod(0o711 if os.geteuid() == 0 else 0o700)
+            try:
+                state.mkdir(exist_ok=True)
+                # As root, PostgreSQL runs as another user, who has to reach its data in this
+                # folder. Each secret file in this folder has its own permissions.
+                state.chmod(0o711 if os.geteuid() == 0 else 0o700)
+            except OSError as error:
+                raise TenantryError(
+                    f"The folder {state} cannot be created ({error.strerror}). The emulator "
+                    "keeps its keys and its database there: make the project writable, or "
+                    "create the folder as a link to a writable one."
+                ) from error
         return state
 
 
 def find_project() -> Project:
-    """The project that contains the working directory, else the project of this package."""
+    """The project that contains the working directory, as the Supabase CLI finds it."""
     working = Path.cwd()
-    for directory in (working, *working.parents, Path(__file__).resolve().parents[2]):
-        if (directory / "pyproject.toml").is_file() and Project(directory).migrations.is_dir():
+    for directory in (working, *working.parents):
+        if (directory / "supabase" / "config.toml").is_file():
             return Project(directory)
     raise TenantryError(
-        f"No project was found. Neither {working} nor a directory above it has a "
-        "pyproject.toml and supabase/migrations. Change to the directory of a project."
+        f"No project was found: neither {working} nor a folder above it has a "
+        "supabase/config.toml. Change to the folder of your project; `supabase init` makes the "
+        "file in a new one."
     )

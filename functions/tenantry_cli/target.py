@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
 import click
+import requests
 from click.core import ParameterSource
 
 from tenantry_cli.emulator.state import running
@@ -53,6 +57,28 @@ class Target:
 def is_opaque(key: str) -> bool:
     """Whether the key is a publishable or secret key, which is no token."""
     return key.startswith("sb_")
+
+
+def is_key_refused(reply: requests.Response) -> bool:
+    """Whether the project does not know the key. A known key may lack a privilege (42501)."""
+    return reply.status_code == HTTPStatus.UNAUTHORIZED and _error(reply).get("code") != "42501"
+
+
+def refused_key(url: str, reply: requests.Response, *, is_anon: bool = False) -> TenantryError:
+    option = _ANON_KEY if is_anon else _SERVICE_KEY
+    reason = _error(reply).get("message") or f"status {reply.status_code}"
+    return TenantryError(
+        f"{url} refuses the {'anon' if is_anon else 'service'} key ({reason}). Copy the key of "
+        f"this project again, and give it with {option.both_names}."
+    )
+
+
+def _error(reply: requests.Response) -> dict[str, Any]:
+    try:
+        body = reply.json()
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def key_headers(key: str, api_key: str | None = None) -> dict[str, str]:
@@ -101,12 +127,21 @@ _SERVICE_KEY = _Option(
     "SERVICE_ROLE_KEY",
     "The service_role key of the project.",
 )
+_ANON_KEY = _Option("anon-key", "SUPABASE_ANON_KEY", "ANON_KEY", "The anon key of the project.")
+_DB_URL = _Option(
+    "db-url", "SUPABASE_DB_URL", "DB_URL", "The URL of the database, as postgres."
+)
+_JWT_SECRET = _Option(
+    "jwt-secret", "SUPABASE_JWT_SECRET", "JWT_SECRET", "The secret that signs tokens."
+)
+DB_URL_NAMES = _DB_URL.both_names
+JWT_SECRET_NAMES = _JWT_SECRET.both_names
 _OPTIONS = (
     _URL,
-    _Option("anon-key", "SUPABASE_ANON_KEY", "ANON_KEY", "The anon key of the project."),
+    _ANON_KEY,
     _SERVICE_KEY,
-    _Option("db-url", "SUPABASE_DB_URL", "DB_URL", "The URL of the database, as postgres."),
-    _Option("jwt-secret", "SUPABASE_JWT_SECRET", "JWT_SECRET", "The secret that signs tokens."),
+    _DB_URL,
+    _JWT_SECRET,
     _Option(
         "functions-url", "TENANTRY_FUNCTIONS_URL", "FUNCTIONS_URL", "The URL of the functions."
     ),
@@ -121,6 +156,12 @@ _OPTIONS = (
 _REQUIRED = {"API_URL", "ANON_KEY", "SERVICE_ROLE_KEY"}
 _URLS = {"API_URL", "FUNCTIONS_URL", "POSTGREST_URL"}
 _KEYS = {"ANON_KEY", "SERVICE_ROLE_KEY"}
+# The role that a key must not have, and the prefix of such a key in the new format.
+_WRONG_ROLES = {
+    "ANON_KEY": ("service_role", "sb_secret_"),
+    "SERVICE_ROLE_KEY": ("anon", "sb_publishable_"),
+}
+_API_PATH = re.compile("/(rest|auth|functions)/v1/?$")
 
 
 def target_options(command: Command) -> Command:
@@ -214,6 +255,36 @@ def _require_usable(option: _Option, value: str) -> None:
             + ("is empty" if not value else "has white space or characters that no key has")
             + ". Copy the key again, without quotes and line breaks."
         )
+    if option.status in _KEYS and _has_role(value, *_WRONG_ROLES[option.status]):
+        raise TenantryError(
+            f"{option.used_name} is the {'anon' if option is _SERVICE_KEY else 'service'} key. "
+            f"Give {option.text[0].lower()}{option.text[1:]}"
+        )
+    if option is _URL:
+        _require_root(option, value)
+
+
+def _require_root(option: _Option, value: str) -> None:
+    """The paths of the Data API and of the other parts are added to this URL."""
+    parts = urlsplit(value)
+    root = f"{parts.scheme}://{parts.netloc}{_API_PATH.sub('', parts.path).rstrip('/')}"
+    if _API_PATH.search(parts.path) or parts.query or parts.fragment:
+        raise TenantryError(
+            f"{option.used_name} is {value!r}, which is the address of a page or of one part. "
+            f"Give the address of the project: {root}"
+        )
+
+
+def _has_role(key: str, role: str, prefix: str) -> bool:
+    """Whether the key names that role. Nobody has checked the signature."""
+    if key.startswith(prefix):
+        return True
+    try:
+        payload = key.split(".")[1]
+        claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return bool(claims["role"] == role)
+    except (IndexError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _is_url(value: str) -> bool:

@@ -5,6 +5,7 @@ create type public.table_column as (
     is_nullable boolean,
     column_default text,
     is_primary_key boolean,
+    is_identity boolean,
     description text
 );
 
@@ -15,4 +16,6 @@ comment on column public.table_column.ordinal_position is
 comment on column public.table_column.data_type is
     'The type as PostgreSQL prints it, for example character varying(40) or timestamp with time zone.';
 comment on column public.table_column.column_default is
-    'The default as SQL; null if there is none.';
+    'The default as SQL; null if there is none. An identity column has none.';
+comment on column public.table_column.is_identity is
+    'Whether PostgreSQL numbers the rows in this column, unless a row brings its own number.';

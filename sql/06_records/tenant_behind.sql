@@ -5,11 +5,14 @@ create type public.tenant_behind as (
     pending integer,
     sqlstate text,
     message text,
+    stuck_since timestamptz,
     failed_at timestamptz,
     has_more boolean
 );
 
 comment on type public.tenant_behind is
-    'A tenant that lacks tenant migrations, and the error if the next one has failed.';
+    'A tenant that lacks tenant migrations, and the error if it is stuck, because the next one has failed.';
+comment on column public.tenant_behind.stuck_since is
+    'When its next migration failed first; null if it has not failed.';
 comment on column public.tenant_behind.has_more is
     'Whether another tenant follows. Of the last tenant of a page: whether there is a next page.';

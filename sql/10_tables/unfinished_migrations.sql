@@ -3,6 +3,7 @@ create table tenancy.unfinished_migrations (
     version text collate "C" not null,
     sqlstate text not null,
     message text not null,
+    stuck_since timestamptz not null,
     failed_at timestamptz not null,
     attempts integer not null,
     constraint unfinished_migrations_pkey primary key (schema_name),
@@ -18,5 +19,7 @@ alter table tenancy.unfinished_migrations enable row level security;
 
 comment on table tenancy.unfinished_migrations is
     'Tenants whose next migration failed and was rolled back. The row goes when that migration succeeds.';
+comment on column tenancy.unfinished_migrations.stuck_since is
+    'When this migration failed first; failed_at is the latest attempt.';
 comment on column tenancy.unfinished_migrations.message is
     'The error message. A general sentence replaces a message that could quote a value of the tenant.';

@@ -33,6 +33,7 @@ as $$
         and fn.oid <> n.oid
         -- A partition gets the key from its table.
         and k.conparentid = 0
+        and k.confrelid not in (select s.relation from tenancy.shared_tables s)
         and (t.schema_name is not null or exists (select from public.tenants e where e.schema_name = fn.nspname))
     order by 1, 2, k.conname;
 $$;

@@ -23,9 +23,13 @@ begin
     where t.schema_name = check_tenant_grants.schema_name;
 
     return query
-    with objects as materialized (
+    with limits as materialized (
+        select l.* from tenancy.tenant_template_limits l where l.version = v_version
+    ),
+    objects as materialized (
         select 'schema' as kind, schema_name as title, quote_ident(schema_name) as target,
-            n.nspacl as acl, array['usage'] as privileges, 0::oid as relation, false as is_own_invoker
+            n.nspacl as acl, array['usage'] as privileges, 0::oid as relation, false as is_own_invoker,
+            null::text as own_name
         from pg_catalog.pg_namespace n
         where n.oid = v_schema
         union all
@@ -33,7 +37,30 @@ begin
             format('%I.%I', schema_name, c.relname), c.relacl,
             case
                 -- A view that runs with its owner's rights would show what policies hide.
-                when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then array['select']
+                when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then array['select'] || array(
+                    select k.privilege
+                    -- Bits of pg_relation_is_updatable, and of INSTEAD OF triggers in tgtype.
+                    from (values (8, 68, 'insert'), (4, 80, 'update'), (16, 72, 'delete'))
+                        k (updatable, instead, privilege)
+                    where (
+                            pg_relation_is_updatable(c.oid, false) & k.updatable > 0
+                            or exists (
+                                select
+                                from pg_catalog.pg_trigger g
+                                where g.tgrelid = c.oid and g.tgtype & k.instead = k.instead
+                            )
+                        )
+                        -- Rules and definers would write past the policies.
+                        and not exists (
+                            select from pg_catalog.pg_rewrite w where w.ev_class = c.oid and w.ev_type <> '1'
+                        )
+                        and not exists (
+                            select
+                            from pg_catalog.pg_trigger g
+                            join pg_catalog.pg_proc p on p.oid = g.tgfoid
+                            where g.tgrelid = c.oid and p.prosecdef
+                        )
+                )
                 when c.relkind in ('r', 'p') and c.relrowsecurity then array(
                     select k.privilege
                     from (values ('r', 'select'), ('a', 'insert'), ('w', 'update'), ('d', 'delete'))
@@ -46,17 +73,36 @@ begin
                             and 'authenticated'::regrole = any (p.polroles)
                     )
                 )
-                -- A sequence of a column of type serial.
+                -- A sequence that numbers rows which signed-in users may write.
                 when c.relkind = 'S' and exists (
                     select
-                    from pg_catalog.pg_depend o
-                    where o.classid = 'pg_class'::regclass
-                        and o.objid = c.oid
-                        and o.refclassid = 'pg_class'::regclass
-                        and o.deptype = 'a'
-                ) then array['select', 'usage']
+                    from (
+                        select o.refobjid
+                        from pg_catalog.pg_depend o
+                        where o.classid = 'pg_class'::regclass
+                            and o.objid = c.oid
+                            and o.refclassid = 'pg_class'::regclass
+                            and (
+                                o.deptype = 'a'
+                                or exists (
+                                    select from pg_catalog.pg_attribute i
+                                    where i.attrelid = o.refobjid and i.attnum = o.refobjsubid and i.attidentity = 'd'
+                                )
+                            )
+                        union
+                        select e.adrelid
+                        from pg_catalog.pg_depend o
+                        join pg_catalog.pg_attrdef e on e.oid = o.objid
+                        where o.refclassid = 'pg_class'::regclass
+                            and o.refobjid = c.oid
+                            and o.classid = 'pg_attrdef'::regclass
+                    ) u (relation)
+                    join pg_catalog.pg_class n on n.oid = u.relation and n.relnamespace = v_schema and n.relrowsecurity
+                    join pg_catalog.pg_policy p on p.polrelid = n.oid
+                    where p.polcmd::text in ('*', 'a', 'w') and 'authenticated'::regrole = any (p.polroles)
+                ) then array['usage']
             end,
-            c.oid, false
+            c.oid, false, c.relname::text
         from pg_catalog.pg_depend d
         join pg_catalog.pg_class c on c.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass
@@ -77,7 +123,8 @@ begin
                 from tenancy.template_objects(schema_name, v_version) t
                 where t.object_kind = 'routine'
                     and t.object_name = format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid))
-            )
+            ),
+            p.proname::text
         from pg_catalog.pg_depend d
         join pg_catalog.pg_proc p on p.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass
@@ -96,6 +143,21 @@ begin
         cross join unnest(o.privileges) u (privilege)
         cross join (values ('authenticated'), ('service_role')) r (role_name)
         where v_status = 'active'
+            and not exists (
+                select
+                from limits l
+                where l.object_kind = o.kind and l.object_name = o.own_name
+                    and l.grantee = r.role_name and l.privilege = u.privilege
+            )
+        union all
+        select 'column', format('%s.%s', o.title, c.attname), o.target, c.attname::text, l.grantee, l.privilege
+        from limits l
+        join objects o on o.kind = l.object_kind and o.own_name = l.object_name
+        join pg_catalog.pg_attribute c on c.attrelid = o.relation and c.attnum > 0 and not c.attisdropped
+        where v_status = 'active'
+            and l.privilege = any (o.privileges)
+            and cardinality(l.columns) > 0
+            and (c.attname = any (l.columns) or starts_with(c.attname, 'x_'))
     ),
     actual as (
         select o.kind, o.title, o.target, null::text as column_name,
@@ -120,7 +182,7 @@ begin
     ),
     wrong as (
         select coalesce(a.kind, d.kind) as kind, coalesce(a.title, d.title) as title,
-            coalesce(a.target, d.target) as target, a.column_name,
+            coalesce(a.target, d.target) as target, coalesce(a.column_name, d.column_name) as column_name,
             coalesce(a.grantee, d.grantee) as grantee, coalesce(a.privilege, d.privilege) as privilege,
             a.kind is not null as is_excess
         from (
@@ -129,6 +191,7 @@ begin
         ) a
         full join due d
             on d.kind = a.kind and d.target = a.target and d.grantee = a.grantee and d.privilege = a.privilege
+                and coalesce(d.column_name, '') = coalesce(a.column_name, '')
         where a.kind is null or d.kind is null
     )
     select
@@ -168,4 +231,4 @@ end;
 $$;
 
 comment on function tenancy.check_tenant_grants(text) is
-    'Check: privileges of the API roles and of PUBLIC in a tenant that do not fit its status, its policies and its callable routines.';
+    'Check: privileges of the API roles and of PUBLIC in a tenant that do not fit its status, its policies, its callable routines and what its migrations have revoked.';

@@ -29,9 +29,13 @@ as $$
     union all
     select * from tenancy.check_foreign_keys()
     union all
+    select * from tenancy.check_shared_tables()
+    union all
     select * from tenancy.check_default_privileges()
     union all
-    select * from tenancy.check_cancelling();
+    select * from tenancy.check_cancelling()
+    union all
+    select * from tenancy.check_stuck_tenants();
 $$;
 
 comment on function tenancy.platform_findings() is

@@ -229,13 +229,15 @@ create type public.schema_difference as (
     object_name text,
     difference text,
     expected text,
-    found text
+    found text,
+    repair text
 );
 
 comment on type public.schema_difference is 'One object in which a tenant differs from the reference schema at its version.';
 comment on column public.schema_difference.difference is 'missing, extra or different.';
 comment on column public.schema_difference.expected is 'Definition in the reference schema; null if the object is extra.';
 comment on column public.schema_difference.found is 'Definition in the tenant; null if the object is missing.';
+comment on column public.schema_difference.repair is 'SQL that removes the difference; null if a person has to decide.';
 
 -- sql/06_records/schema_object.sql
 
@@ -290,6 +292,7 @@ create type public.table_column as (
     is_nullable boolean,
     column_default text,
     is_primary_key boolean,
+    is_identity boolean,
     description text
 );
 
@@ -300,7 +303,9 @@ comment on column public.table_column.ordinal_position is
 comment on column public.table_column.data_type is
     'The type as PostgreSQL prints it, for example character varying(40) or timestamp with time zone.';
 comment on column public.table_column.column_default is
-    'The default as SQL; null if there is none.';
+    'The default as SQL; null if there is none. An identity column has none.';
+comment on column public.table_column.is_identity is
+    'Whether PostgreSQL numbers the rows in this column, unless a row brings its own number.';
 
 -- sql/06_records/table_foreign_key.sql
 
@@ -345,12 +350,15 @@ create type public.tenant_behind as (
     pending integer,
     sqlstate text,
     message text,
+    stuck_since timestamptz,
     failed_at timestamptz,
     has_more boolean
 );
 
 comment on type public.tenant_behind is
-    'A tenant that lacks tenant migrations, and the error if the next one has failed.';
+    'A tenant that lacks tenant migrations, and the error if it is stuck, because the next one has failed.';
+comment on column public.tenant_behind.stuck_since is
+    'When its next migration failed first; null if it has not failed.';
 comment on column public.tenant_behind.has_more is
     'Whether another tenant follows. Of the last tenant of a page: whether there is a next page.';
 
@@ -419,13 +427,17 @@ create type public.tenant_migration_status as (
     tenant_count integer,
     up_to_date integer,
     behind integer,
-    failed integer,
+    stuck integer,
+    stuck_tenants jsonb,
     unreachable_tables text[]
 );
 
-comment on type public.tenant_migration_status is 'Result of get_migration_status.';
-comment on column public.tenant_migration_status.failed is
+comment on type public.tenant_migration_status is
+    'Result of get_migration_status, withdraw_tenant_migration and replace_tenant_migration.';
+comment on column public.tenant_migration_status.stuck is
     'Tenants behind whose next migration has failed and was rolled back.';
+comment on column public.tenant_migration_status.stuck_tenants is
+    'The first 20 of them by name, as {schema_name, version, sqlstate, message, stuck_since, failed_at, attempts}. list_tenants_behind lists all.';
 comment on column public.tenant_migration_status.unreachable_tables is
     'Tables of the template that no signed-in user can reach, because their policies let nobody in. The migration may have meant it so.';
 
@@ -703,6 +715,22 @@ comment on column tenancy.retention_floors.set_at is
 insert into tenancy.retention_floors (days)
 select s.audit_retention_days from tenancy.platform_settings s;
 
+-- sql/10_tables/shared_tables.sql
+
+create table tenancy.shared_tables (
+    relation regclass not null,
+    is_granted boolean not null,
+    shared_at timestamptz not null default now(),
+    constraint shared_tables_pkey primary key (relation)
+);
+
+alter table tenancy.shared_tables enable row level security;
+
+comment on table tenancy.shared_tables is
+    'Tables outside the tenants that foreign keys of the template may reference, such as a catalogue of products. share_table and unshare_table write it.';
+comment on column tenancy.shared_tables.is_granted is
+    'Whether share_table has granted SELECT to authenticated, so that unshare_table revokes it.';
+
 -- sql/10_tables/tenant_migrations.sql
 
 create table tenancy.tenant_migrations (
@@ -734,6 +762,30 @@ comment on column tenancy.tenant_migrations.statements is
     'SQL as for one tenant: unqualified names, run with the tenant''s schema first in search_path.';
 comment on column tenancy.tenant_migrations.callable_routines is
     'Names of routines that the API may call from this migration on, while the tenant is active.';
+
+-- sql/10_tables/tenant_template_limits.sql
+
+create table tenancy.tenant_template_limits (
+    version text collate "C" not null,
+    object_kind text not null,
+    object_name text not null,
+    grantee text not null,
+    privilege text not null,
+    columns text[] not null,
+    constraint tenant_template_limits_pkey primary key (version, object_kind, object_name, grantee, privilege),
+    constraint tenant_template_limits_version_fkey foreign key (version)
+        references tenancy.tenant_migrations (version) on delete cascade
+);
+
+alter table tenancy.tenant_template_limits enable row level security;
+
+comment on table tenancy.tenant_template_limits is
+    'Privileges that tenant migrations have revoked from an API role, or limited to columns, at each version of the template. What has no row here follows from the policies.';
+comment on column tenancy.tenant_template_limits.object_kind is 'table (also for views), sequence or routine.';
+comment on column tenancy.tenant_template_limits.object_name is
+    'Name of the object. A routine is limited by name, as it is declared callable by name.';
+comment on column tenancy.tenant_template_limits.columns is
+    'The columns on which the role keeps the privilege; empty if it was revoked altogether.';
 
 -- sql/10_tables/tenant_template_objects.sql
 
@@ -807,6 +859,7 @@ create table tenancy.unfinished_migrations (
     version text collate "C" not null,
     sqlstate text not null,
     message text not null,
+    stuck_since timestamptz not null,
     failed_at timestamptz not null,
     attempts integer not null,
     constraint unfinished_migrations_pkey primary key (schema_name),
@@ -822,6 +875,8 @@ alter table tenancy.unfinished_migrations enable row level security;
 
 comment on table tenancy.unfinished_migrations is
     'Tenants whose next migration failed and was rolled back. The row goes when that migration succeeds.';
+comment on column tenancy.unfinished_migrations.stuck_since is
+    'When this migration failed first; failed_at is the latest attempt.';
 comment on column tenancy.unfinished_migrations.message is
     'The error message. A general sentence replaces a message that could quote a value of the tenant.';
 
@@ -1127,6 +1182,7 @@ declare
             else 'write'::public.access_level
         end
     );
+    v_is_write constant boolean := level is null and v_level = 'write';
     v_caller tenancy.caller;
     v_status public.tenant_status;
     v_access public.access_level;
@@ -1134,20 +1190,25 @@ declare
 begin
     -- The RPCs are in public. Each checks the permission of its caller, so the guard does not.
     if schema_name = 'public' then
+        if v_is_write then
+            perform tenancy.require_writable(schema_name, null);
+        end if;
         return;
     end if;
 
     -- First only whether the answer is yes, as for almost every request of a user.
-    if exists (
-        select
-        from public.user_schema_access a
-        join public.tenants t on t.schema_name = a.schema_name
-        where a.schema_name = require_access.schema_name
-            and a.user_id = (select u.user_id from tenancy.calling_user u)
-            and a.access_level >= v_level
-            and coalesce(a.expires_at, 'infinity') > statement_timestamp()
-            and t.status = 'active'
-    ) then
+    select a.access_level into v_access
+    from public.user_schema_access a
+    join public.tenants t on t.schema_name = a.schema_name
+    where a.schema_name = require_access.schema_name
+        and a.user_id = (select u.user_id from tenancy.calling_user u)
+        and a.access_level >= v_level
+        and coalesce(a.expires_at, 'infinity') > statement_timestamp()
+        and t.status = 'active';
+    if found then
+        if v_is_write then
+            perform tenancy.require_writable(schema_name, v_access);
+        end if;
         return;
     end if;
 
@@ -1161,6 +1222,9 @@ begin
 
     v_caller := tenancy.caller();
     if v_caller.kind in ('service_role', 'postgres') and v_status = 'active' then
+        if v_is_write then
+            perform tenancy.require_writable(schema_name, null);
+        end if;
         return;
     end if;
 
@@ -1425,6 +1489,120 @@ $$;
 
 comment on function tenancy.require_signed_in() is
     'Returns the caller, and refuses one who is not signed in (PT401 not_authenticated).';
+
+-- sql/20_tenancy/access/require_writable.sql
+
+-- Privileges and policies decide what a request may write. PostgreSQL's refusal names no way out,
+-- and of an update or a delete that policies hide from, it says nothing at all. So the guard says
+-- first what these two would refuse. It decides nothing of its own.
+create function tenancy.require_writable(schema_name text, level public.access_level)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_table constant text := nullif(substr(current_setting('request.path', true), 2), '');
+    v_verb constant text := case current_setting('request.method', true)
+        when 'PATCH' then 'update' when 'DELETE' then 'delete' else 'insert'
+    end;
+    -- Each write of a tenant comes here. An expression costs a tenth of a query of the catalog.
+    v_relation constant regclass := to_regclass(quote_ident(schema_name) || '.' || quote_ident(v_table));
+    v_way text;
+begin
+    if not has_table_privilege(current_setting('role', true), v_relation, v_verb)
+        -- A tenant migration may have limited the privilege to columns.
+        and (
+            v_verb = 'delete'
+            or not has_any_column_privilege(current_setting('role', true), v_relation, v_verb)
+        )
+    then
+        v_way := tenancy.way_to_write(schema_name, v_table, v_verb);
+        -- The other tables of public are the project's.
+        if schema_name = 'public' and v_way is null then
+            return;
+        end if;
+        if current_setting('role', true) = 'anon' then
+            perform tenancy.log_refusal('not_authenticated', nullif(schema_name, 'public'));
+            raise exception 'You are not signed in, so you cannot write table "%".', v_table
+                -- PostgREST answers anon with 401.
+                using errcode = '42501', detail = 'not_authenticated',
+                    hint = 'Send the user''s access token as "Authorization: Bearer …".';
+        end if;
+        perform tenancy.log_refusal('forbidden', nullif(schema_name, 'public'));
+        raise exception 'No request can % table "%" directly. %',
+            case v_verb when 'insert' then 'insert into' when 'delete' then 'delete from' else v_verb end,
+            v_table,
+            coalesce(v_way, 'The tenant migration that made it allows it to nobody.')
+            using errcode = '42501', detail = 'forbidden',
+                hint = 'Operations are called as RPCs or as HTTPS functions.';
+    end if;
+
+    if level < 'admin'
+        and exists (select from pg_catalog.pg_policy p where p.polrelid = v_relation and p.polname = v_verb || '_admin')
+        -- Only if the policy of this name is the one of enable_tenant_table and no other helps.
+        and (
+            select bool_and(
+                pg_get_expr(coalesce(p.polwithcheck, p.polqual), p.polrelid)
+                ~ '^\(?EXISTS \( SELECT\s+FROM tenancy\.\w+ o\s+WHERE \(\(o\.schema_name = ''[a-z0-9_]+''::text\) AND \(o\.access_level >= ''admin''::public\.access_level\)\)\)\)?$'
+            )
+            from pg_catalog.pg_policy p
+            where p.polrelid = v_relation
+                and p.polpermissive
+                and p.polcmd::text in ('*', case v_verb when 'insert' then 'a' when 'update' then 'w' else 'd' end)
+        )
+    then
+        perform tenancy.log_refusal('forbidden', schema_name);
+        raise exception 'Your access level in tenant "%" is below "admin", which writing table "%" needs.',
+            schema_name, v_table
+            using errcode = '42501', detail = 'forbidden',
+                hint = 'Ask an admin of the tenant to make the change, or to raise your access level.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_writable(text, public.access_level) is
+    'Refuses a Data API request that writes a table of a tenant, or of the registry, if privileges or policies would refuse it to this caller whatever the row is; the level is that of a member, and null for everybody else. The message names the call that does it (42501: forbidden, not_authenticated of anon). Only after require_access has let the request pass.';
+
+-- sql/20_tenancy/access/way_to_write.sql
+
+create function tenancy.way_to_write(schema_name text, table_name text, verb text)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select w.way
+    from (
+        values
+            ('tenants', 'insert', 'Call create_tenant_schema.'),
+            ('tenants', 'update', 'Call suspend_tenant, activate_tenant or another operation of schema-management.'),
+            ('tenants', 'delete', 'Call delete_tenant_schema, after suspend_tenant.'),
+            ('user_schema_access', 'insert', 'Call grant_schema_access.'),
+            ('user_schema_access', 'update', 'Call grant_schema_access.'),
+            ('user_schema_access', 'delete', 'Call revoke_schema_access.'),
+            ('admin_users', 'insert', 'Call promote_to_admin.'),
+            ('admin_users', 'update', 'Call promote_to_admin.'),
+            ('admin_users', 'delete', 'Call revoke_admin.'),
+            ('admin_audit_log', 'insert', 'Each operation writes its own entry.'),
+            ('admin_audit_log', 'update', 'Entries are never changed.'),
+            ('admin_audit_log', 'delete', 'Call prune_audit_log for entries past their retention.'),
+            ('users', 'insert', 'Call ensure_user_profile for your own profile, or create_user_profile for another user''s.'),
+            ('users', 'update', 'Call update_user_profile for your own profile.'),
+            ('users', 'delete', 'A profile stays. Call revoke_schema_access to end a user''s access.'),
+            ('audit_log', 'insert', 'Triggers write an entry for each change of a row.'),
+            ('audit_log', 'update', 'Entries are never changed. Call redact_audit_log to remove the values of a profile.'),
+            ('audit_log', 'delete', 'Call prune_audit_log for entries past their retention.')
+    ) w (relation, command, way)
+    where w.relation = table_name
+        and w.command = verb
+        and (schema_name = 'public') = (w.relation not in ('users', 'audit_log'));
+$$;
+
+comment on function tenancy.way_to_write(text, text, text) is
+    'Which call inserts into, updates or deletes from a table that no request can write, as a sentence; null for tables other than those of Tenantry.';
 
 -- sql/20_tenancy/arguments/is_page_full.sql
 
@@ -2191,9 +2369,8 @@ begin
     );
 
     if v_missing is not null then
-        raise exception 'The tenant template does not keep audit_log append-only: missing or disabled triggers: %.', v_missing
-            using errcode = 'object_not_in_prerequisite_state',
-                hint = 'Nothing was registered. Leave the table audit_log to Tenantry, in every tenant migration.';
+        raise exception 'The tenant template does not keep audit_log append-only: missing or disabled triggers: %. Nothing was registered. Leave the table audit_log to Tenantry, in every tenant migration.', v_missing
+            using errcode = 'object_not_in_prerequisite_state';
     end if;
 end;
 $$;
@@ -3451,6 +3628,7 @@ begin
         not a.attnotnull,
         pg_get_expr(d.adbin, d.adrelid),
         a.attnum = any (coalesce(k.conkey, '{}')),
+        a.attidentity <> '',
         col_description(a.attrelid, a.attnum)
     from pg_catalog.pg_attribute a
     left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
@@ -3477,12 +3655,17 @@ begin
     select
         k.conname::text,
         tenancy.column_names(k.conrelid, k.conkey),
-        c.relname::text,
+        -- A shared table is outside the tenant, so its name has its schema.
+        case
+            when c.relnamespace = t.relnamespace then c.relname::text
+            else c.relnamespace::regnamespace || '.' || c.relname
+        end,
         tenancy.column_names(k.confrelid, k.confkey),
         tenancy.foreign_key_action(k.confupdtype),
         tenancy.foreign_key_action(k.confdeltype)
     from pg_catalog.pg_constraint k
     join pg_catalog.pg_class c on c.oid = k.confrelid
+    join pg_catalog.pg_class t on t.oid = k.conrelid
     where k.conrelid = relation and k.contype = 'f'
     order by k.conname;
 end;
@@ -3742,13 +3925,15 @@ begin
         select distinct c.relname::text
         from pg_catalog.pg_constraint k
         join pg_catalog.pg_class c on c.oid = k.confrelid
-        where k.conrelid = relation and k.contype = 'f'
+        where k.conrelid = relation
+            and k.contype = 'f'
+            and c.relnamespace = (select t.relnamespace from pg_catalog.pg_class t where t.oid = relation)
     );
 end;
 $$;
 
 comment on function tenancy.referenced_tables(oid) is
-    'Names of the tables that a table''s foreign keys refer to. Dropping the keys locks these tables, too.';
+    'Names of the tables of the same schema that a table''s foreign keys refer to. Dropping the keys locks these tables, too.';
 
 -- sql/20_tenancy/catalog/require_column.sql
 
@@ -4126,9 +4311,8 @@ begin
         on a.object_kind = b.object_kind and a.object_name = b.object_name
     where a.definition is distinct from b.definition;
     if v_changed is not null then
-        raise exception 'The migration would change the tenant''s own objects: %.', left(v_changed, 1000)
-            using errcode = 'object_not_in_prerequisite_state',
-                hint = 'Rename or drop the objects that conflict with the migration, then migrate this tenant again.';
+        raise exception 'The migration would change the tenant''s own objects: %. Rename or drop the objects that conflict with the migration, then migrate this tenant again.', left(v_changed, 1000)
+            using errcode = 'object_not_in_prerequisite_state';
     end if;
 
     select string_agg(format('%s %s is %s', d.object_kind, d.object_name, d.difference), ', ')
@@ -4137,9 +4321,11 @@ begin
     -- An extra object outside the template's tables existed before and has not changed.
     where not (d.difference = 'extra' and d.object_kind in ('routine', 'type', 'view', 'relation', 'sequence'));
     if v_different is not null then
-        raise exception 'The tenant would differ from the reference schema: %.', left(v_different, 1000)
-            using errcode = 'object_not_in_prerequisite_state',
-                hint = 'get_schema_drift shows the differences that the tenant has before the migration.';
+        raise exception 'The tenant would differ from the reference schema: %. %', left(v_different, 1000), coalesce(
+                (select string_agg(t.advice, ' ') from tenancy.taken_names(schema_name, version, v_objects) t (advice)),
+                'get_schema_drift shows the differences that the tenant has before the migration.'
+            )
+            using errcode = 'object_not_in_prerequisite_state';
     end if;
 end;
 $$;
@@ -4186,7 +4372,8 @@ begin
         coalesce(e.object_name, f.object_name),
         case when f.object_kind is null then 'missing' when e.object_kind is null then 'extra' else 'different' end,
         e.definition,
-        f.definition
+        f.definition,
+        null::text
     from expected e
     full join found f on f.object_kind = e.object_kind and f.object_name = e.object_name
     where e.definition is distinct from f.definition
@@ -4422,6 +4609,51 @@ $$;
 comment on function tenancy.schema_objects(text, text[]) is
     'All objects of a schema, except some tables, each with its definition as text. Equal objects in two schemas have equal texts, except for the schema''s name.';
 
+-- sql/20_tenancy/drift/taken_names.sql
+
+-- PostgreSQL gives the index of a key another name if the usual one is taken. A table that was
+-- renamed still has its indexes and sequences under their old names.
+create function tenancy.taken_names(schema_name text, version text, objects tenancy.schema_object[])
+    returns setof text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    select distinct format(
+        'The name "%s" is taken by %s of the tenant''s own table "%s". Write: alter %s %I.%I rename to …; then migrate this tenant again.',
+        c.relname,
+        case c.relkind when 'S' then 'a sequence' else 'an index' end,
+        o.relname,
+        case c.relkind when 'S' then 'sequence' else 'index' end,
+        schema_name, c.relname
+    )
+    from tenancy.schema_differences(schema_name, version, objects) d
+    join pg_catalog.pg_class c
+        on c.relnamespace = to_regnamespace(quote_ident(schema_name))
+        and c.relname = case d.object_kind
+            when 'sequence' then d.object_name
+            else substr(d.object_name, strpos(d.object_name, '.') + 1)
+        end
+        and c.relkind in ('i', 'I', 'S')
+    join pg_catalog.pg_depend r
+        on r.classid = 'pg_class'::regclass
+        and r.objid = c.oid
+        and r.refclassid in ('pg_class'::regclass, 'pg_constraint'::regclass)
+        and r.deptype in ('a', 'i')
+    left join pg_catalog.pg_constraint k on r.refclassid = 'pg_constraint'::regclass and k.oid = r.refobjid
+    join pg_catalog.pg_class o on o.oid = coalesce(k.conrelid, r.refobjid)
+    where d.difference = 'missing'
+        and d.object_kind in ('constraint', 'index', 'sequence')
+        and not tenancy.is_template_table(schema_name, o.relname::text);
+end;
+$$;
+
+comment on function tenancy.taken_names(text, text, tenancy.schema_object[]) is
+    'For each object of the template that a tenant lacks because one of its own tables has an index or a sequence of that name: what to do, as a sentence.';
+
 -- sql/20_tenancy/drift/template_differences.sql
 
 -- The reference schema counts as a tenant at the latest version, so that damage to it is found,
@@ -4598,6 +4830,42 @@ $$;
 
 comment on function tenancy.raise_busy() is
     'Raises the error with which every RPC answers a deadlock, a lock wait that took too long, or a cancelled statement (PT429 busy; the functions answer 503 with Retry-After). Without it, PostgREST would answer 500.';
+
+-- sql/20_tenancy/errors/statement_advice.sql
+
+create function tenancy.statement_advice(code text, message text)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return case
+        when message ~ 'CONCURRENTLY' then
+            'Write the statement without CONCURRENTLY: a tenant migration is one transaction. The table of one tenant is locked meanwhile, and no other tenant waits.'
+        when code in ('25001', '2D000') or message ~ 'transaction commands' then
+            'A tenant migration is one transaction. Remove begin, commit, rollback and savepoint from it, and statements that cannot run in a transaction, such as vacuum, create database and alter system.'
+        when message ~ '^cannot (set|reset) parameter "(role|session_authorization)"' or message ~ 'security-(definer|restricted)' then
+            'Remove SET ROLE, RESET ROLE and SET SESSION AUTHORIZATION from it: a tenant migration runs as the owner postgres, and the tables must belong to postgres.'
+        when message ~ 'COPY (to|from)' or message ~ 'cannot COPY' then
+            'Write INSERT instead of COPY.'
+        when code = '55P04' then
+            -- PostgreSQL's own hint is to commit in between, which is not possible here.
+            'A new tenant receives all tenant migrations in one transaction. Within it no statement can use a value that "alter type … add value" has added. Make a new type of all values and alter the columns to it.'
+        when code = '42501' then
+            'A tenant migration runs as postgres, who is no superuser. What needs more rights cannot be part of it.'
+        when code in ('42P01', '42883', '42704', '42P02') then
+            'Unqualified names are looked up in the tenant''s schema and in extensions: write public.<name> for what is in public. If an index or a constraint of the same migration calls a routine, add "set search_path from current" to that routine.'
+        when code in ('42P07', '42710', '42723') then
+            'The tenants have this name already, perhaps from an earlier tenant migration. Choose another name, or alter what is there.'
+        else ''
+    end;
+end;
+$$;
+
+comment on function tenancy.statement_advice(text, text) is
+    'What to do about the error of a statement in a tenant migration, by its SQLSTATE and its message; empty if the message says enough.';
 
 -- sql/20_tenancy/exposure/expose_schema.sql
 
@@ -4945,6 +5213,24 @@ $$;
 comment on function tenancy.request_id() is
     'The request''s X-Request-Id as the caller sent it, unverified; null if it is missing or malformed.';
 
+-- sql/20_tenancy/locks/advisory_locks.sql
+
+create function tenancy.advisory_locks()
+    returns text[]
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select array(
+        select format('%s %s %s %s', l.classid, l.objid, l.objsubid, l.mode)
+        from pg_catalog.pg_locks l
+        where l.pid = pg_backend_pid() and l.locktype = 'advisory' and l.granted
+    );
+$$;
+
+comment on function tenancy.advisory_locks() is 'The advisory locks that this session and its transaction hold.';
+
 -- sql/20_tenancy/locks/cancel_changes.sql
 
 -- On Supabase, `postgres` may cancel every session but those of superusers.
@@ -5031,6 +5317,39 @@ $$;
 comment on function tenancy.is_closing(text) is
     'Whether another session has called lock_tenant_first. Never waits.';
 
+-- sql/20_tenancy/locks/lock_relations.sql
+
+-- Locks are requested in short attempts with pauses: while a statement waits for a table, every
+-- later reader of the table waits behind it. These readers continue during the pauses.
+create function tenancy.lock_relations(relations text, mode text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    set lock_timeout = '100ms'
+    language plpgsql
+as $$
+declare
+    v_deadline constant timestamptz := clock_timestamp() + interval '2 seconds';
+begin
+    loop
+        begin
+            execute format('lock table %s in %s mode', relations, mode);
+            return;
+        exception
+            when lock_not_available then
+                if clock_timestamp() >= v_deadline then
+                    raise;
+                end if;
+        end;
+        perform pg_sleep(0.02 + random() * 0.03);
+    end loop;
+end;
+$$;
+
+comment on function tenancy.lock_relations(text, text) is
+    'Locks relations, a list of quoted names, until the transaction ends. Tries for 2 s, each time for at most 100 ms, so that no reader waits long (then 55P03).';
+
 -- sql/20_tenancy/locks/lock_rewrite.sql
 
 -- A load of PostgREST's schema cache waits for each table that is being rewritten, and fails
@@ -5085,36 +5404,22 @@ comment on function tenancy.lock_super_admins() is
 
 -- sql/20_tenancy/locks/lock_tables.sql
 
--- Locks are requested in short attempts with pauses: while a statement waits for a table, every
--- later reader of the table waits behind it. These readers continue during the pauses.
 create function tenancy.lock_tables(schema_name text, table_names text[], mode text default 'access exclusive')
     returns void
     volatile
     security invoker
     set search_path = ''
-    set lock_timeout = '100ms'
     language plpgsql
 as $$
-declare
-    v_deadline constant timestamptz := clock_timestamp() + interval '2 seconds';
-    -- In one order, so that two transactions that lock the same tables do not deadlock.
-    v_tables constant text := (
-        select string_agg(format('%I.%I', schema_name, t.name), ', ' order by t.name collate "C")
-        from (select distinct unnest(table_names)) t (name)
-    );
 begin
-    loop
-        begin
-            execute format('lock table %s in %s mode', v_tables, mode);
-            return;
-        exception
-            when lock_not_available then
-                if clock_timestamp() >= v_deadline then
-                    raise;
-                end if;
-        end;
-        perform pg_sleep(0.02 + random() * 0.03);
-    end loop;
+    perform tenancy.lock_relations(
+        -- In one order, so that two transactions that lock the same tables do not deadlock.
+        (
+            select string_agg(format('%I.%I', schema_name, t.name), ', ' order by t.name collate "C")
+            from (select distinct unnest(table_names)) t (name)
+        ),
+        mode
+    );
 end;
 $$;
 
@@ -5285,6 +5590,53 @@ $$;
 comment on function tenancy.lock_users(uuid[]) is
     'Protects these users from deletion until the transaction ends, and returns the ids of those that exist. Waits at most 2 s (55P03).';
 
+-- sql/20_tenancy/locks/release_session_locks.sql
+
+-- pg_locks does not say whether an advisory lock ends with the transaction or with the session.
+-- Only a lock of the session can be released, and a rollback does not do it.
+create function tenancy.release_session_locks(kept text[])
+    returns text[]
+    volatile
+    security invoker
+    set search_path = ''
+    -- PostgreSQL warns of each lock of the transaction.
+    set client_min_messages = error
+    language plpgsql
+as $$
+declare
+    v_lock text;
+    v_parts text[];
+    v_key text;
+    v_is_released boolean;
+    v_released text[] := '{}';
+begin
+    foreach v_lock in array tenancy.advisory_locks() loop
+        continue when v_lock = any (kept);
+        v_parts := string_to_array(v_lock, ' ');
+        -- A lock has a key of 64 bits, or two of 32 bits. PostgreSQL shows them without a sign.
+        v_key := case v_parts[3]
+            when '1' then ((v_parts[1]::bigint << 32) | v_parts[2]::bigint)::text
+            else format('%s, %s', v_parts[1]::bigint::bit(32)::integer, v_parts[2]::bigint::bit(32)::integer)
+        end;
+        loop
+            execute format(
+                'select %s(%s)',
+                case v_parts[4] when 'ShareLock' then 'pg_advisory_unlock_shared' else 'pg_advisory_unlock' end,
+                v_key
+            )
+            into v_is_released;
+            exit when not v_is_released;
+            v_released := v_released || format('(%s)', v_key);
+        end loop;
+    end loop;
+
+    return v_released;
+end;
+$$;
+
+comment on function tenancy.release_session_locks(text[]) is
+    'Releases the advisory locks that this session holds beyond its transaction, except these, and returns their keys.';
+
 -- sql/20_tenancy/locks/require_no_long_change.sql
 
 create function tenancy.require_no_long_change(schema_name text)
@@ -5403,11 +5755,8 @@ create function tenancy.add_tenant_migration(
 as $$
 declare
     v_migration tenancy.tenant_migrations;
-    v_settings_before jsonb;
-    v_external_before text[];
+    v_tables_before oid[];
     v_routines_before oid[];
-    v_problem text;
-    v_unreachable_before text[];
 begin
     -- Registrations take turns, so that positions are unique and without gaps. Readers and new
     -- tenants do not wait.
@@ -5422,13 +5771,9 @@ begin
         then
             return;
         end if;
-        raise exception 'Tenant migration % is registered already, with another text.', version
-            using hint = 'Tenants may have received it. Register the change under a new version.';
+        raise exception 'Tenant migration % is registered already, with another text. Tenants may have received it: register the change under a new version.', version;
     end if;
-    if statements ~ '\mtenant_template\M' then
-        raise exception 'Tenant migration % names the reference schema.', version
-            using hint = 'Leave names unqualified: the migration runs once in each tenant.';
-    end if;
+    perform tenancy.require_registration(version, name, statements, callable_routines);
 
     insert into tenancy.tenant_migrations (version, position, name, statements, callable_routines)
     values (
@@ -5440,72 +5785,140 @@ begin
 
     -- The reference schema gets the migration first: a failure here fails the push, before any
     -- tenant is changed.
-    if to_regnamespace('tenant_template') is null then
-        create schema tenant_template;
-        comment on schema tenant_template is
-            'Reference schema: the tenant template after the latest tenant migration. It holds no rows and is never exposed.';
-    end if;
+    v_tables_before := tenancy.table_oids('tenant_template');
+    v_routines_before := array(
+        select p.oid from pg_catalog.pg_proc p where p.pronamespace = to_regnamespace('tenant_template')
+    );
+    perform tenancy.advance_reference(v_migration);
+    perform tenancy.require_creatable(version, tenancy.tables_to_try(v_tables_before, v_routines_before));
+end;
+$$;
+
+comment on function tenancy.add_tenant_migration(text, text, text, text[]) is
+    'Adds a tenant migration after all that this database has registered, and applies it to the reference schema. Existing tenants stay as they are, new tenants start with it. One tenant is created and rolled back, to show that tenants can be created. callable_routines names routines that the API may call. Warns of each table that no client can reach any more. Repeating a registration changes nothing; another text under a registered version is refused.';
+
+-- sql/20_tenancy/migrations/advance_reference.sql
+
+-- A migration reaches the reference schema when it is registered, and again when an earlier
+-- migration was withdrawn or replaced.
+create function tenancy.advance_reference(migration tenancy.tenant_migrations)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_parameters jsonb;
+    v_leftovers text[];
+    v_advisory_locks text[];
+    v_changes text[];
+    v_locks text[];
+    v_objects refcursor;
+    v_routines_before oid[];
+    v_relations_before oid[];
+    v_problem text;
+    v_unreachable_before text[];
+    v_sqlstate text;
+    v_message text;
+    v_details text;
+    v_hint text;
+    v_context text;
+begin
+    perform tenancy.require_migration_text(migration);
+    perform tenancy.make_reference();
     -- apply_tenant_migration switches safeupdate off, too. Here that happens before the settings
     -- are recorded, so that it does not look like a change by the migration.
     perform set_config('safeupdate.enabled', 'off', true);
-    v_settings_before := tenancy.session_settings();
-    v_external_before := tenancy.external_changes();
     v_routines_before := array(
         select p.oid from pg_catalog.pg_proc p where p.pronamespace = 'tenant_template'::regnamespace
+    );
+    v_relations_before := array(
+        select c.oid from pg_catalog.pg_class c where c.relnamespace = 'tenant_template'::regnamespace
     );
     v_unreachable_before := array(
         select u.table_name from tenancy.unreachable_tables('tenant_template') u
     );
-    perform tenancy.apply_tenant_migration('tenant_template', v_migration);
+    perform tenancy.open_reference((
+        select m.version
+        from tenancy.tenant_migrations m
+        where m.position < migration.position
+        order by m.position desc
+        limit 1
+    ));
 
-    select string_agg(s.key, ', ' order by s.key) into v_problem
-    from jsonb_each(tenancy.session_settings()) s
-    where s.value is distinct from v_settings_before -> s.key;
-    if v_problem is not null then
-        raise exception 'Tenant migration % leaves parameters changed: %.', version, v_problem
-            using hint = 'Remove SET from it: other requests use the same session afterwards.';
-    end if;
-    select string_agg(distinct substring(c.change from '^(.*) \('), ', ') into v_problem
-    from unnest(tenancy.external_changes()) c (change)
-    where c.change <> all (v_external_before);
-    if v_problem is not null then
-        raise exception 'Tenant migration % changes objects outside the tenant''s schema: %.', version, v_problem
-            using hint = 'The migration runs once in each tenant. Statements that must run once belong before the registration, in the same file.';
-    end if;
+    v_parameters := tenancy.session_parameters(migration.statements);
+    v_leftovers := tenancy.session_leftovers();
+    v_advisory_locks := tenancy.advisory_locks();
+    v_changes := tenancy.external_changes();
+    v_locks := tenancy.external_locks();
+    -- The cursor sees the catalog as it is now, and reads it only if something has been dropped.
+    open v_objects for select o.* from tenancy.present_objects() o;
+    begin
+        perform tenancy.apply_tenant_migration('tenant_template', migration);
+    exception
+        when deadlock_detected or lock_not_available then
+            raise;
+        when others then
+            get stacked diagnostics
+                v_sqlstate = returned_sqlstate,
+                v_message = message_text,
+                v_details = pg_exception_detail,
+                v_hint = pg_exception_hint,
+                v_context = pg_exception_context;
+            perform tenancy.release_session_locks(v_advisory_locks);
+            -- The Supabase CLI prints only the message.
+            raise exception 'Tenant migration % failed: %', migration.version, concat_ws(
+                    ' ',
+                    rtrim(v_message, '.') || '.',
+                    rtrim(nullif(v_details, ''), '.') || '.',
+                    coalesce(nullif(tenancy.statement_advice(v_sqlstate, v_message), ''), v_hint)
+                )
+                using errcode = v_sqlstate, detail = left(v_context, 2000);
+    end;
+
+    -- First, because a foreign key that leaves the schema also marks the other table as changed.
+    perform tenancy.require_template_shape();
+    perform tenancy.require_clean_session(migration, v_parameters, v_leftovers, v_advisory_locks);
+    perform tenancy.require_unchanged_outside(migration, v_changes, v_locks, v_objects);
+    close v_objects;
     select string_agg(r.name, ', ') into v_problem
-    from unnest(callable_routines) r (name)
+    from unnest(migration.callable_routines) r (name)
     where not exists (
         select from pg_catalog.pg_proc p
         where p.proname = r.name and p.pronamespace = 'tenant_template'::regnamespace
     );
     if v_problem is not null then
-        raise exception 'Tenant migration % declares routines callable that do not exist: %.', version, v_problem
-            using hint = 'callable_routines takes names of routines, without arguments.';
+        raise exception 'Tenant migration % declares routines callable that do not exist: %. The fourth argument takes names of routines that the migration creates, without schema and arguments.', migration.version, v_problem;
     end if;
     -- Callability is by name: an overload would be exposed silently.
     select string_agg(distinct p.proname::text, ', ') into v_problem
     from pg_catalog.pg_proc p
     where p.pronamespace = 'tenant_template'::regnamespace
         and p.oid <> all (v_routines_before)
-        and p.proname <> all (callable_routines)
+        and p.proname <> all (migration.callable_routines)
         and exists (
-            select from tenancy.tenant_migrations m where p.proname = any (m.callable_routines)
+            select
+            from tenancy.tenant_migrations m
+            where m.position <= migration.position and p.proname = any (m.callable_routines)
         );
     if v_problem is not null then
-        raise exception 'Tenant migration % creates a routine under a name that the API may already call: %.', version, v_problem
-            using hint = 'If the API may call this routine too, name it in callable_routines. Otherwise give it another name.';
+        raise exception 'Tenant migration % creates a routine under a name that the API may already call: %. If the API may call this routine too, name it in the fourth argument. Otherwise give it another name.', migration.version, v_problem;
     end if;
-    perform tenancy.require_template_shape();
+    perform tenancy.require_closed_policies();
     perform tenancy.require_append_only_log('tenant_template');
 
-    perform tenancy.apply_tenant_privileges('tenant_template');
+    perform tenancy.require_executable_routines();
+
+    perform tenancy.require_keepable_grants(migration);
+    perform tenancy.record_limits(migration, v_relations_before || v_routines_before);
+    perform tenancy.close_reference();
     insert into tenancy.tenant_template_objects (version, object_kind, object_name, table_name, definition)
-    select version, o.object_kind, o.object_name, o.table_name, o.definition
+    select migration.version, o.object_kind, o.object_name, o.table_name, o.definition
     from tenancy.schema_objects('tenant_template') o;
-    perform tenancy.require_creatable(version);
 
     for v_problem in
-        select format('Tenant migration %s, table "%s": %s', version, u.table_name, u.reason)
+        select format('Tenant migration %s, table "%s": %s', migration.version, u.table_name, u.reason)
         from tenancy.unreachable_tables('tenant_template') u
         where u.table_name <> all (v_unreachable_before)
     loop
@@ -5514,8 +5927,8 @@ begin
 end;
 $$;
 
-comment on function tenancy.add_tenant_migration(text, text, text, text[]) is
-    'Adds a tenant migration after all that this database has registered, and applies it to the reference schema. Existing tenants stay as they are, new tenants start with it. One tenant is created and rolled back, to show that tenants can be created. callable_routines names routines that the API may call. Warns of each table that no client can reach any more. Repeating a registration changes nothing; another text under a registered version is refused.';
+comment on function tenancy.advance_reference(tenancy.tenant_migrations) is
+    'Applies a registered tenant migration to the reference schema, refuses what a tenant migration must not do, and records the objects of the reference schema at this version. Warns of each table that no client can reach any more.';
 
 -- sql/20_tenancy/migrations/advance_tenant.sql
 
@@ -5589,7 +6002,7 @@ create function tenancy.apply_tenant_migration(schema_name text, migration tenan
     language plpgsql
 as $$
 declare
-    v_path constant text := format('%I, extensions, pg_temp', schema_name);
+    v_path constant text := tenancy.tenant_search_path(schema_name);
     v_tables_before constant oid[] := tenancy.table_oids(schema_name);
     v_audited_before constant oid[] := tenancy.audited_tables(v_tables_before);
     v_tables_now oid[];
@@ -5611,11 +6024,14 @@ begin
     set constraints all immediate;
 
     if current_setting('search_path') <> v_path then
-        raise exception 'A tenant migration must not set search_path.'
-            using errcode = 'object_not_in_prerequisite_state',
-                hint = 'Leave names unqualified: the migration runs once in each tenant.';
+        raise exception 'A tenant migration must not set search_path. Leave names unqualified: the migration runs once in each tenant.'
+            using errcode = 'object_not_in_prerequisite_state';
     end if;
     perform set_config('search_path', '', true);
+    if schema_name = 'tenant_template' then
+        perform tenancy.require_buildable_indexes(schema_name);
+    end if;
+    perform tenancy.pin_routines(schema_name);
 
     v_tables_now := tenancy.table_oids(schema_name);
     v_unaudited := coalesce(string_to_array(nullif(current_setting('tenancy.unaudited_tables'), ''), ' '), '{}');
@@ -5633,6 +6049,7 @@ begin
         and c.oid <> all (v_tables_before)
         and not c.relrowsecurity
         and not exists (select from pg_catalog.pg_policy p where p.polrelid = c.oid);
+    perform tenancy.close_policies(schema_name);
     v_audited := tenancy.audited_tables(v_tables_now);
     perform tenancy.audit_table(schema_name, c.relname)
     from pg_catalog.pg_class c
@@ -5652,7 +6069,7 @@ end;
 $$;
 
 comment on function tenancy.apply_tenant_migration(text, tenancy.tenant_migrations) is
-    'Runs one tenant migration in one schema and makes new tables tenant tables: members read, writers write, unless the migration writes policies or enables row level security itself; every change is audited, unless the migration called leave_unaudited. Refuses a migration that drops or disables audit triggers (55000). apply_tenant_privileges sets the privileges afterwards.';
+    'Runs one tenant migration in one schema and makes new tables tenant tables: members read, writers write, unless the migration writes policies or enables row level security itself; every change is audited, unless the migration called leave_unaudited. pin_routines gives its routines the tenant''s search path. Refuses a migration that drops or disables audit triggers (55000). apply_tenant_privileges sets the privileges afterwards.';
 
 -- sql/20_tenancy/migrations/build_tenant_schema.sql
 
@@ -5666,6 +6083,7 @@ as $$
 declare
     v_migration tenancy.tenant_migrations;
 begin
+    perform tenancy.lock_shared_tables('tenant_template', 'share row exclusive');
     -- PostgREST receives notifications in the order of sending, and must know the new list of
     -- schemas before an event trigger on the first DDL statement makes it read the tables.
     perform pg_notify('pgrst', 'reload config');
@@ -5703,6 +6121,7 @@ comment on function tenancy.build_tenant_schema(text) is
 -- migrations are tried in a second schema.
 create function tenancy.check_creatable(
     version text,
+    tried_tables text[],
     out problem text,
     out details text,
     out hint text
@@ -5721,7 +6140,7 @@ begin
     perform tenancy.build_tenant_schema(v_schema_name);
 
     select
-        'a new tenant would differ from the reference schema: '
+        'no tenant could be created: a new tenant would differ from the reference schema: '
             || string_agg(o.object_kind || ' ' || o.object_name, ', ' order by o.object_kind, o.object_name),
         'The tenant was created by replaying all tenant migrations in one transaction.',
         'Write the migration so that it makes the same objects in every schema.'
@@ -5734,6 +6153,11 @@ begin
         where r.definition is distinct from t.definition
     ) o;
 
+    if problem is null then
+        details := null;
+        hint := null;
+        problem := tenancy.try_tables(v_schema_name, tried_tables);
+    end if;
     if problem is null then
         -- The same insert as insert_profile's for a user without e-mail address and name.
         hint := 'A profile may have no e-mail address and no name. Other columns need a default, or must allow null.';
@@ -5756,19 +6180,19 @@ exception
                 problem = message_text,
                 details = pg_exception_detail,
                 v_context = pg_exception_context;
-            details := left(concat_ws(E'\n', nullif(details, ''), v_context), 2000);
-            hint := case
-                when hint is not null then hint
-                -- PostgreSQL's own hint is to commit in between, which is not possible here.
-                when sqlstate = '55P04' then 'A new tenant receives all tenant migrations in one transaction. Within it no statement can use a value that "alter type … add value" has added. Make a new type of all values and alter the columns to it.'
-                else 'The migration was tried in a second schema, as it will run in each tenant. Statements that must run once belong before the registration, in the same file.'
-            end;
+            problem := concat_ws('. ', 'no tenant could be created: ' || problem, nullif(rtrim(details, '.'), ''));
+            details := left(v_context, 2000);
+            hint := coalesce(
+                hint,
+                nullif(tenancy.statement_advice(sqlstate, problem), ''),
+                'The migration was tried in a second schema, as it will run in each tenant. Statements that must run once belong before the registration, in the same file.'
+            );
         end if;
 end;
 $$;
 
-comment on function tenancy.check_creatable(text) is
-    'The problem, if no tenant could be created at this version, if a new tenant would differ from the reference schema, or if it could hold no profiles; otherwise null. Creates a tenant and rolls it back (40P01, 55P03).';
+comment on function tenancy.check_creatable(text, text[]) is
+    'The problem, if no tenant could be created at this version, if a new tenant would differ from the reference schema, if it could hold no profiles, or if people would have more or less access to these tables than they should; otherwise null. Creates a tenant and rolls it back (40P01, 55P03).';
 
 -- sql/20_tenancy/migrations/external_changes.sql
 
@@ -5779,59 +6203,258 @@ create function tenancy.external_changes()
     set search_path = ''
     language sql
 as $$
+    with written as (
+        select w.catalog, w.object, w.place
+        from (
+            select 'pg_namespace'::regclass, n.oid, n.ctid, n.xmin from pg_catalog.pg_namespace n
+            union all
+            select 'pg_class'::regclass, c.oid, c.ctid, c.xmin
+            from pg_catalog.pg_class c
+            where c.oid not in (select s.relation from tenancy.shared_tables s)
+            union all
+            -- A privilege on a column.
+            select 'pg_class'::regclass, a.attrelid, a.ctid, a.xmin
+            from pg_catalog.pg_attribute a
+            where a.attacl is not null
+            union all
+            select 'pg_attrdef'::regclass, d.oid, d.ctid, d.xmin from pg_catalog.pg_attrdef d
+            union all
+            select 'pg_constraint'::regclass, k.oid, k.ctid, k.xmin from pg_catalog.pg_constraint k
+            union all
+            select 'pg_rewrite'::regclass, r.oid, r.ctid, r.xmin from pg_catalog.pg_rewrite r
+            union all
+            select 'pg_policy'::regclass, p.oid, p.ctid, p.xmin from pg_catalog.pg_policy p
+            union all
+            select 'pg_trigger'::regclass, t.oid, t.ctid, t.xmin
+            from pg_catalog.pg_trigger t
+            where not t.tgisinternal
+            union all
+            select 'pg_proc'::regclass, p.oid, p.ctid, p.xmin from pg_catalog.pg_proc p
+            union all
+            select 'pg_type'::regclass, t.oid, t.ctid, t.xmin from pg_catalog.pg_type t where t.typtype in ('d', 'e', 'r')
+            union all
+            select 'pg_operator'::regclass, o.oid, o.ctid, o.xmin from pg_catalog.pg_operator o
+            union all
+            select 'pg_opclass'::regclass, o.oid, o.ctid, o.xmin from pg_catalog.pg_opclass o
+            union all
+            select 'pg_opfamily'::regclass, o.oid, o.ctid, o.xmin from pg_catalog.pg_opfamily o
+            union all
+            select 'pg_cast'::regclass, c.oid, c.ctid, c.xmin from pg_catalog.pg_cast c
+            union all
+            select 'pg_collation'::regclass, c.oid, c.ctid, c.xmin from pg_catalog.pg_collation c
+            union all
+            select 'pg_conversion'::regclass, c.oid, c.ctid, c.xmin from pg_catalog.pg_conversion c
+            union all
+            select 'pg_statistic_ext'::regclass, s.oid, s.ctid, s.xmin from pg_catalog.pg_statistic_ext s
+            union all
+            select 'pg_ts_config'::regclass, c.oid, c.ctid, c.xmin from pg_catalog.pg_ts_config c
+            union all
+            select 'pg_ts_dict'::regclass, d.oid, d.ctid, d.xmin from pg_catalog.pg_ts_dict d
+            union all
+            select 'pg_language'::regclass, l.oid, l.ctid, l.xmin from pg_catalog.pg_language l
+            union all
+            select 'pg_extension'::regclass, e.oid, e.ctid, e.xmin from pg_catalog.pg_extension e
+            union all
+            select 'pg_event_trigger'::regclass, t.oid, t.ctid, t.xmin from pg_catalog.pg_event_trigger t
+            union all
+            select 'pg_foreign_data_wrapper'::regclass, w.oid, w.ctid, w.xmin from pg_catalog.pg_foreign_data_wrapper w
+            union all
+            select 'pg_foreign_server'::regclass, s.oid, s.ctid, s.xmin from pg_catalog.pg_foreign_server s
+            union all
+            select 'pg_publication'::regclass, p.oid, p.ctid, p.xmin from pg_catalog.pg_publication p
+            union all
+            -- Realtime sends deletions without asking a policy.
+            select 'pg_publication'::regclass, p.prpubid, p.ctid, p.xmin from pg_catalog.pg_publication_rel p
+            union all
+            select 'pg_publication'::regclass, p.pnpubid, p.ctid, p.xmin from pg_catalog.pg_publication_namespace p
+            union all
+            select 'pg_default_acl'::regclass, d.oid, d.ctid, d.xmin from pg_catalog.pg_default_acl d
+            union all
+            select 'pg_largeobject'::regclass, l.oid, l.ctid, l.xmin from pg_catalog.pg_largeobject_metadata l
+            union all
+            select 'pg_database'::regclass, d.oid, d.ctid, d.xmin from pg_catalog.pg_database d
+            union all
+            select case s.setrole when 0 then 'pg_database'::regclass else 'pg_authid'::regclass end,
+                case s.setrole when 0 then s.setdatabase else s.setrole end, s.ctid, s.xmin
+            from pg_catalog.pg_db_role_setting s
+            union all
+            select 'pg_authid'::regclass, m.member, m.ctid, m.xmin from pg_catalog.pg_auth_members m
+            union all
+            -- Comments and security labels.
+            select d.classoid::regclass, d.objoid, d.ctid, d.xmin from pg_catalog.pg_description d
+            union all
+            select d.classoid::regclass, d.objoid, d.ctid, d.xmin from pg_catalog.pg_shdescription d
+            union all
+            select l.classoid::regclass, l.objoid, l.ctid, l.xmin from pg_catalog.pg_seclabel l
+            union all
+            select l.classoid::regclass, l.objoid, l.ctid, l.xmin from pg_catalog.pg_shseclabel l
+        ) w (catalog, object, place, writer)
+        where age(w.writer) <= age(pg_current_xact_id()::xid)
+            -- This transaction wrote the row: uncommitted rows of others are not visible.
+            and pg_xact_status(tenancy.full_transaction_id(w.writer)) = 'in progress'
+    )
     -- The text contains the row's place in the catalog, so that a second change of one object
     -- is detected.
     select array(
-        select o.object_name || ' ' || o.place
-        from (
-            select 'schema ' || quote_ident(n.nspname) as object_name, n.ctid as place, n.xmin as writer
-            from pg_catalog.pg_namespace n
-            -- PostgreSQL creates these schemas for a session's first temporary table.
-            where n.nspname !~ '^pg_(toast_)?temp_'
-            union all
-            select 'relation ' || c.oid::regclass, c.ctid, c.xmin
-            from pg_catalog.pg_class c
-            where c.relnamespace not in ('tenant_template'::regnamespace, 'pg_toast'::regnamespace)
-            union all
-            select 'routine ' || p.oid::regprocedure, p.ctid, p.xmin
-            from pg_catalog.pg_proc p
-            where p.pronamespace <> 'tenant_template'::regnamespace
-            union all
-            select 'type ' || format_type(t.oid, null), t.ctid, t.xmin
-            from pg_catalog.pg_type t
-            where t.typnamespace not in ('tenant_template'::regnamespace, 'pg_toast'::regnamespace)
-                and t.typtype in ('d', 'e', 'r')
-            union all
-            select format('trigger %I on %s', t.tgname, c.oid::regclass), t.ctid, t.xmin
-            from pg_catalog.pg_trigger t
-            join pg_catalog.pg_class c on c.oid = t.tgrelid
-            where c.relnamespace <> 'tenant_template'::regnamespace and not t.tgisinternal
-            union all
-            select format('policy %I on %s', p.polname, c.oid::regclass), p.ctid, p.xmin
-            from pg_catalog.pg_policy p
-            join pg_catalog.pg_class c on c.oid = p.polrelid
-            where c.relnamespace <> 'tenant_template'::regnamespace
-            union all
-            select 'publication ' || quote_ident(p.pubname), p.ctid, p.xmin
-            from pg_catalog.pg_publication p
-            union all
-            -- Realtime sends deletions without asking a policy.
-            select 'publication ' || quote_ident(p.pubname), r.ctid, r.xmin
-            from pg_catalog.pg_publication_rel r
-            join pg_catalog.pg_publication p on p.oid = r.prpubid
-            union all
-            select 'default privileges of ' || d.defaclrole::regrole, d.ctid, d.xmin
-            from pg_catalog.pg_default_acl d
-            where d.defaclnamespace <> 'tenant_template'::regnamespace
-        ) o
-        where age(o.writer) <= age(pg_current_xact_id()::xid)
-            -- This transaction wrote the row: uncommitted rows of others are not visible.
-            and pg_xact_status(tenancy.full_transaction_id(o.writer)) = 'in progress'
+        select format('%s %s %s', replace(i.type, 'default acl', 'default privileges'), i.identity, w.place)
+        from written w
+        cross join lateral pg_identify_object(w.catalog, w.object, 0) i
+        where i.schema is distinct from 'tenant_template'
+            -- PostgreSQL makes casts for a range type.
+            and i.identity !~ '(^for |^\(| on )tenant_template\.'
+            -- The schemas that hold long values, and a session's temporary objects.
+            and i.identity !~ '(^|^for | on )pg_(toast|temp|toast_temp)(_[0-9]+)?(\.|$)'
+        union all
+        -- The first foreign key to a table marks it in the catalog as having triggers. Everything
+        -- else about a shared table stays.
+        select format(
+            'table %s (%s)',
+            c.oid::regclass,
+            md5(row(
+                c.relname, c.relnamespace, c.relowner, c.relfilenode, c.relpersistence, c.relnatts, c.relchecks,
+                c.relhasrules, c.relrowsecurity, c.relforcerowsecurity, c.relacl, c.reloptions,
+                array(select p.oid from pg_catalog.pg_policy p where p.polrelid = c.oid order by p.oid),
+                array(select k.oid from pg_catalog.pg_constraint k where k.conrelid = c.oid order by k.oid),
+                array(select i.indexrelid from pg_catalog.pg_index i where i.indrelid = c.oid order by i.indexrelid),
+                array(
+                    select t.oid from pg_catalog.pg_trigger t
+                    where t.tgrelid = c.oid and not t.tgisinternal
+                    order by t.oid
+                )
+            )::text)
+        )
+        from tenancy.shared_tables s
+        join pg_catalog.pg_class c on c.oid = s.relation
     );
 $$;
 
 comment on function tenancy.external_changes() is
-    'Objects outside the reference schema that this transaction has created or changed, and publications that it has changed. Reads the whole catalog.';
+    'Objects outside the reference schema that this transaction has created or changed, default privileges, publications, roles and databases included. Reads the whole catalog.';
+
+-- sql/20_tenancy/migrations/external_locks.sql
+
+-- What a transaction has dropped is no longer in the catalog, and what it did to a role may not be
+-- readable. Its locks stay until it ends.
+create function tenancy.external_locks()
+    returns text[]
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select array(
+        -- Every ALTER and DROP, and TRUNCATE. The name of what is dropped is not known here.
+        select case
+            when c.oid is null then format('dropped pg_class %s', l.relation)
+            else format('%s %s', i.type, i.identity)
+        end
+        from pg_catalog.pg_locks l
+        left join pg_catalog.pg_class c on c.oid = l.relation
+        left join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+        left join lateral pg_identify_object('pg_class'::regclass, c.oid, 0) i on c.oid is not null
+        where l.pid = pg_backend_pid()
+            and l.locktype = 'relation'
+            and l.mode = 'AccessExclusiveLock'
+            and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+            and (n.nspname is null or n.nspname !~ '^(tenant_template$|pg_toast|pg_temp)')
+            -- Dropping a foreign key locks both tables. external_changes compares shared tables.
+            and l.relation not in (select s.relation from tenancy.shared_tables s)
+        union
+        select format('dropped %s %s', l.classid::regclass, l.objid)
+        from pg_catalog.pg_locks l
+        where l.pid = pg_backend_pid()
+            and case
+                when l.locktype = 'object' and l.mode = 'AccessExclusiveLock' and l.classid <> 'pg_authid'::regclass
+                then pg_describe_object(l.classid, l.objid, 0) is null
+            end
+        union
+        -- Rows of another tenant, of the registry and of Tenantry's own tables.
+        select format('rows of table %s', c.oid::regclass)
+        from pg_catalog.pg_locks l
+        join pg_catalog.pg_class c on c.oid = l.relation
+        join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+        where l.pid = pg_backend_pid()
+            and l.locktype = 'relation'
+            and l.mode = 'RowExclusiveLock'
+            and c.relkind in ('r', 'p')
+            and (
+                n.nspname = 'tenancy'
+                or c.oid in (
+                    'public.tenants'::regclass, 'public.admin_users'::regclass,
+                    'public.user_schema_access'::regclass, 'public.admin_audit_log'::regclass
+                )
+                or exists (select from public.tenants t where t.schema_name = n.nspname)
+            )
+        union
+        -- Each of these catalogs belongs to all databases of the server.
+        select case l.relation
+            when 'pg_authid'::regclass then 'roles'
+            when 'pg_auth_members'::regclass then 'memberships of roles'
+            when 'pg_db_role_setting'::regclass then 'settings of roles and databases'
+            else format('the shared catalog %s', l.relation::regclass)
+        end
+        from pg_catalog.pg_locks l
+        where l.pid = pg_backend_pid()
+            and l.locktype = 'relation'
+            and l.database = 0
+            and l.mode = 'RowExclusiveLock'
+            and l.relation in (
+                'pg_authid'::regclass, 'pg_auth_members'::regclass, 'pg_db_role_setting'::regclass,
+                'pg_database'::regclass, 'pg_tablespace'::regclass, 'pg_parameter_acl'::regclass,
+                'pg_shdescription'::regclass, 'pg_shseclabel'::regclass
+            )
+    );
+$$;
+
+comment on function tenancy.external_locks() is
+    'The locks of this transaction that show a change outside the reference schema: objects that it altered or dropped, rows of the registry, of Tenantry and of tenants, and roles.';
+
+-- sql/20_tenancy/migrations/failure_message.sql
+
+-- Platform staff read no tenant rows. PostgreSQL keeps the values of a row in the details of an
+-- error, and in the message of a data exception.
+create function tenancy.failure_message(
+    code text,
+    message text,
+    details text,
+    table_name text,
+    constraint_name text
+)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_columns constant text := substring(details from '^Key \((.*?)\)=\(');
+begin
+    if code like '22%' and code <> '22012' then
+        return 'A value in the tenant does not fit. It is not shown, because it is the tenant''s data.';
+    end if;
+
+    -- PostgreSQL names only the key.
+    if code in ('23505', '23P01') and table_name <> '' then
+        return format(
+            'Two rows of table "%s" %s the key "%s"%s. Their values are not shown, because they are the tenant''s data. Change or remove one of the rows, then migrate this tenant again.',
+            table_name,
+            case code when '23505' then 'have the same values in' else 'conflict in' end,
+            constraint_name,
+            ' (' || v_columns || ')'
+        );
+    end if;
+
+    if code in ('42P07', '42710', '42723') then
+        return left(message, 1000)
+            || '. The tenant has an object of its own with this name. Rename or drop it, then migrate this tenant again.';
+    end if;
+
+    return left(message, 2000);
+end;
+$$;
+
+comment on function tenancy.failure_message(text, text, text, text, text) is
+    'The message about a migration that failed in a tenant, without values of the tenant, from what PostgreSQL says about the error.';
 
 -- sql/20_tenancy/migrations/latest_tenant_version.sql
 
@@ -5851,13 +6474,132 @@ $$;
 comment on function tenancy.latest_tenant_version() is
     'Version of the tenant migration that was registered last. A new tenant starts at this version.';
 
+-- sql/20_tenancy/migrations/lock_latest_version.sql
+
+create function tenancy.lock_latest_version()
+    returns text
+    volatile
+    security invoker
+    set search_path = ''
+    set lock_timeout = '4s'
+    language sql
+as $$
+    select m.version
+    from tenancy.tenant_migrations m
+    order by m.position desc
+    limit 1
+    for key share;
+$$;
+
+comment on function tenancy.lock_latest_version() is
+    'The version at which a new tenant starts. Locks the migration, so that neither it nor an earlier one is withdrawn or replaced until the transaction ends (55P03).';
+
+-- sql/20_tenancy/migrations/lock_tenant_migration.sql
+
+-- A tenant that is created or migrated locks the row of the migration that it is about to have.
+-- So after this lock nobody is about to receive the migration or a later one.
+create function tenancy.lock_tenant_migration(version text)
+    returns tenancy.tenant_migrations
+    volatile
+    security invoker
+    set search_path = ''
+    set lock_timeout = '4s'
+    language plpgsql
+as $$
+declare
+    v_migration tenancy.tenant_migrations;
+begin
+    lock table tenancy.tenant_migrations in share row exclusive mode;
+
+    select * into v_migration
+    from tenancy.tenant_migrations m
+    where m.version = lock_tenant_migration.version;
+    if not found then
+        raise exception 'There is no tenant migration %.', coalesce('"' || tenancy.printable(version) || '"', 'without a version')
+            using errcode = 'PT404', detail = 'migration_not_found',
+                hint = 'list_tenants_behind names the versions. A migration that was withdrawn is registered no more.';
+    end if;
+    if v_migration.version like 'tenantry\_%' then
+        raise exception 'Tenant migration "%" is Tenantry''s own and stays as it is.', v_migration.version
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Only tenant migrations that the project has registered can be withdrawn or replaced.';
+    end if;
+
+    perform
+    from tenancy.tenant_migrations m
+    where m.position >= v_migration.position
+    order by m.position
+    for update;
+
+    return v_migration;
+end;
+$$;
+
+comment on function tenancy.lock_tenant_migration(text) is
+    'Locks a tenant migration of the project and all later ones until the transaction ends, and returns it: no tenant is created or migrated to one of them meanwhile (PT404 migration_not_found, PT422 invalid_request, 55P03).';
+
+-- sql/20_tenancy/migrations/make_reference.sql
+
+create function tenancy.make_reference()
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if to_regnamespace('tenant_template') is null then
+        create schema tenant_template;
+        comment on schema tenant_template is
+            'Reference schema: the tenant template after the latest tenant migration. It holds no rows and is never exposed.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.make_reference() is 'Creates the reference schema if it does not exist.';
+
+-- sql/20_tenancy/migrations/migration_status.sql
+
+create function tenancy.migration_status()
+    returns public.tenant_migration_status
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_latest constant text := tenancy.latest_tenant_version();
+    v_status public.tenant_migration_status;
+begin
+    v_status.latest_version := v_latest;
+    select count(*), count(*) filter (where t.schema_version = v_latest)
+    into v_status.tenant_count, v_status.up_to_date
+    from public.tenants t;
+    v_status.behind := v_status.tenant_count - v_status.up_to_date;
+    select count(*) into v_status.stuck from tenancy.unfinished_migrations u;
+    select coalesce(jsonb_agg(to_jsonb(u) order by u.schema_name), '[]') into v_status.stuck_tenants
+    from (
+        select * from tenancy.unfinished_migrations order by schema_name limit 20
+    ) u;
+    v_status.unreachable_tables := array(
+        select u.table_name from tenancy.unreachable_tables('tenant_template') u
+    );
+
+    return v_status;
+end;
+$$;
+
+comment on function tenancy.migration_status() is
+    'The state of the tenant migrations, as get_migration_status returns it.';
+
 -- sql/20_tenancy/migrations/next_migration.sql
 
 create function tenancy.next_migration(version text)
     returns tenancy.tenant_migrations
-    stable
+    volatile
     security invoker
     set search_path = ''
+    set lock_timeout = '2s'
     language sql
 as $$
     select m.*
@@ -5866,11 +6608,12 @@ as $$
         select c.position from tenancy.tenant_migrations c where c.version = next_migration.version
     )
     order by m.position
-    limit 1;
+    limit 1
+    for key share of m;
 $$;
 
 comment on function tenancy.next_migration(text) is
-    'The tenant migration that a tenant at this version receives next; null if there is none.';
+    'The tenant migration that a tenant at this version receives next; null if there is none. Locks it, so that it is neither withdrawn nor replaced until the transaction ends (55P03).';
 
 -- sql/20_tenancy/migrations/pending_migrations.sql
 
@@ -5890,6 +6633,148 @@ $$;
 
 comment on function tenancy.pending_migrations(text) is
     'How many tenant migrations a tenant at this version still lacks.';
+
+-- sql/20_tenancy/migrations/pin_routines.sql
+
+-- Without this, an unqualified name in a body would mean whatever the search path of the caller
+-- finds: nothing, or a table of public in place of the tenant's.
+create function tenancy.pin_routines(schema_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_path constant text := tenancy.tenant_search_path(schema_name);
+    v_statements text;
+begin
+    select string_agg(format('alter routine %s set search_path = %s;', p.oid::regprocedure, v_path), ' ')
+    into v_statements
+    from pg_catalog.pg_depend d
+    join pg_catalog.pg_proc p on p.oid = d.objid
+    join pg_catalog.pg_language l on l.oid = p.prolang
+    where d.refclassid = 'pg_namespace'::regclass
+        and d.refobjid = to_regnamespace(quote_ident(schema_name))
+        and d.classid = 'pg_proc'::regclass
+        -- A tenant may have routines of its own. Those that this transaction has written are the
+        -- migration's.
+        and age(p.xmin) <= age(pg_current_xact_id()::xid)
+        and pg_xact_status(tenancy.full_transaction_id(p.xmin)) = 'in progress'
+        and p.prosrc not like E'\n<<audit>>%'
+        and p.prokind <> 'a'
+        -- PostgreSQL makes routines of its own for a range type.
+        and l.lanname not in ('internal', 'c')
+        -- Standard SQL is bound to its objects when the routine is created, and a setting would
+        -- keep PostgreSQL from inlining it.
+        and p.prosqlbody is null
+        and 'search_path=' || v_path <> all (coalesce(p.proconfig, '{}'))
+        and not exists (
+            select from pg_catalog.pg_depend e
+            where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e'
+        );
+
+    if v_statements is not null then
+        execute v_statements;
+    end if;
+end;
+$$;
+
+comment on function tenancy.pin_routines(text) is
+    'Gives the routines of a schema that this transaction has written the search path of the tenant, whatever they declare, except routines with a body of standard SQL.';
+
+-- sql/20_tenancy/migrations/present_objects.sql
+
+create function tenancy.present_objects(out object text, out title text)
+    returns setof record
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select format('dropped %s %s', o.catalog, o.object), concat_ws(' ', o.kind, concat_ws('.', quote_ident(n.nspname), quote_ident(o.name)))
+    from (
+        select 'pg_class', c.oid,
+            case c.relkind
+                when 'i' then 'index' when 'I' then 'index' when 'S' then 'sequence' when 'v' then 'view'
+                when 'm' then 'materialized view' when 'f' then 'foreign table' else 'table'
+            end,
+            c.relnamespace, c.relname
+        from pg_catalog.pg_class c
+        union all
+        select 'pg_proc', p.oid, 'routine', p.pronamespace, p.proname from pg_catalog.pg_proc p
+        union all
+        select 'pg_type', t.oid, 'type', t.typnamespace, t.typname
+        from pg_catalog.pg_type t
+        where t.typtype in ('d', 'e', 'r')
+        union all
+        select 'pg_namespace', s.oid, 'schema', null, s.nspname from pg_catalog.pg_namespace s
+        union all
+        select 'pg_publication', p.oid, 'publication', null, p.pubname from pg_catalog.pg_publication p
+        union all
+        select 'pg_extension', e.oid, 'extension', null, e.extname from pg_catalog.pg_extension e
+        union all
+        select 'pg_event_trigger', t.oid, 'event trigger', null, t.evtname from pg_catalog.pg_event_trigger t
+        union all
+        select 'pg_collation', c.oid, 'collation', c.collnamespace, c.collname from pg_catalog.pg_collation c
+        union all
+        select 'pg_foreign_server', s.oid, 'server', null, s.srvname from pg_catalog.pg_foreign_server s
+    ) o (catalog, object, kind, namespace, name)
+    left join pg_catalog.pg_namespace n on n.oid = o.namespace
+    where n.nspname is null or n.nspname !~ '^(tenant_template$|pg_toast|pg_temp)';
+$$;
+
+comment on function tenancy.present_objects() is
+    'The objects outside the reference schema, by the texts with which external_locks reports a dropped one. Read before a migration and fetched after it, they name what the migration has dropped.';
+
+-- sql/20_tenancy/migrations/rebuild_reference.sql
+
+-- The migrations before that position have not changed, and so their recorded objects stay.
+create function tenancy.rebuild_reference(first_position integer)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_migration tenancy.tenant_migrations;
+begin
+    perform tenancy.require_no_dependents('tenant_template');
+    drop schema tenant_template cascade;
+    perform tenancy.make_reference();
+
+    for v_migration in
+        select m.* from tenancy.tenant_migrations m order by m.position
+    loop
+        if v_migration.position < first_position then
+            perform tenancy.apply_tenant_migration('tenant_template', v_migration);
+        else
+            delete from tenancy.tenant_template_objects o where o.version = v_migration.version;
+            delete from tenancy.tenant_template_limits l where l.version = v_migration.version;
+            perform tenancy.advance_reference(v_migration);
+        end if;
+    end loop;
+    perform tenancy.apply_tenant_privileges('tenant_template');
+    perform tenancy.require_creatable(tenancy.latest_tenant_version());
+    perform tenancy.reload_schema_cache();
+exception
+    when deadlock_detected or lock_not_available then
+        raise;
+    when others then
+        if sqlstate like 'PT%' then
+            raise;
+        end if;
+        raise exception 'The tenant template cannot be built: %',
+            -- No line break: see printable.
+            left(regexp_replace(sqlerrm, '[^ -~]', '?', 'g'), 1000)
+            using errcode = 'PT422', detail = 'migration_refused',
+                hint = 'Nothing was changed. Correct the text, or the migrations that were registered after it.';
+end;
+$$;
+
+comment on function tenancy.rebuild_reference(integer) is
+    'Builds the reference schema again from all registered migrations, and records its objects from this position on (PT422 migration_refused). Only under lock_tenant_migration.';
 
 -- sql/20_tenancy/migrations/register_tenant_migration.sql
 
@@ -5914,13 +6799,11 @@ create function tenancy.register_tenant_migration(
 as $$
 begin
     if version like 'tenantry\_%' then
-        raise exception 'Tenant migration % has a version with the prefix tenantry_, which is reserved for Tenantry''s own migrations.', version
-            using hint = 'Give it another version, such as the timestamp that `tenantry new` writes.';
+        raise exception 'Tenant migration % has a version with the prefix tenantry_, which is reserved for Tenantry''s own migrations. Give it another version, such as the timestamp that `tenantry new` writes.', version;
     end if;
 
     if statements ~ '^\s*$' then
-        raise exception 'Tenant migration % is empty: fill it in, then push again.', version
-            using hint = 'Its text cannot be changed once it is registered.';
+        raise exception 'Tenant migration % is empty: fill it in, then push again. Its text cannot be changed once it is registered.', version;
     end if;
 
     perform tenancy.add_tenant_migration(version, name, statements, callable_routines);
@@ -5930,9 +6813,181 @@ $$;
 comment on function tenancy.register_tenant_migration(text, text, text, text[]) is
     'Registers a tenant migration of the project: see add_tenant_migration. A version with the prefix tenantry_ and an empty text are refused.';
 
+-- sql/20_tenancy/migrations/replace_tenant_migration.sql
+
+-- Tenants that have the old text keep it. So wherever such a tenant stands, the new text must
+-- lead to the same objects, or the tenant would differ from the reference schema.
+create function tenancy.replace_tenant_migration(
+    version text,
+    statements text,
+    callable_routines text[] default null
+)
+    returns tenancy.tenant_migrations
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_migration constant tenancy.tenant_migrations := tenancy.lock_tenant_migration(version);
+    v_holders constant text[] := tenancy.tenants_with(v_migration);
+    v_before tenancy.tenant_template_objects[];
+    v_limits_before tenancy.tenant_template_limits[];
+    v_problem text;
+begin
+    perform tenancy.require_statements(version, statements);
+    v_before := array(
+        select row(o.*)::tenancy.tenant_template_objects
+        from tenancy.tenant_template_objects o
+        join tenancy.tenant_migrations m on m.version = o.version
+        where m.position >= v_migration.position
+            and exists (select from public.tenants t where t.schema_version = o.version)
+    );
+    v_limits_before := array(
+        select row(l.*)::tenancy.tenant_template_limits
+        from tenancy.tenant_template_limits l
+        join tenancy.tenant_migrations m on m.version = l.version
+        where m.position >= v_migration.position
+            and exists (select from public.tenants t where t.schema_version = l.version)
+    );
+
+    update tenancy.tenant_migrations m
+    set statements = replace_tenant_migration.statements,
+        callable_routines = coalesce(replace_tenant_migration.callable_routines, m.callable_routines)
+    where m.version = v_migration.version;
+    delete from tenancy.unfinished_migrations u where u.version = v_migration.version;
+    perform tenancy.rebuild_reference(v_migration.position);
+
+    select string_agg(distinct d.difference, ', ' order by d.difference) into v_problem
+    from (
+        select coalesce(b.object_kind || ' ' || b.object_name, a.object_kind || ' ' || a.object_name) as difference
+        from unnest(v_before) b
+        full join (
+            select o.*
+            from tenancy.tenant_template_objects o
+            where o.version in (select t.schema_version from public.tenants t)
+                and o.version in (
+                    select m.version from tenancy.tenant_migrations m where m.position >= v_migration.position
+                )
+        ) a
+            on a.version = b.version and a.object_kind = b.object_kind and a.object_name = b.object_name
+        where a.definition is distinct from b.definition
+        union all
+        select format('%s on %s %s', coalesce(a.privilege, b.privilege), coalesce(a.object_kind, b.object_kind), coalesce(a.object_name, b.object_name))
+        from unnest(v_limits_before) b
+        full join (
+            select l.*
+            from tenancy.tenant_template_limits l
+            where l.version in (select t.schema_version from public.tenants t)
+                and l.version in (
+                    select m.version from tenancy.tenant_migrations m where m.position >= v_migration.position
+                )
+        ) a
+            on a.version = b.version and a.object_kind = b.object_kind and a.object_name = b.object_name
+                and a.grantee = b.grantee and a.privilege = b.privilege
+        where a.columns is distinct from b.columns
+        union all
+        -- Who may call a routine follows from this list, for every tenant that has the migration.
+        select 'callable routines'
+        where cardinality(v_holders) > 0
+            and replace_tenant_migration.callable_routines is distinct from v_migration.callable_routines
+            and replace_tenant_migration.callable_routines is not null
+    ) d;
+    if v_problem is not null then
+        raise exception 'Tenant migration "%" cannot be replaced by this text: % received the old one, such as "%", and would differ from the template: %. First register a migration that leads from both texts to the same objects, and migrate these tenants.',
+            version,
+            case cardinality(v_holders) when 1 then 'one tenant has' else cardinality(v_holders) || ' tenants have' end,
+            v_holders[1], left(regexp_replace(v_problem, '[^ -~]', '?', 'g'), 1000)
+            using errcode = 'PT409', detail = 'migration_received',
+                hint = 'Nothing was changed. First register a migration that leads from both texts to the same objects, and migrate these tenants.';
+    end if;
+
+    return v_migration;
+end;
+$$;
+
+comment on function tenancy.replace_tenant_migration(text, text, text[]) is
+    'Replaces the text of a tenant migration for the tenants that lack it, builds the reference schema again, and returns the migration as it was. Refused if a tenant that has the old text would differ from the template at its version. Without callable_routines the list stays. (PT404 migration_not_found, PT409 migration_received, PT422: invalid_request, migration_refused; 55P03.)';
+
+-- sql/20_tenancy/migrations/require_clean_session.sql
+
+-- A migration runs in a session of PostgREST, too, which serves other requests afterwards.
+create function tenancy.require_clean_session(
+    migration tenancy.tenant_migrations,
+    parameters_before jsonb,
+    leftovers_before text[],
+    locks_before text[]
+)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_locks constant text[] := tenancy.release_session_locks(locks_before);
+    v_leftovers_now constant text[] := tenancy.session_leftovers();
+    v_problem text;
+begin
+    -- A library, such as that of pgvector, defines its parameters when a session first uses it.
+    select string_agg(s.key, ', ' order by s.key) into v_problem
+    from jsonb_each_text(tenancy.session_parameters(migration.statements)) s
+    left join pg_catalog.pg_settings p on p.name = s.key
+    where case
+        when parameters_before ? s.key then s.value is distinct from parameters_before ->> s.key
+        else p.source = 'session'
+    end
+        -- A library has taken over a name that the text contains.
+        and (p.name is null or p.source = 'session' or parameters_before ->> s.key <> '');
+    if v_problem is not null then
+        raise exception 'Tenant migration % leaves parameters changed: %. Remove SET and set_config from it, or set the old value at its end: other requests use the same session afterwards.', migration.version, v_problem
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+
+    if cardinality(v_locks) > 0 then
+        raise exception 'Tenant migration % keeps the advisory lock %, which belongs to the session. Use pg_advisory_xact_lock: other requests use the same session afterwards.', migration.version, array_to_string(v_locks, ', ')
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+
+    select string_agg(distinct l.name, ', ') into v_problem
+    from unnest(v_leftovers_now) l (name)
+    where l.name <> all (leftovers_before);
+    if v_problem is not null then
+        raise exception 'Tenant migration % leaves in the session: %. Drop, deallocate or close it at the end of the migration: other tenants are migrated in the same session.', migration.version, v_problem
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_clean_session(tenancy.tenant_migrations, jsonb, text[], text[]) is
+    'Refuses a tenant migration that has left parameters, advisory locks, prepared statements, cursors or temporary objects in the session (55000).';
+
+-- sql/20_tenancy/migrations/require_closed_policies.sql
+
+create function tenancy.require_closed_policies()
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_open record;
+begin
+    select * into v_open from tenancy.open_policies('tenant_template') limit 1;
+    if found then
+        raise exception 'The tenant template does not allow this: policy "%" of table "%" has the condition %, which is the same for members and for everybody else who has signed in. Members get access without it: by tenancy.enable_tenant_table(current_schema(), ''%''), or if the migration writes no policies. Write policies that narrow this "as restrictive".', v_open.policy_name, v_open.table_name, v_open.condition, v_open.table_name
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_closed_policies() is
+    'Refuses policies of the reference schema that let in strangers (55000).';
+
 -- sql/20_tenancy/migrations/require_creatable.sql
 
-create function tenancy.require_creatable(version text)
+create function tenancy.require_creatable(version text, tried_tables text[] default null)
     returns void
     volatile
     security invoker
@@ -5943,7 +6998,7 @@ declare
     v_found record;
     v_before record;
 begin
-    select * into v_found from tenancy.check_creatable(version);
+    select * into v_found from tenancy.check_creatable(version, tried_tables);
     if v_found.problem is null then
         return;
     end if;
@@ -5960,20 +7015,152 @@ begin
         order by m.position desc
         limit 1
     ) b
-    cross join lateral tenancy.check_creatable(b.version) p;
+    cross join lateral tenancy.check_creatable(b.version, tried_tables) p;
     if v_before.problem is not null then
-        raise warning 'Before this tenant migration no tenant could be created either: %.', left(v_before.problem, 1000)
-            using detail = v_before.details, hint = v_before.hint;
+        raise warning 'Before this tenant migration there was a problem, too: %.%', left(v_before.problem, 1000), coalesce(' ' || v_before.hint, '')
+            using detail = coalesce(v_before.details, '');
         return;
     end if;
 
-    raise exception 'After tenant migration % no tenant could be created: %.', version, left(v_found.problem, 1000)
-        using detail = v_found.details, hint = v_found.hint;
+    raise exception 'After tenant migration %, %.%', version, left(v_found.problem, 1000), coalesce(' ' || v_found.hint, '')
+        using detail = coalesce(v_found.details, '');
 end;
 $$;
 
-comment on function tenancy.require_creatable(text) is
-    'Refuses a tenant migration after which no tenant could be created; only warns if none could be created before it.';
+comment on function tenancy.require_creatable(text, text[]) is
+    'Refuses a tenant migration after which no tenant could be created; only warns if none could be created before it. tried_tables are the tables that members and strangers try; null for all.';
+
+-- sql/20_tenancy/migrations/require_executable_routines.sql
+
+create function tenancy.require_executable_routines()
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_call record;
+begin
+    select * into v_call from tenancy.unexecutable_routines('tenant_template') limit 1;
+    if not found then
+        return;
+    end if;
+
+    raise exception 'The tenant template does not allow this: the % calls the routine %, which members may not execute, so their requests would fail. %',
+        v_call.used_by,
+        v_call.routine,
+        case
+            when v_call.own_name is null then format(
+                'Write before the registration: grant execute on function %s to authenticated, service_role;', v_call.routine
+            )
+            else format(
+                'Name it in the fourth argument, array[%L], if the API may call it, too. Otherwise create it before the registration, in a schema that the Data API does not expose, and grant execute on it to authenticated and service_role.',
+                v_call.own_name
+            )
+        end
+        using errcode = 'object_not_in_prerequisite_state';
+end;
+$$;
+
+comment on function tenancy.require_executable_routines() is
+    'Requires that members may execute every routine that the tables and views of the reference schema call (55000).';
+
+-- sql/20_tenancy/migrations/require_migration_text.sql
+
+-- Most mistakes show in what a migration has done. These show only later: in a tenant, after the
+-- commit, or when a routine is called.
+create function tenancy.require_migration_text(migration tenancy.tenant_migrations)
+    returns void
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_code constant text := regexp_replace(
+        regexp_replace(migration.statements, '--[^\n]*', ' ', 'g'), '/\*.*?\*/', ' ', 'g'
+    );
+begin
+    if migration.statements ~ '\mtenant_template\M' then
+        raise exception 'Tenant migration % names the reference schema tenant_template. Leave names unqualified: the migration runs once in each tenant.', migration.version;
+    end if;
+    if v_code ~* '\mpg_(try_)?advisory_lock(_shared)?\s*\(' then
+        raise exception 'Tenant migration % takes an advisory lock of the session, which outlives an error. Use pg_advisory_xact_lock, which ends with the transaction.', migration.version
+            using errcode = 'feature_not_supported';
+    end if;
+    if v_code ~* '\mset_config\s*\(([^();]|\([^()]*\))*,\s*(is_local\s*=>\s*)?(false|''f(alse)?'')\s*(::\s*bool(ean)?\s*)?\)' then
+        raise exception 'Tenant migration % sets a parameter for the session with set_config(…, false). Write true: other requests use the same session afterwards.', migration.version
+            using errcode = 'feature_not_supported';
+    end if;
+    if v_code ~* '(^|;)\s*(un)?listen\s' then
+        raise exception 'Tenant migration % listens to notifications, which belongs to the session of a client. Remove LISTEN and UNLISTEN from it.', migration.version
+            using errcode = 'feature_not_supported';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_migration_text(tenancy.tenant_migrations) is
+    'Refuses statements of a tenant migration whose harm would show only in a tenant, after the commit, or when a routine is called (0A000).';
+
+-- sql/20_tenancy/migrations/require_registration.sql
+
+create function tenancy.require_registration(
+    version text,
+    name text,
+    statements text,
+    callable_routines text[]
+)
+    returns void
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if version is null or version !~ '^[a-z0-9][a-z0-9_]{0,62}$' then
+        raise exception 'Tenant migration % has no valid version. Write 1 to 63 of the characters a-z, 0-9 and _, and do not begin with _.', version
+            using errcode = 'check_violation';
+    end if;
+    if name is null or statements is null or callable_routines is null then
+        raise exception 'Tenant migration % lacks a name, its statements or the list of callable routines: none of the arguments may be null.', version
+            using errcode = 'check_violation';
+    end if;
+    if array_position(callable_routines, null) is not null then
+        raise exception 'Tenant migration % names null as a callable routine. The fourth argument takes names of routines.', version
+            using errcode = 'check_violation';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_registration(text, text, text, text[]) is
+    'Refuses arguments that no tenant migration may have (23514).';
+
+-- sql/20_tenancy/migrations/require_statements.sql
+
+create function tenancy.require_statements(version text, statements text)
+    returns void
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if coalesce(statements, '') ~ '^\s*$' then
+        raise exception 'The text for tenant migration "%" is empty.', version
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Give the SQL as for one tenant. To remove the migration altogether, withdraw it.';
+    end if;
+    if statements ~ '\mtenant_template\M' then
+        raise exception 'The text for tenant migration "%" names the reference schema.', version
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Leave names unqualified: the migration runs once in each tenant.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_statements(text, text) is
+    'Requires a text for a tenant migration that is not empty and does not name the reference schema (PT422 invalid_request).';
 
 -- sql/20_tenancy/migrations/require_template_shape.sql
 
@@ -5987,31 +7174,80 @@ as $$
 declare
     v_problem text;
 begin
-    select case
-        when o.object_kind = 'column' then format('column "%s" has the prefix x_, which is reserved for the tenants'' own columns', o.object_name)
-        -- Every tenant would have such a key: deleting one row of the shared table would read
-        -- all tenants, and each migration would lock that table.
-        when o.object_kind = 'constraint' then format('foreign key "%s" references a table outside the tenant''s schema', o.object_name)
-        else format('"%s" is neither a table, nor a sequence of a table''s column, nor a view with security_invoker', o.object_name)
+    select case o.object_kind
+        when 'column' then format('column "%s" has the prefix x_, which is reserved for the tenants'' own columns. Give it another name', o.object_name)
+        -- Every tenant would have such a key: creating a tenant stops writers of that table.
+        when 'constraint' then format(
+            'foreign key "%s" references a table outside the tenant''s schema, %s, which is not shared. If every '
+            'tenant may reference it, write before the registration: select tenancy.share_table(%L)',
+            o.object_name, o.target, o.target
+        )
+        when 'sequence' then format('sequence "%s" is not a sequence of a table''s column. Write: alter sequence %I owned by <table>.<column>; or make the column an identity column', o.object_name, o.object_name)
+        -- A rule writes with the rights of the table''s owner, past the policies.
+        when 'rule' then format('"%s" is a rule, which would run with the rights of the table''s owner. Write a trigger', o.object_name)
+        when 'view' then format('view "%s" is not a view with security_invoker, so it would show what policies hide. Write: create view %I with (security_invoker = true) as …', o.object_name, o.object_name)
+        else format(
+            '"%s" is a %s, and neither a table, nor a sequence of a table''s column, nor a view with security_invoker. %s',
+            o.object_name,
+            case o.relkind when 'm' then 'materialized view' when 'f' then 'foreign table' else 'relation of another kind' end,
+            case o.relkind
+                when 'm' then 'No policy applies to it. Make it a view with (security_invoker = true), or a table that triggers or a job fill'
+                when 'f' then 'Create foreign tables before the registration, in a schema that the Data API does not expose'
+                else 'Make it a table'
+            end
+        )
     end
     into v_problem
-    from tenancy.schema_objects('tenant_template') o
+    from (
+        select s.*, c.relkind, c.reloptions, f.target
+        from tenancy.schema_objects('tenant_template') s
+        left join pg_catalog.pg_class c
+            on c.relname = s.object_name
+            and c.relnamespace = 'tenant_template'::regnamespace
+            and s.object_kind in ('relation', 'view')
+        left join lateral (
+            select k.confrelid::regclass::text as target
+            from pg_catalog.pg_constraint k
+            join pg_catalog.pg_class c on c.oid = k.confrelid
+            where s.object_kind = 'constraint'
+                and k.contype = 'f'
+                and k.conrelid = tenancy.find_table('tenant_template', s.table_name)
+                and k.conname = substr(s.object_name, length(s.table_name) + 2)
+                and c.relnamespace <> 'tenant_template'::regnamespace
+                and k.confrelid not in (select h.relation from tenancy.shared_tables h)
+        ) f on true
+    ) o
     where o.object_kind = 'relation'
         or (o.object_kind = 'sequence' and o.table_name is null)
-        or (o.object_kind = 'view' and not tenancy.is_security_invoker((
-            select c.reloptions
-            from pg_catalog.pg_class c
-            where c.relname = o.object_name and c.relnamespace = 'tenant_template'::regnamespace
-        )))
+        or (o.object_kind = 'view' and not tenancy.is_security_invoker(o.reloptions))
         or (o.object_kind = 'column' and o.is_extension)
-        or (o.object_kind = 'constraint' and o.definition ~ ' REFERENCES (?!tenant_template\.)')
+        or o.target is not null
     order by o.object_kind, o.object_name
     limit 1;
 
     if v_problem is null then
+        select format(
+            'foreign key "%s" references the shared table %s and has no index, so deleting a row there would read '
+            'table "%s" of every tenant. Write: create index on %I (%I)',
+            k.conname, k.confrelid::regclass, c.relname, c.relname, (tenancy.column_names(k.conrelid, k.conkey))[1]
+        )
+        into v_problem
+        from pg_catalog.pg_constraint k
+        join pg_catalog.pg_class c on c.oid = k.conrelid
+        where c.relnamespace = 'tenant_template'::regnamespace
+            and k.contype = 'f'
+            and k.confrelid in (select s.relation from tenancy.shared_tables s)
+            and not exists (
+                select from pg_catalog.pg_index i where i.indrelid = k.conrelid and i.indkey[0] = k.conkey[1]
+            )
+        order by k.conname
+        limit 1;
+    end if;
+
+    if v_problem is null then
         -- If a row of the child is changed through the parent, the audit triggers see only the
         -- parent's columns.
-        select format('table "%s" inherits from another table and has columns of its own, which the audit log would miss', c.relname)
+        select format('table "%s" inherits from another table and has columns of its own, which the audit log would miss. Make it a table without INHERITS', c.relname)
         into v_problem
         from pg_catalog.pg_inherits i
         join pg_catalog.pg_class c on c.oid = i.inhrelid
@@ -6026,30 +7262,259 @@ begin
         limit 1;
     end if;
 
+    if v_problem is null then
+        -- A rule writes with the rights of the table's owner, past the policies.
+        select format('"%s" is a rule of "%s", which would run with the rights of the owner. Write a trigger', r.rulename, c.relname)
+        into v_problem
+        from pg_catalog.pg_rewrite r
+        join pg_catalog.pg_class c on c.oid = r.ev_class
+        where c.relnamespace = 'tenant_template'::regnamespace and r.rulename <> '_RETURN'
+        order by r.rulename
+        limit 1;
+    end if;
+
+    if v_problem is null then
+        -- Policies do not apply to the owner of a table.
+        select format('%s belongs to role %s. Leave the owner as it is', o.title, o.owner::regrole)
+        into v_problem
+        from (
+            select 'pg_class'::regclass, c.oid, format('relation "%s"', c.relname), c.relowner
+            from pg_catalog.pg_class c
+            where c.relnamespace = 'tenant_template'::regnamespace
+            union all
+            select 'pg_proc'::regclass, p.oid, format('routine "%s"', p.proname), p.proowner
+            from pg_catalog.pg_proc p
+            join pg_catalog.pg_language l on l.oid = p.prolang
+            where p.pronamespace = 'tenant_template'::regnamespace and l.lanname not in ('internal', 'c')
+            union all
+            select 'pg_type'::regclass, t.oid, format('type "%s"', t.typname), t.typowner
+            from pg_catalog.pg_type t
+            where t.typnamespace = 'tenant_template'::regnamespace and t.typtype in ('d', 'e')
+        ) o (catalog, oid, title, owner)
+        where o.owner <> (select n.nspowner from pg_catalog.pg_namespace n where n.nspname = 'tenant_template')
+            -- An extension is refused with a better reason.
+            and not exists (
+                select from pg_catalog.pg_depend e
+                where e.classid = o.catalog and e.objid = o.oid and e.deptype = 'e'
+            )
+        order by o.title
+        limit 1;
+    end if;
+
+    if v_problem is null then
+        -- Such a setting says who is calling, or turns a protection off, while the routine runs.
+        select format('routine "%s" sets the parameter %s. Remove this SET from it', p.proname, split_part(s.setting, '=', 1))
+        into v_problem
+        from pg_catalog.pg_proc p
+        cross join unnest(p.proconfig) s (setting)
+        where p.pronamespace = 'tenant_template'::regnamespace
+            and s.setting ~* '^(role|session_authorization|row_security|session_replication_role|(request|tenancy|pgrst|safeupdate)\..*)='
+        order by p.proname
+        limit 1;
+    end if;
+
     if v_problem is not null then
-        raise exception 'The tenant template does not allow this: %.', v_problem
-            using errcode = 'object_not_in_prerequisite_state',
-                hint = 'Nothing was registered. Change the tenant migration.';
+        raise exception 'The tenant template does not allow this: %. Nothing was registered.', v_problem
+            using errcode = 'object_not_in_prerequisite_state';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_template_shape() is
-    'Requires of the reference schema: tables, their sequences and views with security_invoker are the only relations; no column has the prefix x_; no foreign key leaves the schema; no table inherits columns from another and adds some (55000).';
+    'Requires of the reference schema: tables, their sequences and views with security_invoker are the only relations; no column has the prefix x_; foreign keys that leave the schema reference shared tables, and have an index; no table inherits columns from another and adds some; no rules; everything belongs to the owner; no routine sets a parameter that says who is calling (55000).';
 
--- sql/20_tenancy/migrations/session_settings.sql
+-- sql/20_tenancy/migrations/require_unchanged_outside.sql
 
-create function tenancy.session_settings()
+create function tenancy.require_unchanged_outside(
+    migration tenancy.tenant_migrations,
+    changes_before text[],
+    locks_before text[],
+    objects_before refcursor
+)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    -- The planner evaluates a stable function in FROM, too. So each is called here.
+    v_changes_now constant text[] := tenancy.external_changes();
+    v_locks_now constant text[] := tenancy.external_locks();
+    v_new_locks constant text[] := array(
+        select l.name from unnest(v_locks_now) l (name) where l.name <> all (locks_before)
+    );
+    v_changed text[] := array(
+        select regexp_replace(c.name, ' \([0-9a-f,]+\)$', '')
+        from unnest(v_changes_now) c (name)
+        where c.name <> all (changes_before)
+        union
+        select l.name from unnest(v_new_locks) l (name) where l.name not like 'dropped %'
+    );
+    v_object record;
+    v_extensions constant text[] := array(
+        select substr(c.name, length('extension ') + 1) from unnest(v_changed) c (name) where c.name like 'extension %'
+    );
+begin
+    if exists (select from unnest(v_new_locks) l (name) where l.name like 'dropped %') then
+        loop
+            fetch objects_before into v_object;
+            exit when not found;
+            if v_object.object = any (v_new_locks) then
+                v_changed := v_changed || v_object.title;
+            end if;
+        end loop;
+    end if;
+
+    if cardinality(v_extensions) > 0 then
+        raise exception 'Tenant migration % creates or changes an extension: %. An extension exists once for the whole project: write "create extension if not exists % with schema extensions;" before the registration, in the same file.', migration.version, array_to_string(v_extensions, ', '), v_extensions[1]
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    if cardinality(v_changed) > 0 then
+        raise exception 'Tenant migration % changes objects outside the tenant''s schema: %. The migration runs once in each tenant. Statements that must run once belong before the registration, in the same file.', migration.version, left(array_to_string(array(select c.name from unnest(v_changed) c (name) order by c.name), ', '), 1000)
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_unchanged_outside(tenancy.tenant_migrations, text[], text[], refcursor) is
+    'Refuses a tenant migration that has created, changed or dropped something outside the reference schema, from what external_changes and external_locks reported before it and an open cursor on present_objects (55000).';
+
+-- sql/20_tenancy/migrations/session_leftovers.sql
+
+create function tenancy.session_leftovers()
+    returns text[]
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select array(
+        select format('prepared statement "%s"', p.name) from pg_catalog.pg_prepared_statements p where p.from_sql
+        union all
+        select format('cursor "%s"', c.name) from pg_catalog.pg_cursors c where c.is_holdable
+        union all
+        select format('temporary object "%s"', c.relname)
+        from pg_catalog.pg_class c
+        where c.relnamespace = pg_my_temp_schema() and c.relkind not in ('i', 'I', 't')
+        union all
+        select format('temporary object "%s"', p.proname)
+        from pg_catalog.pg_proc p
+        where p.pronamespace = pg_my_temp_schema()
+    );
+$$;
+
+comment on function tenancy.session_leftovers() is
+    'What belongs to this session and outlives the transaction: prepared statements, cursors with hold, temporary objects.';
+
+-- sql/20_tenancy/migrations/session_parameters.sql
+
+-- pg_settings does not list a parameter that nobody has defined, such as app.tenant. So the names
+-- come from the text.
+create function tenancy.session_parameters(statements text)
     returns jsonb
     stable
     security invoker
     set search_path = ''
     language sql
 as $$
-    select jsonb_object_agg(s.name, s.setting) from pg_catalog.pg_settings s;
+    select jsonb_object_agg(s.name, s.setting)
+    from (
+        select s.name, s.setting from pg_catalog.pg_settings s
+        union all
+        select n.name, coalesce(current_setting(n.name, true), '')
+        from (
+            select distinct lower(m[1]) as name
+            from regexp_matches(statements, '([a-z_][a-z0-9_$]*(?:\.[a-z_][a-z0-9_$]*)+)', 'gi') m
+        ) n
+        where not exists (select from pg_catalog.pg_settings s where s.name = n.name)
+    ) s;
 $$;
 
-comment on function tenancy.session_settings() is 'Every parameter of this session with its value.';
+comment on function tenancy.session_parameters(text) is
+    'Every parameter of this session with its value, and those without a definition that these statements name.';
+
+-- sql/20_tenancy/migrations/tenant_search_path.sql
+
+create function tenancy.tenant_search_path(schema_name text)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return format('%I, extensions, pg_temp', schema_name);
+end;
+$$;
+
+comment on function tenancy.tenant_search_path(text) is
+    'The search path of a tenant migration and of the routines that it makes: the tenant''s schema, then extensions. PostgreSQL looks into pg_catalog before both.';
+
+-- sql/20_tenancy/migrations/tenants_with.sql
+
+create function tenancy.tenants_with(migration tenancy.tenant_migrations)
+    returns text[]
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return array(
+        select t.schema_name
+        from tenancy.tenant_migrations m
+        join public.tenants t on t.schema_version = m.version
+        where m.position >= migration.position
+        order by t.schema_name
+    );
+end;
+$$;
+
+comment on function tenancy.tenants_with(tenancy.tenant_migrations) is
+    'The tenants that have received a tenant migration, by name.';
+
+-- sql/20_tenancy/migrations/withdraw_tenant_migration.sql
+
+create function tenancy.withdraw_tenant_migration(version text)
+    returns tenancy.tenant_migrations
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_migration constant tenancy.tenant_migrations := tenancy.lock_tenant_migration(version);
+    v_holders constant text[] := tenancy.tenants_with(v_migration);
+    v_later tenancy.tenant_migrations;
+begin
+    if cardinality(v_holders) > 0 then
+        raise exception 'Tenant migration "%" cannot be withdrawn: % received it, such as "%". Replace it for the tenants that lack it, or register a migration that undoes it.',
+            version,
+            case cardinality(v_holders) when 1 then 'one tenant has' else cardinality(v_holders) || ' tenants have' end,
+            v_holders[1]
+            using errcode = 'PT409', detail = 'migration_received',
+                hint = 'Replace it for the tenants that lack it, or register a migration that undoes it.';
+    end if;
+
+    -- With it go what is recorded of the reference schema, and the failures.
+    delete from tenancy.tenant_migrations m where m.version = v_migration.version;
+    -- Positions stay without gaps. One by one, because they are unique at any time.
+    for v_later in
+        select m.* from tenancy.tenant_migrations m where m.position > v_migration.position order by m.position
+    loop
+        update tenancy.tenant_migrations m
+        set position = m.position - 1
+        where m.version = v_later.version;
+    end loop;
+    perform tenancy.rebuild_reference(v_migration.position);
+
+    return v_migration;
+end;
+$$;
+
+comment on function tenancy.withdraw_tenant_migration(text) is
+    'Removes a tenant migration that no tenant has received, builds the reference schema again without it, and returns it (PT404 migration_not_found, PT409 migration_received, PT422: invalid_request, migration_refused; 55P03).';
 
 -- sql/20_tenancy/privileges/apply_tenant_privileges.sql
 
@@ -6103,6 +7568,95 @@ $$;
 
 comment on function tenancy.apply_tenant_privileges(text) is
     'Sets the privileges of the API roles on a tenant''s schema, tables, views, sequences and routines to what grant_differences expects. Only under lock_tenant.';
+
+-- sql/20_tenancy/privileges/close_policies.sql
+
+-- The policies of a migration say which rows a user may see, and a user who is no member, or no
+-- longer, may own rows. With these restrictive policies the layer stops them, too.
+create function tenancy.close_policies(schema_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_statements text;
+begin
+    select string_agg(
+        format(
+            'create policy %I on %s as restrictive for %s to authenticated %s;',
+            'only_' || v.verb || '_' || tenancy.policy_suffix(v.level), c.oid::regclass, v.verb,
+            format(v.conditions, tenancy.policy_test(schema_name, v.level))
+        ),
+        ' '
+    )
+    into v_statements
+    from unnest(tenancy.table_oids(schema_name)) t (oid)
+    join pg_catalog.pg_class c on c.oid = t.oid
+    cross join (
+        values
+        ('r', 'select', 'read'::public.access_level, 'using (%s)'),
+        ('a', 'insert', 'write', 'with check (%s)'),
+        ('w', 'update', 'write', 'using (%1$s) with check (%1$s)'),
+        ('d', 'delete', 'write', 'using (%s)')
+    ) v (command, verb, level, conditions)
+    -- Nobody has a privilege that only policies to PUBLIC would justify.
+    where strpos(tenancy.policy_verbs(c.oid), v.verb) > 0
+        and exists (
+            select
+            from pg_catalog.pg_policy p
+            cross join lateral (
+                select p.polqual where v.command <> 'a'
+                union all
+                -- Without a check, the condition of USING decides.
+                select coalesce(p.polwithcheck, p.polqual) where v.command in ('a', 'w')
+            ) e (tree)
+            where p.polrelid = c.oid
+                and p.polcmd::text in (v.command, '*')
+                and p.polpermissive
+                and p.polroles && array[0::oid, 'authenticated'::regrole]
+                and pg_get_expr(e.tree, p.polrelid) !~ 'tenancy\.open_tenants|^false$'
+                -- A tenant may have tables of its own. What this transaction has written is the
+                -- migration's.
+                and age(p.xmin) <= age(pg_current_xact_id()::xid)
+                and pg_xact_status(tenancy.full_transaction_id(p.xmin)) = 'in progress'
+        )
+        and not exists (
+            select
+            from pg_catalog.pg_policy p
+            where p.polrelid = c.oid and p.polname = 'only_' || v.verb || '_' || tenancy.policy_suffix(v.level)
+        );
+
+    if v_statements is not null then
+        execute v_statements;
+    end if;
+end;
+$$;
+
+comment on function tenancy.close_policies(text) is
+    'Adds restrictive policies that ask for membership to the tables of a schema for which this transaction has written permissive policies that do not ask for it: members read, writers write.';
+
+-- sql/20_tenancy/privileges/close_reference.sql
+
+create function tenancy.close_reference()
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    alter default privileges in schema tenant_template
+        revoke select, insert, update, delete on tables from authenticated, service_role;
+    alter default privileges in schema tenant_template
+        revoke select, usage on sequences from authenticated, service_role;
+    perform tenancy.apply_tenant_privileges('tenant_template');
+end;
+$$;
+
+comment on function tenancy.close_reference() is
+    'Takes back everything that open_reference has granted in the reference schema.';
 
 -- sql/20_tenancy/privileges/enable_tenant_table.sql
 
@@ -6170,37 +7724,33 @@ declare
     v_namespace constant oid := to_regnamespace(quote_ident(schema_name));
     -- The API roles, and PUBLIC, which is 0. Other roles are the operator's decision.
     v_grantees constant oid[] := array['anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole] || 0::oid;
+    v_version text;
     v_position integer;
 begin
-    select m.position into v_position
+    select m.version, m.position into v_version, v_position
     from public.tenants t
     join tenancy.tenant_migrations m on m.version = t.schema_version
     where t.schema_name = grant_differences.schema_name and t.status = 'active';
 
     return query
-    with objects as (
+    with limits as materialized (
+        select l.* from tenancy.tenant_template_limits l where l.version = v_version
+    ),
+    objects as (
         select 'schema' as object_kind, quote_ident(schema_name) as object_name,
-            null::oid as relation, n.nspacl as acl, 'usage' as verbs
+            null::text as own_name, null::oid as relation, n.nspacl as acl, 'usage' as verbs
         -- Expected even if the schema is missing: the grant then fails, and opens nothing.
         from (select) tenant
         left join pg_catalog.pg_namespace n on n.oid = v_namespace
         union all
         select case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass::text,
-            c.oid, c.relacl,
+            c.relname::text, c.oid, c.relacl,
             -- Privileges follow the policies: a table without policies stays unreachable.
             case
                 when v_position is null then null
                 when c.relkind in ('r', 'p') and c.relrowsecurity then tenancy.policy_verbs(c.oid)
-                -- Such a view shows its caller only what the policies of its tables allow.
-                when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then 'select'
-                -- An identity column needs no grant on its sequence; serial does.
-                when c.relkind = 'S' and exists (
-                    select from pg_catalog.pg_depend o
-                    where o.classid = 'pg_class'::regclass
-                        and o.objid = c.oid
-                        and o.refclassid = 'pg_class'::regclass
-                        and o.deptype = 'a'
-                ) then 'select, usage'
+                when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then tenancy.view_verbs(c.oid)
+                when c.relkind = 'S' then tenancy.sequence_verbs(c.oid)
             end
         from pg_catalog.pg_depend d
         join pg_catalog.pg_class c on c.oid = d.objid
@@ -6211,7 +7761,7 @@ begin
         union all
         -- PostgreSQL lets everybody execute a new routine.
         select 'routine', p.oid::regprocedure::text,
-            null, coalesce(p.proacl, acldefault('f', p.proowner)),
+            p.proname::text, null, coalesce(p.proacl, acldefault('f', p.proowner)),
             case when exists (
                 select from tenancy.tenant_migrations m
                 where m.position <= v_position and p.proname = any (m.callable_routines)
@@ -6233,13 +7783,30 @@ begin
             from unnest(array['authenticated'::regrole::oid, 'service_role'::regrole]) r (oid)
             cross join string_to_table(o.verbs, ', ') e (verb)
             where v_position is not null
+                and not exists (
+                    select
+                    from limits l
+                    where l.object_kind = o.object_kind
+                        and l.object_name = o.own_name
+                        and l.grantee::regrole = r.oid
+                        and l.privilege = e.verb
+                )
+            union all
+            select l.grantee::regrole, format('%s (%I)', e.verb, c.attname), true
+            from string_to_table(o.verbs, ', ') e (verb)
+            join limits l on l.object_kind = o.object_kind and l.object_name = o.own_name and l.privilege = e.verb
+            join pg_catalog.pg_attribute c on c.attrelid = o.relation
+            where c.attnum > 0
+                and not c.attisdropped
+                -- A column of the tenant's own is beside the template.
+                and (c.attname = any (l.columns) or (c.attname like 'x\_%' and cardinality(l.columns) > 0))
             union all
             select a.grantee, lower(a.privilege_type), false
             from aclexplode(o.acl) a
             where a.grantee = any (v_grantees)
             union all
-            -- Nobody should have privileges on columns. Revoking those on the table revokes them.
-            select a.grantee, lower(a.privilege_type), false
+            -- Revoking the privileges on the table revokes those on its columns.
+            select a.grantee, format('%s (%I)', lower(a.privilege_type), c.attname), false
             from pg_catalog.pg_attribute c
             cross join aclexplode(c.attacl) a
             where c.attrelid = o.relation and a.grantee = any (v_grantees)
@@ -6251,7 +7818,113 @@ end;
 $$;
 
 comment on function tenancy.grant_differences(text) is
-    'The privileges in a tenant that differ from the expected ones, by object and role. Expected for authenticated and service_role: nothing unless the tenant is active; the commands of each table''s policies; execute on the routines that a migration declared callable. Expected for anon and PUBLIC: nothing.';
+    'The privileges in a tenant that differ from the expected ones, by object and role. Expected for authenticated and service_role: nothing unless the tenant is active; the commands of each table''s policies, and those that a view can serve, without what a migration has revoked or limited to columns; execute on the routines that a migration declared callable. Expected for anon and PUBLIC: nothing.';
+
+-- sql/20_tenancy/privileges/open_policies.sql
+
+-- A condition that asks neither a row nor a table has one answer for all members and strangers.
+-- pg_node_tree shows what a condition reads: columns as VAR, tables as rtekind 0.
+create function tenancy.open_policies(
+    schema_name text,
+    out policy_name text,
+    out table_name text,
+    out condition text
+)
+    returns setof record
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select p.polname::text, c.relname::text, pg_get_expr(e.tree, p.polrelid)
+    from unnest(tenancy.table_oids(schema_name)) t (oid)
+    join pg_catalog.pg_class c on c.oid = t.oid
+    join pg_catalog.pg_policy p on p.polrelid = c.oid
+    cross join lateral (
+        select p.polqual where p.polcmd <> 'a'
+        union all
+        -- Without a check, the condition of USING decides.
+        select coalesce(p.polwithcheck, p.polqual) where p.polcmd in ('a', 'w', '*')
+    ) e (tree)
+    where p.polpermissive
+        and p.polroles && array[0::oid, 'anon'::regrole, 'authenticated'::regrole]
+        and e.tree::text !~ '\{VAR |:rtekind 0 '
+        and pg_get_expr(e.tree, p.polrelid) <> 'false'
+        -- A routine of the project may ask the rest. Those of PostgreSQL are not in pg_depend, and
+        -- those of Auth only say that somebody has signed in.
+        and not exists (
+            select
+            from pg_catalog.pg_depend d
+            join pg_catalog.pg_proc f on f.oid = d.refobjid
+            where d.classid = 'pg_policy'::regclass
+                and d.objid = p.oid
+                and d.refclassid = 'pg_proc'::regclass
+                and f.pronamespace <> 'auth'::regnamespace
+        )
+    order by c.relname, p.polname;
+$$;
+
+comment on function tenancy.open_policies(text) is
+    'The permissive policies of a schema for signed-in users whose condition is the same for members and strangers.';
+
+-- sql/20_tenancy/privileges/open_reference.sql
+
+-- REVOKE leaves no trace where nothing is granted. So the reference schema has privileges while a
+-- migration runs in it, and new objects get them at once. No role reaches the schema, because
+-- USAGE on it is not granted, and nothing of this is committed.
+create function tenancy.open_reference(version text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_statement text;
+begin
+    for v_statement in
+        select 'alter default privileges in schema tenant_template '
+            || 'grant select, insert, update, delete on tables to authenticated, service_role'
+        union all
+        select 'alter default privileges in schema tenant_template '
+            || 'grant select, usage on sequences to authenticated, service_role'
+        union all
+        select 'grant select, insert, update, delete on all tables in schema tenant_template to authenticated, service_role'
+        union all
+        select 'grant select, usage on all sequences in schema tenant_template to authenticated, service_role'
+        union all
+        select format('grant execute on routine %s to authenticated, service_role', p.oid::regprocedure)
+        from pg_catalog.pg_proc p
+        where p.pronamespace = 'tenant_template'::regnamespace
+            and exists (select from tenancy.tenant_migrations m where p.proname = any (m.callable_routines))
+            and not exists (
+                select
+                from tenancy.tenant_template_limits l
+                where l.version = open_reference.version and l.object_kind = 'routine' and l.object_name = p.proname
+            )
+    loop
+        execute v_statement;
+    end loop;
+
+    for v_statement in
+        select format(
+            'revoke %s on %s tenant_template.%I from %I; ',
+            l.privilege, l.object_kind, l.object_name, l.grantee
+        ) || case when cardinality(l.columns) > 0 then format(
+            'grant %s (%s) on tenant_template.%I to %I',
+            l.privilege, (select string_agg(quote_ident(c.name), ', ') from unnest(l.columns) c (name)),
+            l.object_name, l.grantee
+        ) else '' end
+        from tenancy.tenant_template_limits l
+        where l.version = open_reference.version and l.object_kind <> 'routine'
+    loop
+        execute v_statement;
+    end loop;
+end;
+$$;
+
+comment on function tenancy.open_reference(text) is
+    'Grants on the objects of the reference schema whatever a policy could allow, except what the migrations up to this version have revoked. Only until record_limits, in the same transaction.';
 
 -- sql/20_tenancy/privileges/policy_suffix.sql
 
@@ -6314,6 +7987,340 @@ $$;
 comment on function tenancy.policy_verbs(oid) is
     'The commands for which a table has a policy for signed-in users, as GRANT lists them; null if there is none.';
 
+-- sql/20_tenancy/privileges/record_limits.sql
+
+-- What the reference schema has lost since open_reference, or has on columns alone, is what the
+-- migration means to limit. Suspending, activating and creating a tenant compute privileges from
+-- the policies, so without this record they would give back what the migration took away.
+create function tenancy.record_limits(migration tenancy.tenant_migrations, objects_before oid[])
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    insert into tenancy.tenant_template_limits (version, object_kind, object_name, grantee, privilege, columns)
+    with objects as materialized (
+        select case c.relkind when 'S' then 'sequence' else 'table' end as kind, c.relname::text as name,
+            c.oid, c.relacl as acl,
+            case c.relkind when 'S' then '{select,usage}' else '{select,insert,update,delete}' end::text[] as verbs
+        from pg_catalog.pg_class c
+        where c.relnamespace = 'tenant_template'::regnamespace and c.relkind in ('r', 'p', 'v', 'S')
+        union all
+        -- A new routine has nothing to lose, and a migration that declares a routine callable
+        -- opens it again.
+        select 'routine', p.proname, p.oid, coalesce(p.proacl, acldefault('f', p.proowner)), '{execute}'
+        from pg_catalog.pg_proc p
+        where p.pronamespace = 'tenant_template'::regnamespace
+            and p.oid = any (objects_before)
+            and p.proname <> all (migration.callable_routines)
+            and exists (select from tenancy.tenant_migrations m where p.proname = any (m.callable_routines))
+    ),
+    states as (
+        select o.kind, o.name, g.grantee, v.verb, o.oid = any (objects_before) as is_old,
+            exists (
+                select from aclexplode(o.acl) a
+                where a.grantee = g.grantee::regrole and lower(a.privilege_type) = v.verb
+            ) as is_whole,
+            array(
+                select c.attname::text
+                from pg_catalog.pg_attribute c
+                cross join aclexplode(c.attacl) a
+                where c.attrelid = o.oid
+                    and not c.attisdropped
+                    and a.grantee = g.grantee::regrole
+                    and lower(a.privilege_type) = v.verb
+                order by c.attname
+            ) as columns
+        from objects o
+        cross join (values ('authenticated'), ('service_role')) g (grantee)
+        cross join unnest(o.verbs) v (verb)
+    )
+    select distinct on (s.kind, s.name, s.grantee, s.verb)
+        migration.version, s.kind, s.name, s.grantee, s.verb, s.columns
+    from states s
+    left join tenancy.tenant_template_limits b
+        on b.version = (
+            select m.version
+            from tenancy.tenant_migrations m
+            where m.position < migration.position
+            order by m.position desc
+            limit 1
+        )
+        and b.object_kind = s.kind
+        and b.object_name = s.name
+        and b.grantee = s.grantee
+        and b.privilege = s.verb
+    where not s.is_whole
+        -- Columns count more than the whole table, which a new table has without being asked for.
+        -- But a migration may grant the whole table again.
+        or (cardinality(s.columns) > 0 and not (s.is_old and b.version is not null))
+    order by s.kind, s.name, s.grantee, s.verb, cardinality(s.columns);
+end;
+$$;
+
+comment on function tenancy.record_limits(tenancy.tenant_migrations, oid[]) is
+    'Records the privileges that a tenant migration has revoked, or limited to columns, in tenant_template_limits. objects_before are the relations and routines of the reference schema before the migration.';
+
+-- sql/20_tenancy/privileges/require_keepable_grants.sql
+
+-- Privileges in a tenant follow from its status, its policies and the declared routines. A
+-- migration that grants more would lose it at once, without a word.
+create function tenancy.require_keepable_grants(migration tenancy.tenant_migrations)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_problem text;
+begin
+    with granted as (
+        select 'table' as kind, c.relname::text as name, a.grantee
+        from pg_catalog.pg_class c
+        cross join aclexplode(c.relacl) a
+        where c.relnamespace = 'tenant_template'::regnamespace
+        union
+        select 'table', c.relname, a.grantee
+        from pg_catalog.pg_class c
+        join pg_catalog.pg_attribute t on t.attrelid = c.oid
+        cross join aclexplode(t.attacl) a
+        where c.relnamespace = 'tenant_template'::regnamespace
+        union
+        select 'routine', p.proname, a.grantee
+        from pg_catalog.pg_proc p
+        cross join aclexplode(p.proacl) a
+        where p.pronamespace = 'tenant_template'::regnamespace
+            -- PostgreSQL lets PUBLIC execute a new routine.
+            and a.grantee <> 0
+    )
+    select case g.kind
+        when 'routine' then format(
+            'grants EXECUTE on the routine "%s". Name the routine in the fourth argument instead, array[%L], so that the API may call it while a tenant is active',
+            g.name, g.name
+        )
+        else format(
+            'grants privileges on "%s" to %s. Nobody reaches a tenant without signing in: grant to authenticated',
+            g.name, case g.grantee when 0 then 'PUBLIC' else g.grantee::regrole::text end
+        )
+    end
+    into v_problem
+    from granted g
+    where (
+            g.grantee in (0, 'anon'::regrole)
+            or (
+                g.kind = 'routine'
+                and g.grantee in ('authenticated'::regrole, 'service_role'::regrole)
+                and not exists (
+                    select from tenancy.tenant_migrations m
+                    where m.position <= migration.position and g.name = any (m.callable_routines)
+                )
+            )
+        )
+        -- Default privileges of the project for every schema are no statement of the migration.
+        and not exists (
+            select
+            from pg_catalog.pg_default_acl d
+            cross join aclexplode(d.defaclacl) a
+            where d.defaclnamespace = 0
+                and d.defaclobjtype = any (case g.kind when 'routine' then '{f}' else '{r,S}' end::"char"[])
+                and a.grantee = g.grantee
+        )
+    order by g.kind, g.name
+    limit 1;
+
+    if v_problem is null then
+        select format(
+            'has an INSTEAD OF trigger on the view "%s" whose function "%s" is security definer. It would write with the rights of its owner, past every policy. Make the function security invoker',
+            c.relname, p.proname
+        )
+        into v_problem
+        from pg_catalog.pg_trigger g
+        join pg_catalog.pg_class c on c.oid = g.tgrelid
+        join pg_catalog.pg_proc p on p.oid = g.tgfoid
+        where c.relnamespace = 'tenant_template'::regnamespace and c.relkind = 'v' and p.prosecdef
+        order by c.relname, g.tgname
+        limit 1;
+    end if;
+
+    if v_problem is not null then
+        raise exception 'Tenant migration % %.', migration.version, v_problem
+            using errcode = 'object_not_in_prerequisite_state',
+                hint = 'Nothing was registered. Change the tenant migration.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_keepable_grants(tenancy.tenant_migrations) is
+    'Refuses a tenant migration that grants what a tenant never has: anything to anon or PUBLIC, or a routine that is not declared callable; and a view that would be written with its owner''s rights (55000). Only between open_reference and apply_tenant_privileges.';
+
+-- sql/20_tenancy/privileges/sequence_verbs.sql
+
+-- A serial column and a nextval() of a migration need USAGE on the sequence for each insert. An
+-- identity column needs it where PostgREST writes its default as an expression (missing=default).
+-- USAGE allows nextval and no setval.
+create function tenancy.sequence_verbs(sequence oid)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    -- By the sequence alone. With the kind of the dependent in the same condition, PostgreSQL may
+    -- read the defaults of all tenants.
+    v_defaults constant oid[] := array(
+        with dependents as materialized (
+            select d.classid, d.objid
+            from pg_catalog.pg_depend d
+            where d.refclassid = 'pg_class'::regclass and d.refobjid = sequence
+        )
+        select d.objid from dependents d where d.classid = 'pg_attrdef'::regclass
+    );
+begin
+    return case when exists (
+        select
+        from (
+            select d.refobjid as relation
+            from pg_catalog.pg_depend d
+            join pg_catalog.pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+            where d.classid = 'pg_class'::regclass
+                and d.objid = sequence
+                and d.refclassid = 'pg_class'::regclass
+                -- Nobody can give a number to a column that is always generated.
+                and (d.deptype = 'a' or (d.deptype = 'i' and a.attidentity = 'd'))
+            union all
+            -- A default depends on the sequence that it reads, and on its own column.
+            select d.refobjid
+            from pg_catalog.pg_depend d
+            where d.classid = 'pg_attrdef'::regclass
+                and d.objid = any (v_defaults)
+                and d.refclassid = 'pg_class'::regclass
+                and d.deptype = 'a'
+        ) t
+        join pg_catalog.pg_class c on c.oid = t.relation
+        join pg_catalog.pg_class s on s.oid = sequence and s.relnamespace = c.relnamespace
+        where c.relrowsecurity and tenancy.policy_verbs(c.oid) ~ 'insert|update'
+    ) then 'usage' end;
+end;
+$$;
+
+comment on function tenancy.sequence_verbs(oid) is
+    'The privileges on a sequence that writers of its tables need, as GRANT lists them: usage if signed-in users can write a table that the sequence belongs to or numbers; otherwise null.';
+
+-- sql/20_tenancy/privileges/unexecutable_routines.sql
+
+-- PostgreSQL checks whether the user who reads or writes may execute what an expression calls.
+create function tenancy.unexecutable_routines(
+    schema_name text,
+    out used_by text,
+    out routine text,
+    out own_name text
+)
+    returns setof record
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_namespace constant oid := to_regnamespace(quote_ident(schema_name))::oid;
+begin
+    return query
+    with tables as materialized (
+        select t.oid, tenancy.policy_verbs(t.oid) as verbs
+        from unnest(tenancy.table_oids(schema_name)) t (oid)
+    ),
+    -- What members start by reading or writing. Members write no table without such a policy.
+    users as (
+        select 'pg_constraint'::regclass as catalog, k.oid, 0::oid as trigger_routine
+        from tables t
+        join pg_catalog.pg_constraint k on k.conrelid = t.oid
+        where t.verbs ~ 'insert|update' and k.contype in ('c', 'x')
+        union all
+        -- Defaults and generated columns.
+        select 'pg_attrdef'::regclass, d.oid, 0
+        from tables t
+        join pg_catalog.pg_attrdef d on d.adrelid = t.oid
+        where t.verbs ~ 'insert|update'
+        union all
+        -- Indexes with expressions or conditions.
+        select 'pg_class'::regclass, i.indexrelid, 0
+        from tables t
+        join pg_catalog.pg_index i on i.indrelid = t.oid
+        where t.verbs ~ 'insert|update'
+        union all
+        -- The keys of partitions.
+        select 'pg_class'::regclass, t.oid, 0
+        from tables t
+        where t.verbs ~ 'insert|update'
+        union all
+        -- The condition of a trigger, and not its function, which nobody needs to execute.
+        select 'pg_trigger'::regclass, g.oid, g.tgfoid
+        from tables t
+        join pg_catalog.pg_trigger g on g.tgrelid = t.oid
+        where t.verbs ~ 'insert|update|delete' and not g.tgisinternal and g.tgqual is not null
+        union all
+        select 'pg_policy'::regclass, p.oid, 0
+        from tables t
+        join pg_catalog.pg_policy p on p.polrelid = t.oid
+        where p.polroles && array[0::oid, 'authenticated'::regrole]
+        union all
+        select 'pg_constraint'::regclass, k.oid, 0
+        from pg_catalog.pg_type y
+        join pg_catalog.pg_constraint k on k.contypid = y.oid
+        where y.typnamespace = v_namespace
+        union all
+        select 'pg_rewrite'::regclass, r.oid, 0
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_class c on c.oid = d.objid and c.relkind = 'v'
+        join pg_catalog.pg_rewrite r on r.ev_class = c.oid
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = v_namespace
+            and d.classid = 'pg_class'::regclass
+    ),
+    calls as (
+        select u.catalog, u.oid, coalesce(o.oprcode::oid, d.refobjid) as routine
+        from users u
+        join pg_catalog.pg_depend d
+            on d.classid = u.catalog
+            and d.objid = u.oid
+            and d.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass)
+            and d.refobjid <> u.trigger_routine
+        left join pg_catalog.pg_operator o on d.refclassid = 'pg_operator'::regclass and o.oid = d.refobjid
+    )
+    select distinct
+        replace(
+            case c.catalog
+                -- A view is a rule for PostgreSQL.
+                when 'pg_rewrite'::regclass then (
+                    select pg_describe_object('pg_class'::regclass, r.ev_class, 0)
+                    from pg_catalog.pg_rewrite r
+                    where r.oid = c.oid
+                )
+                else pg_describe_object(c.catalog, c.oid, 0)
+            end,
+            quote_ident(schema_name) || '.', ''
+        ),
+        replace(p.oid::regprocedure::text, quote_ident(schema_name) || '.', ''),
+        case when p.pronamespace = v_namespace then p.proname::text end
+    from calls c
+    join pg_catalog.pg_proc p on p.oid = c.routine
+    where case
+        when p.pronamespace = v_namespace then not exists (
+            select from tenancy.tenant_migrations m where p.proname = any (m.callable_routines)
+        )
+        else not has_function_privilege('authenticated', p.oid, 'execute')
+    end
+    order by 1, 2;
+end;
+$$;
+
+comment on function tenancy.unexecutable_routines(text) is
+    'The routines that members start by reading or writing a schema''s tables and views, and may not execute, each with the object that calls it. own_name is the name of a routine of the schema itself.';
+
 -- sql/20_tenancy/privileges/unreachable_tables.sql
 
 create function tenancy.unreachable_tables(
@@ -6373,6 +8380,66 @@ $$;
 
 comment on function tenancy.unreachable_tables(text) is
     'The tables of a schema that no signed-in user can reach, whatever their access level, each with the reason as a sentence. They may be meant so: this is for warnings.';
+
+-- sql/20_tenancy/privileges/view_verbs.sql
+
+-- A view with security_invoker reads and writes with the rights of its caller, so the privileges
+-- and the policies of its tables apply. A rule, and a trigger function with the rights of its
+-- owner, would get around them.
+create function tenancy.view_verbs(relation oid)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_namespace constant oid := (select c.relnamespace from pg_catalog.pg_class c where c.oid = relation);
+begin
+    return (
+        select string_agg(v.verb, ', ' order by v.verb)
+        from (values ('select', 0, 0), ('insert', 8, 4), ('update', 4, 16), ('delete', 16, 8)) v (verb, event, trigger_event)
+        where v.verb = 'select'
+            or not exists (
+                select from pg_catalog.pg_rewrite r where r.ev_class = relation and r.ev_type <> '1'
+            )
+            and not exists (
+                select
+                from pg_catalog.pg_trigger g
+                join pg_catalog.pg_proc p on p.oid = g.tgfoid
+                where g.tgrelid = relation and p.prosecdef
+            )
+            and (
+                -- Views that read one another are not updatable, so the recursion ends.
+                case when pg_relation_is_updatable(relation, false) & v.event > 0 then exists (
+                    select
+                    from pg_catalog.pg_depend d
+                    join pg_catalog.pg_class c on c.oid = d.refobjid
+                    where d.classid = 'pg_rewrite'::regclass
+                        and d.objid = (
+                            select r.oid from pg_catalog.pg_rewrite r where r.ev_class = relation and r.ev_type = '1'
+                        )
+                        and d.refclassid = 'pg_class'::regclass
+                        and c.oid <> relation
+                        and case
+                            when c.relnamespace <> v_namespace then has_table_privilege('authenticated', c.oid, v.verb)
+                            when c.relkind = 'v' then tenancy.view_verbs(c.oid) ~ v.verb
+                            when c.relrowsecurity then tenancy.policy_verbs(c.oid) ~ v.verb
+                        end
+                ) end
+                or exists (
+                    select
+                    from pg_catalog.pg_trigger g
+                    -- 64 is INSTEAD OF.
+                    where g.tgrelid = relation and g.tgtype & 64 > 0 and g.tgtype & v.trigger_event > 0
+                )
+            )
+    );
+end;
+$$;
+
+comment on function tenancy.view_verbs(oid) is
+    'The commands that a view with security_invoker can serve, as GRANT lists them: select; those that PostgreSQL passes on to a table that signed-in users may so write; and those that an INSTEAD OF trigger serves.';
 
 -- sql/20_tenancy/profiles/find_profile.sql
 
@@ -6617,6 +8684,162 @@ $$;
 comment on function tenancy.audit_table_statements(text, text) is
     'The statements that give a table the audit triggers and the routine that audit_table creates, in place of others with their names.';
 
+-- sql/20_tenancy/repairs/column_statements.sql
+
+create function tenancy.column_statements(
+    table_name text,
+    column_name text,
+    expected text,
+    actual text
+)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    -- The parts in the order in which schema_objects prints them.
+    v_parts constant text := '^(.*?)( collate [^ ]+)?( not null)?( identity .)?( generated .)?( default .*)?$';
+    v_expected constant text[] := regexp_match(expected, v_parts);
+    v_found constant text[] := regexp_match(actual, v_parts);
+begin
+    -- A column that the template does not have may hold values.
+    if expected is null then
+        return null;
+    end if;
+    if actual is null then
+        return format('alter table %s add column %I ', table_name, column_name)
+            || v_expected[1] || coalesce(v_expected[2], '') || coalesce(v_expected[3], '')
+            || case v_expected[4]
+                when ' identity a' then ' generated always as identity'
+                when ' identity d' then ' generated by default as identity'
+                else ''
+            end
+            || case
+                when v_expected[5] is null then coalesce(v_expected[6], '')
+                else ' generated always as (' || substr(v_expected[6], length(' default ') + 1) || ') stored'
+            end
+            || ';';
+    end if;
+    -- An identity and a generated column are made anew, with other values.
+    if (v_expected[4], v_expected[5]) is distinct from (v_found[4], v_found[5])
+        or (v_expected[5] is not null and v_expected[6] is distinct from v_found[6])
+    then
+        return null;
+    end if;
+
+    return nullif(concat_ws(
+        ' ',
+        case when (v_expected[1], v_expected[2]) is distinct from (v_found[1], v_found[2]) then format(
+            'alter table %s alter column %I type %s%s using %I::%s;',
+            table_name, column_name, v_expected[1], coalesce(v_expected[2], ''), column_name, v_expected[1]
+        ) end,
+        case when v_expected[3] is distinct from v_found[3] then format(
+            'alter table %s alter column %I %s not null;',
+            table_name, column_name, case when v_expected[3] is null then 'drop' else 'set' end
+        ) end,
+        case when v_expected[6] is distinct from v_found[6] then format(
+            'alter table %s alter column %I %s;',
+            table_name, column_name, coalesce('set' || v_expected[6], 'drop default')
+        ) end
+    ), '');
+end;
+$$;
+
+comment on function tenancy.column_statements(text, text, text, text) is
+    'SQL that gives a column its expected definition, from both definitions as schema_objects prints them; null if its values would be lost or made up.';
+
+-- sql/20_tenancy/repairs/difference_statements.sql
+
+-- Statements for a person to read and run. What would lose rows or guess values has none.
+create function tenancy.difference_statements(
+    schema_name text,
+    object_kind text,
+    object_name text,
+    expected text,
+    actual text
+)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    -- Objects of a table are named <table>.<object>.
+    v_table constant text := format('%I.%I', schema_name, split_part(object_name, '.', 1));
+    v_name constant text := substr(object_name, strpos(object_name, '.') + 1);
+begin
+    return case object_kind
+        when 'grant' then format('select tenancy.apply_tenant_privileges(%L);', schema_name)
+        when 'table' then (
+            select string_agg(format('alter table %s %s row level security;', v_table, c.change), ' ')
+            from (values
+                (case when expected ~ ', row level security' then 'enable' else 'disable' end,
+                    (expected ~ ', row level security') <> (actual ~ ', row level security')),
+                (case when expected ~ ', forced row level' then 'force' else 'no force' end,
+                    (expected ~ ', forced row level') <> (actual ~ ', forced row level'))
+            ) c (change, is_due)
+            where c.is_due
+        )
+        when 'column' then tenancy.column_statements(v_table, v_name, expected, actual)
+        when 'constraint' then concat_ws(
+            ' ',
+            case when actual is not null then format('alter table %s drop constraint %I;', v_table, v_name) end,
+            case when expected is not null then format('alter table %s add constraint %I %s;', v_table, v_name, expected) end
+        )
+        -- The index of a constraint comes and goes with it.
+        when 'index' then concat_ws(
+            ' ',
+            case when actual is not null then format('drop index if exists %I.%I;', schema_name, v_name) end,
+            regexp_replace(regexp_replace(expected, ', invalid$', ''), ' INDEX ', ' INDEX IF NOT EXISTS ') || ';'
+        )
+        when 'policy' then concat_ws(
+            ' ',
+            case when actual is not null then format('drop policy %I on %s;', v_name, v_table) end,
+            case when expected is not null then
+                tenancy.policy_statement(schema_name, split_part(object_name, '.', 1), v_name, expected)
+            end
+        )
+        when 'trigger' then case
+            when expected is null then format('drop trigger %I on %s;', v_name, v_table)
+            else tenancy.trigger_statements(schema_name, split_part(object_name, '.', 1), v_name, expected, actual)
+        end
+        when 'rule' then case
+            when expected is null then format('drop rule %I on %s;', v_name, v_table)
+            else regexp_replace(expected, '^CREATE RULE', 'CREATE OR REPLACE RULE')
+        end
+        when 'routine' then case
+            when expected is null then format(
+                'drop routine %I.%I%s;',
+                schema_name, split_part(object_name, '(', 1), substr(object_name, strpos(object_name, '('))
+            )
+            when expected like 'audits %' then tenancy.audit_table_statements(schema_name, substr(expected, 8))
+            when expected like 'CREATE OR REPLACE %' then concat_ws(
+                ' ',
+                expected || ';',
+                -- PostgreSQL lets everybody execute a new routine.
+                case when actual is null then format('select tenancy.apply_tenant_privileges(%L);', schema_name) end
+            )
+        end
+        when 'view' then case
+            when expected is null then format('drop view %I.%I;', schema_name, object_name)
+            -- The text of a view begins with a space: see schema_objects.
+            else format(
+                'create or replace view %I.%I%s as%s',
+                schema_name, object_name,
+                ' with (' || substring(split_part(expected, ',  ', 1) from '^kind v, persistence ., (.*)$') || ')',
+                substr(expected, strpos(expected, ',  ') + 2)
+            )
+        end
+    end;
+end;
+$$;
+
+comment on function tenancy.difference_statements(text, text, text, text, text) is
+    'SQL that removes one difference between a tenant and the template, from the definitions that schema_differences returns; null if a person has to decide.';
+
 -- sql/20_tenancy/repairs/forget_missing_tenant.sql
 
 create function tenancy.forget_missing_tenant(schema_name text)
@@ -6785,6 +9008,142 @@ $$;
 comment on function tenancy.trigger_statements(text, text, text, text, text) is
     'The statements that give a trigger its expected definition, from both definitions as schema_objects prints them. found is null if the trigger is missing.';
 
+-- sql/20_tenancy/sharing/lock_shared_tables.sql
+
+-- Making a foreign key stops writers of the shared table until the transaction ends, and dropping
+-- one stops its readers, too. So the lock is taken in short attempts, and a tenant that is created
+-- or deleted does not make everybody else wait behind it.
+create function tenancy.lock_shared_tables(schema_name text, mode text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tables text;
+begin
+    -- Most projects share no table.
+    if not exists (select from tenancy.shared_tables) then
+        return;
+    end if;
+
+    select string_agg(s.relation::text, ', ' order by s.relation::text collate "C") into v_tables
+    from tenancy.shared_tables s
+    where s.relation in (
+        select k.confrelid
+        from pg_catalog.pg_constraint k
+        where k.conrelid = any (tenancy.table_oids(lock_shared_tables.schema_name)) and k.contype = 'f'
+    );
+    if v_tables is not null then
+        perform tenancy.lock_relations(v_tables, mode);
+    end if;
+end;
+$$;
+
+comment on function tenancy.lock_shared_tables(text, text) is
+    'Locks the shared tables that the tables of a schema reference until the transaction ends. Tries for 2 s (55P03).';
+
+-- sql/20_tenancy/sharing/share_table.sql
+
+create function tenancy.share_table(relation regclass)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_table pg_catalog.pg_class;
+    v_schema_name text;
+    v_is_granted boolean;
+begin
+    select * into strict v_table from pg_catalog.pg_class c where c.oid = share_table.relation;
+    v_schema_name := v_table.relnamespace::regnamespace::text;
+    if v_table.relkind not in ('r', 'p') then
+        raise exception '% is no table, so no foreign key can reference it. Share the table that it shows.', relation
+            using errcode = 'wrong_object_type';
+    end if;
+    if v_schema_name in ('tenancy', 'tenant_template')
+        or exists (select from public.tenants t where t.schema_name = v_schema_name)
+        or relation in (
+            'public.tenants'::regclass, 'public.admin_users'::regclass,
+            'public.user_schema_access'::regclass, 'public.admin_audit_log'::regclass
+        )
+    then
+        raise exception 'Table % belongs to a tenant or to Tenantry itself, and cannot be shared. Share a table of the project, such as public.products.', relation
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    -- A key to auth.users, for example, would make every sign-up wait while a tenant is created.
+    if not pg_has_role(v_table.relowner, 'usage') then
+        raise exception 'Table % belongs to the role %, and cannot be shared. Share a table of the project, such as public.products.', relation, v_table.relowner::regrole
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+
+    v_is_granted := not has_table_privilege('authenticated', relation, 'select');
+    insert into tenancy.shared_tables (relation, is_granted)
+    values (relation, v_is_granted)
+    on conflict on constraint shared_tables_pkey do nothing;
+    if v_is_granted then
+        execute format('grant select on %s to authenticated', relation);
+        perform tenancy.reload_schema_cache();
+    end if;
+    if not v_table.relrowsecurity then
+        raise warning 'Table % has no row level security: every signed-in user reads all its rows. Unless that is meant, enable it and write a policy.', relation;
+    end if;
+end;
+$$;
+
+comment on function tenancy.share_table(regclass) is
+    'Lets foreign keys of the template reference a table of the project. Grants SELECT on it to authenticated; which rows a user reads is decided by the policies of the table. Grants nothing else, and nothing to anon. Repeating a call changes nothing.';
+
+-- sql/20_tenancy/sharing/unshare_table.sql
+
+create function tenancy.unshare_table(relation regclass)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_keys text[];
+    v_is_granted boolean;
+begin
+    v_keys := array(
+        select format('%s of %s', k.conname, k.conrelid::regclass)
+        from pg_catalog.pg_constraint k
+        join pg_catalog.pg_class c on c.oid = k.conrelid
+        where k.contype = 'f'
+            and k.confrelid = unshare_table.relation
+            and k.conparentid = 0
+            and (
+                c.relnamespace = 'tenant_template'::regnamespace
+                or exists (
+                    select from public.tenants t
+                    where t.schema_name = (select n.nspname from pg_catalog.pg_namespace n where n.oid = c.relnamespace)
+                )
+            )
+        order by 1
+    );
+    if cardinality(v_keys) > 0 then
+        raise exception 'Table % is still referenced by % foreign keys of the template and the tenants, such as %. Drop them by a tenant migration first, and migrate every tenant.',
+            relation, cardinality(v_keys), v_keys[1]
+            using errcode = 'dependent_objects_still_exist';
+    end if;
+
+    delete from tenancy.shared_tables s
+    where s.relation = unshare_table.relation
+    returning s.is_granted into v_is_granted;
+    if v_is_granted then
+        execute format('revoke select on %s from authenticated', relation);
+    end if;
+end;
+$$;
+
+comment on function tenancy.unshare_table(regclass) is
+    'Takes back share_table, with the privilege that it granted. Refused while a foreign key of the template or of a tenant references the table (2BP01).';
+
 -- sql/20_tenancy/tables/add_column.sql
 
 create function tenancy.add_column(
@@ -6794,7 +9153,8 @@ create function tenancy.add_column(
     column_type text,
     is_nullable boolean,
     default_value jsonb,
-    default_expression text
+    default_expression text,
+    is_identity boolean
 )
     returns void
     volatile
@@ -6805,12 +9165,12 @@ create function tenancy.add_column(
 as $$
 declare
     v_definition constant text := tenancy.column_definition(
-        column_name, column_type, is_nullable, default_value, default_expression
+        column_name, column_type, is_nullable, default_value, default_expression, is_identity => is_identity
     );
 begin
     perform tenancy.lock_tables(schema_name, array[table_name]);
     -- Any other default that column_default allows is stored once for all rows.
-    if lower(btrim(default_expression, ' ')) = 'gen_random_uuid()' then
+    if is_identity or lower(btrim(default_expression, ' ')) = 'gen_random_uuid()' then
         perform tenancy.lock_rewrite(tenancy.require_table(schema_name, table_name));
     end if;
 
@@ -6826,6 +9186,9 @@ begin
                     hint = 'Nothing was changed. Add the column without a default, and fill it by updates of some thousand rows each.';
     end;
     perform tenancy.audit_table(schema_name, table_name);
+    if is_identity then
+        perform tenancy.apply_tenant_privileges(schema_name);
+    end if;
     perform tenancy.reload_schema_cache();
 exception
     when duplicate_column then
@@ -6839,13 +9202,16 @@ exception
         raise exception 'The default expression does not fit the type of the column.'
             using errcode = 'PT400', detail = 'invalid_default',
                 hint = 'now() and current_date fit dates and times, gen_random_uuid() and auth.uid() fit uuid.';
+    when sequence_generator_limit_exceeded then
+        raise exception 'Table "%" has more rows than the type % has numbers.', table_name, column_type
+            using errcode = 'PT422', detail = 'invalid_request', hint = 'Use the type bigint.';
     when program_limit_exceeded then
         raise exception 'Table "%" cannot take another column: %.', table_name, sqlerrm
             using errcode = 'PT422', detail = 'invalid_request', hint = 'Use a second table.';
 end;
 $$;
 
-comment on function tenancy.add_column(text, text, text, text, boolean, jsonb, text) is
+comment on function tenancy.add_column(text, text, text, text, boolean, jsonb, text, boolean) is
     'Adds a column to a table of a tenant. Only under lock_tenant (PT400: invalid_identifier, invalid_column_type, invalid_default; PT409: column_exists, table_not_empty; PT422 invalid_request; 55P03).';
 
 -- sql/20_tenancy/tables/add_foreign_key.sql
@@ -7071,7 +9437,8 @@ create function tenancy.column_definition(
     is_nullable boolean,
     literal jsonb,
     expression text,
-    is_unique boolean default false
+    is_unique boolean default false,
+    is_identity boolean default false
 )
     returns text
     stable
@@ -7086,16 +9453,19 @@ begin
     perform tenancy.require_column_name(column_name);
     v_type := tenancy.column_type(column_type);
     v_default := tenancy.column_default(v_type, literal, expression);
+    if is_identity then
+        perform tenancy.require_identity(column_name, v_type, is_nullable, v_default);
+    end if;
 
     return format('%I %s', column_name, v_type)
-        || case when is_nullable then '' else ' not null' end
+        || case when is_identity then ' generated by default as identity' when is_nullable is false then ' not null' else '' end
         || coalesce(' default ' || v_default, '')
         || case when is_unique then ' unique' else '' end;
 end;
 $$;
 
-comment on function tenancy.column_definition(text, text, boolean, jsonb, text, boolean) is
-    'The definition of a column for CREATE TABLE or ADD COLUMN (PT400: invalid_identifier, invalid_column_type, invalid_default).';
+comment on function tenancy.column_definition(text, text, boolean, jsonb, text, boolean, boolean) is
+    'The definition of a column for CREATE TABLE or ADD COLUMN. Without is_nullable, a column may be null unless it is an identity column (PT400: invalid_identifier, invalid_column_type, invalid_default; PT422 invalid_request).';
 
 -- sql/20_tenancy/tables/column_type.sql
 
@@ -7194,6 +9564,7 @@ create function tenancy.create_table(schema_name text, table_name text, columns 
     language plpgsql
 as $$
 declare
+    v_columns constant jsonb := tenancy.with_key(columns);
     v_definitions text[];
     v_key text[];
     v_duplicate text;
@@ -7203,34 +9574,26 @@ begin
             tenancy.column_definition(
                 c.value ->> 'name',
                 c.value ->> 'type',
-                coalesce((c.value ->> 'nullable')::boolean, true),
+                (c.value ->> 'nullable')::boolean,
                 c.value -> 'default',
                 c.value ->> 'default_expression',
-                coalesce((c.value ->> 'unique')::boolean, false)
+                coalesce((c.value ->> 'unique')::boolean, false),
+                coalesce((c.value ->> 'identity')::boolean, false)
             )
             order by c.place
         ),
         array_agg(c.value ->> 'name' order by c.place) filter (where (c.value ->> 'primary_key')::boolean)
     into v_definitions, v_key
-    from jsonb_array_elements(columns) with ordinality c (value, place);
+    from jsonb_array_elements(v_columns) with ordinality c (value, place);
 
     select c.value ->> 'name' into v_duplicate
-    from jsonb_array_elements(columns) c (value)
+    from jsonb_array_elements(v_columns) c (value)
     group by c.value ->> 'name'
     having count(*) > 1
     limit 1;
     if v_duplicate is not null then
         raise exception 'There are two columns named "%".', v_duplicate
             using errcode = 'PT409', detail = 'column_exists', hint = 'Give each column its own name.';
-    end if;
-
-    -- A primary key is needed, because the audit log and the Data API identify rows by it. The
-    -- default is the column id, which is added if it is missing.
-    if v_key is null then
-        v_key := array['id'];
-        if not exists (select from jsonb_array_elements(columns) c (value) where c.value ->> 'name' = 'id') then
-            v_definitions := array_prepend('id uuid not null default gen_random_uuid()', v_definitions);
-        end if;
     end if;
 
     begin
@@ -7542,7 +9905,7 @@ begin
             select x.key
             from jsonb_object_keys(case when jsonb_typeof(c.value) = 'object' then c.value else '{}' end) x (key)
             where x.key not in (
-                'name', 'type', 'nullable', 'default', 'default_expression', 'primary_key', 'unique'
+                'name', 'type', 'nullable', 'default', 'default_expression', 'primary_key', 'unique', 'identity'
             )
             limit 1
         ) u on true
@@ -7555,7 +9918,8 @@ begin
                     ('nullable', 'boolean', false),
                     ('default_expression', 'string', false),
                     ('primary_key', 'boolean', false),
-                    ('unique', 'boolean', false)
+                    ('unique', 'boolean', false),
+                    ('identity', 'boolean', false)
             ) x (key, kind, needed)
             where case
                 when c.value ? x.key and (x.needed or c.value -> x.key <> 'null')
@@ -7572,7 +9936,7 @@ begin
     if v_problem is not null then
         raise exception '%', v_problem
             using errcode = 'PT422', detail = 'invalid_request',
-                hint = 'Give columns as [{"name": "title", "type": "text", "nullable": false}, …]; also default, default_expression, primary_key, unique.';
+                hint = 'Give columns as [{"name": "title", "type": "text", "nullable": false}, …]; also default, default_expression, primary_key, unique, identity.';
     end if;
 end;
 $$;
@@ -7657,6 +10021,42 @@ $$;
 
 comment on function tenancy.require_foreign_key_target(text, text, text) is
     'Refuses a foreign key that would block later tenant migrations (PT409 protected_table).';
+
+-- sql/20_tenancy/tables/require_identity.sql
+
+create function tenancy.require_identity(
+    column_name text,
+    column_type text,
+    is_nullable boolean,
+    default_sql text
+)
+    returns void
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if column_type not in ('smallint', 'integer', 'bigint') then
+        raise exception 'Column "%" cannot be an identity column, because its type is %.', column_name, column_type
+            using errcode = 'PT400', detail = 'invalid_column_type',
+                hint = 'Use smallint, integer or bigint. For a uuid, use the default expression gen_random_uuid().';
+    end if;
+    if default_sql is not null then
+        raise exception 'Column "%" has a default, and an identity column cannot have one.', column_name
+            using errcode = 'PT400', detail = 'invalid_default',
+                hint = 'Leave out the default, or leave out identity.';
+    end if;
+    if is_nullable then
+        raise exception 'Column "%" may be null, and an identity column cannot.', column_name
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Do not make the column nullable, or leave out identity.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_identity(text, text, boolean, text) is
+    'Refuses what PostgreSQL cannot number: an identity column that is no integer, has a default or may be null (PT400: invalid_column_type, invalid_default; PT422 invalid_request). column_type is a result of tenancy.column_type.';
 
 -- sql/20_tenancy/tables/require_own_column.sql
 
@@ -7814,6 +10214,52 @@ $$;
 comment on function tenancy.require_within_budgets(text, jsonb) is
     'Refuses a change by which a tenant has exceeded a budget of platform_settings. before is what tenancy.budget_usage said before the change (PT409: column_limit, index_limit, foreign_key_limit, text_limit).';
 
+-- sql/20_tenancy/tables/with_key.sql
+
+-- The audit log and the Data API identify rows by the primary key. Admin panels and clients insert
+-- rows without a key, so PostgreSQL has to generate it.
+create function tenancy.with_key(columns jsonb)
+    returns jsonb
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_key jsonb := jsonb_path_query_array(columns, '$[*] ? (@.primary_key == true)');
+    v_generated jsonb;
+begin
+    if v_key = '[]' then
+        v_key := jsonb_path_query_array(columns, '$[*] ? (@.name == "id")');
+    end if;
+    if v_key = '[]' then
+        return '[{"name": "id", "type": "uuid", "primary_key": true, "default_expression": "gen_random_uuid()"}]'::jsonb || columns;
+    end if;
+
+    -- The values of a key of several columns come from elsewhere, such as two foreign keys.
+    if jsonb_array_length(v_key) = 1 and coalesce(v_key -> 0 -> 'default', 'null') = 'null' and v_key -> 0 ->> 'default_expression' is null then
+        v_generated := case
+            when v_key -> 0 ->> 'identity' is not null then null
+            when tenancy.column_type(v_key -> 0 ->> 'type') in ('smallint', 'integer', 'bigint') then '{"identity": true, "nullable": false}'
+            -- A uuid of another name is the id of something else, such as a user.
+            when tenancy.column_type(v_key -> 0 ->> 'type') = 'uuid' and v_key -> 0 ->> 'name' = 'id'
+                then '{"default_expression": "gen_random_uuid()"}'
+        end;
+    end if;
+
+    return (
+        select jsonb_agg(
+            case when v_key @> jsonb_build_array(c.value) then c.value || '{"primary_key": true}' || coalesce(v_generated, '{}') else c.value end
+            order by c.place
+        )
+        from jsonb_array_elements(columns) with ordinality c (value, place)
+    );
+end;
+$$;
+
+comment on function tenancy.with_key(jsonb) is
+    'The columns of a new table, with what they leave out of its primary key: without one, the column id, which is added as uuid if it is missing. A key of one column without a default is numbered if it is an integer, and gets gen_random_uuid() if it is a uuid named id; {"identity": false} leaves an integer as it is. Only for columns that require_column_objects has accepted (PT400 invalid_column_type).';
+
 -- sql/20_tenancy/tenants/drop_tenant_schema.sql
 
 create function tenancy.drop_tenant_schema(schema_name text)
@@ -7824,6 +10270,7 @@ create function tenancy.drop_tenant_schema(schema_name text)
     language plpgsql
 as $$
 begin
+    perform tenancy.lock_shared_tables(schema_name, 'access exclusive');
     -- One listed but missing schema stops the whole Data API, so PostgREST has to read the
     -- shorter list before it reloads the tables. Notifications arrive in the order in which
     -- they are sent, and an event trigger sends the reload of the tables on the drop.
@@ -7898,6 +10345,457 @@ $$;
 
 comment on function tenancy.tg_settings__stamp() is
     'Trigger function that sets who wrote a setting and when, whatever the client sent.';
+
+-- sql/20_tenancy/trial/create_trial_routine.sql
+
+-- SET ROLE is not possible here, because registering is a definer function. A definer function that
+-- belongs to authenticated runs its statements with the rights of a signed-in user.
+create function tenancy.create_trial_routine(schema_name text)
+    returns text
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_routine constant text := format('%I.%I', schema_name, 'trial_' || md5(schema_name));
+begin
+    execute format(
+        'create function %1$s(statement text, out row_count bigint, out code text, out message text)'
+        ' volatile security definer set search_path = %2$I, public, extensions language plpgsql as %3$L;'
+        -- The new owner must be allowed to create it.
+        'grant create on schema %2$I to authenticated;'
+        'alter function %1$s(text) owner to authenticated',
+        v_routine, schema_name,
+        (select p.prosrc from pg_catalog.pg_proc p where p.oid = 'tenancy.try_statement(text)'::regprocedure)
+    );
+    return v_routine;
+end;
+$$;
+
+comment on function tenancy.create_trial_routine(text) is
+    'Creates a function that does what try_statement does, as a signed-in user, with the search path that the Data API sets. Returns its name. Only in a schema that is rolled back.';
+
+-- sql/20_tenancy/trial/drop_trial_hurdles.sql
+
+create function tenancy.drop_trial_hurdles(schema_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_statements text;
+begin
+    select string_agg(s.statement, ' ') into v_statements
+    from (
+        select format('alter table %s drop constraint %I;', k.conrelid::regclass, k.conname)
+        from pg_catalog.pg_constraint k
+        where k.conrelid = any (tenancy.table_oids(schema_name)) and k.contype = 'f' and k.conparentid = 0
+        union all
+        -- Nobody is a member of the schema.
+        select concat_ws(
+            ' ',
+            format('alter policy %I on %s', p.polname, p.polrelid::regclass),
+            case when p.polcmd <> 'a' then 'using (true)' end,
+            case when p.polcmd in ('a', 'w', '*') then 'with check (true)' end
+        ) || ';'
+        from pg_catalog.pg_policy p
+        where p.polrelid = any (tenancy.table_oids(schema_name))
+            and concat_ws(' ', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))
+                ~ 'tenancy\.open_tenants'
+    ) s (statement);
+
+    if v_statements is not null then
+        execute v_statements;
+    end if;
+end;
+$$;
+
+comment on function tenancy.drop_trial_hurdles(text) is
+    'Drops the foreign keys of a schema, which made-up values would violate, and opens the policies that ask for membership. Only in a schema that is rolled back.';
+
+-- sql/20_tenancy/trial/require_buildable_indexes.sql
+
+-- PostgreSQL 17 builds an index with the search path pg_catalog. The routines of a migration are
+-- pinned when its statements have run, so an index that they build needs routines that find their
+-- names by themselves. An empty table does not show it.
+create function tenancy.require_buildable_indexes(schema_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_index record;
+    v_result record;
+begin
+    for v_index in
+        select c.relname,
+            format(
+                'select %s from (select %s) r',
+                concat_ws(', ', pg_get_expr(i.indexprs, i.indrelid), pg_get_expr(i.indpred, i.indrelid)),
+                (
+                    select string_agg(
+                        format('%s as %I', coalesce(tenancy.trial_value(a.atttypid, a.atttypmod), 'null::' || format_type(a.atttypid, a.atttypmod)), a.attname),
+                        ', '
+                    )
+                    from pg_catalog.pg_attribute a
+                    where a.attrelid = i.indrelid and a.attnum > 0 and not a.attisdropped
+                )
+            ) as statement
+        from unnest(tenancy.table_oids(schema_name)) t (oid)
+        join pg_catalog.pg_index i on i.indrelid = t.oid
+        join pg_catalog.pg_class c on c.oid = i.indexrelid
+        where num_nonnulls(i.indexprs, i.indpred) > 0
+            and age(i.xmin) <= age(pg_current_xact_id()::xid)
+            and pg_xact_status(tenancy.full_transaction_id(i.xmin)) = 'in progress'
+    loop
+        perform set_config('search_path', 'pg_catalog, pg_temp', true);
+        v_result := tenancy.try_statement(v_index.statement);
+        perform set_config('search_path', '', true);
+        if v_result.code in ('42P01', '42883', '42704') then
+            raise exception 'The tenant migration would not build its index "%" in a tenant that has rows: %. PostgreSQL builds an index without the tenant''s schema in the search path. Add "set search_path from current" to the routine that the index calls.', v_index.relname, v_result.message
+                using errcode = 'object_not_in_prerequisite_state';
+        end if;
+    end loop;
+end;
+$$;
+
+comment on function tenancy.require_buildable_indexes(text) is
+    'Requires that the expressions of the indexes that this transaction has created can be evaluated with the search path with which PostgreSQL builds an index (55000). Only before pin_routines.';
+
+-- sql/20_tenancy/trial/tables_to_try.sql
+
+-- Most migrations make new tables and leave the others alone. Trying every table each time would
+-- cost more with each migration.
+create function tenancy.tables_to_try(tables_before oid[], routines_before oid[])
+    returns text[]
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if exists (
+            -- Altering or dropping a table, and building an index.
+            select from pg_catalog.pg_locks l
+            where l.pid = pg_backend_pid()
+                and l.locktype = 'relation'
+                and l.relation = any (tables_before)
+                and l.mode in ('AccessExclusiveLock', 'ShareLock')
+        )
+        or exists (
+            select from pg_catalog.pg_locks l
+            where l.pid = pg_backend_pid()
+                and l.locktype = 'object'
+                and l.mode = 'AccessExclusiveLock'
+                -- Audit routines are renamed when they are new.
+                and (l.classid <> 'pg_proc'::regclass or l.objid = any (routines_before))
+        )
+        or exists (
+            select from pg_catalog.pg_trigger g
+            where g.tgrelid = any (tables_before)
+                and not g.tgisinternal
+                and age(g.xmin) <= age(pg_current_xact_id()::xid)
+                and pg_xact_status(tenancy.full_transaction_id(g.xmin)) = 'in progress'
+        )
+        or exists (
+            select from pg_catalog.pg_proc p
+            where p.oid = any (routines_before)
+                and age(p.xmin) <= age(pg_current_xact_id()::xid)
+                and pg_xact_status(tenancy.full_transaction_id(p.xmin)) = 'in progress'
+        )
+    then
+        return null;
+    end if;
+
+    return array(
+        select c.relname::text
+        from pg_catalog.pg_class c
+        where c.oid = any (tenancy.table_oids('tenant_template')) and c.oid <> all (tables_before)
+    );
+end;
+$$;
+
+comment on function tenancy.tables_to_try(oid[], oid[]) is
+    'The names of the tables that are new in the reference schema, if this transaction has changed nothing else in it; otherwise null, for all.';
+
+-- sql/20_tenancy/trial/trial_insert.sql
+
+create function tenancy.trial_insert(relation oid, with_nullable boolean)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return (
+        select format('insert into %s ', relation::regclass) || case count(*)
+            when 0 then 'default values'
+            else format(
+                '(%s) values (%s)',
+                string_agg(quote_ident(a.attname), ', ' order by a.attnum),
+                string_agg(coalesce(v.value, 'null'), ', ' order by a.attnum)
+            )
+        end
+        from pg_catalog.pg_attribute a
+        cross join lateral tenancy.trial_value(a.atttypid, a.atttypmod) v (value)
+        where a.attrelid = relation
+            and a.attnum > 0
+            and not a.attisdropped
+            and a.attidentity = ''
+            and not a.atthasdef
+            and (a.attnotnull or (with_nullable and v.value is not null))
+    );
+end;
+$$;
+
+comment on function tenancy.trial_insert(oid, boolean) is
+    'A statement that inserts one row into a table: defaults where there are any, and made-up values in the other columns, or in those of them that must not be null.';
+
+-- sql/20_tenancy/trial/trial_statements.sql
+
+create function tenancy.trial_statements(
+    schema_name text,
+    table_names text[],
+    out verb text,
+    out title text,
+    out table_name text,
+    out statement text
+)
+    returns setof record
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select s.verb, s.title, s.table_name, s.statement
+    from (
+        select t.position, 1, 'fill', format('fill column "%s" of table "%s" with its default', a.attname, t.name), null,
+            format('select %s', pg_get_expr(d.adbin, d.adrelid))
+        from unnest(tenancy.table_oids(schema_name)) with ordinality o (oid, position)
+        cross join lateral (select o.position, c.relname as name from pg_catalog.pg_class c where c.oid = o.oid) t
+        join pg_catalog.pg_attrdef d on d.adrelid = o.oid
+        join pg_catalog.pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
+        where a.attgenerated = ''
+            and (table_names is null or t.name = any (table_names))
+            and has_table_privilege('authenticated', o.oid, 'insert')
+        union all
+        select o.position, v.place, v.verb, format('%s table "%s"', v.title, c.relname), c.relname, v.statement
+        from unnest(tenancy.table_oids(schema_name)) with ordinality o (oid, position)
+        join pg_catalog.pg_class c on c.oid = o.oid
+        cross join lateral (
+            values
+            (2, 'insert', 'insert into', tenancy.trial_insert(o.oid, with_nullable => true)),
+            (3, 'insert', 'insert into', tenancy.trial_insert(o.oid, with_nullable => false)),
+            (4, 'select', 'read', format('select * from %s', o.oid::regclass)),
+            (5, 'update', 'update', (
+                select format('update %1$s set %2$I = %2$I', o.oid::regclass, a.attname)
+                from pg_catalog.pg_attribute a
+                where a.attrelid = o.oid
+                    and a.attnum > 0
+                    and not a.attisdropped
+                    and a.attgenerated = ''
+                    and a.attidentity = ''
+                order by a.attnum
+                limit 1
+            )),
+            (6, 'delete', 'delete from', format('delete from %s', o.oid::regclass))
+        ) v (place, verb, title, statement)
+        where has_table_privilege('authenticated', o.oid, v.verb)
+            and v.statement is not null
+            and (table_names is null or c.relname = any (table_names))
+        union all
+        select null, 7, 'select', format('read view "%s"', c.relname), null, format('select * from %s', c.oid::regclass)
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_class c on c.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = to_regnamespace(quote_ident(schema_name))
+            and d.classid = 'pg_class'::regclass
+            and c.relkind = 'v'
+            and has_table_privilege('authenticated', c.oid, 'select')
+    ) s (position, place, verb, title, table_name, statement)
+    -- The rows are deleted when everything has been read.
+    order by s.verb = 'delete', s.position, s.place;
+$$;
+
+comment on function tenancy.trial_statements(text, text[]) is
+    'The statements that try these tables, or all if table_names is null, and the views of a schema: for each table those that signed-in users may run, in an order in which each finds rows. table_name is null where a statement tries a default or a view.';
+
+-- sql/20_tenancy/trial/trial_value.sql
+
+create function tenancy.trial_value(type oid, type_modifier integer)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_type pg_catalog.pg_type;
+    v_value text;
+begin
+    select * into strict v_type from pg_catalog.pg_type t where t.oid = trial_value.type;
+
+    if v_type.typtype = 'd' then
+        v_value := tenancy.trial_value(v_type.typbasetype, v_type.typtypmod);
+    elsif v_type.typtype = 'e' then
+        v_value := (
+            select quote_literal(e.enumlabel)
+            from pg_catalog.pg_enum e
+            where e.enumtypid = v_type.oid
+            order by e.enumsortorder
+            limit 1
+        );
+    elsif v_type.typtype = 'r' then
+        v_value := '''empty''';
+    elsif v_type.typtype = 'm' or v_type.typcategory = 'A' then
+        v_value := '''{}''';
+    else
+        v_value := case
+            when v_type.typname in ('json', 'jsonb') then '''{}'''
+            when v_type.typname = 'uuid' then quote_literal(gen_random_uuid())
+            when v_type.typname = 'bytea' then ''''''
+            when v_type.typcategory = 'S' then '''a'''
+            when v_type.typcategory = 'B' then 'true'
+            when v_type.typname in ('date', 'timestamp', 'timestamptz') then '''2026-01-01'''
+            when v_type.typcategory = 'D' then '''12:00'''
+            when v_type.typcategory = 'T' then '''1 day'''
+            when v_type.typcategory = 'I' then '''192.0.2.1'''
+            when v_type.typcategory = 'V' then '''1'''
+            when v_type.typname in ('int2', 'int4', 'int8', 'numeric', 'float4', 'float8', 'money') then
+                -- A numeric(3, 3) holds nothing above 0.999.
+                case when (type_modifier - 4) >> 16 = (type_modifier - 4) & 65535 and type_modifier > 0 then '0' else '1' end
+        end;
+    end if;
+
+    return v_value || '::' || format_type(type, type_modifier);
+end;
+$$;
+
+comment on function tenancy.trial_value(oid, integer) is
+    'A value of a type as an SQL expression, for a row that the trial writes; null if no value is known.';
+
+-- sql/20_tenancy/trial/try_statement.sql
+
+create function tenancy.try_statement(
+    statement text,
+    out row_count bigint,
+    out code text,
+    out message text
+)
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    execute statement;
+    get diagnostics row_count = row_count;
+exception
+    when deadlock_detected or lock_not_available then
+        raise;
+    when others then
+        get stacked diagnostics code = returned_sqlstate, message = message_text;
+end;
+$$;
+
+comment on function tenancy.try_statement(text) is
+    'Runs a statement and returns how many rows it concerned, or the error, after which nothing of it is left (40P01, 55P03).';
+
+-- sql/20_tenancy/trial/try_tables.sql
+
+-- Some faults show only when a member reads or writes: a routine that members may not execute, a
+-- default or a trigger that fails, a policy that lets in everybody.
+create function tenancy.try_tables(schema_name text, table_names text[])
+    returns text
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_routine constant text := tenancy.create_trial_routine(schema_name);
+    v_try record;
+    v_result record;
+    v_inserts jsonb := '{}';
+begin
+    perform set_config(
+        'request.jwt.claims',
+        jsonb_build_object('sub', gen_random_uuid(), 'role', 'authenticated')::text,
+        true
+    );
+
+    for v_try in select t.* from tenancy.trial_statements(schema_name, table_names) t where t.table_name is not null loop
+        execute format('select * from %s($1)', v_routine) into v_result using v_try.statement;
+        if v_result.row_count > 0 then
+            return format(
+                'people who are not members, or no longer, could %s rows of table "%s". Call tenancy.enable_tenant_table(current_schema(), %L), which lets in members alone, and write policies that narrow this "as restrictive"',
+                v_try.verb, v_try.table_name, v_try.table_name
+            );
+        end if;
+        -- The owner writes the rows that a stranger must neither see nor change.
+        if v_try.verb = 'insert' then
+            perform tenancy.try_statement(v_try.statement);
+        end if;
+    end loop;
+
+    perform tenancy.drop_trial_hurdles(schema_name);
+    -- PostgreSQL checks who may execute a routine when it plans a statement. A plan of the owner
+    -- would hide the error.
+    discard plans;
+    for v_try in select t.* from tenancy.trial_statements(schema_name, table_names) t loop
+        execute format('select * from %s($1)', v_routine) into v_result using v_try.statement;
+        -- Other errors may be due to the made-up values, or to the member: a violated constraint, a
+        -- policy or a trigger that refuses them. A default sees neither.
+        if v_result.code is not null and (case
+            when v_result.code in ('42501', '55000') then v_result.message ~ '^permission denied '
+            else v_result.code ~ '^(0A|3F|42|54|XX)' or v_try.verb = 'fill'
+        end) then
+            return format(
+                'a member could not %s: %s. %s',
+                v_try.title, v_result.message,
+                case
+                    when v_result.message ~ '^permission denied for (function|procedure|routine)' then
+                        'A member executes it with their own rights. Name it in the fourth argument, if the API may call it, too; or make the routine that calls it security definer; or create it before the registration, in a schema that the Data API does not expose, and grant execute on it to authenticated and service_role'
+                    when v_result.message ~ '^permission denied' then
+                        'A member does this with their own rights. Grant what is missing before the registration, or make the routine that does it security definer'
+                    when v_try.verb = 'fill' then 'Correct the default'
+                    else rtrim(tenancy.statement_advice(v_result.code, v_result.message), '.')
+                end
+            );
+        end if;
+
+        -- Each table has two inserts. Without an error the message is null.
+        if v_try.verb = 'insert' then
+            v_inserts := v_inserts || jsonb_build_object(
+                v_try.table_name,
+                coalesce(v_inserts -> v_try.table_name, '[]') || jsonb_build_array(v_result)
+            );
+        end if;
+    end loop;
+
+    for v_try in
+        select i.key as table_name, i.value -> -1 ->> 'message' as message
+        from jsonb_each(v_inserts) i
+        where not exists (
+            select
+            from jsonb_array_elements(i.value) e (result)
+            where coalesce(e.result ->> 'code', '') !~ '^(P0|22)'
+        )
+    loop
+        raise warning 'No row could be inserted into table "%" in a trial: %. Check that a member can.', v_try.table_name, v_try.message;
+    end loop;
+    return null;
+end;
+$$;
+
+comment on function tenancy.try_tables(text, text[]) is
+    'Writes and reads these tables of a tenant, or all if table_names is null, as a stranger and as a member, and returns the first problem as a sentence; null if there is none. Warns of a table that takes no row. Only in a schema that is rolled back (40P01, 55P03).';
 
 -- sql/25_tenant_template/policy_samples.sql
 
@@ -8488,9 +11386,10 @@ create function public.add_column(
     table_name text,
     column_name text,
     column_type text,
-    is_nullable boolean default true,
+    is_nullable boolean default null,
     default_value jsonb default null,
-    default_expression text default null
+    default_expression text default null,
+    identity boolean default false
 )
     returns public.table_column
     volatile
@@ -8507,7 +11406,7 @@ as $$
 declare
     v_tenant public.tenants;
     v_table oid;
-    v_is_nullable constant boolean := coalesce(is_nullable, true);
+    v_is_identity constant boolean := coalesce(identity, false);
     v_usage jsonb;
     v_column public.table_column;
 begin
@@ -8517,7 +11416,7 @@ begin
     perform tenancy.require_own_column(schema_name, table_name, column_name);
     -- The profile RPCs insert rows into users without a value for this column.
     if tenancy.is_template_table(schema_name, table_name)
-        and not v_is_nullable and default_value is null and default_expression is null
+        and not is_nullable and default_value is null and default_expression is null and not v_is_identity
     then
         raise exception 'A column that is added to "%" has to be nullable or have a default.', table_name
             using errcode = 'PT409', detail = 'protected_table',
@@ -8527,9 +11426,13 @@ begin
     perform tenancy.require_below_column_limit(schema_name, table_name);
     v_usage := tenancy.budget_usage(schema_name);
     perform tenancy.add_column(
-        schema_name, table_name, column_name, column_type, v_is_nullable, default_value, default_expression
+        schema_name, table_name, column_name, column_type, is_nullable, default_value, default_expression, v_is_identity
     );
     perform tenancy.require_within_budgets(schema_name, v_usage);
+    -- A migration may have limited the privileges on the table to columns.
+    if tenancy.is_template_table(schema_name, table_name) then
+        perform tenancy.apply_tenant_privileges(schema_name);
+    end if;
     select * into v_column
     from tenancy.describe_columns(v_table) c
     where c.column_name = add_column.column_name;
@@ -8546,12 +11449,13 @@ exception
 end;
 $$;
 
-comment on function public.add_column(text, text, text, text, boolean, jsonb, text) is
+comment on function public.add_column(text, text, text, text, boolean, jsonb, text, boolean) is
     'Adds a column to a table of a tenant. '
     'In a table that every tenant has, the name begins with x_, and the column is nullable or '
-    'has a default. Existing rows get the default. With the default gen_random_uuid(), '
-    'PostgreSQL rewrites all rows while readers wait; a rewrite that takes longer than 3 s is '
-    'refused. '
+    'has a default. Existing rows get the default. The column is nullable unless is_nullable is '
+    'false. With identity, PostgreSQL numbers all rows, and the column cannot be null. With '
+    'identity or the default gen_random_uuid(), PostgreSQL rewrites all rows while readers wait; '
+    'a rewrite that takes longer than 3 s is refused. '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, '
     'table_not_found, column_exists, table_not_empty, protected_table, column_limit, text_limit, '
@@ -8675,8 +11579,11 @@ $$;
 comment on function public.create_table(text, text, jsonb, text) is
     'Creates a table in a tenant; the Data API serves the table at once. '
     'Members read the table, writers write it. columns is an array of {name, type, nullable = '
-    'true, default, default_expression, primary_key, unique}. Without a primary key, the '
-    'column id becomes the primary key; a missing column id is added as uuid. '
+    'true, default, default_expression, primary_key, unique, identity}. Without a primary key, '
+    'the column id becomes the primary key; a missing column id is added as uuid. PostgreSQL '
+    'numbers a column with identity, unless a row brings its own number. A key of one integer '
+    'column without a default is an identity column, unless identity is false; a uuid key named '
+    'id without a default gets gen_random_uuid(). '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, '
     'table_exists, column_exists, table_limit, column_limit, index_limit, text_limit, '
@@ -9003,7 +11910,7 @@ begin
     values (
         v_schema_name,
         coalesce(display_name, v_schema_name),
-        tenancy.latest_tenant_version(),
+        tenancy.lock_latest_version(),
         v_creator
     )
     -- If two callers send one name, the second waits here and then finds the first one's row.
@@ -9215,25 +12122,14 @@ create function public.get_migration_status()
     stable
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
-declare
-    v_latest constant text := tenancy.latest_tenant_version();
-    v_status public.tenant_migration_status;
 begin
     perform tenancy.require_platform_role('admin');
 
-    v_status.latest_version := v_latest;
-    select count(*), count(*) filter (where t.schema_version = v_latest)
-    into v_status.tenant_count, v_status.up_to_date
-    from public.tenants t;
-    v_status.behind := v_status.tenant_count - v_status.up_to_date;
-    select count(*) into v_status.failed from tenancy.unfinished_migrations u;
-    v_status.unreachable_tables := array(
-        select u.table_name from tenancy.unreachable_tables('tenant_template') u
-    );
-
-    return v_status;
+    return tenancy.migration_status();
 exception
     when deadlock_detected or lock_not_available or query_canceled then
         perform tenancy.raise_busy();
@@ -9242,8 +12138,9 @@ $$;
 
 comment on function public.get_migration_status() is
     'Returns the latest tenant migration, and the numbers of tenants that are up to date, that '
-    'are behind, and whose next migration has failed. '
-    'It also names the tables of the template that no signed-in user can reach. '
+    'are behind, and that are stuck. '
+    'A tenant is stuck if its next migration has failed; the result has the reasons of the '
+    'first 20. It also names the tables of the template that no signed-in user can reach. '
     'Callers: platform admin. '
     'Errors: forbidden, not_authenticated, busy.';
 
@@ -9259,6 +12156,8 @@ create function public.get_schema_drift(
     stable
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare
@@ -9272,7 +12171,10 @@ begin
     where t.schema_name = get_schema_drift.schema_name;
 
     return query
-    select *
+    select d.object_kind, d.object_name, d.difference, d.expected, d.found,
+        nullif(
+            tenancy.difference_statements(schema_name, d.object_kind, d.object_name, d.expected, d.found), ''
+        )
     from (
         select d.*
         from tenancy.schema_differences(
@@ -9284,8 +12186,16 @@ begin
         select 'grant', format('on %s %s to %s', g.object_kind, g.object_name, g.grantee),
             case when g.found is null then 'missing' when g.expected is null then 'extra' else 'different' end,
             g.expected,
-            g.found
+            g.found,
+            null::text
         from tenancy.grant_differences(schema_name) g
+        union all
+        select 'migration', u.version, 'missing', m.name,
+            format('failed %s times since %s: %s (%s)', u.attempts, u.stuck_since, u.message, u.sqlstate),
+            null::text
+        from tenancy.unfinished_migrations u
+        join tenancy.tenant_migrations m on m.version = u.version
+        where u.schema_name = get_schema_drift.schema_name
     ) d
     where (d.object_kind, d.object_name) > (coalesce(after_object_kind, ''), coalesce(after_object_name, ''))
     order by d.object_kind, d.object_name
@@ -9301,10 +12211,13 @@ comment on function public.get_schema_drift(text, integer, text, text) is
     'page at a time. '
     'The comparison covers tables, columns, constraints, indexes, policies, triggers, routines, '
     'types and grants. The tenant''s own tables and its columns x_… do not count as '
-    'differences, but their grants are compared. Without a difference the list is empty. A page '
+    'differences, but their grants are compared. A tenant migration at which the tenant is '
+    'stuck is a difference, too, with the reason. Without a difference the list is empty. A page '
     'has up to page_size differences, from 1 to 1,000; a page that is not full is the last one. '
     'For the next page, give the last object_kind and object_name of this page as '
     'after_object_kind and after_object_name. '
+    'repair is SQL that removes the difference, for postgres to read and run; it is null if '
+    'a person has to decide. '
     'Callers: platform admin. '
     'Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
 
@@ -9331,9 +12244,10 @@ begin
             count(*) over (order by m.position desc)::integer - 1 as pending
         from tenancy.tenant_migrations m
     )
-    select p.schema_name, p.version, p.next_version, p.pending, p.sqlstate, p.message, p.failed_at, p.has_more
+    select p.schema_name, p.version, p.next_version, p.pending, p.sqlstate, p.message, p.stuck_since,
+        p.failed_at, p.has_more
     from (
-        select t.schema_name, v.version, v.next_version, v.pending, u.sqlstate, u.message, u.failed_at,
+        select t.schema_name, v.version, v.next_version, v.pending, u.sqlstate, u.message, u.stuck_since, u.failed_at,
             lead(true, 1, false) over by_name as has_more,
             row_number() over by_name as place,
             sum(500 + coalesce(octet_length(to_json(u.message)::text), 0)) over by_name as bytes
@@ -9365,7 +12279,7 @@ $$;
 
 comment on function public.list_tenants_behind(text, integer) is
     'Lists the tenants that lack tenant migrations, by name, one page at a time. '
-    'If the next migration of a tenant has failed, its row has the reason. A page has up to '
+    'A tenant whose next migration has failed is stuck: its row has the reason, and since when. A page has up to '
     'page_size tenants, from 1 to 1,000, and fewer if they are more than 4 MB. has_more of the '
     'last tenant says whether there is a next page: give its name as after_schema_name. '
     'Callers: platform admin. '
@@ -9392,6 +12306,9 @@ declare
     v_migration tenancy.tenant_migrations;
     v_sqlstate text;
     v_message text;
+    v_details text;
+    v_table_name text;
+    v_constraint_name text;
 begin
     v_before := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
 
@@ -9404,26 +12321,28 @@ begin
         v_after := tenancy.advance_tenant(v_before, v_migration);
     exception
         when others or query_canceled then
-            get stacked diagnostics v_sqlstate = returned_sqlstate, v_message = message_text;
+            get stacked diagnostics
+                v_sqlstate = returned_sqlstate,
+                v_message = message_text,
+                v_details = pg_exception_detail,
+                v_table_name = table_name,
+                v_constraint_name = constraint_name;
             -- A migration that a suspension cancelled has not failed.
             if v_sqlstate = '57014' then
                 perform tenancy.require_not_closing(schema_name);
             end if;
-            -- Messages of data exceptions quote the value, and platform staff read no tenant rows.
-            if v_sqlstate like '22%' and v_sqlstate <> '22012' then
-                v_message := 'A value in the tenant does not fit. It is not shown, because it is the tenant''s data.';
-            end if;
-            v_message := left(v_message, 2000);
+            v_message := tenancy.failure_message(v_sqlstate, v_message, v_details, v_table_name, v_constraint_name);
     end;
 
     if v_sqlstate is not null then
         insert into tenancy.unfinished_migrations as u
-            (schema_name, version, sqlstate, message, failed_at, attempts)
-        values (schema_name, v_migration.version, v_sqlstate, v_message, clock_timestamp(), 1)
+            (schema_name, version, sqlstate, message, stuck_since, failed_at, attempts)
+        values (schema_name, v_migration.version, v_sqlstate, v_message, clock_timestamp(), clock_timestamp(), 1)
         on conflict on constraint unfinished_migrations_pkey do update
         set version = excluded.version,
             sqlstate = excluded.sqlstate,
             message = excluded.message,
+            stuck_since = case when u.version = excluded.version then u.stuck_since else excluded.stuck_since end,
             failed_at = excluded.failed_at,
             attempts = case when u.version = excluded.version then u.attempts + 1 else 1 end;
         return row(
@@ -9456,6 +12375,91 @@ comment on function public.migrate_tenant(text) is
     'a repeated call succeeds. '
     'Callers: platform admin. '
     'Errors: tenant_not_found, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/tenant_migrations/replace_tenant_migration.sql
+
+create function public.replace_tenant_migration(version text, statements text)
+    returns public.tenant_migration_status
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    -- Longer than the role's own timeout, because the reference schema is built again.
+    set statement_timeout = '300s'
+    language plpgsql
+as $$
+declare
+    v_before tenancy.tenant_migrations;
+begin
+    perform tenancy.require_platform_role('super_admin');
+
+    v_before := tenancy.replace_tenant_migration(version, statements);
+
+    perform tenancy.log_action(
+        'migration.replace', null,
+        jsonb_build_object(
+            'before', to_jsonb(v_before),
+            'after', (select to_jsonb(m) from tenancy.tenant_migrations m where m.version = v_before.version)
+        )
+    );
+
+    return tenancy.migration_status();
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.replace_tenant_migration(text, text) is
+    'Replaces the text of a tenant migration for the tenants that lack it. '
+    'The reference schema is built again, and tenants that were stuck at the migration are '
+    'tried again by the next run. Tenants that have received the old text keep it. If they '
+    'would differ from the template at their version, the new text is refused. The text runs '
+    'with the rights of the owner of the database, as every tenant migration does. '
+    'Callers: super_admin. '
+    'Errors: migration_not_found, migration_received, migration_refused, invalid_request, forbidden, '
+    'not_authenticated, busy.';
+
+-- sql/30_rpc/tenant_migrations/withdraw_tenant_migration.sql
+
+create function public.withdraw_tenant_migration(version text)
+    returns public.tenant_migration_status
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    -- Longer than the role's own timeout, because the reference schema is built again.
+    set statement_timeout = '300s'
+    language plpgsql
+as $$
+declare
+    v_before tenancy.tenant_migrations;
+begin
+    perform tenancy.require_platform_role('super_admin');
+
+    v_before := tenancy.withdraw_tenant_migration(version);
+
+    perform tenancy.log_action(
+        'migration.withdraw', null,
+        jsonb_build_object('before', to_jsonb(v_before))
+    );
+
+    return tenancy.migration_status();
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.withdraw_tenant_migration(text) is
+    'Withdraws a tenant migration that no tenant has received. '
+    'It is registered no more: no tenant receives it, and the reference schema is built again '
+    'without it. Tenants that were stuck at it are no longer. '
+    'Callers: super_admin. '
+    'Errors: migration_not_found, migration_received, migration_refused, invalid_request, forbidden, '
+    'not_authenticated, busy.';
 
 -- sql/30_rpc/tenant_status/check_tenant_status.sql
 
@@ -10087,6 +13091,7 @@ as $$
         and fn.oid <> n.oid
         -- A partition gets the key from its table.
         and k.conparentid = 0
+        and k.confrelid not in (select s.relation from tenancy.shared_tables s)
         and (t.schema_name is not null or exists (select from public.tenants e where e.schema_name = fn.nspname))
     order by 1, 2, k.conname;
 $$;
@@ -10931,6 +13936,60 @@ $$;
 comment on function tenancy.check_rpc_grants() is
     'Check: who may execute the RPCs. Other routines of public are the project''s own and are not judged.';
 
+-- sql/50_checks/check_shared_tables.sql
+
+create function tenancy.check_shared_tables()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select
+        'shared table missing',
+        'tenancy.shared_tables',
+        format('The table with the number %s was shared, and does not exist any more.', s.relation::oid),
+        r.statement,
+        r.statement
+    from tenancy.shared_tables s
+    cross join lateral format(
+        'delete from tenancy.shared_tables where relation = %s::oid;', s.relation::oid
+    ) r (statement)
+    where not exists (select from pg_catalog.pg_class c where c.oid = s.relation);
+$$;
+
+comment on function tenancy.check_shared_tables() is
+    'Check: shared tables that somebody has dropped.';
+
+-- sql/50_checks/check_stuck_tenants.sql
+
+create function tenancy.check_stuck_tenants()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language sql
+as $$
+    select
+        'stuck tenant',
+        u.schema_name,
+        format(
+            'Tenant %s is stuck at tenant migration %s since %s: %s (%s)',
+            u.schema_name, u.version, u.stuck_since, u.message, u.sqlstate
+        ),
+        'Correct what the message says in the tenant; or correct the migration with replace_tenant_migration, or '
+            'withdraw it with withdraw_tenant_migration if no tenant has it. Then run tenantry migrate '
+            '--retry-failed.',
+        null::text
+    from tenancy.unfinished_migrations u
+    order by u.schema_name;
+$$;
+
+comment on function tenancy.check_stuck_tenants() is
+    'Check: tenants whose next tenant migration has failed. They stay behind until somebody acts.';
+
 -- sql/50_checks/check_tables.sql
 
 create function tenancy.check_tables(schema_name text, differences tenancy.template_difference[])
@@ -10987,9 +14046,13 @@ begin
     where t.schema_name = check_tenant_grants.schema_name;
 
     return query
-    with objects as materialized (
+    with limits as materialized (
+        select l.* from tenancy.tenant_template_limits l where l.version = v_version
+    ),
+    objects as materialized (
         select 'schema' as kind, schema_name as title, quote_ident(schema_name) as target,
-            n.nspacl as acl, array['usage'] as privileges, 0::oid as relation, false as is_own_invoker
+            n.nspacl as acl, array['usage'] as privileges, 0::oid as relation, false as is_own_invoker,
+            null::text as own_name
         from pg_catalog.pg_namespace n
         where n.oid = v_schema
         union all
@@ -10997,7 +14060,30 @@ begin
             format('%I.%I', schema_name, c.relname), c.relacl,
             case
                 -- A view that runs with its owner's rights would show what policies hide.
-                when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then array['select']
+                when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then array['select'] || array(
+                    select k.privilege
+                    -- Bits of pg_relation_is_updatable, and of INSTEAD OF triggers in tgtype.
+                    from (values (8, 68, 'insert'), (4, 80, 'update'), (16, 72, 'delete'))
+                        k (updatable, instead, privilege)
+                    where (
+                            pg_relation_is_updatable(c.oid, false) & k.updatable > 0
+                            or exists (
+                                select
+                                from pg_catalog.pg_trigger g
+                                where g.tgrelid = c.oid and g.tgtype & k.instead = k.instead
+                            )
+                        )
+                        -- Rules and definers would write past the policies.
+                        and not exists (
+                            select from pg_catalog.pg_rewrite w where w.ev_class = c.oid and w.ev_type <> '1'
+                        )
+                        and not exists (
+                            select
+                            from pg_catalog.pg_trigger g
+                            join pg_catalog.pg_proc p on p.oid = g.tgfoid
+                            where g.tgrelid = c.oid and p.prosecdef
+                        )
+                )
                 when c.relkind in ('r', 'p') and c.relrowsecurity then array(
                     select k.privilege
                     from (values ('r', 'select'), ('a', 'insert'), ('w', 'update'), ('d', 'delete'))
@@ -11010,17 +14096,36 @@ begin
                             and 'authenticated'::regrole = any (p.polroles)
                     )
                 )
-                -- A sequence of a column of type serial.
+                -- A sequence that numbers rows which signed-in users may write.
                 when c.relkind = 'S' and exists (
                     select
-                    from pg_catalog.pg_depend o
-                    where o.classid = 'pg_class'::regclass
-                        and o.objid = c.oid
-                        and o.refclassid = 'pg_class'::regclass
-                        and o.deptype = 'a'
-                ) then array['select', 'usage']
+                    from (
+                        select o.refobjid
+                        from pg_catalog.pg_depend o
+                        where o.classid = 'pg_class'::regclass
+                            and o.objid = c.oid
+                            and o.refclassid = 'pg_class'::regclass
+                            and (
+                                o.deptype = 'a'
+                                or exists (
+                                    select from pg_catalog.pg_attribute i
+                                    where i.attrelid = o.refobjid and i.attnum = o.refobjsubid and i.attidentity = 'd'
+                                )
+                            )
+                        union
+                        select e.adrelid
+                        from pg_catalog.pg_depend o
+                        join pg_catalog.pg_attrdef e on e.oid = o.objid
+                        where o.refclassid = 'pg_class'::regclass
+                            and o.refobjid = c.oid
+                            and o.classid = 'pg_attrdef'::regclass
+                    ) u (relation)
+                    join pg_catalog.pg_class n on n.oid = u.relation and n.relnamespace = v_schema and n.relrowsecurity
+                    join pg_catalog.pg_policy p on p.polrelid = n.oid
+                    where p.polcmd::text in ('*', 'a', 'w') and 'authenticated'::regrole = any (p.polroles)
+                ) then array['usage']
             end,
-            c.oid, false
+            c.oid, false, c.relname::text
         from pg_catalog.pg_depend d
         join pg_catalog.pg_class c on c.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass
@@ -11041,7 +14146,8 @@ begin
                 from tenancy.template_objects(schema_name, v_version) t
                 where t.object_kind = 'routine'
                     and t.object_name = format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid))
-            )
+            ),
+            p.proname::text
         from pg_catalog.pg_depend d
         join pg_catalog.pg_proc p on p.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass
@@ -11060,6 +14166,21 @@ begin
         cross join unnest(o.privileges) u (privilege)
         cross join (values ('authenticated'), ('service_role')) r (role_name)
         where v_status = 'active'
+            and not exists (
+                select
+                from limits l
+                where l.object_kind = o.kind and l.object_name = o.own_name
+                    and l.grantee = r.role_name and l.privilege = u.privilege
+            )
+        union all
+        select 'column', format('%s.%s', o.title, c.attname), o.target, c.attname::text, l.grantee, l.privilege
+        from limits l
+        join objects o on o.kind = l.object_kind and o.own_name = l.object_name
+        join pg_catalog.pg_attribute c on c.attrelid = o.relation and c.attnum > 0 and not c.attisdropped
+        where v_status = 'active'
+            and l.privilege = any (o.privileges)
+            and cardinality(l.columns) > 0
+            and (c.attname = any (l.columns) or starts_with(c.attname, 'x_'))
     ),
     actual as (
         select o.kind, o.title, o.target, null::text as column_name,
@@ -11084,7 +14205,7 @@ begin
     ),
     wrong as (
         select coalesce(a.kind, d.kind) as kind, coalesce(a.title, d.title) as title,
-            coalesce(a.target, d.target) as target, a.column_name,
+            coalesce(a.target, d.target) as target, coalesce(a.column_name, d.column_name) as column_name,
             coalesce(a.grantee, d.grantee) as grantee, coalesce(a.privilege, d.privilege) as privilege,
             a.kind is not null as is_excess
         from (
@@ -11093,6 +14214,7 @@ begin
         ) a
         full join due d
             on d.kind = a.kind and d.target = a.target and d.grantee = a.grantee and d.privilege = a.privilege
+                and coalesce(d.column_name, '') = coalesce(a.column_name, '')
         where a.kind is null or d.kind is null
     )
     select
@@ -11132,7 +14254,7 @@ end;
 $$;
 
 comment on function tenancy.check_tenant_grants(text) is
-    'Check: privileges of the API roles and of PUBLIC in a tenant that do not fit its status, its policies and its callable routines.';
+    'Check: privileges of the API roles and of PUBLIC in a tenant that do not fit its status, its policies, its callable routines and what its migrations have revoked.';
 
 -- sql/50_checks/check_triggers.sql
 
@@ -11267,6 +14389,81 @@ $$;
 comment on function tenancy.findings(text) is
     'The findings in one tenant, or those of the platform if schema_name is null.';
 
+-- sql/50_checks/finish_restore.sql
+
+-- A dump of a database has neither the settings of roles, so neither the guard nor the list of
+-- exposed schemas, nor the revoked defaults: the functions of public come back with what the
+-- default privileges of the project give them. And another server counts transactions anew.
+create function tenancy.finish_restore()
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_rounds integer := 0;
+    v_problem record;
+    v_left text;
+begin
+    perform tenancy.lock_exposure();
+    perform tenancy.set_exposed_schemas(array(
+        select e.name
+        from unnest(
+            tenancy.exposed_schemas() || array(select t.schema_name from public.tenants t order by t.schema_name)
+        ) with ordinality e (name, place)
+        where exists (select from pg_catalog.pg_namespace n where n.nspname = e.name)
+        group by e.name
+        order by min(e.place)
+    ));
+    -- Only the heads of a restored audit log stay valid.
+    update tenancy.audit_seal_runs
+    set oldest_running = '0', last_entry_id = 0, horizon = '0'
+    where true;
+    execute (
+        select string_agg(
+            format('revoke execute on function %s from public, anon', to_regprocedure(s.signature)), '; '
+        )
+        from unnest(tenancy.rpc_signatures()) s (signature)
+        where to_regprocedure(s.signature) is not null
+    );
+
+    -- A repair may depend on another one, as in the doctor.
+    loop
+        v_rounds := v_rounds + 1;
+        v_left := null;
+        for v_problem in
+            select s.schema_name, f.kind, f.object, min(f.detail) as detail
+            from (
+                select null::text as schema_name
+                union all
+                select t.schema_name from public.tenants t
+                union all
+                select 'tenant_template'
+            ) s
+            cross join unnest(tenancy.findings(s.schema_name)) f
+            where f.repair is not null and f.kind not like 'warning: %' and f.kind <> 'tenant without schema'
+            group by s.schema_name, f.kind, f.object
+        loop
+            v_left := concat_ws(' ', v_left, v_problem.detail);
+            if v_rounds <= 4 then
+                perform tenancy.repair_findings(v_problem.schema_name, v_problem.kind, v_problem.object);
+            end if;
+        end loop;
+        exit when v_left is null or v_rounds > 4;
+    end loop;
+
+    if v_left is not null then
+        raise exception 'The restored database has problems, so nothing was restored: %', left(v_left, 2000)
+            using errcode = 'object_not_in_prerequisite_state',
+                hint = 'Repair them in the database that was dumped, with tenantry doctor --fix, and dump it again.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.finish_restore() is
+    'The last statement of the transaction that restores a dump of the whole database: exposes the tenants, installs the guard, takes execute on the RPCs from anon, and repairs what the doctor would. Raises if a problem stays that has a repair (55000).';
+
 -- sql/50_checks/platform_findings.sql
 
 -- The order is the order of repairs: an outage of the Data API, the guard, the registry, and then
@@ -11300,9 +14497,13 @@ as $$
     union all
     select * from tenancy.check_foreign_keys()
     union all
+    select * from tenancy.check_shared_tables()
+    union all
     select * from tenancy.check_default_privileges()
     union all
-    select * from tenancy.check_cancelling();
+    select * from tenancy.check_cancelling()
+    union all
+    select * from tenancy.check_stuck_tenants();
 $$;
 
 comment on function tenancy.platform_findings() is
@@ -11402,7 +14603,7 @@ as $$
         'public.redact_audit_log(text, uuid)',
         'public.seal_audit_log(text)',
         'public.verify_audit_log(text, text)',
-        'public.add_column(text, text, text, text, boolean, jsonb, text)',
+        'public.add_column(text, text, text, text, boolean, jsonb, text, boolean)',
         'public.add_foreign_key(text, text, text, text, text, text, text)',
         'public.create_table(text, text, jsonb, text)',
         'public.drop_column(text, text, text)',
@@ -11421,6 +14622,8 @@ as $$
         'public.get_schema_drift(text, integer, text, text)',
         'public.list_tenants_behind(text, integer)',
         'public.migrate_tenant(text)',
+        'public.replace_tenant_migration(text, text)',
+        'public.withdraw_tenant_migration(text)',
         'public.check_tenant_status(text)',
         'public.get_tenant_info(text)',
         'public.list_my_tenants(integer, text)',
@@ -11516,7 +14719,7 @@ revoke all on function
     public.redact_audit_log(text, uuid),
     public.seal_audit_log(text),
     public.verify_audit_log(text, text),
-    public.add_column(text, text, text, text, boolean, jsonb, text),
+    public.add_column(text, text, text, text, boolean, jsonb, text, boolean),
     public.add_foreign_key(text, text, text, text, text, text, text),
     public.create_table(text, text, jsonb, text),
     public.drop_column(text, text, text),
@@ -11535,6 +14738,8 @@ revoke all on function
     public.get_schema_drift(text, integer, text, text),
     public.list_tenants_behind(text, integer),
     public.migrate_tenant(text),
+    public.replace_tenant_migration(text, text),
+    public.withdraw_tenant_migration(text),
     public.check_tenant_status(text),
     public.get_tenant_info(text),
     public.list_my_tenants(integer, text),
@@ -11556,7 +14761,7 @@ grant execute on function
     public.redact_audit_log(text, uuid),
     public.seal_audit_log(text),
     public.verify_audit_log(text, text),
-    public.add_column(text, text, text, text, boolean, jsonb, text),
+    public.add_column(text, text, text, text, boolean, jsonb, text, boolean),
     public.add_foreign_key(text, text, text, text, text, text, text),
     public.create_table(text, text, jsonb, text),
     public.drop_column(text, text, text),
@@ -11575,6 +14780,8 @@ grant execute on function
     public.get_schema_drift(text, integer, text, text),
     public.list_tenants_behind(text, integer),
     public.migrate_tenant(text),
+    public.replace_tenant_migration(text, text),
+    public.withdraw_tenant_migration(text),
     public.check_tenant_status(text),
     public.get_tenant_info(text),
     public.list_my_tenants(integer, text),
@@ -11641,8 +14848,8 @@ begin
             select from pg_catalog.pg_proc p
             where p.oid = to_regproc(v_present) and p.prosrc ~ 'tenancy\.guard_request'
         ) then
-            raise exception 'This project already has a pre-request function, %.', v_present
-                using hint = 'Add this line to it, then push again: perform tenancy.guard_request();';
+            -- A push shows no hint of an error.
+            raise exception 'This project already has a pre-request function, %. Add this line to it, then push again: perform tenancy.guard_request();', v_present;
         end if;
         return;
     end if;

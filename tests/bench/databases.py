@@ -211,14 +211,14 @@ def data_api(
             database.stack.components,
             ports=ports,
             database_url=f"{url}?application_name={application}",
-            jwt_secret=database.stack.jwt_secret,
+            verifying_keys=database.stack.keys.verifying_keys,
             api_url=f"http://127.0.0.1:{ports.gateway}",
             log=Path(scratch, "postgrest.log"),
             env={"PATH": os.environ.get("PATH", os.defpath)},
             overrides=settings,
         )
         cleanup.callback(child.stop)
-        child.wait_until(lambda: _ready(ports), seconds=60)
+        child.wait_until(lambda: _ready(ports))
         yield DataApi(ports, child)
 
 

@@ -165,6 +165,7 @@ def _naive(stack: Stack) -> Iterator[int]:
                 *(sys.executable, "-m", "tenantry_cli.emulator.functions"),
                 *("--port", str(ports.functions), "--source", _NAIVE),
                 *("--swagger-ui", stack.components.swagger_ui),
+                *("--supabase-js", stack.components.supabase_js),
             ],
             log=Path(scratch, "naive.log"),
             env={**os.environ, **settings},

@@ -36,7 +36,6 @@ def _trial() -> Iterator[Trial]:
         trial.write("supabase/migrations/20260101000000_create_notes.sql", _MIGRATION)
         trial.write("supabase/config.toml", 'project_id = "trial"\n')
         trial.write("functions/main.py", _FUNCTIONS)
-        trial.write("pyproject.toml", "")
         yield trial
     finally:
         trial.end()
@@ -46,6 +45,7 @@ def _trial() -> Iterator[Trial]:
 _MIGRATION = """
 create table public.notes (id integer primary key);
 grant select on public.notes to anon;
+create function public.my_role() returns text stable return current_setting('role');
 """
 
 _FUNCTIONS = '''
@@ -55,8 +55,12 @@ import httpx
 
 __all__ = ["first_group", "second_group"]
 
+client = httpx.Client()
+
 
 def first_group(request):
+    if request.path == "/long":
+        return {"long": "x" * 5_000_000}
     return {"group": "first", "path": request.path}
 
 
@@ -64,5 +68,5 @@ def second_group(request):
     """Calls the Data API, as every real function does."""
     key = os.environ["SUPABASE_ANON_KEY"]
     url = os.environ["SUPABASE_URL"] + "/rest/v1/notes"
-    return {"notes": httpx.get(url, headers={"apikey": key}).json()}
+    return {"notes": client.get(url, headers={"apikey": key}).json()}
 '''

@@ -9,7 +9,7 @@ from werkzeug.test import Client
 from tenantry_cli.emulator.functions import create_app
 from tenantry_cli.emulator.stack import Stack
 
-MEMBERS = {"code", "message", "hint", "request_id"}
+MEMBERS = {"code", "message", "hint", "error", "request_id"}
 
 
 def call(stack: Stack, method: str, path: str, **headers: str) -> requests.Response:
@@ -42,6 +42,7 @@ def test_unknown_path_is_refused_in_the_format_of_a_group(
     assert (reply.status_code, reply.json()["code"]) == (404, "operation_not_found")
     assert reply.json().keys() == MEMBERS
     assert "/functions/v1/first-group" in reply.json()["message"]
+    assert reply.json()["error"] == reply.json()["message"]
     assert reply.json()["request_id"] == reply.headers["X-Request-Id"] == "order-66"
 
 
@@ -71,7 +72,8 @@ def test_invalid_request_id_is_replaced(small_stack: Stack) -> None:
 
 
 def test_project_without_functions_answers_with_a_hint(tmp_path: Path) -> None:
-    reply = Client(create_app(tmp_path / "main.py", tmp_path)).get("/functions/v1/first-group")
+    app = create_app(tmp_path / "main.py", tmp_path, tmp_path)
+    reply = Client(app).get("/functions/v1/first-group")
     assert reply.status_code == 503
     assert reply.json is not None
     assert reply.json.keys() == MEMBERS

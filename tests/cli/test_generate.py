@@ -52,8 +52,7 @@ outdated
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A copy of what the command reads and writes, as the working directory."""
     source = find_project().root
-    shutil.copy(source / "pyproject.toml", tmp_path)
-    for folder in ("sql", "supabase/migrations"):
+    for folder in ("sql", "supabase"):
         shutil.copytree(source / folder, tmp_path / folder)
     (tmp_path / "functions" / "tenantry").mkdir(parents=True)
     shutil.copy(source / CATALOGUE, tmp_path / CATALOGUE)
@@ -174,6 +173,7 @@ def test_removed_operation_is_no_longer_granted(project: Project) -> None:
     [
         ("anyone signed in", "everybody", f"everybody. Callers are {', '.join(CALLERS)}"),
         ("Callers: anyone signed in. ", "", "a comment is '<Summary.>"),
+        ("Errors: not_authenticated", "Errors: not_signed_in", "unknown errors not_signed_in"),
         ("count_my_tenants(", "count_tenants(", "count_my_tenants, count_tenants"),
         ("returns bigint", "returns nothing", "count_my_tenants.sql failed: type"),
     ],
@@ -188,6 +188,21 @@ def test_mistake_in_an_operation_is_named_with_its_file(
     assert done.exit_code == 1
     assert complaint in done.output
     assert RPC.stem in done.output
+
+
+@pytest.mark.parametrize("folder", ["", "tenant_statu", "tenant_status/more"])
+def test_operation_in_a_folder_without_a_group_is_refused(
+    project: Project, folder: str
+) -> None:
+    file = project.root / "sql" / "30_rpc" / folder / RPC.name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(TEXT)
+
+    done = generate("--check")
+
+    assert done.exit_code == 1
+    assert f"{file.relative_to(project.root)}: the folder of an RPC is its group" in done.output
+    assert "schema_management" in done.output
 
 
 def test_unknown_table_is_named_with_its_readme(project: Project) -> None:

@@ -12,8 +12,16 @@ import pytest
 import requests
 import responses
 from tenacity.wait import wait_none
+from werkzeug.wrappers import Response
 
-from tenantry_cli.http_client import HttpClient, is_loopback, retrying
+from support.hosted import serving
+from tenantry_cli.http_client import (
+    HttpClient,
+    is_loopback,
+    is_passing,
+    retrying,
+    unanswered,
+)
 
 URL = "https://project.example/rest/v1/rpc/get_migration_status"
 # Nothing listens there.
@@ -205,3 +213,42 @@ def test_redirect_is_not_followed(http: HttpClient, upstream: responses.Requests
     upstream.get(URL, status=307, headers=elsewhere)
 
     assert [send(URL).status_code for send in requests_of(http)] == [307, 307]
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        (
+            "http://127.0.0.1:9/rest/v1/",
+            "no server listens there. Check the address and the port",
+        ),
+        ("http://project.invalid/", "the host name does not exist. Check the address"),
+    ],
+)
+def test_missing_answer_is_one_sentence(
+    http: HttpClient, monkeypatch: pytest.MonkeyPatch, url: str, reason: str
+) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    with pytest.raises(requests.RequestException) as failure:
+        http.request("GET", url)
+
+    sentence = unanswered(url, failure.value)
+    assert sentence.startswith(f"{url.split('/', 3)[0]}//{url.split('/')[2]} does not answer: ")
+    assert reason in sentence
+    assert is_passing(failure.value) is ("127.0.0.1" in url)
+
+
+def test_slow_server_and_server_without_tls_are_named() -> None:
+    with HttpClient(timeout=0.2) as http, socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(requests.RequestException) as slow:
+            http.request("GET", f"http://{address}")
+    with (
+        HttpClient(timeout=10) as http,
+        serving(Response()) as url,
+        pytest.raises(requests.RequestException) as plain,
+    ):
+        http.request("GET", url.replace("http:", "https:"))
+
+    assert "the time limit is over" in unanswered("http://a", slow.value)
+    assert "it does not speak TLS" in unanswered("https://a", plain.value)

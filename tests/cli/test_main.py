@@ -11,8 +11,14 @@ from click.testing import CliRunner
 from tenantry_cli.main import main
 
 
-@pytest.mark.parametrize("command", ["migrate", "drift"])
-def test_command_imports_neither_the_emulator_nor_the_proof(command: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [
+        *(("migrate", "migrate"), ("drift", "drift")),
+        *(("status", "emulator.status"), ("down", "emulator.status")),
+    ],
+)
+def test_command_imports_neither_the_emulator_nor_the_proof(command: str, module: str) -> None:
     script = (
         "import sys\n"
         "from tenantry_cli.main import main\n"
@@ -25,7 +31,7 @@ def test_command_imports_neither_the_emulator_nor_the_proof(command: str) -> Non
     )
 
     loaded = done.stdout.split("loaded:")[1].split()
-    assert f"tenantry_cli.{command}" in loaded
+    assert f"tenantry_cli.{module}" in loaded
     for costly in ("functions_framework", "psycopg", "httpx", "tenantry_cli.emulator.stack"):
         assert costly not in loaded
 

@@ -21,6 +21,34 @@ def test_postgres_is_no_superuser(small_stack: Stack) -> None:
             )
 
 
+def test_limits_are_those_of_a_small_hosted_project(small_stack: Stack) -> None:
+    limits = {
+        "max_connections": "60",
+        "max_locks_per_transaction": "64",
+        "max_replication_slots": "5",
+        "max_wal_senders": "10",
+        "statement_timeout": "2min",
+        "wal_level": "logical",
+        "work_mem": "4MB",
+    }
+    timeouts = {
+        "anon": ["statement_timeout=3s"],
+        "authenticated": ["statement_timeout=8s"],
+        "authenticator": ["lock_timeout=8s", "statement_timeout=8s"],
+    }
+    with psycopg.connect(small_stack.db_url) as connection:
+        found = connection.execute("select name, current_setting(name) from pg_settings")
+        settings: dict[str, str] = dict(found.fetchall())
+        assert {name: settings[name] for name in limits} == limits
+        for role, expected in timeouts.items():
+            row = connection.execute(
+                "select array_agg(c order by c) from pg_roles, unnest(rolconfig) as c"
+                " where rolname = %s and c like '%%timeout%%'",
+                [role],
+            ).fetchone()
+            assert row == (expected,)
+
+
 def test_postgres_may_set_exposed_schemas_but_not_become_authenticator(
     small_stack: Stack,
 ) -> None:

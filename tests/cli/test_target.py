@@ -6,11 +6,13 @@ import os
 from pathlib import Path
 
 import click
+import jwt
 import psutil
 import pytest
 from click.testing import CliRunner, Result
 
 from tenantry_cli.emulator.state import State, regular_file, write_state
+from tenantry_cli.errors import TenantryError
 from tenantry_cli.main import main
 from tenantry_cli.project import Project
 from tenantry_cli.target import Target, target_options
@@ -49,9 +51,9 @@ def shown(target: Target) -> None:
 @pytest.fixture(autouse=True)
 def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A state file of a running emulator, in the working directory."""
-    (tmp_path / "pyproject.toml").touch()
     project = Project(tmp_path)
     project.migrations.mkdir(parents=True)
+    (tmp_path / "supabase" / "config.toml").touch()
     started = psutil.Process().create_time()
     write_state(
         regular_file(project), State("run", 54321, os.getpid(), started, None, EMULATOR)
@@ -59,7 +61,7 @@ def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def run(command: click.Command, *arguments: str, **variables: str) -> Result:
+def run(command: click.Command, *arguments: str, **variables: str | None) -> Result:
     return CliRunner(env={**dict.fromkeys(VARIABLES), **variables}).invoke(
         command, arguments, prog_name="tenantry"
     )
@@ -141,3 +143,54 @@ def test_invalid_key_is_refused_and_not_shown(key: str) -> None:
     assert f"--service-key {'has white space' if key else 'is empty'}" in result.output
     assert "Copy the key again" in result.output
     assert "secr" not in result.output
+
+
+def key_of(role: str) -> str:
+    return jwt.encode({"role": role}, "a secret of at least thirty-two bytes", "HS256")
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong", "right"),
+    [
+        ("--service-key", key_of("anon"), key_of("service_role")),
+        ("--service-key", "sb_publishable_1", "sb_secret_1"),
+        ("--anon-key", key_of("service_role"), key_of("anon")),
+        ("--anon-key", "sb_secret_1", "sb_publishable_1"),
+    ],
+)
+def test_key_of_the_other_kind_is_refused_and_not_shown(
+    option: str, wrong: str, right: str
+) -> None:
+    variables = HOSTED | {}
+    for key, expected in ((wrong, 1), (right, 0)):
+        result = run(shown, option, key, **variables)
+        assert result.exit_code == expected
+        if expected:
+            assert isinstance(result.exception, TenantryError)
+            assert f"{option} is the" in str(result.exception)
+            assert key not in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://project.example/rest/v1",
+        "https://project.example/rest/v1/",
+        "https://project.example/functions/v1",
+        "https://project.example/?tab=keys",
+        "https://project.example#keys",
+    ],
+)
+def test_address_of_a_part_is_refused_with_that_of_the_project(url: str) -> None:
+    result = run(main, "migrate", "--url", url, "--service-key", "key")
+
+    assert result.exit_code == 1
+    assert f"--url is {url!r}" in result.output
+    assert "Give the address of the project: https://project.example\n" in result.output
+
+
+@pytest.mark.parametrize("url", ["https://project.example//", "https://example.org/supabase/"])
+def test_slash_at_the_end_of_a_url_is_left_out(url: str) -> None:
+    result = run(shown, "--url", url, **{**HOSTED, "SUPABASE_URL": None})
+
+    assert repr(url.rstrip("/")) in result.output

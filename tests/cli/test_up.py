@@ -1,12 +1,16 @@
 """`tenantry up` with real processes, in a directory with a space in its name."""
 
+import json
+import os
 import shutil
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import jwt
 import psutil
 import psycopg
 import pytest
@@ -14,7 +18,8 @@ import requests
 
 from support.trial import Trial
 from support.waiting import until
-from tenantry_cli.project import find_project
+from tenantry_cli.emulator.ports import PortInUseError
+from tenantry_cli.project import Project, find_project
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
@@ -33,33 +38,20 @@ def sign_up(connection: dict[str, str], email: str) -> requests.Response:
     )
 
 
-def test_up_serves_a_project_until_ctrl_c(trial: Trial) -> None:
+def test_up_serves_a_project_until_ctrl_c_and_survives_a_power_failure(trial: Trial) -> None:
     running = trial.up()
-    connection = trial.connection()
-    api, key = connection["API_URL"], connection["ANON_KEY"]
+    before = trial.connection()
+    api, key = before["API_URL"], before["ANON_KEY"]
 
     assert api == f"http://127.0.0.1:{trial.port}"
-    assert connection["DB_URL"].endswith(f":{trial.port + 1}/postgres")
+    assert before["DB_URL"].endswith(f":{trial.port + 1}/postgres")
     # The logs quote tokens and rows.
     assert (trial.project.state / "logs").stat().st_mode & 0o777 == 0o700
     assert get(f"{api}/rest/v1/notes", key).json() == []
-    assert sign_up(connection, "ada@example.com").ok
+    assert sign_up(before, "ada@example.com").ok
     first = get(f"{api}/functions/v1/first-group/some/operation", key).json()
     assert first == {"group": "first", "path": "/some/operation"}
     assert get(f"{api}/functions/v1/second-group/notes", key).json() == {"notes": []}
-
-    running.send_signal(signal.SIGINT)
-    output, _ = running.communicate(timeout=30)
-
-    assert running.returncode == 0, output
-    assert trial.processes() == []
-    assert trial.tenantry("status").returncode == 1
-
-
-def test_data_and_users_survive_the_death_of_every_process(trial: Trial) -> None:
-    running = trial.up()
-    before = trial.connection()
-    sign_up(before, "ada@example.com")
     with psycopg.connect(before["DB_URL"]) as database:
         database.execute("insert into public.notes values (1)")
 
@@ -71,37 +63,69 @@ def test_data_and_users_survive_the_death_of_every_process(trial: Trial) -> None
             if process.name() == "postgres":
                 process.kill()
     running.communicate(timeout=30)
-    assert trial.tenantry("status").returncode == 1
+    killed = trial.tenantry("status")
+    assert killed.returncode == 1
+    assert f"Its process {running.pid} was killed" in killed.stderr
 
     again = trial.up()
     after = trial.connection()
     assert get(f"{after['API_URL']}/rest/v1/notes", after["ANON_KEY"]).json() == [{"id": 1}]
     assert after["JWT_SECRET"] == before["JWT_SECRET"]
     assert sign_up(after, "ada@example.com").status_code == 422
-    again.terminate()
-    again.communicate(timeout=30)
+
+    # The server writes its memory to a slow disk.
+    (writer,) = [p for p in trial.processes() if "checkpointer" in " ".join(p.cmdline())]
+    writer.suspend()
+    again.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        again.wait(12)
+    writer.resume()
+    output, _ = again.communicate(timeout=30)
+
+    assert again.returncode == 0, output
     assert trial.processes() == []
+    log = (trial.project.state / "logs" / "postgres.log").read_text()
+    assert "database system is shut down" in log
+    assert trial.tenantry("status").returncode == 1
 
 
-def test_down_stops_a_detached_emulator(trial: Trial) -> None:
+def test_detached_emulator_works_without_functions_until_down(trial: Trial) -> None:
+    (trial.directory / "functions" / "main.py").unlink()
     started = trial.up_detached()
     assert started.returncode == 0, started.stderr
     assert "ready" in started.stdout
     connection = trial.connection()
-    assert {"API_URL", "DB_URL", "ANON_KEY", "SERVICE_ROLE_KEY", "JWT_SECRET"} <= set(
+    reason = "There are no functions: main.py is missing."
+    assert reason in started.stdout
+    assert_only_functions_are_missing(connection, reason)
+    assert {"API_URL", "DB_URL", "JWT_SECRET", "PUBLISHABLE_KEY", "SECRET_KEY"} <= set(
         connection
     )
+    for kept in ("ANON_KEY", "SERVICE_ROLE_KEY"):
+        assert kept in connection
+    shown = trial.tenantry("status").stdout
+    assert "no Realtime, Storage, GraphQL, Edge Functions" in shown
+    assert connection["PUBLISHABLE_KEY"] in shown
 
     second = trial.up_detached()
     assert second.returncode == 1
     assert f"already up on port {trial.port}" in second.stderr
-    assert get(f"{connection['API_URL']}/rest/v1/notes", connection["ANON_KEY"]).ok
+    assert_only_functions_are_missing(connection, reason)
 
     assert trial.tenantry("down").returncode == 0
     assert trial.processes() == []
     stopped = trial.tenantry("status", "--json")
-    assert (stopped.returncode, stopped.stdout) == (1, "")
+    assert stopped.returncode == 1
+    assert json.loads(stopped.stdout) == {"running": False, "reason": None}
     assert "No emulator of this project is running" in stopped.stderr
+
+
+def assert_only_functions_are_missing(connection: dict[str, str], reason: str) -> None:
+    api, key = connection["API_URL"], connection["ANON_KEY"]
+    assert get(f"{api}/rest/v1/notes", key).ok
+    reply = get(f"{api}/functions/v1/first-group", key)
+    assert reply.status_code == 503
+    assert reply.json()["message"].startswith(reason)
 
 
 @pytest.mark.parametrize("options", [(), ("--detach",)])
@@ -110,6 +134,8 @@ def test_interrupted_start_is_reported_and_leaves_no_process(
 ) -> None:
     running = trial.begin_up(*options)
     until(lambda: "postgres" in _names(trial))
+    starting = trial.tenantry("status")
+    assert f"The emulator on port {trial.port} is still starting" in starting.stderr
 
     running.send_signal(signal.SIGINT)
     output, _ = running.communicate(timeout=60)
@@ -142,6 +168,14 @@ def test_failed_demo_leaves_the_emulator_running_until_a_component_dies(trial: T
     assert running.returncode == 1
     assert "PostgREST stopped with status -9" in output
     assert trial.processes() == []
+    ended, as_json = trial.tenantry("status"), trial.tenantry("status", "--json")
+    assert (ended.returncode, as_json.returncode) == (1, 1)
+    assert f"The emulator on port {trial.port} has ended. PostgREST stopped" in ended.stderr
+    assert "Start it again with `tenantry up`" in ended.stderr
+    reason = json.loads(as_json.stdout)["reason"]
+    # The last lines of the log of the part.
+    assert reason.startswith("PostgREST stopped with status -9.\n  ")
+    assert "Listening on port" in reason
 
 
 def test_demo_succeeds_although_no_proxy_answers(trial: Trial) -> None:
@@ -150,59 +184,142 @@ def test_demo_succeeds_although_no_proxy_answers(trial: Trial) -> None:
         shutil.copytree(project.root / folder, trial.directory / folder, dirs_exist_ok=True)
     # All requests go to this machine, in the command and in the functions.
     trial.env.update(dict.fromkeys(PROXY_VARIABLES, "http://127.0.0.1:9"))
-    running = trial.up("--demo", "--ephemeral")
+    # httpx refuses the first in its usual installation, and the second always.
+    trial.env |= {"ALL_PROXY": "socks5://127.0.0.1:9", "NO_PROXY": "[::1]"}
+    running = trial.begin_up("--demo", "--ephemeral")
 
     output = trial.read_until(running, "The demo is finished.")
 
     assert "The demo stops here" not in output
+    assert "The functions run without a proxy, because httpx cannot use the" in output
     running.send_signal(signal.SIGINT)
     output, _ = running.communicate(timeout=30)
     assert running.returncode == 0, output
 
 
-def test_new_emulator_is_seeded_once(trial: Trial) -> None:
+def test_new_emulator_is_seeded_once_and_reset_empties_it(trial: Trial) -> None:
     trial.write("supabase/seed.sql", "insert into public.notes values (7);\n")
+    first = trial.migration
+    started = trial.up_detached()
+    assert f"Applied 1: {first.name}" in started.stdout
+    with psycopg.connect(trial.connection()["DB_URL"]) as database:
+        database.execute("insert into public.notes values (8)")
+        # It belongs to the whole server, not to one database.
+        database.execute("create role left_over")
+    assert trial.tenantry("down").returncode == 0
 
-    for _ in range(2):
-        assert trial.up_detached().returncode == 0
-        connection = trial.connection()
-        notes = get(f"{connection['API_URL']}/rest/v1/notes", connection["ANON_KEY"])
-        assert notes.json() == [{"id": 7}]
-        assert trial.tenantry("down").returncode == 0
+    # Another git branch.
+    text = first.read_text()
+    first.rename(first.with_name("20260202000000_create_notes.sql"))
+    started = trial.up_detached()
+    assert started.returncode == 0, started.stderr
+    for shown in (started, trial.tenantry("status")):
+        assert f"without a file in supabase/migrations: {first.stem}." in shown.stdout
+        assert "`tenantry reset`, which empties this project's database" in shown.stdout
+    assert notes(trial) == [7, 8]
+
+    # The emulator goes on, for clients that have its address and keys.
+    before = trial.connection()
+    reset = trial.tenantry("reset")
+    assert reset.returncode == 0, reset.stderr
+    assert "without a file" not in reset.stdout
+    assert (trial.connection(), notes(trial)) == (before, [7])
+    with psycopg.connect(before["DB_URL"]) as database:
+        assert database.execute("select to_regrole('left_over')").fetchone() == (None,)
+
+    # A broken file ends it, and says why.
+    trial.write("supabase/migrations/20260303000000_broken.sql", broken_sql())
+    assert_file_is_named(trial, trial.tenantry("reset"), "20260303000000_broken.sql")
+
+    first.write_text(text)
+    other = Project(trial.directory / "other")
+    (other.root / ".tenantry" / "postgres").mkdir(parents=True)
+    done = trial.tenantry("reset")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "The database is empty. `tenantry up` applies" in done.stdout
+    assert not (trial.project.state / "postgres").exists()
+    assert (other.state / "postgres").exists()
 
 
-@pytest.mark.parametrize("broken", ["migrations/20260102000000_divide_by_zero.sql", "seed.sql"])
-def test_broken_file_is_named_and_no_process_stays(trial: Trial, broken: str) -> None:
-    trial.write(f"supabase/{broken}", "select 1 / 0;\n")
+def notes(trial: Trial) -> list[int]:
+    connection = trial.connection()
+    reply = get(f"{connection['API_URL']}/rest/v1/notes?order=id", connection["ANON_KEY"])
+    return [row["id"] for row in reply.json()]
 
-    failed = trial.up_detached()
 
+def broken_sql() -> str:
+    lines = "\n".join(f"-- line {number}" for number in range(500))
+    failing = "raise exception '%Write another number.', repeat('This divides by zero. ', 20);"
+    return f"do $$ begin\n{lines}\n{failing} end $$;\n"
+
+
+def assert_file_is_named(
+    trial: Trial, failed: subprocess.CompletedProcess[str], broken: str
+) -> None:
     assert failed.returncode == 1
-    assert f"{Path(broken).name} failed: " in failed.stderr
-    assert "division by zero" in failed.stderr
+    assert f"{broken} failed: " in failed.stderr
+    assert "Write another number." in failed.stderr
+    # Not the whole file.
+    assert failed.stderr.count("\n") < 20
     assert trial.processes() == []
+    assert f"{broken} failed: " in trial.tenantry("status").stderr
+
+
+def test_broken_seed_is_named_and_no_process_stays(trial: Trial) -> None:
+    trial.write("supabase/seed.sql", broken_sql())
+
+    assert_file_is_named(trial, trial.up_detached(), "seed.sql")
 
 
 def test_port_in_use_is_reported_in_one_line(trial: Trial) -> None:
-    with socket.create_server(("127.0.0.1", trial.port + 1)):
+    with (
+        socket.create_server(("127.0.0.1", trial.port + 1)) as server,
+        socket.create_connection(
+            server.getsockname(), source_address=("127.0.0.1", trial.port + 11)
+        ),
+    ):
+        accepted, _ = server.accept()
         failed = trial.tenantry("up", f"--port={trial.port}")
-
-    assert failed.returncode == 1
-    assert failed.stderr.startswith(f"Error: Port {trial.port + 1} is in use")
-    assert failed.stderr.count("\n") == 1
+        beside = trial.tenantry("up", f"--port={trial.port + 10}")
+        assert not PortInUseError(trial.port + 11).is_passing
+    accepted.close()
+    # The side that closed first keeps its port for a minute, and `up` waits for it.
+    assert PortInUseError(trial.port + 11).is_passing
+    assert (failed.returncode, beside.returncode) == (1, 1)
+    listener = f"by {psutil.Process().name()} (process {os.getpid()})"
+    assert failed.stderr.startswith(f"Error: Port {trial.port + 1} is in use {listener}. Stop")
+    assert f"{trial.port + 11} is in use for an outgoing connection {listener}" in beside.stderr
+    assert "net.ipv4.ip_local_reserved_ports" in beside.stderr
+    assert failed.stderr.count("\n") == beside.stderr.count("\n") == 1
     assert trial.processes() == []
 
 
 def test_ephemeral_emulator_does_not_affect_the_regular_one(trial: Trial) -> None:
     regular = trial.up()
-    beside = Trial(trial.directory, trial.port + 10)
+    beside = Trial(trial.directory, trial.port + 10, {"TENANTRY_JWT_ALGORITHM": "HS256"})
+    trial.write("functions/main.py", "import missing_module\n")
 
     started = beside.up_detached("--ephemeral")
 
     assert started.returncode == 0, started.stderr
     ephemeral = trial.tenantry("status", "--json", f"--port={beside.port}")
+    reason = "functions/main.py cannot be loaded: ModuleNotFoundError"
+    assert reason in started.stdout
+    assert_only_functions_are_missing(json.loads(ephemeral.stdout), reason)
+    own = trial.connection()
+    assert get(f"{own['API_URL']}/functions/v1/first-group", own["ANON_KEY"]).ok
     assert f"http://127.0.0.1:{beside.port}" in ephemeral.stdout
     assert trial.connection()["API_URL"] == f"http://127.0.0.1:{trial.port}"
+    for connection, algorithm in (
+        (trial.connection(), "ES256"),
+        (json.loads(ephemeral.stdout), "HS256"),
+    ):
+        token = sign_up(connection, "ada@example.com").json()["access_token"]
+        assert jwt.get_unverified_header(token)["alg"] == algorithm
+        published = get(
+            f"{connection['API_URL']}/auth/v1/.well-known/jwks.json", connection["ANON_KEY"]
+        ).json()["keys"]
+        assert len(published) == (1 if algorithm == "ES256" else 0)
     [directory] = [Path(s.throw_away) for s in trial.states() if s.throw_away]
     assert (directory / "logs").stat().st_mode & 0o777 == 0o700
 
@@ -211,31 +328,6 @@ def test_ephemeral_emulator_does_not_affect_the_regular_one(trial: Trial) -> Non
     assert regular.poll() is None
     regular.terminate()
     regular.communicate(timeout=30)
-
-
-@pytest.mark.parametrize(
-    ("source", "sentence"),
-    [
-        (None, "There are no functions: main.py is missing."),
-        ("import missing_module\n", "functions/main.py cannot be loaded: ModuleNotFoundError"),
-    ],
-)
-def test_database_works_without_functions(
-    trial: Trial, source: str | None, sentence: str
-) -> None:
-    main = trial.directory / "functions" / "main.py"
-    main.unlink() if source is None else main.write_text(source)
-
-    started = trial.up_detached("--ephemeral")
-
-    assert started.returncode == 0, started.stderr
-    assert sentence in started.stdout
-    connection = trial.connection()
-    api, key = connection["API_URL"], connection["ANON_KEY"]
-    assert get(f"{api}/rest/v1/notes", key).ok
-    reply = get(f"{api}/functions/v1/first-group", key)
-    assert reply.status_code == 503
-    assert reply.json()["message"].startswith(sentence)
 
 
 @pytest.mark.skipif(not DEBIAN_15.is_dir(), reason="Debian's PostgreSQL 15 is not installed")

@@ -167,7 +167,16 @@ def test_markup_in_names_and_reasons_is_shown_as_text(
         "update public.tenants set display_name = %s where schema_name = %s", (MARKUP, tenant)
     )
     environment.sql.execute("select public.suspend_tenant(%s, %s)", (tenant, MARKUP))
+    environment.sql.execute(
+        "insert into tenancy.unfinished_migrations"
+        " values (%s, 'tenantry_0001', '23514', %s, now(), now(), 1)",
+        (tenant, MARKUP),
+    )
     signed_in(console, staff(environment, "admin"))
+    # A stuck tenant is shown with its reason, in the list and on its own page.
+    stuck = console.text("[aria-labelledby=stuck]")
+    assert tenant in stuck
+    assert f"{MARKUP} (23514)" in stuck
     console.write("Name contains", f'({tenant},"%')
     console.press(Keys.ENTER)
     console.until(lambda: "No tenant matches." in console.text("main"))
@@ -178,6 +187,7 @@ def test_markup_in_names_and_reasons_is_shown_as_text(
     console.use(MARKUP)
     console.until(lambda: console.title == MARKUP)
     assert MARKUP in console.text(".facts")
+    assert f"{MARKUP} (23514)" in console.text(".facts")
     console.open(f"#/tenants/{tenant}/log")
     console.until(lambda: console.shown("details"))
     assert console.browser.find_elements(By.CSS_SELECTOR, "main img, main script") == []

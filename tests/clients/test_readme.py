@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from rich.console import Console
+from selenium.webdriver import Chrome
 
 from support.environment import Environment
+from support.pages import Page, served
 from support.readme import block
 from support.waiting import is_known, until
 from tenantry_cli.emulator.components import NODE, install_components
@@ -28,6 +30,14 @@ JS_EPILOGUE = """
 console.log(JSON.stringify([profile, rows]))
 process.exit()
 """
+PAGE_PRELUDE = """
+const { SUPABASE_URL, SUPABASE_ANON_KEY, FUNCTIONS_URL, email, password } =
+    Object.fromEntries(new URLSearchParams(location.search))
+window.onerror = (message) => { window.perform = async () => ({ message }) }
+"""
+PAGE_EPILOGUE = """
+window.perform = async () => ({ profile, rows })
+"""
 PYTHON_PRELUDE = """
 import os
 names = "SUPABASE_URL SUPABASE_ANON_KEY FUNCTIONS_URL email password".split()
@@ -38,7 +48,8 @@ import json
 print(json.dumps([profile, [[row.key, row.value] for row in settings]]))
 """
 TS_PRELUDE = """
-declare const SUPABASE_URL: string, SUPABASE_ANON_KEY: string
+declare const SUPABASE_URL: string, SUPABASE_ANON_KEY: string, FUNCTIONS_URL: string
+declare const email: string, password: string
 """
 
 
@@ -127,6 +138,25 @@ def test_javascript_runs_unmodified(
     assert rows == [{"key": "theme", "value": "teal"}]
 
 
+def test_javascript_is_signed_in_after_a_reload_of_the_page(
+    variables: dict[str, str], node_modules: Path, browser: Chrome
+) -> None:
+    browser.set_script_timeout(20)
+    sign_in = "await supabase.auth.signInWithPassword"
+    code = block("js", "FunctionsClient").replace(sign_in, f"if (password) {sign_in}")
+    with served(node_modules, PAGE_PRELUDE + code + PAGE_EPILOGUE) as origin:
+        page = Page(browser, origin)
+        page.open(**variables)
+        assert page.call("first")["profile"]["is_new"] is True
+        # The second page has the session that the first one stored, and no password.
+        page.open(**variables | {"password": ""})
+        loaded = page.call("second")
+
+    assert loaded["profile"]["email"] == variables["email"]
+    assert loaded["profile"]["is_new"] is False
+    assert loaded["rows"] == [{"key": "theme", "value": "teal"}]
+
+
 def test_python_runs_unmodified(variables: dict[str, str], generated: Path) -> None:
     code = block("python", "create_client") + block("python", "database_types")
     (generated / "app.py").write_text(PYTHON_PRELUDE + code + PYTHON_EPILOGUE)
@@ -144,13 +174,15 @@ def test_generated_typescript_checks_the_code_that_uses_it(
     code = TS_PRELUDE + block("ts", "database.types")
     (generated / "good.ts").write_text(code)
     (generated / "bad.ts").write_text(code.replace("updated_at", "altered_at"))
+    # The code in JavaScript is for projects in TypeScript, too.
+    (generated / "app.ts").write_text(TS_PRELUDE + block("js", "FunctionsClient"))
 
-    def errors(name: str) -> str:
+    def errors(*names: str) -> str:
         return subprocess.run(
             [
                 *(NODE, node_modules / "typescript" / "bin" / "tsc", "--noEmit", "--strict"),
                 *("--target", "es2022", "--module", "esnext", "--lib", "es2022,dom"),
-                *("--moduleResolution", "bundler", "--skipLibCheck", name),
+                *("--moduleResolution", "bundler", "--skipLibCheck", *names),
             ],
             cwd=generated,
             capture_output=True,
@@ -158,7 +190,7 @@ def test_generated_typescript_checks_the_code_that_uses_it(
             timeout=120,
         ).stdout
 
-    assert errors("good.ts") == ""
+    assert errors("good.ts", "app.ts") == ""
     assert "altered_at" in errors("bad.ts")
 
 

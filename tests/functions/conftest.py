@@ -51,6 +51,8 @@ def variables(upstream: Upstream) -> dict[str, str]:
         "SUPABASE_ANON_KEY": "the-anon-key",
         "TENANTRY_ALLOWED_ORIGINS": "https://app.example, https://admin.example",
         "TENANTRY_UPSTREAM_TIMEOUT_SECONDS": "5",
+        # The scripted PostgREST has no cache.
+        "TENANTRY_CACHE_WAIT_SECONDS": "0",
     }
 
 

@@ -22,7 +22,7 @@ def ask(member: User, upstream: Upstream, reply: Reply) -> dict[str, object]:
     answer = member.post("check_tenant_status", ACME)
     assert answer.content_type == "application/json"
     assert answer.json is not None
-    assert set(answer.json) == {"code", "message", "hint", "request_id"}
+    assert set(answer.json) == {"code", "message", "hint", "error", "request_id"}
     return {
         **answer.json,
         "status": answer.status_code,

@@ -19,7 +19,8 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 def assert_refused(reply: TestResponse, status: int, code: str) -> None:
     assert (reply.status_code, reply.json and reply.json["code"]) == (status, code)
     assert reply.json is not None
-    assert set(reply.json) == {"code", "message", "hint", "request_id"}
+    assert set(reply.json) == {"code", "message", "hint", "error", "request_id"}
+    assert reply.json["error"] == reply.json["message"]
     assert reply.json["request_id"] == reply.headers["X-Request-Id"]
 
 
@@ -399,7 +400,7 @@ def test_allowed_page_may_read_replies_and_refusals(member: User, upstream: Upst
     for reply in replies:
         assert reply.headers["Access-Control-Allow-Origin"] == "https://app.example"
         exposed = reply.headers["Access-Control-Expose-Headers"]
-        assert exposed == "Retry-After, X-Request-Id"
+        assert exposed == "Retry-After, X-Request-Id, X-Tenantry-Pending"
         assert "Access-Control-Allow-Methods" not in reply.headers
 
 

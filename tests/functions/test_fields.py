@@ -139,7 +139,7 @@ def test_message_names_the_member_and_the_entry(
     assert (reply.status_code, reply.json["code"]) == (422, "invalid_request")
     assert reply.json["message"].startswith(sentence)
     assert reply.json["hint"].endswith(
-        ": name, type, nullable, default, default_expression, primary_key, unique."
+        ": name, type, nullable, default, default_expression, primary_key, unique, identity."
     )
     assert upstream.received == []
 
@@ -215,7 +215,7 @@ def texts(
             name = path.removeprefix("/")
             fields = document["components"]["schemas"][model]["properties"]
             for argument, schema in fields.items():
-                if argument in names or "maxLength" in schema.get("anyOf", [schema])[0]:
+                if argument in names or "maxLength" in schema:
                     yield name, examples[name][0], argument
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urljoin
 
@@ -50,9 +51,17 @@ def errors(operation: Json) -> set[tuple[int, str]]:
         (int(status), code)
         for status, reply in operation["responses"].items()
         if status != "200"
-        for part in reply["content"]["application/json"]["schema"]["allOf"]
-        for code in part.get("properties", {}).get("code", {}).get("enum", [])
+        for code in re.findall(r"^- `(\w+)`: ", reply["description"], re.MULTILINE)
     }
+
+
+def parts(value: Any) -> Iterator[Json]:
+    """Every object within a document, and the document itself."""
+    if isinstance(value, dict):
+        yield value
+    for member in value.values() if isinstance(value, dict) else value:
+        if isinstance(member, dict | list):
+            yield from parts(member)
 
 
 def comments(database: psycopg.Connection[dict[str, Any]]) -> dict[str, str]:
@@ -78,7 +87,7 @@ def test_document_is_valid_and_has_the_groups_operations(
     # The document also has one health check for each group.
     groups = set(GROUPS.values()) if entry_point == "openapi" else {name}
     gets = {path for path, item in openapi["paths"].items() if "get" in item}
-    assert gets == {f"/{group}/" if entry_point == "openapi" else "/" for group in groups}
+    assert gets == {f"/{group}" if entry_point == "openapi" else "/" for group in groups}
     ids = [each["operationId"] for item in openapi["paths"].values() for each in item.values()]
     assert len(ids) == len(set(ids)) == len(expected) + len(groups)
 
@@ -121,6 +130,52 @@ def test_examples_fit_their_schemas(start: Start) -> None:
             contents = [asked] if asked else []
             for part in (*contents, operation["responses"]["200"]):
                 assert complaints(part["content"]["application/json"]) == [], path
+
+
+def test_operations_share_their_error_replies(start: Start) -> None:
+    openapi = document(start)
+    replies = openapi["components"]["responses"]
+    for item in openapi["paths"].values():
+        for operation in item.values():
+            for status, reply in operation["responses"].items():
+                if status != "200":
+                    assert reply.keys() == {"$ref", "description"}
+                    assert reply["$ref"].rpartition("/")[2] in replies
+    codes = {each.code for each in ERROR_CODES if not each.data_api_only}
+    assert {*openapi["components"]["schemas"]["ErrorCode"]["enum"]} == codes
+    for reply in replies.values():
+        content = reply["content"]["application/json"]
+        assert content["schema"] == {"$ref": "#/components/schemas/Error"}
+        assert content["example"]["code"] in codes
+
+
+def test_documents_have_the_components_that_they_use(start: Start, entry_point: str) -> None:
+    openapi = document(start, entry_point)
+    used = {part["$ref"] for part in parts(openapi) if "$ref" in part}
+    used.add("#/components/securitySchemes/bearer")
+    assert used == {
+        f"#/components/{kind}/{name}"
+        for kind, named in openapi["components"].items()
+        for name in named
+    }
+
+
+def test_schemas_have_the_form_that_generators_understand(start: Start) -> None:
+    schemas = document(start)["components"]["schemas"]
+    for name, schema in schemas.items():
+        for member in schema.get("properties", {}).values():
+            # A generator makes a member with a default a required argument.
+            assert "default" not in member, name
+            # Two types of which one is null are a list of types.
+            types = member.get("anyOf", [])
+            assert {"type": "null"} not in types or "$ref" in types[0], name
+            # A set of values has a name of its own.
+            assert "enum" not in member, name
+            if member.get("type") == "object":
+                assert member.get("additionalProperties") is None, name
+    described = schemas["ListMyTenants"]["properties"]["page_size"]["description"]
+    assert described.endswith("Default: `200`.")
+    assert schemas["AccessLevel"]["enum"] == ["read", "write", "admin"]
 
 
 def test_every_path_except_health_requires_a_token(start: Start) -> None:

@@ -43,6 +43,9 @@ def test_missing_setting_stops_the_start_with_its_name(
         ("TENANTRY_UPSTREAM_TIMEOUT_SECONDS", "0.0"),
         ("TENANTRY_UPSTREAM_TIMEOUT_SECONDS", "nan"),
         ("TENANTRY_UPSTREAM_TIMEOUT_SECONDS", "inf"),
+        ("TENANTRY_CACHE_WAIT_SECONDS", "soon"),
+        ("TENANTRY_CACHE_WAIT_SECONDS", "-1"),
+        ("TENANTRY_CACHE_WAIT_SECONDS", "inf"),
         ("TENANTRY_FUNCTIONS_URL", "example.com/functions"),
     ],
 )

@@ -310,6 +310,97 @@ def test_reader_who_writes_is_refused_with_the_level_that_is_needed(
     assert environment.rows(reader, tenant, "settings", method, **request).is_success
 
 
+# The call that a refusal names, for each table that requests cannot write: to insert, to update
+# and to delete.
+WAYS = {
+    "users": ("ensure_user_profile", "update_user_profile", "revoke_schema_access"),
+    "audit_log": ("Triggers write", "redact_audit_log", "prune_audit_log"),
+    "public.tenants": ("create_tenant_schema", "suspend_tenant", "delete_tenant_schema"),
+    "public.user_schema_access": (
+        *("grant_schema_access", "grant_schema_access", "revoke_schema_access"),
+    ),
+    "public.admin_users": ("promote_to_admin", "promote_to_admin", "revoke_admin"),
+    "public.admin_audit_log": ("writes its own entry", "never changed", "prune_audit_log"),
+}
+# The method of a write, its preference, and the position of its call above.
+WRITES = (
+    ("POST", "return=minimal", 0, "insert into"),
+    ("POST", "resolution=merge-duplicates", 0, "insert into"),
+    ("PATCH", "return=minimal", 1, "update"),
+    ("DELETE", "return=minimal", 2, "delete from"),
+)
+
+
+def test_write_that_nobody_can_make_is_refused_with_the_call_that_does_it(
+    environment: Environment, tenant: str
+) -> None:
+    admin = environment.member(tenant, "admin")
+    # The tables of tenant migrations, too: only their privileges tell.
+    environment.sql.execute(
+        psycopg.sql.SQL(
+            "create table {0}.rates (id uuid primary key);"
+            "select tenancy.enable_tenant_table({1}, 'rates', writes => null);"
+            "create view {0}.all_rates with (security_invoker) as table {0}.rates;"
+            "select tenancy.apply_tenant_privileges({1}), tenancy.reload_schema_cache()"
+        ).format(psycopg.sql.Identifier(tenant), tenant)
+    )
+    until(lambda: is_known(environment, tenant, "all_rates"))
+    nobody = ("The tenant migration",) * 3
+    for name, ways in {**WAYS, "rates": nobody, "all_rates": nobody}.items():
+        schema_name, _, table = name.rpartition(".")
+        column = "user_id" if table in ("user_schema_access", "admin_users") else "id"
+        for method, preference, position, verb in WRITES:
+            request: dict[str, Any] = {"headers": {"Prefer": preference}}
+            if method != "POST":
+                request["params"] = {column: "not.is.null"}
+            if method != "DELETE":
+                request["json"] = {column: None}
+            for who in (admin, environment.service):
+                reply = environment.rows(who, schema_name or tenant, table, method, **request)
+                refusal = reply.json()
+                assert (reply.status_code, refusal["details"]) == (403, "forbidden"), refusal
+                message = f'No request can {verb} table "{table}" directly. '
+                assert refusal["message"].startswith(message), refusal
+                assert ways[position] in refusal["message"]
+        assert environment.rows(admin, schema_name or tenant, table).status_code == 200
+    anonymous = environment.rows(
+        environment.nobody, "public", "tenants", "POST", json={"schema_name": "acme"}
+    )
+    assert (anonymous.status_code, anonymous.json()["details"]) == (401, "not_authenticated")
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE", "PUT"])
+def test_writer_is_told_the_level_that_writing_a_table_needs(
+    environment: Environment, tenant: str, method: str
+) -> None:
+    writer = environment.member(tenant, "write")
+    environment.sql.execute(
+        psycopg.sql.SQL(
+            "insert into {0}.settings (key, value) values ('colour', '1');"
+            # Another policy lets writers in, too.
+            "create table {0}.notes (key text primary key, value jsonb);"
+            "select tenancy.enable_tenant_table({1}, 'notes', writes => 'admin');"
+            "create policy own on {0}.notes to authenticated using (true);"
+            "select tenancy.apply_tenant_privileges({1}), tenancy.reload_schema_cache()"
+        ).format(psycopg.sql.Identifier(tenant), tenant)
+    )
+    until(lambda: is_known(environment, tenant, "notes"))
+    request: dict[str, Any] = {"params": {"key": "eq.colour"}} if method != "POST" else {}
+    if method != "DELETE":
+        request["json"] = {"key": "colour" if method != "POST" else "size", "value": "red"}
+
+    reply = environment.rows(writer, tenant, "settings", method, **request)
+
+    assert (reply.status_code, reply.json()["details"]) == (403, "forbidden")
+    assert reply.json()["message"] == (
+        f'Your access level in tenant "{tenant}" is below "admin", which writing table '
+        '"settings" needs.'
+    )
+    assert environment.rows(writer, tenant, "notes", method, **request).is_success
+    environment.grant(tenant, writer, "admin")
+    assert environment.rows(writer, tenant, "settings", method, **request).is_success
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_the_openapi_page_is_closed_to_strangers_and_open_to_members(
     environment: Environment, tenant: str, method: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import psycopg
@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from support.fleet import Fleet
 
-OPEN = "create policy p on {0} for select to authenticated using (true);"
+OPEN = "create policy p on {0} for select to authenticated using (id is not null);"
 SECURED = "alter table {0} enable row level security;"
 PLAIN = "create table {0} (id int primary key, v text);"
 TABLES = {
@@ -20,7 +20,7 @@ TABLES = {
     "row level security without policy": PLAIN + SECURED,
     "forced row level security": PLAIN + SECURED + "alter table {0} force row level security;",
     "own policy": PLAIN + SECURED + OPEN,
-    "policy to public": PLAIN + SECURED + "create policy p on {0} using (true);",
+    "policy to public": PLAIN + SECURED + "create policy p on {0} using (id is not null);",
     "policy without row level security": PLAIN + OPEN,
     "no key": "create table {0} (id int, v text);" + SECURED,
     "only a foreign key": "create table {0} (id text references settings, v text);" + SECURED,
@@ -104,30 +104,26 @@ def unreachable(fleet: Fleet) -> list[str]:
     return names
 
 
-def drop(fleet: Fleet, *tables: str) -> None:
-    """Tables of a test that are not reachable must not be in the status of another test."""
-    fleet.register("".join(f"drop table if exists {table} cascade;" for table in tables))
-    assert not {*tables} & {*unreachable(fleet)}
+def written(statements: Mapping[str, str], tables: Mapping[str, str]) -> str:
+    """One migration with the statements of every kind, each for a table of its own."""
+    return "".join(statements[kind].replace("{0}", table) for kind, table in tables.items())
 
 
-@pytest.mark.parametrize("kind", TABLES)
-def test_new_table_is_audited(fleet: Fleet, kind: str) -> None:
-    behind, table = fleet.tenant(), fleet.table()
-    fleet.register(TABLES[kind].replace("{0}", table))
+def test_new_table_is_audited(fleet: Fleet) -> None:
+    behind, tables = fleet.tenant(), {kind: fleet.table() for kind in TABLES}
+    fleet.register(written(TABLES, tables))
     migrated = fleet.migrate(behind)
     assert migrated["outcome"] == "migrated", migrated
 
     for tenant in (behind, fleet.tenant()):
-        before = len(entries(fleet, tenant, table))
-        write(fleet, tenant, table)
-        found = entries(fleet, tenant, table)[before:]
-        # Without a key an update is a deletion and an insertion.
-        update = ["delete", "insert"] if "key" in kind or "query" in kind else ["update"]
-        if kind == "child of another":
-            update = ["delete", "insert"]
-        assert found == ["insert", *update, "delete", "truncate"]
+        for kind, table in tables.items():
+            write(fleet, tenant, table)
+            # Without a key an update is a deletion and an insertion.
+            without_key = "key" in kind or "query" in kind or kind == "child of another"
+            update = ["delete", "insert"] if without_key else ["update"]
+            expected = ["insert", *update, "delete", "truncate"]
+            assert entries(fleet, tenant, table) == expected, kind
         assert fleet.drift(tenant) == []
-    drop(fleet, table, f"{table}_all")
 
 
 def test_privileges_follow_own_policies(fleet: Fleet) -> None:
@@ -175,48 +171,49 @@ UNAUDITED = {
 }
 
 
-@pytest.mark.parametrize("kind", UNAUDITED)
-def test_migration_leaves_a_table_unaudited_if_it_says_so(fleet: Fleet, kind: str) -> None:
-    behind, table, audited = fleet.tenant(), fleet.table(), fleet.table()
-    fleet.register((UNAUDITED[kind] + PLAIN.replace("{0}", audited)).replace("{0}", table))
+def test_migration_leaves_a_table_unaudited_if_it_says_so(fleet: Fleet) -> None:
+    behind, audited = fleet.tenant(), fleet.table()
+    tables = {kind: fleet.table() for kind in UNAUDITED}
+    fleet.register(written(UNAUDITED, tables) + PLAIN.replace("{0}", audited))
     fleet.migrate(behind)
-    # The decision holds for this table of this migration only.
-    fleet.register(f"comment on table {table} is 'x'")
+    # The decision holds for these tables of this migration only.
+    fleet.register("".join(f"comment on table {table} is 'x';" for table in tables.values()))
 
     for tenant in (behind, fleet.tenant()):
-        write(fleet, tenant, table)
         write(fleet, tenant, audited)
-        assert entries(fleet, tenant, table) == []
         assert entries(fleet, tenant, audited) == ["insert", "update", "delete", "truncate"]
-    assert table not in unreachable(fleet)
+        for kind, table in tables.items():
+            write(fleet, tenant, table)
+            assert entries(fleet, tenant, table) == [], kind
+    assert not {*tables.values()} & {*unreachable(fleet)}
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "drop trigger audit_update on {0}",
-        "drop trigger audit_insert on {0}; alter table {0} rename to {0}_new",
-        "alter table {0} disable trigger audit_delete",
-        "alter table {0} disable trigger all",
-        "alter table {0} enable replica trigger audit_truncate",
-        "create table {0}_old (id int primary key);"
-        "select tenancy.leave_unaudited(current_schema(), '{0}_old');"
-        "drop trigger audit_insert on {0}",
-    ],
+ENDING = (
+    "drop trigger audit_update on {0}",
+    "drop trigger audit_insert on {0}; alter table {0} rename to {0}_new",
+    "alter table {0} disable trigger audit_delete",
+    "alter table {0} disable trigger all",
+    "alter table {0} enable replica trigger audit_truncate",
+    "create table {0}_old (id int primary key);"
+    "select tenancy.leave_unaudited(current_schema(), '{0}_old');"
+    "drop trigger audit_insert on {0}",
 )
-def test_migration_that_ends_an_audit_silently_is_refused(fleet: Fleet, statement: str) -> None:
+
+
+def test_migration_that_ends_an_audit_silently_is_refused(fleet: Fleet) -> None:
     table = fleet.table()
     fleet.register(PLAIN.replace("{0}", table))
     latest = fleet.latest()
 
-    with pytest.raises(psycopg.Error, match="would end the audit of") as refused:
-        fleet.register(statement.replace("{0}", table))
+    for statement in ENDING:
+        with pytest.raises(psycopg.Error, match="would end the audit of") as refused:
+            fleet.register(statement.replace("{0}", table))
 
-    # The Supabase CLI prints only the message.
-    message = refused.value.diag.message_primary or ""
-    assert table in message
-    assert "tenancy.leave_unaudited" in message
-    assert fleet.latest() == latest
+        # The Supabase CLI prints only the message.
+        message = refused.value.diag.message_primary or ""
+        assert table in message, statement
+        assert "tenancy.leave_unaudited" in message, statement
+        assert fleet.latest() == latest
 
 
 def test_migration_ends_an_audit_if_it_says_so_and_begins_it_again(fleet: Fleet) -> None:
@@ -252,44 +249,46 @@ def test_trigger_of_the_project_is_not_taken_for_ours(fleet: Fleet) -> None:
 UNREACHABLE = {
     "row level security without policy": (PLAIN + SECURED, "it has no policy"),
     "policy to public": (
-        PLAIN + SECURED + "create policy p on {0} using (true);",
+        PLAIN + SECURED + "create policy p on {0} using (id is not null);",
         "none of its policies is to authenticated",
     ),
     "policy to service_role": (
-        PLAIN + SECURED + "create policy p on {0} to service_role using (true);",
+        PLAIN + SECURED + "create policy p on {0} to service_role using (id is not null);",
         "none of its policies is to authenticated",
     ),
     "policy without row level security": (PLAIN + OPEN, "row level security is not enabled"),
     "only restrictive": (
         PLAIN
         + SECURED
-        + "create policy p on {0} as restrictive to authenticated using (true);",
+        + "create policy p on {0} as restrictive to authenticated using (id is not null);",
         "all restrictive",
     ),
 }
 
 
-@pytest.mark.parametrize("kind", UNREACHABLE)
-def test_unreachable_table_is_a_warning_and_in_the_status(fleet: Fleet, kind: str) -> None:
-    statements, reason = UNREACHABLE[kind]
-    table, reachable = fleet.table(), fleet.table()
+def test_unreachable_table_is_a_warning_and_in_the_status(fleet: Fleet) -> None:
+    tables, reachable = {kind: fleet.table() for kind in UNREACHABLE}, fleet.table()
+    statements = {kind: made for kind, (made, _) in UNREACHABLE.items()}
     with warnings(fleet) as heard:
-        version = fleet.register(
-            (statements + PLAIN.replace("{0}", reachable)).replace("{0}", table)
-        )
-    assert len(heard) == 1
-    assert all(text in heard[0] for text in (version, f'"{table}"', reason))
-    assert unreachable(fleet) == [table]
+        version = fleet.register(written(statements, tables) + PLAIN.replace("{0}", reachable))
+    assert len(heard) == len(tables)
+    for kind, table in tables.items():
+        [warning] = [text for text in heard if f'"{table}"' in text]
+        assert version in warning
+        assert UNREACHABLE[kind][1] in warning, kind
+    assert sorted(unreachable(fleet)) == sorted(tables.values())
     shown = fleet.command("migrate", "--dry-run", "--json")
-    assert f'no signed-in user can reach table "{table}"' in shown.stderr
+    for table in tables.values():
+        assert f'no signed-in user can reach table "{table}"' in shown.stderr
     assert reachable not in shown.stderr
 
     # The warning is about what a migration does.
     with warnings(fleet) as heard:
-        fleet.register(f"comment on table {table} is 'x'")
+        fleet.register("".join(f"comment on table {t} is 'x';" for t in tables.values()))
     assert heard == []
 
-    fleet.register((SECURED + OPEN.replace("policy p", "policy q")).replace("{0}", table))
+    opened = SECURED + OPEN.replace("policy p", "policy q")
+    fleet.register(written(dict.fromkeys(tables, opened), tables))
     assert unreachable(fleet) == []
 
 
@@ -300,7 +299,9 @@ def test_migration_that_closes_a_table_is_warned_of(fleet: Fleet) -> None:
         fleet.register(f"alter table {table} disable row level security")
     assert len(heard) == 1
     assert table in heard[0]
-    drop(fleet, table)
+    assert unreachable(fleet) == [table]
+    fleet.register(f"drop table {table}")
+    assert unreachable(fleet) == []
 
 
 def test_hidden_partition_of_a_reachable_table_is_no_warning(fleet: Fleet) -> None:

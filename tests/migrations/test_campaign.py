@@ -115,9 +115,8 @@ def test_fleet_is_migrated_in_the_time_of_a_plain_loop(fleet: Fleet) -> None:
 def test_failures_of_one_in_ten_have_reasons_and_a_fix_completes_the_run(fleet: Fleet) -> None:
     names, table = fleet.tenants(TENANTS), fleet.table()
     fleet.settle()
-    conflicting, locked, invalid = (
-        names[first::STEP] for first in (0, STEP // 3, 2 * STEP // 3)
-    )
+    firsts = (0, STEP // 3, 2 * STEP // 3)
+    conflicting, locked, invalid = (names[first::STEP] for first in firsts)
     causes = dict.fromkeys(conflicting, "42P07")
     causes |= dict.fromkeys(locked, "55P03")
     causes |= dict.fromkeys(invalid, "22012")
@@ -232,7 +231,7 @@ def kill_database(fleet: Fleet) -> None:
 
 @pytest.mark.soak
 def test_reader_gets_no_error_and_waits_only_briefly(fleet: Fleet) -> None:
-    tenant = fleet.tenants(TENANTS)[0]
+    tenant = fleet.tenants(TENANTS if FULL else 4)[0]
     fleet.settle()
     reader = fleet.member(tenant, "read")
     fleet.wait_until_served(tenant, "settings", "key")
@@ -254,7 +253,7 @@ def test_reader_gets_no_error_and_waits_only_briefly(fleet: Fleet) -> None:
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(read)
         try:
-            for _ in range(30 if FULL else 10):
+            for _ in range(30 if FULL else 5):
                 fleet.register(f"alter table settings add column {fleet.table()} text")
                 assert fleet.migrate(tenant)["outcome"] == "migrated"
         finally:

@@ -95,11 +95,14 @@ def test_conflicting_tenant_is_migrated_or_stays_unchanged(fleet: Fleet, style: 
         before = fleet.objects(tenant)
         result = fleet.migrate(tenant)
         outcomes[conflict] = result["outcome"]
-        assert fleet.drift(tenant) == []
+        drift = fleet.drift(tenant)
         if result["outcome"] == "failed":
             assert result["message"]
             assert fleet.objects(tenant) == before
+            [missing] = drift
+            assert (missing["object_kind"], missing["object_name"]) == ("migration", version)
         else:
+            assert drift == []
             assert fleet.versions()[tenant] == version
             kept = [found for found in before if found[3]]
             assert [found for found in fleet.objects(tenant) if found[3]] == kept

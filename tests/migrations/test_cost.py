@@ -57,16 +57,16 @@ def test_function_calls_do_not_grow_with_the_number_of_tenants(fleet: Fleet) -> 
 def test_rows_read_do_not_grow_with_the_number_of_tenants(fleet: Fleet) -> None:
     """The audit functions of all tenants have the same names. A lookup of a function by name
     would read all of them."""
-    more = 40
-    tenants = [fleet.tenant() for _ in range(18)]
+    more = 20
+    tenants = [fleet.tenant() for _ in range(12)]
     fleet.register(f"create table {fleet.table()} (id bigint primary key)")
-    before = reads(fleet, tenants[:6])
+    before = reads(fleet, tenants[:4])
 
     fleet.tenants(more)
 
     # Other tenants than before, because rows left by a rollback are read like live rows. In two
     # sessions, because PostgreSQL may discard the catalog cache of one session.
-    after = min(reads(fleet, tenants[6:12]), reads(fleet, tenants[12:]))
+    after = min(reads(fleet, tenants[4:8]), reads(fleet, tenants[8:]))
     assert after < before + more
 
 
@@ -158,7 +158,7 @@ def test_list_of_tenants_behind_reads_no_tenant_that_is_up_to_date(fleet: Fleet)
         return names, row[0]
 
     assert listed() == ([], 0)
-    fleet.tenants(20)
+    fleet.tenants(8)
     assert listed() == ([], 0)
 
     fleet.sql.execute(

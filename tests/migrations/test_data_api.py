@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -87,7 +88,7 @@ def test_secret_key_is_no_token_and_a_jwt_is(upstream: responses.RequestsMock) -
 def test_busy_tenant_fails_and_the_others_are_migrated(
     upstream: responses.RequestsMock,
 ) -> None:
-    status = {"latest_version": "2", "tenant_count": 2, "behind": 2, "failed": 0}
+    status = {"latest_version": "2", "tenant_count": 2, "behind": 2, "stuck": 0}
     tenant = {"schema_version": "1", "next_version": "2", "pending": 1, "sqlstate": None}
     upstream.post(f"{RPC}/get_migration_status", json=status)
     upstream.post(
@@ -138,7 +139,7 @@ def test_unreadable_refusal_is_reported_by_its_status(
     done = CliRunner().invoke(main, ["migrate", "--url", URL, "--service-key", KEY])
 
     assert done.exit_code == 1
-    assert "The Data API answered 401." in done.output
+    assert f"{URL} refuses the service key (status 401)" in done.output
 
 
 def test_permanent_error_is_reported_after_one_attempt(
@@ -149,7 +150,7 @@ def test_permanent_error_is_reported_after_one_attempt(
     done = CliRunner().invoke(main, ["migrate", "--url", URL, "--service-key", KEY])
 
     assert done.exit_code == 1
-    assert f"{URL} does not answer (TooManyRedirects)" in done.output
+    assert f"{URL} does not answer: the connection failed (TooManyRedirects)" in done.output
     assert endless.call_count == 1
 
 
@@ -217,7 +218,7 @@ def test_drift_reports_that_a_named_tenant_is_missing(upstream: responses.Reques
 
 
 def test_one_tenant_is_reported_in_the_singular(upstream: responses.RequestsMock) -> None:
-    status = {"latest_version": "2", "tenant_count": 1, "behind": 1, "failed": 0}
+    status = {"latest_version": "2", "tenant_count": 1, "behind": 1, "stuck": 0}
     tenant = {"schema_name": "acme", "schema_version": "1", "next_version": "2", "pending": 1}
     failed = {"sqlstate": "42P07", "message": "there already"}
     upstream.post(f"{RPC}/get_migration_status", json=status)
@@ -239,7 +240,7 @@ def test_one_tenant_is_reported_in_the_singular(upstream: responses.RequestsMock
 def test_migrate_fails_if_the_function_is_missing(
     upstream: responses.RequestsMock,
 ) -> None:
-    status = {"latest_version": "2", "tenant_count": 1, "behind": 1, "failed": 0}
+    status = {"latest_version": "2", "tenant_count": 1, "behind": 1, "stuck": 0}
     tenant = {"schema_name": "acme", "schema_version": "1", "next_version": "2", "pending": 1}
     unknown = {"code": "PGRST202", "message": "Could not find the function in the schema cache"}
     upstream.post(f"{RPC}/get_migration_status", json=status)
@@ -257,7 +258,7 @@ def test_migrate_fails_if_the_function_is_missing(
 def test_migrate_does_not_count_a_tenant_that_was_deleted_meanwhile(
     upstream: responses.RequestsMock,
 ) -> None:
-    status = {"latest_version": "2", "tenant_count": 1, "behind": 1, "failed": 0}
+    status = {"latest_version": "2", "tenant_count": 1, "behind": 1, "stuck": 0}
     tenant = {"schema_name": "acme", "schema_version": "1", "next_version": "2", "pending": 1}
     gone = {"code": "PT404", "details": "tenant_not_found", "message": "No tenant."}
     upstream.post(f"{RPC}/get_migration_status", json=status)
@@ -287,4 +288,41 @@ def test_refused_key_has_a_hint_about_the_key(
     done = CliRunner().invoke(main, ["migrate", "--url", URL, "--service-key", KEY])
 
     assert done.exit_code == 1
-    assert "Is this the secret or service_role key of this project?" in done.output
+    assert f"{URL} refuses the service key ({body['message']})" in done.output
+    assert "--service-key (or SUPABASE_SERVICE_ROLE_KEY)" in done.output
+    assert KEY not in done.output
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        ({"status": 404, "body": "<html>"}, "does not belong to a Supabase project"),
+        (
+            {"status": 301, "headers": {"Location": "https://new.example/"}},
+            "redirects to https://new.example/",
+        ),
+        (
+            {"status": 404, "json": {"code": "PGRST202", "message": "No function."}},
+            "No function. Push the migrations of this version of Tenantry first.",
+        ),
+    ],
+)
+def test_address_without_tenantry_is_reported_in_one_sentence(
+    upstream: responses.RequestsMock, answer: dict[str, Any], sentence: str
+) -> None:
+    upstream.post(f"{RPC}/get_migration_status", **answer)
+
+    done = CliRunner().invoke(main, ["migrate", "--url", URL, "--service-key", KEY])
+
+    assert done.exit_code == 1
+    assert sentence in done.output
+    assert done.output.count("\n") == 1
+
+
+def test_wrong_address_is_reported_at_once(upstream: responses.RequestsMock) -> None:
+    silent = upstream.post(f"{RPC}/get_migration_status", body=requests.ConnectionError("-"))
+
+    done = CliRunner().invoke(main, ["migrate", "--url", URL, "--service-key", KEY])
+
+    assert (done.exit_code, silent.call_count) == (1, 1)
+    assert f"{URL} does not answer" in done.output

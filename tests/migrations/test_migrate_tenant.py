@@ -262,7 +262,7 @@ def test_failure_changes_nothing_and_is_listed_until_the_migration_succeeds(
     assert fleet.objects(tenant) == before
     assert fleet.versions()[tenant] == start
     status = fleet.rpc(fleet.service, "get_migration_status").json()
-    assert (status["behind"], status["failed"]) == (1, 1)
+    assert (status["behind"], status["stuck"]) == (1, 1)
     [row] = fleet.rpc(fleet.service, "list_tenants_behind").json()
     assert (row["schema_name"], row["next_version"], row["sqlstate"]) == (
         tenant,
@@ -279,7 +279,7 @@ def test_failure_changes_nothing_and_is_listed_until_the_migration_succeeds(
     assert fleet.migrate(tenant)["outcome"] == "migrated"
 
     assert fleet.rpc(fleet.service, "list_tenants_behind").json() == []
-    assert fleet.rpc(fleet.service, "get_migration_status").json()["failed"] == 0
+    assert fleet.rpc(fleet.service, "get_migration_status").json()["stuck"] == 0
 
 
 def test_failure_shows_no_values_of_the_tenant(fleet: Fleet) -> None:
@@ -309,7 +309,7 @@ def test_failure_of_a_deleted_tenant_is_no_longer_counted(fleet: Fleet) -> None:
     fleet.suspend(tenant)
     fleet.sql.execute("select public.delete_tenant_schema(%s)", (tenant,))
 
-    assert fleet.rpc(fleet.service, "get_migration_status").json()["failed"] == 0
+    assert fleet.rpc(fleet.service, "get_migration_status").json()["stuck"] == 0
 
 
 def test_lock_of_another_session_fails_the_migration_in_time(fleet: Fleet) -> None:

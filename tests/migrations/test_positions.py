@@ -246,7 +246,8 @@ def test_older_version_registered_later_reaches_every_tenant(fleet: Fleet) -> No
         "tenant_count": 3,
         "up_to_date": 1,
         "behind": 2,
-        "failed": 0,
+        "stuck": 0,
+        "stuck_tenants": [],
         "unreachable_tables": [],
     }
     assert sorted(fleet.roll_out()["migrated"]) == sorted(tenants[:2])
@@ -289,8 +290,8 @@ def test_page_of_tenants_behind_ends_at_its_size(fleet: Fleet) -> None:
     with fleet.sql.transaction(force_rollback=True):
         fleet.sql.execute(
             "insert into tenancy.unfinished_migrations"
-            " (schema_name, version, sqlstate, message, failed_at, attempts)"
-            " select name, %s, '22012', repeat('x', 900000), now(), 1"
+            " (schema_name, version, sqlstate, message, stuck_since, failed_at, attempts)"
+            " select name, %s, '22012', repeat('x', 900000), now(), now(), 1"
             " from unnest(%s::text[]) name",
             (version, names),
         )

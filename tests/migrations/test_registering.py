@@ -60,7 +60,7 @@ def test_same_text_again_changes_nothing_and_another_text_is_refused(fleet: Flee
     "version", ["", "_first", "Orders", "add orders", "add-orders", "größe", "a" * 64]
 )
 def test_version_is_a_readable_name(fleet: Fleet, version: str) -> None:
-    with pytest.raises(psycopg.errors.CheckViolation, match="version_is_name"):
+    with pytest.raises(psycopg.errors.CheckViolation, match="has no valid version"):
         fleet.sql.execute(
             "select tenancy.register_tenant_migration(%s, 'named', 'select 1')", (version,)
         )
@@ -81,9 +81,7 @@ def test_prefix_of_our_own_versions_is_refused_to_a_project(fleet: Fleet) -> Non
         fleet.sql.execute(
             "select tenancy.register_tenant_migration('tenantry_0002', 'mine', 'select 1')"
         )
-    assert refused.value.diag.message_hint == (
-        "Give it another version, such as the timestamp that `tenantry new` writes."
-    )
+    assert "such as the timestamp that `tenantry new` writes" in str(refused.value)
     assert fleet.latest() == latest
 
     # Only the prefix is reserved.
@@ -109,7 +107,7 @@ def test_tenant_cannot_have_an_unregistered_version(fleet: Fleet) -> None:
         ("create table broken (id nonsense)", 'type "nonsense" does not exist'),
         (
             "create table public.elsewhere ()",
-            "changes objects outside the tenant's schema: relation",
+            "changes objects outside the tenant's schema: table public.elsewhere",
         ),
         (
             "create schema elsewhere",
@@ -126,7 +124,7 @@ def test_tenant_cannot_have_an_unregistered_version(fleet: Fleet) -> None:
         ),
         (
             "alter default privileges grant select on tables to anon",
-            "changes objects outside the tenant's schema: default privileges of postgres",
+            "changes objects outside the tenant's schema: default privileges for role postgres",
         ),
         (
             "do $$ begin if current_schema() !~ 'template' then"
@@ -148,9 +146,9 @@ def test_tenant_cannot_have_an_unregistered_version(fleet: Fleet) -> None:
         ),
         (
             "create view open_entry_point as select * from users",
-            "nor a view with security_invoker",
+            "is not a view with security_invoker",
         ),
-        ("create sequence loose", "nor a sequence of a table's column"),
+        ("create sequence loose", "Write: alter sequence loose owned by <table>.<column>"),
         ("alter table users add column x_mine text", "has the prefix x_"),
         ("alter table users add column plan text not null", 'null value in column "plan"'),
         ("alter table users alter email set not null", 'null value in column "email"'),
@@ -211,7 +209,7 @@ def test_migration_that_fails_in_a_second_schema_is_refused(fleet: Fleet) -> Non
 
     message = refusal(fleet, row % "'once'")
     assert "no tenant could be created: duplicate key" in message
-    assert "DETAIL:  Key (name)=(once) already exists." in message
+    assert "Key (name)=(once) already exists." in message
     assert names(fleet, shared) == []
 
     # One row for each schema is allowed. The tenant that is rolled back leaves no row.
@@ -238,10 +236,7 @@ def test_migration_is_registered_if_creation_was_impossible_before(fleet: Fleet)
     fleet.register(f"create table {table} (id bigint primary key)")
 
     assert len(warnings) == 1
-    assert (
-        "Before this tenant migration no tenant could be created either: relation"
-        in warnings[0]
-    )
+    assert "there was a problem, too: no tenant could be created: relation" in warnings[0]
     fleet.sql.execute(f"create table public.{shared} ()".encode())
     assert drift(fleet, fleet.tenant()) == []
 
@@ -276,7 +271,7 @@ def test_routine_declared_callable_must_exist(fleet: Fleet) -> None:
 
 
 def test_null_is_no_name_of_a_callable_routine(fleet: Fleet) -> None:
-    with pytest.raises(psycopg.errors.CheckViolation, match="callable_routines_are_names"):
+    with pytest.raises(psycopg.errors.CheckViolation, match="names null as a callable routine"):
         fleet.sql.execute(
             "select tenancy.register_tenant_migration("
             "'null_routine', 'null', 'select 1', array[null])"
@@ -298,8 +293,8 @@ def test_overload_of_a_callable_routine_must_be_declared(fleet: Fleet) -> None:
 def test_new_writes_a_migration_without_statements(
     fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "pyproject.toml").touch()
-    (tmp_path / "supabase/migrations").mkdir(parents=True)
+    (tmp_path / "supabase").mkdir()
+    (tmp_path / "supabase/config.toml").touch()
     monkeypatch.chdir(tmp_path)
 
     begun = CliRunner().invoke(main, ["new", "add_orders"])

@@ -75,13 +75,6 @@ create function count_orders() returns bigint stable security definer language p
 create function pick(wanted state) returns bigint stable language plpgsql
     as $$ begin return (select min(id) from orders where state = wanted); end $$;
 create procedure sweep() language plpgsql as $$ begin delete from drafts where false; end $$;
-do $do$
-begin
-    execute format('alter function is_owner(uuid) set search_path = %I', current_schema());
-    execute format('alter function count_orders() set search_path = %I', current_schema());
-    execute format('alter function pick(state) set search_path = %I', current_schema());
-end
-$do$
 """
 
 
@@ -253,7 +246,14 @@ TENANT_DAMAGES = (
         "acme.orders_code_seq",
     ),
     Damage(
-        "grant insert on acme.sent_orders to authenticated", "wrong grants", "acme.sent_orders"
+        "grant truncate on acme.sent_orders to authenticated",
+        "wrong grants",
+        "acme.sent_orders",
+    ),
+    Damage(
+        "revoke insert on acme.sent_orders from authenticated",
+        "wrong grants",
+        "acme.sent_orders",
     ),
     Damage(
         "grant execute on function acme.count_orders() to anon",
@@ -442,6 +442,13 @@ PLATFORM_DAMAGES = (
         "foreign key out of the tenant",
         "acme.notes",
     ),
+    # check_shared_tables
+    Damage(
+        "create table public.gone (); select tenancy.share_table('public.gone');"
+        " drop table public.gone",
+        "shared table missing",
+        "tenancy.shared_tables",
+    ),
     # check_default_privileges
     Damage(
         "alter default privileges in schema acme grant select on tables to anon",
@@ -458,6 +465,13 @@ PLATFORM_DAMAGES = (
 PLATFORM_LEFT_ALONE = (
     Damage(
         "drop schema tenant_template cascade", "reference schema missing", "tenant_template"
+    ),
+    # check_stuck_tenants
+    Damage(
+        "insert into tenancy.unfinished_migrations"
+        " values ('acme', '20260101000000', '23514', 'A row violates it.', now(), now(), 1)",
+        "stuck tenant",
+        "acme",
     ),
     # check_routines_around
     Damage(
@@ -493,7 +507,7 @@ def url(server: Postgres) -> Iterator[str]:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(
                 "select tenancy.register_tenant_migration("
-                "'20260101000000', 'everything', %s, array['count_orders'])",
+                "'20260101000000', 'everything', %s, array['count_orders', 'is_owner'])",
                 (TEMPLATE,),
             )
             for tenant in ("acme", "globex"):

@@ -11,9 +11,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -22,9 +23,12 @@ from werkzeug.wrappers import Response
 
 from support.commands import tenantry
 from support.environment import Address, Environment
-from support.hosted import serving
+from support.hosted import forwarding_to, serving
 from tenantry_cli.main import main
 from tenantry_cli.target import Target
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
 @pytest.fixture
@@ -41,15 +45,9 @@ def target(address: Address) -> Target:
 
 
 @pytest.fixture
-def file(tmp_path: Path, environment: Environment) -> Iterator[Path]:
-    """The file of the report. The accounts that the report names are deleted after the test."""
-    file = tmp_path / "proof.json"
-    yield file
-    # Auth in the emulator has no admin API to delete accounts. Other runs keep theirs.
-    notes = [note.split() for note in json.loads(file.read_text())["notes"]]
-    emails = [note[2] for note in notes if note[:2] == ["The", "account"]]
-    deleted = environment.sql.execute("delete from auth.users where email = any(%s)", (emails,))
-    assert deleted.rowcount == len(emails) > 0
+def file(tmp_path: Path) -> Path:
+    """The file of the report."""
+    return tmp_path / "proof.json"
 
 
 def test_sound_project_is_proved_although_no_proxy_answers(
@@ -71,9 +69,9 @@ def test_sound_project_is_proved_although_no_proxy_answers(
     assert report["findings"] == []
     assert report["attempts"] > 1000
     assert report["disclosures"]
-    # Without SQL and without an admin API, accounts cannot be deleted. The report says so.
-    assert any("remains" in note for note in report["notes"])
-    assert any("banned and soft-deleted users were not tried" in n for n in report["notes"])
+    # The admin API of Auth deletes the accounts.
+    assert not any("remains" in note for note in report["notes"])
+    assert not any("banned and soft-deleted" in note for note in report["notes"])
     assert target.service_key not in file.read_text()
 
 
@@ -209,6 +207,24 @@ def test_unreachable_project_cannot_be_proved(target: Target) -> None:
     assert "127.0.0.1:9" in result.output
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("jwt_secret", "another secret of 32 bytes or more", "are signed with --jwt-secret"),
+        ("functions_url", "http://127.0.0.1:9/functions/v1", "http://127.0.0.1:9 does not"),
+        ("postgrest_url", "http://127.0.0.1:9", "http://127.0.0.1:9 does not answer"),
+    ],
+)
+def test_wrong_secret_and_addresses_are_named_before_anything_is_created(
+    target: Target, field: str, value: str, sentence: str
+) -> None:
+    result = tenantry(dataclasses.replace(target, **{field: value}), "prove")
+
+    assert result.exit_code == 2
+    assert sentence in result.output
+    assert "\n" not in result.output.strip()
+
+
 def test_html_page_is_no_project(target: Target) -> None:
     with serving(Response("<html>Welcome</html>", content_type="text/html")) as url:
         result = tenantry(dataclasses.replace(target, api_url=url), "prove")
@@ -229,8 +245,8 @@ def test_command_without_keys_does_not_run(target: Target) -> None:
 def test_command_without_an_emulator_does_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "pyproject.toml").touch()
-    (tmp_path / "supabase" / "migrations").mkdir(parents=True)
+    (tmp_path / "supabase").mkdir()
+    (tmp_path / "supabase" / "config.toml").touch()
     monkeypatch.chdir(tmp_path)
 
     result = CliRunner().invoke(main, ["prove"])
@@ -259,11 +275,21 @@ def test_failed_run_writes_no_report(target: Target, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_leak_is_shown_with_its_request(target: Target, file: Path) -> None:
-    """The attempts of the anon key are made with the service key."""
-    careless = dataclasses.replace(target, anon_key=target.service_key)
+def test_leak_is_shown_with_its_request(
+    target: Target, file: Path, environment: Environment
+) -> None:
+    """A gateway gives the anon key the rights of a member of the staff."""
+    staff, gateway = environment.staff("super_admin"), forwarding_to(target.api_url)
 
-    result = tenantry(careless, "prove", "--brief", "--json", str(file))
+    def careless(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("HTTP_AUTHORIZATION") == f"Bearer {target.anon_key}":
+            environ["HTTP_AUTHORIZATION"] = f"Bearer {staff.token}"
+        return gateway(environ, start_response)
+
+    with serving(careless) as url:
+        # Through the Data API alone.
+        attacked = Target(url, target.anon_key, target.service_key)
+        result = tenantry(attacked, "prove", "--brief", "--json", str(file))
 
     assert result.exit_code == 1, result.output
     leaks = [

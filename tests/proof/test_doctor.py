@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
+import jwt
 import psycopg
 import pytest
 
@@ -398,11 +399,32 @@ def test_role_without_privileges_is_refused_with_a_hint(
     assert "the role postgres" in result.output
 
 
-def test_refused_service_key_is_named_in_the_remediation(project: Target) -> None:
-    code, [problem] = diagnosis(dataclasses.replace(project, service_key=project.anon_key))
+@pytest.mark.parametrize("command", ["doctor", "prove", "migrate", "drift"])
+def test_key_of_another_project_is_refused_in_one_sentence(
+    project: Target, command: str
+) -> None:
+    foreign = jwt.encode({"role": "service_role"}, "another secret of thirty-two bytes")
+    careless = dataclasses.replace(project, service_key=foreign)
+    if command in ("migrate", "drift"):
+        careless = Target(project.api_url, "", foreign)
+
+    result = tenantry(careless, command)
+
+    assert result.exit_code == (2 if command == "prove" else 1)
+    assert f"{project.api_url} refuses the service key (Invalid API key)" in result.output
+    assert "--service-key (or SUPABASE_SERVICE_ROLE_KEY)" in result.output
+    assert "\n" not in result.output.strip()
+    assert foreign not in result.output
+
+
+def test_silent_data_api_is_a_problem_that_says_why(project: Target) -> None:
+    code, [problem] = diagnosis(dataclasses.replace(project, api_url="http://127.0.0.1:9"))
 
     assert (code, problem["kind"]) == (1, "Data API down")
-    assert "the service_role key of this project" in problem["remediation"]
+    assert problem["detail"] == (
+        "http://127.0.0.1:9 does not answer: no server listens there. Check the address and "
+        "the port."
+    )
 
 
 def test_problem_of_a_single_examination_is_not_reported() -> None:

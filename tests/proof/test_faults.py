@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
-from collections.abc import Callable
-from contextlib import ExitStack
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import psycopg
@@ -18,6 +23,7 @@ from support.faults import (
     definition,
     planted,
 )
+from tenantry_cli.errors import TenantryError
 from tenantry_cli.proof.campaign import Result, prove
 from tenantry_cli.proof.evidence import Finding, Verdict
 from tenantry_cli.proof.identities import STANDARD_IDENTITIES
@@ -72,14 +78,103 @@ def test_every_planted_fault_is_found_and_a_sound_project_is_proved(
 
     assert missed == {}
 
-    sound = prove(project, Selection.BRIEF)
+    killed = _killed_run(project)
+    with planted_objects(database):
+        sound = prove(project, Selection.BRIEF)
     assert sound.findings == []
+    notes = " ".join(sound.notes)
+    assert "which the proof does not judge: /rpc/expose_schema, /rpc/shop_hours" in notes
+    assert f"were killed, was removed: {killed}" in notes
     assert sound.attempts > 3000
-    left = database.execute(
+    assert _remains(database) == {"tenants": 0, "users": 0}
+
+
+def _remains(database: psycopg.Connection[dict[str, Any]]) -> dict[str, Any] | None:
+    return database.execute(
         "select (select count(*) from public.tenants) as tenants,"
         " (select count(*) from auth.users) as users"
     ).fetchone()
-    assert left == {"tenants": 0, "users": 0}
+
+
+# The second function has the name of a helper, and the trigger's rows go with the account.
+_OWN_OBJECTS = """
+create function public.shop_hours() returns text language sql as $$ select '9 to 5' $$;
+create function public.expose_schema(schema_name text) returns text language sql
+    as $$ select 'a catalogue of schemas' $$;
+grant execute on function public.shop_hours(), public.expose_schema(text)
+    to anon, authenticated;
+create table public.customers (
+    id uuid primary key references auth.users (id) on delete cascade
+);
+create function public.add_customer() returns trigger security definer set search_path = ''
+    language plpgsql as $$
+begin
+    insert into public.customers values (new.id);
+    return null;
+end
+$$;
+create trigger add_customer after insert on auth.users
+    for each row execute function public.add_customer();
+"""
+_REMOVE_OWN_OBJECTS = """
+drop function public.add_customer() cascade;
+drop function public.shop_hours(), public.expose_schema(text);
+drop table public.customers;
+"""
+
+
+@contextmanager
+def planted_objects(database: psycopg.Connection[dict[str, Any]]) -> Iterator[None]:
+    """Functions, a table and a sign-up trigger of the project itself, in public."""
+    database.execute(_OWN_OBJECTS)
+    database.execute("notify pgrst, 'reload schema'")
+    try:
+        yield
+    finally:
+        database.execute(_REMOVE_OWN_OBJECTS)
+
+
+def _killed_run(project: Target) -> str:
+    """Begins a run in another process, which is killed. Returns the id of the run."""
+    done = subprocess.run(
+        [sys.executable, "-c", _KILLED],
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "TARGET": json.dumps(dataclasses.asdict(project)),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    return done.stdout.strip()
+
+
+_KILLED = """
+import json, os, signal
+from tenantry_cli.proof.environment import Environment
+from tenantry_cli.target import Target
+
+environment = Environment(Target(**json.loads(os.environ["TARGET"])))
+environment.create_tenants()
+environment.create_users()
+print(environment.run.id, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_project_whose_accounts_cannot_be_removed_is_refused(
+    project: Target, database: psycopg.Connection[dict[str, Any]]
+) -> None:
+    with planted_objects(database):
+        database.execute(
+            "alter table public.customers drop constraint customers_id_fkey,"
+            " add constraint customers_id_fkey foreign key (id) references auth.users (id)"
+        )
+        with pytest.raises(TenantryError, match=r"a row of public\.customers refers to it"):
+            prove(project, Selection.BRIEF)
+
+    assert _remains(database) == {"tenants": 0, "users": 0}
 
 
 def test_at_least_seventy_faults_have_unique_names() -> None:

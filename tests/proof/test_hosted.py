@@ -43,7 +43,7 @@ def test_hosted_project_is_proved_and_nothing_stays(
 ) -> None:
     keys = {
         "legacy": (address.anon_key, address.service_role_key),
-        "new": (hosted.publishable_key, hosted.secret_key),
+        "new": (address.publishable_key, address.secret_key),
     }
     file = tmp_path / "proof.json"
 
@@ -54,7 +54,9 @@ def test_hosted_project_is_proved_and_nothing_stays(
     assert (report["is_proved"], report["findings"]) == (True, [])
     assert report["attempts"] > 500
     refused = {row["identity"]: row["refused"] for row in report["matrix"] if row["refused"]}
-    assert {"banned user", "soft-deleted user", "banned super_admin"} <= refused.keys()
+    assert {
+        *("banned user", "soft-deleted user", "banned super_admin", "public key as a secret")
+    } <= refused.keys()
     assert [
         note.split()[1].rstrip(",") for note in report["notes"] if note.startswith("Without")
     ] == [
@@ -85,6 +87,37 @@ def test_project_without_admin_api_and_with_confirmation_is_refused(
     assert f"The account {email} remains. Delete it by hand." in result.output
 
 
+def test_overload_is_named_and_what_was_made_is_removed(
+    hosted: Hosted, url: str, address: Address, environment: Environment
+) -> None:
+    hosted.overloaded_table = "proof_notes"
+
+    result = tenantry(Target(url, address.anon_key, address.service_role_key), "prove")
+
+    assert result.exit_code == 2
+    assert f"The project is overloaded: {url}/rest/v1/proof_notes answered 504" in result.output
+    assert "remains" not in result.output
+    assert (hosted.users, len(hosted.emails) > 10) == (set(), True)
+    left = environment.sql.execute(
+        "select from public.tenants where display_name like %s",
+        (f"%process {os.getpid()} since%",),
+    )
+    assert left.rowcount == 0
+
+
+def test_project_that_keeps_accounts_is_refused_before_more_are_made(
+    hosted: Hosted, url: str, address: Address
+) -> None:
+    hosted.deletes_accounts = False
+
+    result = tenantry(Target(url, address.anon_key, address.service_role_key), "prove")
+
+    assert result.exit_code == 2
+    (email,) = hosted.emails
+    assert "Auth cannot remove an account again (status 500" in result.output
+    assert f"The account {email} remains. Delete it by hand" in result.output
+
+
 def test_no_user_is_created_if_the_database_does_not_answer(
     hosted: Hosted, url: str, address: Address
 ) -> None:
@@ -94,5 +127,6 @@ def test_no_user_is_created_if_the_database_does_not_answer(
     result = tenantry(target, "prove")
 
     assert result.exit_code == 2
-    assert "The database does not answer" in result.output
+    assert "The database at 127.0.0.1:9, given as" in result.output
+    assert "does not answer, because no server listens there" in result.output
     assert hosted.emails == set()

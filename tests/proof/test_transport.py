@@ -89,6 +89,6 @@ def test_call_fails_after_four_broken_connections(
 ) -> None:
     broken = upstream.post(URL, body=requests.ConnectionError("reset"))
 
-    with pytest.raises(TenantryError, match=f"POST {URL}: reset"):
+    with pytest.raises(TenantryError, match="does not answer: the connection failed"):
         transport.send(CALL)
     assert broken.call_count == 4

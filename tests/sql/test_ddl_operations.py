@@ -108,6 +108,7 @@ def test_created_table_has_layers_audit_and_api_at_once(
             "is_nullable": False,
             "column_default": "gen_random_uuid()",
             "is_primary_key": True,
+            "is_identity": False,
             "description": None,
         },
         {
@@ -117,6 +118,7 @@ def test_created_table_has_layers_audit_and_api_at_once(
             "is_nullable": False,
             "column_default": None,
             "is_primary_key": False,
+            "is_identity": False,
             "description": None,
         },
     ]

@@ -32,6 +32,7 @@ OUTCOMES = {
     "none": (404, "tenant_not_found"),
     "gone": (404, "user_not_found"),
     "open": (409, "tenant_active"),
+    "lost": (404, "migration_not_found"),
 }
 
 # anon_key: the anon key sent as the token. expired: an admin of the tenant until a minute ago.
@@ -75,6 +76,8 @@ get_migration_status   out    out      no       no      no      no      no      
 list_tenants_behind    out    out      no       no      no      no      no           no     ok    ok          ok
 migrate_tenant         out    out      none     none    no      no      no           no     ok    ok          ok
 get_schema_drift       out    out      none     none    no      no      no           no     ok    ok          ok
+withdraw_tenant_migration out out      no       no      no      no      no           no     no    lost        lost
+replace_tenant_migration out  out      no       no      no      no      no           no     no    lost        lost
 """  # noqa: E501
 
 # The rows whose name is not the name of an RPC.
@@ -281,6 +284,16 @@ def nothing(callers: Callers, tenant: str, caller: Person) -> Arguments:
     return {}
 
 
+# A real migration would concern all tenants of the tests. test_withdrawing.py has the calls
+# that succeed.
+def of_no_migration(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    return {"version": "no_such_version"}
+
+
+def of_no_text(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    return {"version": "no_such_version", "statements": "select 1"}
+
+
 # Prepares a call so that it can succeed, and returns its arguments.
 ARRANGE: dict[str, Arrange] = {
     "create_tenant_schema": with_new_name,
@@ -321,6 +334,8 @@ ARRANGE: dict[str, Arrange] = {
     "list_tenants_behind": nothing,
     "migrate_tenant": of_tenant,
     "get_schema_drift": of_tenant,
+    "withdraw_tenant_migration": of_no_migration,
+    "replace_tenant_migration": of_no_text,
 }
 
 
@@ -373,7 +388,7 @@ def comparable(body: Any, arguments: Arguments) -> Any:
     # The first call seals the entries, so the second call finds nothing to seal.
     varying |= {"sealed_now", "sealed_total", "head", "checked"}
     # Counts of all tenants: concurrent tests create and delete tenants.
-    varying |= {"tenant_count", "up_to_date", "behind", "failed"}
+    varying |= {"tenant_count", "up_to_date", "behind", "stuck", "stuck_tenants"}
     return {
         name: value is not None if name.endswith("_at") else value
         for name, value in body.items()
@@ -411,7 +426,7 @@ _INCLUDING: dict[str, tuple[set[str], set[str]]] = {
     "service_key": (_SIGNED_IN | {"platform viewer", "platform admin", "super_admin"},) * 2,
 }
 # The outcomes after the check of the permission.
-_PERMITTED = {"ok", "open", "gone"}
+_PERMITTED = {"lost", "ok", "open", "gone"}
 
 
 @pytest.mark.parametrize("row", dict.fromkeys(row for row, _, _ in rows()))
@@ -491,7 +506,7 @@ def test_stranger_cannot_distinguish_a_tenant_from_a_missing_one(
         reply = audited_call(
             callers.environment, caller, operation, entry_point=entry_point, **arguments
         ).reply
-        body = reply.json() | {"request_id": None}
+        body = reply.json() | {"request_id": None, "error": None}
         body["message"] = body["message"].replace(arguments["schema_name"], "…")
         replies.append((reply.status_code, body))
 

@@ -100,8 +100,27 @@ ALLOWED = (
     ),
     Allowance(
         NOT_SANITIZED,
-        ("tenancy.lock_tables",),
-        "Names go through %I. Every caller gives a literal mode, and no API role may call it.",
+        ("tenancy.lock_relations",),
+        "Names go through %I, or regclass prints them. Every caller gives a literal mode, and "
+        "no API role may call it.",
+    ),
+    Allowance(
+        NOT_SANITIZED,
+        ("tenancy.close_policies", "tenancy.drop_trial_hurdles", "tenancy.pin_routines"),
+        "regclass, regprocedure and %I print the names. policy_test and tenant_search_path "
+        "write the schema through %L and %I.",
+    ),
+    Allowance(
+        NOT_SANITIZED,
+        ("tenancy.open_reference",),
+        "regprocedure, %I and quote_ident print the names. record_limits wrote privileges and "
+        "kinds of objects from literals and aclexplode.",
+    ),
+    Allowance(
+        NOT_SANITIZED,
+        ("tenancy.try_statement", "tenancy.try_tables"),
+        "trial_statements writes the statements through %I and %L. create_trial_routine prints "
+        "the routine's name through %I.",
     ),
     Allowance(
         NOT_SANITIZED,
@@ -133,8 +152,14 @@ ALLOWED = (
         "function can read its transition tables.",
     ),
     Allowance(
+        NOT_SAFE,
+        ("tenancy.finish_restore",),
+        "regprocedure prints the signatures of the RPCs.",
+    ),
+    Allowance(
         UNKNOWN_RESULT,
         (
+            "tenancy.try_tables",
             *("tenancy.find_profile", "tenancy.stale_profiles", "tenancy.audit_entries"),
             *("tenancy.seal_audit_log", "tenancy.verify_audit_log"),
         ),
@@ -142,12 +167,18 @@ ALLOWED = (
     ),
     Allowance(
         UNKNOWN_RECORD,
-        ("tenancy.seal_audit_log", "tenancy.verify_audit_log"),
-        "The loop over dynamic SQL assigns the record.",
+        (
+            *("tenancy.seal_audit_log", "tenancy.verify_audit_log"),
+            *("tenancy.try_tables", "tenancy.require_unchanged_outside"),
+        ),
+        "Dynamic SQL or a cursor assigns the record.",
     ),
     Allowance(
         NEVER_READ,
-        ("tenancy.seal_audit_log", "tenancy.verify_audit_log"),
+        (
+            *("tenancy.seal_audit_log", "tenancy.verify_audit_log"),
+            "tenancy.require_unchanged_outside",
+        ),
         "plpgsql_check stops at that record, before the code that reads the variables.",
     ),
     Allowance(
@@ -159,14 +190,15 @@ ALLOWED = (
         VOLATILITY,
         (
             *("tenancy.lock_users", "tenancy.insert_profile", "tenancy.refresh_emails"),
-            *("tenancy.last_entry_id", "tenancy.raise_busy"),
+            *("tenancy.last_entry_id", "tenancy.raise_busy", "tenancy.release_session_locks"),
+            *("tenancy.try_statement", "tenancy.create_trial_routine"),
         ),
-        "They lock, write by dynamic SQL, must see rows committed meanwhile, or raise an error "
-        "that the planner must not remove.",
+        "They lock, unlock, write by dynamic SQL, must see rows committed meanwhile, or raise "
+        "an error that the planner must not remove.",
     ),
     Allowance(
         CONVERSION,
-        ("public.get_migration_status", "tenancy.column_type", "tenancy.verify_audit_log"),
+        ("tenancy.migration_status", "tenancy.column_type", "tenancy.verify_audit_log"),
         "One conversion of a number for each call.",
         "integer",
     ),
@@ -178,7 +210,10 @@ ALLOWED = (
     ),
     Allowance(
         CONVERSION,
-        ("tenancy.column_type", "tenancy.verify_audit_log", "tenancy.platform_role"),
+        (
+            *("tenancy.column_type", "tenancy.verify_audit_log", "tenancy.platform_role"),
+            *("tenancy.try_tables", "tenancy.with_key", "tenancy.release_session_locks"),
+        ),
         "A literal, or digits that a pattern has matched.",
         'cast "text" value',
     ),

@@ -48,7 +48,6 @@ Rows = dict[str, list[dict[str, Any]]]
 def copied_project(directory: Path) -> Project:
     for name in ("sql", "supabase"):
         shutil.copytree(find_project().root / name, directory / name)
-    shutil.copy(find_project().root / "pyproject.toml", directory)
     return Project(directory)
 
 

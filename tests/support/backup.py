@@ -32,7 +32,7 @@ class Backup:
 
     def take(self, db_url: str) -> str:
         """Writes both files. Returns the head of the audit log."""
-        done = self._run(block("sh", "pg_dump"), db_url)
+        done = self._run(block("sh", "pg_export_snapshot"), db_url)
         assert done.returncode == 0, done.stderr
         head = re.search(r"\b[0-9a-f]{64}\b", done.stdout)
         assert head, done.stdout

@@ -41,6 +41,8 @@ class Address:
     postgrest_url: str
     anon_key: str
     service_role_key: str
+    publishable_key: str
+    secret_key: str
     jwt_secret: str
 
     @classmethod
@@ -234,6 +236,13 @@ class Environment:
 
     def close(self) -> None:
         """Removes every tenant and person of the test, in any state."""
+        self.close_tenants()
+        self.sql.execute("delete from auth.users where id = any(%s::uuid[])", (self._people,))
+        self.sql.close()
+        self.http.close()
+
+    def close_tenants(self) -> None:
+        """Removes every tenant of the test, in any state."""
         created = self.sql.execute(
             "select schema_name from public.tenants"
             " where schema_name = any(%s) or created_by = any(%s::uuid[])",
@@ -242,6 +251,3 @@ class Environment:
         for row in created:
             self.sql.execute("select public.suspend_tenant(%s)", (row["schema_name"],))
             self.sql.execute("select public.delete_tenant_schema(%s)", (row["schema_name"],))
-        self.sql.execute("delete from auth.users where id = any(%s::uuid[])", (self._people,))
-        self.sql.close()
-        self.http.close()

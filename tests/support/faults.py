@@ -227,7 +227,7 @@ GUARD_FAULTS = (
         (
             Edit(
                 REQUIRE,
-                "a.schema_name = require_access.schema_name\n            and a.user_id = (",
+                "a.schema_name = require_access.schema_name\n        and a.user_id = (",
                 "a.user_id = (",
             ),
         ),

@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 
-from support.environment import Environment
+from support.environment import Address, Environment
 from tenantry_cli.project import find_project
 
 _PACKAGES = Path(__file__).resolve().parents[2] / "functions"
@@ -22,7 +22,36 @@ _NUMBERS = itertools.count(1)
 
 
 class Fleet(Environment):
-    """An environment whose tenant migrations no other test sees."""
+    """An environment whose tenant migrations no other test sees, and which removes them."""
+
+    def __init__(self, address: Address) -> None:
+        super().__init__(address)
+        self._released = self._registered()
+
+    def _registered(self) -> int:
+        row = self.sql.execute("select count(*) from tenancy.tenant_migrations").fetchone()
+        assert row is not None
+        return int(row["count"])
+
+    def close_tenants(self) -> None:
+        """Removes the tenants of the test, and then the tenant migrations that it registered.
+
+        So each test begins with the template as released, and registers at the same cost.
+        """
+        super().close_tenants()
+        if self._registered() == self._released:
+            return
+        with self.sql.transaction():
+            self.sql.execute(
+                "delete from tenancy.tenant_migrations where position > %s", (self._released,)
+            )
+            self.sql.execute("drop schema tenant_template cascade")
+            self.sql.execute("select tenancy.make_reference()")
+            self.sql.execute(
+                "select tenancy.apply_tenant_migration('tenant_template', m)"
+                " from (select * from tenancy.tenant_migrations order by position) m"
+            )
+            self.sql.execute("select tenancy.apply_tenant_privileges('tenant_template')")
 
     def table(self) -> str:
         """A table name that no tenant migration has used."""

@@ -30,12 +30,15 @@ KINDS = {
 
 def fields(model: type[BaseModel]) -> list[Column]:
     schema = model.model_json_schema(mode="serialization")
-    return [Column(name, _kind(field)) for name, field in schema["properties"].items()]
+    named = schema.get("$defs", {})
+    return [Column(name, _kind(field, named)) for name, field in schema["properties"].items()]
 
 
-def _kind(field: dict[str, Any]) -> str:
+def _kind(field: dict[str, Any], named: dict[str, Any]) -> str:
     """A field's choices, or its JSON type and format, without regard to null."""
     for choice in field.get("anyOf", [field]):
+        if "$ref" in choice:
+            return _kind(named[choice["$ref"].rpartition("/")[2]], {})
         if "enum" in choice:
             return ", ".join(choice["enum"])
         if _is_json(choice):

@@ -55,9 +55,13 @@ class Page:
 
 
 @contextmanager
-def served(node_modules: Path) -> Iterator[str]:
-    """An origin that serves the page and the packages it imports."""
-    handler = partial(_Handler, directory=str(node_modules))
+def served(node_modules: Path, script: str | None = None) -> Iterator[str]:
+    """An origin that serves the page and the packages it imports.
+
+    `script` replaces the script of the page.
+    """
+    script = script or (_HERE / "page.mjs").read_text()
+    handler = partial(_Handler, script, directory=str(node_modules))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -68,12 +72,16 @@ def served(node_modules: Path) -> Iterator[str]:
 
 
 class _Handler(SimpleHTTPRequestHandler):
+    def __init__(self, script: str, *request: Any, directory: str) -> None:
+        self._script = script
+        super().__init__(*request, directory=directory)
+
     def do_GET(self) -> None:
         if self.path.startswith("/?"):
             page = (_HERE / "page.html").read_text()
             self._send(page.replace("IMPORTS", json.dumps(self._imports())), "text/html")
         elif self.path == "/page.mjs":
-            self._send((_HERE / "page.mjs").read_text(), "text/javascript")
+            self._send(self._script, "text/javascript")
         else:
             super().do_GET()
 

@@ -34,6 +34,11 @@ class Trial:
     def project(self) -> Project:
         return Project(self.directory)
 
+    @property
+    def migration(self) -> Path:
+        """The first migration."""
+        return min(self.project.migrations.iterdir())
+
     def write(self, path: str, text: str) -> None:
         target = self.directory / path
         target.parent.mkdir(parents=True, exist_ok=True)

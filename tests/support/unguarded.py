@@ -22,9 +22,12 @@ from tenantry_cli.emulator.process import Child
 
 
 @contextmanager
-def unguarded_data_api(environment: Environment, schema_name: str) -> Iterator[str]:
+def unguarded_data_api(
+    environment: Environment, schema_name: str, verifying_keys: str | None = None
+) -> Iterator[str]:
     """Starts it for `public` and one schema in their present state, and yields its URL.
 
+    Without `verifying_keys`, it verifies tokens by the JWT secret of the emulator.
     The application name of its database sessions is the schema's name."""
     address = environment.address
     ports, claim = claim_free()
@@ -45,7 +48,7 @@ def unguarded_data_api(environment: Environment, schema_name: str) -> Iterator[s
                 "PGRST_DB_CONFIG": "false",
                 "PGRST_DB_CHANNEL_ENABLED": "false",
                 "PGRST_DB_POOL": "2",
-                "PGRST_JWT_SECRET": address.jwt_secret,
+                "PGRST_JWT_SECRET": verifying_keys or address.jwt_secret,
                 "PGRST_SERVER_HOST": "127.0.0.1",
                 "PGRST_SERVER_PORT": str(ports.postgrest),
                 "PGRST_ADMIN_SERVER_PORT": str(ports.postgrest_admin),

@@ -69,6 +69,25 @@ const TENANT_COLUMNS = [
   ['Created', (row) => moment(row.created_at)],
 ]
 
+const STUCK_COLUMNS = [
+  ['Tenant', (row) => link(row.schema_name, 'tenants', row.schema_name)],
+  ['At migration', (row) => code(row.version)],
+  ['Since', (row) => moment(row.stuck_since)],
+  ['Reason', (row) => `${row.message} (${row.sqlstate})`],
+]
+
+// Viewers may not ask for the state of the migrations.
+const stuckTenants = async () => manages()
+  ? (await call('tenant-migrations', 'get_migration_status', {})).stuck_tenants : []
+
+function stuckPart(rows) {
+  if (!rows.length) return null
+  return element('section', { 'aria-labelledby': 'stuck' },
+    element('h2', { id: 'stuck' }, 'Stuck tenants'),
+    element('p', { class: 'hint' }, 'Their next tenant migration has failed. They keep working, and stay behind.'),
+    rowsOf('Stuck tenants', STUCK_COLUMNS, rows, ''))
+}
+
 async function tenantsView() {
   const list = element('div')
   const form = element('form', { role: 'search', class: 'search' },
@@ -98,14 +117,14 @@ async function tenantsView() {
     const found = list.querySelectorAll('tbody tr').length
     announce(found === 0 ? 'No tenant found.' : found === 1 ? '1 tenant.' : `${found} tenants shown.`)
   })
-  await fill()
+  const [stuck] = await Promise.all([stuckTenants(), fill()])
   return {
     title: 'Tenants',
     nodes: [
       element('div', { class: 'title' },
         heading('Tenants'), manages() ? button('New tenant', askForTenant, 'primary') : null),
-      form, problems, list,
-    ],
+      stuckPart(stuck), form, problems, list,
+    ].filter(Boolean),
   }
 }
 
@@ -128,9 +147,10 @@ const PARTS = {
 
 async function tenantView(name, part = 'members', ...rest) {
   if (!Object.hasOwn(PARTS, part)) return nowhereView()
-  const [row, info] = await Promise.all([
-    tenant(name), call('tenant-status', 'get_tenant_info', { schema_name: name }),
+  const [row, info, allStuck] = await Promise.all([
+    tenant(name), call('tenant-status', 'get_tenant_info', { schema_name: name }), stuckTenants(),
   ])
+  const stuck = allStuck.find((each) => each.schema_name === name)
   const [label, show] = PARTS[part]
   const shown = await show(row, ...rest)
   // Only admins of the tenant read its audit log; staff need a grant for that.
@@ -149,6 +169,9 @@ async function tenantView(name, part = 'members', ...rest) {
         'Created by': person(row.created_by),
         Members: count(info.member_count),
         'Template version': code(row.schema_version),
+        ...(stuck ? {
+          'Stuck at': element('span', {}, code(stuck.version), ' since ', moment(stuck.stuck_since), `: ${stuck.message} (${stuck.sqlstate})`),
+        } : {}),
       }),
       element('nav', { class: 'parts', 'aria-label': 'Parts of the tenant' },
         ...reads.map(([key, [text]]) => {
@@ -224,6 +247,11 @@ async function tablesPart(row, table = null) {
   ]
 }
 
+function defaultOf({ is_identity, column_default }) {
+  if (is_identity) return 'numbered'
+  return column_default === null ? '–' : code(column_default)
+}
+
 async function columnsOf(schema_name, table_name) {
   const given = { schema_name, table_name }
   const [columns, keys] = await Promise.all([
@@ -237,7 +265,7 @@ async function columnsOf(schema_name, table_name) {
       ['Column', (each) => code(each.column_name)],
       ['Type', (each) => code(each.data_type)],
       ['Null', (each) => each.is_nullable ? 'yes' : 'no'],
-      ['Default', (each) => each.column_default === null ? '–' : code(each.column_default)],
+      ['Default', defaultOf],
       ['Key', (each) => each.is_primary_key ? 'primary' : '–'],
       ['Description', (each) => each.description ?? '–'],
     ], columns, 'This table has no columns.'),

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import requests
 
 from tenantry_cli.doctor.problem import Connection, Problem
-from tenantry_cli.http_client import HttpClient
-from tenantry_cli.target import Target, key_headers
+from tenantry_cli.http_client import HttpClient, unanswered
+from tenantry_cli.target import Target, is_key_refused, key_headers, refused_key
 
 _TIMEOUT_SECONDS = 30
 KINDS = ("Data API down", "wrong answer", "open to anybody")
@@ -20,32 +20,33 @@ def examine_answers(connection: Connection, target: Target) -> Iterator[Problem]
 
 
 def _examine(connection: Connection, target: Target, http: HttpClient) -> Iterator[Problem]:
+    silence = ""
+
     def status(schema: str, path: str, key: str) -> int | None:
         """None if there was no answer."""
+        nonlocal silence
         try:
-            return http.request(
+            reply = http.request(
                 "GET",
                 f"{target.rest_url}/{path}",
                 headers=key_headers(key) | {"Accept-Profile": schema},
-            ).status_code
-        except requests.RequestException:
+            )
+        except requests.RequestException as error:
+            silence = unanswered(target.api_url, error)
             return None
+        if is_key_refused(reply):
+            raise refused_key(target.api_url, reply, is_anon=key != target.service_key)
+        return reply.status_code
 
     answered = status("public", "tenants?select=id&limit=0", target.service_key)
     if answered != 200:
-        is_key_refused = answered in (401, 403)
         yield Problem(
             "Data API down",
             "public",
-            "The Data API answers the service key with "
-            f"{answered or 'nothing'} for the table tenants.",
-            (
-                "Check that the given key is the service_role key of this project. If it is, "
-                "repair the other problems first."
-                if is_key_refused
-                else "Repair the other problems first, above all schemas that are listed but "
-                "missing. Then run notify pgrst, 'reload config'."
-            ),
+            silence
+            or f"The Data API answers the service key with {answered} for the table tenants.",
+            "Repair the other problems first, above all schemas that are listed but missing. "
+            "Then run notify pgrst, 'reload config'.",
         )
         return
     tenants = connection.execute(

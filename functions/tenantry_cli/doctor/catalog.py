@@ -7,6 +7,7 @@ from functools import partial
 import psycopg
 from psycopg.rows import dict_row
 
+from tenantry_cli.database import open_database
 from tenantry_cli.doctor.problem import Connection, Problem, lasting_problems
 from tenantry_cli.errors import TenantryError
 
@@ -19,8 +20,8 @@ _ATTEMPTS = 3
 
 
 def connect(db_url: str) -> Connection:
+    connection = open_database(db_url, row_factory=dict_row)
     try:
-        connection = psycopg.connect(db_url, row_factory=dict_row)
         found = connection.execute(
             "select to_regnamespace('tenancy') is null as is_missing, "
             "not exists (select from pg_proc p where p.proname = 'platform_findings' "
@@ -37,7 +38,7 @@ def connect(db_url: str) -> Connection:
                 "migrations of this version first."
             )
     except psycopg.Error as error:
-        raise TenantryError(f"The database does not answer: {error}") from error
+        raise _failed(error) from error
     return connection
 
 

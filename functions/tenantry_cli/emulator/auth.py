@@ -43,6 +43,7 @@ enabled = false
 
 [auth]
 enabled = true
+enable_anonymous_sign_ins = true
 site_url = {json.dumps(site_url)}
 jwt_secret = {json.dumps(jwt_secret)}
 

@@ -1,14 +1,22 @@
-// Fixes the database driver of Auth, so that Auth survives a restart of the database server.
+// Fixes the database driver of Auth, so that Auth survives a restart of the database server, and
+// stores metadata as objects.
 //
 // The driver, postgres.js, has two defects. A timer writes to a connection that is closed; nobody
 // can catch that error, so Auth ends. And a connection that was lost while it was reserved is
 // reserved again and again. No release of the driver fixes them, so its source is changed while
 // it is loaded. Starting Auth again is no alternative: Auth would replace auth.uid() by its own
 // version, and for a moment no request would have a user.
+//
+// Auth gives the driver JSON texts, and has it encode them once more, as JSON strings. A trigger of a
+// project that reads new.raw_user_meta_data ->> 'name' would find nothing.
 
 import { registerHooks } from 'node:module'
 
 const FIXES = {
+  '/lite/dist/db/postgres/PostgresConnection.js': ['json:{to:114,from:[114]', 'jsonb:{to:3802,from:[3802]'].map(type => [
+    `${type},serialize:t=>JSON.stringify(t)`,
+    `${type},serialize:t=>typeof t==='string'?t:JSON.stringify(t)`
+  ]),
   '/postgres/src/connection.js': [
     [
       'function nextWrite(fn) {',

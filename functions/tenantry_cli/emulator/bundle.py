@@ -15,10 +15,14 @@ def copy_supabase_js(components: Components, project: Project) -> Path | None:
         return None
     target, script = page / "supabase.js", components.supabase_js.read_bytes()
     if not target.is_file() or target.read_bytes() != script:
-        # A rename is atomic: a server reads the old or the new file, never a part of one.
-        descriptor, draft = tempfile.mkstemp(dir=project.state)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(script)
-        Path(draft).chmod(0o644)
-        Path(draft).replace(target)
+        # A rename is atomic: a server reads the old or the new file, never a part of one. It
+        # works only within one file system, and .tenantry may be on another one.
+        descriptor, draft = tempfile.mkstemp(dir=page, prefix=f".{target.name}")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(script)
+            Path(draft).chmod(0o644)
+            Path(draft).replace(target)
+        finally:
+            Path(draft).unlink(missing_ok=True)
     return target

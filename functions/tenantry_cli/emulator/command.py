@@ -1,7 +1,7 @@
-"""`tenantry up`, `status`, `down` and `bundle`."""
+"""`tenantry up`, `reset` and `bundle`."""
 
-import json
-from collections.abc import Sequence
+import math
+from functools import partial
 from typing import NoReturn
 
 import click
@@ -11,26 +11,22 @@ from rich.console import Console
 from tenantry_cli.emulator.bundle import copy_supabase_js
 from tenantry_cli.emulator.components import install_components
 from tenantry_cli.emulator.ports import DEFAULT
-from tenantry_cli.emulator.stack import Stack
-from tenantry_cli.emulator.state import running
+from tenantry_cli.emulator.stack import Stack, erase_database
+from tenantry_cli.emulator.state import State, running, sweep
+from tenantry_cli.emulator.status import alive, show_connection
 from tenantry_cli.emulator.supervisor import (
+    RESET,
     Starter,
     start_detached,
     stopping_cleanly,
     watch,
 )
-from tenantry_cli.errors import TenantryError
+from tenantry_cli.errors import TenantryError, describe_os_error
 from tenantry_cli.project import find_project
+from tenantry_cli.waiting import wait_until
 
 # The exit code of Ctrl-C in a shell.
 _INTERRUPTED = 130
-_LABELS = {
-    "API_URL": "API URL",
-    "FUNCTIONS_URL": "Functions URL",
-    "DB_URL": "Database URL",
-    "ANON_KEY": "anon key",
-    "SERVICE_ROLE_KEY": "service_role key",
-}
 
 
 @click.command()
@@ -52,7 +48,11 @@ _LABELS = {
 )
 @click.option("--ready-fd", type=int, hidden=True)
 def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | None) -> None:
-    """Start the emulator, apply the migrations, run until Ctrl-C."""
+    """Start the emulator, apply the migrations, run until Ctrl-C.
+
+    TENANTRY_CACHE_DIR names the folder that keeps its components, and TENANTRY_PG_BIN the
+    programs of another PostgreSQL.
+    """
     project = find_project()
     console = Console(highlight=False, soft_wrap=True)
     is_ready = False
@@ -61,36 +61,49 @@ def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | Non
             # The background process could not show the progress.
             install_components(console)
             arguments = [f"--port={port}", *(["--ephemeral"] if ephemeral else [])]
-            start_detached(arguments, project.state / f"supervisor-{port}.log")
+            log = project.state / f"supervisor-{port}.log"
+            start_detached(arguments, log, partial(console.print, markup=False))
             is_ready = True
         if not is_ready:
             _end_early()
         state = running(project, port)
-        _show(console, state.connection, state.warnings)
+        show_connection(console, state.connection, state.warnings)
         console.print("ready (`tenantry down` stops everything)")
         _run_demo(console, demo, state.connection)
         return
     starter = Starter(ready_fd)
+
+    def report(sentence: str) -> None:
+        console.print(sentence, markup=False)
+        starter.report_progress(sentence)
+
+    is_reset = False
     try:
-        with (
-            stopping_cleanly(),
-            Stack.start(
-                project,
-                port=port,
-                ephemeral=ephemeral,
-                console=console,
-            ) as stack,
-        ):
-            _show(console, stack.connection, stack.warnings)
-            console.print("ready (Ctrl-C stops everything)")
-            starter.report_ready()
-            is_ready = True
-            try:
-                _run_demo(console, demo, stack.connection)
-            except TenantryError as error:
-                # The emulator still runs, and helps to find the reason.
-                console.print(str(error), style="red", markup=False)
-            watch(stack)
+        with stopping_cleanly() as requests:
+            while not is_ready or requests.is_reset:
+                is_reset, requests.is_reset, is_ready = requests.is_reset, False, False
+                with Stack.start(
+                    project,
+                    port=port,
+                    ephemeral=ephemeral,
+                    empty=is_reset,
+                    console=console,
+                    report=report,
+                ) as stack:
+                    show_connection(console, stack.connection, stack.warnings)
+                    console.print("ready (Ctrl-C stops everything)")
+                    starter.report_ready()
+                    is_ready = True
+                    try:
+                        _run_demo(console, demo and not is_reset, stack.connection)
+                    except TenantryError as error:
+                        # The emulator still runs, and helps to find the reason.
+                        console.print(str(error), style="red", markup=False)
+                    watch(stack, requests)
+    except OSError as error:
+        failure = describe_os_error(error)
+        starter.report_failure(failure)
+        raise failure from error
     except TenantryError as error:
         starter.report_failure(error)
         raise
@@ -99,30 +112,43 @@ def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | Non
 
 
 @click.command()
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="Print JSON with the names of `supabase status -o json`.",
-)
 @click.option("--port", type=int, help="The port of the gateway, if several emulators run.")
-def status(as_json: bool, port: int | None) -> None:
-    """Show how to connect to the running emulator."""
-    state = running(find_project(), port)
-    if as_json:
-        click.echo(json.dumps(state.connection, indent=2))
-    else:
-        _show(Console(highlight=False, soft_wrap=True), state.connection, state.warnings)
+def reset(port: int | None) -> None:
+    """Empty this project's database, and start it anew.
+
+    The migrations and the seed are applied again. A running emulator goes on with the new
+    database. Without one, the next `tenantry up` creates the database.
+    """
+    project = find_project()
+    before = alive(project, port)
+    if before is None:
+        if port is not None:
+            running(project, port)
+        sweep(project)
+        erase_database(project)
+        click.echo("The database is empty. `tenantry up` applies the migrations and the seed.")
+        return
+    # An emulator that is still starting could not be asked.
+    running(project, before.gateway_port)
+    click.echo("Emptying the database, and applying supabase/migrations …")
+    psutil.Process(before.supervisor_pid).send_signal(RESET)
+    wait_until(
+        lambda: _is_new(before, alive(project, before.gateway_port)),
+        "the emulator is ready again",
+        # Many migrations may take any time, and an emulator that fails ends.
+        seconds=math.inf,
+        interval=0.2,
+    )
+    after = running(project, before.gateway_port)
+    show_connection(Console(highlight=False, soft_wrap=True), after.connection, after.warnings)
 
 
-@click.command()
-@click.option("--port", type=int, help="The port of the gateway, if several emulators run.")
-def down(port: int | None) -> None:
-    """Stop the running emulator; keep its data."""
-    state = running(find_project(), port)
-    psutil.Process(state.supervisor_pid).terminate()
-    state.wait_until_gone()
-    click.echo(f"stopped {state.connection['API_URL']}")
+def _is_new(before: State, state: State | None) -> bool:
+    """Whether the reset is over: the emulator is ready again, or has ended."""
+    if state is None:
+        # Between two runs the supervisor has no state for a moment.
+        return not before.is_running
+    return state.run_id != before.run_id and bool(state.connection)
 
 
 @click.command()
@@ -138,13 +164,6 @@ def bundle() -> None:
 def _end_early() -> NoReturn:
     click.echo("stopped before it was ready", err=True)
     raise SystemExit(_INTERRUPTED)
-
-
-def _show(console: Console, connection: dict[str, str], warnings: Sequence[str]) -> None:
-    for name, label in _LABELS.items():
-        console.print(f"{label:>16}: {connection[name]}", markup=False)
-    for warning in warnings:
-        console.print(warning, style="yellow", markup=False)
 
 
 def _run_demo(console: Console, wanted: bool, connection: dict[str, str]) -> None:

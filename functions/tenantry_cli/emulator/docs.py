@@ -1,5 +1,7 @@
 """The page that shows the OpenAPI document with Swagger UI, without the internet."""
 
+import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,13 +21,25 @@ _POLICY = (
 )
 
 
-def create_app(swagger_ui: Path) -> "WSGIApplication":
-    return SharedDataMiddleware(
-        _page, {"/docs.js": str(_FOLDER / "docs.js"), "/": str(swagger_ui)}, cache=False
-    )
+def create_app(swagger_ui: Path, supabase_js: Path) -> "WSGIApplication":
+    files = {
+        "/docs.js": str(_FOLDER / "docs.js"),
+        "/docs.css": str(_FOLDER / "docs.css"),
+        "/supabase.js": str(supabase_js),
+        "/": str(swagger_ui),
+    }
+    return SharedDataMiddleware(_page, files, cache=False)
 
 
 def _page(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    if environ["PATH_INFO"] == "/config.json":
+        # The emulator starts the functions with these two. Neither is secret.
+        config = {
+            "supabase_url": os.environ["TENANTRY_PUBLIC_SUPABASE_URL"],
+            "anon_key": os.environ["SUPABASE_ANON_KEY"],
+        }
+        reply = Response(json.dumps(config), content_type="application/json")
+        return reply(environ, start_response)
     if environ["PATH_INFO"] not in ("", "/"):
         return Response("Not found.", 404, mimetype="text/plain")(environ, start_response)
     page = Response((_FOLDER / "docs.html").read_bytes(), mimetype="text/html")

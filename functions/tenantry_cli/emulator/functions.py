@@ -33,7 +33,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _THREADS = 16
 
 
-def create_app(source: Path, swagger_ui: Path) -> "WSGIApplication":
+def create_app(source: Path, swagger_ui: Path, supabase_js: Path) -> "WSGIApplication":
     """Every entry point of `source` under its name in kebab-case, and their documentation.
 
     If the functions cannot be loaded, every call is answered with the reason. The database of
@@ -57,7 +57,7 @@ def create_app(source: Path, swagger_ui: Path) -> "WSGIApplication":
             "Fix the error, and start the emulator again. Its log has the stack trace.",
         )
     pages: dict[str, WSGIApplication]
-    pages = {f"{FUNCTIONS}/docs": docs.create_app(swagger_ui)}
+    pages = {f"{FUNCTIONS}/docs": docs.create_app(swagger_ui, supabase_js)}
     if document := groups.get(f"{FUNCTIONS}/openapi"):
         pages[f"{FUNCTIONS}/openapi.json"] = _at("/openapi.json", document)
     return DispatcherMiddleware(_index(sorted(groups)), {**groups, **pages})
@@ -110,7 +110,7 @@ def _index(groups: list[str]) -> "WSGIApplication":
         404,
         "operation_not_found",
         f"There is no such group of functions. The groups are {', '.join(groups)}.",
-        f"Call {FUNCTIONS}/<group>/<operation>.",
+        f"Call {FUNCTIONS}/<group>/<operation>. The emulator runs no Edge Functions.",
     )
 
     def index(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -128,7 +128,7 @@ class _Refusal:
 
     def __init__(self, status: int, code: str, message: str, hint: str) -> None:
         self._status = status
-        self._error = {"code": code, "message": message, "hint": hint}
+        self._error = {"code": code, "message": message, "hint": hint, "error": message}
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -157,9 +157,11 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--source", type=Path, required=True)
     arguments.add_argument("--swagger-ui", type=Path, required=True)
+    arguments.add_argument("--supabase-js", type=Path, required=True)
     arguments.add_argument("--port", type=int, required=True)
     given = arguments.parse_args()
-    Server(create_app(given.source, given.swagger_ui), given.port, _THREADS).run()
+    app = create_app(given.source, given.swagger_ui, given.supabase_js)
+    Server(app, given.port, _THREADS).run()
 
 
 if __name__ == "__main__":

@@ -1,134 +1,190 @@
-"""The gateway: one address for all components, with the paths of a Supabase project."""
+"""The gateway: one address for all components, with the paths of a Supabase project.
+
+Nothing that a client does slowly occupies a component or another client: connections are
+served by one event loop, and forwarding.py exchanges only complete requests and replies.
+"""
 
 import argparse
-import json
+import logging
 import re
-from collections.abc import Iterable
-from io import BytesIO
-from typing import TYPE_CHECKING, Any
+import resource
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
 
-from werkzeug.datastructures import Headers
-from werkzeug.middleware.http_proxy import ProxyMiddleware
-from werkzeug.wrappers import Request, Response
+from aiohttp import web
+from multidict import CIMultiDict
 
-from tenantry_cli.emulator.paths import AUTH, FUNCTIONS, REST
-from tenantry_cli.emulator.server import Server
+from tenantry_cli.emulator.api_keys import ApiKeys
+from tenantry_cli.emulator.auth_gateway import AuthGateway
+from tenantry_cli.emulator.auth_tokens import Tokens
+from tenantry_cli.emulator.auth_users import Users
+from tenantry_cli.emulator.forwarding import (
+    Forwarder,
+    GatewayError,
+    RefusedError,
+    Reply,
+    received,
+    sent,
+)
+from tenantry_cli.emulator.keys import Keys, SigningAlgorithm, read_keys
+from tenantry_cli.emulator.paths import ABSENT, ABSENT_SENTENCE, AUTH, FUNCTIONS, REST
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-_THREADS = 64
-# A timestamp as PostgreSQL prints it in the time zone UTC.
-_POSTGRES_TIMESTAMP = re.compile(rb'"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)\+00"')
-# The timeout of the hosted gateway, which is longer than every statement timeout.
-_UPSTREAM_TIMEOUT_SECONDS = 150
-
-
-def create_app(postgrest: str, auth: str, functions: str | None) -> "WSGIApplication":
-    targets: dict[str, dict[str, Any]] = {
-        REST: {"target": postgrest, "remove_prefix": True, "host": None},
-        AUTH: {"target": auth, "host": None},
-    }
-    if functions is not None:
-        targets[FUNCTIONS] = {"target": functions, "host": None}
-    proxy = ProxyMiddleware(_not_found, targets, timeout=_UPSTREAM_TIMEOUT_SECONDS)
-    return _cors(_api_key(_content_length(_timestamps(_bad_gateway(proxy)))))
-
-
-def _not_found(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-    return _error(
-        404,
-        "not_found",
-        "There is no such path. The paths are /rest/v1/, /auth/v1/ and /functions/v1/.",
-    )(environ, start_response)
+# The request ids that the functions accept.
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# The endpoints of Auth that a browser opens from a link or a redirect, without an API key.
+_WITHOUT_KEY = (
+    *(f"{AUTH}/verify", f"{AUTH}/callback", f"{AUTH}/authorize"),
+    *(f"{AUTH}/.well-known/", f"{AUTH}/sso/", f"{AUTH}/oauth/"),
+)
+_CONNECTIONS_WAITING = 1024
+# Longer than a function keeps an idle connection (httpx: 5 s). Otherwise the gateway could
+# close a connection while a function sends a request.
+_IDLE_SECONDS = 75
+_ENDING_SECONDS = 2
 
 
-def _error(status: int, code: str, message: str) -> Response:
-    body = json.dumps({"code": code, "message": message})
-    return Response(body, status, content_type="application/json")
+@dataclass(frozen=True)
+class Components:
+    """The URLs behind the gateway. Without `functions`, it serves the Data API and Auth."""
+
+    postgrest: str
+    auth: str
+    functions: str | None
 
 
-def _cors(app: "WSGIApplication") -> "WSGIApplication":
-    """Answers preflights for PostgREST and Auth. The functions answer their own."""
+class Gateway:
+    def __init__(
+        self, components: Components, api_keys: ApiKeys, forwarder: Forwarder, auth: AuthGateway
+    ) -> None:
+        self._components = components
+        self._api_keys = api_keys
+        self._forwarder = forwarder
+        self._auth = auth
 
-    def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        request = Request(environ)
-        if "Origin" not in request.headers or request.path.startswith(f"{FUNCTIONS}/"):
-            return app(environ, start_response)
-        if request.method == "OPTIONS" and request.access_control_request_method:
-            asked = request.headers.get("Access-Control-Request-Headers", "")
-            preflight = Response(
-                status=200,
-                headers={
-                    "Access-Control-Allow-Origin": "*",
-                    "Access-Control-Allow-Methods": "GET,HEAD,PUT,PATCH,POST,DELETE,OPTIONS",
-                    "Access-Control-Allow-Headers": asked,
-                    "Access-Control-Max-Age": "3600",
-                },
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return await self._serve(request)
+        except ConnectionResetError:
+            # The client has gone. Nobody reads this answer, but aiohttp needs one.
+            return web.Response(status=400)
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        path = request.rel_url.raw_path
+        try:
+            if _is_preflight(request):
+                reply = _preflight(request)
+            else:
+                reply = await self._reply(request, path)
+            # The functions decide which origins may read their replies.
+            is_shared = not path.startswith(f"{FUNCTIONS}/")
+        except RefusedError as refusal:
+            reply, is_shared = refusal.reply, True
+        except GatewayError as error:
+            reply, is_shared = error.reply(_request_id(request)), True
+        if is_shared and "Origin" in request.headers:
+            _share_across_origins(path, reply)
+        return await sent(request, reply)
+
+    async def _reply(self, request: web.Request, path: str) -> Reply:
+        headers = CIMultiDict(request.headers)
+        functions = self._components.functions
+        if path.startswith(f"{FUNCTIONS}/") and functions is not None:
+            url, content = f"{functions}{_target(request)}", await received(request)
+            return await self._forwarder.exchange(
+                FUNCTIONS, request.method, url, headers, content
             )
-            return preflight(environ, start_response)
-
-        def allow(status, headers, exc_info=None):  # type: ignore[no-untyped-def]
-            allowed = Headers(headers)
-            allowed["Access-Control-Allow-Origin"] = "*"
-            return start_response(status, allowed.to_wsgi_list(), exc_info)
-
-        return app(environ, allow)
-
-    return wrapped
-
-
-def _api_key(app: "WSGIApplication") -> "WSGIApplication":
-    """Gives a caller without a token the role of the API key."""
-
-    def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        key = environ.get("HTTP_APIKEY")
-        if key and environ["PATH_INFO"].startswith(f"{REST}/"):
-            environ.setdefault("HTTP_AUTHORIZATION", f"Bearer {key}")
-        return app(environ, start_response)
-
-    return wrapped
-
-
-def _content_length(app: "WSGIApplication") -> "WSGIApplication":
-    """Adds the length of a chunked body, because the proxy needs a length."""
-
-    def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
-            body = environ["wsgi.input"].read()
-            environ["wsgi.input"] = BytesIO(body)
-            environ["CONTENT_LENGTH"] = str(len(body))
-        return app(environ, start_response)
-
-    return wrapped
+        if path.startswith(f"{REST}/"):
+            self._api_keys.authorize(request, headers)
+            url = f"{self._components.postgrest}{_target(request).removeprefix(REST)}"
+            content = await received(request)
+            return await self._forwarder.exchange(REST, request.method, url, headers, content)
+        if path.startswith(f"{AUTH}/"):
+            if not path.startswith(_WITHOUT_KEY):
+                self._api_keys.authorize(request, headers)
+            content = await received(request)
+            return await self._auth.reply(request, _target(request), headers, content)
+        for prefix, name in ABSENT.items():
+            if path == prefix or path.startswith(f"{prefix}/"):
+                raise GatewayError(
+                    501, "not_in_emulator", f"There is no {name} here. {ABSENT_SENTENCE}"
+                )
+        raise GatewayError(
+            404,
+            "not_found",
+            "There is no such path.",
+            "Use a path below /rest/v1/, /auth/v1/ or /functions/v1/.",
+        )
 
 
-def _timestamps(app: "WSGIApplication") -> "WSGIApplication":
-    """Writes the timestamps of Auth as hosted Auth does, as supabase-py requires."""
-
-    def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        if not environ["PATH_INFO"].startswith(f"{AUTH}/"):
-            return app(environ, start_response)
-        response = Response.from_app(app, environ)
-        if response.mimetype == "application/json":
-            response.set_data(_POSTGRES_TIMESTAMP.sub(rb'"\1T\2Z"', response.get_data()))
-        return response(environ, start_response)
-
-    return wrapped
+def _target(request: web.Request) -> str:
+    """The path and query as the client wrote them, without the API key in the query."""
+    url = request.rel_url
+    if "apikey" not in url.query or request.path.startswith(f"{FUNCTIONS}/"):
+        return url.raw_path_qs
+    kept = "&".join(
+        part for part in url.raw_query_string.split("&") if part.split("=")[0] != "apikey"
+    )
+    return f"{url.raw_path}?{kept}" if kept else url.raw_path
 
 
-def _bad_gateway(app: "WSGIApplication") -> "WSGIApplication":
-    """Reports in JSON that a component is down. The proxy would report it in HTML."""
+def _request_id(request: web.Request) -> str:
+    given = request.headers.get("X-Request-Id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
-    def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        response = Response.from_app(app, environ)
-        if response.status_code == 502 and response.mimetype == "text/html":
-            name = environ["PATH_INFO"].split("/")[1]
-            message = f"The component behind /{name}/v1 is down."
-            response = _error(502, "upstream_error", message)
-        return response(environ, start_response)
 
-    return wrapped
+def _is_preflight(request: web.Request) -> bool:
+    """The functions answer their preflights themselves."""
+    return (
+        request.method == "OPTIONS"
+        and "Origin" in request.headers
+        and "Access-Control-Request-Method" in request.headers
+        and not request.path.startswith(f"{FUNCTIONS}/")
+    )
+
+
+def _preflight(request: web.Request) -> Reply:
+    asked = request.headers.get("Access-Control-Request-Headers", "")
+    return Reply(
+        200,
+        CIMultiDict(
+            {
+                "Access-Control-Allow-Methods": "GET,HEAD,PUT,PATCH,POST,DELETE,OPTIONS",
+                "Access-Control-Allow-Headers": asked,
+                "Access-Control-Max-Age": "3600",
+            }
+        ),
+    )
+
+
+def _share_across_origins(path: str, reply: Reply) -> None:
+    reply.headers["Access-Control-Allow-Origin"] = "*"
+    if path.startswith(f"{AUTH}/"):
+        exposed = "X-Total-Count, Link, X-Supabase-Api-Version"
+        reply.headers["Access-Control-Expose-Headers"] = exposed
+
+
+async def create_app(
+    components: Components,
+    keys: Keys,
+    site_url: str,
+    database_url: str,
+    signs: SigningAlgorithm,
+) -> web.Application:
+    forwarder = Forwarder()
+    users = Users(database_url)
+    tokens = Tokens(keys, signs, issuer=f"{site_url}{AUTH}")
+    auth = AuthGateway(components.auth, forwarder, users, tokens, site_url)
+    gateway = Gateway(components, ApiKeys(keys), forwarder, auth)
+
+    async def close(app: web.Application) -> None:
+        await users.close()
+        await forwarder.close()
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", gateway.serve)
+    app.on_cleanup.append(close)
+    return app
 
 
 def main() -> None:
@@ -137,9 +193,36 @@ def main() -> None:
     arguments.add_argument("--postgrest", required=True)
     arguments.add_argument("--auth", required=True)
     arguments.add_argument("--functions")
+    arguments.add_argument("--keys", type=Path, required=True)
+    arguments.add_argument("--signs", choices=("ES256", "HS256"), required=True)
+    arguments.add_argument("--site-url", required=True)
+    arguments.add_argument("--database-url", required=True)
     given = arguments.parse_args()
-    app = create_app(given.postgrest, given.auth, given.functions)
-    Server(app, given.port, _THREADS).run()
+    logging.basicConfig(level=logging.INFO)
+    _allow_many_connections()
+    app = create_app(
+        Components(given.postgrest, given.auth, given.functions),
+        read_keys(given.keys),
+        given.site_url,
+        given.database_url,
+        given.signs,
+    )
+    web.run_app(
+        app,
+        host="127.0.0.1",
+        port=given.port,
+        print=None,
+        access_log=None,
+        backlog=_CONNECTIONS_WAITING,
+        keepalive_timeout=_IDLE_SECONDS,
+        shutdown_timeout=_ENDING_SECONDS,
+    )
+
+
+def _allow_many_connections() -> None:
+    """A connection that does nothing costs only its descriptor."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 if __name__ == "__main__":

@@ -3,3 +3,18 @@
 REST = "/rest/v1"
 AUTH = "/auth/v1"
 FUNCTIONS = "/functions/v1"
+
+# What a Supabase project has and the emulator does not, with the paths that clients call.
+# Edge Functions have no entry: their path is that of Tenantry's functions.
+ABSENT = {
+    "/realtime/v1": "Realtime",
+    "/storage/v1": "Storage",
+    "/graphql/v1": "GraphQL",
+    "/pg": "the metadata API of Studio",
+    "/analytics/v1": "Analytics",
+    "/mcp": "an MCP server",
+}
+ABSENT_SENTENCE = (
+    "The emulator has no Realtime, Storage, GraphQL, Edge Functions or multi-factor "
+    "authentication: use a hosted project for these."
+)

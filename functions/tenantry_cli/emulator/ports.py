@@ -2,7 +2,14 @@
 
 import random
 import socket
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
 
 from tenantry_cli.errors import TenantryError
 
@@ -10,6 +17,9 @@ DEFAULT = 54321
 
 _HOST = "127.0.0.1"
 _BLOCK = 10
+_CLOSED = psutil.CONN_TIME_WAIT
+_CLOSED_SECONDS = 70
+_INTERVAL_SECONDS = 0.5
 # These ports are below the range that systems use for outgoing connections.
 _SPARE = range(20_000, 32_000, _BLOCK)
 
@@ -66,11 +76,50 @@ class Ports:
 
 class PortInUseError(TenantryError):
     def __init__(self, port: int) -> None:
+        found = [c for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == port]
+        listening = [c for c in found if c.status == psutil.CONN_LISTEN]
+        # The system keeps the port of a closed connection for a minute.
+        self.is_passing = bool(found) and all(c.status == _CLOSED for c in found)
         super().__init__(
-            f"Port {port} is in use. Stop the program that listens there, or wait a minute if "
-            "there is none (a connection has used the port), or choose another block of eight "
-            "ports with --port."
+            f"Port {port} is in use{_program(listening)}. Stop the program that listens there, "
+            "or choose another block of eight ports with --port."
+            if listening or not found
+            else f"Port {port} is in use for an outgoing connection{_program(found)}: the "
+            f"system gives such connections any port from {_outgoing()}. Run the command again "
+            "in a minute, or choose a block of eight ports outside this range with --port. To "
+            "keep the ports for the emulator, set the kernel parameter "
+            "net.ipv4.ip_local_reserved_ports."
         )
+
+
+def _program(connections: Iterable[Any]) -> str:
+    for connection in connections:
+        # Other users' processes have no number here.
+        if connection.pid is not None:
+            with suppress(psutil.Error):
+                name = psutil.Process(connection.pid).name()
+                return f" by {name} (process {connection.pid})"
+    return ""
+
+
+def _outgoing() -> str:
+    return " to ".join(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+
+
+def claim_soon(ports: Ports, report: Callable[[str], None]) -> socket.socket:
+    """Claims the ports, and waits while only closed connections have one of them."""
+    deadline = time.monotonic() + _CLOSED_SECONDS
+    is_told = False
+    while True:
+        try:
+            return ports.claim()
+        except PortInUseError as error:
+            if not error.is_passing or time.monotonic() > deadline:
+                raise
+        if not is_told:
+            report("Waiting for a port that a closed connection still has, a minute at most …")
+            is_told = True
+        time.sleep(_INTERVAL_SECONDS)
 
 
 def claim_free() -> tuple[Ports, socket.socket]:

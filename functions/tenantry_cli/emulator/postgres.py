@@ -6,7 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -16,7 +16,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from tenantry_cli.emulator.process import Child
+from tenantry_cli.emulator.process import Child, runnable
 from tenantry_cli.errors import TenantryError
 
 DefaultPrivileges = Literal["current", "legacy"]
@@ -30,16 +30,24 @@ _SUPERUSER = "supabase_admin"
 # PostgreSQL refuses to run as root.
 _UNPRIVILEGED = "nobody"
 
+# The values of a small hosted project, so that limits show here first.
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     # The path of a socket has at most 107 bytes. The directory of a project may be longer.
     "unix_socket_directories": "",
     "wal_level": "logical",
-    "max_connections": "100",
-    "max_locks_per_transaction": "256",
+    "max_replication_slots": "5",
+    "max_wal_senders": "10",
+    "max_connections": "60",
+    "max_locks_per_transaction": "64",
+    "statement_timeout": "2min",
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+# At its end the server writes what it still has in memory. With a thousand tenants this takes
+# longer than a minute on a busy machine, and a killed server reads its log for as long.
+_WRITING_SECONDS = 600
+_DISCARDING_SECONDS = 10
 _THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
@@ -64,10 +72,16 @@ class Postgres:
     def admin_url(self, database: str = "postgres") -> str:
         return self.url(database, _SUPERUSER)
 
-    def start(self, log: Path, env: Mapping[str, str]) -> Child:
+    def start(
+        self,
+        log: Path,
+        env: Mapping[str, str],
+        report: Callable[[str], None] = lambda sentence: None,
+    ) -> Child:
+        major = self._major()
         if not (self.data / "PG_VERSION").exists():
             self._initialize()
-        self._require_same_major()
+        self._require_data_of(major)
         self._end_orphans()
         settings = _SETTINGS | ({} if self.durable else _THROW_AWAY)
         child = Child(
@@ -82,9 +96,10 @@ class Postgres:
             user=_server_user(),
             # SIGINT is the fast shutdown: it ends sessions and loses no data.
             stop_signal=signal.SIGINT,
+            stop_seconds=_WRITING_SECONDS if self.durable else _DISCARDING_SECONDS,
         )
         try:
-            child.wait_until(self._answers, seconds=60)
+            child.wait_until(self._answers, report)
         except BaseException:
             child.stop()
             raise
@@ -159,21 +174,22 @@ class Postgres:
             shutil.chown(draft, user)
             shutil.chown(password, user)
         try:
-            done = subprocess.run(
-                [
-                    *(self.binaries / "initdb", "-D", draft, "-U", _SUPERUSER),
-                    *("--auth=scram-sha-256", f"--pwfile={password}"),
-                    *("--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"),
-                    *([] if self.durable else ["--no-sync"]),
-                ],
-                capture_output=True,
-                text=True,
-                cwd=self.data.parent,
-                env={"LC_ALL": "C.UTF-8"},
-                user=user,
-                group=None if user is None else pwd.getpwnam(user).pw_gid,
-                extra_groups=None if user is None else [],
-            )
+            with runnable(self.binaries / "initdb", user):
+                done = subprocess.run(
+                    [
+                        *(self.binaries / "initdb", "-D", draft, "-U", _SUPERUSER),
+                        *("--auth=scram-sha-256", f"--pwfile={password}"),
+                        *("--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"),
+                        *([] if self.durable else ["--no-sync"]),
+                    ],
+                    capture_output=True,
+                    text=True,
+                    cwd=self.data.parent,
+                    env={"LC_ALL": "C.UTF-8"},
+                    user=user,
+                    group=None if user is None else pwd.getpwnam(user).pw_gid,
+                    extra_groups=None if user is None else [],
+                )
         finally:
             password.unlink()
         if done.returncode:
@@ -181,13 +197,27 @@ class Postgres:
         # A rename is atomic: the cluster is complete as soon as its directory exists.
         draft.rename(self.data)
 
-    def _require_same_major(self) -> None:
-        major = (self.data / "PG_VERSION").read_text().strip()
-        version = subprocess.check_output([self.binaries / "postgres", "--version"], text=True)
-        if major != re.split(r"\D", version.split()[2])[0]:
+    def _major(self) -> str:
+        """The major version of the programs."""
+        program = self.binaries / "postgres"
+        with runnable(program):
+            done = subprocess.run([program, "--version"], capture_output=True, text=True)
+        found = re.search(r"PostgreSQL\) (\d+)", done.stdout)
+        if done.returncode or found is None:
+            shown = (done.stderr or done.stdout).strip()[-300:] or "it printed nothing"
             raise TenantryError(
-                f"The data in {self.data} belongs to PostgreSQL {major}, not to "
-                f"{version.strip()}. Use version {major}, or --ephemeral."
+                f"{program} --version failed with status {done.returncode} ({shown}). Name a "
+                "folder with the programs of PostgreSQL in TENANTRY_PG_BIN, or unset it."
+            )
+        return found[1]
+
+    def _require_data_of(self, major: str) -> None:
+        version = (self.data / "PG_VERSION").read_text().strip()
+        if version != major:
+            raise TenantryError(
+                f"The data in {self.data} belongs to PostgreSQL {version}, and the programs "
+                f"are of version {major}. Use version {version}, or --ephemeral, or `tenantry "
+                "reset`, which empties the database."
             )
 
     def _end_orphans(self) -> None:

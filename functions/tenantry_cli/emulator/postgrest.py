@@ -13,7 +13,7 @@ def start_postgrest(
     *,
     ports: Ports,
     database_url: str,
-    jwt_secret: str,
+    verifying_keys: str,
     api_url: str,
     log: Path,
     env: Mapping[str, str],
@@ -29,7 +29,7 @@ def start_postgrest(
         # Migrations expose schemas through the role's settings and a notification.
         "PGRST_DB_CONFIG": "true",
         "PGRST_DB_CHANNEL_ENABLED": "true",
-        "PGRST_JWT_SECRET": jwt_secret,
+        "PGRST_JWT_SECRET": verifying_keys,
         "PGRST_OPENAPI_SERVER_PROXY_URI": f"{api_url}/rest/v1",
         "PGRST_SERVER_HOST": "127.0.0.1",
         "PGRST_SERVER_PORT": str(ports.postgrest),

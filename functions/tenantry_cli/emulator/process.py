@@ -3,14 +3,18 @@
 import pwd
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.waiting import WaitTimeoutError, wait_until
 
 _INTERVAL_SECONDS = 0.02
+# A child that stays silent for this long has failed, whatever the number of tenants is.
+_READY_SECONDS = 900
+_TOLD_SECONDS = 10
 _LAST_LINES = 8
 
 
@@ -27,11 +31,13 @@ class Child:
         cwd: Path,
         user: str | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
+        stop_seconds: float = 10,
     ) -> None:
         self.name = name
         self.log = log
         self._stop_signal = stop_signal
-        with log.open("wb") as output:
+        self._stop_seconds = stop_seconds
+        with log.open("wb") as output, runnable(command[0], user):
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -53,15 +59,31 @@ class Child:
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
-    def wait_until(self, ready: Callable[[], bool], seconds: float = 30) -> None:
-        """Returns once `ready` holds. Raises an error if the child ends before that."""
+    def wait_until(
+        self,
+        ready: Callable[[], bool],
+        report: Callable[[str], None] = lambda sentence: None,
+    ) -> None:
+        """Returns once `ready` holds. Raises an error if the child ends before that.
+
+        Many tenants may need minutes, so `report` says from time to time what is awaited.
+        """
+        began = told = time.monotonic()
+
+        def pause(seconds: float) -> None:
+            nonlocal told
+            self._require_alive_for(seconds)
+            if (now := time.monotonic()) - told > _TOLD_SECONDS:
+                told = now
+                report(f"Waiting for {self.name}, {now - began:.0f} s …{self.last_lines(1)}")
+
         try:
             wait_until(
                 ready,
                 f"{self.name} is ready",
-                seconds=seconds,
+                seconds=_READY_SECONDS,
                 interval=_INTERVAL_SECONDS,
-                pause=self._require_alive_for,
+                pause=pause,
             )
         except WaitTimeoutError as error:
             raise TenantryError(f"{error}{self.last_lines()}") from None
@@ -69,14 +91,14 @@ class Child:
     def exit_report(self) -> str:
         return f"{self.name} stopped with status {self._process.poll()}.{self.last_lines()}"
 
-    def last_lines(self) -> str:
-        lines = self.log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
+    def last_lines(self, number: int = _LAST_LINES) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()[-number:]
         return "".join(f"\n  {line}" for line in lines)
 
-    def stop(self, seconds: float = 10) -> None:
+    def stop(self) -> None:
         self._process.send_signal(self._stop_signal)
         try:
-            self._process.wait(seconds)
+            self._process.wait(self._stop_seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -85,6 +107,19 @@ class Child:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
             raise TenantryError(self.exit_report())
+
+
+@contextmanager
+def runnable(program: str | Path, user: str | None = None) -> Iterator[None]:
+    """Explains why the system does not run a program."""
+    try:
+        yield
+    except OSError as error:
+        as_whom = "" if user is None else f" as the user {user}, who must be able to enter it"
+        raise TenantryError(
+            f"{program} cannot be run ({error.strerror}). Its folder has to allow programs"
+            f"{as_whom}; TENANTRY_CACHE_DIR or TENANTRY_PG_BIN can name another folder."
+        ) from error
 
 
 def _primary_group(user: str) -> int:

@@ -4,13 +4,16 @@ import fcntl
 import hashlib
 import os
 import secrets
+import shutil
 import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from types import TracebackType
 
 import psutil
 import requests
@@ -19,9 +22,15 @@ from rich.console import Console
 from tenantry_cli.emulator.auth import start_auth
 from tenantry_cli.emulator.bundle import copy_supabase_js
 from tenantry_cli.emulator.components import Components, install_components
-from tenantry_cli.emulator.keys import Keys, load_keys
+from tenantry_cli.emulator.keys import (
+    Keys,
+    SigningAlgorithm,
+    chosen_algorithm,
+    keys_file,
+    load_keys,
+)
 from tenantry_cli.emulator.paths import AUTH, FUNCTIONS, REST
-from tenantry_cli.emulator.ports import DEFAULT, Ports, claim_free
+from tenantry_cli.emulator.ports import DEFAULT, Ports, claim_free, claim_soon
 from tenantry_cli.emulator.postgres import (
     DefaultPrivileges,
     Postgres,
@@ -30,6 +39,7 @@ from tenantry_cli.emulator.postgres import (
 )
 from tenantry_cli.emulator.postgrest import start_postgrest
 from tenantry_cli.emulator.process import Child
+from tenantry_cli.emulator.proxies import functions_environment
 from tenantry_cli.emulator.state import (
     RUN_VARIABLE,
     State,
@@ -40,11 +50,15 @@ from tenantry_cli.emulator.state import (
     write_state,
 )
 from tenantry_cli.emulator.supabase_cli import push_migrations
-from tenantry_cli.errors import TenantryError
+from tenantry_cli.errors import TenantryError, describe_os_error
 from tenantry_cli.http_client import HttpClient
 from tenantry_cli.project import Project, find_project
 
 _UPSTREAM_TIMEOUT_SECONDS = "10"
+
+
+class EndedError(TenantryError):
+    """The emulator could not start, or one of its components has ended."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +105,14 @@ class Stack:
         return self.keys.service_role_key
 
     @property
+    def publishable_key(self) -> str:
+        return self.keys.publishable_key
+
+    @property
+    def secret_key(self) -> str:
+        return self.keys.secret_key
+
+    @property
     def jwt_secret(self) -> str:
         return self.keys.jwt_secret
 
@@ -102,6 +124,8 @@ class Stack:
             "REST_URL": f"{self.api_url}{REST}",
             "FUNCTIONS_URL": self.functions_url,
             "DB_URL": self.db_url,
+            "PUBLISHABLE_KEY": self.publishable_key,
+            "SECRET_KEY": self.secret_key,
             "ANON_KEY": self.anon_key,
             "SERVICE_ROLE_KEY": self.service_role_key,
             "JWT_SECRET": self.jwt_secret,
@@ -118,28 +142,45 @@ class Stack:
         *,
         port: int | None = DEFAULT,
         ephemeral: bool = False,
+        empty: bool = False,
         default_privileges: DefaultPrivileges | None = None,
+        signs: SigningAlgorithm | None = None,
         console: Console | None = None,
+        report: Callable[[str], None] | None = None,
     ) -> Iterator["Stack"]:
         """Starts every component, and stops them at the end of the `with`.
 
         Without a port, free ports are used. An ephemeral emulator has its own database,
-        which is removed at the end. TENANTRY_DEFAULT_PRIVILEGES is the default of
-        `default_privileges`.
+        which is removed at the end. `empty` erases the database of the project first.
+        TENANTRY_DEFAULT_PRIVILEGES is the default of `default_privileges`, and
+        TENANTRY_JWT_ALGORITHM of `signs`. `report` receives each step as a sentence.
         """
         project = project or find_project()
         default_privileges = default_privileges or chosen_default_privileges()
+        signs = signs or chosen_algorithm()
         console = console or Console(stderr=True, quiet=True)
         components = install_components(console)
         sweep(project)
         with ExitStack() as cleanup:
             home = cleanup.enter_context(_home(project, ephemeral))
-            ports, claim = (Ports(port), Ports(port).claim()) if port else claim_free()
+            if empty:
+                _erase(home.cluster)
+            report = report or console.print
+            if port is None:
+                ports, claim = claim_free()
+            else:
+                ports = Ports(port)
+                claim = claim_soon(ports, report)
             cleanup.enter_context(claim)
-            launch = _Launch(
-                project, components, ports, home, load_keys(project.state), cleanup
-            )
-            yield launch.run(default_privileges, console.print)
+            keys = load_keys(project.state)
+            launch = _Launch(project, components, ports, home, keys, signs, cleanup)
+            try:
+                stack = launch.run(default_privileges, report)
+            except TenantryError as error:
+                raise EndedError(str(error)) from error
+            except OSError as error:
+                raise EndedError(str(describe_os_error(error))) from error
+            yield stack
 
 
 @dataclass(frozen=True)
@@ -166,19 +207,40 @@ def _home(project: Project, ephemeral: bool) -> Iterator[_Home]:
             logs.mkdir(mode=0o700)
             yield _Home(directory / "postgres", logs, directory, directory)
         return
+    with _cluster(project) as cluster:
+        logs = project.state / "logs"
+        logs.mkdir(exist_ok=True)
+        logs.chmod(0o700)
+        scratch = project.state / "components"
+        scratch.mkdir(mode=0o700, exist_ok=True)
+        yield _Home(cluster, logs, scratch, None)
+
+
+@contextmanager
+def _cluster(project: Project) -> Iterator[Path]:
+    """The directory of the project's database, while no other process has it."""
     with (project.state / "emulator.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise TenantryError(_already_up(project)) from None
         digest = hashlib.sha256(str(project.root).encode()).hexdigest()[:16]
-        logs = project.state / "logs"
-        logs.mkdir(exist_ok=True)
-        logs.chmod(0o700)
-        scratch = project.state / "components"
-        scratch.mkdir(mode=0o700, exist_ok=True)
-        cluster = cluster_directory(project.state, Path("/var/lib/tenantry") / digest)
-        yield _Home(cluster, logs, scratch, None)
+        yield cluster_directory(project.state, Path("/var/lib/tenantry") / digest)
+
+
+def erase_database(project: Project) -> None:
+    """Erases the database of a project whose emulator does not run."""
+    with _cluster(project) as cluster:
+        _erase(cluster)
+
+
+def _erase(cluster: Path) -> None:
+    # A rename is atomic: an interrupted removal leaves no damaged database.
+    erased = cluster.with_name(f"{cluster.name}.erased")
+    shutil.rmtree(erased, ignore_errors=True)
+    if cluster.exists():
+        cluster.rename(erased)
+    shutil.rmtree(erased, ignore_errors=True)
 
 
 def _already_up(project: Project) -> str:
@@ -197,6 +259,7 @@ class _Launch:
     ports: Ports
     home: _Home
     keys: Keys
+    signs: SigningAlgorithm
     cleanup: ExitStack
     run_id: str = field(default_factory=lambda: secrets.token_hex(16))
 
@@ -213,7 +276,7 @@ class _Launch:
         path, state = self._record()
 
         report("Starting PostgreSQL, Auth, PostgREST, the functions and the gateway …")
-        database = self._keep(postgres.start(self._log("postgres"), self._env()))
+        database = self._keep(postgres.start(self._log("postgres"), self._env(), report))
         postgres.bootstrap(default_privileges)
         auth = self._auth(stack)
         # Auth creates its tables meanwhile. The functions and the gateway do not need them.
@@ -222,26 +285,32 @@ class _Launch:
         # The functions call the Data API through a second gateway. In a shared one, callers of
         # the functions could occupy every thread that the functions need.
         inner = self._gateway(stack, "inner-gateway", self.ports.inner_gateway)
-        auth.wait_until(lambda: _status(f"{stack.auth_url}{AUTH}/health") == 200)
+        auth.wait_until(lambda: _status(f"{stack.auth_url}{AUTH}/health") == 200, report)
         postgres.complete_auth()
         postgres.keep_pristine()
 
         report("Applying supabase/migrations …")
-        push_migrations(
+        push = push_migrations(
             self.components, root=self.project.root, database_url=stack.db_url, env=self._env()
         )
+        report(push.summary)
         postgrest = self._postgrest(stack)
         postgrest.wait_until(
-            lambda: _status(f"http://127.0.0.1:{self.ports.postgrest_admin}/ready") == 200
+            lambda: _status(f"http://127.0.0.1:{self.ports.postgrest_admin}/ready") == 200,
+            report,
         )
-        gateway.wait_until(lambda: _status(stack.api_url) is not None)
-        inner.wait_until(lambda: _status(self._inner_url) is not None)
-        functions.wait_until(lambda: _status(self._functions_url) is not None)
+        gateway.wait_until(lambda: _status(stack.api_url) is not None, report)
+        inner.wait_until(lambda: _status(self._inner_url) is not None, report)
+        functions.wait_until(lambda: _status(self._functions_url) is not None, report)
 
         stack = replace(
             stack,
             children=(database, auth, postgrest, functions, inner, gateway),
-            warnings=self._warnings(),
+            warnings=(
+                *push.warnings,
+                *functions_environment(os.environ)[1],
+                *self._warnings(),
+            ),
         )
         write_state(path, replace(state, connection=stack.connection, warnings=stack.warnings))
         return stack
@@ -270,7 +339,7 @@ class _Launch:
             throw_away=None if throw_away is None else str(throw_away),
         )
         write_state(path, state)
-        self.cleanup.callback(path.unlink, missing_ok=True)
+        self.cleanup.push(partial(_close_state, path, state))
         # A signal may come after a child has started and before its end is registered.
         self.cleanup.callback(state.end_leftovers)
         return path, state
@@ -295,7 +364,7 @@ class _Launch:
                 self.components,
                 ports=self.ports,
                 database_url=stack.postgres.url(role="authenticator"),
-                jwt_secret=self.keys.jwt_secret,
+                verifying_keys=self.keys.verifying_keys,
                 api_url=stack.api_url,
                 log=self._log("postgrest"),
                 env=self._env(),
@@ -310,16 +379,18 @@ class _Launch:
             "TENANTRY_UPSTREAM_TIMEOUT_SECONDS": _UPSTREAM_TIMEOUT_SECONDS,
             "TENANTRY_FUNCTIONS_URL": stack.functions_url,
             "TENANTRY_PUBLIC_SUPABASE_URL": stack.api_url,
-            **_without_proxy(),
         }
-        copy_supabase_js(self.components, self.project)
+        with suppress(OSError):
+            # Without the copy, the console says what is missing.
+            copy_supabase_js(self.components, self.project)
         source = self.project.functions / "main.py"
         return self._python(
             "functions",
             "functions",
             *("--port", str(self.ports.functions), "--source", str(source)),
             *("--swagger-ui", str(self.components.swagger_ui)),
-            env={**os.environ, **self._env(), **settings},
+            *("--supabase-js", str(self.components.supabase_js)),
+            env={**functions_environment(os.environ)[0], **self._env(), **settings},
         )
 
     def _gateway(
@@ -331,6 +402,9 @@ class _Launch:
             "gateway",
             *("--port", str(port)),
             *("--postgrest", stack.postgrest_url, "--auth", stack.auth_url),
+            *("--keys", str(keys_file(self.project.state)), "--signs", self.signs),
+            *("--site-url", stack.api_url),
+            *("--database-url", stack.postgres.url(role="supabase_auth_admin")),
             *(("--functions", functions) if with_functions else ()),
             env=self._env(),
         )
@@ -344,7 +418,8 @@ class _Launch:
                 log=self._log(name),
                 env={**env, "PYTHONPATH": str(package_root), "PYTHONUNBUFFERED": "1"},
                 cwd=self.project.root,
-                # gunicorn's quick shutdown. The graceful one waits for idle connections.
+                # The quick shutdown of both servers. gunicorn's graceful one waits for idle
+                # connections.
                 stop_signal=signal.SIGINT,
             )
         )
@@ -381,11 +456,19 @@ def _status(url: str) -> int | None:
     try:
         with HttpClient(timeout=5) as http:
             return http.request("GET", url).status_code
-    except requests.ConnectionError:
+    except requests.RequestException:
         return None
 
 
-def _without_proxy() -> dict[str, str]:
-    """Lets the functions reach the Data API of this machine without the caller's proxy."""
-    excepted = [os.environ.get("no_proxy", os.environ.get("NO_PROXY", "")), "127.0.0.1"]
-    return dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(filter(None, excepted)))
+def _close_state(
+    path: Path,
+    state: State,
+    kind: type[BaseException] | None,
+    error: BaseException | None,
+    traceback: TracebackType | None,
+) -> None:
+    """Keeps why an emulator ended, for `tenantry status`; a request to stop leaves nothing."""
+    if isinstance(error, EndedError):
+        write_state(path, replace(state, end=str(error)))
+    else:
+        path.unlink(missing_ok=True)

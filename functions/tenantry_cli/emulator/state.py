@@ -7,7 +7,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import psutil
@@ -32,9 +32,14 @@ class State:
     # The names of `supabase status -o json`, and a few more. Empty until the stack is ready.
     connection: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    # Why the emulator ended. Empty while it runs, and after a request to stop.
+    end: str = ""
 
     @property
     def is_running(self) -> bool:
+        # The process that has ended its emulator may live on.
+        if self.end:
+            return False
         try:
             supervisor = psutil.Process(self.supervisor_pid)
             return (
@@ -44,7 +49,14 @@ class State:
         except psutil.NoSuchProcess:
             return False
 
-    def wait_until_gone(self, seconds: float = 60) -> None:
+    @property
+    def reason(self) -> str:
+        """Why the emulator does not run."""
+        return self.end or (
+            f"Its process {self.supervisor_pid} was killed, or the machine was restarted."
+        )
+
+    def wait_until_gone(self, seconds: float = 900) -> None:
         """Waits until the supervisor has ended, or is a zombie that nobody reaps."""
         wait_until(
             lambda: not self.is_running,
@@ -91,9 +103,15 @@ def write_state(path: Path, state: State) -> None:
 
 def read_state(path: Path) -> State | None:
     try:
-        return State(**json.loads(path.read_text()))
+        known = json.loads(path.read_text())
+        names = {each.name for each in fields(State)}
+        return State(**{name: value for name, value in known.items() if name in names})
     except FileNotFoundError:
         return None
+    except (ValueError, TypeError, AttributeError):
+        raise TenantryError(
+            f"{path} is damaged. Delete it, and end the processes of the emulator if it runs."
+        ) from None
 
 
 def states(project: Project) -> Iterator[tuple[Path, State]]:
@@ -103,13 +121,34 @@ def states(project: Project) -> Iterator[tuple[Path, State]]:
             yield path, state
 
 
+class NotRunningError(TenantryError):
+    """No emulator of the project is ready. `reason` says why one ended, if one did."""
+
+    def __init__(self, sentence: str, reason: str | None = None) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+
+
 def running(project: Project, port: int | None = None) -> State:
     """The emulator on that port. Without a port: the regular emulator, else any other."""
-    for _, state in states(project):
-        if state.is_running and state.connection and port in (None, state.gateway_port):
+    found = [s for _, s in states(project) if port in (None, s.gateway_port)]
+    for state in found:
+        if state.is_running and state.connection:
             return state
+    for state in found:
+        if state.is_running:
+            raise NotRunningError(
+                f"The emulator on port {state.gateway_port} is still starting. Wait until "
+                "`tenantry up` says that it is ready."
+            )
+    for state in found:
+        raise NotRunningError(
+            f"The emulator on port {state.gateway_port} has ended. {state.reason}\n"
+            "Start it again with `tenantry up`.",
+            state.reason,
+        )
     where = "" if port is None else f" on port {port}"
-    raise TenantryError(
+    raise NotRunningError(
         f"No emulator of this project is running{where}. Start one with `tenantry up`."
     )
 
@@ -117,8 +156,13 @@ def running(project: Project, port: int | None = None) -> State:
 def sweep(project: Project) -> None:
     """Removes the remains of emulators whose supervisor was killed."""
     for path, state in states(project):
-        if not state.is_running:
-            state.end_leftovers()
+        if state.is_running:
+            continue
+        state.end_leftovers()
+        if path == regular_file(project):
+            # `tenantry status` still says why it ended.
+            write_state(path, replace(state, end=state.reason, connection={}))
+        else:
             path.unlink(missing_ok=True)
 
 

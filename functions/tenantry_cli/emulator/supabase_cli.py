@@ -5,23 +5,60 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+
+import psycopg
+from psycopg import sql
 
 from tenantry_cli.emulator.components import Components
 from tenantry_cli.errors import TenantryError
 
 # The lines with which the CLI announces a file, and the kind of file.
 _STEPS = {"Applying migration": "Migration", "Seeding data from": "Seed"}
+_SHOWN_FILES = 4
+_SHOWN_LINES = 12
+_SHOWN_CHARACTERS = 300
 _CHATTER = ("Target:", "Connecting to", "Confirmed by", *_STEPS, "NOTICE", "Try rerunning")
+
+
+@dataclass(frozen=True)
+class Push:
+    """What a push has applied, and why it applied nothing."""
+
+    applied: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        if self.warnings:
+            return "No migration was applied."
+        if not self.applied:
+            return "There is no new migration."
+        shown = self.applied
+        if len(shown) > _SHOWN_FILES:
+            shown = (*shown[:1], "…", *shown[1 - _SHOWN_FILES :])
+        return f"Applied {len(self.applied)}: {', '.join(shown)}"
 
 
 def push_migrations(
     components: Components, *, root: Path, database_url: str, env: Mapping[str, str]
-) -> None:
+) -> Push:
     """Applies the pending migrations, and the seed once.
 
-    A file that fails changes nothing. The files before it stay applied.
+    A file that fails changes nothing. The files before it stay applied. If the database has
+    migrations whose files are gone, nothing is applied, because their order is unknown.
     """
+    if missing := _without_file(root, database_url):
+        return Push(
+            warnings=(
+                f"The database has {'migrations' if missing[1:] else 'a migration'} without a "
+                f"file in supabase/migrations: {', '.join(missing)}. Files of another git "
+                "branch are the usual reason. New migrations were not applied. Bring the files "
+                "back and start again, or run `tenantry reset`, which empties this project's "
+                "database.",
+            )
+        )
     done = _run(
         components,
         *("push", "--include-all", "--include-seed", "--yes"),
@@ -31,6 +68,22 @@ def push_migrations(
     )
     if done.returncode:
         raise TenantryError(_failure(done.stdout))
+    return Push(tuple(re.findall(r"Applying migration (\S+?\.sql)", done.stdout)))
+
+
+def _without_file(root: Path, database_url: str) -> list[str]:
+    """The applied migrations that have no file."""
+    history = sql.Identifier("supabase_migrations", "schema_migrations")
+    with psycopg.connect(database_url) as connection:
+        name = history.as_string(connection)
+        if connection.execute("select to_regclass(%s)", [name]).fetchone() == (None,):
+            return []
+        applied = connection.execute(
+            sql.SQL("select version, name from {} order by version").format(history)
+        ).fetchall()
+    files = (root / "supabase" / "migrations").glob("*_*.sql")
+    versions = {file.name.split("_")[0] for file in files}
+    return [f"{version}_{name}" for version, name in applied if version not in versions]
 
 
 def difference(components: Components, from_url: str, to_url: str) -> str:
@@ -88,4 +141,10 @@ def _failure(output: str) -> str:
         step, file = announced[-1]
         where = f"{_STEPS[step]} {file} failed"
     lines = [line for line in output.splitlines() if line and not line.startswith(_CHATTER)]
-    return f"{where}: " + "\n".join(lines)
+    # The CLI shows the statement that failed, which may be a whole file.
+    if len(lines) > _SHOWN_LINES:
+        lines = [*lines[:_SHOWN_LINES], "…"]
+    # The error says at its end what to do. The CLI does not show its hint.
+    return f"{where}: " + "\n".join(
+        line if line.startswith("ERROR") else line[:_SHOWN_CHARACTERS] for line in lines
+    )

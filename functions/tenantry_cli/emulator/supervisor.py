@@ -1,64 +1,88 @@
 """The process of `tenantry up`: how it starts, watches its children and stops."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from tenantry_cli.emulator.stack import Stack
+from tenantry_cli.emulator.stack import EndedError, Stack
 from tenantry_cli.errors import TenantryError
 
-_ENDINGS = {signal.SIGINT, signal.SIGTERM}
-_READY = "ready"
+# `tenantry reset` sends it to a running emulator.
+RESET = signal.SIGUSR1
 
 
 class _Stopped(BaseException):
-    """A request to stop: from Ctrl-C, `tenantry down` or the system."""
+    """A request to stop: from Ctrl-C, `tenantry down`, a closed terminal or the system."""
+
+
+class Requests:
+    """What other processes have requested of this one, by signals."""
+
+    def __init__(self) -> None:
+        self.endings = {signal.SIGINT, signal.SIGTERM}
+        # `nohup tenantry up` ignores that its terminal is closed.
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            self.endings.add(signal.SIGHUP)
+        self.is_stop = False
+        self.is_reset = False
 
 
 @contextmanager
-def stopping_cleanly() -> Iterator[None]:
-    """Both signals end the block. A second signal does not interrupt the cleanup."""
+def stopping_cleanly() -> Iterator[Requests]:
+    """An ending signal ends the block. A second signal does not interrupt the cleanup."""
+    requests = Requests()
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
-        for ending in _ENDINGS:
+        for ending in requests.endings:
             signal.signal(ending, signal.SIG_IGN)
+        requests.is_stop = True
         raise _Stopped
 
-    before = {ending: signal.signal(ending, stop) for ending in _ENDINGS}
+    def reset(number: int, frame: FrameType | None) -> None:
+        requests.is_reset = True
+
+    before = {ending: signal.signal(ending, stop) for ending in requests.endings}
+    before_reset = signal.signal(RESET, reset)
     with suppress(_Stopped):
         try:
-            yield
+            yield requests
         finally:
+            signal.signal(RESET, before_reset)
             for ending, handler in before.items():
                 # After a signal, the process only ends, and ignores further signals.
-                if signal.getsignal(ending) is stop:
+                if not requests.is_stop:
                     signal.signal(ending, handler)
 
 
-def watch(stack: Stack) -> None:
-    """Waits for a request to stop. Raises an error if a component ends before that."""
-    awaited = _ENDINGS | {signal.SIGCHLD}
+def watch(stack: Stack, requests: Requests) -> None:
+    """Waits for a request. Raises an error if a component ends before that."""
+    awaited = requests.endings | {RESET, signal.SIGCHLD}
     # SIGCHLD is ignored by default, and some systems then do not keep it for sigwait.
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
-    signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
-    # The request came during a finalizer, where Python drops the exception of a handler.
-    if any(signal.getsignal(ending) is signal.SIG_IGN for ending in _ENDINGS):
-        return
-    while True:
-        for child in stack.children:
-            if not child.is_alive:
-                raise TenantryError(child.exit_report())
-        if signal.sigwait(awaited) in _ENDINGS:
-            return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
+    try:
+        # is_stop: the request came during a finalizer, where Python drops the exception.
+        while not (requests.is_stop or requests.is_reset):
+            for child in stack.children:
+                if not child.is_alive:
+                    raise EndedError(child.exit_report())
+            number = signal.sigwait(awaited)
+            requests.is_stop = number in requests.endings
+            requests.is_reset = number == RESET
+    finally:
+        # A reset starts again, and a signal has to interrupt the start.
+        if requests.is_reset:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def start_detached(arguments: Sequence[str], log: Path) -> None:
+def start_detached(arguments: Sequence[str], log: Path, show: Callable[[str], None]) -> None:
     """Starts `tenantry up` in the background, and returns when it is ready.
 
     Raises the error of `tenantry up` if it fails.
@@ -76,35 +100,52 @@ def start_detached(arguments: Sequence[str], log: Path) -> None:
             start_new_session=True,
         )
     os.close(writer)
+    report: dict[str, str] = {}
     with os.fdopen(reader) as pipe:
         try:
             # Ends when the process has reported, or has died without a report.
-            report = pipe.read()
+            for line in pipe:
+                report = json.loads(line)
+                if "progress" in report:
+                    show(report["progress"])
         except BaseException:
             # The process has its own session, so the signal did not reach it.
             supervisor.terminate()
             supervisor.wait()
             raise
-    if report != _READY:
+    if "ready" not in report:
         # The process has stopped its children, and ends.
         supervisor.wait()
-        raise TenantryError(report or f"The emulator did not start:\n{log.read_text()}")
+        raise TenantryError(
+            report.get("failure") or f"The emulator did not start:\n{log.read_text()}"
+        )
 
 
 class Starter:
     """The process that started this one in the background, if there is one."""
 
     def __init__(self, descriptor: int | None) -> None:
-        self._descriptor = descriptor
+        self._pipe = None if descriptor is None else os.fdopen(descriptor, "w")
+
+    def report_progress(self, sentence: str) -> None:
+        self._report(progress=sentence)
 
     def report_ready(self) -> None:
-        self._report(_READY)
+        self._report(ready="")
+        self._close()
 
     def report_failure(self, error: TenantryError) -> None:
-        self._report(str(error))
+        self._report(failure=str(error))
+        self._close()
 
-    def _report(self, report: str) -> None:
-        if self._descriptor is not None:
-            with os.fdopen(self._descriptor, "w") as pipe:
-                pipe.write(report)
-            self._descriptor = None
+    def _report(self, **report: str) -> None:
+        if self._pipe is not None:
+            # The starter may have been killed. The emulator does not need it.
+            with suppress(BrokenPipeError):
+                print(json.dumps(report), file=self._pipe, flush=True)
+
+    def _close(self) -> None:
+        if self._pipe is not None:
+            with suppress(BrokenPipeError):
+                self._pipe.close()
+            self._pipe = None

@@ -10,7 +10,9 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import dict_row
 
+import tenantry
 from tenantry.catalogue import CALLERS, CatalogueEntry, Parameter
+from tenantry.errors import ERROR_CODES
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.generate.database import declared_operations
 from tenantry_cli.project import Project
@@ -64,8 +66,25 @@ def _rows(connection: Connection) -> Mapping[str, dict[str, Any]]:
 
 def _sources(project: Project) -> Mapping[str, str]:
     """The path of each RPC's file, by the function's name."""
-    files = sorted((project.root / "sql" / "30_rpc").rglob("*.sql"), key=Path.as_posix)
+    folder = project.root / "sql" / "30_rpc"
+    files = sorted(folder.rglob("*.sql"), key=Path.as_posix)
+    groups = _groups()
+    for file in files:
+        if file.relative_to(folder).parent.as_posix() not in groups:
+            raise TenantryError(
+                f"{file.relative_to(project.root)}: the folder of an RPC is its group, one of "
+                f"{', '.join(groups)}. A new group gets a module in functions/tenantry first."
+            )
     return {file.stem: file.relative_to(project.root).as_posix() for file in files}
+
+
+def _groups() -> list[str]:
+    """The modules of functions/tenantry that declare a group.
+
+    They are not imported: each needs the catalogue, which may lack a new operation.
+    """
+    modules = sorted(Path(tenantry.__file__).parent.glob("*.py"))
+    return [file.stem for file in modules if "\nGROUP = Group(" in file.read_text()]
 
 
 def _entry(row: Mapping[str, Any], source: str) -> CatalogueEntry:
@@ -81,6 +100,12 @@ def _entry(row: Mapping[str, Any], source: str) -> CatalogueEntry:
             f"{source}: unknown callers {', '.join(sorted(unknown))}. Callers are "
             f"{', '.join(CALLERS)}."
         )
+    errors = tuple(comment["errors"].split(", "))
+    if unknown := set(errors) - {error.code for error in ERROR_CODES}:
+        raise TenantryError(
+            f"{source}: unknown errors {', '.join(sorted(unknown))}. A new code gets a row in "
+            "functions/tenantry/errors.py first."
+        )
     return CatalogueEntry(
         name=row["name"],
         group=source.split("/")[2].replace("_", "-"),
@@ -91,6 +116,6 @@ def _entry(row: Mapping[str, Any], source: str) -> CatalogueEntry:
         summary=comment["summary"],
         description=comment["description"] or "",
         callers=callers,
-        errors=tuple(comment["errors"].split(", ")),
+        errors=errors,
         source=source,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tenantry_cli.proof.rules import Identity, Tenant
-from tenantry_cli.proof.transport import Reply, Request, Statement
+from tenantry_cli.proof.transport import OUR_PATHS, Reply, Request, Statement, page_paths
 
 
 class Expected(Enum):
@@ -58,6 +58,11 @@ def shows_rows(reply: Reply) -> bool:
 
 def shows_text(text: str, reply: Reply) -> bool:
     return reply.is_success and text in reply.text
+
+
+def shows_our_paths(reply: Reply) -> bool:
+    """Whether an OpenAPI page of public has anything of Tenantry."""
+    return reply.is_success and bool(page_paths(reply.text) & OUR_PATHS)
 
 
 def shows_count(reply: Reply) -> bool:

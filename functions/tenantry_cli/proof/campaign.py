@@ -50,10 +50,11 @@ from tenantry_cli.proof.traces import (
     inspect_actions,
     inspect_changes,
 )
-from tenantry_cli.proof.transport import Transport
+from tenantry_cli.proof.transport import Transport, is_overload, overloaded
 from tenantry_cli.target import Target
 
 _WORKERS = 8
+_SHOWN_PATHS = 10
 
 Progress = Callable[[str, int, int], None]
 
@@ -95,7 +96,7 @@ def prove(
         if sentences := campaign.close().sentences:
             raise TenantryError("\n".join([_error_sentence(error), *sentences])) from error
         raise
-    result.remains = left.failures
+    result.remains += left.failures
     result.notes += Leftovers(accounts=left.accounts).sentences
     return result
 
@@ -122,9 +123,13 @@ class _Campaign:
         began = time.monotonic()
         environment = self._environment
         environment.check_connections()
-        self._progress(f"creating tenants and users of run {environment.run}", 0, 0)
-        environment.create_users()
+        environment.check_accounts()
+        self._progress("removing what killed runs have left", 0, 0)
+        self._note_remains(environment.remove_leftovers())
+        self._progress(f"creating tenants and users of run {environment.run.id}", 0, 0)
+        # First: by its tenants a later run finds what this one has left.
         environment.create_tenants()
+        environment.create_users()
         environment.assign_permissions()
         self._progress("waiting until the Data API knows the tenants", 0, 0)
         environment.wait_until_known()
@@ -178,6 +183,8 @@ class _Campaign:
 
     def _try(self, attempt: Attempt) -> None:
         reply = self._transport.send(attempt.what)
+        if is_overload(reply.status, reply.text):
+            raise overloaded(attempt.what.describe()["url"], reply.status)
         if attempt.expected is Expected.ALLOWED and attempt.shows(reply):
             self._succeeded.add(attempt.positive_control)
         self._attempts.append(attempt)
@@ -246,9 +253,25 @@ class _Campaign:
             )
             self._add(list(inspect_catalog(connection)))
 
+    def _note_remains(self, left: Leftovers) -> None:
+        """What killed runs have left, as far as it could not be removed."""
+        self._result.remains += left.failures
+        self._result.notes += Leftovers(accounts=left.accounts).sentences
+        if self._environment.removed:
+            self._result.notes.append(
+                "What these runs had left, which were killed, was removed: "
+                f"{', '.join(self._environment.removed)}."
+            )
+
     def _note_omissions(self) -> None:
         target = self._environment.target
         notes = self._result.notes
+        if own := sorted(self._environment.open_paths):
+            notes.append(
+                "Anybody sees these functions and tables of your own in public, which the "
+                f"proof does not judge: {', '.join(own[:_SHOWN_PATHS])}"
+                f"{' …' if own[_SHOWN_PATHS:] else ''}"
+            )
         if not self._environment.has_inactive_users:
             notes.append(
                 "Without --db-url and without an admin API of Auth, banned and soft-deleted "

@@ -6,10 +6,12 @@ import json
 import re
 import secrets
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from typing import Any
 
 import jwt
@@ -18,9 +20,11 @@ import requests
 from psycopg import sql
 from tenacity.wait import wait_fixed
 
+from tenantry_cli.database import open_database
 from tenantry_cli.doctor.catalog import connect
 from tenantry_cli.errors import TenantryError
-from tenantry_cli.http_client import BUSY_STATUSES, HttpClient, retrying
+from tenantry_cli.http_client import BUSY_STATUSES, HttpClient, retrying, unanswered
+from tenantry_cli.proof.forged_tokens import forged_tokens
 from tenantry_cli.proof.identities import (
     ACCOUNTS,
     ADMIN,
@@ -47,16 +51,26 @@ from tenantry_cli.proof.identities import (
     WRONGLY_SIGNED,
 )
 from tenantry_cli.proof.rules import Identity, State, Tenant, Visibility
-from tenantry_cli.target import Target, key_headers
+from tenantry_cli.proof.run import Run, run_that_is_over
+from tenantry_cli.proof.transport import OUR_PATHS, is_overload, overloaded, page_paths
+from tenantry_cli.target import (
+    JWT_SECRET_NAMES,
+    Target,
+    is_key_refused,
+    key_headers,
+    refused_key,
+)
 from tenantry_cli.waiting import wait_until
 
 _TIMEOUT_SECONDS = 60
 # The database does not wait while another session keeps the tenant for more than a second.
-_RETRY_BUSY = retrying(5, statuses=BUSY_STATUSES, wait=wait_fixed(0.5))
+# An overloaded project gets half a minute, above all while the run removes what it made.
+_RETRY_BUSY = retrying(30, statuses=BUSY_STATUSES, wait=wait_fixed(1))
 # PostgREST reloads its schema cache meanwhile.
 _CACHE_SECONDS = 120
 _INTERVAL_SECONDS = 0.1
 _EXCERPT = 300
+_PAGE = 1000
 _LONG_AGO = "2020-01-01T00:00:00Z"
 
 GRANTS = (
@@ -84,12 +98,22 @@ STAFF = (
     (COVERING, "admin"),
 )
 
+# Rolled back. `immediate` also runs what waits for the end of a transaction.
+_TRIAL_ACCOUNT = """
+insert into auth.users (id, email, aud, role, raw_app_meta_data, raw_user_meta_data)
+values (gen_random_uuid(), {email}, 'authenticated', 'authenticated', '{{}}', '{{}}');
+delete from auth.users where email = {email};
+set constraints all immediate;
+"""
+
 # Objects in a tenant schema that only SQL can create. API roles may use only the view and the
 # function that run with the rights of their caller.
 _CREATE_OBJECTS = """
 create table {schema}.proof_unregistered (id text primary key, body text, number serial);
+-- With an offset the view cannot be written. Its rows are those of proof_notes, whose writes
+-- are tried already.
 create view {schema}.proof_invoker_view with (security_invoker = true)
-    as select id, body from {schema}.proof_notes;
+    as select id, body from {schema}.proof_notes offset 0;
 create view {schema}.proof_definer_view as select id, body from {schema}.proof_notes;
 create materialized view {schema}.proof_materialized_view
     as select id, body from {schema}.proof_notes;
@@ -125,7 +149,7 @@ class Leftovers:
 @dataclass
 class Environment:
     target: Target
-    run: str = field(default_factory=lambda: secrets.token_hex(4))
+    run: Run = field(default_factory=Run)
     ids: dict[Identity, str] = field(default_factory=dict)
     tokens: dict[Identity, str | None] = field(default_factory=dict)
 
@@ -136,12 +160,18 @@ class Environment:
         self._begun_users: set[Identity] = set()
         self._begun_staff: list[Identity] = []
         self._has_admin_api = False
+        # The paths in public that are the project's own: as the service key sees them, and as
+        # anybody does.
+        self.own_paths: frozenset[str] = frozenset()
+        self.open_paths: frozenset[str] = frozenset()
+        # Earlier runs whose remains were removed.
+        self.removed: list[str] = []
         # Whether users could be banned and soft-deleted.
         self.has_inactive_users = False
         # The limits of the platform. Only SQL reads them.
         self.limits: dict[str, int] = {}
         self.a, self.b, self.s, self.m = (
-            Tenant(letter, f"proof_{self.run}_{letter.lower()}", state)
+            Tenant(letter, self.run.tenant(letter), state)
             for letter, state in (
                 ("A", State.ACTIVE),
                 ("B", State.ACTIVE),
@@ -152,7 +182,7 @@ class Environment:
         self.tenants = (self.a, self.b, self.s, self.m)
         self.made = (self.a, self.b, self.s)
         self.markers = re.compile(
-            f"{self.run}-([ABS])-({'|'.join(visibility.value for visibility in Visibility)})"
+            f"{self.run.id}-([ABS])-({'|'.join(visibility.value for visibility in Visibility)})"
         )
 
     @property
@@ -166,15 +196,18 @@ class Environment:
 
     def marker(self, tenant: Tenant, visibility: Visibility) -> str:
         """A text that occurs only in this tenant."""
-        return f"{self.run}-{tenant.letter}-{visibility.value}"
+        return f"{self.run.id}-{tenant.letter}-{visibility.value}"
 
     def email(self, identity: Identity) -> str:
-        return f"proof-{self.run}-{ACCOUNTS.index(identity)}@example.com"
+        return self.run.email(ACCOUNTS.index(identity))
+
+    def display_name(self, tenant: Tenant) -> str:
+        return self.run.signed(self.marker(tenant, Visibility.REGISTRY))
 
     # Creating -------------------------------------------------------------------------------
 
     def check_connections(self) -> None:
-        """Checks the database and the Data API, before anything is created."""
+        """Checks the database, the Data API and the keys, before anything is created."""
         if self.target.db_url is not None:
             with connect(self.target.db_url) as connection:
                 settings = connection.execute("select s.* from tenancy.platform_settings s")
@@ -185,6 +218,144 @@ class Environment:
                 f"{self.target.rest_url} does not answer as a Data API with these migrations. "
                 "Check --url, and push the migrations first."
             )
+        self.open_paths = self._paths_of_project(self.target.anon_key)
+        self.own_paths = self._paths_of_project(self.target.service_key) | self.open_paths
+        for url in filter(None, (self.target.postgrest_url, self.target.functions_url)):
+            self._send("GET", url)
+        if self.target.jwt_secret is not None:
+            self._check_secret(self.target.jwt_secret)
+
+    def _check_secret(self, secret: str) -> None:
+        """With a wrong secret, every token that the run signs would be refused."""
+        claims = {"role": "anon", "exp": int(time.time()) + 3600}
+        reply = self._send(
+            "GET",
+            f"{self.target.rest_url}/",
+            headers=key_headers(jwt.encode(claims, secret, "HS256"), self.target.anon_key),
+        )
+        if is_key_refused(reply):
+            raise TenantryError(
+                f"{self.target.api_url} does not accept tokens that are signed with "
+                f"{JWT_SECRET_NAMES}. Copy the JWT secret of this project again, or leave it "
+                "out."
+            )
+
+    def _paths_of_project(self, key: str) -> frozenset[str]:
+        """What a key shows of the project's own functions and tables in public."""
+        page = self._send("GET", f"{self.target.rest_url}/", headers=self._headers(key))
+        if is_key_refused(page):
+            is_anon = key != self.target.service_key
+            raise refused_key(self.target.api_url, page, is_anon=is_anon)
+        # A hosted project may show the page to the service key only.
+        return frozenset(page_paths(page.text)) - OUR_PATHS - {"/"}
+
+    def remove_leftovers(self) -> Leftovers:
+        """Removes what earlier runs left that were killed."""
+        rows = self.rows(
+            "public",
+            "tenants?select=schema_name,display_name,created_at&schema_name=like.proof_*",
+        )
+        tenants = {row["schema_name"]: run for row in rows if (run := run_that_is_over(row))}
+        left = Leftovers()
+        for run in {run.id: run for run in tenants.values()}.values():
+            names = [name for name, each in tenants.items() if each == run]
+            self._remove_accounts_of(run, names, left)
+            for name in names:
+                self._remove_tenant(name, left)
+            self.removed.append(run.id)
+        return left
+
+    def _remove_accounts_of(self, run: Run, tenants: list[str], left: Leftovers) -> None:
+        """Removes the accounts of a run of which only the names are known."""
+        listed = ",".join(tenants)
+        # Auth changes the address of a user whom it soft-deletes, but the grants stay.
+        granted = self.rows(
+            "public", f"user_schema_access?select=user_id&schema_name=in.({listed})"
+        )
+        ids = {row["user_id"] for row in granted}
+        if self.target.db_url is not None:
+            self._delete_accounts(run.emails, [*ids], left)
+        elif self._has_admin_api:
+            pattern = re.compile(run.emails)
+            ids |= {
+                user["id"]
+                for user in self._accounts()
+                if pattern.match(user.get("email") or "")
+            }
+            for user_id in ids:
+                if not self._delete_account(user_id):
+                    left.accounts.append(user_id)
+        else:
+            left.accounts.append(f"of run {run.id}")
+
+    def _accounts(self) -> Iterator[dict[str, Any]]:
+        """All accounts, as the admin API of Auth lists them."""
+        for page in count(1):
+            found = self._send_successfully(
+                "GET",
+                f"{self.target.auth_url}/admin/users?page={page}&per_page={_PAGE}",
+                headers=self._headers(self.target.service_key),
+            )
+            users = _field(found, "users")
+            if not users:
+                return
+            yield from users
+
+    def check_accounts(self) -> None:
+        """Tries whether an account can be removed again: a row that a trigger makes may hold
+        it."""
+        if self.target.db_url is not None:
+            self._try_account_in_sql(self.target.db_url)
+        email = self.run.email("trial")
+        made = self._send(
+            "POST",
+            f"{self.target.auth_url}/admin/users",
+            headers=self._headers(self.target.service_key),
+            json={
+                "email": email,
+                "password": secrets.token_urlsafe(16),
+                "email_confirm": True,
+            },
+        )
+        if not made.ok:
+            # Then accounts are created by sign-up, which says what is wrong.
+            return
+        self._has_admin_api = True
+        gone = self._send(
+            "DELETE",
+            f"{self.target.auth_url}/admin/users/{_field(_parsed(made), 'id')}",
+            headers=self._headers(self.target.service_key),
+        )
+        if not gone.ok:
+            raise TenantryError(
+                f"Auth cannot remove an account again (status {gone.status_code}: "
+                f"{_excerpt(gone)}). A row that your trigger on auth.users makes may refer to "
+                "the account: add `on delete cascade` to its foreign key. The account "
+                f"{email} remains. Delete it by hand; nothing else was created."
+            )
+
+    def _try_account_in_sql(self, db_url: str) -> None:
+        with open_database(db_url) as connection:
+            try:
+                email = sql.Literal(self.run.email("trial"))
+                connection.execute(sql.SQL(_TRIAL_ACCOUNT).format(email=email))
+            except psycopg.errors.InsufficientPrivilege:
+                # Auth decides, below.
+                pass
+            except psycopg.errors.ForeignKeyViolation as error:
+                table = f"{error.diag.schema_name}.{error.diag.table_name}"
+                raise TenantryError(
+                    f"An account of Auth cannot be removed again, because a row of {table} "
+                    f"refers to it ({error.diag.constraint_name}). Add `on delete cascade` to "
+                    "this foreign key, or use another project. Nothing was created."
+                ) from error
+            except psycopg.Error as error:
+                raise TenantryError(
+                    "Your triggers on auth.users do not allow an account to be created and "
+                    f"removed ({error.diag.message_primary}). Nothing was created."
+                ) from error
+            finally:
+                connection.rollback()
 
     def create_users(self) -> None:
         first, *others = ACCOUNTS
@@ -206,7 +377,7 @@ class Environment:
             self.rpc(
                 "create_tenant_schema",
                 schema_name=tenant.name,
-                display_name=self.marker(tenant, Visibility.REGISTRY),
+                display_name=self.display_name(tenant),
             )
             for table in ("proof_tags", "proof_notes", "proof_spare"):
                 columns = [
@@ -357,6 +528,10 @@ class Environment:
 
     def _send_successfully(self, method: str, url: str, **request: Any) -> Any:
         reply: requests.Response = _RETRY_BUSY(self._send, method, url, **request)
+        if is_key_refused(reply):
+            raise refused_key(self.target.api_url, reply)
+        if is_overload(reply.status_code, reply.text):
+            raise overloaded(url, reply.status_code)
         if not reply.ok:
             raise TenantryError(
                 f"{method} {url} answered {reply.status_code}: {_excerpt(reply)}"
@@ -367,7 +542,7 @@ class Environment:
         try:
             return self._http.request(method, url, **request)
         except requests.RequestException as error:
-            raise TenantryError(f"{method} {url}: {error}") from error
+            raise TenantryError(unanswered(url, error)) from error
 
     def _headers(self, token: str) -> dict[str, str]:
         key = token if token == self.target.service_key else self.target.anon_key
@@ -391,7 +566,7 @@ class Environment:
 
     def _execute(self, text: str, **values: Any) -> None:
         try:
-            with psycopg.connect(self.target.db_url or "") as connection:
+            with open_database(self.target.db_url or "") as connection:
                 connection.execute(sql.SQL(text).format(**values))
         except psycopg.Error as error:
             raise TenantryError(
@@ -403,7 +578,7 @@ class Environment:
     def _create_account(self, identity: Identity) -> None:
         """Creates an account with the admin API of Auth, which sends no mail.
 
-        Without an admin API, as in the emulator, the account is created by sign-up.
+        Where the admin API is missing, the account is created by sign-up.
         """
         credentials = {"email": self.email(identity), "password": secrets.token_urlsafe(16)}
         self._begun_users.add(identity)
@@ -463,6 +638,7 @@ class Environment:
         service = {"role": "service_role", "iat": now, "exp": now + 3600}
         self.tokens[UNSIGNED] = jwt.encode(service, "", algorithm="none")
         self.tokens[WRONGLY_SIGNED] = jwt.encode(service, secrets.token_hex(32), "HS256")
+        self.tokens |= forged_tokens(self._published_keys(), service)
         if self.target.jwt_secret is not None:
             secret = self.target.jwt_secret
             old = signed_in | {"iat": now - 7200, "exp": now - 3600}
@@ -470,16 +646,23 @@ class Environment:
             unnamed = {name: value for name, value in signed_in.items() if name != "sub"}
             self.tokens[WITHOUT_USER] = jwt.encode(unnamed, secret, "HS256")
 
+    def _published_keys(self) -> list[dict[str, Any]]:
+        """The public keys that verify tokens. None if a shared secret signs them."""
+        reply = self._send(
+            "GET",
+            f"{self.target.auth_url}/.well-known/jwks.json",
+            headers={"apikey": self.target.anon_key},
+        )
+        if not reply.ok:
+            return []
+        keys = _parsed(reply).get("keys")
+        return [key for key in keys if isinstance(key, dict)] if isinstance(keys, list) else []
+
     # Removing -------------------------------------------------------------------------------
 
     def remove(self) -> Leftovers:
         """Removes what was created, and returns what could not be removed."""
         left = Leftovers()
-        for tenant in self._begun_tenants:
-            try:
-                self._remove_tenant(tenant)
-            except TenantryError as error:
-                left.failures.append(f"The tenant {tenant.name} could not be removed: {error}")
         for identity in self._begun_staff:
             # An account may remain after the run, but it must not keep its platform role.
             try:
@@ -490,22 +673,21 @@ class Environment:
                 )
         if self._begun_users:
             self._remove_users(left)
+        # Last: they are the sign by which the next run finds what this one has left.
+        for tenant in self._begun_tenants:
+            self._remove_tenant(tenant.name, left)
         return left
 
     def close(self) -> None:
         self._http.close()
 
-    def _remove_tenant(self, tenant: Tenant) -> None:
-        known = self._send(
-            "POST",
-            f"{self.target.rest_url}/rpc/check_tenant_status",
-            headers=self._headers(self.target.service_key),
-            json={"schema_name": tenant.name},
-        )
-        if known.status_code == 404:
-            return
-        self.rpc("suspend_tenant", schema_name=tenant.name)
-        self.rpc("delete_tenant_schema", schema_name=tenant.name)
+    def _remove_tenant(self, name: str, left: Leftovers) -> None:
+        try:
+            if self.rows("public", f"tenants?select=id&schema_name=eq.{name}"):
+                self.rpc("suspend_tenant", schema_name=name)
+                self.rpc("delete_tenant_schema", schema_name=name)
+        except TenantryError as error:
+            left.failures.append(f"The tenant {name} could not be removed: {error}")
 
     def _remove_role(self, identity: Identity) -> None:
         reply = self._send(
@@ -524,28 +706,37 @@ class Environment:
         users = sorted(self._begun_users, key=ACCOUNTS.index)
         emails = [self.email(identity) for identity in users]
         if self.target.db_url is not None:
-            try:
-                with psycopg.connect(self.target.db_url) as connection:
-                    # Auth changes the address of a user whom it soft-deletes.
-                    connection.execute(
-                        "delete from auth.users where email = any(%s) or id = any(%s::uuid[])",
-                        (emails, [self.ids[user] for user in users if user in self.ids]),
-                    )
-            except psycopg.Error as error:
-                left.failures.append(f"The accounts could not be removed: {error}")
+            known = [self.ids[user] for user in users if user in self.ids]
+            if not self._delete_accounts(self.run.emails, known, left):
                 left.accounts += emails
             return
         for identity, email in zip(users, emails, strict=True):
             # Without an id, Auth has not answered the request to create the account.
-            with suppress(TenantryError, KeyError):
-                gone = self._send(
-                    "DELETE",
-                    f"{self.target.auth_url}/admin/users/{self.ids[identity]}",
-                    headers=self._headers(self.target.service_key),
+            if identity not in self.ids or not self._delete_account(self.ids[identity]):
+                left.accounts.append(email)
+
+    def _delete_accounts(self, emails: str, ids: list[str], left: Leftovers) -> bool:
+        """Deletes accounts in SQL, by a pattern of their addresses and by their ids."""
+        try:
+            with open_database(self.target.db_url or "") as connection:
+                # Auth changes the address of a user whom it soft-deletes.
+                connection.execute(
+                    "delete from auth.users where email ~ %s or id = any(%s::uuid[])",
+                    (emails, ids),
                 )
-                if gone.ok:
-                    continue
-            left.accounts.append(email)
+        except (psycopg.Error, TenantryError) as error:
+            left.failures.append(f"The accounts could not be removed: {error}")
+            return False
+        return True
+
+    def _delete_account(self, user_id: str) -> bool:
+        with suppress(TenantryError):
+            return self._send(
+                "DELETE",
+                f"{self.target.auth_url}/admin/users/{user_id}",
+                headers=self._headers(self.target.service_key),
+            ).ok
+        return False
 
 
 def _parsed(reply: requests.Response) -> Any:

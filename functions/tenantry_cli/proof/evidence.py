@@ -183,7 +183,7 @@ def inspect_registry(environment: Environment) -> Iterator[Finding]:
         row = next((row for row in tenants if row["schema_name"] == tenant.name), None)
         if row is None or row["status"] != tenant.state.value:
             yield _unattributed(tenant, "tenants", f"its registry row is now {row}")
-        elif row["display_name"] != environment.marker(tenant, Visibility.REGISTRY):
+        elif row["display_name"] != environment.display_name(tenant):
             yield _unattributed(tenant, "tenants", "it was renamed")
     expected = {
         (_names_by_letter(environment)[letter], environment.ids[identity], level)

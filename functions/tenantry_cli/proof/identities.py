@@ -24,6 +24,26 @@ SERVICE = Identity("service key", Kind.SERVICE)
 UNSIGNED = Identity("token of alg none", Kind.NOBODY, has_invalid_token=True)
 WRONGLY_SIGNED = Identity("wrongly signed token", Kind.NOBODY, has_invalid_token=True)
 EXPIRED_TOKEN = Identity("expired token", Kind.NOBODY, has_invalid_token=True)
+# Whoever knows the public key that the project publishes signs these tokens.
+FORGED_IDENTITIES = tuple(
+    Identity(name, Kind.NOBODY, has_invalid_token=True, is_forged=True)
+    for name in (
+        "public key as a secret",
+        "the same with its kid",
+        "unknown key, known kid",
+        "unknown key, wrong kid",
+        "unknown key without a kid",
+        "its own key in the token",
+    )
+)
+(
+    PUBLIC_KEY_WITHOUT_KID,
+    PUBLIC_KEY_WITH_KID,
+    UNKNOWN_KEY,
+    WRONG_KID,
+    WITHOUT_KID,
+    KEY_IN_HEADER,
+) = FORGED_IDENTITIES
 WITHOUT_USER = Identity("token without a user", Kind.NOBODY, has_no_user=True)
 
 # Users whom Auth no longer lets sign in. Their tokens are still valid, and nobody has revoked

@@ -229,6 +229,16 @@ _SPECIAL: Mapping[str, _Special] = {
     "redact_audit_log": _Special(_fixed(user_id="00000000-0000-0000-0000-000000000000")),
     "list_tenants_behind": _Special(_fixed(page_size=1), may_be_empty=True),
     "get_schema_drift": _Special(may_be_empty=True),
+    "withdraw_tenant_migration": _Special(
+        _fixed(version="proof_none"),
+        passes=frozenset({"migration_not_found"}),
+        has_tenant=False,
+    ),
+    "replace_tenant_migration": _Special(
+        _fixed(version="proof_none", statements="select 1"),
+        passes=frozenset({"migration_not_found"}),
+        has_tenant=False,
+    ),
 }
 
 

@@ -15,6 +15,7 @@ from tenantry_cli.proof.attempts import (
     Sentinel,
     expect,
     shows_count,
+    shows_our_paths,
     shows_rows,
     shows_text,
 )
@@ -22,6 +23,7 @@ from tenantry_cli.proof.environment import Environment
 from tenantry_cli.proof.identities import (
     ADMIN_B,
     EXPIRED_TOKEN,
+    FORGED_IDENTITIES,
     NOBODY,
     SERVICE,
     SIGNED_IDENTITIES,
@@ -84,9 +86,11 @@ class Plan:
         known: tuple[Identity, ...] = STANDARD_IDENTITIES
         if self.environment.target.jwt_secret is not None:
             known += SIGNED_IDENTITIES
+        forged = tuple(each for each in FORGED_IDENTITIES if each in self.environment.tokens)
         if self.is_full:
-            return known
-        return tuple(each for each in known if each not in (NOBODY, UNSIGNED, EXPIRED_TOKEN))
+            return known + forged
+        brief = tuple(each for each in known if each not in (NOBODY, UNSIGNED, EXPIRED_TOKEN))
+        return brief + forged[:1]
 
     @property
     def entry_points(self) -> tuple[EntryPoint, ...]:
@@ -123,13 +127,18 @@ class Plan:
             plan = self
             if identity.is_inactive and not self.environment.has_inactive_users:
                 continue
-            if self.is_full and identity.is_inactive:
+            if self.is_full and (identity.is_inactive or identity.is_forged):
                 plan = replace(self, selection=Selection.INACTIVE)
             yield from plan._attempts_of(identity)
 
     def _attempts_of(self, identity: Identity) -> Iterator[Attempt]:
         for entry_point in self.entry_points:
             yield from self._tables(identity, entry_point)
+            if identity.is_forged:
+                # The token is refused before anything depends on the request.
+                yield from self._pages(identity, entry_point)
+                yield from self._registry(identity, entry_point)
+                continue
             yield from self._routines(identity, entry_point)
             yield from self._pages(identity, entry_point)
             yield from self._embedding(identity, entry_point)
@@ -285,7 +294,7 @@ class Plan:
             # Hosted projects may keep this page to the service key.
             Expected.EITHER if is_someone else Expected.REFUSED,
             self._request(identity, entry_point, "GET", "/", profiles(("public",), ())),
-            partial(shows_text, '"/rpc/'),
+            shows_our_paths,
             ("OpenAPI page", "GET", entry_point.name),
         )
 
@@ -520,6 +529,9 @@ class Plan:
             ("expose_schema", {}),
         ):
             for profile in ("public", "tenancy"):
+                # The project may have a function of that name.
+                if profile == "public" and f"/rpc/{helper}" in self.environment.own_paths:
+                    continue
                 yield Attempt(
                     identity,
                     None,
@@ -563,7 +575,7 @@ class Plan:
             self._other(tenant),
             identity,
             self.environment.ids,
-            self.environment.marker(tenant, Visibility.REGISTRY),
+            self.environment.display_name(tenant),
             self.environment.has_inactive_users,
             self.environment.limits,
         )

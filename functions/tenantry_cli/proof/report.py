@@ -15,6 +15,7 @@ from tenantry_cli.proof.campaign import Result
 from tenantry_cli.proof.evidence import Finding, Verdict
 from tenantry_cli.proof.identities import (
     COVERING_IDENTITIES,
+    FORGED_IDENTITIES,
     SIGNED_IDENTITIES,
     STANDARD_IDENTITIES,
 )
@@ -115,7 +116,12 @@ def as_json(result: Result) -> dict[str, Any]:
 def _names() -> list[str]:
     return [
         identity.name
-        for identity in (*STANDARD_IDENTITIES, *SIGNED_IDENTITIES, *COVERING_IDENTITIES)
+        for identity in (
+            *STANDARD_IDENTITIES,
+            *SIGNED_IDENTITIES,
+            *FORGED_IDENTITIES,
+            *COVERING_IDENTITIES,
+        )
     ]
 
 

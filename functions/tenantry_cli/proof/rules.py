@@ -65,6 +65,8 @@ class Identity:
     has_invalid_token: bool = False
     # The token is valid, but names no user who counts.
     has_no_user: bool = False
+    # The token is signed with a key that is not the project's, or is not meant to sign.
+    is_forged: bool = False
     # Auth has banned or soft-deleted the user, who has grants or a platform role.
     is_inactive: bool = False
 

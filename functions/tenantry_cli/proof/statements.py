@@ -85,7 +85,7 @@ def _layers(
     # The guard as PostgREST calls it. The routines of a tenant need the level read.
     for method, path, level in (
         ("GET", "/settings", Level.READ),
-        ("POST", "/settings", Level.WRITE),
+        ("POST", "/proof_notes", Level.WRITE),
         ("POST", "/rpc/proof_invoker_function", Level.READ),
     ):
         yield Attempt(

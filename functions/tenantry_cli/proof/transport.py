@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import psycopg
@@ -13,14 +14,34 @@ import requests
 from psycopg import sql
 from tenacity.wait import wait_fixed
 
+from tenantry.catalogue import catalogue
+from tenantry_cli.database import open_database
 from tenantry_cli.errors import TenantryError
-from tenantry_cli.http_client import BUSY_STATUSES, HttpClient, retrying
+from tenantry_cli.http_client import BUSY_STATUSES, HttpClient, retrying, unanswered
 
 _TIMEOUT_SECONDS = 60
 # The database does not wait while another session keeps the tenant for more than a second.
 _RETRY_BUSY = retrying(9, statuses=BUSY_STATUSES, wait=wait_fixed(0.5))
 # A server may close an idle connection at the moment when it is used again.
-_RETRY_CONNECTION = retrying(4, errors=(requests.RequestException,))
+_RETRY_CONNECTION = retrying(
+    4, errors=(requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
+)
+_OVERLOADED = {
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
+# One tenant is locked; the functions could not be loaded.
+_NO_OVERLOAD = {"busy", "unavailable"}
+# SQLSTATE of a statement that took longer than the role may take.
+_TIMED_OUT = "57014"
+# The paths of Tenantry on the OpenAPI page of public. The others are the project's own.
+OUR_PATHS = frozenset(
+    {
+        *(f"/rpc/{name}" for name in catalogue()),
+        *("/tenants", "/user_schema_access", "/admin_users", "/admin_audit_log"),
+    }
+)
 _SECRET_HEADERS = ("authorization", "apikey")
 
 
@@ -89,10 +110,35 @@ class Reply:
     @property
     def error_codes(self) -> set[str]:
         """The error code, which PostgREST has in `details` and the functions in `code`."""
-        body = self.json
-        if not isinstance(body, dict):
-            return set()
-        return {str(body.get("code")), str(body.get("details"))}
+        return _error_codes(self.json)
+
+
+def _error_codes(body: Any) -> set[str]:
+    if not isinstance(body, dict):
+        return set()
+    return {str(body.get("code")), str(body.get("details"))}
+
+
+def page_paths(text: str) -> set[str]:
+    """The paths of an OpenAPI page; none if the text is no such page."""
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return set()
+    return set(body.get("paths", ())) if isinstance(body, dict) else set()
+
+
+def is_overload(status: int, text: str) -> bool:
+    """Whether the project could not answer anybody. Such a refusal proves nothing."""
+    codes = _error_codes(Reply(status, text).json)
+    return _TIMED_OUT in codes or (status in _OVERLOADED and not codes & _NO_OVERLOAD)
+
+
+def overloaded(url: str, status: int) -> TenantryError:
+    return TenantryError(
+        f"The project is overloaded: {url} answered {status} at every try, so nothing is "
+        "proved. Run the proof again when less happens in the project, or with --brief."
+    )
 
 
 class Transport:
@@ -129,7 +175,7 @@ class Transport:
                 self._http.send_exactly, request.method, request.url, headers, body
             )
         except requests.RequestException as error:
-            raise TenantryError(f"{request.method} {request.url}: {error}") from error
+            raise TenantryError(unanswered(request.url, error)) from error
         return reply
 
     def _run(self, statement: Statement) -> Reply:
@@ -156,10 +202,7 @@ class Transport:
     def _connection(self) -> psycopg.Connection[Any]:
         connection: psycopg.Connection[Any] | None = getattr(self._local, "connection", None)
         if connection is None:
-            try:
-                connection = psycopg.connect(self._db_url or "", autocommit=True)
-            except psycopg.Error as error:
-                raise TenantryError(f"The database does not answer: {error}") from error
+            connection = open_database(self._db_url or "", autocommit=True)
             self._local.connection = connection
             self._connections.append(connection)
         return connection

@@ -19,6 +19,7 @@ declare
             else 'write'::public.access_level
         end
     );
+    v_is_write constant boolean := level is null and v_level = 'write';
     v_caller tenancy.caller;
     v_status public.tenant_status;
     v_access public.access_level;
@@ -26,20 +27,25 @@ declare
 begin
     -- The RPCs are in public. Each checks the permission of its caller, so the guard does not.
     if schema_name = 'public' then
+        if v_is_write then
+            perform tenancy.require_writable(schema_name, null);
+        end if;
         return;
     end if;
 
     -- First only whether the answer is yes, as for almost every request of a user.
-    if exists (
-        select
-        from public.user_schema_access a
-        join public.tenants t on t.schema_name = a.schema_name
-        where a.schema_name = require_access.schema_name
-            and a.user_id = (select u.user_id from tenancy.calling_user u)
-            and a.access_level >= v_level
-            and coalesce(a.expires_at, 'infinity') > statement_timestamp()
-            and t.status = 'active'
-    ) then
+    select a.access_level into v_access
+    from public.user_schema_access a
+    join public.tenants t on t.schema_name = a.schema_name
+    where a.schema_name = require_access.schema_name
+        and a.user_id = (select u.user_id from tenancy.calling_user u)
+        and a.access_level >= v_level
+        and coalesce(a.expires_at, 'infinity') > statement_timestamp()
+        and t.status = 'active';
+    if found then
+        if v_is_write then
+            perform tenancy.require_writable(schema_name, v_access);
+        end if;
         return;
     end if;
 
@@ -53,6 +59,9 @@ begin
 
     v_caller := tenancy.caller();
     if v_caller.kind in ('service_role', 'postgres') and v_status = 'active' then
+        if v_is_write then
+            perform tenancy.require_writable(schema_name, null);
+        end if;
         return;
     end if;
 

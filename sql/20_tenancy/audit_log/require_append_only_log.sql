@@ -19,9 +19,8 @@ begin
     );
 
     if v_missing is not null then
-        raise exception 'The tenant template does not keep audit_log append-only: missing or disabled triggers: %.', v_missing
-            using errcode = 'object_not_in_prerequisite_state',
-                hint = 'Nothing was registered. Leave the table audit_log to Tenantry, in every tenant migration.';
+        raise exception 'The tenant template does not keep audit_log append-only: missing or disabled triggers: %. Nothing was registered. Leave the table audit_log to Tenantry, in every tenant migration.', v_missing
+            using errcode = 'object_not_in_prerequisite_state';
     end if;
 end;
 $$;

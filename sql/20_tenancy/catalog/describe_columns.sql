@@ -14,6 +14,7 @@ begin
         not a.attnotnull,
         pg_get_expr(d.adbin, d.adrelid),
         a.attnum = any (coalesce(k.conkey, '{}')),
+        a.attidentity <> '',
         col_description(a.attrelid, a.attnum)
     from pg_catalog.pg_attribute a
     left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum

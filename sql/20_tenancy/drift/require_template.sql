@@ -28,9 +28,8 @@ begin
         on a.object_kind = b.object_kind and a.object_name = b.object_name
     where a.definition is distinct from b.definition;
     if v_changed is not null then
-        raise exception 'The migration would change the tenant''s own objects: %.', left(v_changed, 1000)
-            using errcode = 'object_not_in_prerequisite_state',
-                hint = 'Rename or drop the objects that conflict with the migration, then migrate this tenant again.';
+        raise exception 'The migration would change the tenant''s own objects: %. Rename or drop the objects that conflict with the migration, then migrate this tenant again.', left(v_changed, 1000)
+            using errcode = 'object_not_in_prerequisite_state';
     end if;
 
     select string_agg(format('%s %s is %s', d.object_kind, d.object_name, d.difference), ', ')
@@ -39,9 +38,11 @@ begin
     -- An extra object outside the template's tables existed before and has not changed.
     where not (d.difference = 'extra' and d.object_kind in ('routine', 'type', 'view', 'relation', 'sequence'));
     if v_different is not null then
-        raise exception 'The tenant would differ from the reference schema: %.', left(v_different, 1000)
-            using errcode = 'object_not_in_prerequisite_state',
-                hint = 'get_schema_drift shows the differences that the tenant has before the migration.';
+        raise exception 'The tenant would differ from the reference schema: %. %', left(v_different, 1000), coalesce(
+                (select string_agg(t.advice, ' ') from tenancy.taken_names(schema_name, version, v_objects) t (advice)),
+                'get_schema_drift shows the differences that the tenant has before the migration.'
+            )
+            using errcode = 'object_not_in_prerequisite_state';
     end if;
 end;
 $$;

@@ -35,7 +35,8 @@ begin
         coalesce(e.object_name, f.object_name),
         case when f.object_kind is null then 'missing' when e.object_kind is null then 'extra' else 'different' end,
         e.definition,
-        f.definition
+        f.definition,
+        null::text
     from expected e
     full join found f on f.object_kind = e.object_kind and f.object_name = e.object_name
     where e.definition is distinct from f.definition

@@ -10,7 +10,7 @@ create function tenancy.apply_tenant_migration(schema_name text, migration tenan
     language plpgsql
 as $$
 declare
-    v_path constant text := format('%I, extensions, pg_temp', schema_name);
+    v_path constant text := tenancy.tenant_search_path(schema_name);
     v_tables_before constant oid[] := tenancy.table_oids(schema_name);
     v_audited_before constant oid[] := tenancy.audited_tables(v_tables_before);
     v_tables_now oid[];
@@ -32,11 +32,14 @@ begin
     set constraints all immediate;
 
     if current_setting('search_path') <> v_path then
-        raise exception 'A tenant migration must not set search_path.'
-            using errcode = 'object_not_in_prerequisite_state',
-                hint = 'Leave names unqualified: the migration runs once in each tenant.';
+        raise exception 'A tenant migration must not set search_path. Leave names unqualified: the migration runs once in each tenant.'
+            using errcode = 'object_not_in_prerequisite_state';
     end if;
     perform set_config('search_path', '', true);
+    if schema_name = 'tenant_template' then
+        perform tenancy.require_buildable_indexes(schema_name);
+    end if;
+    perform tenancy.pin_routines(schema_name);
 
     v_tables_now := tenancy.table_oids(schema_name);
     v_unaudited := coalesce(string_to_array(nullif(current_setting('tenancy.unaudited_tables'), ''), ' '), '{}');
@@ -54,6 +57,7 @@ begin
         and c.oid <> all (v_tables_before)
         and not c.relrowsecurity
         and not exists (select from pg_catalog.pg_policy p where p.polrelid = c.oid);
+    perform tenancy.close_policies(schema_name);
     v_audited := tenancy.audited_tables(v_tables_now);
     perform tenancy.audit_table(schema_name, c.relname)
     from pg_catalog.pg_class c
@@ -73,4 +77,4 @@ end;
 $$;
 
 comment on function tenancy.apply_tenant_migration(text, tenancy.tenant_migrations) is
-    'Runs one tenant migration in one schema and makes new tables tenant tables: members read, writers write, unless the migration writes policies or enables row level security itself; every change is audited, unless the migration called leave_unaudited. Refuses a migration that drops or disables audit triggers (55000). apply_tenant_privileges sets the privileges afterwards.';
+    'Runs one tenant migration in one schema and makes new tables tenant tables: members read, writers write, unless the migration writes policies or enables row level security itself; every change is audited, unless the migration called leave_unaudited. pin_routines gives its routines the tenant''s search path. Refuses a migration that drops or disables audit triggers (55000). apply_tenant_privileges sets the privileges afterwards.';

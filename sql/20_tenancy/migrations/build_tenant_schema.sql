@@ -8,6 +8,7 @@ as $$
 declare
     v_migration tenancy.tenant_migrations;
 begin
+    perform tenancy.lock_shared_tables('tenant_template', 'share row exclusive');
     -- PostgREST receives notifications in the order of sending, and must know the new list of
     -- schemas before an event trigger on the first DDL statement makes it read the tables.
     perform pg_notify('pgrst', 'reload config');

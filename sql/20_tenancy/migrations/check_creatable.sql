@@ -3,6 +3,7 @@
 -- migrations are tried in a second schema.
 create function tenancy.check_creatable(
     version text,
+    tried_tables text[],
     out problem text,
     out details text,
     out hint text
@@ -21,7 +22,7 @@ begin
     perform tenancy.build_tenant_schema(v_schema_name);
 
     select
-        'a new tenant would differ from the reference schema: '
+        'no tenant could be created: a new tenant would differ from the reference schema: '
             || string_agg(o.object_kind || ' ' || o.object_name, ', ' order by o.object_kind, o.object_name),
         'The tenant was created by replaying all tenant migrations in one transaction.',
         'Write the migration so that it makes the same objects in every schema.'
@@ -34,6 +35,11 @@ begin
         where r.definition is distinct from t.definition
     ) o;
 
+    if problem is null then
+        details := null;
+        hint := null;
+        problem := tenancy.try_tables(v_schema_name, tried_tables);
+    end if;
     if problem is null then
         -- The same insert as insert_profile's for a user without e-mail address and name.
         hint := 'A profile may have no e-mail address and no name. Other columns need a default, or must allow null.';
@@ -56,16 +62,16 @@ exception
                 problem = message_text,
                 details = pg_exception_detail,
                 v_context = pg_exception_context;
-            details := left(concat_ws(E'\n', nullif(details, ''), v_context), 2000);
-            hint := case
-                when hint is not null then hint
-                -- PostgreSQL's own hint is to commit in between, which is not possible here.
-                when sqlstate = '55P04' then 'A new tenant receives all tenant migrations in one transaction. Within it no statement can use a value that "alter type … add value" has added. Make a new type of all values and alter the columns to it.'
-                else 'The migration was tried in a second schema, as it will run in each tenant. Statements that must run once belong before the registration, in the same file.'
-            end;
+            problem := concat_ws('. ', 'no tenant could be created: ' || problem, nullif(rtrim(details, '.'), ''));
+            details := left(v_context, 2000);
+            hint := coalesce(
+                hint,
+                nullif(tenancy.statement_advice(sqlstate, problem), ''),
+                'The migration was tried in a second schema, as it will run in each tenant. Statements that must run once belong before the registration, in the same file.'
+            );
         end if;
 end;
 $$;
 
-comment on function tenancy.check_creatable(text) is
-    'The problem, if no tenant could be created at this version, if a new tenant would differ from the reference schema, or if it could hold no profiles; otherwise null. Creates a tenant and rolls it back (40P01, 55P03).';
+comment on function tenancy.check_creatable(text, text[]) is
+    'The problem, if no tenant could be created at this version, if a new tenant would differ from the reference schema, if it could hold no profiles, or if people would have more or less access to these tables than they should; otherwise null. Creates a tenant and rolls it back (40P01, 55P03).';

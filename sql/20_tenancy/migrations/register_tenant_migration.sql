@@ -19,13 +19,11 @@ create function tenancy.register_tenant_migration(
 as $$
 begin
     if version like 'tenantry\_%' then
-        raise exception 'Tenant migration % has a version with the prefix tenantry_, which is reserved for Tenantry''s own migrations.', version
-            using hint = 'Give it another version, such as the timestamp that `tenantry new` writes.';
+        raise exception 'Tenant migration % has a version with the prefix tenantry_, which is reserved for Tenantry''s own migrations. Give it another version, such as the timestamp that `tenantry new` writes.', version;
     end if;
 
     if statements ~ '^\s*$' then
-        raise exception 'Tenant migration % is empty: fill it in, then push again.', version
-            using hint = 'Its text cannot be changed once it is registered.';
+        raise exception 'Tenant migration % is empty: fill it in, then push again. Its text cannot be changed once it is registered.', version;
     end if;
 
     perform tenancy.add_tenant_migration(version, name, statements, callable_routines);

@@ -1,4 +1,4 @@
-create function tenancy.require_creatable(version text)
+create function tenancy.require_creatable(version text, tried_tables text[] default null)
     returns void
     volatile
     security invoker
@@ -9,7 +9,7 @@ declare
     v_found record;
     v_before record;
 begin
-    select * into v_found from tenancy.check_creatable(version);
+    select * into v_found from tenancy.check_creatable(version, tried_tables);
     if v_found.problem is null then
         return;
     end if;
@@ -26,17 +26,17 @@ begin
         order by m.position desc
         limit 1
     ) b
-    cross join lateral tenancy.check_creatable(b.version) p;
+    cross join lateral tenancy.check_creatable(b.version, tried_tables) p;
     if v_before.problem is not null then
-        raise warning 'Before this tenant migration no tenant could be created either: %.', left(v_before.problem, 1000)
-            using detail = v_before.details, hint = v_before.hint;
+        raise warning 'Before this tenant migration there was a problem, too: %.%', left(v_before.problem, 1000), coalesce(' ' || v_before.hint, '')
+            using detail = coalesce(v_before.details, '');
         return;
     end if;
 
-    raise exception 'After tenant migration % no tenant could be created: %.', version, left(v_found.problem, 1000)
-        using detail = v_found.details, hint = v_found.hint;
+    raise exception 'After tenant migration %, %.%', version, left(v_found.problem, 1000), coalesce(' ' || v_found.hint, '')
+        using detail = coalesce(v_found.details, '');
 end;
 $$;
 
-comment on function tenancy.require_creatable(text) is
-    'Refuses a tenant migration after which no tenant could be created; only warns if none could be created before it.';
+comment on function tenancy.require_creatable(text, text[]) is
+    'Refuses a tenant migration after which no tenant could be created; only warns if none could be created before it. tried_tables are the tables that members and strangers try; null for all.';

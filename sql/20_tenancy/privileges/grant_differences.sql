@@ -13,37 +13,33 @@ declare
     v_namespace constant oid := to_regnamespace(quote_ident(schema_name));
     -- The API roles, and PUBLIC, which is 0. Other roles are the operator's decision.
     v_grantees constant oid[] := array['anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole] || 0::oid;
+    v_version text;
     v_position integer;
 begin
-    select m.position into v_position
+    select m.version, m.position into v_version, v_position
     from public.tenants t
     join tenancy.tenant_migrations m on m.version = t.schema_version
     where t.schema_name = grant_differences.schema_name and t.status = 'active';
 
     return query
-    with objects as (
+    with limits as materialized (
+        select l.* from tenancy.tenant_template_limits l where l.version = v_version
+    ),
+    objects as (
         select 'schema' as object_kind, quote_ident(schema_name) as object_name,
-            null::oid as relation, n.nspacl as acl, 'usage' as verbs
+            null::text as own_name, null::oid as relation, n.nspacl as acl, 'usage' as verbs
         -- Expected even if the schema is missing: the grant then fails, and opens nothing.
         from (select) tenant
         left join pg_catalog.pg_namespace n on n.oid = v_namespace
         union all
         select case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass::text,
-            c.oid, c.relacl,
+            c.relname::text, c.oid, c.relacl,
             -- Privileges follow the policies: a table without policies stays unreachable.
             case
                 when v_position is null then null
                 when c.relkind in ('r', 'p') and c.relrowsecurity then tenancy.policy_verbs(c.oid)
-                -- Such a view shows its caller only what the policies of its tables allow.
-                when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then 'select'
-                -- An identity column needs no grant on its sequence; serial does.
-                when c.relkind = 'S' and exists (
-                    select from pg_catalog.pg_depend o
-                    where o.classid = 'pg_class'::regclass
-                        and o.objid = c.oid
-                        and o.refclassid = 'pg_class'::regclass
-                        and o.deptype = 'a'
-                ) then 'select, usage'
+                when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then tenancy.view_verbs(c.oid)
+                when c.relkind = 'S' then tenancy.sequence_verbs(c.oid)
             end
         from pg_catalog.pg_depend d
         join pg_catalog.pg_class c on c.oid = d.objid
@@ -54,7 +50,7 @@ begin
         union all
         -- PostgreSQL lets everybody execute a new routine.
         select 'routine', p.oid::regprocedure::text,
-            null, coalesce(p.proacl, acldefault('f', p.proowner)),
+            p.proname::text, null, coalesce(p.proacl, acldefault('f', p.proowner)),
             case when exists (
                 select from tenancy.tenant_migrations m
                 where m.position <= v_position and p.proname = any (m.callable_routines)
@@ -76,13 +72,30 @@ begin
             from unnest(array['authenticated'::regrole::oid, 'service_role'::regrole]) r (oid)
             cross join string_to_table(o.verbs, ', ') e (verb)
             where v_position is not null
+                and not exists (
+                    select
+                    from limits l
+                    where l.object_kind = o.object_kind
+                        and l.object_name = o.own_name
+                        and l.grantee::regrole = r.oid
+                        and l.privilege = e.verb
+                )
+            union all
+            select l.grantee::regrole, format('%s (%I)', e.verb, c.attname), true
+            from string_to_table(o.verbs, ', ') e (verb)
+            join limits l on l.object_kind = o.object_kind and l.object_name = o.own_name and l.privilege = e.verb
+            join pg_catalog.pg_attribute c on c.attrelid = o.relation
+            where c.attnum > 0
+                and not c.attisdropped
+                -- A column of the tenant's own is beside the template.
+                and (c.attname = any (l.columns) or (c.attname like 'x\_%' and cardinality(l.columns) > 0))
             union all
             select a.grantee, lower(a.privilege_type), false
             from aclexplode(o.acl) a
             where a.grantee = any (v_grantees)
             union all
-            -- Nobody should have privileges on columns. Revoking those on the table revokes them.
-            select a.grantee, lower(a.privilege_type), false
+            -- Revoking the privileges on the table revokes those on its columns.
+            select a.grantee, format('%s (%I)', lower(a.privilege_type), c.attname), false
             from pg_catalog.pg_attribute c
             cross join aclexplode(c.attacl) a
             where c.attrelid = o.relation and a.grantee = any (v_grantees)
@@ -94,4 +107,4 @@ end;
 $$;
 
 comment on function tenancy.grant_differences(text) is
-    'The privileges in a tenant that differ from the expected ones, by object and role. Expected for authenticated and service_role: nothing unless the tenant is active; the commands of each table''s policies; execute on the routines that a migration declared callable. Expected for anon and PUBLIC: nothing.';
+    'The privileges in a tenant that differ from the expected ones, by object and role. Expected for authenticated and service_role: nothing unless the tenant is active; the commands of each table''s policies, and those that a view can serve, without what a migration has revoked or limited to columns; execute on the routines that a migration declared callable. Expected for anon and PUBLIC: nothing.';

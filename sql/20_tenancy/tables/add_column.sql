@@ -5,7 +5,8 @@ create function tenancy.add_column(
     column_type text,
     is_nullable boolean,
     default_value jsonb,
-    default_expression text
+    default_expression text,
+    is_identity boolean
 )
     returns void
     volatile
@@ -16,12 +17,12 @@ create function tenancy.add_column(
 as $$
 declare
     v_definition constant text := tenancy.column_definition(
-        column_name, column_type, is_nullable, default_value, default_expression
+        column_name, column_type, is_nullable, default_value, default_expression, is_identity => is_identity
     );
 begin
     perform tenancy.lock_tables(schema_name, array[table_name]);
     -- Any other default that column_default allows is stored once for all rows.
-    if lower(btrim(default_expression, ' ')) = 'gen_random_uuid()' then
+    if is_identity or lower(btrim(default_expression, ' ')) = 'gen_random_uuid()' then
         perform tenancy.lock_rewrite(tenancy.require_table(schema_name, table_name));
     end if;
 
@@ -37,6 +38,9 @@ begin
                     hint = 'Nothing was changed. Add the column without a default, and fill it by updates of some thousand rows each.';
     end;
     perform tenancy.audit_table(schema_name, table_name);
+    if is_identity then
+        perform tenancy.apply_tenant_privileges(schema_name);
+    end if;
     perform tenancy.reload_schema_cache();
 exception
     when duplicate_column then
@@ -50,11 +54,14 @@ exception
         raise exception 'The default expression does not fit the type of the column.'
             using errcode = 'PT400', detail = 'invalid_default',
                 hint = 'now() and current_date fit dates and times, gen_random_uuid() and auth.uid() fit uuid.';
+    when sequence_generator_limit_exceeded then
+        raise exception 'Table "%" has more rows than the type % has numbers.', table_name, column_type
+            using errcode = 'PT422', detail = 'invalid_request', hint = 'Use the type bigint.';
     when program_limit_exceeded then
         raise exception 'Table "%" cannot take another column: %.', table_name, sqlerrm
             using errcode = 'PT422', detail = 'invalid_request', hint = 'Use a second table.';
 end;
 $$;
 
-comment on function tenancy.add_column(text, text, text, text, boolean, jsonb, text) is
+comment on function tenancy.add_column(text, text, text, text, boolean, jsonb, text, boolean) is
     'Adds a column to a table of a tenant. Only under lock_tenant (PT400: invalid_identifier, invalid_column_type, invalid_default; PT409: column_exists, table_not_empty; PT422 invalid_request; 55P03).';

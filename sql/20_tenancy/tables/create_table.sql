@@ -7,6 +7,7 @@ create function tenancy.create_table(schema_name text, table_name text, columns 
     language plpgsql
 as $$
 declare
+    v_columns constant jsonb := tenancy.with_key(columns);
     v_definitions text[];
     v_key text[];
     v_duplicate text;
@@ -16,34 +17,26 @@ begin
             tenancy.column_definition(
                 c.value ->> 'name',
                 c.value ->> 'type',
-                coalesce((c.value ->> 'nullable')::boolean, true),
+                (c.value ->> 'nullable')::boolean,
                 c.value -> 'default',
                 c.value ->> 'default_expression',
-                coalesce((c.value ->> 'unique')::boolean, false)
+                coalesce((c.value ->> 'unique')::boolean, false),
+                coalesce((c.value ->> 'identity')::boolean, false)
             )
             order by c.place
         ),
         array_agg(c.value ->> 'name' order by c.place) filter (where (c.value ->> 'primary_key')::boolean)
     into v_definitions, v_key
-    from jsonb_array_elements(columns) with ordinality c (value, place);
+    from jsonb_array_elements(v_columns) with ordinality c (value, place);
 
     select c.value ->> 'name' into v_duplicate
-    from jsonb_array_elements(columns) c (value)
+    from jsonb_array_elements(v_columns) c (value)
     group by c.value ->> 'name'
     having count(*) > 1
     limit 1;
     if v_duplicate is not null then
         raise exception 'There are two columns named "%".', v_duplicate
             using errcode = 'PT409', detail = 'column_exists', hint = 'Give each column its own name.';
-    end if;
-
-    -- A primary key is needed, because the audit log and the Data API identify rows by it. The
-    -- default is the column id, which is added if it is missing.
-    if v_key is null then
-        v_key := array['id'];
-        if not exists (select from jsonb_array_elements(columns) c (value) where c.value ->> 'name' = 'id') then
-            v_definitions := array_prepend('id uuid not null default gen_random_uuid()', v_definitions);
-        end if;
     end if;
 
     begin

@@ -28,7 +28,7 @@ begin
             select x.key
             from jsonb_object_keys(case when jsonb_typeof(c.value) = 'object' then c.value else '{}' end) x (key)
             where x.key not in (
-                'name', 'type', 'nullable', 'default', 'default_expression', 'primary_key', 'unique'
+                'name', 'type', 'nullable', 'default', 'default_expression', 'primary_key', 'unique', 'identity'
             )
             limit 1
         ) u on true
@@ -41,7 +41,8 @@ begin
                     ('nullable', 'boolean', false),
                     ('default_expression', 'string', false),
                     ('primary_key', 'boolean', false),
-                    ('unique', 'boolean', false)
+                    ('unique', 'boolean', false),
+                    ('identity', 'boolean', false)
             ) x (key, kind, needed)
             where case
                 when c.value ? x.key and (x.needed or c.value -> x.key <> 'null')
@@ -58,7 +59,7 @@ begin
     if v_problem is not null then
         raise exception '%', v_problem
             using errcode = 'PT422', detail = 'invalid_request',
-                hint = 'Give columns as [{"name": "title", "type": "text", "nullable": false}, …]; also default, default_expression, primary_key, unique.';
+                hint = 'Give columns as [{"name": "title", "type": "text", "nullable": false}, …]; also default, default_expression, primary_key, unique, identity.';
     end if;
 end;
 $$;

@@ -6,6 +6,7 @@ create function tenancy.drop_tenant_schema(schema_name text)
     language plpgsql
 as $$
 begin
+    perform tenancy.lock_shared_tables(schema_name, 'access exclusive');
     -- One listed but missing schema stops the whole Data API, so PostgREST has to read the
     -- shorter list before it reloads the tables. Notifications arrive in the order in which
     -- they are sent, and an event trigger sends the reload of the tables on the drop.

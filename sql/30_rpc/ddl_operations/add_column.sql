@@ -3,9 +3,10 @@ create function public.add_column(
     table_name text,
     column_name text,
     column_type text,
-    is_nullable boolean default true,
+    is_nullable boolean default null,
     default_value jsonb default null,
-    default_expression text default null
+    default_expression text default null,
+    identity boolean default false
 )
     returns public.table_column
     volatile
@@ -22,7 +23,7 @@ as $$
 declare
     v_tenant public.tenants;
     v_table oid;
-    v_is_nullable constant boolean := coalesce(is_nullable, true);
+    v_is_identity constant boolean := coalesce(identity, false);
     v_usage jsonb;
     v_column public.table_column;
 begin
@@ -32,7 +33,7 @@ begin
     perform tenancy.require_own_column(schema_name, table_name, column_name);
     -- The profile RPCs insert rows into users without a value for this column.
     if tenancy.is_template_table(schema_name, table_name)
-        and not v_is_nullable and default_value is null and default_expression is null
+        and not is_nullable and default_value is null and default_expression is null and not v_is_identity
     then
         raise exception 'A column that is added to "%" has to be nullable or have a default.', table_name
             using errcode = 'PT409', detail = 'protected_table',
@@ -42,9 +43,13 @@ begin
     perform tenancy.require_below_column_limit(schema_name, table_name);
     v_usage := tenancy.budget_usage(schema_name);
     perform tenancy.add_column(
-        schema_name, table_name, column_name, column_type, v_is_nullable, default_value, default_expression
+        schema_name, table_name, column_name, column_type, is_nullable, default_value, default_expression, v_is_identity
     );
     perform tenancy.require_within_budgets(schema_name, v_usage);
+    -- A migration may have limited the privileges on the table to columns.
+    if tenancy.is_template_table(schema_name, table_name) then
+        perform tenancy.apply_tenant_privileges(schema_name);
+    end if;
     select * into v_column
     from tenancy.describe_columns(v_table) c
     where c.column_name = add_column.column_name;
@@ -61,12 +66,13 @@ exception
 end;
 $$;
 
-comment on function public.add_column(text, text, text, text, boolean, jsonb, text) is
+comment on function public.add_column(text, text, text, text, boolean, jsonb, text, boolean) is
     'Adds a column to a table of a tenant. '
     'In a table that every tenant has, the name begins with x_, and the column is nullable or '
-    'has a default. Existing rows get the default. With the default gen_random_uuid(), '
-    'PostgreSQL rewrites all rows while readers wait; a rewrite that takes longer than 3 s is '
-    'refused. '
+    'has a default. Existing rows get the default. The column is nullable unless is_nullable is '
+    'false. With identity, PostgreSQL numbers all rows, and the column cannot be null. With '
+    'identity or the default gen_random_uuid(), PostgreSQL rewrites all rows while readers wait; '
+    'a rewrite that takes longer than 3 s is refused. '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, '
     'table_not_found, column_exists, table_not_empty, protected_table, column_limit, text_limit, '

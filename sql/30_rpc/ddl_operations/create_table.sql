@@ -51,8 +51,11 @@ $$;
 comment on function public.create_table(text, text, jsonb, text) is
     'Creates a table in a tenant; the Data API serves the table at once. '
     'Members read the table, writers write it. columns is an array of {name, type, nullable = '
-    'true, default, default_expression, primary_key, unique}. Without a primary key, the '
-    'column id becomes the primary key; a missing column id is added as uuid. '
+    'true, default, default_expression, primary_key, unique, identity}. Without a primary key, '
+    'the column id becomes the primary key; a missing column id is added as uuid. PostgreSQL '
+    'numbers a column with identity, unless a row brings its own number. A key of one integer '
+    'column without a default is an identity column, unless identity is false; a uuid key named '
+    'id without a default gets gen_random_uuid(). '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_identifier, invalid_column_type, invalid_default, invalid_request, '
     'table_exists, column_exists, table_limit, column_limit, index_limit, text_limit, '

@@ -26,7 +26,7 @@ begin
     values (
         v_schema_name,
         coalesce(display_name, v_schema_name),
-        tenancy.latest_tenant_version(),
+        tenancy.lock_latest_version(),
         v_creator
     )
     -- If two callers send one name, the second waits here and then finds the first one's row.

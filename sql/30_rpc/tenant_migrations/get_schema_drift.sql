@@ -8,6 +8,8 @@ create function public.get_schema_drift(
     stable
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
 declare
@@ -21,7 +23,10 @@ begin
     where t.schema_name = get_schema_drift.schema_name;
 
     return query
-    select *
+    select d.object_kind, d.object_name, d.difference, d.expected, d.found,
+        nullif(
+            tenancy.difference_statements(schema_name, d.object_kind, d.object_name, d.expected, d.found), ''
+        )
     from (
         select d.*
         from tenancy.schema_differences(
@@ -33,8 +38,16 @@ begin
         select 'grant', format('on %s %s to %s', g.object_kind, g.object_name, g.grantee),
             case when g.found is null then 'missing' when g.expected is null then 'extra' else 'different' end,
             g.expected,
-            g.found
+            g.found,
+            null::text
         from tenancy.grant_differences(schema_name) g
+        union all
+        select 'migration', u.version, 'missing', m.name,
+            format('failed %s times since %s: %s (%s)', u.attempts, u.stuck_since, u.message, u.sqlstate),
+            null::text
+        from tenancy.unfinished_migrations u
+        join tenancy.tenant_migrations m on m.version = u.version
+        where u.schema_name = get_schema_drift.schema_name
     ) d
     where (d.object_kind, d.object_name) > (coalesce(after_object_kind, ''), coalesce(after_object_name, ''))
     order by d.object_kind, d.object_name
@@ -50,9 +63,12 @@ comment on function public.get_schema_drift(text, integer, text, text) is
     'page at a time. '
     'The comparison covers tables, columns, constraints, indexes, policies, triggers, routines, '
     'types and grants. The tenant''s own tables and its columns x_… do not count as '
-    'differences, but their grants are compared. Without a difference the list is empty. A page '
+    'differences, but their grants are compared. A tenant migration at which the tenant is '
+    'stuck is a difference, too, with the reason. Without a difference the list is empty. A page '
     'has up to page_size differences, from 1 to 1,000; a page that is not full is the last one. '
     'For the next page, give the last object_kind and object_name of this page as '
     'after_object_kind and after_object_name. '
+    'repair is SQL that removes the difference, for postgres to read and run; it is null if '
+    'a person has to decide. '
     'Callers: platform admin. '
     'Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';

@@ -19,9 +19,10 @@ begin
             count(*) over (order by m.position desc)::integer - 1 as pending
         from tenancy.tenant_migrations m
     )
-    select p.schema_name, p.version, p.next_version, p.pending, p.sqlstate, p.message, p.failed_at, p.has_more
+    select p.schema_name, p.version, p.next_version, p.pending, p.sqlstate, p.message, p.stuck_since,
+        p.failed_at, p.has_more
     from (
-        select t.schema_name, v.version, v.next_version, v.pending, u.sqlstate, u.message, u.failed_at,
+        select t.schema_name, v.version, v.next_version, v.pending, u.sqlstate, u.message, u.stuck_since, u.failed_at,
             lead(true, 1, false) over by_name as has_more,
             row_number() over by_name as place,
             sum(500 + coalesce(octet_length(to_json(u.message)::text), 0)) over by_name as bytes
@@ -53,7 +54,7 @@ $$;
 
 comment on function public.list_tenants_behind(text, integer) is
     'Lists the tenants that lack tenant migrations, by name, one page at a time. '
-    'If the next migration of a tenant has failed, its row has the reason. A page has up to '
+    'A tenant whose next migration has failed is stuck: its row has the reason, and since when. A page has up to '
     'page_size tenants, from 1 to 1,000, and fewer if they are more than 4 MB. has_more of the '
     'last tenant says whether there is a next page: give its name as after_schema_name. '
     'Callers: platform admin. '

@@ -17,6 +17,9 @@ declare
     v_migration tenancy.tenant_migrations;
     v_sqlstate text;
     v_message text;
+    v_details text;
+    v_table_name text;
+    v_constraint_name text;
 begin
     v_before := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
 
@@ -29,26 +32,28 @@ begin
         v_after := tenancy.advance_tenant(v_before, v_migration);
     exception
         when others or query_canceled then
-            get stacked diagnostics v_sqlstate = returned_sqlstate, v_message = message_text;
+            get stacked diagnostics
+                v_sqlstate = returned_sqlstate,
+                v_message = message_text,
+                v_details = pg_exception_detail,
+                v_table_name = table_name,
+                v_constraint_name = constraint_name;
             -- A migration that a suspension cancelled has not failed.
             if v_sqlstate = '57014' then
                 perform tenancy.require_not_closing(schema_name);
             end if;
-            -- Messages of data exceptions quote the value, and platform staff read no tenant rows.
-            if v_sqlstate like '22%' and v_sqlstate <> '22012' then
-                v_message := 'A value in the tenant does not fit. It is not shown, because it is the tenant''s data.';
-            end if;
-            v_message := left(v_message, 2000);
+            v_message := tenancy.failure_message(v_sqlstate, v_message, v_details, v_table_name, v_constraint_name);
     end;
 
     if v_sqlstate is not null then
         insert into tenancy.unfinished_migrations as u
-            (schema_name, version, sqlstate, message, failed_at, attempts)
-        values (schema_name, v_migration.version, v_sqlstate, v_message, clock_timestamp(), 1)
+            (schema_name, version, sqlstate, message, stuck_since, failed_at, attempts)
+        values (schema_name, v_migration.version, v_sqlstate, v_message, clock_timestamp(), clock_timestamp(), 1)
         on conflict on constraint unfinished_migrations_pkey do update
         set version = excluded.version,
             sqlstate = excluded.sqlstate,
             message = excluded.message,
+            stuck_since = case when u.version = excluded.version then u.stuck_since else excluded.stuck_since end,
             failed_at = excluded.failed_at,
             attempts = case when u.version = excluded.version then u.attempts + 1 else 1 end;
         return row(

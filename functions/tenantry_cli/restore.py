@@ -1,0 +1,236 @@
+"""`tenantry restore`: restores a dump of the whole database into an empty project."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from rich.console import Console
+from rich.markup import escape
+
+from tenantry_cli.doctor.catalog import connect, examine_catalog
+from tenantry_cli.errors import TenantryError
+
+# "4012; 0 16401 TABLE DATA public tenants postgres"
+_ENTRY = re.compile(r"\d+; \d+ \d+ (?P<kind>[A-Z]+(?: [A-Z]+)*) (?P<schema>\S+) (?P<rest>.*)")
+# Auth's tables exist in an empty project. People sign in anew, so their sessions stay behind.
+_AUTH_TABLES = ("users", "identities", "mfa_factors")
+# The project that receives the dump has its own.
+_DROPPED = ("DEFAULT ACL", "EVENT TRIGGER", "DATABASE", "DATABASE PROPERTIES", "SUBSCRIPTION")
+_HISTORY = "supabase_migrations"
+_PART = 1 << 20
+# A dump says what was granted, and not what was revoked from the default privileges of the
+# project. So the objects are restored without default privileges, which are then given back.
+_DEFAULT_PRIVILEGES = """
+select format(
+    'alter default privileges%s %%s %s on %s %%s %s;',
+    ' in schema ' || quote_ident(n.nspname), string_agg(a.privilege_type, ', '),
+    case d.defaclobjtype
+        when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions'
+        when 'T' then 'types' else 'schemas'
+    end,
+    case a.grantee when 0 then 'public' else a.grantee::regrole::text end
+)
+from pg_default_acl d
+cross join aclexplode(d.defaclacl) a
+left join pg_namespace n on n.oid = d.defaclnamespace
+where d.defaclrole = current_user::regrole
+    and a.grantee <> d.defaclrole
+    -- PostgreSQL itself gives PUBLIC these.
+    and not (d.defaclnamespace = 0 and a.grantee = 0)
+group by d.oid, d.defaclobjtype, n.nspname, a.grantee
+"""
+
+
+@dataclass(frozen=True)
+class _Empty:
+    """What an empty project has before anything is restored."""
+
+    schemas: frozenset[str]
+    auth_tables: frozenset[str]
+    auth_triggers: frozenset[str]
+    publications: frozenset[str]
+    # Statements with two places, for the verb and for the word before the role.
+    default_privileges: frozenset[str]
+
+    def changed_defaults(self, verb: str, word: str) -> str:
+        return "\n".join(each % (verb, word) for each in sorted(self.default_privileges))
+
+    def takes(self, line: str) -> bool:
+        """Whether an entry of the dump is restored."""
+        entry = _ENTRY.fullmatch(line)
+        if entry is None:
+            return False
+        kind, schema, rest = entry["kind"], entry["schema"], entry["rest"].split()
+        if kind in _DROPPED:
+            return False
+        if kind == "PUBLICATION TABLE":
+            return rest[0] in self.publications
+        if schema == "-":
+            # The rest begins with the name; of a comment and of privileges, with the kind.
+            name = rest[1] if kind in ("ACL", "COMMENT") else rest[0]
+            if "EXTENSION" in (kind, rest[0]):
+                return kind == "EXTENSION"
+            if kind == "PUBLICATION":
+                return name not in self.publications
+            return name not in self.schemas
+        if schema in self.schemas - {"public", _HISTORY}:
+            return schema == "auth" and (
+                (
+                    kind == "TABLE DATA"
+                    and rest[0] in _AUTH_TABLES
+                    and rest[0] in self.auth_tables
+                )
+                or (kind == "TRIGGER" and " ".join(rest[:2]) not in self.auth_triggers)
+            )
+        return True
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--db-url",
+    envvar="SUPABASE_DB_URL",
+    required=True,
+    help="The URL of the empty project's database, as postgres. [env: SUPABASE_DB_URL]",
+)
+def restore(file: Path, db_url: str) -> None:
+    """Restore a dump of the whole database into an empty project.
+
+    FILE is written by `pg_dump --format=custom`. Everything happens in one transaction, which
+    also installs the guard, exposes the tenants, and checks the result as the doctor does. So
+    the project is complete and closed, or still empty. Exits 1 if the doctor finds a problem.
+    """
+    for program in ("pg_restore", "psql"):
+        if shutil.which(program) is None:
+            raise TenantryError(
+                f"{program} is missing. Install PostgreSQL's client programs of the server's "
+                "major version, and make sure that they are on the PATH."
+            )
+    empty = _require_empty(db_url)
+    listed = _run(["pg_restore", "--list", str(file)], f"{file} cannot be read as a dump")
+    entries = [line for line in listed.splitlines() if empty.takes(line)]
+    if not any(" TABLE tenancy tenant_migrations " in line for line in entries):
+        raise TenantryError(
+            f"{file} has no Tenantry in it. Give a dump of the whole database, as "
+            "`pg_dump --format=custom` writes it; one tenant is restored by the commands in "
+            "supabase/README.md."
+        )
+    with tempfile.NamedTemporaryFile("w", suffix=".list") as chosen:
+        chosen.write("\n".join(entries))
+        chosen.flush()
+        _restore(file, chosen.name, db_url, empty)
+
+    console = Console(highlight=False, soft_wrap=True)
+    with connect(db_url) as connection:
+        problems = [each for each in examine_catalog(connection) if not each.is_warning]
+    for problem in problems:
+        console.print(f"[red]{escape(problem.detail)}[/]")
+        console.print(f"    {escape(problem.remediation)}")
+    console.print(
+        f"Restored {file.name}. The guard is installed, and every tenant is exposed. "
+        + ("The doctor found these problems." if problems else "The doctor found no problem.")
+    )
+    if problems:
+        raise SystemExit(1)
+
+
+def _require_empty(db_url: str) -> _Empty:
+    def names(connection: psycopg.Connection, query: str) -> Iterator[str]:
+        return (row[0] for row in connection.execute(query.encode()))
+
+    try:
+        with psycopg.connect(db_url) as connection:
+            empty = _Empty(
+                schemas=frozenset(names(connection, "select nspname from pg_namespace")),
+                auth_tables=frozenset(
+                    names(
+                        connection,
+                        "select relname from pg_class"
+                        " where relnamespace = to_regnamespace('auth') and relkind = 'r'",
+                    )
+                ),
+                auth_triggers=frozenset(
+                    names(
+                        connection,
+                        "select c.relname || ' ' || t.tgname from pg_trigger t"
+                        " join pg_class c on c.oid = t.tgrelid"
+                        " where c.relnamespace = to_regnamespace('auth')",
+                    )
+                ),
+                publications=frozenset(names(connection, "select pubname from pg_publication")),
+                default_privileges=frozenset(names(connection, _DEFAULT_PRIVILEGES)),
+            )
+            has_users = "users" in empty.auth_tables and any(
+                names(connection, "select 'user' from auth.users limit 1")
+            )
+    except psycopg.Error as error:
+        raise TenantryError(f"The database does not answer: {error}") from error
+    if "tenancy" in empty.schemas or has_users:
+        raise TenantryError(
+            "This project is not empty: it has "
+            + ("Tenantry" if "tenancy" in empty.schemas else "users")
+            + ". Make a new project, and restore the dump there before anything is pushed."
+        )
+    return empty
+
+
+def _restore(file: Path, chosen: str, db_url: str, empty: _Empty) -> None:
+    begin = f"begin;\n{empty.changed_defaults('revoke', 'from')}\n"
+    end = (
+        f"\n{empty.changed_defaults('grant', 'to')}\n"
+        "select tenancy.finish_restore();\ncommit;\n"
+    )
+    settings = conninfo_to_dict(db_url)
+    password = settings.pop("password", None)
+    psql = subprocess.Popen(
+        [
+            *("psql", "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--output=/dev/null"),
+            f"--dbname={make_conninfo('', **settings)}",
+        ],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # Other users of the machine can read the arguments of a process.
+        env=os.environ | ({} if password is None else {"PGPASSWORD": str(password)}),
+    )
+    source = subprocess.Popen(
+        ["pg_restore", "--file=-", f"--use-list={chosen}", str(file)],  # noqa: S607  # nosec B607
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with suppress(BrokenPipeError):
+        _copy(begin.encode(), psql)
+        while part := source.stdout.read(_PART) if source.stdout else b"":
+            _copy(part, psql)
+    _, unread = source.communicate()
+    with suppress(BrokenPipeError):
+        # Without the commit, psql rolls back when its input ends.
+        if source.returncode == 0:
+            _copy(end.encode(), psql)
+    _, errors = psql.communicate()
+    if psql.returncode or source.returncode:
+        reason = (errors + unread).decode(errors="replace").strip()
+        raise TenantryError(f"Nothing was restored:\n{reason}")
+
+
+def _copy(part: bytes, program: subprocess.Popen[bytes]) -> None:
+    if program.stdin is not None:
+        program.stdin.write(part)
+        program.stdin.flush()
+
+
+def _run(command: list[str], problem: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise TenantryError(f"{problem}: {done.stderr.strip()}")
+    return done.stdout

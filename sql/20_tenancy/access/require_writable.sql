@@ -1,0 +1,72 @@
+-- Privileges and policies decide what a request may write. PostgreSQL's refusal names no way out,
+-- and of an update or a delete that policies hide from, it says nothing at all. So the guard says
+-- first what these two would refuse. It decides nothing of its own.
+create function tenancy.require_writable(schema_name text, level public.access_level)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_table constant text := nullif(substr(current_setting('request.path', true), 2), '');
+    v_verb constant text := case current_setting('request.method', true)
+        when 'PATCH' then 'update' when 'DELETE' then 'delete' else 'insert'
+    end;
+    -- Each write of a tenant comes here. An expression costs a tenth of a query of the catalog.
+    v_relation constant regclass := to_regclass(quote_ident(schema_name) || '.' || quote_ident(v_table));
+    v_way text;
+begin
+    if not has_table_privilege(current_setting('role', true), v_relation, v_verb)
+        -- A tenant migration may have limited the privilege to columns.
+        and (
+            v_verb = 'delete'
+            or not has_any_column_privilege(current_setting('role', true), v_relation, v_verb)
+        )
+    then
+        v_way := tenancy.way_to_write(schema_name, v_table, v_verb);
+        -- The other tables of public are the project's.
+        if schema_name = 'public' and v_way is null then
+            return;
+        end if;
+        if current_setting('role', true) = 'anon' then
+            perform tenancy.log_refusal('not_authenticated', nullif(schema_name, 'public'));
+            raise exception 'You are not signed in, so you cannot write table "%".', v_table
+                -- PostgREST answers anon with 401.
+                using errcode = '42501', detail = 'not_authenticated',
+                    hint = 'Send the user''s access token as "Authorization: Bearer …".';
+        end if;
+        perform tenancy.log_refusal('forbidden', nullif(schema_name, 'public'));
+        raise exception 'No request can % table "%" directly. %',
+            case v_verb when 'insert' then 'insert into' when 'delete' then 'delete from' else v_verb end,
+            v_table,
+            coalesce(v_way, 'The tenant migration that made it allows it to nobody.')
+            using errcode = '42501', detail = 'forbidden',
+                hint = 'Operations are called as RPCs or as HTTPS functions.';
+    end if;
+
+    if level < 'admin'
+        and exists (select from pg_catalog.pg_policy p where p.polrelid = v_relation and p.polname = v_verb || '_admin')
+        -- Only if the policy of this name is the one of enable_tenant_table and no other helps.
+        and (
+            select bool_and(
+                pg_get_expr(coalesce(p.polwithcheck, p.polqual), p.polrelid)
+                ~ '^\(?EXISTS \( SELECT\s+FROM tenancy\.\w+ o\s+WHERE \(\(o\.schema_name = ''[a-z0-9_]+''::text\) AND \(o\.access_level >= ''admin''::public\.access_level\)\)\)\)?$'
+            )
+            from pg_catalog.pg_policy p
+            where p.polrelid = v_relation
+                and p.polpermissive
+                and p.polcmd::text in ('*', case v_verb when 'insert' then 'a' when 'update' then 'w' else 'd' end)
+        )
+    then
+        perform tenancy.log_refusal('forbidden', schema_name);
+        raise exception 'Your access level in tenant "%" is below "admin", which writing table "%" needs.',
+            schema_name, v_table
+            using errcode = '42501', detail = 'forbidden',
+                hint = 'Ask an admin of the tenant to make the change, or to raise your access level.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_writable(text, public.access_level) is
+    'Refuses a Data API request that writes a table of a tenant, or of the registry, if privileges or policies would refuse it to this caller whatever the row is; the level is that of a member, and null for everybody else. The message names the call that does it (42501: forbidden, not_authenticated of anon). Only after require_access has let the request pass.';

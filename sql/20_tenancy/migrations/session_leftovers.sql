@@ -1,0 +1,24 @@
+create function tenancy.session_leftovers()
+    returns text[]
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select array(
+        select format('prepared statement "%s"', p.name) from pg_catalog.pg_prepared_statements p where p.from_sql
+        union all
+        select format('cursor "%s"', c.name) from pg_catalog.pg_cursors c where c.is_holdable
+        union all
+        select format('temporary object "%s"', c.relname)
+        from pg_catalog.pg_class c
+        where c.relnamespace = pg_my_temp_schema() and c.relkind not in ('i', 'I', 't')
+        union all
+        select format('temporary object "%s"', p.proname)
+        from pg_catalog.pg_proc p
+        where p.pronamespace = pg_my_temp_schema()
+    );
+$$;
+
+comment on function tenancy.session_leftovers() is
+    'What belongs to this session and outlives the transaction: prepared statements, cursors with hold, temporary objects.';

@@ -1,0 +1,39 @@
+create function tenancy.withdraw_tenant_migration(version text)
+    returns tenancy.tenant_migrations
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_migration constant tenancy.tenant_migrations := tenancy.lock_tenant_migration(version);
+    v_holders constant text[] := tenancy.tenants_with(v_migration);
+    v_later tenancy.tenant_migrations;
+begin
+    if cardinality(v_holders) > 0 then
+        raise exception 'Tenant migration "%" cannot be withdrawn: % received it, such as "%". Replace it for the tenants that lack it, or register a migration that undoes it.',
+            version,
+            case cardinality(v_holders) when 1 then 'one tenant has' else cardinality(v_holders) || ' tenants have' end,
+            v_holders[1]
+            using errcode = 'PT409', detail = 'migration_received',
+                hint = 'Replace it for the tenants that lack it, or register a migration that undoes it.';
+    end if;
+
+    -- With it go what is recorded of the reference schema, and the failures.
+    delete from tenancy.tenant_migrations m where m.version = v_migration.version;
+    -- Positions stay without gaps. One by one, because they are unique at any time.
+    for v_later in
+        select m.* from tenancy.tenant_migrations m where m.position > v_migration.position order by m.position
+    loop
+        update tenancy.tenant_migrations m
+        set position = m.position - 1
+        where m.version = v_later.version;
+    end loop;
+    perform tenancy.rebuild_reference(v_migration.position);
+
+    return v_migration;
+end;
+$$;
+
+comment on function tenancy.withdraw_tenant_migration(text) is
+    'Removes a tenant migration that no tenant has received, builds the reference schema again without it, and returns it (PT404 migration_not_found, PT409 migration_received, PT422: invalid_request, migration_refused; 55P03).';

@@ -1,0 +1,188 @@
+"""Statements that no tenant migration may have, and what to do instead of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from support.fleet import Fleet
+
+# Without these a migration would change more than one tenant. Each has the part of the message
+# that names the object, and the way out.
+OUTSIDE = "belong before the registration"
+SESSION = "other requests use the same session afterwards"
+MEMBERS = "Write policies that narrow this"
+REFUSED: dict[str, tuple[str, ...]] = {
+    # Raw errors of PostgreSQL.
+    "create index concurrently on users (email)": ("without CONCURRENTLY",),
+    "begin; create table orders (); commit": ("Remove begin, commit",),
+    "do $$ begin commit; end $$": ("Remove begin, commit",),
+    "vacuum": ("Remove begin, commit", "such as vacuum"),
+    "set local role anon": ("Remove SET ROLE",),
+    "copy users from stdin": ("Write INSERT",),
+    "select * from stock": ('relation "stock" does not exist', "write public.<name>"),
+    "create table users (id int)": ("The tenants have this name already",),
+    # Relations that no policy protects.
+    "create sequence loose": ("alter sequence loose owned by <table>.<column>",),
+    "create materialized view copies as select 1 as n": ("Make it a view with (security_",),
+    "create rule r as on delete to settings do also delete from users": ('"r" is a rule',),
+    "create view v with (security_invoker) as select * from users;"
+    "create rule r as on insert to v do instead nothing": ('"r" is a rule of "v"',),
+    # Objects of others, and of the whole project.
+    "drop table if exists public.stock": ("table public.stock", OUTSIDE),
+    "drop function public.answer()": ("routine public.answer", OUTSIDE),
+    "drop policy p on public.stock": ("table public.stock", OUTSIDE),
+    "truncate public.stock": ("table public.stock", OUTSIDE),
+    "comment on column public.stock.n is 'x'": ("table public.stock", OUTSIDE),
+    "grant select (n) on public.stock to anon": ("table public.stock", OUTSIDE),
+    "select lo_create(0)": ("large object", OUTSIDE),
+    "create extension citext": ("before the registration", "with schema extensions"),
+    "create role planted; drop role planted": ("roles", OUTSIDE),
+    "alter role authenticator set pgrst.db_schemas = 'public'": ("role authenticator", OUTSIDE),
+    "do $$ begin execute format('alter database %I set work_mem = 64',"
+    " current_database()); end $$": ("settings of roles and databases", OUTSIDE),
+    "do $$ begin execute format('alter default privileges in schema %I"
+    " grant select on tables to anon', current_schema()); end $$": (
+        "default privileges for role postgres",
+        OUTSIDE,
+    ),
+    "update public.tenants set display_name = 'x'": ("rows of table public.tenants", OUTSIDE),
+    # What stays in the session.
+    "set app.tenant = 'x'": ("parameters changed: app.tenant", SESSION),
+    "do $$ begin perform set_config(concat('app', '.tenant'), 'x', false); end $$": (
+        "set_config",
+        SESSION,
+    ),
+    "do $$ begin execute 'select pg_' || 'advisory_lock(1, -2)'; end $$": (
+        "advisory lock (1, -2)",
+        "pg_advisory_xact_lock",
+    ),
+    "create function f() returns void language sql as 'select pg_advisory_lock(1)'": (
+        "pg_advisory_xact_lock",
+    ),
+    "prepare p as select 1": ('prepared statement "p"', "deallocate"),
+    "declare c cursor with hold for select 1": ('cursor "c"',),
+    "create temporary table scratch ()": ('temporary object "scratch"', "Drop"),
+    "listen changes": ("Remove LISTEN",),
+    # Policies that ask nothing of the caller.
+    "create policy p on settings using (true)": ('policy "p" of table "settings"', MEMBERS),
+    "create policy p on settings for insert to authenticated with check (true)": (MEMBERS,),
+    "alter policy select_member on users using (true)": ('"select_member"', MEMBERS),
+    "create policy p on settings for select to authenticated"
+    " using ((select auth.uid()) is not null)": ("auth.uid()", MEMBERS),
+}
+ACCEPTED = (
+    "create sequence kept; create table orders (id int default nextval('kept'));"
+    "alter sequence kept owned by orders.id",
+    "set app.tenant = 'x'; set app.tenant = ''",
+    "select pg_advisory_xact_lock(1, -2)",
+    "prepare q as select 1; deallocate q; create temporary table t (); drop table t",
+    "insert into public.stock values (1)",
+    "-- no pg_advisory_lock(1) here\nselect 1",
+    "create policy p on settings as restrictive for select to authenticated using (true)",
+)
+
+
+@pytest.fixture
+def session(fleet: Fleet) -> Iterator[psycopg.Connection]:
+    """A session whose registrations are rolled back."""
+    fleet.sql.execute(
+        "create table public.stock (n int); create policy p on public.stock using (true);"
+        "create function public.answer() returns int return 42"
+    )
+    with psycopg.connect(fleet.address.db_url) as connection:
+        connection.execute("set client_min_messages = error")
+        yield connection
+        connection.rollback()
+    fleet.sql.execute("drop table public.stock; drop function public.answer()")
+
+
+def register(session: psycopg.Connection, statements: str, *callable_routines: str) -> None:
+    session.execute(
+        "select tenancy.register_tenant_migration('tried', 'test', %s, %s)",
+        (statements, list(callable_routines)),
+    )
+
+
+def refusal(session: psycopg.Connection, statements: str, *callable_routines: str) -> str:
+    """The message alone, because the Supabase CLI prints neither details nor hints."""
+    try:
+        with session.transaction():
+            register(session, statements, *callable_routines)
+            raise psycopg.Rollback
+    except psycopg.Error as error:
+        return error.diag.message_primary or ""
+    return ""
+
+
+def test_message_names_the_fault_and_the_way_out(session: psycopg.Connection) -> None:
+    for statements, parts in REFUSED.items():
+        message = refusal(session, statements)
+        assert message, f"accepted: {statements}"
+        assert all(part in message for part in parts), (statements, message)
+    for statements in ACCEPTED:
+        assert refusal(session, statements) == ""
+    held = session.execute(
+        "select from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"
+    ).fetchall()
+    assert held == []
+
+
+def test_library_may_define_its_parameters(session: psycopg.Connection) -> None:
+    """pg_trgm defines parameters when the session first calls it, as pgvector does."""
+    session.execute("create extension if not exists pg_trgm with schema extensions")
+    session.commit()
+    with psycopg.connect(session.info.dsn, password="postgres") as fresh:
+        uses = "create table names (name text); create index on names using gin (name {})"
+        register(fresh, uses.format("gin_trgm_ops") + "; select similarity('a', 'b')")
+        assert fresh.execute("select from pg_settings where name ~ '^pg_trgm'").fetchall()
+        fresh.rollback()
+
+    changed = "set pg_trgm.similarity_threshold = 0.5"
+    assert "changed: pg_trgm.similarity_threshold" in refusal(session, changed)
+
+
+def test_failure_names_the_table_and_the_key_but_no_value(fleet: Fleet) -> None:
+    tenant, table = fleet.tenant(), fleet.table()
+    fleet.register(f"create table {table} (email text, region text)")
+    fleet.migrate(tenant)
+    for _ in range(2):
+        fleet.sql.execute(
+            sql.SQL("insert into {} values ('a@secret', 'x')").format(
+                sql.Identifier(tenant, table)
+            )
+        )
+    fleet.register(f"create unique index {table}_key on {table} (email, region)")
+
+    failed = fleet.migrate(tenant)
+
+    assert failed["sqlstate"] == "23505"
+    assert (
+        f'table "{table}" have the same values in the key "{table}_key" (email, region)'
+        in (failed["message"])
+    )
+    assert "secret" not in failed["message"]
+
+
+def test_renamed_own_table_still_has_the_name_of_its_index(fleet: Fleet) -> None:
+    tenant, table = fleet.tenant(), fleet.table()
+    fleet.sql.execute(
+        f"create table {tenant}.{table} (id bigint primary key);"
+        f"alter table {tenant}.{table} rename to mine".encode()
+    )
+    fleet.register(f"create table {table} (id bigint primary key)")
+
+    message = fleet.migrate(tenant)["message"]
+
+    assert (
+        f'The name "{table}_pkey" is taken by an index of the tenant\'s own table "mine"'
+        in (message)
+    )
+    found = re.search(r"Write: (alter index \S+ rename to )…;", message)
+    assert found is not None
+    fleet.sql.execute(f"{found[1]} mine_pkey".encode())
+    assert fleet.migrate(tenant)["outcome"] == "migrated"

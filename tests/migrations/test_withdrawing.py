@@ -1,0 +1,222 @@
+"""A mistaken tenant migration: stuck tenants, withdrawing it, and replacing its text."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import psycopg
+import pytest
+from click.testing import CliRunner
+from psycopg.sql import SQL, Identifier
+
+from support.fleet import Fleet
+from support.refusals import refusal
+from tenantry_cli.main import main
+
+CHECK = "alter table {0} add constraint {0}_total check (total > 0)"
+
+
+@pytest.fixture
+def orders(fleet: Fleet) -> str:
+    """A table that every tenant of the test has."""
+    table = fleet.table()
+    fleet.register(f"create table {table} (id bigint primary key, total int)")
+    return table
+
+
+def insert(fleet: Fleet, tenant: str, table: str, total: int) -> None:
+    fleet.sql.execute(
+        SQL("insert into {} values (%s, %s)").format(Identifier(tenant, table)), (total, total)
+    )
+
+
+def test_stuck_tenant_is_shown_until_the_migration_is_withdrawn(
+    fleet: Fleet, orders: str
+) -> None:
+    tenant = fleet.tenant()
+    insert(fleet, tenant, orders, -1)
+    before = fleet.objects("tenant_template")
+    version = fleet.register(CHECK.format(orders))
+    later = fleet.register(f"alter table {orders} add column note text")
+    first, second = fleet.migrate(tenant), fleet.migrate(tenant)
+    assert first["outcome"] == second["outcome"] == "failed"
+
+    status = fleet.rpc(fleet.service, "get_migration_status").json()
+    [stuck] = status["stuck_tenants"]
+    assert (status["stuck"], stuck["schema_name"], stuck["version"]) == (1, tenant, version)
+    assert (stuck["sqlstate"], stuck["attempts"]) == ("23514", 2)
+    assert stuck["stuck_since"] < stuck["failed_at"]
+    [difference] = fleet.drift(tenant)
+    assert (difference["object_kind"], difference["object_name"]) == ("migration", version)
+    assert stuck["message"] in difference["found"]
+    [finding] = fleet.sql.execute("select * from tenancy.platform_findings()").fetchall()
+    assert (finding["kind"], finding["object"]) == ("stuck tenant", tenant)
+    assert stuck["message"] in finding["detail"]
+    shown = fleet.command("drift", "--json")
+    assert shown.returncode == 1
+    assert json.loads(shown.stdout) == {tenant: [difference]}
+
+    super_admin, admin = fleet.staff("super_admin"), fleet.staff("admin")
+    withdraw = "withdraw_tenant_migration"
+    assert refusal(fleet.rpc(admin, withdraw, version=version)) == (403, "forbidden")
+    done = fleet.rpc(super_admin, withdraw, version=version).raise_for_status().json()
+
+    assert (done["latest_version"], done["stuck"], done["stuck_tenants"]) == (later, 0, [])
+    assert refusal(fleet.rpc(super_admin, withdraw, version=version)) == (
+        404,
+        "migration_not_found",
+    )
+    assert refusal(fleet.rpc(super_admin, withdraw, version="tenantry_0001")) == (
+        422,
+        "invalid_request",
+    )
+    entry = fleet.sql.execute(
+        "select details from public.admin_audit_log where action = 'migration.withdraw'"
+        " order by id desc limit 1"
+    ).fetchone()
+    assert entry is not None
+    assert entry["details"]["before"]["version"] == version
+    positions = fleet.sql.execute(
+        "select array_agg(position order by position) as found,"
+        " array_agg(row_number order by position) as expected from ("
+        "select position, row_number() over (order by position)::int"
+        " from tenancy.tenant_migrations) p"
+    ).fetchone()
+    assert positions is not None
+    assert positions["found"] == positions["expected"]
+    assert fleet.migrate(tenant)["outcome"] == "migrated"
+    assert fleet.versions()[tenant] == later
+    names = {name for _, name, *_ in fleet.objects("tenant_template")}
+    assert names - {name for _, name, *_ in before} == {f"{orders}.note"}
+    for name in (tenant, fleet.tenant()):
+        assert fleet.drift(name) == []
+
+
+def test_received_migration_is_not_withdrawn_nor_is_one_that_others_need(
+    fleet: Fleet, orders: str
+) -> None:
+    version = fleet.register(f"alter table {orders} add column note text")
+    needing = fleet.register(f"alter table {orders} alter note set default 'none'")
+    refused = fleet.rpc(fleet.service, "withdraw_tenant_migration", version=version)
+    assert refusal(refused) == (422, "migration_refused")
+    assert "note" in refused.json()["message"]
+
+    tenant = fleet.tenant()
+    refused = fleet.rpc(fleet.service, "withdraw_tenant_migration", version=needing)
+    assert refusal(refused) == (409, "migration_received")
+    assert tenant in refused.json()["message"]
+    assert fleet.latest() == needing
+    assert fleet.drift(tenant) == []
+
+
+def test_replaced_text_is_for_the_tenants_that_lack_it(fleet: Fleet, orders: str) -> None:
+    stuck, waiting = fleet.tenant(), fleet.tenant()
+    insert(fleet, stuck, orders, -1)
+    version = fleet.register(CHECK.format(orders))
+    has_it = fleet.tenant()
+    assert fleet.migrate(stuck)["outcome"] == "failed"
+
+    def replace(statements: str, caller: str = "super_admin") -> tuple[int, str | None]:
+        reply = fleet.rpc(
+            fleet.staff(caller),
+            "replace_tenant_migration",
+            version=version,
+            statements=statements,
+        )
+        return (200, None) if reply.is_success else refusal(reply)
+
+    # Wherever a tenant stands that has the old text, the new one must lead to the same objects.
+    weaker = CHECK.format(orders).replace("> 0", ">= -1")
+    assert replace(weaker) == (409, "migration_received")
+    assert replace("nonsense") == (422, "migration_refused")
+    assert replace(" ") == (422, "invalid_request")
+    correction = f"update {orders} set total = 1 where total <= 0; {CHECK.format(orders)}"  # noqa: S608
+    assert replace(correction, "admin") == (403, "forbidden")
+    assert replace(correction) == (200, None)
+
+    report = fleet.roll_out()
+    assert sorted(report["migrated"]) == sorted([stuck, waiting])
+    assert report["skipped"] == []
+    # A migration that leads from both texts to the same objects makes the weaker text possible.
+    late = fleet.tenant()
+    fleet.sql.execute("select public.suspend_tenant(%s)", (late,))
+    second = fleet.register(f"alter table {orders} drop constraint {orders}_total; {weaker}")
+    assert len(fleet.roll_out()["migrated"]) == 4
+    assert replace(weaker) == (200, None)
+    for name in (stuck, waiting, has_it, late, fleet.tenant()):
+        assert fleet.versions()[name] == second
+        assert fleet.drift(name) == []
+
+
+def written(folder: Path, *arguments: str) -> str:
+    """The file that `tenantry new` writes."""
+    done = CliRunner().invoke(main, ["new", "correct_it", *arguments])
+    assert done.exit_code == 0, done.output
+    *_, path = sorted((folder / "supabase/migrations").iterdir())
+    return path.read_text()
+
+
+def test_migration_file_withdraws_and_replaces_in_a_new_database(
+    fleet: Fleet, orders: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `supabase db push` does: all files in their order, in a database without tenants."""
+    (tmp_path / "supabase/migrations").mkdir(parents=True)
+    (tmp_path / "supabase/config.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    refused = CliRunner().invoke(main, ["new", "correct_it", "--withdraw", "a1'); drop"])
+    assert (refused.exit_code, "is not a version" in refused.output) == (2, True)
+    replacement = written(tmp_path, "--replace", "a2").replace(
+        "$tenant$\n\n", f"$tenant$alter table {orders} add c int"
+    )
+    register = "select tenancy.register_tenant_migration"
+    with psycopg.connect(fleet.address.db_url) as session:
+        for statement in (
+            f"{register}('a1', 'a', 'alter table {orders} add a int')",
+            written(tmp_path, "--withdraw", "a1"),
+            f"{register}('a2', 'a', 'alter table {orders} add b int')",
+            replacement,
+        ):
+            session.execute(statement.encode())
+        rows = session.execute(
+            "select version, statements from tenancy.tenant_migrations"
+            " where version in ('a1', 'a2')"
+        ).fetchall()
+        found = session.execute(
+            "select object_name from tenancy.schema_objects('tenant_template')"
+            " where object_name like %s",
+            (f"{orders}._",),
+        ).fetchall()
+        session.rollback()
+    assert rows == [("a2", f"alter table {orders} add c int")]
+    assert found == [(f"{orders}.c",)]
+
+
+def test_no_tenant_slips_past_a_withdrawal(fleet: Fleet, orders: str) -> None:
+    """A tenant that is created meanwhile waits, and starts at the version that is left."""
+    latest = fleet.latest()
+    version = fleet.register(f"alter table {orders} add column note text")
+    name, made = fleet.name(), []
+
+    def create() -> None:
+        with psycopg.connect(fleet.address.db_url, autocommit=True) as other:
+            made.append(
+                other.execute(
+                    "select (public.create_tenant_schema(%s)).schema_version", (name,)
+                ).fetchone()
+            )
+
+    with psycopg.connect(fleet.address.db_url) as session:
+        session.execute("select public.withdraw_tenant_migration(%s)", (version,))
+        thread = threading.Thread(target=create)
+        thread.start()
+        while not fleet.sql.execute(
+            "select pid from pg_stat_activity where wait_event_type = 'Lock'"
+            " and query like '%create_tenant_schema%' and pid <> pg_backend_pid()"
+        ).fetchone():
+            assert thread.is_alive()
+        session.commit()
+        thread.join()
+    assert made == [(latest,)]
+    assert fleet.drift(name) == []

@@ -1,0 +1,137 @@
+"""A dump of the whole database, restored into an empty project by `tenantry restore`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+from psycopg.rows import dict_row
+
+from support.backup import programs
+from support.privileges import EXPECTED, actual, expected_in_tenant, of_the_project
+from support.waiting import until
+from tenantry_cli.emulator.postgres import Postgres
+from tenantry_cli.main import main
+
+TRIGGER = """
+create table public.profiles (id uuid primary key references auth.users on delete cascade);
+create function public.handle_new_user() returns trigger security definer set search_path = ''
+    language plpgsql
+    as $$ begin insert into public.profiles values (new.id); return null; end $$;
+revoke execute on function public.handle_new_user() from public, anon, authenticated;
+create trigger on_auth_user_created after insert on auth.users
+    for each row execute function public.handle_new_user();
+"""
+
+
+@pytest.fixture
+def empty_project(server: Postgres) -> Iterator[str]:
+    """The URL of a database as a new project has it."""
+    name = f"test_{secrets.token_hex(6)}"
+    try:
+        yield server.create_database(name)
+    finally:
+        server.drop_database(name)
+
+
+def restore(file: Path, db_url: str) -> Result:
+    path = f"{programs()}{os.pathsep}{os.defpath}"
+    return CliRunner(env={"PATH": path}).invoke(
+        main, ["restore", str(file), f"--db-url={db_url}"]
+    )
+
+
+def query(db_url: str, statement: str, *values: Any) -> list[dict[str, Any]]:
+    with psycopg.connect(db_url, autocommit=True, row_factory=dict_row) as session:
+        done = session.execute(statement.encode(), values)
+        return done.fetchall() if done.description else []
+
+
+def seal_everything(db_url: str, head: str | None = None) -> tuple[int, dict[str, Any]]:
+    """Seals the log of acme, and returns how many entries that were and the verification.
+
+    An entry waits for every older transaction of the server, those of other tests included.
+    """
+    count = 0
+    found: dict[str, Any] = {}
+
+    def is_sealed() -> bool:
+        nonlocal count, found
+        [seal] = query(db_url, "select * from public.seal_audit_log('acme')")
+        [found] = query(db_url, "select * from public.verify_audit_log('acme', %s)", head)
+        count += seal["sealed_now"]
+        return bool(found["unsealed"] == 0)
+
+    until(is_sealed)
+    return count, found
+
+
+def test_restored_project_is_closed_complete_and_checked(
+    other_project: str, empty_project: str, tmp_path: Path
+) -> None:
+    query(other_project, TRIGGER)
+    [user] = query(
+        other_project,
+        "insert into auth.users (id, email) values (gen_random_uuid(), 'ann@example.com')"
+        " returning id",
+    )
+    for call in (
+        "select public.create_tenant_schema('acme')",
+        "select public.create_tenant_schema('closed')",
+        "select public.suspend_tenant('closed', 'unpaid')",
+        f"select public.grant_schema_access('acme', '{user['id']}', 'admin')",
+        "insert into acme.settings (key) values ('kept')",
+    ):
+        query(other_project, call)
+    _, sealed = seal_everything(other_project)
+    head = sealed["head"]
+    file = tmp_path / "whole.dump"
+    subprocess.run(
+        [programs() / "pg_dump", other_project, "--format=custom", f"--file={file}"], check=True
+    )
+
+    # A part of the dump is refused, and changes nothing.
+    part = tmp_path / "part.dump"
+    part.write_bytes(file.read_bytes()[:-200])
+    assert restore(part, empty_project).exit_code == 1
+    assert query(empty_project, "select to_regnamespace('tenancy') as name") == [{"name": None}]
+
+    done = restore(file, empty_project)
+
+    assert (done.exit_code, done.output) == (
+        0,
+        "Restored whole.dump. The guard is installed, and every tenant is exposed. "
+        "The doctor found no problem.\n",
+    )
+    with psycopg.connect(empty_project, row_factory=dict_row) as restored:
+        project = {("service_role", "execute", "public.handle_new_user")}
+        assert of_the_project(restored) - project == EXPECTED
+        assert actual(restored, "acme") == expected_in_tenant("acme")
+        assert actual(restored, "closed") == set()
+    [state] = query(
+        empty_project,
+        "select tenancy.exposed_schemas() as exposed,"
+        " (select count(*) from public.profiles) as own,"
+        " (select count(*) from tenancy.check_guard()) as unguarded,"
+        " (select access_level from public.user_schema_access) as access_level",
+    )
+    assert state["exposed"] == ["public", "acme", "closed"]
+    assert (state["own"], state["unguarded"], state["access_level"]) == (1, 0, "admin")
+    # The log goes on from its head, whatever number the next transaction of this server has.
+    query(empty_project, "insert into acme.settings (key) values ('later')")
+    later, verified = seal_everything(empty_project, head)
+    assert (later, verified["is_intact"]) == (1, True)
+    # A trigger of the project on auth.users works again.
+    query(empty_project, "insert into auth.users (id) values (gen_random_uuid())")
+    assert query(empty_project, "select count(*) as n from public.profiles") == [{"n": 2}]
+
+    again = restore(file, empty_project)
+    assert again.exit_code == 1
+    assert "This project is not empty: it has Tenantry." in again.output
