@@ -193,34 +193,38 @@ def _restore(file: Path, chosen: str, db_url: str, empty: _Empty) -> None:
     )
     settings = conninfo_to_dict(db_url)
     password = settings.pop("password", None)
-    psql = subprocess.Popen(
-        [
-            *("psql", "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--output=/dev/null"),
-            f"--dbname={make_conninfo('', **settings)}",
-        ],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # Other users of the machine can read the arguments of a process.
-        env=os.environ | ({} if password is None else {"PGPASSWORD": str(password)}),
-    )
-    source = subprocess.Popen(
-        ["pg_restore", "--file=-", f"--use-list={chosen}", str(file)],  # noqa: S607  # nosec B607
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    with suppress(BrokenPipeError):
-        _copy(begin.encode(), psql)
-        while part := source.stdout.read(_PART) if source.stdout else b"":
-            _copy(part, psql)
-    _, unread = source.communicate()
-    with suppress(BrokenPipeError):
-        # Without the commit, psql rolls back when its input ends.
-        if source.returncode == 0:
-            _copy(end.encode(), psql)
-    _, errors = psql.communicate()
-    if psql.returncode or source.returncode:
-        reason = (errors + unread).decode(errors="replace").strip()
-        raise TenantryError(f"Nothing was restored:\n{reason}")
+    # A file takes all that both print. A pipe that nobody reads blocks them when it is full.
+    with tempfile.TemporaryFile() as printed:
+        psql = subprocess.Popen(
+            [
+                *("psql", "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1"),
+                "--output=/dev/null",
+                f"--dbname={make_conninfo('', **settings)}",
+            ],
+            stdin=subprocess.PIPE,
+            stderr=printed,
+            # Other users of the machine can read the arguments of a process.
+            env=os.environ | ({} if password is None else {"PGPASSWORD": str(password)}),
+        )
+        source = subprocess.Popen(
+            ["pg_restore", "--file=-", f"--use-list={chosen}", str(file)],  # noqa: S607  # nosec B607
+            stdout=subprocess.PIPE,
+            stderr=printed,
+        )
+        with suppress(BrokenPipeError):
+            _copy(begin.encode(), psql)
+            while part := source.stdout.read(_PART) if source.stdout else b"":
+                _copy(part, psql)
+        source.communicate()
+        with suppress(BrokenPipeError):
+            # Without the commit, psql rolls back when its input ends.
+            if source.returncode == 0:
+                _copy(end.encode(), psql)
+        psql.communicate()
+        if psql.returncode or source.returncode:
+            printed.seek(0)
+            reason = printed.read().decode(errors="replace").strip()
+            raise TenantryError(f"Nothing was restored:\n{reason}")
 
 
 def _copy(part: bytes, program: subprocess.Popen[bytes]) -> None:

@@ -31,6 +31,16 @@ create trigger on_auth_user_created after insert on auth.users
 """
 
 
+# It prints more than a pipe holds when its rows are restored.
+TALKATIVE = """
+create function public.say(what text) returns boolean language plpgsql
+    as $$ begin raise warning using message = repeat(what, 100); return true; end $$;
+revoke execute on function public.say(text) from public, anon, authenticated;
+create table public.talkative (what text check (public.say(what)));
+insert into public.talkative select 'x' from generate_series(1, 2000);
+"""
+
+
 @pytest.fixture
 def empty_project(server: Postgres) -> Iterator[str]:
     """The URL of a database as a new project has it."""
@@ -77,6 +87,7 @@ def test_restored_project_is_closed_complete_and_checked(
     other_project: str, empty_project: str, tmp_path: Path
 ) -> None:
     query(other_project, TRIGGER)
+    query(other_project, TALKATIVE)
     [user] = query(
         other_project,
         "insert into auth.users (id, email) values (gen_random_uuid(), 'ann@example.com')"
@@ -111,7 +122,9 @@ def test_restored_project_is_closed_complete_and_checked(
         "The doctor found no problem.\n",
     )
     with psycopg.connect(empty_project, row_factory=dict_row) as restored:
-        project = {("service_role", "execute", "public.handle_new_user")}
+        project = {
+            ("service_role", "execute", f"public.{name}") for name in ("handle_new_user", "say")
+        }
         assert of_the_project(restored) - project == EXPECTED
         assert actual(restored, "acme") == expected_in_tenant("acme")
         assert actual(restored, "closed") == set()
