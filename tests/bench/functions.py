@@ -61,7 +61,7 @@ def measure_calls(results: Results, stack: Stack, rounds: int) -> None:
     as an application would. Many callers use as little processor time as possible, because they
     share the processor with what is measured.
     """
-    gateway = stack.ports.inner_gateway
+    gateway = stack.ports.gateway
     with ExitStack() as cleanup:
         naive = cleanup.enter_context(_naive(stack))
         with psycopg.connect(stack.db_url, autocommit=True) as connection:
@@ -156,7 +156,7 @@ def _naive(stack: Stack) -> Iterator[int]:
         cleanup.enter_context(claim)
         scratch = cleanup.enter_context(tempfile.TemporaryDirectory())
         settings = _SETTINGS | {
-            "SUPABASE_URL": f"http://127.0.0.1:{stack.ports.inner_gateway}",
+            "SUPABASE_URL": stack.api_url,
             "SUPABASE_ANON_KEY": stack.anon_key,
         }
         child = Child(

@@ -44,7 +44,7 @@ _INTERRUPTED = 130
     type=click.IntRange(1024, 65_000),
     default=DEFAULT,
     show_default=True,
-    help="The port of the gateway; the next seven ports are used too.",
+    help="The port of the gateway; the next six ports are used too.",
 )
 @click.option("--ready-fd", type=int, hidden=True)
 def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | None) -> None:

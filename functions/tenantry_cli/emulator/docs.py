@@ -35,7 +35,7 @@ def _page(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterab
     if environ["PATH_INFO"] == "/config.json":
         # The emulator starts the functions with these two. Neither is secret.
         config = {
-            "supabase_url": os.environ["TENANTRY_PUBLIC_SUPABASE_URL"],
+            "supabase_url": os.environ["SUPABASE_URL"],
             "anon_key": os.environ["SUPABASE_ANON_KEY"],
         }
         reply = Response(json.dumps(config), content_type="application/json")

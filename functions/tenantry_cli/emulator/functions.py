@@ -5,6 +5,7 @@ component.
 """
 
 import argparse
+import gc
 import importlib.util
 import json
 import logging
@@ -161,6 +162,9 @@ def main() -> None:
     arguments.add_argument("--port", type=int, required=True)
     given = arguments.parse_args()
     app = create_app(given.source, given.swagger_ui, given.supabase_js)
+    # The modules live as long as the process. Otherwise each full collection, and the end of
+    # the worker, would visit all their objects and copy their memory.
+    gc.freeze()
     Server(app, given.port, _THREADS).run()
 
 

@@ -5,6 +5,7 @@ served by one event loop, and forwarding.py exchanges only complete requests and
 """
 
 import argparse
+import gc
 import logging
 import re
 import resource
@@ -46,11 +47,11 @@ _ENDING_SECONDS = 2
 
 @dataclass(frozen=True)
 class Components:
-    """The URLs behind the gateway. Without `functions`, it serves the Data API and Auth."""
+    """The URLs behind the gateway."""
 
     postgrest: str
     auth: str
-    functions: str | None
+    functions: str
 
 
 class Gateway:
@@ -88,9 +89,9 @@ class Gateway:
 
     async def _reply(self, request: web.Request, path: str) -> Reply:
         headers = CIMultiDict(request.headers)
-        functions = self._components.functions
-        if path.startswith(f"{FUNCTIONS}/") and functions is not None:
-            url, content = f"{functions}{_target(request)}", await received(request)
+        if path.startswith(f"{FUNCTIONS}/"):
+            url = f"{self._components.functions}{_target(request)}"
+            content = await received(request)
             return await self._forwarder.exchange(
                 FUNCTIONS, request.method, url, headers, content
             )
@@ -192,7 +193,7 @@ def main() -> None:
     arguments.add_argument("--port", type=int, required=True)
     arguments.add_argument("--postgrest", required=True)
     arguments.add_argument("--auth", required=True)
-    arguments.add_argument("--functions")
+    arguments.add_argument("--functions", required=True)
     arguments.add_argument("--keys", type=Path, required=True)
     arguments.add_argument("--signs", choices=("ES256", "HS256"), required=True)
     arguments.add_argument("--site-url", required=True)
@@ -200,6 +201,8 @@ def main() -> None:
     given = arguments.parse_args()
     logging.basicConfig(level=logging.INFO)
     _allow_many_connections()
+    # The modules live as long as the process: no collection needs to visit their objects.
+    gc.freeze()
     app = create_app(
         Components(given.postgrest, given.auth, given.functions),
         read_keys(given.keys),

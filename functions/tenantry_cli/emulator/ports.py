@@ -1,4 +1,4 @@
-"""The ports of one stack: that of the gateway and the next seven."""
+"""The ports of one stack: that of the gateway and the next six."""
 
 import random
 import socket
@@ -49,12 +49,8 @@ class Ports:
         return self.gateway + 5
 
     @property
-    def inner_gateway(self) -> int:
-        return self.gateway + 6
-
-    @property
     def _claim(self) -> int:
-        return self.gateway + 7
+        return self.gateway + 6
 
     def claim(self) -> socket.socket:
         """Claims the block of ports, or raises an error if one of them is in use.
@@ -82,11 +78,11 @@ class PortInUseError(TenantryError):
         self.is_passing = bool(found) and all(c.status == _CLOSED for c in found)
         super().__init__(
             f"Port {port} is in use{_program(listening)}. Stop the program that listens there, "
-            "or choose another block of eight ports with --port."
+            "or choose another block of seven ports with --port."
             if listening or not found
             else f"Port {port} is in use for an outgoing connection{_program(found)}: the "
             f"system gives such connections any port from {_outgoing()}. Run the command again "
-            "in a minute, or choose a block of eight ports outside this range with --port. To "
+            "in a minute, or choose a block of seven ports outside this range with --port. To "
             "keep the ports for the emulator, set the kernel parameter "
             "net.ipv4.ip_local_reserved_ports."
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.waiting import WaitTimeoutError, wait_until
 
-_INTERVAL_SECONDS = 0.02
+_INTERVAL_SECONDS = 0.05
 # A child that stays silent for this long has failed, whatever the number of tenants is.
 _READY_SECONDS = 900
 _TOLD_SECONDS = 10

@@ -281,10 +281,7 @@ class _Launch:
         auth = self._auth(stack)
         # Auth creates its tables meanwhile. The functions and the gateway do not need them.
         functions = self._functions(stack)
-        gateway = self._gateway(stack, "gateway", self.ports.gateway, with_functions=True)
-        # The functions call the Data API through a second gateway. In a shared one, callers of
-        # the functions could occupy every thread that the functions need.
-        inner = self._gateway(stack, "inner-gateway", self.ports.inner_gateway)
+        gateway = self._gateway(stack)
         auth.wait_until(lambda: _status(f"{stack.auth_url}{AUTH}/health") == 200, report)
         postgres.complete_auth()
         postgres.keep_pristine()
@@ -300,12 +297,11 @@ class _Launch:
             report,
         )
         gateway.wait_until(lambda: _status(stack.api_url) is not None, report)
-        inner.wait_until(lambda: _status(self._inner_url) is not None, report)
         functions.wait_until(lambda: _status(self._functions_url) is not None, report)
 
         stack = replace(
             stack,
-            children=(database, auth, postgrest, functions, inner, gateway),
+            children=(database, auth, postgrest, functions, gateway),
             warnings=(
                 *push.warnings,
                 *functions_environment(os.environ)[1],
@@ -318,10 +314,6 @@ class _Launch:
     @property
     def _functions_url(self) -> str:
         return f"http://127.0.0.1:{self.ports.functions}{FUNCTIONS}/"
-
-    @property
-    def _inner_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports.inner_gateway}"
 
     def _record(self) -> tuple[Path, State]:
         """Writes the state before the first child starts, so that every child is known."""
@@ -373,12 +365,11 @@ class _Launch:
 
     def _functions(self, stack: Stack) -> Child:
         settings = {
-            "SUPABASE_URL": self._inner_url,
+            "SUPABASE_URL": stack.api_url,
             "SUPABASE_ANON_KEY": self.keys.anon_key,
             "TENANTRY_ALLOWED_ORIGINS": "*",
             "TENANTRY_UPSTREAM_TIMEOUT_SECONDS": _UPSTREAM_TIMEOUT_SECONDS,
             "TENANTRY_FUNCTIONS_URL": stack.functions_url,
-            "TENANTRY_PUBLIC_SUPABASE_URL": stack.api_url,
         }
         with suppress(OSError):
             # Without the copy, the console says what is missing.
@@ -386,35 +377,30 @@ class _Launch:
         source = self.project.functions / "main.py"
         return self._python(
             "functions",
-            "functions",
             *("--port", str(self.ports.functions), "--source", str(source)),
             *("--swagger-ui", str(self.components.swagger_ui)),
             *("--supabase-js", str(self.components.supabase_js)),
             env={**functions_environment(os.environ)[0], **self._env(), **settings},
         )
 
-    def _gateway(
-        self, stack: Stack, name: str, port: int, *, with_functions: bool = False
-    ) -> Child:
+    def _gateway(self, stack: Stack) -> Child:
         functions = f"http://127.0.0.1:{self.ports.functions}"
         return self._python(
-            name,
             "gateway",
-            *("--port", str(port)),
+            *("--port", str(self.ports.gateway), "--functions", functions),
             *("--postgrest", stack.postgrest_url, "--auth", stack.auth_url),
             *("--keys", str(keys_file(self.project.state)), "--signs", self.signs),
             *("--site-url", stack.api_url),
             *("--database-url", stack.postgres.url(role="supabase_auth_admin")),
-            *(("--functions", functions) if with_functions else ()),
             env=self._env(),
         )
 
-    def _python(self, name: str, module: str, *arguments: str, env: dict[str, str]) -> Child:
+    def _python(self, name: str, *arguments: str, env: dict[str, str]) -> Child:
         package_root = Path(__file__).resolve().parents[2]
         return self._keep(
             Child(
-                f"The {name.replace('-', ' ')}",
-                [sys.executable, "-m", f"{__package__}.{module}", *arguments],
+                f"The {name}",
+                [sys.executable, "-m", f"{__package__}.{name}", *arguments],
                 log=self._log(name),
                 env={**env, "PYTHONPATH": str(package_root), "PYTHONUNBUFFERED": "1"},
                 cwd=self.project.root,
