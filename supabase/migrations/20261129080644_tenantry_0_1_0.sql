@@ -2357,6 +2357,7 @@ create function tenancy.require_append_only_log(schema_name text)
 as $$
 declare
     v_missing text;
+    v_added text;
 begin
     select string_agg(w.name, ', ' order by w.name) into v_missing
     from unnest(array['append_only', 'append_only_truncate']) w (name)
@@ -2372,11 +2373,30 @@ begin
         raise exception 'The tenant template does not keep audit_log append-only: missing or disabled triggers: %. Nothing was registered. Leave the table audit_log to Tenantry, in every tenant migration.', v_missing
             using errcode = 'object_not_in_prerequisite_state';
     end if;
+
+    -- Whoever may insert can forge entries, and such a trigger can change or drop them.
+    select string_agg(w.title, ', ' order by w.title) into v_added
+    from (
+        select format('policy "%s"', p.polname)
+        from pg_catalog.pg_policy p
+        where p.polrelid = to_regclass(format('%I.audit_log', schema_name)) and p.polcmd <> 'r'
+        union all
+        select format('trigger "%s"', t.tgname)
+        from pg_catalog.pg_trigger t
+        where t.tgrelid = to_regclass(format('%I.audit_log', schema_name))
+            and t.tgfoid <> 'tenancy.tg_audit_log__refuse'::regproc
+            -- 1 is FOR EACH ROW, 2 is BEFORE.
+            and t.tgtype & 3 = 3
+    ) w (title);
+    if v_added is not null then
+        raise exception 'The tenant template does not keep audit_log append-only: entries could be forged or dropped by %. Nothing was registered. Leave the table audit_log to Tenantry. Policies for SELECT and triggers AFTER INSERT are possible.', v_added
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
 end;
 $$;
 
 comment on function tenancy.require_append_only_log(text) is
-    'Requires of a schema that it has an audit_log which refuses updates, deletes and truncates (55000).';
+    'Requires of a schema that it has an audit_log which refuses updates, deletes and truncates, and into which only Tenantry writes (55000).';
 
 -- sql/20_tenancy/audit_log/require_past_retention.sql
 
@@ -4855,7 +4875,11 @@ begin
             'A new tenant receives all tenant migrations in one transaction. Within it no statement can use a value that "alter type … add value" has added. Make a new type of all values and alter the columns to it.'
         when code = '42501' then
             'A tenant migration runs as postgres, who is no superuser. What needs more rights cannot be part of it.'
-        when code in ('42P01', '42883', '42704', '42P02') then
+        when message ~ '^EXECUTE of SELECT' then
+            'Write "create table … as select" instead of "select … into".'
+        when code = '42P03' then
+            'Close the cursor at the end of the migration: a new tenant receives all tenant migrations in one transaction.'
+        when code in ('42P01', '42883', '42704', '42P02') and message ~ 'does not exist' then
             'Unqualified names are looked up in the tenant''s schema and in extensions: write public.<name> for what is in public. If an index or a constraint of the same migration calls a routine, add "set search_path from current" to that routine.'
         when code in ('42P07', '42710', '42723') then
             'The tenants have this name already, perhaps from an earlier tenant migration. Choose another name, or alter what is there.'
@@ -5872,7 +5896,7 @@ begin
                     ' ',
                     rtrim(v_message, '.') || '.',
                     rtrim(nullif(v_details, ''), '.') || '.',
-                    coalesce(nullif(tenancy.statement_advice(v_sqlstate, v_message), ''), v_hint)
+                    coalesce(nullif(tenancy.statement_advice(v_sqlstate, v_message), ''), nullif(v_hint, ''))
                 )
                 using errcode = v_sqlstate, detail = left(v_context, 2000);
     end;
@@ -5911,6 +5935,7 @@ begin
     perform tenancy.require_executable_routines();
 
     perform tenancy.require_keepable_grants(migration);
+    perform tenancy.require_effective_revokes(migration);
     perform tenancy.record_limits(migration, v_relations_before || v_routines_before);
     perform tenancy.close_reference();
     insert into tenancy.tenant_template_objects (version, object_kind, object_name, table_name, definition)
@@ -6133,6 +6158,7 @@ create function tenancy.check_creatable(
 as $$
 declare
     v_schema_name constant text := tenancy.opaque_schema_name();
+    v_user_id constant uuid := gen_random_uuid();
     v_context text;
 begin
     insert into public.tenants (schema_name, display_name, schema_version)
@@ -6163,10 +6189,19 @@ begin
         hint := 'A profile may have no e-mail address and no name. Other columns need a default, or must allow null.';
         execute format(
             'insert into %I.users (id, email, display_name, role, metadata)'
-            ' values (gen_random_uuid(), null, null, ''member'', ''{}'')',
+            ' values ($1, null, null, ''member'', ''{}'') on conflict (id) do nothing',
             v_schema_name
-        );
+        ) using v_user_id;
         hint := null;
+
+        -- Errors of other kinds may be those of a trigger or a constraint that refuses the values.
+        select 'the operations on profiles would fail: ' || t.message,
+            'Leave the columns id, email, display_name, role, metadata, created_at and updated_at of users as they are, with the key.'
+        into problem, hint
+        from unnest(array['select tenancy.find_profile(%L, %L)', 'select tenancy.update_profile(%L, %L, null, null)']) s (call)
+        cross join lateral tenancy.try_statement(format(s.call, v_schema_name, v_user_id)) t
+        where t.code ~ '^42'
+        limit 1;
     end if;
 
     -- Rolls back the tenant, and with it the notification to PostgREST.
@@ -6973,17 +7008,28 @@ create function tenancy.require_closed_policies()
 as $$
 declare
     v_open record;
+    v_unclosed record;
 begin
     select * into v_open from tenancy.open_policies('tenant_template') limit 1;
     if found then
         raise exception 'The tenant template does not allow this: policy "%" of table "%" has the condition %, which is the same for members and for everybody else who has signed in. Members get access without it: by tenancy.enable_tenant_table(current_schema(), ''%''), or if the migration writes no policies. Write policies that narrow this "as restrictive".', v_open.policy_name, v_open.table_name, v_open.condition, v_open.table_name
             using errcode = 'object_not_in_prerequisite_state';
     end if;
+
+    select u.verb, c.relname, u.policy_name into v_unclosed
+    from tenancy.unclosed_policies('tenant_template') u
+    join pg_catalog.pg_class c on c.oid = u.relation
+    order by c.relname, u.verb
+    limit 1;
+    if found then
+        raise exception 'The tenant template does not allow this: people who are not members, or no longer, could % rows of table "%", because its restrictive policy "%" was dropped or changed. Leave the policies "only_…" as they are, and write other policies that narrow access "as restrictive".', v_unclosed.verb, v_unclosed.relname, v_unclosed.policy_name
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
 end;
 $$;
 
 comment on function tenancy.require_closed_policies() is
-    'Refuses policies of the reference schema that let in strangers (55000).';
+    'Refuses policies of the reference schema that let in strangers, and a restrictive policy of close_policies that was dropped or changed (55000).';
 
 -- sql/20_tenancy/migrations/require_creatable.sql
 
@@ -7029,6 +7075,52 @@ $$;
 
 comment on function tenancy.require_creatable(text, text[]) is
     'Refuses a tenant migration after which no tenant could be created; only warns if none could be created before it. tried_tables are the tables that members and strangers try; null for all.';
+
+-- sql/20_tenancy/migrations/require_effective_revokes.sql
+
+-- PostgreSQL revokes a privilege on columns without a word, and without effect, while the role has
+-- it on the whole table. A member would read the column.
+create function tenancy.require_effective_revokes(migration tenancy.tenant_migrations)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_table record;
+begin
+    select c.relname, v.verb, a.grantee::regrole as grantee into v_table
+    from regexp_matches(
+        lower(tenancy.without_comments(migration.statements)),
+        '\mrevoke\s+((?:(?!\mon\M)[^;(])*\([^;)]*\)(?:(?!\mon\M)[^;])*)\son\s+(?:table\s+)?([^;]*?)\s+from\s+([^;]+)',
+        'g'
+    ) r (parts)
+    cross join regexp_split_to_table(r.parts[2], '\s*,\s*') t (name)
+    join pg_catalog.pg_class c
+        on c.relnamespace = 'tenant_template'::regnamespace and lower(c.relname) = trim(t.name, '"')
+    cross join aclexplode(c.relacl) a
+    cross join lateral lower(a.privilege_type) v (verb)
+    where v.verb in ('select', 'insert', 'update')
+        and r.parts[1] ~ format('\m(%s|all)\M', v.verb)
+        and a.grantee = any (array['authenticated'::regrole, 'service_role'::regrole])
+        and r.parts[3] ~ format('\m%s\M', a.grantee::regrole)
+    order by c.relname, v.verb, 3
+    limit 1;
+    if not found then
+        return;
+    end if;
+
+    raise exception 'Tenant migration % revokes % on columns of "%", and % keeps it on the whole table, so PostgreSQL revokes nothing. Write: revoke % on % from %; grant % (<the other columns>) on % to %;',
+        migration.version, v_table.verb, v_table.relname, v_table.grantee,
+        v_table.verb, quote_ident(v_table.relname), v_table.grantee,
+        v_table.verb, quote_ident(v_table.relname), v_table.grantee
+        using errcode = 'object_not_in_prerequisite_state';
+end;
+$$;
+
+comment on function tenancy.require_effective_revokes(tenancy.tenant_migrations) is
+    'Refuses a tenant migration that revokes a privilege on columns which the role has on the whole table (55000). Only between open_reference and apply_tenant_privileges.';
 
 -- sql/20_tenancy/migrations/require_executable_routines.sql
 
@@ -7078,9 +7170,7 @@ create function tenancy.require_migration_text(migration tenancy.tenant_migratio
     language plpgsql
 as $$
 declare
-    v_code constant text := regexp_replace(
-        regexp_replace(migration.statements, '--[^\n]*', ' ', 'g'), '/\*.*?\*/', ' ', 'g'
-    );
+    v_code constant text := tenancy.without_comments(migration.statements);
 begin
     if migration.statements ~ '\mtenant_template\M' then
         raise exception 'Tenant migration % names the reference schema tenant_template. Leave names unqualified: the migration runs once in each tenant.', migration.version;
@@ -7516,6 +7606,23 @@ $$;
 comment on function tenancy.withdraw_tenant_migration(text) is
     'Removes a tenant migration that no tenant has received, builds the reference schema again without it, and returns it (PT404 migration_not_found, PT409 migration_received, PT422: invalid_request, migration_refused; 55P03).';
 
+-- sql/20_tenancy/migrations/without_comments.sql
+
+create function tenancy.without_comments(statements text)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return regexp_replace(regexp_replace(statements, '--[^\n]*', ' ', 'g'), '/\*.*?\*/', ' ', 'g');
+end;
+$$;
+
+comment on function tenancy.without_comments(text) is
+    'The text of a tenant migration without its comments. For searches: it does not know what a literal contains.';
+
 -- sql/20_tenancy/privileges/apply_tenant_privileges.sql
 
 -- The only function that grants privileges in a tenant. It changes only what grant_differences
@@ -7571,8 +7678,6 @@ comment on function tenancy.apply_tenant_privileges(text) is
 
 -- sql/20_tenancy/privileges/close_policies.sql
 
--- The policies of a migration say which rows a user may see, and a user who is no member, or no
--- longer, may own rows. With these restrictive policies the layer stops them, too.
 create function tenancy.close_policies(schema_name text)
     returns void
     volatile
@@ -7586,46 +7691,25 @@ begin
     select string_agg(
         format(
             'create policy %I on %s as restrictive for %s to authenticated %s;',
-            'only_' || v.verb || '_' || tenancy.policy_suffix(v.level), c.oid::regclass, v.verb,
-            format(v.conditions, tenancy.policy_test(schema_name, v.level))
+            u.policy_name, u.relation::regclass, u.verb,
+            format(
+                case u.verb
+                    when 'insert' then 'with check (%s)'
+                    when 'update' then 'using (%1$s) with check (%1$s)'
+                    else 'using (%s)'
+                end,
+                tenancy.policy_test(schema_name, u.level)
+            )
         ),
         ' '
     )
     into v_statements
-    from unnest(tenancy.table_oids(schema_name)) t (oid)
-    join pg_catalog.pg_class c on c.oid = t.oid
-    cross join (
-        values
-        ('r', 'select', 'read'::public.access_level, 'using (%s)'),
-        ('a', 'insert', 'write', 'with check (%s)'),
-        ('w', 'update', 'write', 'using (%1$s) with check (%1$s)'),
-        ('d', 'delete', 'write', 'using (%s)')
-    ) v (command, verb, level, conditions)
-    -- Nobody has a privilege that only policies to PUBLIC would justify.
-    where strpos(tenancy.policy_verbs(c.oid), v.verb) > 0
-        and exists (
-            select
-            from pg_catalog.pg_policy p
-            cross join lateral (
-                select p.polqual where v.command <> 'a'
-                union all
-                -- Without a check, the condition of USING decides.
-                select coalesce(p.polwithcheck, p.polqual) where v.command in ('a', 'w')
-            ) e (tree)
-            where p.polrelid = c.oid
-                and p.polcmd::text in (v.command, '*')
-                and p.polpermissive
-                and p.polroles && array[0::oid, 'authenticated'::regrole]
-                and pg_get_expr(e.tree, p.polrelid) !~ 'tenancy\.open_tenants|^false$'
-                -- A tenant may have tables of its own. What this transaction has written is the
-                -- migration's.
-                and age(p.xmin) <= age(pg_current_xact_id()::xid)
-                and pg_xact_status(tenancy.full_transaction_id(p.xmin)) = 'in progress'
-        )
+    from tenancy.unclosed_policies(schema_name) u
+    -- A tenant may have tables of its own. What this transaction has written is the migration's.
+    where u.is_new
+        -- A policy of this name that does not ask is refused in the reference schema.
         and not exists (
-            select
-            from pg_catalog.pg_policy p
-            where p.polrelid = c.oid and p.polname = 'only_' || v.verb || '_' || tenancy.policy_suffix(v.level)
+            select from pg_catalog.pg_policy p where p.polrelid = u.relation and p.polname = u.policy_name
         );
 
     if v_statements is not null then
@@ -8209,6 +8293,76 @@ $$;
 
 comment on function tenancy.sequence_verbs(oid) is
     'The privileges on a sequence that writers of its tables need, as GRANT lists them: usage if signed-in users can write a table that the sequence belongs to or numbers; otherwise null.';
+
+-- sql/20_tenancy/privileges/unclosed_policies.sql
+
+-- The policies of a migration say which rows a user may see, and a user who is no member, or no
+-- longer, may own rows. A restrictive policy has to stop them.
+create function tenancy.unclosed_policies(
+    schema_name text,
+    out relation oid,
+    out verb text,
+    out level public.access_level,
+    out policy_name text,
+    out is_new boolean
+)
+    returns setof record
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    select c.oid, v.verb, v.level, 'only_' || v.verb || '_' || tenancy.policy_suffix(v.level), w.is_new
+    from unnest(tenancy.table_oids(schema_name)) t (oid)
+    join pg_catalog.pg_class c on c.oid = t.oid
+    cross join (
+        values
+        ('r', 'select', 'read'::public.access_level),
+        ('a', 'insert', 'write'),
+        ('w', 'update', 'write'),
+        ('d', 'delete', 'write')
+    ) v (command, verb, level)
+    cross join lateral (
+        select bool_or(
+            age(p.xmin) <= age(pg_current_xact_id()::xid)
+            and pg_xact_status(tenancy.full_transaction_id(p.xmin)) = 'in progress'
+        ) as is_new
+        from pg_catalog.pg_policy p
+        cross join lateral (
+            select p.polqual where v.command <> 'a'
+            union all
+            -- Without a check, the condition of USING decides.
+            select coalesce(p.polwithcheck, p.polqual) where v.command in ('a', 'w')
+        ) e (tree)
+        where p.polrelid = c.oid
+            and p.polcmd::text in (v.command, '*')
+            and p.polpermissive
+            and p.polroles && array[0::oid, 'authenticated'::regrole]
+            and pg_get_expr(e.tree, p.polrelid) !~ 'tenancy\.open_tenants|^false$'
+    ) w
+    -- Nobody has a privilege that only policies to PUBLIC would justify.
+    where strpos(tenancy.policy_verbs(c.oid), v.verb) > 0
+        and w.is_new is not null
+        and not exists (
+            select
+            from pg_catalog.pg_policy p
+            where p.polrelid = c.oid
+                and p.polcmd::text in (v.command, '*')
+                and not p.polpermissive
+                and p.polroles && array[0::oid, 'authenticated'::regrole]
+                and (v.command = 'a' or pg_get_expr(p.polqual, p.polrelid) ~ 'tenancy\.open_tenants')
+                and (
+                    v.command not in ('a', 'w')
+                    or pg_get_expr(coalesce(p.polwithcheck, p.polqual), p.polrelid) ~ 'tenancy\.open_tenants'
+                )
+        );
+end;
+$$;
+
+comment on function tenancy.unclosed_policies(text) is
+    'The commands for which permissive policies of a table do not ask for membership, and no restrictive policy does: each with the access level and the name of the policy that is missing. is_new says that this transaction has written such a permissive policy.';
 
 -- sql/20_tenancy/privileges/unexecutable_routines.sql
 

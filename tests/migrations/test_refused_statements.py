@@ -74,6 +74,26 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "alter policy select_member on users using (true)": ('"select_member"', MEMBERS),
     "create policy p on settings for select to authenticated"
     " using ((select auth.uid()) is not null)": ("auth.uid()", MEMBERS),
+    # What PostgreSQL does without effect, and what opens the audit log or breaks the operations.
+    "create table staff (id int, pay int); revoke select (pay) on staff from authenticated": (
+        'on columns of "staff"',
+        "grant select (<the other columns>) on staff to authenticated",
+    ),
+    "REVOKE ALL PRIVILEGES (id) ON TABLE audit_log, users FROM anon, service_role": (
+        'on columns of "audit_log"',
+    ),
+    "create policy p on audit_log for insert to authenticated with check (id > 0)": (
+        'forged or dropped by policy "only_insert_writer", policy "p"',
+    ),
+    "create function f() returns trigger language plpgsql as 'begin return null; end';"
+    "create trigger t before insert on audit_log for each row execute function f()": (
+        'forged or dropped by trigger "t"',
+        "triggers AFTER INSERT are possible",
+    ),
+    "alter table users drop column updated_at": ("updated_at", "as they are, with the key"),
+    "alter table users alter column id type text": ("operator does not exist", "as they are"),
+    "declare c cursor for select 1": ("Close the cursor",),
+    "select * into copies from users": ("create table … as select",),
 }
 ACCEPTED = (
     "create sequence kept; create table orders (id int default nextval('kept'));"
@@ -84,6 +104,10 @@ ACCEPTED = (
     "insert into public.stock values (1)",
     "-- no pg_advisory_lock(1) here\nselect 1",
     "create policy p on settings as restrictive for select to authenticated using (true)",
+    "create policy p on audit_log for select to authenticated using (actor_id = auth.uid())",
+    "create table staff (id int, pay int); revoke all on staff from authenticated;"
+    "grant select (id, pay) on staff to authenticated;"
+    "revoke select (pay) on staff from authenticated",
 )
 
 
@@ -130,6 +154,27 @@ def test_message_names_the_fault_and_the_way_out(session: psycopg.Connection) ->
         "select from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"
     ).fetchall()
     assert held == []
+
+
+def test_policies_that_keep_out_strangers_stay(
+    fleet: Fleet, session: psycopg.Connection
+) -> None:
+    """The layer has added them beside the policies of a migration."""
+    fleet.register(
+        "create table notes (owner uuid); alter table notes enable row level security;"
+        "create policy p on notes to authenticated using (owner = auth.uid())"
+    )
+    for statements in (
+        "drop policy only_select_member on notes",
+        "alter policy only_select_member on notes using (true)",
+        "alter policy only_select_member on notes to service_role",
+        "alter policy only_update_writer on notes with check (true)",
+        "alter policy only_insert_writer on notes with check (owner is not null)",
+    ):
+        message = refusal(session, statements)
+        assert "people who are not members, or no longer, could" in message, statements
+        assert "was dropped or changed. Leave the policies" in message
+    assert refusal(session, "alter policy p on notes using (owner is not null)") == ""
 
 
 def test_library_may_define_its_parameters(session: psycopg.Connection) -> None:

@@ -10,9 +10,9 @@ ABSENT = {
     "/realtime/v1": "Realtime",
     "/storage/v1": "Storage",
     "/graphql/v1": "GraphQL",
-    "/pg": "the metadata API of Studio",
+    "/pg": "metadata API of Studio",
     "/analytics/v1": "Analytics",
-    "/mcp": "an MCP server",
+    "/mcp": "MCP server",
 }
 ABSENT_SENTENCE = (
     "The emulator has no Realtime, Storage, GraphQL, Edge Functions or multi-factor "

@@ -20,7 +20,11 @@ begin
             'A new tenant receives all tenant migrations in one transaction. Within it no statement can use a value that "alter type … add value" has added. Make a new type of all values and alter the columns to it.'
         when code = '42501' then
             'A tenant migration runs as postgres, who is no superuser. What needs more rights cannot be part of it.'
-        when code in ('42P01', '42883', '42704', '42P02') then
+        when message ~ '^EXECUTE of SELECT' then
+            'Write "create table … as select" instead of "select … into".'
+        when code = '42P03' then
+            'Close the cursor at the end of the migration: a new tenant receives all tenant migrations in one transaction.'
+        when code in ('42P01', '42883', '42704', '42P02') and message ~ 'does not exist' then
             'Unqualified names are looked up in the tenant''s schema and in extensions: write public.<name> for what is in public. If an index or a constraint of the same migration calls a routine, add "set search_path from current" to that routine.'
         when code in ('42P07', '42710', '42723') then
             'The tenants have this name already, perhaps from an earlier tenant migration. Choose another name, or alter what is there.'

@@ -71,7 +71,7 @@ begin
                     ' ',
                     rtrim(v_message, '.') || '.',
                     rtrim(nullif(v_details, ''), '.') || '.',
-                    coalesce(nullif(tenancy.statement_advice(v_sqlstate, v_message), ''), v_hint)
+                    coalesce(nullif(tenancy.statement_advice(v_sqlstate, v_message), ''), nullif(v_hint, ''))
                 )
                 using errcode = v_sqlstate, detail = left(v_context, 2000);
     end;
@@ -110,6 +110,7 @@ begin
     perform tenancy.require_executable_routines();
 
     perform tenancy.require_keepable_grants(migration);
+    perform tenancy.require_effective_revokes(migration);
     perform tenancy.record_limits(migration, v_relations_before || v_routines_before);
     perform tenancy.close_reference();
     insert into tenancy.tenant_template_objects (version, object_kind, object_name, table_name, definition)

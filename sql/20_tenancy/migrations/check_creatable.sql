@@ -15,6 +15,7 @@ create function tenancy.check_creatable(
 as $$
 declare
     v_schema_name constant text := tenancy.opaque_schema_name();
+    v_user_id constant uuid := gen_random_uuid();
     v_context text;
 begin
     insert into public.tenants (schema_name, display_name, schema_version)
@@ -45,10 +46,19 @@ begin
         hint := 'A profile may have no e-mail address and no name. Other columns need a default, or must allow null.';
         execute format(
             'insert into %I.users (id, email, display_name, role, metadata)'
-            ' values (gen_random_uuid(), null, null, ''member'', ''{}'')',
+            ' values ($1, null, null, ''member'', ''{}'') on conflict (id) do nothing',
             v_schema_name
-        );
+        ) using v_user_id;
         hint := null;
+
+        -- Errors of other kinds may be those of a trigger or a constraint that refuses the values.
+        select 'the operations on profiles would fail: ' || t.message,
+            'Leave the columns id, email, display_name, role, metadata, created_at and updated_at of users as they are, with the key.'
+        into problem, hint
+        from unnest(array['select tenancy.find_profile(%L, %L)', 'select tenancy.update_profile(%L, %L, null, null)']) s (call)
+        cross join lateral tenancy.try_statement(format(s.call, v_schema_name, v_user_id)) t
+        where t.code ~ '^42'
+        limit 1;
     end if;
 
     -- Rolls back the tenant, and with it the notification to PostgREST.
