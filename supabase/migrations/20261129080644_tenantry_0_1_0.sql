@@ -13200,13 +13200,14 @@ as $$
     left join pg_catalog.pg_namespace n on n.nspname = e.name
     cross join lateral format('select tenancy.unexpose_schema(%L);', e.name) r (statement)
     -- Other schemas are the project's own decision.
-    where n.oid is null or e.name in ('tenancy', 'tenant_template')
+    where n.oid is null
+        or e.name in ('tenancy', 'tenant_template', 'auth', 'vault', 'information_schema', 'pg_catalog')
     -- An outage of the Data API first.
     order by n.oid is not null, e.name;
 $$;
 
 comment on function tenancy.check_exposed_schemas() is
-    'Check: schemas in the list of the Data API that do not exist, or that Tenantry keeps private.';
+    'Check: schemas in the list of the Data API that do not exist, or that are private: those of Tenantry, of Auth, of Vault and of PostgreSQL itself.';
 
 -- sql/50_checks/check_foreign_keys.sql
 

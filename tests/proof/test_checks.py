@@ -340,7 +340,10 @@ LEFT_ALONE = (
 PLATFORM_DAMAGES = (
     # check_exposed_schemas
     Damage("select tenancy.expose_schema('gone')", "listed but missing", "gone"),
-    Damage("select tenancy.expose_schema('tenancy')", "private schema exposed", "tenancy"),
+    *(
+        Damage(f"select tenancy.expose_schema('{name}')", "private schema exposed", name)
+        for name in ("tenancy", "auth", "information_schema", "pg_catalog")
+    ),
     # check_guard
     Damage(
         "do $$ begin execute format('alter role authenticator in database %I reset"
