@@ -252,6 +252,36 @@ def test_body_that_is_too_large_is_refused_before_it_is_read(small_stack: Stack)
     assert "50 MB" in refusal["message"]
 
 
+def test_long_addresses_and_headers_reach_the_data_api(small_stack: Stack) -> None:
+    notes, key = f"{small_stack.api_url}/rest/v1/notes", small_stack.publishable_key
+    # Many ids in a filter. PostgREST repeats the address in a header of its reply.
+    listed = get(f"{notes}?id=in.({','.join(map(str, range(10_000, 12_500)))})", apikey=key)
+    assert len(listed.url) > 12_000
+    assert (listed.status_code, listed.json()) == (200, [])
+    # The token of a user with much metadata.
+    assert get(f"{notes}?id=gt.0", apikey=key, **{"X-Long": "a" * 30_000}).ok
+
+    refused = get(f"{notes}?id=in.({','.join(map(str, range(10_000, 13_000)))})", apikey=key)
+    assert (refused.status_code, refused.json()["code"]) == (414, "uri_too_long")
+
+
+def test_body_that_is_not_what_its_headers_say_is_refused_in_json(small_stack: Stack) -> None:
+    for path in ("/rest/v1/rpc/my_role", "/auth/v1/signup", "/functions/v1/nope"):
+        reply = requests.post(
+            small_stack.api_url + path,
+            data=b"{}",
+            headers={
+                "apikey": small_stack.publishable_key,
+                "Content-Encoding": "gzip",
+                "Content-Type": "application/json",
+                "Connection": "close",
+            },
+            timeout=30,
+        )
+        assert reply.status_code < 500
+        reply.json()
+
+
 def test_components_listen_on_loopback_only(small_stack: Stack) -> None:
     components = [psutil.Process(child.pid) for child in small_stack.children]
     listening = {

@@ -54,6 +54,7 @@ def test_client_library_administers_users(
         "updated": "Eve",
         "read": "Eve",
         "verified": True,
+        "moved": [True, True],
         "anonymous": True,
         "mfa": [
             "mfa_totp_enroll_not_enabled",

@@ -74,7 +74,7 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "alter policy select_member on users using (true)": ('"select_member"', MEMBERS),
     "create policy p on settings for select to authenticated"
     " using ((select auth.uid()) is not null)": ("auth.uid()", MEMBERS),
-    # What PostgreSQL does without effect, and what opens the audit log or breaks the operations.
+    # What has no effect, and what opens the audit log or breaks the operations.
     "create table staff (id int, pay int); revoke select (pay) on staff from authenticated": (
         'on columns of "staff"',
         "grant select (<the other columns>) on staff to authenticated",

@@ -48,6 +48,18 @@ session.verified = result(
     }),
 ).user.email === EMAIL;
 
+session.moved = [];
+for (const type of ["email_change_new", "email_change_current"]) {
+    const newEmail = `new.${EMAIL}`;
+    const moving = result(await admin.generateLink({ type, email: EMAIL, newEmail })).properties;
+    const token_hash = moving.hashed_token;
+    const moved = result(
+        await client(PUBLISHABLE_KEY).auth.verifyOtp({ type: "email_change", token_hash }),
+    );
+    session.moved.push(moved.user.email === newEmail);
+    result(await admin.updateUserById(made.id, { email: EMAIL }));
+}
+
 const guest = client(PUBLISHABLE_KEY);
 const anonymous = result(await guest.auth.signInAnonymously()).user;
 session.anonymous = anonymous.is_anonymous;

@@ -71,6 +71,17 @@ def main() -> dict[str, Any]:
     assert verified.user is not None
     session["verified"] = verified.user.email == EMAIL
 
+    session["moved"] = []
+    for kind in ("email_change_new", "email_change_current"):
+        parameters: Any = {"type": kind, "email": EMAIL, "new_email": f"new.{EMAIL}"}
+        moving = admin.generate_link(parameters).properties
+        moved = client(PUBLISHABLE_KEY).auth.verify_otp(
+            {"type": "email_change", "token_hash": moving.hashed_token}
+        )
+        assert moved.user is not None
+        session["moved"].append(moved.user.email == f"new.{EMAIL}")
+        admin.update_user_by_id(made.id, {"email": EMAIL})
+
     guest = client(PUBLISHABLE_KEY)
     anonymous = guest.auth.sign_in_anonymously().user
     assert anonymous is not None

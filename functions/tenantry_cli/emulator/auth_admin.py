@@ -167,7 +167,7 @@ class Admin:
             # As at a sign-in by magic link, a new user signs up.
             kind, link.password = "signup", link.password or secrets.token_urlsafe(32)
         code = "".join(secrets.choice("0123456789") for _ in range(_CODE_DIGITS))
-        token = _token_hash(email, code)
+        token = token_hash(email, code)
         now = datetime.now(UTC)
         match kind:
             case "signup" | "invite":
@@ -185,7 +185,7 @@ class Admin:
                     raise email_exists()
                 column = "email_change_token_current"
                 if kind == "email_change_new":
-                    column, token = "email_change_token_new", _token_hash(new_email, code)
+                    column, token = "email_change_token_new", token_hash(new_email, code)
                 changes = {
                     "email_change": new_email,
                     "email_change_sent_at": now,
@@ -449,6 +449,6 @@ def _banned_until(duration: str, now: datetime) -> datetime | None:
         raise invalid(f"invalid format for ban duration: {duration} is too long") from None
 
 
-def _token_hash(email: str, code: str) -> str:
+def token_hash(email: str, code: str) -> str:
     """The token of a code that was sent to this address, as Auth computes it."""
     return hashlib.sha256(f"{email}{code}".encode()).hexdigest()

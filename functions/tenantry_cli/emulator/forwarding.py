@@ -17,6 +17,10 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
+# In a request and in a reply: PostgREST repeats the address in its reply. aiohttp answers a
+# longer line itself, as text.
+LONGEST_LINE_BYTES = 131_072
+
 _LARGEST_BODY_MB = 50
 _BODY_SECONDS = 60
 # A client that takes longer to read a reply is cut off.
@@ -200,6 +204,8 @@ class Forwarder:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             skip_auto_headers=_ADDED_BY_AIOHTTP,
+            max_line_size=LONGEST_LINE_BYTES,
+            max_field_size=LONGEST_LINE_BYTES,
         )
 
     async def close(self) -> None:

@@ -21,6 +21,7 @@ from tenantry_cli.emulator.auth_gateway import AuthGateway
 from tenantry_cli.emulator.auth_tokens import Tokens
 from tenantry_cli.emulator.auth_users import Users
 from tenantry_cli.emulator.forwarding import (
+    LONGEST_LINE_BYTES,
     Forwarder,
     GatewayError,
     RefusedError,
@@ -39,6 +40,8 @@ _WITHOUT_KEY = (
     *(f"{AUTH}/.well-known/", f"{AUTH}/sso/", f"{AUTH}/oauth/"),
 )
 _CONNECTIONS_WAITING = 1024
+# The longest address that the hosted gateway takes. Many ids in a filter make a long one.
+_LONGEST_TARGET_BYTES = 16_384
 # Longer than a function keeps an idle connection (httpx: 5 s). Otherwise the gateway could
 # close a connection while a function sends a request.
 _IDLE_SECONDS = 75
@@ -83,12 +86,24 @@ class Gateway:
             reply, is_shared = refusal.reply, True
         except GatewayError as error:
             reply, is_shared = error.reply(_request_id(request)), True
+        except ConnectionResetError:
+            raise
+        except Exception as error:
+            logging.exception("%s %s", request.method, path)
+            reply, is_shared = _failure(error).reply(_request_id(request)), True
         if is_shared and "Origin" in request.headers:
             _share_across_origins(path, reply)
         return await sent(request, reply)
 
     async def _reply(self, request: web.Request, path: str) -> Reply:
         headers = CIMultiDict(request.headers)
+        if len(request.rel_url.raw_path_qs) > _LONGEST_TARGET_BYTES:
+            raise GatewayError(
+                414,
+                "uri_too_long",
+                f"The address of the request is longer than {_LONGEST_TARGET_BYTES} bytes.",
+                "Send fewer values in a filter, or call a function with POST.",
+            )
         if path.startswith(f"{FUNCTIONS}/"):
             url = f"{self._components.functions}{_target(request)}"
             content = await received(request)
@@ -116,6 +131,17 @@ class Gateway:
             "There is no such path.",
             "Use a path below /rest/v1/, /auth/v1/ or /functions/v1/.",
         )
+
+
+def _failure(error: Exception) -> GatewayError:
+    if isinstance(error, web.RequestPayloadError):
+        return GatewayError(400, "invalid_body", f"The body cannot be read: {error}")
+    return GatewayError(
+        500,
+        "internal_error",
+        f"The gateway of the emulator has failed: {error!r}.",
+        "Its log has the stack trace.",
+    )
 
 
 def _target(request: web.Request) -> str:
@@ -219,6 +245,10 @@ def main() -> None:
         backlog=_CONNECTIONS_WAITING,
         keepalive_timeout=_IDLE_SECONDS,
         shutdown_timeout=_ENDING_SECONDS,
+        max_line_size=LONGEST_LINE_BYTES,
+        max_field_size=LONGEST_LINE_BYTES,
+        # A component gets a compressed body as the client has sent it.
+        auto_decompress=False,
     )
 
 
