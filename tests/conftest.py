@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from support import sessions
 from support.environment import Address, Environment
 from tenantry_cli.emulator.postgres import Postgres
 from tenantry_cli.project import find_project
@@ -40,19 +41,29 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 2 if config.args[0].endswith(".py") and len(config.args) == 1 else 4
 
 
+def pytest_sessionfinish() -> None:
+    sessions.close_all()
+
+
 @pytest.fixture
 def environment(address: Address) -> Iterator[Environment]:
-    """People, tenants and calls of one test. They are removed after the test."""
-    with Environment(address) as environment:
+    """People, tenants and calls of one test. They are removed after this or a later test."""
+    with Environment(address, removes="later") as environment:
         yield environment
 
 
 @pytest.fixture
 def database(address: Address) -> Iterator[psycopg.Connection[dict[str, Any]]]:
     """A session in the shared database as `postgres`, rolled back after the test."""
-    with psycopg.connect(address.db_url, row_factory=psycopg.rows.dict_row) as connection:
-        yield connection
-        connection.rollback()
+    session = sessions.borrow(address.db_url)
+    session.set_autocommit(False)
+    try:
+        yield session
+    finally:
+        if not session.closed:
+            session.rollback()
+            session.set_autocommit(True)
+        sessions.give_back(address.db_url, session)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -21,7 +20,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from support.attacked_tenant import LAYERS, AttackedTenant, cells, entry_point
+from support.attacked_tenant import LAYERS, AttackedTenant, cells, entry_point, entry_points
 from support.environment import Address, Environment
 from support.faults import GUARD_FAULTS, POLICY_FAULTS, Fault, planted
 from tenantry_cli.emulator.stack import Stack
@@ -98,28 +97,36 @@ class Question:
         return found == 1, passed
 
 
-@pytest.fixture
-def question(environment: Environment, database: Database) -> Question:
-    name = environment.tenant()
-    user = environment.person()
-    assert user.id is not None
-    for level in LEVELS:
-        table = sql.Identifier(name, f"for_{level}")
-        # Only grants that the layers do not share: anon has them, too.
-        for statement in (
-            "create table {table} (id integer)",
-            "insert into {table} values (1)",
-            "grant select on {table} to anon, authenticated, service_role",
-            "grant usage on schema {schema} to anon, authenticated, service_role",
-        ):
-            database.execute(
-                sql.SQL(statement).format(table=table, schema=sql.Identifier(name))
+@pytest.fixture(scope="module")
+def tenant_and_user(address: Address) -> Iterator[tuple[str, str]]:
+    """The tenant and the user of all questions. A test changes them in its transaction only."""
+    with Environment(address) as environment:
+        name, user = environment.tenant(), environment.person()
+        assert user.id is not None
+        for level in LEVELS:
+            table = sql.Identifier(name, f"for_{level}")
+            for statement in (
+                "create table {table} (id integer)",
+                "insert into {table} values (1)",
+            ):
+                environment.sql.execute(sql.SQL(statement).format(table=table))
+            environment.sql.execute(
+                "select tenancy.enable_tenant_table(%s, %s, reads => %s)",
+                (name, f"for_{level}", level),
             )
-        database.execute(
-            "select tenancy.enable_tenant_table(%s, %s, reads => %s)",
-            (name, f"for_{level}", level),
-        )
-    return Question(database, name, user.id)
+        yield name, user.id
+
+
+@pytest.fixture
+def question(tenant_and_user: tuple[str, str], database: Database) -> Question:
+    name, user_id = tenant_and_user
+    # Only grants that the layers do not share: anon has them, too.
+    for statement in (
+        "grant select on all tables in schema {schema} to anon, authenticated, service_role",
+        "grant usage on schema {schema} to anon, authenticated, service_role",
+    ):
+        database.execute(sql.SQL(statement).format(schema=sql.Identifier(name)))
+    return Question(database, name, user_id)
 
 
 def claims(**values: Any) -> str:
@@ -348,7 +355,7 @@ def second() -> Iterator[Environment]:
     """A second emulator, because faults in the shared one would affect other tests."""
     with (
         Stack.start(port=None, ephemeral=True) as stack,
-        Environment(Address.of(stack)) as environment,
+        Environment(Address.of(stack), removes="never") as environment,
     ):
         yield environment
 
@@ -383,19 +390,22 @@ def test_one_wrong_condition_leaks_nothing_and_is_found_without_the_other_layers
                 second.activate(tenant.name)
 
         leaks = []
-        with ExitStack() as closing:
-            for name in names:
-                alone = AttackedTenant.build(second)
-                # Somebody else's access must not count for the attackers.
-                second.member(alone.name, "admin")
-                attacks = alone.attacks()[name]()
-                for other in {*LAYERS} - {layer}:
-                    alone.disable(other)
-                send = closing.enter_context(entry_point(alone, guarded=layer == "guard"))
-                for each in attacks:
+        alone = [AttackedTenant.build(second) for _ in names]
+        attacks = []
+        for name, attacked in zip(names, alone, strict=True):
+            # Somebody else's access must not count for the attackers.
+            second.member(attacked.name, "admin")
+            attacks.append(attacked.attacks()[name]())
+            for other in {*LAYERS} - {layer}:
+                attacked.disable(other)
+        with entry_points(alone, guarded=layer == "guard") as senders:
+            for name, attacked, send, each_attack in zip(
+                names, alone, senders, attacks, strict=True
+            ):
+                for each in each_attack:
                     for request in each.requests:
                         reply = send(each.who, request)
                         if reply.is_success and reply.json() != []:
                             leaks.append((name, request.method))
-                            alone.reset()
+                            attacked.reset()
         assert leaks

@@ -234,6 +234,7 @@ def test_migration_is_registered_if_creation_was_impossible_before(fleet: Fleet)
     fleet.sql.add_notice_handler(keep)
 
     fleet.register(f"create table {table} (id bigint primary key)")
+    fleet.sql.remove_notice_handler(keep)
 
     assert len(warnings) == 1
     assert "there was a problem, too: no tenant could be created: relation" in warnings[0]

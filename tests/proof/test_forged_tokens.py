@@ -41,7 +41,7 @@ def test_forged_tokens_are_refused_but_work_where_the_public_key_is_a_secret(
         return {identity for identity, status in answers.items() if status == 200}
 
     assert accepted(environment.address.postgrest_url) == set()
-    with unguarded_data_api(environment, tenant, careless(published)) as url:
+    with unguarded_data_api(environment, tenant, verifying_keys=careless(published)) as url:
         assert accepted(url) == {PUBLIC_KEY_WITH_KID, PUBLIC_KEY_WITHOUT_KID}
 
 

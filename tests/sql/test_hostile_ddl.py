@@ -204,7 +204,7 @@ def two_tenants() -> Iterator[TwoTenants]:
     """In a separate emulator: in the shared one other tests change the catalog."""
     with (
         Stack.start(port=None, ephemeral=True) as stack,
-        Environment(Address.of(stack)) as environment,
+        Environment(Address.of(stack), removes="never") as environment,
     ):
         yield TwoTenants(environment)
 

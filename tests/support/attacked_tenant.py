@@ -207,22 +207,31 @@ EntryPoint = Callable[[Person, Request], httpx.Response]
 @contextmanager
 def entry_point(attacked: AttackedTenant, *, guarded: bool) -> Iterator[EntryPoint]:
     """Sends requests to the tenant, with the guard or without it."""
-    environment = attacked.environment
+    with entry_points([attacked], guarded=guarded) as (send,):
+        yield send
+
+
+@contextmanager
+def entry_points(tenants: list[AttackedTenant], *, guarded: bool) -> Iterator[list[EntryPoint]]:
+    """Sends requests to each of the tenants, through one Data API."""
+    environment = tenants[0].environment
     with ExitStack() as closing:
         url = environment.address.postgrest_url
         if not guarded:
-            url = closing.enter_context(unguarded_data_api(environment, attacked.name))
+            names = (tenant.name for tenant in tenants)
+            url = closing.enter_context(unguarded_data_api(environment, *names))
+        for tenant in tenants if guarded else ():
+            until(partial(is_known, environment, tenant.name, "rpc/peek"))
+        yield [partial(_send, tenant, url) for tenant in tenants]
 
-        def send(who: Person, request: Request) -> httpx.Response:
-            headers = environment.headers(who) | {
-                "Accept-Profile": attacked.name,
-                "Content-Profile": attacked.name,
-                "Prefer": "return=representation",
-            }
-            return environment.http.request(
-                request.method, url + request.path, headers=headers, json=request.json
-            )
 
-        if guarded:
-            until(lambda: is_known(environment, attacked.name, "rpc/peek"))
-        yield send
+def _send(attacked: AttackedTenant, url: str, who: Person, request: Request) -> httpx.Response:
+    environment = attacked.environment
+    headers = environment.headers(who) | {
+        "Accept-Profile": attacked.name,
+        "Content-Profile": attacked.name,
+        "Prefer": "return=representation",
+    }
+    return environment.http.request(
+        request.method, url + request.path, headers=headers, json=request.json
+    )

@@ -7,19 +7,21 @@ people who signed up through Auth, and inserting them takes a thousandth of the 
 
 from __future__ import annotations
 
+import os
 import secrets
 import ssl
 import time
 import uuid
-from dataclasses import dataclass, fields
+from collections import defaultdict
+from dataclasses import dataclass, field, fields
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import httpx
 import jwt
 import psycopg
-from psycopg.rows import dict_row
 
+from support import sessions
 from tenantry.catalogue import catalogue
 from tenantry_cli.emulator.stack import Stack
 
@@ -59,17 +61,69 @@ class Person:
     email: str | None = None
 
 
-class Environment:
-    """People, tenants and calls of one test. `close` removes the people and tenants."""
+@dataclass
+class Leftovers:
+    """The people and tenants of closed environments. They are removed many at a time.
 
-    def __init__(self, address: Address) -> None:
+    PostgREST reads its schema cache again after a removal. Reading it once takes longer than
+    removing a tenant.
+    """
+
+    people: list[str] = field(default_factory=list)
+    # Each name with the test that used it.
+    tenants: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def are_many(self) -> bool:
+        return len(self.tenants) >= 10 or len(self.people) >= 200
+
+    def remove_tenants(self, session: sessions.Session) -> None:
+        """Removes the tenants, and those that the people created, in any state."""
+        created = session.execute(
+            "select schema_name from public.tenants"
+            " where schema_name = any(%s) or created_by = any(%s::uuid[])",
+            ([*self.tenants], self.people),
+        ).fetchall()
+        tests, self.tenants = self.tenants, {}
+        for row in created:
+            name = row["schema_name"]
+            try:
+                with session.transaction():
+                    session.execute("select public.suspend_tenant(%s)", (name,))
+                    session.execute("select public.delete_tenant_schema(%s)", (name,))
+            except psycopg.Error as error:
+                error.add_note(f"The tenant {name} of {tests.get(name)} cannot be removed.")
+                raise
+
+    def remove(self, session: sessions.Session) -> None:
+        self.remove_tenants(session)
+        people, self.people = self.people, []
+        session.execute("delete from auth.users where id = any(%s::uuid[])", (people,))
+
+
+# What is left in each database.
+_LEFT: defaultdict[str, Leftovers] = defaultdict(Leftovers)
+
+
+class Environment:
+    """People, tenants and calls of one test.
+
+    `close` removes the people and tenants, or leaves them to a later test, or to the end of
+    their emulator.
+    """
+
+    def __init__(
+        self, address: Address, *, removes: Literal["now", "later", "never"] = "now"
+    ) -> None:
         self.address = address
         self.http = httpx.Client(base_url=address.api_url, timeout=30, verify=_TLS)
-        self.sql = self._connect()
+        self.sql = sessions.borrow(address.db_url)
         self.service = Person(address.service_role_key)
         self.nobody = Person(None)
-        self._people: list[str] = []
-        self._tenants: list[str] = []
+        self._removes = removes
+        self._own = Leftovers()
+        # The tenants whose names other tests need. They never stay.
+        self._adopted = Leftovers()
 
     def __enter__(self) -> Self:
         return self
@@ -85,10 +139,7 @@ class Environment:
     def reconnect(self) -> None:
         """Opens the session for SQL again, after a test has killed the server."""
         self.sql.close()
-        self.sql = self._connect()
-
-    def _connect(self) -> psycopg.Connection[dict[str, Any]]:
-        return psycopg.connect(self.address.db_url, autocommit=True, row_factory=dict_row)
+        self.sql = sessions.borrow(self.address.db_url)
 
     # People -----------------------------------------------------------------------------
 
@@ -101,7 +152,7 @@ class Environment:
             " values (%s, %s, 'authenticated', 'authenticated')",
             (user_id, email),
         )
-        self._people.append(user_id)
+        self._own.people.append(user_id)
         return Person(self.token(user_id), user_id, email)
 
     def sign_up(self, password: str | None = None) -> Person:
@@ -113,12 +164,12 @@ class Environment:
             json={"email": email, "password": password or secrets.token_urlsafe(16)},
         ).raise_for_status()
         session = reply.json()
-        self._people.append(session["user"]["id"])
+        self._own.people.append(session["user"]["id"])
         return Person(session["access_token"], session["user"]["id"], email)
 
     def adopt_person(self, user_id: str) -> None:
         """Marks a user whom a client signed up; the user is removed after the test."""
-        self._people.append(user_id)
+        self._own.people.append(user_id)
 
     def staff(self, role: str) -> Person:
         """A person with a platform role."""
@@ -158,12 +209,12 @@ class Environment:
     def name(self) -> str:
         """An unused schema name. A tenant that gets the name is removed after the test."""
         name = f"test_{secrets.token_hex(6)}"
-        self.adopt_tenant(name)
+        self._own.tenants[name] = os.environ.get("PYTEST_CURRENT_TEST", "")
         return name
 
     def adopt_tenant(self, schema_name: str) -> None:
-        """Marks a name. A tenant that gets the name is removed after the test."""
-        self._tenants.append(schema_name)
+        """Marks a chosen name. A tenant with the name is removed at the end of this test."""
+        self._adopted.tenants[schema_name] = os.environ.get("PYTEST_CURRENT_TEST", "")
 
     def tenant(self) -> str:
         """The schema name of a new, active tenant."""
@@ -235,19 +286,21 @@ class Environment:
     # Removal ----------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Removes every tenant and person of the test, in any state."""
-        self.close_tenants()
-        self.sql.execute("delete from auth.users where id = any(%s::uuid[])", (self._people,))
-        self.sql.close()
+        """Removes every tenant and person of the test, in any state, or leaves them."""
+        if self._removes == "later":
+            self._adopted.remove_tenants(self.sql)
+            left = _LEFT[self.address.db_url]
+            left.people += self._own.people
+            left.tenants |= self._own.tenants
+            if left.are_many:
+                left.remove(self.sql)
+        elif self._removes == "now":
+            self.close_tenants()
+            self._own.remove(self.sql)
+        sessions.give_back(self.address.db_url, self.sql)
         self.http.close()
 
     def close_tenants(self) -> None:
         """Removes every tenant of the test, in any state."""
-        created = self.sql.execute(
-            "select schema_name from public.tenants"
-            " where schema_name = any(%s) or created_by = any(%s::uuid[])",
-            (self._tenants, self._people),
-        ).fetchall()
-        for row in created:
-            self.sql.execute("select public.suspend_tenant(%s)", (row["schema_name"],))
-            self.sql.execute("select public.delete_tenant_schema(%s)", (row["schema_name"],))
+        self._adopted.remove_tenants(self.sql)
+        self._own.remove_tenants(self.sql)

@@ -23,12 +23,12 @@ from tenantry_cli.emulator.process import Child
 
 @contextmanager
 def unguarded_data_api(
-    environment: Environment, schema_name: str, verifying_keys: str | None = None
+    environment: Environment, *schema_names: str, verifying_keys: str | None = None
 ) -> Iterator[str]:
-    """Starts it for `public` and one schema in their present state, and yields its URL.
+    """Starts it for `public` and these schemas in their present state, and yields its URL.
 
     Without `verifying_keys`, it verifies tokens by the JWT secret of the emulator.
-    The application name of its database sessions is the schema's name."""
+    The application name of its database sessions is the first schema's name."""
     address = environment.address
     ports, claim = claim_free()
     with claim, tempfile.TemporaryDirectory() as directory:
@@ -40,9 +40,9 @@ def unguarded_data_api(
                 "PATH": os.environ["PATH"],
                 "PGRST_DB_URI": make_conninfo(
                     address.db_url.replace("//postgres:", "//authenticator:"),
-                    application_name=schema_name,
+                    application_name=schema_names[0],
                 ),
-                "PGRST_DB_SCHEMAS": f"public, {schema_name}",
+                "PGRST_DB_SCHEMAS": ", ".join(("public", *schema_names)),
                 "PGRST_DB_ANON_ROLE": "anon",
                 # If true, PostgREST reads the role's settings, which install the guard.
                 "PGRST_DB_CONFIG": "false",
