@@ -30,7 +30,7 @@ as $$
 $$;
 
 comment on function public.count_my_tenants(public.tenant_status) is
-    'Counts the caller''s tenants. Suspended ones are another status. '
+    'Counts the caller''s tenants, a|b. Suspended ones are another status. '
     'Callers: anyone signed in. '
     'Errors: not_authenticated, busy.';
 """
@@ -64,9 +64,12 @@ def generate(*options: str) -> Result:
     return CliRunner().invoke(main, ["generate", *options])
 
 
-def test_new_operation_reaches_every_generated_file(project: Project) -> None:
+def test_new_and_removed_operation_reach_every_generated_file(project: Project) -> None:
     (project.root / RPC).write_text(TEXT)
-    (project.root / "README.md").write_text(README)
+    # The grant of this one is still there, and does not stop the command.
+    (project.root / RPC).with_name("list_my_tenants.sql").unlink()
+    readme = project.root / "README.md"
+    readme.write_text(README)
     (baseline,) = project.migrations.glob("*_tenantry_0_1_0.sql")
 
     outdated = generate("--check")
@@ -95,7 +98,7 @@ def test_new_operation_reaches_every_generated_file(project: Project) -> None:
         "returns": "bigint",
         "returns_set": False,
         "is_stable": True,
-        "summary": "Counts the caller's tenants.",
+        "summary": "Counts the caller's tenants, a|b.",
         "description": "Suspended ones are another status.",
         "callers": ["anyone signed in"],
         "errors": ["not_authenticated", "busy"],
@@ -106,18 +109,17 @@ def test_new_operation_reaches_every_generated_file(project: Project) -> None:
     assert (project.root / GRANTS).read_text().count(signature) == 2
     assert baseline.read_text().count(f"    {signature}") == 2
 
+    assert "list_my_tenants" not in (project.root / GRANTS).read_text()
+    assert "check_tenant_status" in (project.root / GRANTS).read_text()
 
-def test_readme_has_its_tables_between_the_markers(project: Project) -> None:
-    readme = project.root / "README.md"
-    readme.write_text(README)
-
-    assert generate().exit_code == 0
-
+    # The READMEs have their tables between the markers.
     text = readme.read_text()
     assert (
         "`check_tenant_status` | member, member of a suspended tenant, platform viewer |"
         in text
     )
+    # A bar would begin another cell.
+    assert r"Counts the caller's tenants, a\|b. |" in text
     assert errors_table() in text
     assert "\nBy hand.\n" in text
     assert "outdated" not in text
@@ -147,25 +149,6 @@ def test_damaged_marker_is_refused_and_no_text_is_lost(
     assert refused.exit_code == 1
     assert "README.md: " in refused.output
     assert readme.read_text() == text
-
-
-def test_bar_in_a_comment_begins_no_cell(project: Project) -> None:
-    (project.root / "README.md").write_text(README)
-    (project.root / RPC).write_text(TEXT.replace("caller''s tenants", "tenants, a|b"))
-
-    assert generate().exit_code == 0
-
-    assert r"Counts the tenants, a\|b. |" in (project.root / "README.md").read_text()
-
-
-def test_removed_operation_is_no_longer_granted(project: Project) -> None:
-    (project.root / "sql/30_rpc/tenant_status/list_my_tenants.sql").unlink()
-
-    # Its grant is still there, and does not stop the command.
-    assert generate().exit_code == 0
-
-    assert "list_my_tenants" not in (project.root / GRANTS).read_text()
-    assert "check_tenant_status" in (project.root / GRANTS).read_text()
 
 
 @pytest.mark.parametrize(

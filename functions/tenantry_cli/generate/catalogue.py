@@ -42,11 +42,12 @@ _COMMENT = re.compile(
 
 def read_catalogue(project: Project) -> list[CatalogueEntry]:
     """Every RPC of `sql/30_rpc`, sorted by group and name."""
+    # First what needs no database, which takes a second.
+    sources = _sources(project)
     with declared_operations(project) as connection:
         # PostgreSQL then prints Tenantry's types with their schema.
         connection.execute("set search_path = ''")
         found = _rows(connection)
-    sources = _sources(project)
     if unknown := found.keys() ^ sources.keys():
         raise TenantryError(
             f"{', '.join(sorted(unknown))}: a file of sql/30_rpc declares the one function "

@@ -14,7 +14,7 @@ from tenantry_cli.generate.privileges import (
     signatures_path,
     signatures_text,
 )
-from tenantry_cli.generate.tables import readme_texts
+from tenantry_cli.generate.tables import marked_readmes, with_tables
 from tenantry_cli.project import Project, find_project
 
 
@@ -42,12 +42,14 @@ def generate(check: bool) -> None:
 
 def generated_files(project: Project) -> Mapping[Path, str]:
     """The text of each generated file."""
+    # First what needs no database, which takes a second.
+    readmes = marked_readmes(project)
     entries = read_catalogue(project)
     files = {
         project.functions / "tenantry" / "catalogue.json": catalogue_text(entries),
         privileges_path(project): privileges_text(entries),
         signatures_path(project): signatures_text(entries),
-        **readme_texts(project, entries),
+        **with_tables(readmes, entries),
     }
     # The SQL files are a part of the baseline, so they come first.
     baseline = baseline_path(project)

@@ -16,19 +16,33 @@ _READMES = (
     "supabase/README.md",
     "tests/README.md",
 )
+_TABLES = ("operations", "errors")
 _BEGIN = "<!-- tenantry generate:"
 _END = "<!-- end -->"
 _SECTION = re.compile(rf"({_BEGIN} ([\w-]+) -->\n)((?:(?!{_BEGIN}).)*?)({_END})", re.DOTALL)
 
 
-def readme_texts(project: Project, entries: Iterable[CatalogueEntry]) -> Mapping[Path, str]:
-    """The text of each README that has markers, with new tables."""
-    tables = {"operations": operations_table(entries), "errors": errors_table()}
+def marked_readmes(project: Project) -> Mapping[Path, str]:
+    """The present text of each README that has markers. Refuses a damaged marker."""
     texts = {}
     for file in (project.root / readme for readme in _READMES):
         if file.exists() and (_BEGIN in (text := file.read_text()) or _END in text):
-            texts[file] = _filled(file, tables)
+            _require_valid_markers(file.name, text)
+            texts[file] = text
     return texts
+
+
+def with_tables(
+    readmes: Mapping[Path, str], entries: Iterable[CatalogueEntry]
+) -> Mapping[Path, str]:
+    """The texts of the READMEs with new tables."""
+    tables = dict(zip(_TABLES, (operations_table(entries), errors_table()), strict=True))
+    return {
+        file: _SECTION.sub(
+            lambda section: f"{section[1]}\n{tables[section[2]]}\n{section[4]}", text
+        )
+        for file, text in readmes.items()
+    }
 
 
 def operations_table(entries: Iterable[CatalogueEntry]) -> str:
@@ -54,21 +68,17 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in cells)
 
 
-def _filled(file: Path, tables: Mapping[str, str]) -> str:
-    def replaced(section: re.Match[str]) -> str:
-        begin, name, _, end = section.groups()
-        if name not in tables:
+def _require_valid_markers(name: str, text: str) -> None:
+    sections = _SECTION.findall(text)
+    for _, table, _, _ in sections:
+        if table not in _TABLES:
             raise TenantryError(
-                f"{file.name}: there is no generated table {name}, only {', '.join(tables)}."
+                f"{name}: there is no generated table {table}, only {', '.join(_TABLES)}."
             )
-        return f"{begin}\n{tables[name]}\n{end}"
-
-    text, sections = _SECTION.subn(replaced, file.read_text())
     # A section without its end would reach to the end of the next one, and the text between
     # them would be lost.
-    if not sections == text.count(_BEGIN) == text.count(_END):
+    if not len(sections) == text.count(_BEGIN) == text.count(_END):
         raise TenantryError(
-            f"{file.name}: a marker of a generated table is damaged. Each table stands between "
+            f"{name}: a marker of a generated table is damaged. Each table stands between "
             f"`{_BEGIN} NAME -->` and `{_END}`, each on a line of its own."
         )
-    return text
