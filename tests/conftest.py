@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +78,23 @@ def server(address: Address) -> Postgres:
 @pytest.fixture
 def other_project(server: Postgres) -> Iterator[str]:
     """The URL of a new database with all migrations and no users."""
-    name = f"test_{secrets.token_hex(6)}"
-    try:
-        url = server.create_database(name)
+    with _new_database(server) as url:
         build_database(find_project(), url)
         yield url
+
+
+@pytest.fixture
+def empty_project(server: Postgres) -> Iterator[str]:
+    """The URL of a new database without migrations."""
+    with _new_database(server) as url:
+        yield url
+
+
+@contextmanager
+def _new_database(server: Postgres) -> Iterator[str]:
+    name = f"test_{secrets.token_hex(6)}"
+    try:
+        yield server.create_database(name)
     finally:
         server.drop_database(name)
 

@@ -29,7 +29,9 @@ def run(*options: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")
     }
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", SELECTION, *options]
+    # These tests do not use Hypothesis, whose plugin loads it.
+    plugins = ("-pno:cacheprovider", "-pno:hypothesispytest")
+    command = [sys.executable, "-m", "pytest", *plugins, SELECTION, *options]
     with subprocess.Popen(
         command,
         cwd=find_project().root,

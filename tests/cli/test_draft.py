@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import psycopg
 import pytest
 from click.testing import CliRunner
 
 from support.trial import Trial
+from tenantry_cli.errors import TenantryError
 from tenantry_cli.main import main
+from tenantry_cli.sources import build_database
 
 _NOTES = (
     "create table public.notes (id integer primary key);\n"
@@ -45,18 +48,22 @@ def test_draft_turns_the_migrations_into_the_database_of_sql(trial: Trial) -> No
     assert "There is no difference" in again.stdout
     assert len(migrations(trial)) == 3
     assert trial.states() == []
+    assert trial.processes() == []
 
 
-def test_broken_sql_file_is_named_and_no_process_stays(trial: Trial) -> None:
+def test_broken_sql_file_is_named_and_nothing_is_applied(
+    trial: Trial, empty_project: str
+) -> None:
+    trial.write("sql/05_schema.sql", "create schema notes;\n")
     trial.write("sql/10_notes.sql", "create table public.notes (id nonsense);\n")
 
-    drafted = trial.tenantry("draft", "create_notes")
+    with pytest.raises(TenantryError) as failed:
+        build_database(trial.project, empty_project)
 
-    assert drafted.returncode == 1
-    assert 'sql/10_notes.sql failed: type "nonsense" does not exist' in drafted.stderr
-    assert len(migrations(trial)) == 1
-    assert trial.states() == []
-    assert trial.processes() == []
+    complaint = 'sql/10_notes.sql failed: type "nonsense" does not exist'
+    assert str(failed.value).startswith(complaint)
+    with psycopg.connect(empty_project) as connection:
+        assert connection.execute("select to_regnamespace('notes')").fetchone() == (None,)
 
 
 @pytest.mark.parametrize(

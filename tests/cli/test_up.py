@@ -15,10 +15,14 @@ import psutil
 import psycopg
 import pytest
 import requests
+from rich.console import Console
 
 from support.trial import Trial
 from support.waiting import until
+from tenantry_cli.emulator.components import install_components
 from tenantry_cli.emulator.ports import PortInUseError
+from tenantry_cli.emulator.supabase_cli import push_migrations, quiet_environment
+from tenantry_cli.errors import TenantryError
 from tenantry_cli.project import Project, find_project
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
@@ -38,94 +42,38 @@ def sign_up(connection: dict[str, str], email: str) -> requests.Response:
     )
 
 
-def test_up_serves_a_project_until_ctrl_c_and_survives_a_power_failure(trial: Trial) -> None:
+def test_up_serves_a_project_until_ctrl_c(trial: Trial) -> None:
     running = trial.up()
-    before = trial.connection()
-    api, key = before["API_URL"], before["ANON_KEY"]
+    connection = trial.connection()
+    api, key = connection["API_URL"], connection["ANON_KEY"]
 
     assert api == f"http://127.0.0.1:{trial.port}"
-    assert before["DB_URL"].endswith(f":{trial.port + 1}/postgres")
+    assert connection["DB_URL"].endswith(f":{trial.port + 1}/postgres")
     # The logs quote tokens and rows.
     assert (trial.project.state / "logs").stat().st_mode & 0o777 == 0o700
     assert get(f"{api}/rest/v1/notes", key).json() == []
-    assert sign_up(before, "ada@example.com").ok
+    assert sign_up(connection, "ada@example.com").ok
     first = get(f"{api}/functions/v1/first-group/some/operation", key).json()
     assert first == {"group": "first", "path": "/some/operation"}
     assert get(f"{api}/functions/v1/second-group/notes", key).json() == {"notes": []}
-    with psycopg.connect(before["DB_URL"]) as database:
-        database.execute("insert into public.notes values (1)")
-
-    # The supervisor first, so that it stops nothing. Then PostgreSQL, as in a power failure.
-    running.kill()
-    for process in trial.processes():
-        # Some processes end by themselves after the others.
-        with suppress(psutil.NoSuchProcess):
-            if process.name() == "postgres":
-                process.kill()
-    running.communicate(timeout=30)
-    killed = trial.tenantry("status")
-    assert killed.returncode == 1
-    assert f"Its process {running.pid} was killed" in killed.stderr
-
-    again = trial.up()
-    after = trial.connection()
-    assert get(f"{after['API_URL']}/rest/v1/notes", after["ANON_KEY"]).json() == [{"id": 1}]
-    assert after["JWT_SECRET"] == before["JWT_SECRET"]
-    assert sign_up(after, "ada@example.com").status_code == 422
 
     # The server writes its memory to a slow disk.
     (writer,) = [p for p in trial.processes() if "checkpointer" in " ".join(p.cmdline())]
     writer.suspend()
-    again.send_signal(signal.SIGINT)
+    running.send_signal(signal.SIGINT)
     with pytest.raises(subprocess.TimeoutExpired):
-        again.wait(12)
+        running.wait(12)
     writer.resume()
-    output, _ = again.communicate(timeout=30)
+    output, _ = running.communicate(timeout=30)
 
-    assert again.returncode == 0, output
+    assert running.returncode == 0, output
     assert trial.processes() == []
     log = (trial.project.state / "logs" / "postgres.log").read_text()
     assert "database system is shut down" in log
-    assert trial.tenantry("status").returncode == 1
-
-
-def test_detached_emulator_works_without_functions_until_down(trial: Trial) -> None:
-    (trial.directory / "functions" / "main.py").unlink()
-    started = trial.up_detached()
-    assert started.returncode == 0, started.stderr
-    assert "ready" in started.stdout
-    connection = trial.connection()
-    reason = "There are no functions: main.py is missing."
-    assert reason in started.stdout
-    assert_only_functions_are_missing(connection, reason)
-    assert {"API_URL", "DB_URL", "JWT_SECRET", "PUBLISHABLE_KEY", "SECRET_KEY"} <= set(
-        connection
-    )
-    for kept in ("ANON_KEY", "SERVICE_ROLE_KEY"):
-        assert kept in connection
-    shown = trial.tenantry("status").stdout
-    assert "no Realtime, Storage, GraphQL, Edge Functions" in shown
-    assert connection["PUBLISHABLE_KEY"] in shown
-
-    second = trial.up_detached()
-    assert second.returncode == 1
-    assert f"already up on port {trial.port}" in second.stderr
-    assert_only_functions_are_missing(connection, reason)
-
-    assert trial.tenantry("down").returncode == 0
-    assert trial.processes() == []
     stopped = trial.tenantry("status", "--json")
     assert stopped.returncode == 1
     assert json.loads(stopped.stdout) == {"running": False, "reason": None}
     assert "No emulator of this project is running" in stopped.stderr
-
-
-def assert_only_functions_are_missing(connection: dict[str, str], reason: str) -> None:
-    api, key = connection["API_URL"], connection["ANON_KEY"]
-    assert get(f"{api}/rest/v1/notes", key).ok
-    reply = get(f"{api}/functions/v1/first-group", key)
-    assert reply.status_code == 503
-    assert reply.json()["message"].startswith(reason)
 
 
 @pytest.mark.parametrize("options", [(), ("--detach",)])
@@ -152,32 +100,6 @@ def _names(trial: Trial) -> Iterator[str]:
             yield process.name()
 
 
-def test_failed_demo_leaves_the_emulator_running_until_a_component_dies(trial: Trial) -> None:
-    # The demo fails in a project without our migrations and functions.
-    running = trial.up("--demo", "--ephemeral")
-    trial.read_until(running, "The demo stops here")
-    connection = trial.connection()
-    assert get(f"{connection['API_URL']}/rest/v1/notes", connection["ANON_KEY"]).ok
-
-    for process in psutil.Process(running.pid).children():
-        if process.name() == "postgrest":
-            process.kill()
-
-    output, _ = running.communicate(timeout=30)
-
-    assert running.returncode == 1
-    assert "PostgREST stopped with status -9" in output
-    assert trial.processes() == []
-    ended, as_json = trial.tenantry("status"), trial.tenantry("status", "--json")
-    assert (ended.returncode, as_json.returncode) == (1, 1)
-    assert f"The emulator on port {trial.port} has ended. PostgREST stopped" in ended.stderr
-    assert "Start it again with `tenantry up`" in ended.stderr
-    reason = json.loads(as_json.stdout)["reason"]
-    # The last lines of the log of the part.
-    assert reason.startswith("PostgREST stopped with status -9.\n  ")
-    assert "Listening on port" in reason
-
-
 def test_demo_succeeds_although_no_proxy_answers(trial: Trial) -> None:
     project = find_project()
     for folder in ("functions", "supabase"):
@@ -197,16 +119,22 @@ def test_demo_succeeds_although_no_proxy_answers(trial: Trial) -> None:
     assert running.returncode == 0, output
 
 
-def test_new_emulator_is_seeded_once_and_reset_empties_it(trial: Trial) -> None:
+def test_detached_emulator_is_seeded_once_survives_a_power_failure_and_is_reset(
+    trial: Trial,
+) -> None:
     trial.write("supabase/seed.sql", "insert into public.notes values (7);\n")
+    (trial.directory / "functions" / "main.py").unlink()
     first = trial.migration
     started = trial.up_detached()
     assert f"Applied 1: {first.name}" in started.stdout
-    with psycopg.connect(trial.connection()["DB_URL"]) as database:
+    before = trial.connection()
+    assert_works_without_functions(trial, started, before)
+    assert sign_up(before, "ada@example.com").ok
+    with psycopg.connect(before["DB_URL"]) as database:
         database.execute("insert into public.notes values (8)")
         # It belongs to the whole server, not to one database.
         database.execute("create role left_over")
-    assert trial.tenantry("down").returncode == 0
+    kill_as_in_a_power_failure(trial)
 
     # Another git branch.
     text = first.read_text()
@@ -216,10 +144,11 @@ def test_new_emulator_is_seeded_once_and_reset_empties_it(trial: Trial) -> None:
     for shown in (started, trial.tenantry("status")):
         assert f"without a file in supabase/migrations: {first.stem}." in shown.stdout
         assert "`tenantry reset`, which empties this project's database" in shown.stdout
+    assert trial.connection() == before
     assert notes(trial) == [7, 8]
+    assert sign_up(before, "ada@example.com").status_code == 422
 
     # The emulator goes on, for clients that have its address and keys.
-    before = trial.connection()
     reset = trial.tenantry("reset")
     assert reset.returncode == 0, reset.stderr
     assert "without a file" not in reset.stdout
@@ -229,7 +158,11 @@ def test_new_emulator_is_seeded_once_and_reset_empties_it(trial: Trial) -> None:
 
     # A broken file ends it, and says why.
     trial.write("supabase/migrations/20260303000000_broken.sql", broken_sql())
-    assert_file_is_named(trial, trial.tenantry("reset"), "20260303000000_broken.sql")
+    failed = trial.tenantry("reset")
+    assert failed.returncode == 1
+    for shown in (failed, trial.tenantry("status")):
+        assert_file_is_named(shown.stderr, "20260303000000_broken.sql")
+    assert trial.processes() == []
 
     first.write_text(text)
     other = Project(trial.directory / "other")
@@ -239,6 +172,51 @@ def test_new_emulator_is_seeded_once_and_reset_empties_it(trial: Trial) -> None:
     assert "The database is empty. `tenantry up` applies" in done.stdout
     assert not (trial.project.state / "postgres").exists()
     assert (other.state / "postgres").exists()
+
+
+def assert_works_without_functions(
+    trial: Trial, started: subprocess.CompletedProcess[str], connection: dict[str, str]
+) -> None:
+    assert started.returncode == 0, started.stderr
+    assert "ready" in started.stdout
+    reason = "There are no functions: main.py is missing."
+    assert reason in started.stdout
+    assert {"API_URL", "DB_URL", "JWT_SECRET", "PUBLISHABLE_KEY", "SECRET_KEY"} <= set(
+        connection
+    )
+    for kept in ("ANON_KEY", "SERVICE_ROLE_KEY"):
+        assert kept in connection
+    shown = trial.tenantry("status").stdout
+    assert "no Realtime, Storage, GraphQL, Edge Functions" in shown
+    assert connection["PUBLISHABLE_KEY"] in shown
+
+    second = trial.up_detached()
+    assert second.returncode == 1
+    assert f"already up on port {trial.port}" in second.stderr
+    assert_only_functions_are_missing(connection, reason)
+
+
+def assert_only_functions_are_missing(connection: dict[str, str], reason: str) -> None:
+    api, key = connection["API_URL"], connection["ANON_KEY"]
+    assert get(f"{api}/rest/v1/notes", key).ok
+    reply = get(f"{api}/functions/v1/first-group", key)
+    assert reply.status_code == 503
+    assert reply.json()["message"].startswith(reason)
+
+
+def kill_as_in_a_power_failure(trial: Trial) -> None:
+    # The supervisor first, so that it stops nothing. Then PostgreSQL.
+    (state,) = trial.states()
+    os.kill(state.supervisor_pid, signal.SIGKILL)
+    state.wait_until_gone()
+    for process in trial.processes():
+        # Some processes end by themselves after the others.
+        with suppress(psutil.NoSuchProcess):
+            if process.name() == "postgres":
+                process.kill()
+    killed = trial.tenantry("status")
+    assert killed.returncode == 1
+    assert f"Its process {state.supervisor_pid} was killed" in killed.stderr
 
 
 def notes(trial: Trial) -> list[int]:
@@ -253,22 +231,25 @@ def broken_sql() -> str:
     return f"do $$ begin\n{lines}\n{failing} end $$;\n"
 
 
-def assert_file_is_named(
-    trial: Trial, failed: subprocess.CompletedProcess[str], broken: str
-) -> None:
-    assert failed.returncode == 1
-    assert f"{broken} failed: " in failed.stderr
-    assert "Write another number." in failed.stderr
+def assert_file_is_named(error: str, broken: str) -> None:
+    assert f"{broken} failed: " in error
+    assert "Write another number." in error
     # Not the whole file.
-    assert failed.stderr.count("\n") < 20
-    assert trial.processes() == []
-    assert f"{broken} failed: " in trial.tenantry("status").stderr
+    assert error.count("\n") < 20
 
 
-def test_broken_seed_is_named_and_no_process_stays(trial: Trial) -> None:
+def test_broken_seed_is_named(trial: Trial, empty_project: str) -> None:
     trial.write("supabase/seed.sql", broken_sql())
 
-    assert_file_is_named(trial, trial.up_detached(), "seed.sql")
+    with pytest.raises(TenantryError) as failed:
+        push_migrations(
+            install_components(Console(quiet=True)),
+            root=trial.directory,
+            database_url=empty_project,
+            env=quiet_environment(str(trial.directory)),
+        )
+
+    assert_file_is_named(str(failed.value), "seed.sql")
 
 
 def test_port_in_use_is_reported_in_one_line(trial: Trial) -> None:
@@ -294,9 +275,16 @@ def test_port_in_use_is_reported_in_one_line(trial: Trial) -> None:
     assert trial.processes() == []
 
 
-def test_ephemeral_emulator_does_not_affect_the_regular_one(trial: Trial) -> None:
-    regular = trial.up()
-    beside = Trial(trial.directory, trial.port + 10, {"TENANTRY_JWT_ALGORITHM": "HS256"})
+def test_ephemeral_emulator_and_a_failed_demo_do_not_affect_the_regular_emulator(
+    trial: Trial,
+) -> None:
+    # The demo fails in a project without our migrations and functions.
+    regular = trial.up("--demo")
+    trial.read_until(regular, "The demo stops here")
+    other_postgres = {"TENANTRY_PG_BIN": str(DEBIAN_15)} if DEBIAN_15.is_dir() else {}
+    beside = Trial(
+        trial.directory, trial.port + 10, {"TENANTRY_JWT_ALGORITHM": "HS256", **other_postgres}
+    )
     trial.write("functions/main.py", "import missing_module\n")
 
     started = beside.up_detached("--ephemeral")
@@ -320,23 +308,34 @@ def test_ephemeral_emulator_does_not_affect_the_regular_one(trial: Trial) -> Non
             f"{connection['API_URL']}/auth/v1/.well-known/jwks.json", connection["ANON_KEY"]
         ).json()["keys"]
         assert len(published) == (1 if algorithm == "ES256" else 0)
+    if other_postgres:
+        with psycopg.connect(json.loads(ephemeral.stdout)["DB_URL"]) as database:
+            assert database.info.server_version // 10_000 == 15
+            database.execute("alter role authenticator set pgrst.db_schemas = 'public'")
     [directory] = [Path(s.throw_away) for s in trial.states() if s.throw_away]
     assert (directory / "logs").stat().st_mode & 0o777 == 0o700
 
     assert trial.tenantry("down", f"--port={beside.port}").returncode == 0
     assert not directory.exists()
     assert regular.poll() is None
-    regular.terminate()
-    regular.communicate(timeout=30)
+    assert_end_of_a_component_is_reported(trial, regular)
 
 
-@pytest.mark.skipif(not DEBIAN_15.is_dir(), reason="Debian's PostgreSQL 15 is not installed")
-def test_another_postgres_can_be_chosen(trial: Trial) -> None:
-    trial.env["TENANTRY_PG_BIN"] = str(DEBIAN_15)
+def assert_end_of_a_component_is_reported(trial: Trial, running: subprocess.Popen[str]) -> None:
+    for process in psutil.Process(running.pid).children():
+        if process.name() == "postgrest":
+            process.kill()
 
-    started = trial.up_detached("--ephemeral")
+    output, _ = running.communicate(timeout=30)
 
-    assert started.returncode == 0, started.stderr
-    with psycopg.connect(trial.connection()["DB_URL"]) as database:
-        assert database.info.server_version // 10_000 == 15
-        database.execute("alter role authenticator set pgrst.db_schemas = 'public'")
+    assert running.returncode == 1
+    assert "PostgREST stopped with status -9" in output
+    assert trial.processes() == []
+    ended, as_json = trial.tenantry("status"), trial.tenantry("status", "--json")
+    assert (ended.returncode, as_json.returncode) == (1, 1)
+    assert f"The emulator on port {trial.port} has ended. PostgREST stopped" in ended.stderr
+    assert "Start it again with `tenantry up`" in ended.stderr
+    reason = json.loads(as_json.stdout)["reason"]
+    # The last lines of the log of the part.
+    assert reason.startswith("PostgREST stopped with status -9.\n  ")
+    assert "Listening on port" in reason

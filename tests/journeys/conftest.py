@@ -18,7 +18,7 @@ def entry_point(request: pytest.FixtureRequest) -> EntryPoint:
     return ENTRY_POINTS[request.param]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def own_address() -> Iterator[Address]:
     """An emulator for tests that read all of its state or put it under load."""
     with Stack.start(port=None, ephemeral=True) as stack:

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
+from support.entry_points import is_answering
 from support.environment import Environment
 from support.waiting import until
 
@@ -67,13 +68,6 @@ def test_audit_log_has_exactly_the_committed_changes_after_a_crash(
     def all_set(events: list[threading.Event]) -> bool:
         return all(event.is_set() for event in events)
 
-    def answers() -> bool:
-        try:
-            psycopg.connect(address.db_url, connect_timeout=5).close()
-        except psycopg.OperationalError:
-            return False
-        return True
-
     for round_ in range(ROUNDS):
         enough = [threading.Event() for _ in range(WRITERS)]
         with ThreadPoolExecutor() as pool:
@@ -84,7 +78,7 @@ def test_audit_log_has_exactly_the_committed_changes_after_a_crash(
                 os.kill(connection.info.backend_pid, signal.SIGKILL)
             for writer in writers:
                 writer.result()
-        until(answers)
+        until(partial(is_answering, own_environment))
     # The removal of the tenant needs a session, and the old one ended with the server.
     own_environment.reconnect()
 

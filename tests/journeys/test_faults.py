@@ -18,7 +18,7 @@ import httpx
 import psycopg
 import pytest
 
-from support.entry_points import ENTRY_POINTS
+from support.entry_points import ENTRY_POINTS, is_answering
 from support.environment import Address, Environment, Person
 from support.load import (
     OPERATIONS,
@@ -69,29 +69,11 @@ def fresh_emulator() -> Iterator[Environment]:
                     (role,),
                 )
         environment = Environment(Address.of(stack))
-        until(partial(_answers, environment))
+        until(partial(is_answering, environment))
         yield environment
         # Nothing has to be removed: the emulator stops here.
         environment.sql.close()
         environment.http.close()
-
-
-def _answers(environment: Environment) -> bool:
-    """Whether both entry points and Auth answer."""
-    try:
-        psycopg.connect(environment.address.db_url, connect_timeout=5).close()
-        replies = [
-            *(
-                entry_point(environment, environment.service, "list_my_tenants")
-                for entry_point in ENTRY_POINTS.values()
-            ),
-            environment.http.get(
-                "/auth/v1/health", headers={"apikey": environment.address.anon_key}
-            ),
-        ]
-    except (psycopg.OperationalError, httpx.TransportError):
-        return False
-    return all(reply.is_success for reply in replies)
 
 
 def assert_all_state_agrees(load: Load) -> int:
@@ -131,7 +113,7 @@ def test_confirmed_changes_are_complete_after_kills_and_crashes(
                     until(partial(has_succeeded, done.total() - done["sign up"]), 60)
                 # A killed session makes the whole server restart and recover by itself.
                 os.kill(admin.info.backend_pid, signal.SIGKILL)
-            until(partial(_answers, environment), 90)
+            until(partial(is_answering, environment), 90)
         before = load.done
         until(lambda: (load.done - before).keys() >= OPERATIONS, 60)
 

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-import secrets
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 from click.testing import CliRunner, Result
 from psycopg.rows import dict_row
 
 from support.backup import programs
 from support.privileges import EXPECTED, actual, expected_in_tenant, of_the_project
 from support.waiting import until
-from tenantry_cli.emulator.postgres import Postgres
 from tenantry_cli.main import main
 
 TRIGGER = """
@@ -39,16 +35,6 @@ revoke execute on function public.say(text) from public, anon, authenticated;
 create table public.talkative (what text check (public.say(what)));
 insert into public.talkative select 'x' from generate_series(1, 2000);
 """
-
-
-@pytest.fixture
-def empty_project(server: Postgres) -> Iterator[str]:
-    """The URL of a database as a new project has it."""
-    name = f"test_{secrets.token_hex(6)}"
-    try:
-        yield server.create_database(name)
-    finally:
-        server.drop_database(name)
 
 
 def restore(file: Path, db_url: str) -> Result:

@@ -29,6 +29,24 @@ ENTRY_POINTS: dict[str, EntryPoint] = {
 HOLD_TENANT = "select from public.tenants where schema_name = %s for update"
 
 
+def is_answering(environment: Environment) -> bool:
+    """Whether both entry points and Auth answer."""
+    try:
+        psycopg.connect(environment.address.db_url, connect_timeout=5).close()
+        replies = [
+            *(
+                entry_point(environment, environment.service, "list_my_tenants")
+                for entry_point in ENTRY_POINTS.values()
+            ),
+            environment.http.get(
+                "/auth/v1/health", headers={"apikey": environment.address.anon_key}
+            ),
+        ]
+    except (psycopg.OperationalError, httpx.TransportError):
+        return False
+    return all(reply.is_success for reply in replies)
+
+
 def at_once(*calls: Callable[[], httpx.Response]) -> list[httpx.Response]:
     """The replies to calls that start at the same moment."""
     start = Barrier(len(calls))

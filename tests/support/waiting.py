@@ -7,14 +7,18 @@ from collections.abc import Callable
 
 from support.environment import Environment
 
-_LOOK_AGAIN_SECONDS = 0.01
+# The first checks follow each other quickly. Later ones leave the processor to what is awaited.
+_FIRST_PAUSE_SECONDS = 0.01
+_LONGEST_PAUSE_SECONDS = 0.05
 
 
 def until(condition: Callable[[], bool], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
+    pause = _FIRST_PAUSE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, f"the condition did not hold within {seconds:.0f} s"
-        time.sleep(_LOOK_AGAIN_SECONDS)
+        time.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
 
 
 def is_known(environment: Environment, schema_name: str, path: str) -> bool:

