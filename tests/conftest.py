@@ -16,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from support import sessions
 from support.environment import Address, Environment
 from tenantry_cli.emulator.postgres import Postgres
+from tenantry_cli.emulator.stack import Stack
 from tenantry_cli.project import find_project
 from tenantry_cli.sources import build_database
 
@@ -50,6 +51,23 @@ def pytest_sessionfinish() -> None:
 def environment(address: Address) -> Iterator[Environment]:
     """People, tenants and calls of one test. They are removed after this or a later test."""
     with Environment(address, removes="later") as environment:
+        yield environment
+
+
+@pytest.fixture(scope="session")
+def own_address() -> Iterator[Address]:
+    """Another emulator, of one worker alone.
+
+    It is for tests that read the whole state, put the server under load or change what concerns
+    all users. They leave nothing behind, because the other tests of the worker use it, too.
+    """
+    with Stack.start(port=None, ephemeral=True) as stack:
+        yield Address.of(stack)
+
+
+@pytest.fixture
+def own_environment(own_address: Address) -> Iterator[Environment]:
+    with Environment(own_address) as environment:
         yield environment
 
 

@@ -35,7 +35,7 @@ from tenantry_cli.target import Target
 SOAK = os.environ.get("TENANTRY_SOAK") == "1"
 CRASHES = 10 if SOAK else 1
 KILLS = 500 if SOAK else 20
-SECONDS = 60 if SOAK else 5
+SECONDS = 60 if SOAK else 3
 SUSPENSIONS = 200 if SOAK else 4
 
 KILL = """

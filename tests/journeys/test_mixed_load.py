@@ -377,7 +377,7 @@ EXPOSED = """
 def test_user_can_be_deleted_at_any_moment(own_environment: Environment) -> None:
     environment = own_environment
     before = deadlocks(environment)
-    load = DeletionLoad(environment, 300 if SOAK else 6)
+    load = DeletionLoad(environment, 300 if SOAK else 3)
 
     load.run()
     assert not load.faults, "\n".join(load.faults)

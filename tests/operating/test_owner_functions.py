@@ -9,23 +9,15 @@ import httpx
 import pytest
 
 from support.audited_call import audited_call
-from support.environment import Address, Environment, Person
+from support.environment import Environment, Person
 from support.readme import block
 from support.waiting import until
-from tenantry_cli.emulator.stack import Stack
-
-
-@pytest.fixture(scope="module")
-def project() -> Iterator[Address]:
-    """A separate emulator: a trigger on auth.users would affect the users of other tests."""
-    with Stack.start(port=None, ephemeral=True) as stack:
-        yield Address.of(stack)
 
 
 @pytest.fixture
-def environment(project: Address) -> Iterator[Environment]:
-    with Environment(project) as environment:
-        yield environment
+def environment(own_environment: Environment) -> Environment:
+    """Not the shared emulator: the trigger on auth.users would affect other tests."""
+    return own_environment
 
 
 def entries(environment: Environment, schema_name: str) -> list[dict[str, Any]]:
@@ -94,9 +86,16 @@ def found_company(environment: Environment, person: Person, company: str) -> htt
     )
 
 
-def test_function_of_the_readme_lets_a_user_found_a_company(environment: Environment) -> None:
+@pytest.fixture
+def founding(environment: Environment) -> Iterator[None]:
     environment.sql.execute(block("sql", "found_company").encode())
     environment.sql.execute("notify pgrst, 'reload schema'")
+    yield
+    environment.sql.execute("drop function public.found_company")
+
+
+@pytest.mark.usefixtures("founding")
+def test_function_of_the_readme_lets_a_user_found_a_company(environment: Environment) -> None:
     until(lambda: found_company(environment, environment.nobody, "x").status_code != 404)
     founder, other = environment.sign_up(), environment.person()
     assert audited_call(environment, founder, "create_tenant_schema").refusal == (
