@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from support.fleet import Fleet
+from support.fleet import ServedFleet
 from support.waiting import until
 
 FULL = os.environ.get("TENANTRY_SOAK") == "1"
@@ -39,7 +39,7 @@ MIGRATION = """
 """
 
 
-def plain_loop(fleet: Fleet, statements: str, table: str, names: list[str]) -> float:
+def plain_loop(served: ServedFleet, statements: str, table: str, names: list[str]) -> float:
     """Seconds of a script that makes the same changes in these tenants without any check."""
     free: queue.SimpleQueue[psycopg.Connection] = queue.SimpleQueue()
 
@@ -62,7 +62,7 @@ def plain_loop(fleet: Fleet, statements: str, table: str, names: list[str]) -> f
 
     with ExitStack() as stack, ThreadPoolExecutor(WORKERS) as pool:
         for _ in range(WORKERS):
-            connection = psycopg.connect(fleet.address.db_url, autocommit=True)
+            connection = psycopg.connect(served.address.db_url, autocommit=True)
             free.put(stack.enter_context(connection))
         started = time.perf_counter()
         list(pool.map(one, names))
@@ -70,38 +70,39 @@ def plain_loop(fleet: Fleet, statements: str, table: str, names: list[str]) -> f
 
 
 @pytest.mark.soak
-def test_fleet_is_migrated_in_the_time_of_a_plain_loop(fleet: Fleet) -> None:
+def test_fleet_is_migrated_in_the_time_of_a_plain_loop(served: ServedFleet) -> None:
     """`pytest -s` shows the numbers. The limits are for a machine without other load."""
-    names = fleet.tenants(TENANTS)
+    names = served.tenants(TENANTS)
     for name in names:
-        fleet.sql.execute(
+        served.sql.execute(
             sql.SQL(
                 "insert into {}.users (id, email) select gen_random_uuid(), n || '@example.com'"
                 " from generate_series(1, 20) n"
             ).format(sql.Identifier(name))
         )
-    fleet.settle()
+    served.settle()
     plain = ours = 0.0
     # Each side is first once, because costs grow with the number of migrations.
     for first in ("loop", "command"):
         for turn in (first, *({"loop", "command"} - {first})):
-            table = fleet.table()
+            table = served.table()
             statements = MIGRATION.format(table)
-            fleet.register(statements)
+            served.register(statements)
             if turn == "loop":
-                plain += plain_loop(fleet, statements, table, names)
+                plain += plain_loop(served, statements, table, names)
             else:
-                report = fleet.roll_out("--workers", str(WORKERS))
+                report = served.roll_out("--workers", str(WORKERS))
                 ours += report["seconds"]
                 assert sorted(report["migrated"]) == names
             # The loop and the command make the same objects.
-            assert fleet.drift(names[0]) == []
+            assert served.drift(names[0]) == []
     started = time.perf_counter()
-    nothing = fleet.command("migrate")
+    nothing = served.begin("migrate")
+    nothing.communicate()
     idle = time.perf_counter() - started
 
     assert nothing.returncode == 0
-    assert set(fleet.versions().values()) == {fleet.latest()}
+    assert set(served.versions().values()) == {served.latest()}
     print(
         f"\n{TENANTS} tenants twice, {WORKERS} connections: plain loop {plain:.2f} s, "
         f"tenantry migrate {ours:.2f} s = {ours / plain:.2f} x; "
@@ -112,89 +113,91 @@ def test_fleet_is_migrated_in_the_time_of_a_plain_loop(fleet: Fleet) -> None:
 
 
 @pytest.mark.soak
-def test_failures_of_one_in_ten_have_reasons_and_a_fix_completes_the_run(fleet: Fleet) -> None:
-    names, table = fleet.tenants(TENANTS), fleet.table()
-    fleet.settle()
+def test_failures_of_one_in_ten_have_reasons_and_a_fix_completes_the_run(
+    served: ServedFleet,
+) -> None:
+    names, table = served.tenants(TENANTS), served.table()
+    served.settle()
     firsts = (0, STEP // 3, 2 * STEP // 3)
     conflicting, locked, invalid = (names[first::STEP] for first in firsts)
     causes = dict.fromkeys(conflicting, "42P07")
     causes |= dict.fromkeys(locked, "55P03")
     causes |= dict.fromkeys(invalid, "22012")
-    fleet.register(
+    served.register(
         f"create table {table} (id bigint primary key);"  # noqa: S608
         f" alter table settings add column {table} integer;"
         f" update settings set {table} = 1 / (value #>> '{{}}')::integer where key = 'divisor'"
     )
     for name in conflicting:
-        fleet.sql.execute(
+        served.sql.execute(
             sql.SQL("create table {}.{} ()").format(sql.Identifier(name), sql.Identifier(table))
         )
     for name in invalid:
-        fleet.sql.execute(
+        served.sql.execute(
             sql.SQL("insert into {}.settings (key, value) values ('divisor', '0')").format(
                 sql.Identifier(name)
             )
         )
-    with psycopg.connect(fleet.address.db_url) as holder:
+    with psycopg.connect(served.address.db_url) as holder:
         for name in locked:
             holder.execute(
                 sql.SQL("lock table {}.settings in access share mode").format(
                     sql.Identifier(name)
                 )
             )
-        report = fleet.roll_out("--workers", str(WORKERS))
+        report = served.roll_out("--workers", str(WORKERS))
 
     assert sorted(report["migrated"]) == [name for name in names if name not in causes]
     assert {f["schema_name"]: f["sqlstate"] for f in report["failed"]} == causes
     assert all(failure["message"] for failure in report["failed"])
-    shown = fleet.command("migrate")
-    assert shown.returncode == 1
+    shown = served.command("migrate")
+    assert shown.exit_code == 1
     assert all(name in shown.stdout for name in causes)
 
     for name in conflicting:
-        fleet.sql.execute(
+        served.sql.execute(
             sql.SQL("drop table {}.{}").format(sql.Identifier(name), sql.Identifier(table))
         )
     for name in invalid:
-        fleet.sql.execute(
+        served.sql.execute(
             sql.SQL("update {}.settings set value = '2' where key = 'divisor'").format(
                 sql.Identifier(name)
             )
         )
-    assert sorted(fleet.roll_out("--retry-failed")["migrated"]) == sorted(causes)
-    assert set(fleet.versions().values()) == {fleet.latest()}
+    assert sorted(served.roll_out("--retry-failed")["migrated"]) == sorted(causes)
+    assert set(served.versions().values()) == {served.latest()}
     for name in (conflicting[0], locked[0], invalid[0]):
-        assert fleet.drift(name) == []
+        assert served.drift(name) == []
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("killed", ["command", "database"])
-def test_killed_run_is_completed_by_the_next(fleet: Fleet, killed: str) -> None:
-    names = fleet.tenants(TENANTS)
-    fleet.settle()
+def test_killed_run_is_completed_by_the_next(served: ServedFleet, killed: str) -> None:
+    names = served.tenants(TENANTS)
+    served.settle()
     for _ in range(ROUNDS):
-        table = fleet.table()
+        table = served.table()
         # An ephemeral emulator confirms before it writes to disk. The migrations must survive
         # the crash.
-        fleet.sql.execute("set synchronous_commit = on")
-        fleet.register(f"create table {table} (id bigint primary key)")
-        version = fleet.register(f"insert into {table} values (1)")  # noqa: S608
+        served.sql.execute("set synchronous_commit = on")
+        served.register(f"create table {table} (id bigint primary key)")
+        version = served.register(f"insert into {table} values (1)")  # noqa: S608
 
-        run = fleet.begin("migrate", "--workers", "2")
-        while version not in fleet.versions().values():
+        run = served.begin("migrate", "--workers", "2")
+        while version not in served.versions().values():
             assert run.poll() is None, run.communicate()
         if killed == "command":
             run.kill()
         else:
-            kill_database(fleet)
+            kill_database(served)
         run.communicate(timeout=120)
 
-        completed = fleet.command("migrate")
+        completed = served.command("migrate")
 
-        assert completed.returncode == 0, completed.stderr
-        assert set(fleet.versions().values()) == {version}
+        assert completed.exit_code == 0, completed.stderr
+        assert set(served.versions().values()) == {version}
         for name in names:
-            rows = fleet.sql.execute(
+            rows = served.sql.execute(
                 sql.SQL("select id from {}.{}").format(
                     sql.Identifier(name), sql.Identifier(table)
                 )
@@ -202,9 +205,9 @@ def test_killed_run_is_completed_by_the_next(fleet: Fleet, killed: str) -> None:
             assert [row["id"] for row in rows] == [1]
 
 
-def kill_database(fleet: Fleet) -> None:
+def kill_database(served: ServedFleet) -> None:
     """Kills one session. PostgreSQL then ends all other sessions and recovers."""
-    worker = fleet.sql.execute(
+    worker = served.sql.execute(
         "select pid from pg_stat_activity where usename = 'authenticator' limit 1"
     ).fetchone()
     assert worker is not None
@@ -212,14 +215,14 @@ def kill_database(fleet: Fleet) -> None:
 
     def is_down() -> bool:
         try:
-            fleet.sql.execute("select 1")
+            served.sql.execute("select 1")
         except psycopg.OperationalError:
             return True
         return False
 
     def is_back() -> bool:
         try:
-            fleet.reconnect()
+            served.reconnect()
         except psycopg.OperationalError:
             return False
         return True
@@ -230,18 +233,18 @@ def kill_database(fleet: Fleet) -> None:
 
 
 @pytest.mark.soak
-def test_reader_gets_no_error_and_waits_only_briefly(fleet: Fleet) -> None:
-    tenant = fleet.tenants(TENANTS if FULL else 4)[0]
-    fleet.settle()
-    reader = fleet.member(tenant, "read")
-    fleet.wait_until_served(tenant, "settings", "key")
+def test_reader_gets_no_error_and_waits_only_briefly(served: ServedFleet) -> None:
+    tenant = served.tenants(TENANTS if FULL else 4)[0]
+    served.settle()
+    reader = served.member(tenant, "read")
+    served.wait_until_served(tenant, "settings", "key")
     waits: list[float] = []
     finished = threading.Event()
 
     def read() -> None:
         with httpx.Client(
-            base_url=fleet.address.postgrest_url,
-            headers=fleet.headers(reader) | {"Accept-Profile": tenant},
+            base_url=served.address.postgrest_url,
+            headers=served.headers(reader) | {"Accept-Profile": tenant},
             timeout=30,
         ) as http:
             while not finished.is_set():
@@ -254,8 +257,8 @@ def test_reader_gets_no_error_and_waits_only_briefly(fleet: Fleet) -> None:
         reading = pool.submit(read)
         try:
             for _ in range(30 if FULL else 5):
-                fleet.register(f"alter table settings add column {fleet.table()} text")
-                assert fleet.migrate(tenant)["outcome"] == "migrated"
+                served.register(f"alter table settings add column {served.table()} text")
+                assert served.migrate(tenant)["outcome"] == "migrated"
         finally:
             finished.set()
         reading.result()

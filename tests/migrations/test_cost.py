@@ -89,10 +89,10 @@ def reads(fleet: Fleet, tenants: list[str]) -> int:
 def test_tenant_without_own_objects_is_described_once(fleet: Fleet) -> None:
     plain, owner, extended = (fleet.tenant() for _ in range(3))
     fleet.sql.execute(sql.SQL("create table {}.notes ()").format(sql.Identifier(owner)))
-    fleet.rpc(
-        fleet.service, "add_column", schema_name=extended, table_name="users",
+    fleet.query(
+        "add_column", schema_name=extended, table_name="users",
         column_name="x_phone", column_type="text",
-    ).raise_for_status()  # fmt: skip
+    )  # fmt: skip
     fleet.register(f"create table {fleet.table()} (id bigint primary key)")
 
     assert calls_for(fleet, plain)["schema_objects"] == 1
@@ -131,7 +131,9 @@ def test_list_of_tenants_behind_reads_no_tenant_that_is_up_to_date(fleet: Fleet)
     fleet.register("select 1")
     behind = fleet.tenants(1)
     fleet.register("select 1")
-    fleet.roll_out()
+    for name in fleet.versions():
+        while fleet.migrate(name)["outcome"] == "migrated":
+            pass
 
     def listed() -> tuple[list[str], int]:
         """The listed tenants, and the number of rows of the registry that were read."""

@@ -8,28 +8,30 @@ import signal
 import psycopg
 from psycopg import sql
 
-from support.fleet import Fleet
+from support.fleet import ServedFleet
 
 
-def add_conflict(fleet: Fleet, tenant: str, table: str) -> None:
+def add_conflict(served: ServedFleet, tenant: str, table: str) -> None:
     """Creates an own table with the name of the migration's table."""
-    fleet.sql.execute(
+    served.sql.execute(
         sql.SQL("create table {}.{} ()").format(sql.Identifier(tenant), sql.Identifier(table))
     )
 
 
-def remove_conflict(fleet: Fleet, tenant: str, table: str) -> None:
-    fleet.sql.execute(
+def remove_conflict(served: ServedFleet, tenant: str, table: str) -> None:
+    served.sql.execute(
         sql.SQL("drop table {}.{}").format(sql.Identifier(tenant), sql.Identifier(table))
     )
 
 
-def test_one_tenant_fails_the_others_succeed_and_a_fix_completes_the_run(fleet: Fleet) -> None:
-    tenants, table = fleet.tenants(10), fleet.table()
-    add_conflict(fleet, tenants[3], table)
-    version = fleet.register(f"create table {table} (id bigint primary key)")
+def test_one_tenant_fails_the_others_succeed_and_a_fix_completes_the_run(
+    served: ServedFleet,
+) -> None:
+    tenants, table = served.tenants(10), served.table()
+    add_conflict(served, tenants[3], table)
+    version = served.register(f"create table {table} (id bigint primary key)")
 
-    first = fleet.roll_out()
+    first = served.roll_out()
 
     assert first["latest_version"] == version
     assert sorted(first["migrated"]) == [name for name in tenants if name != tenants[3]]
@@ -37,112 +39,114 @@ def test_one_tenant_fails_the_others_succeed_and_a_fix_completes_the_run(fleet: 
     assert (failure["schema_name"], failure["sqlstate"]) == (tenants[3], "42P07")
     assert "already exists" in failure["message"]
 
-    shown = fleet.command("migrate")
-    assert shown.returncode == 1
+    shown = served.command("migrate")
+    assert shown.exit_code == 1
     assert tenants[3] in shown.stdout
     assert "--retry-failed" in shown.stdout
 
-    remove_conflict(fleet, tenants[3], table)
-    assert fleet.roll_out("--retry-failed")["migrated"] == [tenants[3]]
-    done = fleet.command("migrate")
-    assert done.returncode == 0
+    remove_conflict(served, tenants[3], table)
+    assert served.roll_out("--retry-failed")["migrated"] == [tenants[3]]
+    done = served.command("migrate")
+    assert done.exit_code == 0
     assert "Nothing to do" in done.stdout
-    assert fleet.command("drift").returncode == 0
+    assert served.command("drift").exit_code == 0
 
 
-def test_failed_canary_stops_the_run(fleet: Fleet) -> None:
-    tenants, table = fleet.tenants(4), fleet.table()
-    add_conflict(fleet, tenants[0], table)
-    fleet.register(f"create table {table} (id bigint primary key)")
+def test_failed_canary_stops_the_run(served: ServedFleet) -> None:
+    tenants, table = served.tenants(4), served.table()
+    add_conflict(served, tenants[0], table)
+    served.register(f"create table {table} (id bigint primary key)")
 
-    report = fleet.roll_out("--canary", "1")
+    report = served.roll_out("--canary", "1")
 
     assert [failure["schema_name"] for failure in report["failed"]] == [tenants[0]]
     assert report["not_started"] == tenants[1:]
     assert report["migrated"] == []
-    assert fleet.roll_out("--canary", "1")["migrated"] != []
+    assert served.roll_out("--canary", "1")["migrated"] != []
 
 
-def test_stop_on_error_starts_no_other_tenant(fleet: Fleet) -> None:
-    tenants, table = fleet.tenants(4), fleet.table()
-    add_conflict(fleet, tenants[1], table)
-    fleet.register(f"create table {table} (id bigint primary key)")
+def test_stop_on_error_starts_no_other_tenant(served: ServedFleet) -> None:
+    tenants, table = served.tenants(4), served.table()
+    add_conflict(served, tenants[1], table)
+    served.register(f"create table {table} (id bigint primary key)")
 
-    report = fleet.roll_out("--stop-on-error", "--workers", "1")
+    report = served.roll_out("--stop-on-error", "--workers", "1")
 
     assert report["migrated"] == tenants[:1]
     assert report["not_started"] == tenants[2:]
 
 
-def test_dry_run_changes_nothing_and_tenant_option_selects_one(fleet: Fleet) -> None:
-    tenants = fleet.tenants(2)
-    before = fleet.versions()
-    version = fleet.register("select 1")
+def test_dry_run_changes_nothing_and_tenant_option_selects_one(served: ServedFleet) -> None:
+    tenants = served.tenants(2)
+    before = served.versions()
+    version = served.register("select 1")
 
-    planned = fleet.command("migrate", "--dry-run")
+    planned = served.command("migrate", "--dry-run")
 
-    assert planned.returncode == 0
+    assert planned.exit_code == 0
     assert f"{tenants[0]}: {before[tenants[0]]} → {version}, 1 to apply" in planned.stdout
-    assert fleet.versions() == before
-    assert fleet.roll_out("--tenant", tenants[1])["migrated"] == [tenants[1]]
-    assert fleet.versions()[tenants[0]] == before[tenants[0]]
-    unknown = fleet.command("migrate", "--tenant", "nobody_at_all")
-    assert unknown.returncode == 1
+    assert served.versions() == before
+    assert served.roll_out("--tenant", tenants[1])["migrated"] == [tenants[1]]
+    assert served.versions()[tenants[0]] == before[tenants[0]]
+    unknown = served.command("migrate", "--tenant", "nobody_at_all")
+    assert unknown.exit_code == 1
     assert "There is no tenant" in unknown.stderr
 
 
-def test_several_pending_migrations_are_applied_in_their_order(fleet: Fleet) -> None:
-    tenants, table = fleet.tenants(3), fleet.table()
-    fleet.register(f"create table {table} (id bigint primary key)")
-    fleet.register(f"insert into {table} values (1)")  # noqa: S608
-    fleet.register(f"alter table {table} add column note text")
+def test_several_pending_migrations_are_applied_in_their_order(served: ServedFleet) -> None:
+    tenants, table = served.tenants(3), served.table()
+    served.register(f"create table {table} (id bigint primary key)")
+    served.register(f"insert into {table} values (1)")  # noqa: S608
+    served.register(f"alter table {table} add column note text")
 
-    report = fleet.roll_out()
+    report = served.roll_out()
 
     assert sorted(report["migrated"]) == tenants
     assert report["migrations_applied"] == 9
 
 
-def test_drift_names_the_tenant(fleet: Fleet) -> None:
-    tenants = fleet.tenants(2)
-    with psycopg.connect(fleet.address.db_url) as database:
+def test_drift_names_the_tenant(served: ServedFleet) -> None:
+    tenants = served.tenants(2)
+    with psycopg.connect(served.address.db_url) as database:
         database.execute(
             sql.SQL("alter table {}.users alter role drop not null").format(
                 sql.Identifier(tenants[1])
             )
         )
 
-    shown = fleet.command("drift")
+    shown = served.command("drift")
 
-    assert shown.returncode == 1
+    assert shown.exit_code == 1
     assert "1 of 2 tenants" in shown.stdout
     assert tenants[1] in shown.stdout
     assert tenants[0] not in shown.stdout
 
 
-def test_drift_cuts_a_long_text_and_names_the_option_for_the_full_text(fleet: Fleet) -> None:
-    tenant = fleet.tenant()
+def test_drift_cuts_a_long_text_and_names_the_option_for_the_full_text(
+    served: ServedFleet,
+) -> None:
+    tenant = served.tenant()
     body = "\n".join(f"-- {number} {'x' * 20}" for number in range(50))
-    with psycopg.connect(fleet.address.db_url) as database:
+    with psycopg.connect(served.address.db_url) as database:
         database.execute(
             sql.SQL("create function {}.idle() returns void language sql as {}").format(
                 sql.Identifier(tenant), sql.Literal(body)
             )
         )
 
-    shown = fleet.command("drift", "--tenant", tenant)
-    full = fleet.command("drift", "--tenant", tenant, "--json")
+    shown = served.command("drift", "--tenant", tenant)
+    full = served.command("drift", "--tenant", tenant, "--json")
 
-    assert (shown.returncode, full.returncode) == (1, 1)
+    assert (shown.exit_code, full.exit_code) == (1, 1)
     assert len(shown.stdout.splitlines()) < 40
     assert "--json prints them in full" in shown.stdout
     found = [row["found"] for row in json.loads(full.stdout)[tenant]]
     assert any(body in (text or "") for text in found)
 
 
-def test_drift_prints_sql_that_repairs_every_kind_of_difference(fleet: Fleet) -> None:
-    table = fleet.table()
-    fleet.register(
+def test_drift_prints_sql_that_repairs_every_kind_of_difference(served: ServedFleet) -> None:
+    table = served.table()
+    served.register(
         f"create table {table} (id bigint primary key,"  # noqa: S608
         f" state text not null default 'new',"
         f" total int constraint {table}_total check (total > 0), parent bigint"
@@ -152,8 +156,8 @@ def test_drift_prints_sql_that_repairs_every_kind_of_difference(fleet: Fleet) ->
         f"create function {table}_total() returns int language sql as 'select 1';",
         f"{table}_total",
     )
-    tenant, damaged = fleet.tenant(), sql.Identifier(fleet.tenant())
-    with psycopg.connect(fleet.address.db_url) as database:
+    tenant, damaged = served.tenant(), sql.Identifier(served.tenant())
+    with psycopg.connect(served.address.db_url) as database:
         database.execute(sql.SQL("set search_path = {}").format(damaged))
         for statement in (
             "alter table {0} alter state drop not null, alter state set default 'old',"
@@ -178,20 +182,20 @@ def test_drift_prints_sql_that_repairs_every_kind_of_difference(fleet: Fleet) ->
         ):
             database.execute(statement.replace("{0}", table).encode())
 
-    printed = fleet.command("drift", "--sql")
-    assert printed.returncode == 1
+    printed = served.command("drift", "--sql")
+    assert printed.exit_code == 1
     assert f"-- {tenant}\n" not in printed.stdout
-    assert printed.stdout.strip() in fleet.command("drift").stdout
-    fleet.sql.execute(printed.stdout.encode())
+    assert printed.stdout.strip() in served.command("drift").stdout
+    served.sql.execute(printed.stdout.encode())
 
-    assert fleet.command("drift").returncode == 0
+    assert served.command("drift").exit_code == 0
 
 
-def test_migration_that_is_registered_meanwhile_is_applied_too(fleet: Fleet) -> None:
+def test_migration_that_is_registered_meanwhile_is_applied_too(served: ServedFleet) -> None:
     """A trigger registers the next migration when the first tenant is migrated."""
-    tenants, version = fleet.tenants(3), "registered_meanwhile"
-    fleet.register("select 1")
-    fleet.sql.execute(
+    tenants, version = served.tenants(3), "registered_meanwhile"
+    served.register("select 1")
+    served.sql.execute(
         "create function public.register_next() returns trigger language plpgsql as $$ begin"
         " perform tenancy.register_tenant_migration('registered_meanwhile', 'x', 'select 2');"
         " return null; end $$;"
@@ -200,27 +204,27 @@ def test_migration_that_is_registered_meanwhile_is_applied_too(fleet: Fleet) -> 
         " execute function public.register_next()"
     )
     try:
-        report = fleet.roll_out("--workers", "1")
+        report = served.roll_out("--workers", "1")
     finally:
-        fleet.sql.execute("drop function public.register_next() cascade")
+        served.sql.execute("drop function public.register_next() cascade")
 
     assert report["latest_version"] == version
     assert sorted(report["migrated"]) == tenants
-    assert {*fleet.versions().values()} == {version}
-    done = fleet.command("migrate", "--tenant", tenants[0])
+    assert {*served.versions().values()} == {version}
+    done = served.command("migrate", "--tenant", tenants[0])
     assert "Nothing to do: 1 given tenant is at" in done.stdout
 
 
-def test_interrupted_run_reports_what_is_done_and_what_is_left(fleet: Fleet) -> None:
-    tenants = fleet.tenants(3)
-    version = fleet.register("select 1")
+def test_interrupted_run_reports_what_is_done_and_what_is_left(served: ServedFleet) -> None:
+    tenants = served.tenants(3)
+    version = served.register("select 1")
     # The second tenant waits for its row until the signal has come.
-    with psycopg.connect(fleet.address.db_url) as holder:
+    with psycopg.connect(served.address.db_url) as holder:
         holder.execute(
             "select from public.tenants where schema_name = %s for update", (tenants[1],)
         )
-        running = fleet.begin("migrate", "--workers", "1", "--json")
-        while fleet.versions()[tenants[0]] != version:
+        running = served.begin("migrate", "--workers", "1", "--json")
+        while served.versions()[tenants[0]] != version:
             assert running.poll() is None
         running.send_signal(signal.SIGINT)
         holder.rollback()
@@ -233,4 +237,4 @@ def test_interrupted_run_reports_what_is_done_and_what_is_left(fleet: Fleet) -> 
     assert tenants[2] in report["not_started"]
     assert sorted(report["migrated"] + report["not_started"]) == tenants
     left = report["not_started"]
-    assert sorted(fleet.roll_out()["migrated"]) == left
+    assert sorted(served.roll_out()["migrated"]) == left

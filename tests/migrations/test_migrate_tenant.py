@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import jwt
 import psycopg
-import pytest
 from psycopg import sql
 
 from support.environment import Person
-from support.fleet import Fleet
+from support.fleet import Fleet, ServedFleet
 
 
 def identifiers(text: str, *names: str) -> sql.Composed:
     return sql.SQL(text).format(*map(sql.Identifier, names))
 
 
-def test_migrated_table_is_protected_audited_and_served(fleet: Fleet) -> None:
-    tenant, other, table = fleet.tenant(), fleet.tenant(), fleet.table()
-    writer, reader = fleet.member(tenant, "write"), fleet.member(tenant, "read")
-    admin, stranger = fleet.member(tenant, "admin"), fleet.member(other, "admin")
-    version = fleet.register(f"create table {table} (id bigint primary key, total numeric)")
+def test_migrated_table_is_protected_audited_and_served(served: ServedFleet) -> None:
+    tenant, other, table = served.tenant(), served.tenant(), served.table()
+    writer, reader = served.member(tenant, "write"), served.member(tenant, "read")
+    admin, stranger = served.member(tenant, "admin"), served.member(other, "admin")
+    version = served.register(f"create table {table} (id bigint primary key, total numeric)")
 
-    assert fleet.migrate(tenant) == {
+    assert served.migrate(tenant) == {
         "schema_name": tenant,
         "outcome": "migrated",
         "version": version,
@@ -33,54 +33,54 @@ def test_migrated_table_is_protected_audited_and_served(fleet: Fleet) -> None:
         "message": None,
     }
 
-    fleet.wait_until_served(tenant, table, "total")
+    served.wait_until_served(tenant, table, "total")
     row = {"id": 1, "total": 9}
-    written = fleet.rows(writer, tenant, table, "POST", json=row)
+    written = served.rows(writer, tenant, table, "POST", json=row)
     assert written.status_code == 201, written.text
-    assert fleet.rows(reader, tenant, table).json() == [row]
-    assert fleet.rows(reader, tenant, table, "POST", json={"id": 2}).status_code == 403
-    assert fleet.rows(stranger, tenant, table).status_code == 403
-    assert fleet.rows(fleet.nobody, tenant, table).status_code == 401
-    entries = fleet.rows(admin, tenant, "audit_log", params={"table_name": f"eq.{table}"})
+    assert served.rows(reader, tenant, table).json() == [row]
+    assert served.rows(reader, tenant, table, "POST", json={"id": 2}).status_code == 403
+    assert served.rows(stranger, tenant, table).status_code == 403
+    assert served.rows(served.nobody, tenant, table).status_code == 401
+    entries = served.rows(admin, tenant, "audit_log", params={"table_name": f"eq.{table}"})
     assert [entry["action"] for entry in entries.json()] == ["insert"]
-    assert fleet.drift(tenant) == []
+    assert served.drift(tenant) == []
 
 
-def test_every_caller_has_the_expected_access_to_a_migrated_table(fleet: Fleet) -> None:
-    tenant, other, table = fleet.tenant(), fleet.tenant(), fleet.table()
+def test_every_caller_has_the_expected_access_to_a_migrated_table(served: ServedFleet) -> None:
+    tenant, other, table = served.tenant(), served.tenant(), served.table()
     past = datetime.now(UTC) - timedelta(seconds=1)
-    revoked = fleet.member(tenant, "admin")
-    readers = [fleet.member(tenant, "read")]
-    writers = [fleet.member(tenant, "write"), fleet.member(tenant, "admin"), fleet.service]
+    revoked = served.member(tenant, "admin")
+    readers = [served.member(tenant, "read")]
+    writers = [served.member(tenant, "write"), served.member(tenant, "admin"), served.service]
     # Callers with a valid token, and callers without one.
     outsiders = [
-        fleet.person(), fleet.member(other, "admin"), fleet.member(tenant, "admin", past),
-        revoked, *map(fleet.staff, ("viewer", "admin", "super_admin")),
+        served.person(), served.member(other, "admin"), served.member(tenant, "admin", past),
+        revoked, *map(served.staff, ("viewer", "admin", "super_admin")),
     ]  # fmt: skip
     unauthenticated = [
-        fleet.nobody,
-        Person(fleet.token(str(writers[0].id), exp=1)),
+        served.nobody,
+        Person(served.token(str(writers[0].id), exp=1)),
         Person(jwt.encode({"sub": writers[0].id, "role": "authenticated"}, "x" * 32)),
     ]
-    fleet.sql.execute("select public.revoke_schema_access(%s, %s)", (tenant, revoked.id))
-    fleet.register(f"create table {table} (id bigint primary key, total numeric)")
-    fleet.migrate(tenant)
-    fleet.wait_until_served(tenant, table, "total")
+    served.sql.execute("select public.revoke_schema_access(%s, %s)", (tenant, revoked.id))
+    served.register(f"create table {table} (id bigint primary key, total numeric)")
+    served.migrate(tenant)
+    served.wait_until_served(tenant, table, "total")
 
     def attempts(person: Person) -> list[int]:
         """The statuses of reading, inserting, updating and deleting rows."""
-        fleet.sql.execute(identifiers("truncate {0}.{1}", tenant, table))
-        fleet.sql.execute(identifiers("insert into {}.{} values (1, 7)", tenant, table))
+        served.sql.execute(identifiers("truncate {0}.{1}", tenant, table))
+        served.sql.execute(identifiers("insert into {}.{} values (1, 7)", tenant, table))
         row = {"id": "eq.1"}
-        read = fleet.rows(person, tenant, table)
+        read = served.rows(person, tenant, table)
         assert read.json() == [{"id": 1, "total": 7}] or not read.is_success
         answers = [
             read,
-            fleet.rows(person, tenant, table, "POST", json={"id": 2}),
-            fleet.rows(person, tenant, table, "PATCH", params=row, json={"total": 8}),
-            fleet.rows(person, tenant, table, "DELETE", params=row),
+            served.rows(person, tenant, table, "POST", json={"id": 2}),
+            served.rows(person, tenant, table, "PATCH", params=row, json={"total": 8}),
+            served.rows(person, tenant, table, "DELETE", params=row),
         ]
-        left = fleet.sql.execute(
+        left = served.sql.execute(
             identifiers("select id, total from {}.{}", tenant, table)
         ).fetchall()
         written = (
@@ -98,31 +98,31 @@ def test_every_caller_has_the_expected_access_to_a_migrated_table(fleet: Fleet) 
     assert [[attempts(person) for person in people] for people, _ in expected] == [
         [statuses] * len(people) for people, statuses in expected
     ]
-    fleet.suspend(tenant)
+    served.suspend(tenant)
     assert [attempts(person) for person in [*readers, *writers]] == [[403] * 4] * 4
 
 
-def test_new_template_column_and_own_column_are_both_audited(fleet: Fleet) -> None:
-    tenant, column = fleet.tenant(), fleet.table()
-    admin = fleet.member(tenant, "admin")
-    added = fleet.rpc(
+def test_new_template_column_and_own_column_are_both_audited(served: ServedFleet) -> None:
+    tenant, column = served.tenant(), served.table()
+    admin = served.member(tenant, "admin")
+    added = served.rpc(
         admin, "add_column", schema_name=tenant, table_name="settings",
         column_name="x_note", column_type="text",
     )  # fmt: skip
     assert added.status_code == 200, added.text
-    fleet.register(f"alter table settings add column {column} text")
+    served.register(f"alter table settings add column {column} text")
 
-    assert fleet.migrate(tenant)["outcome"] == "migrated"
-    fleet.wait_until_served(tenant, "settings", column)
-    fleet.rows(
+    assert served.migrate(tenant)["outcome"] == "migrated"
+    served.wait_until_served(tenant, "settings", column)
+    served.rows(
         admin, tenant, "settings", "POST",
         json={"key": "a", "value": 1, column: "new", "x_note": "own"},
     ).raise_for_status()  # fmt: skip
 
-    entry = fleet.rows(admin, tenant, "audit_log").json()[-1]
+    entry = served.rows(admin, tenant, "audit_log").json()[-1]
     assert entry["new_values"][column] == "new"
     assert entry["new_values"]["x_note"] == "own"
-    assert fleet.drift(tenant) == []
+    assert served.drift(tenant) == []
 
 
 def test_drift_comes_in_pages(fleet: Fleet) -> None:
@@ -140,22 +140,21 @@ def test_drift_comes_in_pages(fleet: Fleet) -> None:
     pages = []
     cursor: dict[str, str] = {}
     for _ in whole:
-        page = fleet.rpc(
-            fleet.service, "get_schema_drift", schema_name=tenant, page_size=1, **cursor
-        ).json()
+        page = fleet.query("get_schema_drift", schema_name=tenant, page_size=1, **cursor)
         pages += page
         cursor = {f"after_{key}": page[-1][key] for key in ("object_kind", "object_name")}
 
     assert pages == whole
-    last = fleet.rpc(fleet.service, "get_schema_drift", schema_name=tenant, **cursor)
-    assert last.json() == []
+    assert fleet.query("get_schema_drift", schema_name=tenant, **cursor) == []
 
 
-def test_rows_that_a_migration_changes_after_their_columns_are_audited(fleet: Fleet) -> None:
-    tenant, column = fleet.tenant(), fleet.table()
-    admin = fleet.member(tenant, "admin")
-    fleet.sql.execute(identifiers("insert into {}.settings (key) values ('a')", tenant))
-    fleet.register(
+def test_rows_that_a_migration_changes_after_their_columns_are_audited(
+    served: ServedFleet,
+) -> None:
+    tenant, column = served.tenant(), served.table()
+    admin = served.member(tenant, "admin")
+    served.sql.execute(identifiers("insert into {}.settings (key) values ('a')", tenant))
+    served.register(
         f"alter table settings add column {column} text;"  # noqa: S608
         f" update settings set {column} = 'kept';"
         f" alter table settings rename column {column} to {column}_new;"
@@ -166,9 +165,9 @@ def test_rows_that_a_migration_changes_after_their_columns_are_audited(fleet: Fl
         " delete from settings where key = 'c'"
     )
 
-    assert fleet.migrate(tenant)["outcome"] == "migrated"
+    assert served.migrate(tenant)["outcome"] == "migrated"
 
-    entries = fleet.rpc(
+    entries = served.rpc(
         admin, "get_audit_log", schema_name=tenant, table_name="settings"
     ).json()
     entries.sort(key=lambda entry: entry["id"])
@@ -185,21 +184,21 @@ def test_rows_that_a_migration_changes_after_their_columns_are_audited(fleet: Fl
     ]
     assert entries[3]["new_values"][f"{column}_new"] is None
     assert all(column not in str(entry) for entry in entries[4:])
-    assert fleet.drift(tenant) == []
+    assert served.drift(tenant) == []
 
 
-def test_routine_is_callable_only_where_declared_and_while_active(fleet: Fleet) -> None:
-    tenant, name = fleet.tenant(), fleet.table()
-    member = fleet.member(tenant, "read")
+def test_routine_is_callable_only_where_declared_and_while_active(served: ServedFleet) -> None:
+    tenant, name = served.tenant(), served.table()
+    member = served.member(tenant, "read")
     body = "returns integer language sql stable as 'select 1'"
-    fleet.register(
+    served.register(
         f"create function {name}_open() {body}; create function {name}_closed() {body};",
         f"{name}_open",
     )
-    fleet.migrate(tenant)
+    served.migrate(tenant)
 
     def execute(role: str, routine: str) -> bool:
-        row = fleet.sql.execute(
+        row = served.sql.execute(
             "select has_schema_privilege(%s, %s, 'usage')"
             " and has_function_privilege(%s, %s, 'execute') as allowed",
             (role, tenant, role, f'"{tenant}".{routine}()'),
@@ -213,27 +212,27 @@ def test_routine_is_callable_only_where_declared_and_while_active(fleet: Fleet) 
     assert not execute("authenticated", f"{name}_closed")
     assert not execute("service_role", f"{name}_closed")
 
-    fleet.suspend(tenant)
+    served.suspend(tenant)
     assert not execute("authenticated", f"{name}_open")
-    fleet.activate(tenant)
+    served.activate(tenant)
     assert execute("authenticated", f"{name}_open")
-    assert fleet.rpc(member, "check_tenant_status", schema_name=tenant).status_code == 200
-    assert fleet.drift(tenant) == []
+    assert served.rpc(member, "check_tenant_status", schema_name=tenant).status_code == 200
+    assert served.drift(tenant) == []
 
 
-def test_suspended_tenant_is_migrated_and_stays_suspended(fleet: Fleet) -> None:
-    tenant, table = fleet.tenant(), fleet.table()
-    member = fleet.member(tenant, "read")
-    fleet.suspend(tenant)
-    fleet.register(f"create table {table} (id bigint primary key)")
+def test_suspended_tenant_is_migrated_and_stays_suspended(served: ServedFleet) -> None:
+    tenant, table = served.tenant(), served.table()
+    member = served.member(tenant, "read")
+    served.suspend(tenant)
+    served.register(f"create table {table} (id bigint primary key)")
 
-    assert fleet.migrate(tenant)["outcome"] == "migrated"
+    assert served.migrate(tenant)["outcome"] == "migrated"
 
-    assert fleet.rows(member, tenant, table).status_code == 403
-    assert fleet.rows(fleet.service, tenant, table).status_code == 403
-    assert fleet.drift(tenant) == []
-    fleet.activate(tenant)
-    assert fleet.drift(tenant) == []
+    assert served.rows(member, tenant, table).status_code == 403
+    assert served.rows(served.service, tenant, table).status_code == 403
+    assert served.drift(tenant) == []
+    served.activate(tenant)
+    assert served.drift(tenant) == []
 
 
 def test_failure_changes_nothing_and_is_listed_until_the_migration_succeeds(
@@ -261,9 +260,9 @@ def test_failure_changes_nothing_and_is_listed_until_the_migration_succeeds(
     assert failed["message"] == "division by zero"
     assert fleet.objects(tenant) == before
     assert fleet.versions()[tenant] == start
-    status = fleet.rpc(fleet.service, "get_migration_status").json()
+    status = fleet.status()
     assert (status["behind"], status["stuck"]) == (1, 1)
-    [row] = fleet.rpc(fleet.service, "list_tenants_behind").json()
+    [row] = fleet.query("list_tenants_behind")
     assert (row["schema_name"], row["next_version"], row["sqlstate"]) == (
         tenant,
         version,
@@ -278,8 +277,8 @@ def test_failure_changes_nothing_and_is_listed_until_the_migration_succeeds(
     fleet.sql.execute(identifiers("update {}.settings set value = '2'", tenant))
     assert fleet.migrate(tenant)["outcome"] == "migrated"
 
-    assert fleet.rpc(fleet.service, "list_tenants_behind").json() == []
-    assert fleet.rpc(fleet.service, "get_migration_status").json()["stuck"] == 0
+    assert fleet.query("list_tenants_behind") == []
+    assert fleet.status()["stuck"] == 0
 
 
 def test_failure_shows_no_values_of_the_tenant(fleet: Fleet) -> None:
@@ -296,7 +295,7 @@ def test_failure_shows_no_values_of_the_tenant(fleet: Fleet) -> None:
 
     assert (failed["outcome"], failed["sqlstate"]) == ("failed", "22P02")
     assert failed["message"].startswith("A value in the tenant does not fit.")
-    [row] = fleet.rpc(fleet.service, "list_tenants_behind").json()
+    [row] = fleet.query("list_tenants_behind")
     assert "secret" not in str(row)
 
 
@@ -309,7 +308,7 @@ def test_failure_of_a_deleted_tenant_is_no_longer_counted(fleet: Fleet) -> None:
     fleet.suspend(tenant)
     fleet.sql.execute("select public.delete_tenant_schema(%s)", (tenant,))
 
-    assert fleet.rpc(fleet.service, "get_migration_status").json()["stuck"] == 0
+    assert fleet.status()["stuck"] == 0
 
 
 def test_lock_of_another_session_fails_the_migration_in_time(fleet: Fleet) -> None:
@@ -324,23 +323,23 @@ def test_lock_of_another_session_fails_the_migration_in_time(fleet: Fleet) -> No
     assert fleet.migrate(tenant)["outcome"] == "migrated"
 
 
-def test_concurrent_runs_apply_each_migration_once(fleet: Fleet) -> None:
-    tenants, table = fleet.tenants(4), fleet.table()
-    fleet.register(f"create table {table} (id bigint primary key)")
-    fleet.register(f"insert into {table} values (1)")  # noqa: S608
+def test_concurrent_runs_apply_each_migration_once(served: ServedFleet) -> None:
+    tenants, table = served.tenants(4), served.table()
+    served.register(f"create table {table} (id bigint primary key)")
+    served.register(f"insert into {table} values (1)")  # noqa: S608
 
     def twice(name: str) -> None:
         for _ in range(2):
-            reply = fleet.rpc(fleet.service, "migrate_tenant", schema_name=name)
+            reply = served.rpc(served.service, "migrate_tenant", schema_name=name)
             assert reply.status_code in (200, 429), reply.text
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(twice, tenants * 2))
 
     for tenant in tenants:
-        rows = fleet.sql.execute(identifiers("select id from {}.{}", tenant, table)).fetchall()
+        rows = served.sql.execute(identifiers("select id from {}.{}", tenant, table)).fetchall()
         assert [row["id"] for row in rows] == [1]
-        log = fleet.sql.execute(
+        log = served.sql.execute(
             "select count(*) as n from public.admin_audit_log"
             " where action = 'tenant.migrate' and schema_name = %s",
             (tenant,),
@@ -348,10 +347,10 @@ def test_concurrent_runs_apply_each_migration_once(fleet: Fleet) -> None:
         assert log == {"n": 2}
 
 
-def test_only_platform_admins_may_migrate_and_read_the_status(fleet: Fleet) -> None:
-    tenant = fleet.tenant()
-    member, viewer = fleet.member(tenant, "admin"), fleet.staff("viewer")
-    admin = fleet.staff("admin")
+def test_only_platform_admins_may_migrate_and_read_the_status(served: ServedFleet) -> None:
+    tenant = served.tenant()
+    member, viewer = served.member(tenant, "admin"), served.staff("viewer")
+    admin = served.staff("admin")
     operations: list[tuple[str, dict[str, str]]] = [
         ("get_migration_status", {}),
         ("list_tenants_behind", {}),
@@ -359,42 +358,40 @@ def test_only_platform_admins_may_migrate_and_read_the_status(fleet: Fleet) -> N
         ("get_schema_drift", {"schema_name": tenant}),
     ]
     for name, arguments in operations:
-        for entry_point in (fleet.rpc, fleet.function):
+        for entry_point in (served.rpc, served.function):
             assert entry_point(member, name, **arguments).status_code == 403
             assert entry_point(viewer, name, **arguments).status_code == 403
-            assert entry_point(fleet.nobody, name, **arguments).status_code == 401
+            assert entry_point(served.nobody, name, **arguments).status_code == 401
             assert entry_point(admin, name, **arguments).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("change", "kind", "difference"),
-    [
-        ("alter table {}.users alter role drop not null", "column", "different"),
-        ("alter table {}.users alter display_name type varchar(90)", "column", "different"),
-        ("alter table {}.users drop constraint users_role_length", "constraint", "missing"),
-        ("create index extra on {}.users (email)", "index", "extra"),
-        ("drop policy select_member on {}.settings", "policy", "missing"),
-        ("alter table {}.settings disable trigger audit_update", "trigger", "different"),
-        ("alter table {}.settings disable row level security", "table", "different"),
-        ("grant insert on {}.users to authenticated", "grant", "different"),
-        ("grant select (email) on {}.users to anon", "grant", "extra"),
-        ("revoke usage on schema {} from service_role", "grant", "missing"),
-        ("create function {}.planted() returns int return 1", "routine", "extra"),
-        ("create rule ignored as on insert to {}.users do instead nothing", "rule", "extra"),
-        ("drop table {}.settings", "table", "missing"),
-    ],
+CHANGES = (
+    ("alter table {}.users alter role drop not null", "column", "different"),
+    ("alter table {}.users alter display_name type varchar(90)", "column", "different"),
+    ("alter table {}.users drop constraint users_role_length", "constraint", "missing"),
+    ("create index extra on {}.users (email)", "index", "extra"),
+    ("drop policy select_member on {}.settings", "policy", "missing"),
+    ("alter table {}.settings disable trigger audit_update", "trigger", "different"),
+    ("alter table {}.settings disable row level security", "table", "different"),
+    ("grant insert on {}.users to authenticated", "grant", "different"),
+    ("grant select (email) on {}.users to anon", "grant", "extra"),
+    ("revoke usage on schema {} from service_role", "grant", "missing"),
+    ("create function {}.planted() returns int return 1", "routine", "extra"),
+    ("create rule ignored as on insert to {}.users do instead nothing", "rule", "extra"),
+    ("drop table {}.settings", "table", "missing"),
 )
-def test_drift_lists_the_kind_and_the_difference(
-    fleet: Fleet, change: str, kind: str, difference: str
-) -> None:
+
+
+def test_drift_lists_the_kind_and_the_difference(fleet: Fleet) -> None:
     tenant = fleet.tenant()
     assert fleet.drift(tenant) == []
 
-    fleet.sql.execute(identifiers(change, tenant))
-
-    assert (kind, difference) in [
-        (d["object_kind"], d["difference"]) for d in fleet.drift(tenant)
-    ]
+    for change, kind, difference in CHANGES:
+        with fleet.sql.transaction(force_rollback=True):
+            fleet.sql.execute(identifiers(change, tenant))
+            found = [(d["object_kind"], d["difference"]) for d in fleet.drift(tenant)]
+        assert (kind, difference) in found, change
+    assert fleet.drift(tenant) == []
 
 
 def test_grants_to_other_roles_are_no_drift_and_are_kept(fleet: Fleet) -> None:
@@ -403,7 +400,7 @@ def test_grants_to_other_roles_are_no_drift_and_are_kept(fleet: Fleet) -> None:
 
     assert fleet.drift(tenant) == []
     fleet.suspend(tenant)
-    fleet.rpc(fleet.service, "activate_tenant", schema_name=tenant).raise_for_status()
+    fleet.activate(tenant)
 
     kept = fleet.sql.execute(
         "select has_table_privilege('supabase_auth_admin', %s, 'select') as is_kept",
@@ -454,13 +451,16 @@ def test_triggers_are_described_as_postgresql_describes_them(fleet: Fleet) -> No
     fleet.register(f'drop table {table}; drop function "on {table}"()')
 
 
+def entries(fleet: Fleet, tenant: str) -> list[dict[str, Any]]:
+    return fleet.sql.execute(identifiers("select * from {}.audit_log", tenant)).fetchall()
+
+
 def routines(fleet: Fleet, schema_name: str) -> set[str]:
     return {name for kind, name, *_ in fleet.objects(schema_name) if kind == "routine"}
 
 
 def test_audit_triggers_follow_a_renamed_table(fleet: Fleet) -> None:
     tenant, before, after = fleet.tenant(), fleet.table(), fleet.table()
-    admin = fleet.member(tenant, "admin")
     fleet.register(f"create table {before} (id bigint primary key)")
     assert fleet.migrate(tenant)["outcome"] == "migrated"
     fleet.register(f"alter table {before} rename to {after}")
@@ -468,9 +468,8 @@ def test_audit_triggers_follow_a_renamed_table(fleet: Fleet) -> None:
     assert fleet.migrate(tenant)["outcome"] == "migrated"
 
     fleet.sql.execute(identifiers("insert into {}.{} values (1)", tenant, after))
-    either = {"table_name": f"in.({before},{after})"}
-    entries = fleet.rows(admin, tenant, "audit_log", params=either).json()
-    assert [entry["table_name"] for entry in entries] == [after]
+    [entry] = entries(fleet, tenant)
+    assert entry["table_name"] == after
     for schema_name in ("tenant_template", tenant, fleet.tenant()):
         assert f"tg_{after}__audit()" in routines(fleet, schema_name)
         assert f"tg_{before}__audit()" not in routines(fleet, schema_name)
@@ -537,7 +536,5 @@ def test_audit_triggers_follow_tables_that_exchange_their_names(fleet: Fleet) ->
         assert {f"tg_{one}__audit()", f"tg_{other}__audit()"} <= routines(fleet, schema_name)
     assert fleet.drift(tenant) == []
     fleet.sql.execute(identifiers("insert into {}.{} values (1)", tenant, one))
-    admin = fleet.member(tenant, "admin")
-    either = {"table_name": f"in.({one},{other})"}
-    (entry,) = fleet.rows(admin, tenant, "audit_log", params=either).json()
+    [entry] = entries(fleet, tenant)
     assert (entry["table_name"], entry["new_values"]) == (one, {"id": 1, "b": None})

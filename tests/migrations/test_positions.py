@@ -8,11 +8,9 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
-from support.fleet import Fleet
-from tenantry_cli.emulator.postgres import Postgres
-from tenantry_cli.project import find_project
-from tenantry_cli.sources import build_database
+from support.fleet import Fleet, ServedFleet
 
 
 class Migration(NamedTuple):
@@ -63,20 +61,10 @@ GRANTS = """
 
 
 @pytest.fixture
-def databases(server: Postgres) -> Iterator[list[psycopg.Connection]]:
-    """Two databases with Tenantry and without tenants."""
-    names = ["order_own_first", "order_ours_first"]
-    connections: list[psycopg.Connection] = []
-    try:
-        for name in names:
-            build_database(find_project(), url := server.create_database(name))
-            connections.append(psycopg.connect(url, autocommit=True))
-        yield connections
-    finally:
-        for connection in connections:
-            connection.close()
-        for name in names:
-            server.drop_database(name)
+def database(fleet: Fleet) -> Iterator[psycopg.Connection]:
+    """A session in the database of the fleet."""
+    with psycopg.connect(fleet.address.db_url, autocommit=True) as session:
+        yield session
 
 
 def register(database: psycopg.Connection, migration: Migration) -> None:
@@ -121,53 +109,50 @@ def described(database: psycopg.Connection, schema: str) -> set[tuple[str, ...]]
 
 
 def test_own_migrations_before_and_after_ours_leave_equal_tenants(
-    databases: list[psycopg.Connection],
+    fleet: Fleet, database: psycopg.Connection
 ) -> None:
     everywhere = set()
-    for database, order in zip(databases, ([OWN, OURS], [OURS, OWN]), strict=True):
-        create(database, "at_the_start")
+    for order in ([OWN, OURS], [OURS, OWN]):
+        early, between, late = (fleet.name() for _ in range(3))
+        create(database, early)
         register(database, order[0])
-        create(database, "in_between")
+        create(database, between)
         register(database, order[1])
-        create(database, "at_the_end")
+        create(database, late)
 
         versions = [migration.version for migration in order]
-        assert migrate(database, "at_the_start") == versions
-        assert migrate(database, "in_between") == versions[1:]
-        assert migrate(database, "at_the_end") == []
+        assert migrate(database, early) == versions
+        assert migrate(database, between) == versions[1:]
+        assert migrate(database, late) == []
 
-        everywhere |= {
-            frozenset(described(database, tenant))
-            for tenant in ("at_the_start", "in_between", "at_the_end")
-        }
-        for tenant in ("at_the_start", "in_between", "at_the_end"):
-            drift = database.execute("select * from public.get_schema_drift(%s)", (tenant,))
-            assert drift.fetchall() == []
+        for tenant in (early, between, late):
+            everywhere.add(frozenset(described(database, tenant)))
+            assert fleet.drift(tenant) == []
+        fleet.close_tenants()
 
     assert len(everywhere) == 1
     names = {name for _, name, _ in everywhere.pop()}
     assert {"orders", "labels", "users.phone", "users.label"} <= names
 
 
-def test_comparison_finds_a_difference(databases: list[psycopg.Connection]) -> None:
-    database = databases[0]
-    create(database, "acme")
-    create(database, "globex")
-    assert described(database, "acme") == described(database, "globex")
+def test_comparison_finds_a_difference(fleet: Fleet, database: psycopg.Connection) -> None:
+    one, other = fleet.tenant(), fleet.tenant()
+    assert described(database, one) == described(database, other)
 
-    database.execute("grant insert on globex.users to authenticated")
+    fleet.sql.execute(
+        SQL("grant insert on {} to authenticated").format(Identifier(other, "users"))
+    )
 
-    assert described(database, "acme") != described(database, "globex")
+    assert described(database, one) != described(database, other)
 
 
 def test_routine_is_callable_from_the_migration_that_declares_it_on(
-    databases: list[psycopg.Connection],
+    fleet: Fleet, database: psycopg.Connection
 ) -> None:
     """The position decides: the later migration has a version that sorts first."""
-    database = databases[0]
     shared = "create function answer() returns integer language sql as 'select 42'"
     register(database, Migration("register_tenant_migration", "9_closed", shared, []))
-    create(database, "acme")
+    tenant = fleet.tenant()
     register(
         database,
         Migration(
@@ -179,13 +164,14 @@ def test_routine_is_callable_from_the_migration_that_declares_it_on(
     )
 
     def is_open() -> Any:
-        database.execute("select tenancy.apply_tenant_privileges('acme')")
+        database.execute("select tenancy.apply_tenant_privileges(%s)", (tenant,))
         return database.execute(
-            "select has_function_privilege('authenticated', 'acme.answer()', 'execute')"
+            "select has_function_privilege('authenticated', %s, 'execute')",
+            (f"{tenant}.answer()",),
         ).fetchone()
 
     assert is_open() == (False,)
-    assert migrate(database, "acme") == ["1_open"]
+    assert migrate(database, tenant) == ["1_open"]
     assert is_open() == (True,)
 
 
@@ -217,23 +203,23 @@ def test_positions_have_no_gap_and_follow_the_registrations(fleet: Fleet) -> Non
     assert sorted(positions()) == [*range(1, count + 5)]
 
 
-def test_older_version_registered_later_reaches_every_tenant(fleet: Fleet) -> None:
+def test_older_version_registered_later_reaches_every_tenant(served: ServedFleet) -> None:
     """For example, a colleague's branch is merged after a newer branch."""
-    newer, older = fleet.table(), fleet.table()
+    newer, older = served.table(), served.table()
     register_version = "select tenancy.register_tenant_migration(%s, 'test', %s)"
-    tenants = fleet.tenants(1)
-    fleet.sql.execute(
+    tenants = served.tenants(1)
+    served.sql.execute(
         register_version, ("20270301000000", f"create table {newer} (id bigint primary key)")
     )
-    tenants += fleet.tenants(1)
+    tenants += served.tenants(1)
 
-    fleet.sql.execute(
+    served.sql.execute(
         register_version, ("20270201000000", f"create table {older} (id bigint primary key)")
     )
-    tenants += fleet.tenants(1)
+    tenants += served.tenants(1)
 
-    assert fleet.latest() == "20270201000000"
-    behind = fleet.rpc(fleet.service, "list_tenants_behind").json()
+    assert served.latest() == "20270201000000"
+    behind = served.rpc(served.service, "list_tenants_behind").json()
     assert {
         row["schema_name"]: (row["schema_version"], row["next_version"], row["pending"])
         for row in behind
@@ -241,7 +227,7 @@ def test_older_version_registered_later_reaches_every_tenant(fleet: Fleet) -> No
         tenants[0]: (behind_start(behind, tenants[0]), "20270301000000", 2),
         tenants[1]: ("20270301000000", "20270201000000", 1),
     }
-    assert fleet.rpc(fleet.service, "get_migration_status").json() == {
+    assert served.rpc(served.service, "get_migration_status").json() == {
         "latest_version": "20270201000000",
         "tenant_count": 3,
         "up_to_date": 1,
@@ -250,13 +236,13 @@ def test_older_version_registered_later_reaches_every_tenant(fleet: Fleet) -> No
         "stuck_tenants": [],
         "unreachable_tables": [],
     }
-    assert sorted(fleet.roll_out()["migrated"]) == sorted(tenants[:2])
+    assert sorted(served.roll_out()["migrated"]) == sorted(tenants[:2])
     for tenant in tenants:
         assert {("table", newer), ("table", older)} <= {
-            found[:2] for found in fleet.objects(tenant)
+            found[:2] for found in served.objects(tenant)
         }
-        assert fleet.drift(tenant) == []
-    assert fleet.rpc(fleet.service, "list_tenants_behind").json() == []
+        assert served.drift(tenant) == []
+    assert served.rpc(served.service, "list_tenants_behind").json() == []
 
 
 def behind_start(behind: list[dict[str, Any]], tenant: str) -> Any:
@@ -273,9 +259,7 @@ def test_pages_of_tenants_behind_are_sorted_by_name_for_all_versions(
             fleet.register("select 1")
 
     pages, last = [], None
-    while page := fleet.rpc(
-        fleet.service, "list_tenants_behind", after_schema_name=last, page_size=4
-    ).json():
+    while page := fleet.query("list_tenants_behind", after_schema_name=last, page_size=4):
         pages.append(page)
         last = page[-1]["schema_name"]
 

@@ -11,15 +11,14 @@ import pytest
 from click.testing import CliRunner
 from psycopg.sql import SQL, Identifier
 
-from support.fleet import Fleet
+from support.fleet import Fleet, ServedFleet
 from support.refusals import refusal
 from tenantry_cli.main import main
 
 CHECK = "alter table {0} add constraint {0}_total check (total > 0)"
 
 
-@pytest.fixture
-def orders(fleet: Fleet) -> str:
+def add_orders(fleet: Fleet) -> str:
     """A table that every tenant of the test has."""
     table = fleet.table()
     fleet.register(f"create table {table} (id bigint primary key, total int)")
@@ -32,53 +31,52 @@ def insert(fleet: Fleet, tenant: str, table: str, total: int) -> None:
     )
 
 
-def test_stuck_tenant_is_shown_until_the_migration_is_withdrawn(
-    fleet: Fleet, orders: str
-) -> None:
-    tenant = fleet.tenant()
-    insert(fleet, tenant, orders, -1)
-    before = fleet.objects("tenant_template")
-    version = fleet.register(CHECK.format(orders))
-    later = fleet.register(f"alter table {orders} add column note text")
-    first, second = fleet.migrate(tenant), fleet.migrate(tenant)
+def test_stuck_tenant_is_shown_until_the_migration_is_withdrawn(served: ServedFleet) -> None:
+    orders = add_orders(served)
+    tenant = served.tenant()
+    insert(served, tenant, orders, -1)
+    before = served.objects("tenant_template")
+    version = served.register(CHECK.format(orders))
+    later = served.register(f"alter table {orders} add column note text")
+    first, second = served.migrate(tenant), served.migrate(tenant)
     assert first["outcome"] == second["outcome"] == "failed"
 
-    status = fleet.rpc(fleet.service, "get_migration_status").json()
+    status = served.rpc(served.service, "get_migration_status").json()
     [stuck] = status["stuck_tenants"]
     assert (status["stuck"], stuck["schema_name"], stuck["version"]) == (1, tenant, version)
     assert (stuck["sqlstate"], stuck["attempts"]) == ("23514", 2)
     assert stuck["stuck_since"] < stuck["failed_at"]
-    [difference] = fleet.drift(tenant)
+    [difference] = served.drift(tenant)
     assert (difference["object_kind"], difference["object_name"]) == ("migration", version)
     assert stuck["message"] in difference["found"]
-    [finding] = fleet.sql.execute("select * from tenancy.platform_findings()").fetchall()
+    [finding] = served.sql.execute("select * from tenancy.platform_findings()").fetchall()
     assert (finding["kind"], finding["object"]) == ("stuck tenant", tenant)
     assert stuck["message"] in finding["detail"]
-    shown = fleet.command("drift", "--json")
-    assert shown.returncode == 1
+    shown = served.command("drift", "--json")
+    assert shown.exit_code == 1
     assert json.loads(shown.stdout) == {tenant: [difference]}
 
-    super_admin, admin = fleet.staff("super_admin"), fleet.staff("admin")
+    super_admin, admin = served.staff("super_admin"), served.staff("admin")
     withdraw = "withdraw_tenant_migration"
-    assert refusal(fleet.rpc(admin, withdraw, version=version)) == (403, "forbidden")
-    done = fleet.rpc(super_admin, withdraw, version=version).raise_for_status().json()
+    assert refusal(served.rpc(admin, withdraw, version=version)) == (403, "forbidden")
+    done = served.rpc(super_admin, withdraw, version=version).raise_for_status().json()
 
     assert (done["latest_version"], done["stuck"], done["stuck_tenants"]) == (later, 0, [])
-    assert refusal(fleet.rpc(super_admin, withdraw, version=version)) == (
+    assert refusal(served.rpc(super_admin, withdraw, version=version)) == (
         404,
         "migration_not_found",
     )
-    assert refusal(fleet.rpc(super_admin, withdraw, version="tenantry_0001")) == (
+    assert refusal(served.rpc(super_admin, withdraw, version="tenantry_0001")) == (
         422,
         "invalid_request",
     )
-    entry = fleet.sql.execute(
+    entry = served.sql.execute(
         "select details from public.admin_audit_log where action = 'migration.withdraw'"
         " order by id desc limit 1"
     ).fetchone()
     assert entry is not None
     assert entry["details"]["before"]["version"] == version
-    positions = fleet.sql.execute(
+    positions = served.sql.execute(
         "select array_agg(position order by position) as found,"
         " array_agg(row_number order by position) as expected from ("
         "select position, row_number() over (order by position)::int"
@@ -86,41 +84,43 @@ def test_stuck_tenant_is_shown_until_the_migration_is_withdrawn(
     ).fetchone()
     assert positions is not None
     assert positions["found"] == positions["expected"]
-    assert fleet.migrate(tenant)["outcome"] == "migrated"
-    assert fleet.versions()[tenant] == later
-    names = {name for _, name, *_ in fleet.objects("tenant_template")}
+    assert served.migrate(tenant)["outcome"] == "migrated"
+    assert served.versions()[tenant] == later
+    names = {name for _, name, *_ in served.objects("tenant_template")}
     assert names - {name for _, name, *_ in before} == {f"{orders}.note"}
-    for name in (tenant, fleet.tenant()):
-        assert fleet.drift(name) == []
+    for name in (tenant, served.tenant()):
+        assert served.drift(name) == []
 
 
 def test_received_migration_is_not_withdrawn_nor_is_one_that_others_need(
-    fleet: Fleet, orders: str
+    served: ServedFleet,
 ) -> None:
-    version = fleet.register(f"alter table {orders} add column note text")
-    needing = fleet.register(f"alter table {orders} alter note set default 'none'")
-    refused = fleet.rpc(fleet.service, "withdraw_tenant_migration", version=version)
+    orders = add_orders(served)
+    version = served.register(f"alter table {orders} add column note text")
+    needing = served.register(f"alter table {orders} alter note set default 'none'")
+    refused = served.rpc(served.service, "withdraw_tenant_migration", version=version)
     assert refusal(refused) == (422, "migration_refused")
     assert "note" in refused.json()["message"]
 
-    tenant = fleet.tenant()
-    refused = fleet.rpc(fleet.service, "withdraw_tenant_migration", version=needing)
+    tenant = served.tenant()
+    refused = served.rpc(served.service, "withdraw_tenant_migration", version=needing)
     assert refusal(refused) == (409, "migration_received")
     assert tenant in refused.json()["message"]
-    assert fleet.latest() == needing
-    assert fleet.drift(tenant) == []
+    assert served.latest() == needing
+    assert served.drift(tenant) == []
 
 
-def test_replaced_text_is_for_the_tenants_that_lack_it(fleet: Fleet, orders: str) -> None:
-    stuck, waiting = fleet.tenant(), fleet.tenant()
-    insert(fleet, stuck, orders, -1)
-    version = fleet.register(CHECK.format(orders))
-    has_it = fleet.tenant()
-    assert fleet.migrate(stuck)["outcome"] == "failed"
+def test_replaced_text_is_for_the_tenants_that_lack_it(served: ServedFleet) -> None:
+    orders = add_orders(served)
+    stuck, waiting = served.tenant(), served.tenant()
+    insert(served, stuck, orders, -1)
+    version = served.register(CHECK.format(orders))
+    has_it = served.tenant()
+    assert served.migrate(stuck)["outcome"] == "failed"
 
     def replace(statements: str, caller: str = "super_admin") -> tuple[int, str | None]:
-        reply = fleet.rpc(
-            fleet.staff(caller),
+        reply = served.rpc(
+            served.staff(caller),
             "replace_tenant_migration",
             version=version,
             statements=statements,
@@ -136,18 +136,18 @@ def test_replaced_text_is_for_the_tenants_that_lack_it(fleet: Fleet, orders: str
     assert replace(correction, "admin") == (403, "forbidden")
     assert replace(correction) == (200, None)
 
-    report = fleet.roll_out()
+    report = served.roll_out()
     assert sorted(report["migrated"]) == sorted([stuck, waiting])
     assert report["skipped"] == []
     # A migration that leads from both texts to the same objects makes the weaker text possible.
-    late = fleet.tenant()
-    fleet.sql.execute("select public.suspend_tenant(%s)", (late,))
-    second = fleet.register(f"alter table {orders} drop constraint {orders}_total; {weaker}")
-    assert len(fleet.roll_out()["migrated"]) == 4
+    late = served.tenant()
+    served.sql.execute("select public.suspend_tenant(%s)", (late,))
+    second = served.register(f"alter table {orders} drop constraint {orders}_total; {weaker}")
+    assert len(served.roll_out()["migrated"]) == 4
     assert replace(weaker) == (200, None)
-    for name in (stuck, waiting, has_it, late, fleet.tenant()):
-        assert fleet.versions()[name] == second
-        assert fleet.drift(name) == []
+    for name in (stuck, waiting, has_it, late, served.tenant()):
+        assert served.versions()[name] == second
+        assert served.drift(name) == []
 
 
 def written(folder: Path, *arguments: str) -> str:
@@ -159,9 +159,10 @@ def written(folder: Path, *arguments: str) -> str:
 
 
 def test_migration_file_withdraws_and_replaces_in_a_new_database(
-    fleet: Fleet, orders: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As `supabase db push` does: all files in their order, in a database without tenants."""
+    orders = add_orders(fleet)
     (tmp_path / "supabase/migrations").mkdir(parents=True)
     (tmp_path / "supabase/config.toml").touch()
     monkeypatch.chdir(tmp_path)
@@ -193,8 +194,9 @@ def test_migration_file_withdraws_and_replaces_in_a_new_database(
     assert found == [(f"{orders}.c",)]
 
 
-def test_no_tenant_slips_past_a_withdrawal(fleet: Fleet, orders: str) -> None:
+def test_no_tenant_slips_past_a_withdrawal(fleet: Fleet) -> None:
     """A tenant that is created meanwhile waits, and starts at the version that is left."""
+    orders = add_orders(fleet)
     latest = fleet.latest()
     version = fleet.register(f"alter table {orders} add column note text")
     name, made = fleet.name(), []
@@ -213,6 +215,7 @@ def test_no_tenant_slips_past_a_withdrawal(fleet: Fleet, orders: str) -> None:
         thread.start()
         while not fleet.sql.execute(
             "select pid from pg_stat_activity where wait_event_type = 'Lock'"
+            " and datname = current_database()"
             " and query like '%create_tenant_schema%' and pid <> pg_backend_pid()"
         ).fetchone():
             assert thread.is_alive()

@@ -1,28 +1,41 @@
-"""Many tenants in a separate emulator, and the command that migrates them."""
+"""Many tenants in a separate database or emulator, and the command that migrates them."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from click.testing import CliRunner, Result
+from psycopg.sql import SQL, Identifier, Placeholder
+from psycopg.types.json import Jsonb
 
-from support.environment import Address, Environment
+from support.environment import Address, Environment, Person
+from tenantry_cli.main import main
 from tenantry_cli.project import find_project
 
 _PACKAGES = Path(__file__).resolve().parents[2] / "functions"
 _NUMBERS = itertools.count(1)
 
 
+# Creating and deleting a tenant take some 70 locks each, which a transaction keeps to its end.
+_IN_ONE_TRANSACTION = 10
+
+
 class Fleet(Environment):
-    """An environment whose tenant migrations no other test sees, and which removes them."""
+    """An environment whose tenant migrations no other test sees, and which removes them.
+
+    It is a database that only SQL reaches: where PostgREST listens, it reads its schema cache
+    again after each commit, which costs more than most tests.
+    """
 
     def __init__(self, address: Address) -> None:
         super().__init__(address)
@@ -38,7 +51,15 @@ class Fleet(Environment):
 
         So each test begins with the template as released, and registers at the same cost.
         """
-        super().close_tenants()
+        names = [
+            row["schema_name"]
+            for row in self.sql.execute("select schema_name from public.tenants").fetchall()
+        ]
+        for some in _in_parts(names):
+            with self.sql.transaction():
+                for name in some:
+                    self.sql.execute("select public.suspend_tenant(%s)", (name,))
+                    self.sql.execute("select public.delete_tenant_schema(%s)", (name,))
         if self._registered() == self._released:
             return
         with self.sql.transaction():
@@ -84,9 +105,66 @@ class Fleet(Environment):
         names = sorted(self.name() for _ in range(count))
         for some in (names[start : start + 50] for start in range(0, count, 50)):
             with psycopg.connect(self.address.db_url, autocommit=True) as session:
-                for name in some:
-                    session.execute("select public.create_tenant_schema(%s)", (name,))
+                for part in _in_parts(some):
+                    with session.transaction():
+                        for name in part:
+                            session.execute("select public.create_tenant_schema(%s)", (name,))
         return names
+
+    def query(self, operation: str, **arguments: Any) -> list[dict[str, Any]]:
+        """The rows that the operation returns to the platform."""
+        given = SQL(", ").join(
+            SQL("{} => {}").format(Identifier(name), Placeholder(name)) for name in arguments
+        )
+        rows = self.sql.execute(
+            SQL("select to_jsonb(r) as row from public.{}({}) r").format(
+                Identifier(operation), given
+            ),
+            {
+                name: Jsonb(value) if isinstance(value, list) else value
+                for name, value in arguments.items()
+            },
+        )
+        return [row["row"] for row in rows]
+
+    def query_as(
+        self, person: Person, operation: str, **arguments: Any
+    ) -> list[dict[str, Any]]:
+        """The rows that the operation returns to a signed-in person, by SQL."""
+        claims = Jsonb({"sub": person.id, "role": "authenticated"})
+        with self.sql.transaction():
+            self.sql.execute(
+                "select set_config('request.jwt.claims', %s::text, true)", (claims,)
+            )
+            self.sql.execute("set local role authenticated")
+            return Fleet.query(self, operation, **arguments)
+
+    def migrate(self, schema_name: str) -> dict[str, Any]:
+        [result] = self.query("migrate_tenant", schema_name=schema_name)
+        return result
+
+    def drift(self, schema_name: str) -> list[dict[str, Any]]:
+        return self.query("get_schema_drift", schema_name=schema_name)
+
+    def status(self) -> dict[str, Any]:
+        [result] = self.query("get_migration_status")
+        return result
+
+    def versions(self) -> dict[str, str]:
+        """The version of each tenant."""
+        rows = self.sql.execute("select schema_name, schema_version from public.tenants")
+        return {row["schema_name"]: row["schema_version"] for row in rows}
+
+    def objects(self, schema_name: str) -> list[tuple[Any, ...]]:
+        """All objects of the schema."""
+        rows = self.sql.execute(
+            "select * from tenancy.schema_objects(%s) order by 1, 2", (schema_name,)
+        )
+        return [tuple(row.values()) for row in rows]
+
+
+class ServedFleet(Fleet):
+    """A fleet in a separate emulator, which the Data API and the command reach."""
 
     def settle(self) -> None:
         """Collects statistics of the catalog, as autovacuum does over time.
@@ -95,18 +173,12 @@ class Fleet(Environment):
         """
         self.sql.execute("vacuum analyze")
 
-    def migrate(self, schema_name: str) -> dict[str, Any]:
-        """migrate_tenant through the Data API, with the service key."""
-        reply = self.rpc(self.service, "migrate_tenant", schema_name=schema_name)
+    def query(self, operation: str, **arguments: Any) -> list[dict[str, Any]]:
+        """The rows that the Data API returns to the service key."""
+        reply = self.rpc(self.service, operation, **arguments)
         assert reply.status_code == 200, reply.text
-        result: dict[str, Any] = reply.json()
-        return result
-
-    def drift(self, schema_name: str) -> list[dict[str, Any]]:
-        reply = self.rpc(self.service, "get_schema_drift", schema_name=schema_name)
-        assert reply.status_code == 200, reply.text
-        rows: list[dict[str, Any]] = reply.json()
-        return rows
+        rows: Any = reply.json()
+        return rows if isinstance(rows, list) else [rows]
 
     def wait_until_served(self, schema_name: str, table: str, column: str) -> None:
         """Waits until PostgREST has reloaded its schema cache after the commit."""
@@ -124,18 +196,6 @@ class Fleet(Environment):
                 return
             assert time.monotonic() < deadline, reply.text
 
-    def versions(self) -> dict[str, str]:
-        """The version of each tenant."""
-        rows = self.sql.execute("select schema_name, schema_version from public.tenants")
-        return {row["schema_name"]: row["schema_version"] for row in rows}
-
-    def objects(self, schema_name: str) -> list[tuple[Any, ...]]:
-        """All objects of the schema."""
-        rows = self.sql.execute(
-            "select * from tenancy.schema_objects(%s) order by 1, 2", (schema_name,)
-        )
-        return [tuple(row.values()) for row in rows]
-
     @property
     def variables(self) -> Mapping[str, str]:
         return {
@@ -145,20 +205,15 @@ class Fleet(Environment):
             "SUPABASE_SERVICE_ROLE_KEY": self.address.service_role_key,
         }
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs `tenantry …` until it ends."""
-        return subprocess.run(
-            [sys.executable, "-m", "tenantry_cli", *arguments],
-            capture_output=True,
-            text=True,
-            cwd=find_project().root,
-            env=self.variables,
-            timeout=600,
-            check=False,
-        )
+    def command(self, *arguments: str) -> Result:
+        """Runs `tenantry …` until it ends, in this process: starting another costs more."""
+        with contextlib.chdir(find_project().root):
+            return CliRunner().invoke(
+                main, arguments, env=dict(self.variables), catch_exceptions=False
+            )
 
     def begin(self, *arguments: str) -> subprocess.Popen[str]:
-        """Starts `tenantry …`, and does not wait for the end."""
+        """Starts `tenantry …` in a process of its own, and does not wait for the end."""
         return subprocess.Popen(
             [sys.executable, "-m", "tenantry_cli", *arguments],
             stdout=subprocess.PIPE,
@@ -175,3 +230,8 @@ class Fleet(Environment):
         report: dict[str, Any] = json.loads(done.stdout)
         assert self.address.service_role_key not in done.stdout + done.stderr
         return report
+
+
+def _in_parts(names: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(names), _IN_ONE_TRANSACTION):
+        yield names[start : start + _IN_ONE_TRANSACTION]
