@@ -4880,7 +4880,7 @@ begin
         when code = '42P03' then
             'Close the cursor at the end of the migration: a new tenant receives all tenant migrations in one transaction.'
         when code in ('42P01', '42883', '42704', '42P02') and message ~ 'does not exist' then
-            'Unqualified names are looked up in the tenant''s schema and in extensions: write public.<name> for what is in public. If an index or a constraint of the same migration calls a routine, add "set search_path from current" to that routine.'
+            'Unqualified names are looked up in the tenant''s schema and in extensions: write public.<name> for what is in public. Leave "set search_path = …" out of a routine: it gets the tenant''s. If an index or a constraint of the same migration calls it, write "set search_path from current".'
         when code in ('42P07', '42710', '42723') then
             'The tenants have this name already, perhaps from an earlier tenant migration. Choose another name, or alter what is there.'
         else ''
@@ -9694,7 +9694,8 @@ begin
     if v_type is null or not v_fits then
         raise exception 'The column type % is not allowed.', coalesce(quote_literal(tenancy.printable(type_text)), 'null')
             using errcode = 'PT400', detail = 'invalid_column_type',
-                hint = 'Use text, varchar(n), char(n), smallint, integer, bigint, numeric(p,s), real, double precision, boolean, date, time, timestamp, timestamptz, interval, uuid, json, jsonb, bytea, inet, cidr or macaddr, or an array of one, such as text[].';
+                hint = case when v_spelling like '%serial%' then 'For numbered rows use bigint with identity. ' else '' end
+                    || 'Use text, varchar(n), char(n), smallint, integer, bigint, numeric(p,s), real, double precision, boolean, date, time, timestamp, timestamptz, interval, uuid, json, jsonb, bytea, inet, cidr or macaddr, or an array of one, such as text[].';
     end if;
 
     if v_match[5] is not null then
@@ -10910,17 +10911,17 @@ begin
             when v_result.code in ('42501', '55000') then v_result.message ~ '^permission denied '
             else v_result.code ~ '^(0A|3F|42|54|XX)' or v_try.verb = 'fill'
         end) then
-            return format(
-                'a member could not %s: %s. %s',
-                v_try.title, v_result.message,
-                case
+            return concat_ws(
+                '. ',
+                format('a member could not %s: %s', v_try.title, v_result.message),
+                nullif(case
                     when v_result.message ~ '^permission denied for (function|procedure|routine)' then
                         'A member executes it with their own rights. Name it in the fourth argument, if the API may call it, too; or make the routine that calls it security definer; or create it before the registration, in a schema that the Data API does not expose, and grant execute on it to authenticated and service_role'
                     when v_result.message ~ '^permission denied' then
                         'A member does this with their own rights. Grant what is missing before the registration, or make the routine that does it security definer'
                     when v_try.verb = 'fill' then 'Correct the default'
                     else rtrim(tenancy.statement_advice(v_result.code, v_result.message), '.')
-                end
+                end, '')
             );
         end if;
 

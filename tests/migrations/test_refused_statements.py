@@ -94,6 +94,12 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "alter table users alter column id type text": ("operator does not exist", "as they are"),
     "declare c cursor for select 1": ("Close the cursor",),
     "select * into copies from users": ("create table … as select",),
+    "create table stocks (n int); create function f() returns int language sql"
+    " set search_path = '' as 'select n from stocks'": ('Leave "set search_path = …" out',),
+    "create function f() returns trigger language plpgsql as 'begin perform net.post(); end';"
+    "create trigger t before insert on settings for each row execute function f()": (
+        'a member could not insert into table "settings": schema "net" does not exist.',
+    ),
 }
 ACCEPTED = (
     "create sequence kept; create table orders (id int default nextval('kept'));"
@@ -148,6 +154,7 @@ def test_message_names_the_fault_and_the_way_out(session: psycopg.Connection) ->
         message = refusal(session, statements)
         assert message, f"accepted: {statements}"
         assert all(part in message for part in parts), (statements, message)
+        assert not message.endswith((" ", ". .")), message
     for statements in ACCEPTED:
         assert refusal(session, statements) == ""
     held = session.execute(

@@ -269,6 +269,7 @@ def test_add_column(environment: Environment, tenant: str, admin: Person) -> Non
     assert "default_value" in refused["hint"]
     assert add("price", column_type="int", table_name="nothing")[1]["code"] == "table_not_found"
     assert add("price", column_type="no")[1]["code"] == "invalid_column_type"
+    assert "use bigint with identity" in add("price", column_type="bigserial")[1]["hint"]
 
     # The audit log has the new column.
     change = {"json": {"quantity": 2}, "params": {"title": "eq.tea"}}

@@ -25,7 +25,7 @@ begin
         when code = '42P03' then
             'Close the cursor at the end of the migration: a new tenant receives all tenant migrations in one transaction.'
         when code in ('42P01', '42883', '42704', '42P02') and message ~ 'does not exist' then
-            'Unqualified names are looked up in the tenant''s schema and in extensions: write public.<name> for what is in public. If an index or a constraint of the same migration calls a routine, add "set search_path from current" to that routine.'
+            'Unqualified names are looked up in the tenant''s schema and in extensions: write public.<name> for what is in public. Leave "set search_path = …" out of a routine: it gets the tenant''s. If an index or a constraint of the same migration calls it, write "set search_path from current".'
         when code in ('42P07', '42710', '42723') then
             'The tenants have this name already, perhaps from an earlier tenant migration. Choose another name, or alter what is there.'
         else ''

@@ -45,17 +45,17 @@ begin
             when v_result.code in ('42501', '55000') then v_result.message ~ '^permission denied '
             else v_result.code ~ '^(0A|3F|42|54|XX)' or v_try.verb = 'fill'
         end) then
-            return format(
-                'a member could not %s: %s. %s',
-                v_try.title, v_result.message,
-                case
+            return concat_ws(
+                '. ',
+                format('a member could not %s: %s', v_try.title, v_result.message),
+                nullif(case
                     when v_result.message ~ '^permission denied for (function|procedure|routine)' then
                         'A member executes it with their own rights. Name it in the fourth argument, if the API may call it, too; or make the routine that calls it security definer; or create it before the registration, in a schema that the Data API does not expose, and grant execute on it to authenticated and service_role'
                     when v_result.message ~ '^permission denied' then
                         'A member does this with their own rights. Grant what is missing before the registration, or make the routine that does it security definer'
                     when v_try.verb = 'fill' then 'Correct the default'
                     else rtrim(tenancy.statement_advice(v_result.code, v_result.message), '.')
-                end
+                end, '')
             );
         end if;
 
