@@ -1,4 +1,4 @@
-"""A database and an emulator of their own: a registered migration concerns all tenants."""
+"""A database or an emulator of their own: a registered migration concerns all tenants."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 from support.environment import Address
 from support.fleet import Fleet, ServedFleet
 from tenantry_cli.emulator.postgres import Postgres
-from tenantry_cli.emulator.stack import Stack
 from tenantry_cli.project import find_project
 from tenantry_cli.sources import build_database
 
@@ -34,12 +33,6 @@ def fleet_database(address: Address, server: Postgres) -> Iterator[Address]:
         server.drop_database(name)
 
 
-@pytest.fixture(scope="session")
-def fleet_emulator() -> Iterator[Address]:
-    with Stack.start(port=None, ephemeral=True) as stack:
-        yield Address.of(stack)
-
-
 @pytest.fixture
 def fleet(fleet_database: Address) -> Iterator[Fleet]:
     """Tenants of this test alone, which are deleted after it."""
@@ -51,9 +44,9 @@ def fleet(fleet_database: Address) -> Iterator[Fleet]:
 
 
 @pytest.fixture
-def served(fleet_emulator: Address) -> Iterator[ServedFleet]:
+def served(own_address: Address) -> Iterator[ServedFleet]:
     """The same for a test that uses the Data API or the command."""
-    served = ServedFleet(fleet_emulator)
+    served = ServedFleet(own_address)
     try:
         yield served
     finally:
