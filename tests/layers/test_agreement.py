@@ -23,7 +23,8 @@ from psycopg import sql
 from support.attacked_tenant import LAYERS, AttackedTenant, cells, entry_point, entry_points
 from support.environment import Address, Environment
 from support.faults import GUARD_FAULTS, POLICY_FAULTS, Fault, planted
-from tenantry_cli.emulator.stack import Stack
+from support.separate_data_api import separate_data_api
+from tenantry_cli.emulator.postgres import Postgres
 
 Database = psycopg.Connection[dict[str, Any]]
 
@@ -351,11 +352,11 @@ def test_policies_and_guard_share_only_the_registry_and_the_caller(database: Dat
 
 
 @pytest.fixture(scope="module")
-def second() -> Iterator[Environment]:
-    """A second emulator, because faults in the shared one would affect other tests."""
+def second(server: Postgres, address: Address) -> Iterator[Environment]:
+    """A second database, because faults in the shared one would affect other tests."""
     with (
-        Stack.start(port=None, ephemeral=True) as stack,
-        Environment(Address.of(stack), removes="never") as environment,
+        separate_data_api(server, address) as separate,
+        Environment(separate, removes="never") as environment,
     ):
         yield environment
 

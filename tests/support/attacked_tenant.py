@@ -12,7 +12,7 @@ import httpx
 
 from support.environment import Environment, Person
 from support.unguarded import unguarded_data_api
-from support.waiting import is_known, until
+from support.waiting import until
 from tenantry_cli.project import find_project
 
 TABLE = (find_project().root / "tests" / "layers" / "attacks.md").read_text()
@@ -220,9 +220,14 @@ def entry_points(tenants: list[AttackedTenant], *, guarded: bool) -> Iterator[li
         if not guarded:
             names = (tenant.name for tenant in tenants)
             url = closing.enter_context(unguarded_data_api(environment, *names))
-        for tenant in tenants if guarded else ():
-            until(partial(is_known, environment, tenant.name, "rpc/peek"))
-        yield [partial(_send, tenant, url) for tenant in tenants]
+        senders = [partial(_send, tenant, url) for tenant in tenants]
+        for send in senders if guarded else ():
+            until(partial(_is_known, send))
+        yield [*senders]
+
+
+def _is_known(send: EntryPoint) -> bool:
+    return send(Person(None), Request("OPTIONS", "/rpc/peek")).is_success
 
 
 def _send(attacked: AttackedTenant, url: str, who: Person, request: Request) -> httpx.Response:
