@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,9 @@ from support.waiting import is_known, until
 from tenantry_cli.emulator.components import NODE, install_components
 from tenantry_cli.emulator.paths import FUNCTIONS as FUNCTIONS_PATH
 from tenantry_cli.emulator.ports import Ports
+from tenantry_cli.emulator.postgres import Postgres
+from tenantry_cli.project import find_project
+from tenantry_cli.sources import build_database
 
 JS_PRELUDE = """
 const { SUPABASE_URL, SUPABASE_ANON_KEY, FUNCTIONS_URL, email, password } = process.env
@@ -92,28 +96,45 @@ def supabase_cli(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.fixture
-def generated(other_project: str, supabase_cli: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def generated_types(
+    server: Postgres, supabase_cli: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The folder in which the README's commands have written the tenant's types.
 
     The types are of a separate database: the CLI reads the whole catalog, and fails where
     another test drops a schema at the same time.
     """
-    done = subprocess.run(
-        ["/bin/sh", "-euc", block("sh", "supabase gen types")],
-        cwd=tmp_path,
-        env={
-            "PATH": f"{supabase_cli}:{os.environ['PATH']}",
-            "HOME": str(tmp_path),
-            "DB_URL": f"{other_project}?sslmode=disable",
-            "DO_NOT_TRACK": "1",
-            "SUPABASE_TELEMETRY_DISABLED": "1",
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    folder = tmp_path_factory.mktemp("types")
+    name = f"types_{secrets.token_hex(6)}"
+    try:
+        url = server.create_database(name)
+        build_database(find_project(), url)
+        done = subprocess.run(
+            ["/bin/sh", "-euc", block("sh", "supabase gen types")],
+            cwd=folder,
+            env={
+                "PATH": f"{supabase_cli}:{os.environ['PATH']}",
+                "HOME": str(folder),
+                "DB_URL": f"{url}?sslmode=disable",
+                "DO_NOT_TRACK": "1",
+                "SUPABASE_TELEMETRY_DISABLED": "1",
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    finally:
+        server.drop_database(name)
     assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def generated(generated_types: Path, tmp_path: Path) -> Path:
+    """A copy of the types, to which a test adds its own files."""
+    for file in generated_types.glob("database*types*"):
+        shutil.copy(file, tmp_path)
     return tmp_path
 
 
