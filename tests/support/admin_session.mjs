@@ -49,7 +49,8 @@ session.verified = result(
 ).user.email === EMAIL;
 
 session.moved = [];
-for (const type of ["email_change_new", "email_change_current"]) {
+const kinds = /** @type {const} */ (["email_change_new", "email_change_current"]);
+for (const type of kinds) {
     const newEmail = `new.${EMAIL}`;
     const moving = result(await admin.generateLink({ type, email: EMAIL, newEmail })).properties;
     const token_hash = moving.hashed_token;
