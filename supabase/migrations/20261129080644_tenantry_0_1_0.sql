@@ -14202,8 +14202,23 @@ begin
     where t.schema_name = check_tenant_grants.schema_name;
 
     return query
-    with limits as materialized (
+    with recursive limits as materialized (
         select l.* from tenancy.tenant_template_limits l where l.version = v_version
+    ),
+    -- What each view reads, in the end.
+    sources as (
+        select c.oid as view, c.oid as relation
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_class c on c.oid = d.objid and c.relkind = 'v'
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = v_schema
+            and d.classid = 'pg_class'::regclass
+        union
+        select s.view, d.refobjid
+        from sources s
+        join pg_catalog.pg_rewrite w on w.ev_class = s.relation and w.ev_type = '1'
+        join pg_catalog.pg_depend d
+            on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid and d.refclassid = 'pg_class'::regclass
     ),
     objects as materialized (
         select 'schema' as kind, schema_name as title, quote_ident(schema_name) as target,
@@ -14219,10 +14234,28 @@ begin
                 when c.relkind = 'v' and tenancy.is_security_invoker(c.reloptions) then array['select'] || array(
                     select k.privilege
                     -- Bits of pg_relation_is_updatable, and of INSTEAD OF triggers in tgtype.
-                    from (values (8, 68, 'insert'), (4, 80, 'update'), (16, 72, 'delete'))
-                        k (updatable, instead, privilege)
+                    from (values (8, 68, 'a', 'insert'), (4, 80, 'w', 'update'), (16, 72, 'd', 'delete'))
+                        k (updatable, instead, command, privilege)
                     where (
+                            -- PostgreSQL passes the command on to a table that takes it.
                             pg_relation_is_updatable(c.oid, false) & k.updatable > 0
+                            and exists (
+                                select
+                                from sources s
+                                join pg_catalog.pg_class b on b.oid = s.relation and b.relkind <> 'v'
+                                where s.view = c.oid
+                                    and case
+                                        when b.relnamespace <> v_schema
+                                        then has_table_privilege('authenticated', b.oid, k.privilege)
+                                        else b.relrowsecurity and exists (
+                                            select
+                                            from pg_catalog.pg_policy p
+                                            where p.polrelid = b.oid
+                                                and p.polcmd::text in ('*', k.command)
+                                                and 'authenticated'::regrole = any (p.polroles)
+                                        )
+                                    end
+                            )
                             or exists (
                                 select
                                 from pg_catalog.pg_trigger g

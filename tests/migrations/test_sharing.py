@@ -96,7 +96,11 @@ def test_tenants_use_a_shared_table(served: ServedFleet, orders: str, tmp_path: 
 
     # Drift and doctor are satisfied, and nothing depends on the tenant from outside.
     assert served.drift(tenant) == served.drift(behind) == []
-    assert served.sql.execute("select * from tenancy.platform_findings()").fetchall() == []
+    findings = "select * from tenancy.platform_findings()"
+    assert served.sql.execute(findings).fetchall() == []
+    for name in (tenant, behind):
+        findings = "select * from tenancy.tenant_findings(%s)"
+        assert served.sql.execute(findings, (name,)).fetchall() == []
     backup = Backup(tenant, tmp_path)
     backup.take(served.address.db_url)
     served.suspend(tenant)

@@ -69,6 +69,10 @@ alter table hidden enable row level security;
 
 create view sent_orders with (security_invoker = true) as
     select id, code from orders where state = 'sent'::state;
+create view read_only with (security_invoker = true) as select id, email from users;
+create view read_again with (security_invoker = true) as select * from read_only;
+create view written with (security_invoker = true) as select key, value from settings;
+create view written_again with (security_invoker = true) as select * from written;
 
 create function count_orders() returns bigint stable security definer language plpgsql
     as $$ begin return (select count(*) from orders); end $$;
