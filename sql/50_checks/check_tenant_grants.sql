@@ -163,11 +163,12 @@ begin
         where d.refclassid = 'pg_namespace'::regclass
             and d.refobjid = v_schema
             and d.classid = 'pg_proc'::regclass
-            -- The privileges on objects of an extension belong to the extension.
+            -- The privileges on objects of an extension belong to the extension, and the constructors
+            -- of a range type to a superuser.
             and not exists (
                 select
                 from pg_catalog.pg_depend e
-                where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e'
+                where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype in ('e', 'i')
             )
     ),
     due as (

@@ -7855,6 +7855,12 @@ begin
         where d.refclassid = 'pg_namespace'::regclass
             and d.refobjid = v_namespace
             and d.classid = 'pg_proc'::regclass
+            -- PostgreSQL makes the constructors of a range type. They belong to a superuser, and only
+            -- return a value.
+            and not exists (
+                select from pg_catalog.pg_depend i
+                where i.classid = 'pg_proc'::regclass and i.objid = p.oid and i.deptype = 'i'
+            )
     )
     select o.object_kind, o.object_name, g.grantee, g.expected, g.found
     from objects o
@@ -14342,11 +14348,12 @@ begin
         where d.refclassid = 'pg_namespace'::regclass
             and d.refobjid = v_schema
             and d.classid = 'pg_proc'::regclass
-            -- The privileges on objects of an extension belong to the extension.
+            -- The privileges on objects of an extension belong to the extension, and the constructors
+            -- of a range type to a superuser.
             and not exists (
                 select
                 from pg_catalog.pg_depend e
-                where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e'
+                where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype in ('e', 'i')
             )
     ),
     due as (

@@ -60,6 +60,12 @@ begin
         where d.refclassid = 'pg_namespace'::regclass
             and d.refobjid = v_namespace
             and d.classid = 'pg_proc'::regclass
+            -- PostgreSQL makes the constructors of a range type. They belong to a superuser, and only
+            -- return a value.
+            and not exists (
+                select from pg_catalog.pg_depend i
+                where i.classid = 'pg_proc'::regclass and i.objid = p.oid and i.deptype = 'i'
+            )
     )
     select o.object_kind, o.object_name, g.grantee, g.expected, g.found
     from objects o
