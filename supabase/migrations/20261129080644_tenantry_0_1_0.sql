@@ -9700,8 +9700,8 @@ begin
     if v_type is null or not v_fits then
         raise exception 'The column type % is not allowed.', coalesce(quote_literal(tenancy.printable(type_text)), 'null')
             using errcode = 'PT400', detail = 'invalid_column_type',
-                hint = case when v_spelling like '%serial%' then 'For numbered rows use bigint with identity. ' else '' end
-                    || 'Use text, varchar(n), char(n), smallint, integer, bigint, numeric(p,s), real, double precision, boolean, date, time, timestamp, timestamptz, interval, uuid, json, jsonb, bytea, inet, cidr or macaddr, or an array of one, such as text[].';
+                hint = 'Use text, varchar(n), char(n), smallint, integer, bigint, numeric(p,s), real, double precision, boolean, date, time, timestamp, timestamptz, interval, uuid, json, jsonb, bytea, inet, cidr or macaddr, or an array of one, such as text[].'
+                    || case when v_spelling like '%serial%' then ' For numbered rows use bigint with identity.' else '' end;
     end if;
 
     if v_match[5] is not null then
