@@ -12,8 +12,8 @@ from tenantry_cli.emulator.bundle import copy_supabase_js
 from tenantry_cli.emulator.components import install_components
 from tenantry_cli.emulator.ports import DEFAULT
 from tenantry_cli.emulator.stack import Stack, erase_database
-from tenantry_cli.emulator.state import State, running, sweep
-from tenantry_cli.emulator.status import alive, show_connection
+from tenantry_cli.emulator.state import State, alive, running, sweep
+from tenantry_cli.emulator.status import show_connection
 from tenantry_cli.emulator.supervisor import (
     RESET,
     Starter,

@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -129,12 +129,16 @@ class NotRunningError(TenantryError):
         self.reason = reason
 
 
+def alive(project: Project, port: int | None = None) -> State | None:
+    """The emulator that runs or is starting; chosen as `running` does."""
+    return _only([s for s in _on(project, port) if s.is_running])
+
+
 def running(project: Project, port: int | None = None) -> State:
-    """The emulator on that port. Without a port: the regular emulator, else any other."""
-    found = [s for _, s in states(project) if port in (None, s.gateway_port)]
-    for state in found:
-        if state.is_running and state.connection:
-            return state
+    """The emulator on that port. Without a port: the regular one, else the only one."""
+    found = _on(project, port)
+    if ready := _only([s for s in found if s.is_running and s.connection]):
+        return ready
     for state in found:
         if state.is_running:
             raise NotRunningError(
@@ -151,6 +155,20 @@ def running(project: Project, port: int | None = None) -> State:
     raise NotRunningError(
         f"No emulator of this project is running{where}. Start one with `tenantry up`."
     )
+
+
+def _on(project: Project, port: int | None) -> list[State]:
+    return [s for _, s in states(project) if port in (None, s.gateway_port)]
+
+
+def _only(found: Sequence[State]) -> State | None:
+    if len(found) > 1 and found[0].throw_away is not None:
+        ports = ", ".join(str(state.gateway_port) for state in found)
+        raise TenantryError(
+            f"Several ephemeral emulators of this project run, on the ports {ports}. Choose "
+            "one with --port; or stop the others with `tenantry down --port=…`."
+        )
+    return found[0] if found else None
 
 
 def sweep(project: Project) -> None:

@@ -12,8 +12,8 @@ import psutil
 from rich.console import Console
 
 from tenantry_cli.emulator.paths import ABSENT_SENTENCE
-from tenantry_cli.emulator.state import NotRunningError, State, running, states, sweep
-from tenantry_cli.project import Project, find_project
+from tenantry_cli.emulator.state import NotRunningError, alive, running, sweep
+from tenantry_cli.project import find_project
 
 _LABELS = (
     ("API_URL", "API URL"),
@@ -67,12 +67,6 @@ def down(port: int | None) -> None:
     psutil.Process(state.supervisor_pid).terminate()
     state.wait_until_gone()
     click.echo(f"stopped http://127.0.0.1:{state.gateway_port}")
-
-
-def alive(project: Project, port: int | None) -> State | None:
-    """The emulator on that port, or any, that runs or is starting."""
-    found = (s for _, s in states(project) if s.is_running and port in (None, s.gateway_port))
-    return next(found, None)
 
 
 def show_connection(
