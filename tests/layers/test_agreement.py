@@ -342,9 +342,9 @@ def test_policies_and_guard_share_only_the_registry_and_the_caller(database: Dat
     # on the view. The other two find the policies that policy_test wrote, by their text.
     assert [row["name"] for row in users] == [
         "check_helper_grants",
-        "close_policies",
         "drop_trial_hurdles",
         "policy_test",
+        "unclosed_policies",
     ]
 
 
