@@ -95,6 +95,7 @@ def test_failed_start_is_reported_to_every_test(workers: str) -> None:
     assert output.count(message) == errors
 
 
+@pytest.mark.long
 def test_sigterm_stops_the_emulator() -> None:
     with run("-n2") as process:
         until(lambda: emulator_of(process) is not None or process.poll() is not None, SECONDS)
@@ -110,6 +111,7 @@ def test_sigterm_stops_the_emulator() -> None:
     assert state not in [each for _, each in states(find_project())]
 
 
+@pytest.mark.long
 def test_killed_worker_leaves_the_emulator_to_the_others() -> None:
     with run("-n2") as process:
         until(lambda: emulator_of(process) is not None or process.poll() is not None, SECONDS)

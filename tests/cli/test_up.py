@@ -119,6 +119,7 @@ def test_demo_succeeds_although_no_proxy_answers(trial: Trial) -> None:
     assert running.returncode == 0, output
 
 
+@pytest.mark.long
 def test_detached_emulator_is_seeded_once_survives_a_power_failure_and_is_reset(
     trial: Trial,
 ) -> None:
@@ -275,6 +276,7 @@ def test_port_in_use_is_reported_in_one_line(trial: Trial) -> None:
     assert trial.processes() == []
 
 
+@pytest.mark.long
 def test_ephemeral_emulator_and_a_failed_demo_do_not_affect_the_regular_emulator(
     trial: Trial,
 ) -> None:

@@ -50,6 +50,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "proof.json"
 
 
+@pytest.mark.long
 def test_sound_project_is_proved_although_no_proxy_answers(
     target: Target, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,6 +276,7 @@ def test_failed_run_writes_no_report(target: Target, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_leak_is_shown_with_its_request(
     target: Target, file: Path, environment: Environment
 ) -> None:
