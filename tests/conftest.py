@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,13 @@ from tenantry_cli.sources import build_database
 _WORKERS = 4
 
 pytest_plugins = ["support.browser", "support.deployment", "support.shared_emulator"]
+
+
+def pytest_configure() -> None:
+    # Whoever starts the tests in the background, as a script does, may let them ignore Ctrl-C.
+    # The commands that tests interrupt would inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
