@@ -24,6 +24,7 @@ from tenantry_cli.errors import TenantryError
 # "4012; 0 16401 TABLE DATA public tenants postgres"
 _ENTRY = re.compile(r"\d+; \d+ \d+ (?P<kind>[A-Z]+(?: [A-Z]+)*) (?P<schema>\S+) (?P<rest>.*)")
 # Auth's tables exist in an empty project. People sign in anew, so their sessions stay behind.
+_AUTH_DATA = " TABLE DATA auth "
 _AUTH_TABLES = ("users", "identities", "mfa_factors")
 # The project that receives the dump has its own.
 _DROPPED = ("DEFAULT ACL", "EVENT TRIGGER", "DATABASE", "DATABASE PROPERTIES", "SUBSCRIPTION")
@@ -96,6 +97,16 @@ class _Empty:
         return True
 
 
+def _users_first(entries: list[str]) -> list[str]:
+    """The entries, with Auth's users before the tables of Auth that reference them.
+
+    A dump has data in the order of the alphabet, because foreign keys come after all data.
+    """
+    data = [entry for entry in entries if _AUTH_DATA in entry]
+    data.sort(key=lambda entry: f"{_AUTH_DATA}users " not in entry)
+    return [data.pop(0) if _AUTH_DATA in entry else entry for entry in entries]
+
+
 @click.command()
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.option(
@@ -119,7 +130,7 @@ def restore(file: Path, db_url: str) -> None:
             )
     empty = _require_empty(db_url)
     listed = _run(["pg_restore", "--list", str(file)], f"{file} cannot be read as a dump")
-    entries = [line for line in listed.splitlines() if empty.takes(line)]
+    entries = _users_first([line for line in listed.splitlines() if empty.takes(line)])
     if not any(" TABLE tenancy tenant_migrations " in line for line in entries):
         raise TenantryError(
             f"{file} has no Tenantry in it. Give a dump of the whole database, as "

@@ -27,6 +27,13 @@ create trigger on_auth_user_created after insert on auth.users
 """
 
 
+# How Auth knows the address with which somebody signs in.
+IDENTITY = """
+insert into auth.identities
+    (id, provider, provider_id, user_id, identity_data, created_at, updated_at)
+select gen_random_uuid(), 'email', u.id::text, u.id, '{}', now(), now()
+from auth.users u where u.id = %s
+"""
 # It prints more than a pipe holds when its rows are restored.
 TALKATIVE = """
 create function public.say(what text) returns boolean language plpgsql
@@ -79,6 +86,7 @@ def test_restored_project_is_closed_complete_and_checked(
         "insert into auth.users (id, email) values (gen_random_uuid(), 'ann@example.com')"
         " returning id",
     )
+    query(other_project, IDENTITY, user["id"])
     for call in (
         "select public.create_tenant_schema('acme')",
         "select public.create_tenant_schema('closed')",
@@ -118,11 +126,13 @@ def test_restored_project_is_closed_complete_and_checked(
         empty_project,
         "select tenancy.exposed_schemas() as exposed,"
         " (select count(*) from public.profiles) as own,"
+        " (select count(*) from auth.identities) as identities,"
         " (select count(*) from tenancy.check_guard()) as unguarded,"
         " (select access_level from public.user_schema_access) as access_level",
     )
     assert state["exposed"] == ["public", "acme", "closed"]
-    assert (state["own"], state["unguarded"], state["access_level"]) == (1, 0, "admin")
+    assert (state["own"], state["identities"], state["unguarded"]) == (1, 1, 0)
+    assert state["access_level"] == "admin"
     # The log goes on from its head, whatever number the next transaction of this server has.
     query(empty_project, "insert into acme.settings (key) values ('later')")
     later, verified = seal_everything(empty_project, head)
