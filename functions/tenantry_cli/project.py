@@ -29,6 +29,8 @@ class Project:
                 # As root, PostgreSQL runs as another user, who has to reach its data in this
                 # folder. Each secret file in this folder has its own permissions.
                 state.chmod(0o711 if os.geteuid() == 0 else 0o700)
+                # The keys do not belong into the history of the project.
+                (state / ".gitignore").write_text("*\n")
             except OSError as error:
                 raise TenantryError(
                     f"The folder {state} cannot be created ({error.strerror}). The emulator "

@@ -77,5 +77,5 @@ def test_project_without_functions_answers_with_a_hint(tmp_path: Path) -> None:
     assert reply.status_code == 503
     assert reply.json is not None
     assert reply.json.keys() == MEMBERS
-    assert reply.json["message"] == "There are no functions: main.py is missing."
+    assert reply.json["message"] == "There are no functions: functions/main.py is missing."
     assert reply.json["hint"]

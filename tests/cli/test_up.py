@@ -49,6 +49,8 @@ def test_up_serves_a_project_until_ctrl_c(trial: Trial) -> None:
 
     assert api == f"http://127.0.0.1:{trial.port}"
     assert connection["DB_URL"].endswith(f":{trial.port + 1}/postgres")
+    # Nobody commits the keys.
+    assert (trial.project.state / ".gitignore").read_text() == "*\n"
     # The logs quote tokens and rows.
     assert (trial.project.state / "logs").stat().st_mode & 0o777 == 0o700
     assert get(f"{api}/rest/v1/notes", key).json() == []
@@ -181,7 +183,7 @@ def assert_works_without_functions(
 ) -> None:
     assert started.returncode == 0, started.stderr
     assert "ready" in started.stdout
-    reason = "There are no functions: main.py is missing."
+    reason = "There are no functions: functions/main.py is missing."
     assert reason in started.stdout
     assert {"API_URL", "DB_URL", "JWT_SECRET", "PUBLISHABLE_KEY", "SECRET_KEY"} <= set(
         connection

@@ -44,8 +44,8 @@ def create_app(source: Path, swagger_ui: Path, supabase_js: Path) -> "WSGIApplic
         return _Refusal(
             503,
             "unavailable",
-            f"There are no functions: {source.name} is missing.",
-            "Create the file, and start the emulator again.",
+            f"There are no functions: functions/{source.name} is missing.",
+            "Copy this file from Tenantry's repository, and start the emulator again.",
         )
     try:
         groups = {_path(name): _target(name, source) for name in _entry_points(source)}
