@@ -3876,6 +3876,26 @@ $$;
 comment on function tenancy.is_security_invoker(text[]) is
     'Whether a view with these options runs with the rights of its caller, so that the policies of its tables apply.';
 
+-- sql/20_tenancy/catalog/is_written_now.sql
+
+create function tenancy.is_written_now(writer xid)
+    returns boolean
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- Uncommitted rows of others are not visible, so the writer in progress is this transaction,
+    -- or a subtransaction of it. Its id is not older than that of the transaction.
+    return age(writer) <= age(pg_current_xact_id()::xid)
+        and pg_xact_status(tenancy.full_transaction_id(writer)) = 'in progress';
+end;
+$$;
+
+comment on function tenancy.is_written_now(xid) is
+    'Whether this transaction has written the row of the catalog whose xmin this is.';
+
 -- sql/20_tenancy/catalog/outside_dependents.sql
 
 -- What belongs to the schema: the objects in it, and what PostgreSQL drops silently with them,
@@ -6324,9 +6344,9 @@ as $$
             union all
             select l.classoid::regclass, l.objoid, l.ctid, l.xmin from pg_catalog.pg_shseclabel l
         ) w (catalog, object, place, writer)
+        -- Of the catalogs of all tenants, only the few rows that may be new pay for the call.
         where age(w.writer) <= age(pg_current_xact_id()::xid)
-            -- This transaction wrote the row: uncommitted rows of others are not visible.
-            and pg_xact_status(tenancy.full_transaction_id(w.writer)) = 'in progress'
+            and tenancy.is_written_now(w.writer)
     )
     -- The text contains the row's place in the catalog, so that a second change of one object
     -- is detected.
@@ -6694,8 +6714,7 @@ begin
         and d.classid = 'pg_proc'::regclass
         -- A tenant may have routines of its own. Those that this transaction has written are the
         -- migration's.
-        and age(p.xmin) <= age(pg_current_xact_id()::xid)
-        and pg_xact_status(tenancy.full_transaction_id(p.xmin)) = 'in progress'
+        and tenancy.is_written_now(p.xmin)
         and p.prosrc not like E'\n<<audit>>%'
         and p.prokind <> 'a'
         -- PostgreSQL makes routines of its own for a range type.
@@ -8331,10 +8350,7 @@ begin
         ('d', 'delete', 'write')
     ) v (command, verb, level)
     cross join lateral (
-        select bool_or(
-            age(p.xmin) <= age(pg_current_xact_id()::xid)
-            and pg_xact_status(tenancy.full_transaction_id(p.xmin)) = 'in progress'
-        ) as is_new
+        select bool_or(tenancy.is_written_now(p.xmin)) as is_new
         from pg_catalog.pg_policy p
         cross join lateral (
             select p.polqual where v.command <> 'a'
@@ -10611,8 +10627,7 @@ begin
         join pg_catalog.pg_index i on i.indrelid = t.oid
         join pg_catalog.pg_class c on c.oid = i.indexrelid
         where num_nonnulls(i.indexprs, i.indpred) > 0
-            and age(i.xmin) <= age(pg_current_xact_id()::xid)
-            and pg_xact_status(tenancy.full_transaction_id(i.xmin)) = 'in progress'
+            and tenancy.is_written_now(i.xmin)
     loop
         perform set_config('search_path', 'pg_catalog, pg_temp', true);
         v_result := tenancy.try_statement(v_index.statement);
@@ -10660,14 +10675,12 @@ begin
             select from pg_catalog.pg_trigger g
             where g.tgrelid = any (tables_before)
                 and not g.tgisinternal
-                and age(g.xmin) <= age(pg_current_xact_id()::xid)
-                and pg_xact_status(tenancy.full_transaction_id(g.xmin)) = 'in progress'
+                and tenancy.is_written_now(g.xmin)
         )
         or exists (
             select from pg_catalog.pg_proc p
             where p.oid = any (routines_before)
-                and age(p.xmin) <= age(pg_current_xact_id()::xid)
-                and pg_xact_status(tenancy.full_transaction_id(p.xmin)) = 'in progress'
+                and tenancy.is_written_now(p.xmin)
         )
     then
         return null;

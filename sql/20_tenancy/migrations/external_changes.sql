@@ -91,9 +91,9 @@ as $$
             union all
             select l.classoid::regclass, l.objoid, l.ctid, l.xmin from pg_catalog.pg_shseclabel l
         ) w (catalog, object, place, writer)
+        -- Of the catalogs of all tenants, only the few rows that may be new pay for the call.
         where age(w.writer) <= age(pg_current_xact_id()::xid)
-            -- This transaction wrote the row: uncommitted rows of others are not visible.
-            and pg_xact_status(tenancy.full_transaction_id(w.writer)) = 'in progress'
+            and tenancy.is_written_now(w.writer)
     )
     -- The text contains the row's place in the catalog, so that a second change of one object
     -- is detected.

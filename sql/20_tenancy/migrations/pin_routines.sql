@@ -21,8 +21,7 @@ begin
         and d.classid = 'pg_proc'::regclass
         -- A tenant may have routines of its own. Those that this transaction has written are the
         -- migration's.
-        and age(p.xmin) <= age(pg_current_xact_id()::xid)
-        and pg_xact_status(tenancy.full_transaction_id(p.xmin)) = 'in progress'
+        and tenancy.is_written_now(p.xmin)
         and p.prosrc not like E'\n<<audit>>%'
         and p.prokind <> 'a'
         -- PostgreSQL makes routines of its own for a range type.

@@ -27,10 +27,7 @@ begin
         ('d', 'delete', 'write')
     ) v (command, verb, level)
     cross join lateral (
-        select bool_or(
-            age(p.xmin) <= age(pg_current_xact_id()::xid)
-            and pg_xact_status(tenancy.full_transaction_id(p.xmin)) = 'in progress'
-        ) as is_new
+        select bool_or(tenancy.is_written_now(p.xmin)) as is_new
         from pg_catalog.pg_policy p
         cross join lateral (
             select p.polqual where v.command <> 'a'

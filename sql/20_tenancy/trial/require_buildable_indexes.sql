@@ -30,8 +30,7 @@ begin
         join pg_catalog.pg_index i on i.indrelid = t.oid
         join pg_catalog.pg_class c on c.oid = i.indexrelid
         where num_nonnulls(i.indexprs, i.indpred) > 0
-            and age(i.xmin) <= age(pg_current_xact_id()::xid)
-            and pg_xact_status(tenancy.full_transaction_id(i.xmin)) = 'in progress'
+            and tenancy.is_written_now(i.xmin)
     loop
         perform set_config('search_path', 'pg_catalog, pg_temp', true);
         v_result := tenancy.try_statement(v_index.statement);

@@ -28,14 +28,12 @@ begin
             select from pg_catalog.pg_trigger g
             where g.tgrelid = any (tables_before)
                 and not g.tgisinternal
-                and age(g.xmin) <= age(pg_current_xact_id()::xid)
-                and pg_xact_status(tenancy.full_transaction_id(g.xmin)) = 'in progress'
+                and tenancy.is_written_now(g.xmin)
         )
         or exists (
             select from pg_catalog.pg_proc p
             where p.oid = any (routines_before)
-                and age(p.xmin) <= age(pg_current_xact_id()::xid)
-                and pg_xact_status(tenancy.full_transaction_id(p.xmin)) = 'in progress'
+                and tenancy.is_written_now(p.xmin)
         )
     then
         return null;
