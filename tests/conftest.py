@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +13,10 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from support import sessions
+from support.databases import complete_database, empty_database
 from support.environment import Address, Environment
 from tenantry_cli.emulator.postgres import Postgres
 from tenantry_cli.emulator.stack import Stack
-from tenantry_cli.project import find_project
-from tenantry_cli.sources import build_database
 
 _WORKERS = 4
 
@@ -122,25 +119,15 @@ def server(address: Address) -> Postgres:
 @pytest.fixture
 def other_project(server: Postgres) -> Iterator[str]:
     """The URL of a new database with all migrations and no users."""
-    with _new_database(server) as url:
-        build_database(find_project(), url)
-        yield url
+    with complete_database(server) as name:
+        yield server.url(name)
 
 
 @pytest.fixture
 def empty_project(server: Postgres) -> Iterator[str]:
     """The URL of a new database without migrations."""
-    with _new_database(server) as url:
-        yield url
-
-
-@contextmanager
-def _new_database(server: Postgres) -> Iterator[str]:
-    name = f"test_{secrets.token_hex(6)}"
-    try:
-        yield server.create_database(name)
-    finally:
-        server.drop_database(name)
+    with empty_database(server) as name:
+        yield server.url(name)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 from selenium.webdriver import Chrome
 
+from support.databases import complete_database
 from support.environment import Environment
 from support.pages import Page, served
 from support.readme import block
@@ -24,8 +25,6 @@ from tenantry_cli.emulator.components import NODE, install_components
 from tenantry_cli.emulator.paths import FUNCTIONS as FUNCTIONS_PATH
 from tenantry_cli.emulator.ports import Ports
 from tenantry_cli.emulator.postgres import Postgres
-from tenantry_cli.project import find_project
-from tenantry_cli.sources import build_database
 
 JS_PRELUDE = """
 const { SUPABASE_URL, SUPABASE_ANON_KEY, FUNCTIONS_URL, email, password } = process.env
@@ -106,10 +105,8 @@ def generated_types(
     another test drops a schema at the same time.
     """
     folder = tmp_path_factory.mktemp("types")
-    name = f"types_{secrets.token_hex(6)}"
-    try:
-        url = server.create_database(name)
-        build_database(find_project(), url)
+    with complete_database(server) as name:
+        url = server.url(name)
         done = subprocess.run(
             ["/bin/sh", "-euc", block("sh", "supabase gen types")],
             cwd=folder,
@@ -124,8 +121,6 @@ def generated_types(
             text=True,
             timeout=60,
         )
-    finally:
-        server.drop_database(name)
     assert done.returncode == 0, done.stderr
     return folder
 

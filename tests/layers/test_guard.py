@@ -463,32 +463,32 @@ LINE = "perform tenancy.guard_request();"
 
 
 def test_the_migration_stops_at_a_pre_request_function_without_the_guard(
-    scratch: str, components: Components, tmp_path: Path
+    empty_project: str, components: Components, tmp_path: Path
 ) -> None:
-    _install(scratch, THEIRS.format(line=""))
+    _install(empty_project, THEIRS.format(line=""))
 
     with pytest.raises(
         TenantryError, match=r"Migration \d+_tenantry_0_1_0\.sql failed"
     ) as failure:
-        _push(scratch, components, tmp_path)
+        _push(empty_project, components, tmp_path)
 
     assert "already has a pre-request function, app.check_request" in str(failure.value)
     assert LINE in str(failure.value)
-    assert _pre_request(scratch) == "app.check_request"
+    assert _pre_request(empty_project) == "app.check_request"
 
-    with psycopg.connect(scratch) as connection:
+    with psycopg.connect(empty_project) as connection:
         connection.execute(
             THEIRS.format(line=LINE)
             .replace("create function", "create or replace function")
             .replace("create schema app;", "")
         )
-    _push(scratch, components, tmp_path)
-    assert _pre_request(scratch) == "app.check_request"
+    _push(empty_project, components, tmp_path)
+    assert _pre_request(empty_project) == "app.check_request"
 
 
-def test_pre_request_function_set_for_all_databases_is_found(scratch: str) -> None:
+def test_pre_request_function_set_for_all_databases_is_found(empty_project: str) -> None:
     block, end, _ = (ROOT / "sql" / "95_data_api.sql").read_bytes().partition(b"$$;\n")
-    with psycopg.connect(scratch) as connection:
+    with psycopg.connect(empty_project) as connection:
         connection.execute(THEIRS.format(line=""))
         # Never committed: the setting would apply to every database of the emulator.
         connection.execute(
@@ -500,11 +500,11 @@ def test_pre_request_function_set_for_all_databases_is_found(scratch: str) -> No
 
 
 def test_the_migration_installs_the_guard_where_there_was_none(
-    scratch: str, components: Components, tmp_path: Path
+    empty_project: str, components: Components, tmp_path: Path
 ) -> None:
-    _push(scratch, components, tmp_path)
+    _push(empty_project, components, tmp_path)
 
-    assert _pre_request(scratch) == "tenancy.guard_request"
+    assert _pre_request(empty_project) == "tenancy.guard_request"
 
 
 def _install(url: str, statements: str) -> None:

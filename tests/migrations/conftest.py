@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-import secrets
 from collections.abc import Iterator
 
 import pytest
 
+from support.databases import complete_database
 from support.environment import Address
 from support.fleet import Fleet, ServedFleet
 from tenantry_cli.emulator.postgres import Postgres
-from tenantry_cli.project import find_project
-from tenantry_cli.sources import build_database
 
 
 @pytest.fixture(scope="session")
 def fleet_database(address: Address, server: Postgres) -> Iterator[Address]:
     """A database in the shared server. Nothing but SQL reaches it."""
-    name = f"fleet_{secrets.token_hex(6)}"
-    try:
-        url = server.create_database(name)
-        build_database(find_project(), url)
+    with complete_database(server) as name:
         yield dataclasses.replace(
             address,
-            db_url=url,
+            db_url=server.url(name),
             admin_db_url=server.admin_url(name),
             api_url="http://nowhere.invalid",
             postgrest_url="http://nowhere.invalid",
         )
-    finally:
-        server.drop_database(name)
 
 
 @pytest.fixture

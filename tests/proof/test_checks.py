@@ -7,7 +7,6 @@ there has every kind of object that a template may have.
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
+from support.databases import complete_database
 from tenantry_cli.emulator.postgres import Postgres
 from tenantry_cli.project import find_project
-from tenantry_cli.sources import build_database
 
 Database = psycopg.Connection[dict[str, Any]]
 
@@ -508,10 +507,8 @@ PLATFORM_LEFT_ALONE = (
 
 @pytest.fixture(scope="module")
 def url(server: Postgres) -> Iterator[str]:
-    name = f"test_{secrets.token_hex(6)}"
-    try:
-        url = server.create_database(name)
-        build_database(find_project(), url)
+    with complete_database(server) as name:
+        url = server.url(name)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(
                 "select tenancy.register_tenant_migration("
@@ -525,8 +522,6 @@ def url(server: Postgres) -> Iterator[str]:
                 ' "type": "text"}]\')'
             )
         yield url
-    finally:
-        server.drop_database(name)
 
 
 @pytest.fixture

@@ -21,10 +21,9 @@ from psycopg.sql import SQL, Identifier
 
 from support.aged_log import PLATFORM, age_entries, log_of, seal_everything
 from support.audited_call import audited_call
+from support.databases import complete_database
 from support.environment import Environment
 from tenantry_cli.emulator.postgres import Postgres
-from tenantry_cli.project import find_project
-from tenantry_cli.sources import build_database
 
 Row = dict[str, Any]
 
@@ -102,12 +101,8 @@ class Platform:
 @pytest.fixture(scope="module")
 def project(server: Postgres) -> Iterator[str]:
     """A database with all migrations, from which each test gets a copy."""
-    name = f"text_{secrets.token_hex(6)}"
-    try:
-        build_database(find_project(), server.create_database(name))
+    with complete_database(server) as name:
         yield name
-    finally:
-        server.drop_database(name)
 
 
 @contextmanager

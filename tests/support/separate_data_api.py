@@ -6,7 +6,6 @@ It starts in a tenth of the time of a second emulator. It has no gateway and no 
 from __future__ import annotations
 
 import os
-import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,61 +15,53 @@ from pathlib import Path
 import requests
 from rich.console import Console
 
+from support.databases import complete_database
 from support.environment import Address
 from tenantry_cli.emulator.components import install_components
 from tenantry_cli.emulator.ports import claim_free
 from tenantry_cli.emulator.postgres import Postgres
 from tenantry_cli.emulator.postgrest import start_postgrest
 from tenantry_cli.http_client import HttpClient
-from tenantry_cli.project import find_project
-from tenantry_cli.sources import build_database
 
 
 @contextmanager
 def separate_data_api(server: Postgres, address: Address) -> Iterator[Address]:
     """Where they answer. The URL of PostgREST is also that of the API."""
-    name = f"test_{secrets.token_hex(6)}"
     ports, claim = claim_free()
     url = f"http://127.0.0.1:{ports.postgrest}"
-    try:
-        database_url = server.create_database(name)
-        build_database(find_project(), database_url)
-        with (
-            claim,
-            tempfile.TemporaryDirectory() as directory,
-            HttpClient(timeout=5) as http,
-        ):
-            postgrest = start_postgrest(
-                install_components(Console(quiet=True)),
-                ports=ports,
-                database_url=server.url(name, "authenticator"),
-                verifying_keys=address.jwt_secret,
-                api_url=url,
-                log=Path(directory, "postgrest.log"),
-                env={"PATH": os.environ["PATH"]},
-                # The server has 60 connections for all its databases.
-                overrides={"PGRST_DB_POOL": "2"},
-            )
+    with (
+        claim,
+        complete_database(server) as name,
+        tempfile.TemporaryDirectory() as directory,
+        HttpClient(timeout=5) as http,
+    ):
+        postgrest = start_postgrest(
+            install_components(Console(quiet=True)),
+            ports=ports,
+            database_url=server.url(name, "authenticator"),
+            verifying_keys=address.jwt_secret,
+            api_url=url,
+            log=Path(directory, "postgrest.log"),
+            env={"PATH": os.environ["PATH"]},
+            # The server has 60 connections for all its databases.
+            overrides={"PGRST_DB_POOL": "2"},
+        )
 
-            def is_ready() -> bool:
-                try:
-                    reply = http.request(
-                        "GET", f"http://127.0.0.1:{ports.postgrest_admin}/ready"
-                    )
-                except requests.RequestException:
-                    return False
-                return reply.ok
-
+        def is_ready() -> bool:
             try:
-                postgrest.wait_until(is_ready)
-                yield replace(
-                    address,
-                    api_url=url,
-                    postgrest_url=url,
-                    db_url=database_url,
-                    admin_db_url=server.admin_url(name),
-                )
-            finally:
-                postgrest.stop()
-    finally:
-        server.drop_database(name)
+                reply = http.request("GET", f"http://127.0.0.1:{ports.postgrest_admin}/ready")
+            except requests.RequestException:
+                return False
+            return reply.ok
+
+        try:
+            postgrest.wait_until(is_ready)
+            yield replace(
+                address,
+                api_url=url,
+                postgrest_url=url,
+                db_url=server.url(name),
+                admin_db_url=server.admin_url(name),
+            )
+        finally:
+            postgrest.stop()
