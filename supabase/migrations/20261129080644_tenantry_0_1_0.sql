@@ -7287,9 +7287,13 @@ begin
         when 'column' then format('column "%s" has the prefix x_, which is reserved for the tenants'' own columns. Give it another name', o.object_name)
         -- Every tenant would have such a key: creating a tenant stops writers of that table.
         when 'constraint' then format(
-            'foreign key "%s" references a table outside the tenant''s schema, %s, which is not shared. If every '
-            'tenant may reference it, write before the registration: select tenancy.share_table(%L)',
-            o.object_name, o.target, o.target
+            'foreign key "%s" references a table outside the tenant''s schema, %s, which %s',
+            o.object_name, o.target,
+            case
+                when o.target = 'auth.users'::regclass then 'cannot be shared. Write a plain uuid column, or reference the tenant''s own table users'
+                when o.obstacle is not null then format('cannot be shared: %s. Write a plain column without this key', o.obstacle)
+                else format('is not shared. If every tenant may reference it, write before the registration: select tenancy.share_table(%L)', o.target)
+            end
         )
         when 'sequence' then format('sequence "%s" is not a sequence of a table''s column. Write: alter sequence %I owned by <table>.<column>; or make the column an identity column', o.object_name, o.object_name)
         -- A rule writes with the rights of the table''s owner, past the policies.
@@ -7308,14 +7312,14 @@ begin
     end
     into v_problem
     from (
-        select s.*, c.relkind, c.reloptions, f.target
+        select s.*, c.relkind, c.reloptions, f.target, f.obstacle
         from tenancy.schema_objects('tenant_template') s
         left join pg_catalog.pg_class c
             on c.relname = s.object_name
             and c.relnamespace = 'tenant_template'::regnamespace
             and s.object_kind in ('relation', 'view')
         left join lateral (
-            select k.confrelid::regclass::text as target
+            select k.confrelid::regclass as target, tenancy.sharing_obstacle(k.confrelid) as obstacle
             from pg_catalog.pg_constraint k
             join pg_catalog.pg_class c on c.oid = k.confrelid
             where s.object_kind = 'constraint'
@@ -9230,32 +9234,16 @@ create function tenancy.share_table(relation regclass)
     language plpgsql
 as $$
 declare
+    v_obstacle constant text := tenancy.sharing_obstacle(relation);
     v_table pg_catalog.pg_class;
-    v_schema_name text;
     v_is_granted boolean;
 begin
-    select * into strict v_table from pg_catalog.pg_class c where c.oid = share_table.relation;
-    v_schema_name := v_table.relnamespace::regnamespace::text;
-    if v_table.relkind not in ('r', 'p') then
-        raise exception '% is no table, so no foreign key can reference it. Share the table that it shows.', relation
-            using errcode = 'wrong_object_type';
-    end if;
-    if v_schema_name in ('tenancy', 'tenant_template')
-        or exists (select from public.tenants t where t.schema_name = v_schema_name)
-        or relation in (
-            'public.tenants'::regclass, 'public.admin_users'::regclass,
-            'public.user_schema_access'::regclass, 'public.admin_audit_log'::regclass
-        )
-    then
-        raise exception 'Table % belongs to a tenant or to Tenantry itself, and cannot be shared. Share a table of the project, such as public.products.', relation
-            using errcode = 'object_not_in_prerequisite_state';
-    end if;
-    -- A key to auth.users, for example, would make every sign-up wait while a tenant is created.
-    if not pg_has_role(v_table.relowner, 'usage') then
-        raise exception 'Table % belongs to the role %, and cannot be shared. Share a table of the project, such as public.products.', relation, v_table.relowner::regrole
+    if v_obstacle is not null then
+        raise exception 'Table % cannot be shared: %. Share a table of the project, such as public.products. A foreign key of the template can reference nothing else outside the tenant: write a plain column there.', relation, v_obstacle
             using errcode = 'object_not_in_prerequisite_state';
     end if;
 
+    select * into strict v_table from pg_catalog.pg_class c where c.oid = share_table.relation;
     v_is_granted := not has_table_privilege('authenticated', relation, 'select');
     insert into tenancy.shared_tables (relation, is_granted)
     values (relation, v_is_granted)
@@ -9272,6 +9260,47 @@ $$;
 
 comment on function tenancy.share_table(regclass) is
     'Lets foreign keys of the template reference a table of the project. Grants SELECT on it to authenticated; which rows a user reads is decided by the policies of the table. Grants nothing else, and nothing to anon. Repeating a call changes nothing.';
+
+-- sql/20_tenancy/sharing/sharing_obstacle.sql
+
+create function tenancy.sharing_obstacle(relation regclass)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_table pg_catalog.pg_class;
+    v_schema_name text;
+begin
+    select * into strict v_table from pg_catalog.pg_class c where c.oid = sharing_obstacle.relation;
+    select n.nspname into strict v_schema_name from pg_catalog.pg_namespace n where n.oid = v_table.relnamespace;
+    if v_table.relkind not in ('r', 'p') then
+        return 'it is no table';
+    end if;
+    if v_schema_name in ('tenancy', 'tenant_template')
+        or relation in (
+            'public.tenants'::regclass, 'public.admin_users'::regclass,
+            'public.user_schema_access'::regclass, 'public.admin_audit_log'::regclass
+        )
+    then
+        return 'it belongs to Tenantry itself';
+    end if;
+    if exists (select from public.tenants t where t.schema_name = v_schema_name) then
+        return 'it belongs to a tenant';
+    end if;
+    -- A key to auth.users, for example, would make every sign-up wait while a tenant is created.
+    if not pg_has_role(v_table.relowner, 'usage') then
+        return format('it belongs to the role %s', v_table.relowner::regrole);
+    end if;
+
+    return null;
+end;
+$$;
+
+comment on function tenancy.sharing_obstacle(regclass) is
+    'Why share_table refuses this table, as the end of a sentence; null if the table can be shared.';
 
 -- sql/20_tenancy/sharing/unshare_table.sql
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from support.backup import Backup
-from support.fleet import ServedFleet
+from support.fleet import Fleet, ServedFleet
 from support.refusals import refusal
 
 PRODUCTS = """
@@ -59,6 +59,25 @@ def test_only_a_table_of_the_project_is_shared_and_named_in_the_refusal(
         served.register("alter table public.products add column planted int")
 
     served.register(ORDERS.replace("{0}", orders))
+
+
+def test_key_to_a_table_that_cannot_be_shared_gets_other_advice(fleet: Fleet) -> None:
+    tenant, table = fleet.tenant(), fleet.table()
+    for target, advice in (
+        ("auth.users (id)", "plain uuid column, or reference the tenant's own table users"),
+        ("public.tenants (id)", "belongs to Tenantry itself. Write a plain column"),
+        (f"{tenant}.users (id)", "belongs to a tenant. Write a plain column"),
+    ):
+        shared = target.split()[0]
+        with pytest.raises(psycopg.Error, match="cannot be shared"):
+            fleet.sql.execute("select tenancy.share_table(%s)", (shared,))
+        with pytest.raises(psycopg.Error) as refused:
+            fleet.register(f"create table {table} (id uuid references {target})")
+        assert advice in str(refused.value)
+        assert "share_table" not in str(refused.value)
+
+    fleet.register(f"create table {table} (id uuid references users)")
+    assert fleet.drift(fleet.tenant()) == []
 
 
 def test_tenants_use_a_shared_table(served: ServedFleet, orders: str, tmp_path: Path) -> None:

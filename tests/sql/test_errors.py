@@ -62,7 +62,7 @@ def test_every_error_has_a_code_and_says_what_to_do() -> None:
         "After the repair there would be",
         *("The migration would", "The tenant migration would", "The tenant would differ"),
         # share_table and unshare_table are called in a push alone, finish_restore by a restore.
-        *("Table % belongs to", "Table % is still referenced by", "% is no table"),
+        *("Table % cannot be shared", "Table % is still referenced by"),
         "The restored database has problems",
     }
     incomplete = {

@@ -12,9 +12,13 @@ begin
         when 'column' then format('column "%s" has the prefix x_, which is reserved for the tenants'' own columns. Give it another name', o.object_name)
         -- Every tenant would have such a key: creating a tenant stops writers of that table.
         when 'constraint' then format(
-            'foreign key "%s" references a table outside the tenant''s schema, %s, which is not shared. If every '
-            'tenant may reference it, write before the registration: select tenancy.share_table(%L)',
-            o.object_name, o.target, o.target
+            'foreign key "%s" references a table outside the tenant''s schema, %s, which %s',
+            o.object_name, o.target,
+            case
+                when o.target = 'auth.users'::regclass then 'cannot be shared. Write a plain uuid column, or reference the tenant''s own table users'
+                when o.obstacle is not null then format('cannot be shared: %s. Write a plain column without this key', o.obstacle)
+                else format('is not shared. If every tenant may reference it, write before the registration: select tenancy.share_table(%L)', o.target)
+            end
         )
         when 'sequence' then format('sequence "%s" is not a sequence of a table''s column. Write: alter sequence %I owned by <table>.<column>; or make the column an identity column', o.object_name, o.object_name)
         -- A rule writes with the rights of the table''s owner, past the policies.
@@ -33,14 +37,14 @@ begin
     end
     into v_problem
     from (
-        select s.*, c.relkind, c.reloptions, f.target
+        select s.*, c.relkind, c.reloptions, f.target, f.obstacle
         from tenancy.schema_objects('tenant_template') s
         left join pg_catalog.pg_class c
             on c.relname = s.object_name
             and c.relnamespace = 'tenant_template'::regnamespace
             and s.object_kind in ('relation', 'view')
         left join lateral (
-            select k.confrelid::regclass::text as target
+            select k.confrelid::regclass as target, tenancy.sharing_obstacle(k.confrelid) as obstacle
             from pg_catalog.pg_constraint k
             join pg_catalog.pg_class c on c.oid = k.confrelid
             where s.object_kind = 'constraint'

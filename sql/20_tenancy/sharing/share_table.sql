@@ -6,32 +6,16 @@ create function tenancy.share_table(relation regclass)
     language plpgsql
 as $$
 declare
+    v_obstacle constant text := tenancy.sharing_obstacle(relation);
     v_table pg_catalog.pg_class;
-    v_schema_name text;
     v_is_granted boolean;
 begin
-    select * into strict v_table from pg_catalog.pg_class c where c.oid = share_table.relation;
-    v_schema_name := v_table.relnamespace::regnamespace::text;
-    if v_table.relkind not in ('r', 'p') then
-        raise exception '% is no table, so no foreign key can reference it. Share the table that it shows.', relation
-            using errcode = 'wrong_object_type';
-    end if;
-    if v_schema_name in ('tenancy', 'tenant_template')
-        or exists (select from public.tenants t where t.schema_name = v_schema_name)
-        or relation in (
-            'public.tenants'::regclass, 'public.admin_users'::regclass,
-            'public.user_schema_access'::regclass, 'public.admin_audit_log'::regclass
-        )
-    then
-        raise exception 'Table % belongs to a tenant or to Tenantry itself, and cannot be shared. Share a table of the project, such as public.products.', relation
-            using errcode = 'object_not_in_prerequisite_state';
-    end if;
-    -- A key to auth.users, for example, would make every sign-up wait while a tenant is created.
-    if not pg_has_role(v_table.relowner, 'usage') then
-        raise exception 'Table % belongs to the role %, and cannot be shared. Share a table of the project, such as public.products.', relation, v_table.relowner::regrole
+    if v_obstacle is not null then
+        raise exception 'Table % cannot be shared: %. Share a table of the project, such as public.products. A foreign key of the template can reference nothing else outside the tenant: write a plain column there.', relation, v_obstacle
             using errcode = 'object_not_in_prerequisite_state';
     end if;
 
+    select * into strict v_table from pg_catalog.pg_class c where c.oid = share_table.relation;
     v_is_granted := not has_table_privilege('authenticated', relation, 'select');
     insert into tenancy.shared_tables (relation, is_granted)
     values (relation, v_is_granted)
