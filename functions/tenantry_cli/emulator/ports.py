@@ -4,7 +4,7 @@ import random
 import socket
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,22 +52,20 @@ class Ports:
     def _claim(self) -> int:
         return self.gateway + 6
 
-    def claim(self) -> socket.socket:
+    def claim(self) -> ExitStack:
         """Claims the block of ports, or raises an error if one of them is in use.
 
-        The returned socket holds the last port, which serves nothing. Of two stacks that start
-        at once, only one can hold it.
+        The claim lasts until the returned stack is closed. The last port serves nothing: of two
+        emulators that start at once, only one can hold it.
         """
-        for port in range(self.gateway, self._claim):
-            if not _is_free(port):
-                raise PortInUseError(port)
-        claim = socket.socket()
-        try:
-            claim.bind((_HOST, self._claim))
-        except OSError:
-            claim.close()
-            raise PortInUseError(self._claim) from None
-        return claim
+        with ExitStack() as claim:
+            for port in range(self.gateway, self._claim):
+                # With this option, a port of an emulator that just stopped is free, and the
+                # component can bind the port beside this socket. An outgoing connection cannot
+                # get the port, not even before the component has started.
+                _hold(claim, port, is_shared=True)
+            _hold(claim, self._claim, is_shared=False)
+            return claim.pop_all()
 
 
 class PortInUseError(TenantryError):
@@ -102,7 +100,7 @@ def _outgoing() -> str:
     return " to ".join(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
 
 
-def claim_soon(ports: Ports, report: Callable[[str], None]) -> socket.socket:
+def claim_soon(ports: Ports, report: Callable[[str], None]) -> ExitStack:
     """Claims the ports, and waits while only closed connections have one of them."""
     deadline = time.monotonic() + _CLOSED_SECONDS
     is_told = False
@@ -118,7 +116,7 @@ def claim_soon(ports: Ports, report: Callable[[str], None]) -> socket.socket:
         time.sleep(_INTERVAL_SECONDS)
 
 
-def claim_free() -> tuple[Ports, socket.socket]:
+def claim_free() -> tuple[Ports, ExitStack]:
     """Claims a free block of ports."""
     # Tests that fix the seed of `random` must not all choose the same block.
     for gateway in random.SystemRandom().sample(_SPARE, len(_SPARE)):
@@ -130,13 +128,10 @@ def claim_free() -> tuple[Ports, socket.socket]:
     raise TenantryError("No block of free ports was found on 127.0.0.1.")
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # With this option, a port of a stack that just stopped is free. A port that an outgoing
-        # connection has just used is not: no server can bind it for a while.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, port))
-        except OSError:
-            return False
-    return True
+def _hold(claim: ExitStack, port: int, *, is_shared: bool) -> None:
+    holder = claim.enter_context(socket.socket())
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, is_shared)
+    try:
+        holder.bind((_HOST, port))
+    except OSError:
+        raise PortInUseError(port) from None
