@@ -4,8 +4,9 @@ import re
 
 import click
 
+from tenantry_cli.errors import TenantryError
 from tenantry_cli.migration_files import next_migration_version, require_migration_name
-from tenantry_cli.project import find_project
+from tenantry_cli.project import Project, find_project
 
 _TENANT_MIGRATION = """\
 -- SQL as for one tenant, with unqualified names, in the bodies of routines, too; what is in
@@ -51,6 +52,9 @@ def new(name: str, replace: str | None, withdraw: str | None) -> None:
         if not _VERSION.fullmatch(version):
             raise click.UsageError(f'"{version}" is not a version of a tenant migration.')
     project = find_project()
+    _require_new_name(project, name)
+    for known in filter(None, (replace, withdraw)):
+        _require_registered(project, known)
     version = next_migration_version(project)
     path = project.migrations / f"{version}_{name}.sql"
     project.migrations.mkdir(parents=True, exist_ok=True)
@@ -66,6 +70,33 @@ def new(name: str, replace: str | None, withdraw: str | None) -> None:
         path.write_text(tenant_migration(version, name))
         click.echo(f"{written} Fill it in; `supabase db push`")
         click.echo("registers it, and `tenantry migrate` applies it to every tenant.")
+
+
+def _require_new_name(project: Project, name: str) -> None:
+    """Two files may have one name, but usually the command was repeated by mistake."""
+    for file in project.migrations.glob(f"*_{name}.sql"):
+        if file.stem.partition("_")[2] == name:
+            raise TenantryError(
+                f'{file.relative_to(project.root)} has the name "{name}" already. Fill in that '
+                "file, or give another name."
+            )
+
+
+def _require_registered(project: Project, version: str) -> None:
+    """The files decide, because a new database has received nothing else."""
+    calls = re.findall(
+        rf"\b(register|withdraw)_tenant_migration\s*\([^;$]*?'{version}'",
+        "\n".join(file.read_text() for file in sorted(project.migrations.glob("*.sql"))),
+    )
+    if not calls:
+        raise TenantryError(
+            f'No file in supabase/migrations registers a tenant migration "{version}". Give '
+            "its version: usually the number at the beginning of its file's name."
+        )
+    if calls[-1] == "withdraw":
+        raise TenantryError(
+            f'A file in supabase/migrations withdraws the tenant migration "{version}" already.'
+        )
 
 
 def tenant_migration(version: str, name: str) -> str:

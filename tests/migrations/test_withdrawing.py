@@ -150,9 +150,9 @@ def test_replaced_text_is_for_the_tenants_that_lack_it(served: ServedFleet) -> N
         assert served.drift(name) == []
 
 
-def written(folder: Path, *arguments: str) -> str:
+def written(folder: Path, name: str, *arguments: str) -> str:
     """The file that `tenantry new` writes."""
-    done = CliRunner().invoke(main, ["new", "correct_it", *arguments])
+    done = CliRunner().invoke(main, ["new", name, *arguments])
     assert done.exit_code == 0, done.output
     *_, path = sorted((folder / "supabase/migrations").iterdir())
     return path.read_text()
@@ -168,17 +168,20 @@ def test_migration_file_withdraws_and_replaces_in_a_new_database(
     monkeypatch.chdir(tmp_path)
     refused = CliRunner().invoke(main, ["new", "correct_it", "--withdraw", "a1'); drop"])
     assert (refused.exit_code, "is not a version" in refused.output) == (2, True)
-    replacement = written(tmp_path, "--replace", "a2").replace(
+    register = "select tenancy.register_tenant_migration"
+    registrations = [
+        f"{register}('a1', 'a', 'alter table {orders} add a int')",
+        f"{register}('a2', 'a', 'alter table {orders} add b int')",
+    ]
+    for number, registration in enumerate(registrations):
+        file = tmp_path / f"supabase/migrations/2026010100000{number}_add_column.sql"
+        file.write_text(registration)
+    replacement = written(tmp_path, "replace_a2", "--replace", "a2").replace(
         "$tenant$\n\n", f"$tenant$alter table {orders} add c int"
     )
-    register = "select tenancy.register_tenant_migration"
+    withdrawal = written(tmp_path, "withdraw_a1", "--withdraw", "a1")
     with psycopg.connect(fleet.address.db_url) as session:
-        for statement in (
-            f"{register}('a1', 'a', 'alter table {orders} add a int')",
-            written(tmp_path, "--withdraw", "a1"),
-            f"{register}('a2', 'a', 'alter table {orders} add b int')",
-            replacement,
-        ):
+        for statement in (registrations[0], withdrawal, registrations[1], replacement):
             session.execute(statement.encode())
         rows = session.execute(
             "select version, statements from tenancy.tenant_migrations"
