@@ -245,15 +245,28 @@ def assert_file_is_named(error: str, broken: str) -> None:
 def test_broken_seed_is_named(trial: Trial, empty_project: str) -> None:
     trial.write("supabase/seed.sql", broken_sql())
 
+    assert_file_is_named(push_failure(trial, empty_project), "seed.sql")
+
+
+def test_missing_seed_is_not_mentioned_before_the_error(
+    trial: Trial, empty_project: str
+) -> None:
+    trial.write("supabase/migrations/20260202000000_broken.sql", "select 1 / 0;\n")
+
+    failure = push_failure(trial, empty_project)
+
+    assert "20260202000000_broken.sql failed: ERROR: division by zero" in failure
+
+
+def push_failure(trial: Trial, database_url: str) -> str:
     with pytest.raises(TenantryError) as failed:
         push_migrations(
             install_components(Console(quiet=True)),
             root=trial.directory,
-            database_url=empty_project,
+            database_url=database_url,
             env=quiet_environment(str(trial.directory)),
         )
-
-    assert_file_is_named(str(failed.value), "seed.sql")
+    return str(failed.value)
 
 
 def test_port_in_use_is_reported_in_one_line(trial: Trial) -> None:

@@ -19,7 +19,11 @@ _STEPS = {"Applying migration": "Migration", "Seeding data from": "Seed"}
 _SHOWN_FILES = 4
 _SHOWN_LINES = 12
 _SHOWN_CHARACTERS = 300
-_CHATTER = ("Target:", "Connecting to", "Confirmed by", *_STEPS, "NOTICE", "Try rerunning")
+_CHATTER = (
+    *("Target:", "Connecting to", "Confirmed by", *_STEPS, "NOTICE", "Try rerunning"),
+    # The seed is optional.
+    "WARN: no files matched",
+)
 
 
 @dataclass(frozen=True)
