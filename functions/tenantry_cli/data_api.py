@@ -9,7 +9,7 @@ from typing import Any
 import requests
 from tenacity.wait import wait_exponential, wait_random
 
-from tenantry_cli.errors import TenantryError
+from tenantry_cli.errors import TenantryError, as_sentence
 from tenantry_cli.http_client import HttpClient, is_passing, retrying, unanswered
 from tenantry_cli.target import (
     Command,
@@ -144,7 +144,8 @@ def _refusal(reply: requests.Response) -> TenantryError:
     if not isinstance(message, str):
         message = f"The Data API answered {reply.status_code}."
     if code in _UNKNOWN_OBJECT:
-        message += " Push the migrations of this version of Tenantry first."
+        advice = "Push the migrations of this version of Tenantry first."
+        message = f"{as_sentence(message)} {advice}"
     # With the code "busy" one tenant is locked. Any other such status concerns every tenant.
     if reply.status_code in _RETRIED_STATUSES and detail != "busy":
         return UnansweredError(f"{message} (status {reply.status_code})")

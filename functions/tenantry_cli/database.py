@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from tenantry_cli.errors import TenantryError
+from tenantry_cli.errors import TenantryError, as_sentence
 from tenantry_cli.target import DB_URL_NAMES
 
 _CONNECT_SECONDS = 15
@@ -69,4 +69,4 @@ def _refusal(parts: dict[str, Any], error: psycopg.OperationalError) -> str:
     else:
         lines = text.strip().splitlines() or ["no reason given"]
         reason = f"accepts no session: {lines[-1].rpartition('FATAL:')[2].strip()}"
-    return f"The database at {host}:{port}, given as {DB_URL_NAMES}, {reason}."
+    return f"The database at {host}:{port}, given as {DB_URL_NAMES}, {as_sentence(reason)}"

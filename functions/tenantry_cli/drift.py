@@ -82,7 +82,11 @@ def _differences(api: DataApi, name: str) -> Iterator[dict[str, Any]]:
 
 
 def _show(console: Console, total: int, differing: dict[str, list[dict[str, Any]]]) -> None:
-    console.print(f"{total - len(differing)} of {total} tenants equal the reference schema.")
+    console.print(
+        f"{total - len(differing)} of {total} tenants equal the reference schema."
+        if total
+        else "There is no tenant to compare with the reference schema."
+    )
     if not differing:
         return
     table = Table(Column("tenant", no_wrap=True), "object", "difference", "expected", "found")

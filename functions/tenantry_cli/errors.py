@@ -5,6 +5,11 @@ class TenantryError(Exception):
     """The command prints the message and exits with 1. The message says what to do."""
 
 
+def as_sentence(text: str) -> str:
+    """What another program says, with a full stop."""
+    return f"{text.strip().rstrip('.')}."
+
+
 def describe_os_error(error: OSError) -> TenantryError:
     """An error of the system about a file, as a sentence that names the file."""
     reason = error.strerror or str(error)

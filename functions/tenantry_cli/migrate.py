@@ -31,6 +31,7 @@ from tenantry_cli.data_api import (
     UnansweredError,
     project_options,
 )
+from tenantry_cli.errors import as_sentence
 
 # The exit code of a command that Ctrl-C has ended.
 _INTERRUPTED = 130
@@ -321,15 +322,22 @@ def _show_plan(report: Report, behind: Sequence[dict[str, Any]], as_json: bool) 
             markup=False,
             soft_wrap=True,
         )
-    console.print(f"{_counted(len(report.not_started), 'tenant')} would be migrated.")
+    console.print(
+        f"{_counted(len(report.not_started), 'tenant')} would be migrated."
+        if report.not_started
+        else "No tenant would be migrated."
+    )
 
 
 def _show(console: Console, report: Report, only: Sequence[str]) -> None:
     if report.ended_by:
         console.print(
-            f"The run has ended early: {report.ended_by.rstrip('.')}. Run the command again."
+            f"The run has ended early: {as_sentence(report.ended_by)} Run the command again."
         )
     if report.is_complete and not (report.migrated or report.deleted):
+        if not only and not report.tenants:
+            console.print("Nothing to do: there is no tenant.")
+            return
         everybody = (
             f"{_counted(len({*only}), 'given tenant', 'is', 'are')}"
             if only
@@ -343,6 +351,8 @@ def _show(console: Console, report: Report, only: Sequence[str]) -> None:
         f"{_counted(len(report.migrated), 'tenant', 'is', 'are')} now at "
         f"{report.latest_version} ({_counted(report.migrations_applied, 'migration')} in "
         f"{report.seconds:.1f} s)."
+        if report.migrated
+        else f"No tenant was migrated to {report.latest_version}."
     )
     if report.deleted:
         console.print(

@@ -255,6 +255,27 @@ def test_migrate_fails_if_the_function_is_missing(
     assert "is now at" not in done.output
 
 
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (["migrate"], "Nothing to do: there is no tenant."),
+        (["migrate", "--dry-run"], "No tenant would be migrated."),
+        (["drift"], "There is no tenant to compare with the reference schema."),
+    ],
+)
+def test_project_without_tenants_is_told_so(
+    upstream: responses.RequestsMock, command: list[str], sentence: str
+) -> None:
+    upstream.assert_all_requests_are_fired = False
+    status = {"latest_version": "2", "tenant_count": 0, "behind": 0, "stuck": 0}
+    upstream.post(f"{RPC}/get_migration_status", json=status)
+    upstream.get(f"{URL}/rest/v1/tenants", json=[])
+
+    done = CliRunner().invoke(main, [*command, "--url", URL, "--service-key", KEY])
+
+    assert (done.exit_code, done.output) == (0, f"{sentence}\n")
+
+
 def test_migrate_does_not_count_a_tenant_that_was_deleted_meanwhile(
     upstream: responses.RequestsMock,
 ) -> None:
@@ -271,7 +292,7 @@ def test_migrate_does_not_count_a_tenant_that_was_deleted_meanwhile(
     text, as_json = (CliRunner().invoke(main, [*command, *more]) for more in ([], ["--json"]))
 
     assert (text.exit_code, as_json.exit_code) == (0, 0), text.output
-    assert "0 tenants are now at 2" in text.output
+    assert "No tenant was migrated to 2." in text.output
     assert "1 tenant was deleted in the meantime." in text.output
     report = json.loads(as_json.stdout)
     assert (report["migrated"], report["deleted"], report["not_started"]) == ([], ["acme"], [])
@@ -302,7 +323,7 @@ def test_refused_key_has_a_hint_about_the_key(
             "redirects to https://new.example/",
         ),
         (
-            {"status": 404, "json": {"code": "PGRST202", "message": "No function."}},
+            {"status": 404, "json": {"code": "PGRST202", "message": "No function"}},
             "No function. Push the migrations of this version of Tenantry first.",
         ),
     ],

@@ -19,7 +19,7 @@ import platformdirs
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tenantry_cli.errors import TenantryError
+from tenantry_cli.errors import TenantryError, as_sentence
 from tenantry_cli.waiting import wait_until
 
 # The size of the unpacked components, as an estimate for the progress bar.
@@ -192,8 +192,9 @@ def _finish_components(modules: Path) -> None:
     )
     if done.returncode:
         raise TenantryError(
-            f"The library links of PostgreSQL could not be made: {done.stderr.strip()[-300:]} "
-            f"Run `tenantry up` again, or set {_CACHE_VARIABLE} to a folder on a local disk."
+            "The library links of PostgreSQL could not be made: "
+            f"{as_sentence(done.stderr.strip()[-300:])} Run `tenantry up` again, or set "
+            f"{_CACHE_VARIABLE} to a folder on a local disk."
         )
 
 
@@ -290,7 +291,8 @@ def _failure(name: str, log: str) -> str:
     where = f" from {address}" if address else ""
     return (
         f"{name[0].upper()}{name[1:]} could not be downloaded{where} "
-        f"({code or 'no code'}): {reason}. What has arrived is kept; run the command again."
+        f"({code or 'no code'}): {as_sentence(reason)} What has arrived is kept; run the "
+        "command again."
     )
 
 
