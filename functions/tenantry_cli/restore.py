@@ -18,8 +18,10 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from rich.console import Console
 from rich.markup import escape
 
+from tenantry_cli.database import open_database
 from tenantry_cli.doctor.catalog import connect, examine_catalog
 from tenantry_cli.errors import TenantryError
+from tenantry_cli.target import database_options
 
 # "4012; 0 16401 TABLE DATA public tenants postgres"
 _ENTRY = re.compile(r"\d+; \d+ \d+ (?P<kind>[A-Z]+(?: [A-Z]+)*) (?P<schema>\S+) (?P<rest>.*)")
@@ -50,6 +52,18 @@ where d.defaclrole = current_user::regrole
     -- PostgreSQL itself gives PUBLIC these.
     and not (d.defaclnamespace = 0 and a.grantee = 0)
 group by d.oid, d.defaclobjtype, n.nspname, a.grantee
+"""
+
+
+_OWN_TABLES = """
+select c.oid::regclass::text from pg_class c
+where c.relnamespace = 'public'::regnamespace
+    and c.relkind in ('r', 'p')
+    and not exists (
+        select from pg_depend d
+        where (d.classid, d.objid, d.deptype) = ('pg_class'::regclass, c.oid, 'e')
+    )
+order by 1
 """
 
 
@@ -109,16 +123,12 @@ def _users_first(entries: list[str]) -> list[str]:
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "--db-url",
-    envvar="SUPABASE_DB_URL",
-    required=True,
-    help="The URL of the empty project's database, as postgres. [env: SUPABASE_DB_URL]",
-)
+@database_options
 def restore(file: Path, db_url: str) -> None:
     """Restore a dump of the whole database into an empty project.
 
-    FILE is written by `pg_dump --format=custom`. Everything happens in one transaction, which
+    FILE is written by `pg_dump --format=custom`. The project is that of --db-url, or else the
+    running emulator, started without migrations. Everything happens in one transaction, which
     also installs the guard, exposes the tenants, and checks the result as the doctor does. So
     the project is complete and closed, or still empty. Exits 1 if the doctor finds a problem.
     """
@@ -129,8 +139,7 @@ def restore(file: Path, db_url: str) -> None:
                 "major version, and make sure that they are on the PATH."
             )
     empty = _require_empty(db_url)
-    listed = _run(["pg_restore", "--list", str(file)], f"{file} cannot be read as a dump")
-    entries = _users_first([line for line in listed.splitlines() if empty.takes(line)])
+    entries = _users_first([line for line in _listed(file) if empty.takes(line)])
     if not any(" TABLE tenancy tenant_migrations " in line for line in entries):
         raise TenantryError(
             f"{file} has no Tenantry in it. Give a dump of the whole database, as "
@@ -161,7 +170,7 @@ def _require_empty(db_url: str) -> _Empty:
         return (row[0] for row in connection.execute(query.encode()))
 
     try:
-        with psycopg.connect(db_url) as connection:
+        with open_database(db_url) as connection:
             empty = _Empty(
                 schemas=frozenset(names(connection, "select nspname from pg_namespace")),
                 auth_tables=frozenset(
@@ -185,13 +194,20 @@ def _require_empty(db_url: str) -> _Empty:
             has_users = "users" in empty.auth_tables and any(
                 names(connection, "select 'user' from auth.users limit 1")
             )
+            own_tables = [*names(connection, _OWN_TABLES)]
     except psycopg.Error as error:
         raise TenantryError(f"The database does not answer: {error}") from error
-    if "tenancy" in empty.schemas or has_users:
+    contents = (
+        *(["Tenantry"] if "tenancy" in empty.schemas else []),
+        *(["users"] if has_users else []),
+        *(f"the table {name}" for name in own_tables),
+    )
+    if contents:
+        parts = conninfo_to_dict(db_url)
         raise TenantryError(
-            "This project is not empty: it has "
-            + ("Tenantry" if "tenancy" in empty.schemas else "users")
-            + ". Make a new project, and restore the dump there before anything is pushed."
+            f"The project of the database at {parts.get('host')}:{parts.get('port', 5432)} "
+            f"is not empty: it has {contents[0]}. Make a new project, and restore the dump "
+            "there before anything is pushed."
         )
     return empty
 
@@ -244,8 +260,25 @@ def _copy(part: bytes, program: subprocess.Popen[bytes]) -> None:
         program.stdin.flush()
 
 
-def _run(command: list[str], problem: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def _listed(file: Path) -> list[str]:
+    """The table of contents of the dump."""
+    done = _pg_restore("--list", str(file))
+    if "unsupported version" in done.stderr:
+        version = _pg_restore("--version").stdout.strip()
+        raise TenantryError(
+            f"{file} was written by a newer pg_dump than {shutil.which('pg_restore')} can "
+            f"read, which is {version}. Put the PostgreSQL client programs of the version "
+            "that wrote the dump first on the PATH."
+        )
     if done.returncode:
-        raise TenantryError(f"{problem}: {done.stderr.strip()}")
-    return done.stdout
+        raise TenantryError(f"{file} cannot be read as a dump: {done.stderr.strip()}")
+    return done.stdout.splitlines()
+
+
+def _pg_restore(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["pg_restore", *arguments],  # noqa: S607  # nosec B607
+        capture_output=True,
+        text=True,
+        check=False,
+    )

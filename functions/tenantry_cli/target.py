@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
@@ -189,6 +190,23 @@ def service_options(command: Command, name: str, make: Callable[[str, str], Any]
         name,
         lambda known: make(str(known["API_URL"]), str(known["SERVICE_ROLE_KEY"])),
     )
+
+
+def database_options(command: Command) -> Command:
+    """Adds the option for the database, and passes its URL as `db_url`."""
+
+    @wraps(command)
+    def with_database(*positional: Any, **arguments: Any) -> Any:
+        db_url = _DB_URL.taken_from(arguments)
+        if db_url is None and _URL.variable in os.environ:
+            raise TenantryError(
+                f"{_URL.variable} names a project, so {_DB_URL.both_names} must be given too."
+            )
+        db_url = db_url or running(find_project()).connection[_DB_URL.status]
+        return command(*positional, db_url=db_url, **arguments)
+
+    decorated: Command = with_database
+    return _DB_URL.added_to(decorated)
 
 
 def _with_options(

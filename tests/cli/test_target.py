@@ -11,6 +11,7 @@ import psutil
 import pytest
 from click.testing import CliRunner, Result
 
+from support.backup import programs
 from tenantry_cli.emulator.state import State, regular_file, write_state
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.main import main
@@ -85,6 +86,21 @@ def test_target_with_a_url_has_no_value_of_the_emulator() -> None:
     assert run(shown, **HOSTED).output.strip() == repr(
         Target("https://project.example", "hosted.anon", "hosted.service")
     )
+
+
+def test_dump_is_restored_into_the_running_emulator_unless_another_project_is_named(
+    tmp_path: Path,
+) -> None:
+    def restore(**variables: str) -> Result:
+        return run(main, "restore", str(tmp_path), PATH=str(programs()), **variables)
+
+    # Nothing listens on either port.
+    assert "at 127.0.0.1:9, given" in restore().output
+    named = restore(SUPABASE_DB_URL="postgresql://postgres@127.0.0.1:7/postgres")
+    assert "at 127.0.0.1:7, given" in named.output
+    half_named = restore(SUPABASE_URL="https://project.example")
+    assert half_named.exit_code == 1
+    assert "SUPABASE_URL names a project, so --db-url (or SUPABASE_DB_URL)" in half_named.output
 
 
 @pytest.mark.parametrize("variable", VARIABLES[1:])

@@ -143,4 +143,31 @@ def test_restored_project_is_closed_complete_and_checked(
 
     again = restore(file, empty_project)
     assert again.exit_code == 1
-    assert "This project is not empty: it has Tenantry." in again.output
+    assert "is not empty: it has Tenantry. Make a new project" in again.output
+
+
+def test_dump_of_a_newer_version_names_the_program_that_cannot_read_it(
+    empty_project: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "newer.dump"
+    file.write_bytes(b"PGDMP" + bytes([1, 99, 0, 4, 8, 1]))
+
+    refused = restore(file, empty_project)
+
+    program = programs() / "pg_restore"
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    assert refused.exit_code == 1
+    assert refused.output == (
+        f"Error: {file} was written by a newer pg_dump than {program} can read, which is "
+        f"{version.stdout.strip()}. Put the PostgreSQL client programs of the version "
+        "that wrote the dump first on the PATH.\n"
+    )
+
+
+def test_project_with_a_table_is_not_empty(empty_project: str, tmp_path: Path) -> None:
+    query(empty_project, "create table public.notes (id integer)")
+
+    refused = restore(tmp_path, empty_project)
+
+    assert refused.exit_code == 1
+    assert "is not empty: it has the table notes. Make a new project" in refused.output
