@@ -45,7 +45,7 @@ def state(supervisor: psutil.Popen, port: int, throw_away: str | None) -> State:
         name: f"{name.lower()} {port}"
         for name in (
             *("API_URL", "FUNCTIONS_URL", "DB_URL", "PUBLISHABLE_KEY", "SECRET_KEY"),
-            *("ANON_KEY", "SERVICE_ROLE_KEY"),
+            *("ANON_KEY", "SERVICE_ROLE_KEY", "SUPABASE_CLI"),
         )
     }
     return State(

@@ -58,6 +58,7 @@ def test_up_serves_a_project_until_ctrl_c(trial: Trial) -> None:
     first = get(f"{api}/functions/v1/first-group/some/operation", key).json()
     assert first == {"group": "first", "path": "/some/operation"}
     assert get(f"{api}/functions/v1/second-group/notes", key).json() == {"notes": []}
+    push_to_its_port(trial, connection)
 
     # The server writes its memory to a slow disk.
     (writer,) = [p for p in trial.processes() if "checkpointer" in " ".join(p.cmdline())]
@@ -76,6 +77,24 @@ def test_up_serves_a_project_until_ctrl_c(trial: Trial) -> None:
     assert stopped.returncode == 1
     assert json.loads(stopped.stdout) == {"running": False, "reason": None}
     assert "No emulator of this project is running" in stopped.stderr
+
+
+def push_to_its_port(trial: Trial, connection: dict[str, str]) -> None:
+    """As supabase/README.md says, with the CLI that `tenantry status` shows."""
+    trial.write("supabase/migrations/20260202000000_more.sql", "create table public.more ();\n")
+    remote = f"--remote={connection['DB_URL']}?sslmode=disable"
+    pushed = subprocess.run(
+        [connection["SUPABASE_CLI"], "db", "push", remote, "--yes"],
+        capture_output=True,
+        text=True,
+        cwd=trial.directory,
+        env=quiet_environment(str(trial.directory)),
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert pushed.returncode == 0, pushed.stderr
+    with psycopg.connect(connection["DB_URL"]) as database:
+        assert database.execute("select to_regclass('more')").fetchone() != (None,)
 
 
 @pytest.mark.parametrize("options", [(), ("--detach",)])

@@ -132,6 +132,8 @@ class Stack:
             "POSTGREST_URL": self.postgrest_url,
             "AUTH_URL": self.auth_url,
             "ADMIN_DB_URL": self.admin_db_url,
+            # The program, for commands such as `db push`.
+            "SUPABASE_CLI": str(self.components.supabase),
         }
 
     @classmethod

@@ -23,6 +23,7 @@ _LABELS = (
     ("SECRET_KEY", "secret key"),
     ("ANON_KEY", "anon key"),
     ("SERVICE_ROLE_KEY", "service_role key"),
+    ("SUPABASE_CLI", "Supabase CLI"),
 )
 
 
