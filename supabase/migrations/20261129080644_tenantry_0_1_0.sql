@@ -4893,13 +4893,30 @@ begin
         when code = '55P04' then
             -- PostgreSQL's own hint is to commit in between, which is not possible here.
             'A new tenant receives all tenant migrations in one transaction. Within it no statement can use a value that "alter type … add value" has added. Make a new type of all values and alter the columns to it.'
+        when message ~ '^permission denied to create extension' then
+            'An extension exists once for the whole project: create it before the registration, in the same file, or in the dashboard.'
+        when message ~ '^extension ".*" is not available' then
+            'This server does not offer the extension. Choose one of: select name from pg_available_extensions.'
+        when message ~ '^(foreign-data wrapper|server) .* does not exist' then
+            'Extensions, servers and foreign tables exist once for the whole project: create them before the registration, in the same file. Create foreign tables in a schema that the Data API does not expose.'
+        when message ~ '^(language|access method|extension) .* does not exist' then
+            'An extension exists once for the whole project: write "create extension if not exists … with schema extensions;" before the registration, in the same file.'
+        when message ~ '^role .* does not exist' then
+            'A role exists once for the whole project: create it before the registration, in the same file.'
         when code = '42501' then
             'A tenant migration runs as postgres, who is no superuser. What needs more rights cannot be part of it.'
         when message ~ '^EXECUTE of SELECT' then
             'Write "create table … as select" instead of "select … into".'
         when code = '42P03' then
             'Close the cursor at the end of the migration: a new tenant receives all tenant migrations in one transaction.'
-        when code in ('42P01', '42883', '42704', '42P02') and message ~ 'does not exist' then
+        when code in ('42P01', '42883', '42704', '3F000')
+            and message ~ '^(schema |[a-z ]+ ("?[a-z_][a-z0-9_$]*\.|"[^"]+\.))'
+            and message ~ 'does not exist'
+        then
+            'What the migration needs outside the tenant must exist before the registration: create it, or the extension that has it, in the same file.'
+        when code = '42704' and message ~ 'does not exist' and message !~ ' (of|for) (relation|table) ' then
+            'Unqualified names are looked up in the tenant''s schema and in extensions: write public.<name> for what is in public. For what an extension has, write "create extension if not exists … with schema extensions;" before the registration.'
+        when code in ('42P01', '42883', '42P02') and message ~ 'does not exist' then
             'Unqualified names are looked up in the tenant''s schema and in extensions: write public.<name> for what is in public. Leave "set search_path = …" out of a routine: it gets the tenant''s. If an index or a constraint of the same migration calls it, write "set search_path from current".'
         when code in ('42P07', '42710', '42723') then
             'The tenants have this name already, perhaps from an earlier tenant migration. Choose another name, or alter what is there.'
@@ -6048,6 +6065,9 @@ create function tenancy.apply_tenant_migration(schema_name text, migration tenan
 as $$
 declare
     v_path constant text := tenancy.tenant_search_path(schema_name);
+    v_schema_before constant pg_catalog.pg_namespace := (
+        select n from pg_catalog.pg_namespace n where n.nspname = apply_tenant_migration.schema_name
+    );
     v_tables_before constant oid[] := tenancy.table_oids(schema_name);
     v_audited_before constant oid[] := tenancy.audited_tables(v_tables_before);
     v_tables_now oid[];
@@ -6073,6 +6093,16 @@ begin
             using errcode = 'object_not_in_prerequisite_state';
     end if;
     perform set_config('search_path', '', true);
+    if not exists (
+        select
+        from pg_catalog.pg_namespace n
+        where n.oid = v_schema_before.oid
+            and n.nspname = v_schema_before.nspname
+            and n.nspowner = v_schema_before.nspowner
+    ) then
+        raise exception 'A tenant migration must not rename or drop the tenant''s schema or give it to another role. Remove that statement: it may only change what is in the schema.'
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
     if schema_name = 'tenant_template' then
         perform tenancy.require_buildable_indexes(schema_name);
     end if;

@@ -14,6 +14,8 @@ from support.fleet import Fleet
 # Without these a migration would change more than one tenant. Each has the part of the message
 # that names the object, and the way out.
 OUTSIDE = "belong before the registration"
+ONCE = "once for the whole project"
+SCHEMA = "must not rename or drop the tenant's schema"
 SESSION = "other requests use the same session afterwards"
 MEMBERS = "Write policies that narrow this"
 REFUSED: dict[str, tuple[str, ...]] = {
@@ -26,6 +28,23 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "copy users from stdin": ("Write INSERT",),
     "select * from stock": ('relation "stock" does not exist', "write public.<name>"),
     "create table users (id int)": ("The tenants have this name already",),
+    # What the whole project has once.
+    "create server s foreign data wrapper postgres_fdw": ("servers", ONCE),
+    "create foreign table f (n int) server nowhere": ("foreign tables in a schema that", ONCE),
+    "create function f() returns int language plpython3u as 'return 1'": ("extension", ONCE),
+    "create extension postgres_fdw": ("extension", ONCE),
+    "create extension nowhere": ("is not available", "pg_available_extensions"),
+    "grant select on users to nobody_knows": ('role "nobody_knows" does not exist', ONCE),
+    "create table t (v geometry)": ("with schema extensions", "write public.<name>"),
+    "create table t (v extensions.geometry)": ("or the extension that has it",),
+    "select * from public.nowhere": ('"public.nowhere" does not exist', "create it, or"),
+    # The schema itself.
+    "do $$ begin execute format('alter schema %I rename to lost', current_schema()); end $$": (
+        SCHEMA,
+    ),
+    "do $$ begin execute format('drop schema %I cascade', current_schema()); end $$": (SCHEMA,),
+    "do $$ begin execute format('alter schema %I owner to authenticated',"
+    " current_schema()); end $$": (SCHEMA,),
     # Relations that no policy protects.
     "create sequence loose": ("alter sequence loose owned by <table>.<column>",),
     "create materialized view copies as select 1 as n": ("Make it a view with (security_",),

@@ -11,6 +11,9 @@ create function tenancy.apply_tenant_migration(schema_name text, migration tenan
 as $$
 declare
     v_path constant text := tenancy.tenant_search_path(schema_name);
+    v_schema_before constant pg_catalog.pg_namespace := (
+        select n from pg_catalog.pg_namespace n where n.nspname = apply_tenant_migration.schema_name
+    );
     v_tables_before constant oid[] := tenancy.table_oids(schema_name);
     v_audited_before constant oid[] := tenancy.audited_tables(v_tables_before);
     v_tables_now oid[];
@@ -36,6 +39,16 @@ begin
             using errcode = 'object_not_in_prerequisite_state';
     end if;
     perform set_config('search_path', '', true);
+    if not exists (
+        select
+        from pg_catalog.pg_namespace n
+        where n.oid = v_schema_before.oid
+            and n.nspname = v_schema_before.nspname
+            and n.nspowner = v_schema_before.nspowner
+    ) then
+        raise exception 'A tenant migration must not rename or drop the tenant''s schema or give it to another role. Remove that statement: it may only change what is in the schema.'
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
     if schema_name = 'tenant_template' then
         perform tenancy.require_buildable_indexes(schema_name);
     end if;
