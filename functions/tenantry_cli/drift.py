@@ -132,6 +132,11 @@ def _repairs(differing: dict[str, list[dict[str, Any]]]) -> str:
             row["repair"] for row in sorted(rows, key=place) if row["repair"]
         )
         if statements:
+            # The audit follows from the columns, and the privileges follow from the policies.
+            statements |= dict.fromkeys(
+                f"select tenancy.{repair}('{name}');"
+                for repair in ("refresh_audit_triggers", "apply_tenant_privileges")
+            )
             blocks.append("\n".join([f"-- {name}", "begin;", *statements, "commit;"]))
     return "\n".join(blocks)
 

@@ -13534,10 +13534,11 @@ begin
         ),
         coalesce(
             v.statement,
-            format(
-                'Change it by hand to %s. tenantry drift --tenant %s shows all differences.',
-                coalesce(nullif(d.expected, ''), 'the definition of the template'), schema_name
-            )
+            case
+                when r.statements is null then format('Change it by hand to %s.', coalesce(nullif(d.expected, ''), 'the definition of the template'))
+                when schema_name = 'tenant_template' then r.statements
+                else format('Read what tenantry drift --tenant %s --sql prints, and run it as postgres.', schema_name)
+            end
         ),
         v.statement
     from unnest(differences) d
@@ -13558,6 +13559,14 @@ begin
             and c.oid = to_regclass(format('tenant_template.%I', d.object_name))
             and c.relkind = 'v'
     ) v on true
+    cross join lateral nullif(
+        tenancy.difference_statements(
+            schema_name, d.object_kind,
+            concat_ws('.', case when d.object_kind not in ('table', 'sequence') then d.table_name end, d.object_name),
+            d.expected, d.found
+        ),
+        ''
+    ) r (statements)
     where d.difference <> 'extra'
         and d.object_kind not in ('policy', 'trigger', 'routine')
         and (

@@ -194,6 +194,38 @@ def test_drift_prints_sql_that_repairs_every_kind_of_difference(served: ServedFl
     assert served.command("drift").exit_code == 0
 
 
+def test_drift_repairs_in_one_round_what_the_doctor_has_repaired_in_part(
+    served: ServedFleet,
+) -> None:
+    table = served.table()
+    served.register(
+        f"create table {table} (id bigint primary key, total int);"  # noqa: S608
+        f"create view {table}_view with (security_invoker = true) as select id from {table}"
+    )
+    tenant = served.tenant()
+    # The audit and the privileges have been adapted to the damage.
+    served.sql.execute(
+        f"alter table {tenant}.{table} drop column total; drop view {tenant}.{table}_view;"
+        f"drop policy delete_writer on {tenant}.{table};"
+        f"select tenancy.audit_table('{tenant}', '{table}');"
+        f"select tenancy.apply_tenant_privileges('{tenant}')".encode()
+    )
+    findings = served.sql.execute(
+        "select remediation from tenancy.tenant_findings(%s) where object = %s",
+        (tenant, f"{tenant}.{table}.total"),
+    ).fetchall()
+    command = f"tenantry drift --tenant {tenant} --sql"
+    assert [command in found["remediation"] for found in findings] == [True]
+
+    served.sql.execute(served.command(*command.split()[1:]).stdout.encode())
+
+    assert served.command("drift").exit_code == 0
+    findings = served.sql.execute(
+        "select * from tenancy.tenant_findings(%s)", (tenant,)
+    ).fetchall()
+    assert findings == []
+
+
 def test_migration_that_is_registered_meanwhile_is_applied_too(served: ServedFleet) -> None:
     """A trigger registers the next migration when the first tenant is migrated."""
     tenants, version = served.tenants(3), "registered_meanwhile"
