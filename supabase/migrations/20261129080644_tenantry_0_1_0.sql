@@ -3,6 +3,105 @@
 -- A function may call another that is created later in this file.
 set check_function_bodies = off;
 
+-- PostgreSQL's own message would not say what to do.
+do $$
+declare
+    v_taken text;
+begin
+    select string_agg(o.title, ', ' order by o.title) into v_taken
+    from (
+        -- Each table and each view has a type of its name.
+        select t.typname, 'public.' || t.typname
+        from pg_catalog.pg_type t
+        where t.typnamespace = 'public'::regnamespace
+        union
+        -- A second function of a name makes calls through the Data API ambiguous.
+        select p.proname, format('function public.%s', p.proname)
+        from pg_catalog.pg_proc p
+        where p.pronamespace = 'public'::regnamespace
+        union
+        select n.nspname, format('schema %s', n.nspname)
+        from pg_catalog.pg_namespace n
+        where n.nspname in ('tenancy', 'tenant_template')
+    ) o (name, title)
+    where o.name in (
+        'tenancy',
+        'tenant_template',
+        'access_level',
+        'activate_tenant',
+        'add_column',
+        'add_foreign_key',
+        'admin_audit_entry',
+        'admin_audit_log',
+        'admin_users',
+        'audit_entry',
+        'audit_pruning',
+        'audit_redaction',
+        'audit_seal',
+        'audit_verification',
+        'check_tenant_status',
+        'create_table',
+        'create_tenant_schema',
+        'create_user_profile',
+        'delete_tenant_schema',
+        'drop_column',
+        'drop_foreign_key',
+        'drop_table',
+        'email_refresh',
+        'ensure_user_profile',
+        'ensured_user_profile',
+        'get_admin_audit_log',
+        'get_audit_log',
+        'get_migration_status',
+        'get_schema_drift',
+        'get_schema_summary',
+        'get_schema_tables',
+        'get_table_columns',
+        'get_table_foreign_keys',
+        'get_tenant_info',
+        'get_user_profile',
+        'grant_schema_access',
+        'list_my_tenants',
+        'list_tenants_behind',
+        'migrate_tenant',
+        'platform_role',
+        'promote_to_admin',
+        'prune_audit_log',
+        'redact_audit_log',
+        'refresh_user_emails',
+        'rename_tenant',
+        'replace_tenant_migration',
+        'revoke_admin',
+        'revoke_schema_access',
+        'schema_difference',
+        'schema_summary',
+        'schema_table',
+        'seal_audit_log',
+        'suspend_tenant',
+        'table_column',
+        'table_foreign_key',
+        'tenant_behind',
+        'tenant_info',
+        'tenant_membership',
+        'tenant_migration_outcome',
+        'tenant_migration_result',
+        'tenant_migration_status',
+        'tenant_status',
+        'tenant_status_report',
+        'tenants',
+        'update_user_profile',
+        'user_profile',
+        'user_schema_access',
+        'verify_audit_log',
+        'withdraw_tenant_migration'
+    );
+    if v_taken is not null then
+        raise exception 'This project already has %. Tenantry makes objects with these names. '
+            'Rename yours, then push again. Nothing was changed.', v_taken;
+    end if;
+end;
+$$;
+
 -- sql/00_schemas.sql
 
 -- The helpers are in `tenancy`, which the Data API never exposes. `public` has only what

@@ -59,6 +59,21 @@ def test_supabase_cli_finds_no_difference(
     assert difference(components, pushed, present) == ""
 
 
+def test_names_that_the_project_has_already_stop_the_push(empty: Callable[[], str]) -> None:
+    [baseline] = (SQL.parent / "supabase/migrations").glob("*_tenantry_0_1_0.sql")
+    for statement, name in (
+        ("create table public.admin_users ()", "public.admin_users"),
+        ("create type public.access_level as enum ()", "public.access_level"),
+        ("create function public.add_column() returns int return 1", "public.add_column"),
+        ("create schema tenancy", "schema tenancy"),
+    ):
+        with psycopg.connect(empty()) as connection:
+            connection.execute(statement.encode())
+            with pytest.raises(psycopg.errors.RaiseException, match=name) as refused:
+                connection.execute(baseline.read_bytes())
+        assert "Rename yours, then push again" in str(refused.value)
+
+
 def test_supabase_cli_finds_planted_differences(
     components: Components, pushed: str, empty: Callable[[], str]
 ) -> None:

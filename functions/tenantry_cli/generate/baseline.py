@@ -1,6 +1,7 @@
 """The baseline migration: `sql/` in one file, which `supabase db push` applies."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +15,41 @@ _HEADER = """\
 
 -- A function may call another that is created later in this file.
 set check_function_bodies = off;
+
+-- PostgreSQL's own message would not say what to do.
+do $$
+declare
+    v_taken text;
+begin
+    select string_agg(o.title, ', ' order by o.title) into v_taken
+    from (
+        -- Each table and each view has a type of its name.
+        select t.typname, 'public.' || t.typname
+        from pg_catalog.pg_type t
+        where t.typnamespace = 'public'::regnamespace
+        union
+        -- A second function of a name makes calls through the Data API ambiguous.
+        select p.proname, format('function public.%s', p.proname)
+        from pg_catalog.pg_proc p
+        where p.pronamespace = 'public'::regnamespace
+        union
+        select n.nspname, format('schema %s', n.nspname)
+        from pg_catalog.pg_namespace n
+        where n.nspname in ('tenancy', 'tenant_template')
+    ) o (name, title)
+    where o.name in (
+        'tenancy',
+        'tenant_template',
+        {names}
+    );
+    if v_taken is not null then
+        raise exception 'This project already has %. Tenantry makes objects with these names. '
+            'Rename yours, then push again. Nothing was changed.', v_taken;
+    end if;
+end;
+$$;
 """
+_NAME = re.compile(r"^create (?:table|view|type|function) public\.(\w+)", re.MULTILINE)
 _FOOTER = """\
 
 reset check_function_bodies;
@@ -46,4 +81,8 @@ def baseline_text(project: Project, generated: Mapping[Path, str]) -> str:
     objects = (
         f"\n-- {path}\n\n{sources[path].strip()}\n" for path in sorted(sources, key=os.fsencode)
     )
-    return "".join((_HEADER.format(version=__version__), *objects, _FOOTER))
+    names = sorted({name for text in sources.values() for name in _NAME.findall(text)})
+    header = _HEADER.format(
+        version=__version__, names=(",\n" + " " * 8).join(f"'{name}'" for name in names)
+    )
+    return "".join((header, *objects, _FOOTER))
