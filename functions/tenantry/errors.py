@@ -270,6 +270,13 @@ ERROR_CODES = (
     ),
     ErrorCode(
         409,
+        "template_broken",
+        "A tenant migration fails in a new tenant, because something that it needs was dropped "
+        "or changed after it was registered. No tenant can be created.",
+        "Restore what the message names, or replace or withdraw the migration.",
+    ),
+    ErrorCode(
+        409,
         "migration_received",
         "Tenants have received the tenant migration, so it cannot be withdrawn, or not be "
         "replaced by this text.",

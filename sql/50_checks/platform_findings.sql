@@ -31,6 +31,8 @@ as $$
     union all
     select * from tenancy.check_shared_tables()
     union all
+    select * from tenancy.check_template_references()
+    union all
     select * from tenancy.check_default_privileges()
     union all
     select * from tenancy.check_cancelling()

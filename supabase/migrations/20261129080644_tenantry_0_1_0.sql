@@ -1617,7 +1617,12 @@ begin
             or not has_any_column_privilege(current_setting('role', true), v_relation, v_verb)
         )
     then
-        v_way := tenancy.way_to_write(schema_name, v_table, v_verb);
+        v_way := coalesce(
+            tenancy.way_to_write(schema_name, v_table, v_verb),
+            case when exists (select from tenancy.shared_tables s where s.relation = v_relation) then
+                'The project shares it with the tenants, which only read it.'
+            end
+        );
         -- The other tables of public are the project's.
         if schema_name = 'public' and v_way is null then
             return;
@@ -1662,7 +1667,7 @@ end;
 $$;
 
 comment on function tenancy.require_writable(text, public.access_level) is
-    'Refuses a Data API request that writes a table of a tenant, or of the registry, if privileges or policies would refuse it to this caller whatever the row is; the level is that of a member, and null for everybody else. The message names the call that does it (42501: forbidden, not_authenticated of anon). Only after require_access has let the request pass.';
+    'Refuses a Data API request that writes a table of a tenant or of the registry, or a shared table, if privileges or policies would refuse it to this caller whatever the row is; the level is that of a member, and null for everybody else. The message names the call that does it (42501: forbidden, not_authenticated of anon). Only after require_access has let the request pass.';
 
 -- sql/20_tenancy/access/way_to_write.sql
 
@@ -4932,6 +4937,22 @@ $$;
 comment on function tenancy.log_refusal(text, text) is
     'Writes one line about a refused request to the server''s log (severity LOG): code, actor, the actor''s role at that time, tenant, method, path and request id. Call it right before raising the error.';
 
+-- sql/20_tenancy/errors/one_line.sql
+
+create function tenancy.one_line(message text)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    -- No line break: see printable.
+    select left(regexp_replace(message, '[^ -~]', '?', 'g'), 1000);
+$$;
+
+comment on function tenancy.one_line(text) is
+    'An error''s message made safe for another message: at most 1,000 characters, with ? for everything but printable ASCII.';
+
 -- sql/20_tenancy/errors/printable.sql
 
 create function tenancy.printable(value text)
@@ -6256,6 +6277,7 @@ create function tenancy.build_tenant_schema(schema_name text)
 as $$
 declare
     v_migration tenancy.tenant_migrations;
+    v_details text;
 begin
     perform tenancy.lock_shared_tables('tenant_template', 'share row exclusive');
     -- PostgREST receives notifications in the order of sending, and must know the new list of
@@ -6280,13 +6302,24 @@ begin
     loop
         perform tenancy.apply_tenant_migration(schema_name, v_migration);
     end loop;
+    v_migration := null;
 
     perform tenancy.apply_tenant_privileges(schema_name);
+exception
+    when deadlock_detected or lock_not_available then
+        raise;
+    when others then
+        if v_migration.version is null then
+            raise;
+        end if;
+        get stacked diagnostics v_details = pg_exception_detail;
+        raise exception 'Tenant migration "%" fails in a new tenant: %', v_migration.version, sqlerrm
+            using errcode = sqlstate, detail = v_details;
 end;
 $$;
 
 comment on function tenancy.build_tenant_schema(text) is
-    'Creates a tenant''s schema by replaying the tenant migrations up to the version in its registry row. Only in the transaction that inserts that row.';
+    'Creates a tenant''s schema by replaying the tenant migrations up to the version in its registry row. Names the migration that fails. Only in the transaction that inserts that row.';
 
 -- sql/20_tenancy/migrations/check_creatable.sql
 
@@ -6309,6 +6342,7 @@ declare
     v_schema_name constant text := tenancy.opaque_schema_name();
     v_user_id constant uuid := gen_random_uuid();
     v_context text;
+    v_cause text;
 begin
     insert into public.tenants (schema_name, display_name, schema_version)
     values (v_schema_name, v_schema_name, version);
@@ -6364,11 +6398,20 @@ exception
                 problem = message_text,
                 details = pg_exception_detail,
                 v_context = pg_exception_context;
-            problem := concat_ws('. ', 'no tenant could be created: ' || problem, nullif(rtrim(details, '.'), ''));
+            -- build_tenant_schema names the migration, and the caller the one at this version.
+            v_cause := regexp_replace(problem, '^Tenant migration "[^"]+" fails in a new tenant: ', '');
+            problem := concat_ws(
+                '. ',
+                'no tenant could be created: ' || case
+                    when starts_with(problem, format('Tenant migration "%s" ', version)) then v_cause
+                    else regexp_replace(problem, '^Tenant', 'tenant')
+                end,
+                nullif(rtrim(details, '.'), '')
+            );
             details := left(v_context, 2000);
             hint := coalesce(
                 hint,
-                nullif(tenancy.statement_advice(sqlstate, problem), ''),
+                nullif(tenancy.statement_advice(sqlstate, v_cause), ''),
                 'The migration was tried in a second schema, as it will run in each tenant. Statements that must run once belong before the registration, in the same file.'
             );
         end if;
@@ -6948,9 +6991,12 @@ exception
         if sqlstate like 'PT%' then
             raise;
         end if;
-        raise exception 'The tenant template cannot be built: %',
-            -- No line break: see printable.
-            left(regexp_replace(sqlerrm, '[^ -~]', '?', 'g'), 1000)
+        if v_migration.position < first_position then
+            raise exception 'The tenant template cannot be built: an earlier tenant migration, "%", fails now: %. Restore what it needs, or replace or withdraw it first.', v_migration.version, rtrim(tenancy.one_line(sqlerrm), '.')
+                using errcode = 'PT422', detail = 'migration_refused',
+                    hint = 'Nothing was changed. Restore what the earlier migration needs, or replace or withdraw it first.';
+        end if;
+        raise exception 'The tenant template cannot be built: %', tenancy.one_line(sqlerrm)
             using errcode = 'PT422', detail = 'migration_refused',
                 hint = 'Nothing was changed. Correct the text, or the migrations that were registered after it.';
 end;
@@ -7080,7 +7126,7 @@ begin
         raise exception 'Tenant migration "%" cannot be replaced by this text: % received the old one, such as "%", and would differ from the template: %. First register a migration that leads from both texts to the same objects, and migrate these tenants.',
             version,
             case cardinality(v_holders) when 1 then 'one tenant has' else cardinality(v_holders) || ' tenants have' end,
-            v_holders[1], left(regexp_replace(v_problem, '[^ -~]', '?', 'g'), 1000)
+            v_holders[1], tenancy.one_line(v_problem)
             using errcode = 'PT409', detail = 'migration_received',
                 hint = 'Nothing was changed. First register a migration that leads from both texts to the same objects, and migrate these tenants.';
     end if;
@@ -12230,6 +12276,7 @@ declare
     v_schema_name constant text := coalesce(schema_name, tenancy.opaque_schema_name());
     v_creator constant uuid := (tenancy.caller()).user_id;
     v_tenant public.tenants;
+    v_is_building boolean := false;
 begin
     perform tenancy.require_platform_role('admin');
 
@@ -12262,7 +12309,9 @@ begin
     -- Log first: `create schema` invalidates every cached plan.
     perform tenancy.log_action('tenant.create', v_tenant, jsonb_build_object('after', to_jsonb(v_tenant)));
 
+    v_is_building := true;
     perform tenancy.build_tenant_schema(v_schema_name);
+    v_is_building := false;
 
     perform tenancy.expose_schema(v_schema_name);
 
@@ -12270,6 +12319,14 @@ begin
 exception
     when deadlock_detected or lock_not_available or query_canceled then
         perform tenancy.raise_busy();
+    when others then
+        if not v_is_building then
+            raise;
+        end if;
+        -- What the template needs was dropped or changed after the migration was registered.
+        raise exception '%', rtrim(tenancy.one_line(sqlerrm), '.') || '.'
+            using errcode = 'PT409', detail = 'template_broken',
+                hint = 'Restore what this tenant migration needs, or replace it with replace_tenant_migration, or withdraw it with withdraw_tenant_migration. Until then no tenant can be created. tenantry doctor tells more.';
 end;
 $$;
 
@@ -12278,8 +12335,8 @@ comment on function public.create_tenant_schema(text, text) is
     'moments. '
     'Without schema_name the tenant gets a random name that reveals nothing. '
     'Callers: platform admin. '
-    'Errors: invalid_schema_name, invalid_request, tenant_exists, schema_exists, forbidden, '
-    'not_authenticated, busy.';
+    'Errors: invalid_schema_name, invalid_request, tenant_exists, schema_exists, template_broken, '
+    'forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/schema_management/delete_tenant_schema.sql
 
@@ -14361,6 +14418,42 @@ $$;
 comment on function tenancy.check_tables(text, tenancy.template_difference[]) is
     'Check: tables of the template that a tenant has lost.';
 
+-- sql/50_checks/check_template_references.sql
+
+create function tenancy.check_template_references()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select distinct on (r.target)
+        'template broken',
+        'tenant migration ' || m.version,
+        format(
+            'Tenant migration %s makes a foreign key to %s, which does not exist any more. So no tenant can be created.',
+            m.version, r.target
+        ),
+        format(
+            'Create %1$s again, share it, and repair the tenants with tenantry drift --sql. To do without it, drop the '
+            'key by a tenant migration, migrate every tenant, and only then replace migration %2$s with '
+            'replace_tenant_migration and drop %1$s. If no tenant has migration %2$s, replace or withdraw it now.',
+            r.target, m.version
+        ),
+        null::text
+    from tenancy.tenant_template_objects o
+    join tenancy.tenant_migrations m on m.version = o.version
+    -- A table of the tenant has no schema in the recorded definition.
+    cross join lateral substring(
+        o.definition from '^FOREIGN KEY .* REFERENCES ((?:"(?:[^"]|"")+"|[^". (]+)\.(?:"(?:[^"]|"")+"|[^". (]+))\('
+    ) r (target)
+    where o.object_kind = 'constraint' and r.target is not null and to_regclass(r.target) is null
+    order by r.target, m.position;
+$$;
+
+comment on function tenancy.check_template_references() is
+    'Check: tenant migrations whose foreign keys reference a table that somebody has dropped.';
+
 -- sql/50_checks/check_tenant_grants.sql
 
 -- Computes the privileges anew, and does not ask grant_differences: a mistake there, or in
@@ -14874,6 +14967,8 @@ as $$
     select * from tenancy.check_foreign_keys()
     union all
     select * from tenancy.check_shared_tables()
+    union all
+    select * from tenancy.check_template_references()
     union all
     select * from tenancy.check_default_privileges()
     union all

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
 from support.backup import Backup
+from support.entry_points import ENTRY_POINTS
 from support.fleet import Fleet, ServedFleet
 from support.refusals import refusal
 
@@ -35,8 +37,8 @@ def orders(served: ServedFleet) -> Iterator[str]:
         yield table
     finally:
         served.close_tenants()
-        served.sql.execute("select tenancy.unshare_table('public.products')")
-        served.sql.execute("drop table public.products")
+        served.sql.execute("delete from tenancy.shared_tables")
+        served.sql.execute("drop table if exists public.products")
 
 
 def test_only_a_table_of_the_project_is_shared_and_named_in_the_refusal(
@@ -106,7 +108,10 @@ def test_tenants_use_a_shared_table(served: ServedFleet, orders: str, tmp_path: 
         body = None if method == "DELETE" else {"name": "forged"}
         for schema, relation in (("public", "products"), (tenant, f"{orders}_products")):
             asked = {"params": {"id": "eq.3"}, "json": body}
-            assert served.rows(writer, schema, relation, method, **asked).status_code == 403
+            refused = served.rows(writer, schema, relation, method, **asked)
+            assert refusal(refused) == (403, "forbidden")
+            if schema == "public":
+                assert "shares it with the tenants, which only read it" in refused.text
     assert served.rows(served.nobody, "public", "products").status_code == 401
     [key] = served.rpc(
         served.service, "get_table_foreign_keys", schema_name=tenant, table_name=orders
@@ -167,3 +172,65 @@ def test_tenant_that_waits_for_a_shared_table_stops_nobody(
     # Everything is as before, and works when the writer has ended.
     served.rpc(served.service, "create_tenant_schema", schema_name=name).raise_for_status()
     served.sql.execute("select public.delete_tenant_schema(%s)", (doomed,))
+
+
+def test_dropped_shared_table_is_named_with_the_way_back_and_the_way_out(
+    served: ServedFleet, orders: str
+) -> None:
+    share = "select tenancy.share_table('public.products')"
+    served.sql.execute(share)
+    text = ORDERS.replace("{0}", orders)
+    first = served.register(text)
+    tenant, behind = served.tenant(), served.tenant()
+    served.register(f"create table {served.table()} (id int primary key)")
+    assert served.migrate(tenant)["outcome"] == "migrated"
+    third = served.register("select 1")
+    served.sql.execute("drop table public.products cascade")
+    create = {"schema_name": served.name()}
+
+    for entry_point in ENTRY_POINTS:
+        refused = served.call(entry_point, served.service, "create_tenant_schema", create)
+        assert refusal(refused) == (409, "template_broken")
+        message, hint = refused.json()["message"], refused.json()["hint"]
+        assert f'"{first}" fails in a new tenant: relation "public.products" does' in message
+        assert "replace it with replace_tenant_migration" in hint
+    [broken] = [found for found in findings(served) if found["kind"] == "template broken"]
+    assert broken["object"] == f"tenant migration {first}"
+    assert "Create public.products again, share it, and repair" in broken["remediation"]
+    refused = served.rpc(served.service, "withdraw_tenant_migration", version=third)
+    assert refusal(refused) == (422, "migration_refused")
+    assert f'"{first}", fails now' in refused.json()["message"]
+
+    # The way back.
+    served.sql.execute(f"{PRODUCTS} {share}".encode())
+    served.sql.execute(served.command("drift", "--sql").stdout.encode())
+    for found in findings(served):
+        served.sql.execute(found["remediation"].encode())
+    assert findings(served) == []
+    assert served.migrate(behind)["outcome"] == "migrated"
+
+    # The way out.
+    served.register(
+        f"alter table {orders} drop constraint if exists {orders}_product_id_fkey;"
+        f"drop view if exists {orders}_products"
+    )
+    served.roll_out()
+    without = text.replace(" references public.products", "").split("create view")[0]
+    served.rpc(
+        served.service,
+        "replace_tenant_migration",
+        version=first,
+        statements=without,
+    ).raise_for_status()
+    served.sql.execute("drop table public.products")
+    served.rpc(served.service, "create_tenant_schema", **create).raise_for_status()
+    assert [served.drift(name) for name in (create["schema_name"], tenant, behind)] == [[]] * 3
+    assert [found["kind"] for found in findings(served)] == ["shared table missing"]
+
+
+def findings(served: ServedFleet) -> list[dict[str, Any]]:
+    """What the doctor finds outside the tenants, and in the reference schema."""
+    return served.sql.execute(
+        "select * from tenancy.platform_findings()"
+        " union all select * from tenancy.tenant_findings('tenant_template')"
+    ).fetchall()

@@ -480,6 +480,13 @@ PLATFORM_LEFT_ALONE = (
         "stuck tenant",
         "acme",
     ),
+    # check_template_references
+    Damage(
+        "insert into tenancy.tenant_template_objects values ('20260101000000', 'constraint',"
+        " 'notes.gone', 'notes', 'FOREIGN KEY (id) REFERENCES public.gone(id)')",
+        "template broken",
+        "tenant migration 20260101000000",
+    ),
     # check_routines_around
     Damage(
         "create function public.count_tenants() returns bigint security definer"

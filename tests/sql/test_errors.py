@@ -58,6 +58,7 @@ def test_every_error_has_a_code_and_says_what_to_do() -> None:
     # Errors that only a push, the doctor or a restore can raise need no code.
     for_operators = {
         *("This project already has", "Tenant migration %", "A tenant migration must"),
+        'Tenant migration "%" fails',
         *("After tenant migration %", "The tenant template does not"),
         "After the repair there would be",
         *("The migration would", "The tenant migration would", "The tenant would differ"),
@@ -387,12 +388,12 @@ PROVOKED: list[Provoke] = [
 ]
 
 # test_empty_project.py provokes these errors: they need a project without other staff and with
-# another limit of tables. test_withdrawing.py provokes those of tenant migrations, which
-# concern all tenants.
+# another limit of tables. test_withdrawing.py and test_sharing.py provoke those of tenant
+# migrations, which concern all tenants.
 ELSEWHERE = {
     *("last_super_admin", "table_limit"),
     *("column_limit", "index_limit", "foreign_key_limit", "text_limit"),
-    *("migration_not_found", "migration_received", "migration_refused"),
+    *("migration_not_found", "migration_received", "migration_refused", "template_broken"),
 }
 
 

@@ -24,7 +24,12 @@ begin
             or not has_any_column_privilege(current_setting('role', true), v_relation, v_verb)
         )
     then
-        v_way := tenancy.way_to_write(schema_name, v_table, v_verb);
+        v_way := coalesce(
+            tenancy.way_to_write(schema_name, v_table, v_verb),
+            case when exists (select from tenancy.shared_tables s where s.relation = v_relation) then
+                'The project shares it with the tenants, which only read it.'
+            end
+        );
         -- The other tables of public are the project's.
         if schema_name = 'public' and v_way is null then
             return;
@@ -69,4 +74,4 @@ end;
 $$;
 
 comment on function tenancy.require_writable(text, public.access_level) is
-    'Refuses a Data API request that writes a table of a tenant, or of the registry, if privileges or policies would refuse it to this caller whatever the row is; the level is that of a member, and null for everybody else. The message names the call that does it (42501: forbidden, not_authenticated of anon). Only after require_access has let the request pass.';
+    'Refuses a Data API request that writes a table of a tenant or of the registry, or a shared table, if privileges or policies would refuse it to this caller whatever the row is; the level is that of a member, and null for everybody else. The message names the call that does it (42501: forbidden, not_authenticated of anon). Only after require_access has let the request pass.';

@@ -7,6 +7,7 @@ create function tenancy.build_tenant_schema(schema_name text)
 as $$
 declare
     v_migration tenancy.tenant_migrations;
+    v_details text;
 begin
     perform tenancy.lock_shared_tables('tenant_template', 'share row exclusive');
     -- PostgREST receives notifications in the order of sending, and must know the new list of
@@ -31,10 +32,21 @@ begin
     loop
         perform tenancy.apply_tenant_migration(schema_name, v_migration);
     end loop;
+    v_migration := null;
 
     perform tenancy.apply_tenant_privileges(schema_name);
+exception
+    when deadlock_detected or lock_not_available then
+        raise;
+    when others then
+        if v_migration.version is null then
+            raise;
+        end if;
+        get stacked diagnostics v_details = pg_exception_detail;
+        raise exception 'Tenant migration "%" fails in a new tenant: %', v_migration.version, sqlerrm
+            using errcode = sqlstate, detail = v_details;
 end;
 $$;
 
 comment on function tenancy.build_tenant_schema(text) is
-    'Creates a tenant''s schema by replaying the tenant migrations up to the version in its registry row. Only in the transaction that inserts that row.';
+    'Creates a tenant''s schema by replaying the tenant migrations up to the version in its registry row. Names the migration that fails. Only in the transaction that inserts that row.';

@@ -17,6 +17,7 @@ declare
     v_schema_name constant text := tenancy.opaque_schema_name();
     v_user_id constant uuid := gen_random_uuid();
     v_context text;
+    v_cause text;
 begin
     insert into public.tenants (schema_name, display_name, schema_version)
     values (v_schema_name, v_schema_name, version);
@@ -72,11 +73,20 @@ exception
                 problem = message_text,
                 details = pg_exception_detail,
                 v_context = pg_exception_context;
-            problem := concat_ws('. ', 'no tenant could be created: ' || problem, nullif(rtrim(details, '.'), ''));
+            -- build_tenant_schema names the migration, and the caller the one at this version.
+            v_cause := regexp_replace(problem, '^Tenant migration "[^"]+" fails in a new tenant: ', '');
+            problem := concat_ws(
+                '. ',
+                'no tenant could be created: ' || case
+                    when starts_with(problem, format('Tenant migration "%s" ', version)) then v_cause
+                    else regexp_replace(problem, '^Tenant', 'tenant')
+                end,
+                nullif(rtrim(details, '.'), '')
+            );
             details := left(v_context, 2000);
             hint := coalesce(
                 hint,
-                nullif(tenancy.statement_advice(sqlstate, problem), ''),
+                nullif(tenancy.statement_advice(sqlstate, v_cause), ''),
                 'The migration was tried in a second schema, as it will run in each tenant. Statements that must run once belong before the registration, in the same file.'
             );
         end if;

@@ -34,9 +34,12 @@ exception
         if sqlstate like 'PT%' then
             raise;
         end if;
-        raise exception 'The tenant template cannot be built: %',
-            -- No line break: see printable.
-            left(regexp_replace(sqlerrm, '[^ -~]', '?', 'g'), 1000)
+        if v_migration.position < first_position then
+            raise exception 'The tenant template cannot be built: an earlier tenant migration, "%", fails now: %. Restore what it needs, or replace or withdraw it first.', v_migration.version, rtrim(tenancy.one_line(sqlerrm), '.')
+                using errcode = 'PT422', detail = 'migration_refused',
+                    hint = 'Nothing was changed. Restore what the earlier migration needs, or replace or withdraw it first.';
+        end if;
+        raise exception 'The tenant template cannot be built: %', tenancy.one_line(sqlerrm)
             using errcode = 'PT422', detail = 'migration_refused',
                 hint = 'Nothing was changed. Correct the text, or the migrations that were registered after it.';
 end;

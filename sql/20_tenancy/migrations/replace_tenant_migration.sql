@@ -80,7 +80,7 @@ begin
         raise exception 'Tenant migration "%" cannot be replaced by this text: % received the old one, such as "%", and would differ from the template: %. First register a migration that leads from both texts to the same objects, and migrate these tenants.',
             version,
             case cardinality(v_holders) when 1 then 'one tenant has' else cardinality(v_holders) || ' tenants have' end,
-            v_holders[1], left(regexp_replace(v_problem, '[^ -~]', '?', 'g'), 1000)
+            v_holders[1], tenancy.one_line(v_problem)
             using errcode = 'PT409', detail = 'migration_received',
                 hint = 'Nothing was changed. First register a migration that leads from both texts to the same objects, and migrate these tenants.';
     end if;
