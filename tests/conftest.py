@@ -19,6 +19,7 @@ from tenantry_cli.emulator.postgres import Postgres
 from tenantry_cli.emulator.stack import Stack
 
 _WORKERS = 4
+_LONG_MARKS = {"long", "soak"}
 
 pytest_plugins = ["support.browser", "support.deployment", "support.shared_emulator"]
 
@@ -51,19 +52,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Lets the long tests start first. Otherwise the last ones run while other workers idle.
-
-    At first each of the four workers has a quarter of the tests in their order.
-    """
-    first = {"long", "soak"}
-    long = [item for item in items if first & {mark.name for mark in item.iter_markers()}]
-    short = [item for item in items if item not in long]
-    share = -(-len(short) // _WORKERS)
-    items[:] = [
-        item
-        for worker in range(_WORKERS)
-        for item in (*long[worker::_WORKERS], *short[worker * share : (worker + 1) * share])
-    ]
+    """Lets long modules start first. Otherwise the last ones run while other workers idle."""
+    first = {
+        item.path for item in items for mark in item.iter_markers() if mark.name in _LONG_MARKS
+    }
+    items.sort(key=lambda item: item.path not in first)
 
 
 def pytest_sessionfinish() -> None:

@@ -17,6 +17,8 @@ from support.waiting import until
 from tenantry_cli.emulator.state import RUN_VARIABLE, State, states
 from tenantry_cli.project import find_project
 
+pytestmark = pytest.mark.long
+
 # A module with few tests, all of which need the emulator.
 SELECTION = "tests/layers/test_plans.py"
 # Far more than a run takes, because other tests load the machine at the same time.
@@ -95,7 +97,6 @@ def test_failed_start_is_reported_to_every_test(workers: str) -> None:
     assert output.count(message) == errors
 
 
-@pytest.mark.long
 def test_sigterm_stops_the_emulator() -> None:
     with run("-n2") as process:
         until(lambda: emulator_of(process) is not None or process.poll() is not None, SECONDS)
@@ -111,7 +112,6 @@ def test_sigterm_stops_the_emulator() -> None:
     assert state not in [each for _, each in states(find_project())]
 
 
-@pytest.mark.long
 def test_killed_worker_leaves_the_emulator_to_the_others() -> None:
     with run("-n2") as process:
         until(lambda: emulator_of(process) is not None or process.poll() is not None, SECONDS)

@@ -21,7 +21,6 @@ def migrations(trial: Trial) -> list[Path]:
     return sorted(trial.project.migrations.iterdir())
 
 
-@pytest.mark.long
 def test_draft_turns_the_migrations_into_the_database_of_sql(trial: Trial) -> None:
     trial.write("sql/10_notes.sql", _NOTES)
     # The function uses a table that a later file creates.

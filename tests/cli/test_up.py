@@ -25,6 +25,8 @@ from tenantry_cli.emulator.supabase_cli import push_migrations, quiet_environmen
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.project import Project, find_project
 
+pytestmark = pytest.mark.long
+
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 
@@ -141,7 +143,6 @@ def test_demo_succeeds_although_no_proxy_answers(trial: Trial) -> None:
     assert running.returncode == 0, output
 
 
-@pytest.mark.long
 def test_detached_emulator_is_seeded_once_survives_a_power_failure_and_is_reset(
     trial: Trial,
 ) -> None:
@@ -311,7 +312,6 @@ def test_port_in_use_is_reported_in_one_line(trial: Trial) -> None:
     assert trial.processes() == []
 
 
-@pytest.mark.long
 def test_ephemeral_emulator_and_a_failed_demo_do_not_affect_the_regular_emulator(
     trial: Trial,
 ) -> None:

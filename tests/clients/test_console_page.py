@@ -14,6 +14,8 @@ from support.console import Console
 from support.deployment import Deployment
 from support.environment import Environment, Person
 
+pytestmark = pytest.mark.long
+
 PASSWORD = "correct horse battery"
 MARKUP = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
 

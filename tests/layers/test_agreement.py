@@ -26,6 +26,8 @@ from support.faults import GUARD_FAULTS, POLICY_FAULTS, Fault, planted
 from support.separate_data_api import separate_data_api
 from tenantry_cli.emulator.postgres import Postgres
 
+pytestmark = pytest.mark.long
+
 Database = psycopg.Connection[dict[str, Any]]
 
 LEVELS = ("read", "write", "admin")

@@ -22,6 +22,8 @@ from tenantry_cli.emulator.supabase_cli import push_migrations
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.project import find_project
 
+pytestmark = pytest.mark.long
+
 ROOT = find_project().root
 
 

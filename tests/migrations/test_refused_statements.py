@@ -168,7 +168,6 @@ def refusal(session: psycopg.Connection, statements: str, *callable_routines: st
     return ""
 
 
-@pytest.mark.long
 def test_message_names_the_fault_and_the_way_out(session: psycopg.Connection) -> None:
     for statements, parts in REFUSED.items():
         message = refusal(session, statements)

@@ -21,6 +21,8 @@ from support.databases import complete_database
 from tenantry_cli.emulator.postgres import Postgres
 from tenantry_cli.project import find_project
 
+pytestmark = pytest.mark.long
+
 Database = psycopg.Connection[dict[str, Any]]
 
 TEMPLATE = """

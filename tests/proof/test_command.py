@@ -30,6 +30,8 @@ from tenantry_cli.target import Target
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def target(address: Address) -> Target:
@@ -50,7 +52,6 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "proof.json"
 
 
-@pytest.mark.long
 def test_sound_project_is_proved_although_no_proxy_answers(
     target: Target, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,7 +277,6 @@ def test_failed_run_writes_no_report(target: Target, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.long
 def test_leak_is_shown_with_its_request(
     target: Target, file: Path, environment: Environment
 ) -> None:

@@ -20,6 +20,8 @@ from tenantry_cli.doctor.catalog import connect, examine_catalog
 from tenantry_cli.doctor.problem import Problem, lasting_problems
 from tenantry_cli.target import Target
 
+pytestmark = pytest.mark.long
+
 Database = psycopg.Connection[dict[str, Any]]
 
 

@@ -20,6 +20,8 @@ from support.refusals import refusal
 from support.tables import COLUMNS, create
 from support.waiting import is_known, until
 
+pytestmark = pytest.mark.long
+
 # Each type as people write it, its name in the catalog, and a value for a round trip.
 TYPES: list[tuple[str, str, Any]] = [
     ("text", "text", "ä"),

@@ -24,6 +24,8 @@ from support.entry_points import ENTRY_POINTS
 from support.environment import GROUPS, Address, Environment, Person
 from tenantry.catalogue import catalogue
 
+pytestmark = pytest.mark.long
+
 OUTCOMES = {
     "ok": (200, None),
     "out": (401, "not_authenticated"),
