@@ -11,6 +11,7 @@ from threading import Thread
 from typing import Any
 
 import psutil
+import pytest
 import requests
 from aiohttp import web
 
@@ -239,17 +240,72 @@ def test_no_client_keeps_the_gateway_from_the_others(small_stack: Stack) -> None
     assert session["user"]["email"] == "undisturbed@example.com"
 
 
-def test_body_that_is_too_large_is_refused_before_it_is_read(small_stack: Stack) -> None:
-    with socket.create_connection(("127.0.0.1", small_stack.ports.gateway), 10) as client:
-        client.sendall(
-            b"POST /functions/v1/first-group/x HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-            b"Content-Length: 60000000\r\n\r\n"
-        )
+def exchange(port: int, request: bytes) -> tuple[HTTPResponse, bytes]:
+    """The reply to bytes that no client library would send, and its content."""
+    with socket.create_connection(("127.0.0.1", port), 10) as client:
+        client.sendall(request)
         reply = HTTPResponse(client)
         reply.begin()
-        refusal = json.loads(reply.read())
+        return reply, reply.read()
+
+
+def test_body_that_is_too_large_is_refused_before_it_is_read(small_stack: Stack) -> None:
+    reply, content = exchange(
+        small_stack.ports.gateway,
+        b"POST /functions/v1/first-group/x HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        b"Content-Length: 60000000\r\n\r\n",
+    )
+    refusal = json.loads(content)
     assert (reply.status, refusal["code"]) == (413, "payload_too_large")
     assert "50 MB" in refusal["message"]
+
+
+@pytest.mark.parametrize(
+    ("request_line", "more", "status", "code"),
+    [
+        ("no HTTP", "", 400, "invalid_http"),
+        ("FETCH /rest/v1/notes HTTP/1.1", "", 400, "invalid_http"),
+        ("GET /rest/v1/notes HTTP/9.9", "", 400, "invalid_http"),
+        ("GET /rest/v1/notes HTTP/1.1", "no header\r\n", 400, "invalid_http"),
+        ("GET /rest/v1/notes HTTP/1.1", f"X-Long: {'a' * 140_000}\r\n", 400, "invalid_http"),
+        (f"GET /{'a' * 140_000} HTTP/1.1", "", 400, "invalid_http"),
+        ("GET /rest/v1/notes HTTP/1.1", "Content-Length: -1\r\n", 400, "invalid_http"),
+        ("GET /rest/v1/notes HTTP/1.1", "Expect: a reply\r\n", 417, "expectation_failed"),
+        ("CONNECT 127.0.0.1:9 HTTP/1.1", "", 404, "not_found"),
+        ("OPTIONS * HTTP/1.1", "", 404, "not_found"),
+        ("PURGE /auth/v1/user HTTP/1.1", "", 401, None),
+        ("PURGE /functions/v1/ HTTP/1.1", "", 404, "operation_not_found"),
+        ("GET /functions/v1/docs/nope HTTP/1.1", "", 404, "not_found"),
+    ],
+)
+def test_every_refusal_is_json(
+    small_stack: Stack, request_line: str, more: str, status: int, code: str | None
+) -> None:
+    reply, content = exchange(
+        small_stack.ports.gateway,
+        f"{request_line}\r\nHost: 127.0.0.1\r\n{more}\r\n".encode(),
+    )
+
+    assert (reply.status, reply.headers["Content-Type"]) == (status, "application/json")
+    refusal = json.loads(content)
+    assert (refusal.get("code"), "\n" in refusal["message"]) == (code, False)
+
+
+def test_body_is_sent_after_the_gateway_expects_it(small_stack: Stack) -> None:
+    body = b'{"email": "expected@example.com", "password": "correct horse"}'
+    with socket.create_connection(("127.0.0.1", small_stack.ports.gateway), 10) as client:
+        client.sendall(
+            b"POST /auth/v1/signup HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: 100-continue\r\n"
+            b"Content-Type: application/json\r\n"
+            b"apikey: %s\r\nContent-Length: %d\r\n\r\n"
+            % (small_stack.anon_key.encode(), len(body))
+        )
+        assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(body)
+        reply = HTTPResponse(client)
+        reply.begin()
+        session = json.loads(reply.read())
+    assert session["user"]["email"] == "expected@example.com"
 
 
 def test_long_addresses_and_headers_reach_the_data_api(small_stack: Stack) -> None:

@@ -63,7 +63,7 @@ def test_up_serves_a_project_until_ctrl_c(trial: Trial) -> None:
     push_to_its_port(trial, connection)
 
     # The server writes its memory to a slow disk.
-    (writer,) = [p for p in trial.processes() if "checkpointer" in " ".join(p.cmdline())]
+    writer = checkpointer(trial)
     writer.suspend()
     running.send_signal(signal.SIGINT)
     with pytest.raises(subprocess.TimeoutExpired):
@@ -79,6 +79,15 @@ def test_up_serves_a_project_until_ctrl_c(trial: Trial) -> None:
     assert stopped.returncode == 1
     assert json.loads(stopped.stdout) == {"running": False, "reason": None}
     assert "No emulator of this project is running" in stopped.stderr
+
+
+def checkpointer(trial: Trial) -> psutil.Process:
+    for process in trial.processes():
+        # Some processes end meanwhile.
+        with suppress(psutil.NoSuchProcess):
+            if "checkpointer" in " ".join(process.cmdline()):
+                return process
+    raise AssertionError("There is no checkpointer.")
 
 
 def push_to_its_port(trial: Trial, connection: dict[str, str]) -> None:

@@ -21,27 +21,32 @@ _POLICY = (
 )
 
 
-def create_app(swagger_ui: Path, supabase_js: Path) -> "WSGIApplication":
+def create_app(
+    swagger_ui: Path, supabase_js: Path, not_found: "WSGIApplication"
+) -> "WSGIApplication":
     files = {
         "/docs.js": str(_FOLDER / "docs.js"),
         "/docs.css": str(_FOLDER / "docs.css"),
         "/supabase.js": str(supabase_js),
         "/": str(swagger_ui),
     }
-    return SharedDataMiddleware(_page, files, cache=False)
+
+    def page(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        return (_page(environ) or not_found)(environ, start_response)
+
+    return SharedDataMiddleware(page, files, cache=False)
 
 
-def _page(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+def _page(environ: "WSGIEnvironment") -> Response | None:
     if environ["PATH_INFO"] == "/config.json":
         # The emulator starts the functions with these two. Neither is secret.
         config = {
             "supabase_url": os.environ["SUPABASE_URL"],
             "anon_key": os.environ["SUPABASE_ANON_KEY"],
         }
-        reply = Response(json.dumps(config), content_type="application/json")
-        return reply(environ, start_response)
+        return Response(json.dumps(config), content_type="application/json")
     if environ["PATH_INFO"] not in ("", "/"):
-        return Response("Not found.", 404, mimetype="text/plain")(environ, start_response)
+        return None
     page = Response((_FOLDER / "docs.html").read_bytes(), mimetype="text/html")
     page.headers["Content-Security-Policy"] = _POLICY
-    return page(environ, start_response)
+    return page

@@ -17,8 +17,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
-# In a request and in a reply: PostgREST repeats the address in its reply. aiohttp answers a
-# longer line itself, as text.
+# In a request and in a reply: PostgREST repeats the address in its reply.
 LONGEST_LINE_BYTES = 131_072
 
 _LARGEST_BODY_MB = 50

@@ -58,7 +58,10 @@ def create_app(source: Path, swagger_ui: Path, supabase_js: Path) -> "WSGIApplic
             "Fix the error, and start the emulator again. Its log has the stack trace.",
         )
     pages: dict[str, WSGIApplication]
-    pages = {f"{FUNCTIONS}/docs": docs.create_app(swagger_ui, supabase_js)}
+    no_page = _Refusal(
+        404, "not_found", "There is no such page.", f"The documentation is at {FUNCTIONS}/docs."
+    )
+    pages = {f"{FUNCTIONS}/docs": docs.create_app(swagger_ui, supabase_js, no_page)}
     if document := groups.get(f"{FUNCTIONS}/openapi"):
         pages[f"{FUNCTIONS}/openapi.json"] = _at("/openapi.json", document)
     return DispatcherMiddleware(_index(sorted(groups)), {**groups, **pages})

@@ -5,15 +5,20 @@ served by one event loop, and forwarding.py exchanges only complete requests and
 """
 
 import argparse
+import asyncio
 import gc
 import logging
 import re
 import resource
+import signal
 import uuid
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+from aiohttp.typedefs import Handler
 from multidict import CIMultiDict
 
 from tenantry_cli.emulator.api_keys import ApiKeys
@@ -31,6 +36,7 @@ from tenantry_cli.emulator.forwarding import (
 )
 from tenantry_cli.emulator.keys import Keys, SigningAlgorithm, read_keys
 from tenantry_cli.emulator.paths import ABSENT, ABSENT_SENTENCE, AUTH, FUNCTIONS, REST
+from tenantry_cli.errors import as_sentence
 
 # The request ids that the functions accept.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -46,6 +52,15 @@ _LONGEST_TARGET_BYTES = 16_384
 # close a connection while a function sends a request.
 _IDLE_SECONDS = 75
 _ENDING_SECONDS = 2
+_CONNECTION: dict[str, Any] = {
+    "access_log": None,
+    "keepalive_timeout": _IDLE_SECONDS,
+    "max_line_size": LONGEST_LINE_BYTES,
+    "max_field_size": LONGEST_LINE_BYTES,
+    # A component gets a compressed body as the client has sent it.
+    "auto_decompress": False,
+}
+_EXCERPT = 100
 
 
 @dataclass(frozen=True)
@@ -155,7 +170,7 @@ def _target(request: web.Request) -> str:
     return f"{url.raw_path}?{kept}" if kept else url.raw_path
 
 
-def _request_id(request: web.Request) -> str:
+def _request_id(request: web.BaseRequest) -> str:
     given = request.headers.get("X-Request-Id", "")
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
@@ -191,6 +206,51 @@ def _share_across_origins(path: str, reply: Reply) -> None:
         reply.headers["Access-Control-Expose-Headers"] = exposed
 
 
+async def _continue(request: web.Request) -> web.StreamResponse | None:
+    """Lets the client send the body. A reply in its place answers another expectation."""
+    expected = request.headers["Expect"]
+    if expected.lower() != "100-continue":
+        message = f"The gateway does not know the expectation {expected[:_EXCERPT]!r}."
+        error = GatewayError(417, "expectation_failed", message)
+        return _complete(error.reply(_request_id(request)))
+    if request.version == HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # aiohttp would believe that the reply has begun.
+        request.writer.output_size = 0
+    return None
+
+
+def _complete(reply: Reply) -> web.Response:
+    response = web.Response(
+        status=reply.status, headers=reply.headers, body=reply.content.read()
+    )
+    response.force_close()
+    return response
+
+
+class _Connection(web.RequestHandler):
+    """A connection of a client, which gets JSON for what is no HTTP, too."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        # Logs the error, and raises one if the reply has begun.
+        super().handle_error(request, status, exc, message)
+        # The rest shows what the client has sent.
+        reason = re.split("\n| when reading", message or repr(exc))[0]
+        error = GatewayError(
+            status,
+            "invalid_http",
+            f"The gateway cannot read this request: {as_sentence(reason.rstrip(':'))}",
+            "Check the method, the length of the address, and the headers.",
+        )
+        return _complete(error.reply(_request_id(request)))
+
+
 async def create_app(
     components: Components,
     keys: Keys,
@@ -208,8 +268,13 @@ async def create_app(
         await users.close()
         await forwarder.close()
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", gateway.serve)
+    @web.middleware
+    async def serve(request: web.Request, handler: Handler) -> web.StreamResponse:
+        # Some requests have no route: the target of CONNECT is no path.
+        return await gateway.serve(request)
+
+    app = web.Application(middlewares=[serve])
+    app.router.add_route("*", "/{path:.*}", gateway.serve, expect_handler=_continue)
     app.on_cleanup.append(close)
     return app
 
@@ -229,27 +294,38 @@ def main() -> None:
     _allow_many_connections()
     # The modules live as long as the process: no collection needs to visit their objects.
     gc.freeze()
-    app = create_app(
-        Components(given.postgrest, given.auth, given.functions),
-        read_keys(given.keys),
-        given.site_url,
-        given.database_url,
-        given.signs,
+    asyncio.run(
+        _serve(
+            create_app(
+                Components(given.postgrest, given.auth, given.functions),
+                read_keys(given.keys),
+                given.site_url,
+                given.database_url,
+                given.signs,
+            ),
+            given.port,
+        )
     )
-    web.run_app(
-        app,
-        host="127.0.0.1",
-        port=given.port,
-        print=None,
-        access_log=None,
+
+
+async def _serve(created: Awaitable[web.Application], port: int) -> None:
+    """Serves until a signal ends it."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ended.set)
+    runner = web.AppRunner(await created, shutdown_timeout=_ENDING_SECONDS)
+    await runner.setup()
+    server = cast(web.Server, runner.server)
+    listener = await loop.create_server(
+        lambda: _Connection(server, loop=loop, **_CONNECTION),
+        "127.0.0.1",
+        port,
         backlog=_CONNECTIONS_WAITING,
-        keepalive_timeout=_IDLE_SECONDS,
-        shutdown_timeout=_ENDING_SECONDS,
-        max_line_size=LONGEST_LINE_BYTES,
-        max_field_size=LONGEST_LINE_BYTES,
-        # A component gets a compressed body as the client has sent it.
-        auto_decompress=False,
     )
+    await ended.wait()
+    listener.close()
+    await runner.cleanup()
 
 
 def _allow_many_connections() -> None:
