@@ -24,6 +24,8 @@ _COMMANDS = {
     "status": "tenantry_cli.emulator.status",
     "up": "tenantry_cli.emulator.command",
 }
+# pipx and uv keep the command in an environment of its own; there this line is theirs.
+_INSTALLATION = "pip install 'tenantry[local]'"
 
 
 class _Commands(click.Group):
@@ -36,7 +38,14 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
+        try:
+            module = import_module(_COMMANDS[cmd_name])
+        except ModuleNotFoundError as missing:
+            raise click.ClickException(
+                f"`tenantry {cmd_name}` needs packages that are not installed ({missing.name} "
+                f"is missing). Install them: {_INSTALLATION}"
+            ) from missing
+        command: click.Command = getattr(module, cmd_name)
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

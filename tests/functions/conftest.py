@@ -17,7 +17,7 @@ from support.upstream import Upstream
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that asks for `entry_point` runs once for each group that main.py names."""
+    """A test that asks for `entry_point` runs once for each group."""
     if "entry_point" in metafunc.fixturenames:
         # The console is a page and no group.
         metafunc.parametrize("entry_point", [n for n in entry_points() if n != "console"])

@@ -31,12 +31,13 @@ _GIT = shutil.which("git") or "git"
 
 
 def entry_points() -> list[str]:
-    """The groups that main.py names, read without running it."""
-    for statement in ast.parse((FUNCTIONS / "main.py").read_text()).body:
+    """The entry points of all groups, read without importing them."""
+    module = FUNCTIONS / "tenantry" / "entry_points.py"
+    for statement in ast.parse(module.read_text()).body:
         match statement:
             case ast.Assign(targets=[ast.Name(id="__all__")], value=names):
                 return cast(list[str], ast.literal_eval(names))
-    raise AssertionError("main.py has no __all__")
+    raise AssertionError("There is no list of the entry points.")
 
 
 @dataclass(frozen=True)
