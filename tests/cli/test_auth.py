@@ -28,11 +28,14 @@ class Caller:
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
 
-    def send(self, method: str, path: str, body: Any = None) -> requests.Response:
+    def send(
+        self, method: str, path: str, body: Any = None, *, text: str | None = None
+    ) -> requests.Response:
         return requests.request(
             method,
             self._url + path,
             json=body,
+            data=text,
             headers=self._headers,
             timeout=30,
             allow_redirects=False,
@@ -43,8 +46,10 @@ class Caller:
         assert reply.ok, reply.text
         return reply.json()
 
-    def refusal(self, method: str, path: str, body: Any = None) -> tuple[int, str]:
-        reply = self.send(method, path, body)
+    def refusal(
+        self, method: str, path: str, body: Any = None, *, text: str | None = None
+    ) -> tuple[int, str]:
+        reply = self.send(method, path, body, text=text)
         error = reply.json()
         assert error["code"] == reply.status_code
         assert error["msg"]
@@ -178,6 +183,88 @@ def test_soft_deleted_user_keeps_the_row_and_nothing_else(
     with psycopg.connect(small_stack.db_url) as database:
         found = database.execute("select from auth.users where id = %s", [user["id"]])
         assert found.fetchone() is None
+
+
+_DEEP = '{"data": ' * 3000 + "1" + "}" * 3000
+_BAD_BODIES = {
+    "no JSON": "{",
+    "a list": "[]",
+    "deeply nested": _DEEP,
+    "half a surrogate pair": r'{"email": "\ud800@example.com", "token": "1"}',
+    "U+0000 in a text": r'{"email": "a\u0000b@example.com", "password": "correct horse"}',
+    "U+0000 in metadata": r'{"data": {"a": ["\u0000"]}, "user_metadata": {"\u0000": 1}}',
+    "no number": '{"data": {"a": NaN}, "app_metadata": {"a": 1e999}}',
+    "an object as a text": '{"type": {}, "email": {}, "token": {}}',
+    "a list as a text": '{"type": [], "email": []}',
+    "a number as a text": '{"email": 5, "password": 6, "type": "email_change"}',
+    "a text as metadata": '{"data": "x", "user_metadata": "x"}',
+}
+
+
+@pytest.mark.parametrize("body", _BAD_BODIES.values(), ids=_BAD_BODIES)
+def test_body_that_cannot_be_read_or_stored_is_refused(
+    admin: Caller, anyone: Caller, body: str
+) -> None:
+    for caller, method, path in (
+        (admin, "POST", "/admin/users"),
+        (admin, "POST", "/admin/generate_link"),
+        (anyone, "POST", "/signup"),
+        (anyone, "POST", "/verify"),
+        (anyone, "POST", "/recover"),
+        (anyone, "POST", "/token?grant_type=password"),
+        (anyone, "PUT", "/user"),
+    ):
+        status, code = caller.refusal(method, path, text=body)
+        assert (status, code) in ((400, "bad_json"), (400, "validation_failed")), path
+    # These endpoints read no body.
+    assert anyone.send("GET", "/health", text=body).ok
+
+
+def test_values_that_the_tables_cannot_hold_are_refused(admin: Caller) -> None:
+    for name in ("role", "aud"):
+        long = {"email": address(), name: "x" * 256}
+        assert admin.refusal("POST", "/admin/users", long) == (400, "bad_json")
+    user = admin.ok(
+        "POST", "/admin/users", {"email": address(), "user_metadata": {"a": r"\u0000"}}
+    )
+    assert user["user_metadata"] == {"a": r"\u0000"}
+    assert admin.ok("GET", f"/admin/users/urn:uuid:{user['id']}") == user
+    assert admin.ok("GET", "/admin/users?filter=%00")["users"] == []
+    admin.ok("DELETE", f"/admin/users/{user['id']}")
+
+
+def test_sign_up_with_empty_addresses_is_anonymous(admin: Caller, anyone: Caller) -> None:
+    for given in ({"email": ""}, {"email": None, "phone": None}):
+        user = anyone.ok("POST", "/signup", given)["user"]
+        assert user["is_anonymous"] is True
+        admin.ok("DELETE", f"/admin/users/{user['id']}")
+
+
+def test_other_methods_of_a_known_path_are_not_found(anyone: Caller) -> None:
+    for method, path in (("GET", "/otp"), ("GET", "/recover"), ("DELETE", "/user")):
+        assert anyone.refusal(method, path) == (404, "not_found")
+
+
+def test_trigger_that_refuses_a_user_is_an_error_of_auth(
+    admin: Caller, anyone: Caller, small_stack: Stack
+) -> None:
+    with psycopg.connect(small_stack.admin_db_url, autocommit=True) as database:
+        database.execute(
+            "create function public.refuse() returns trigger language plpgsql"
+            " as $$ begin raise 'no more users'; end $$;"
+            "create trigger refuse before insert on auth.users"
+            " for each row execute function public.refuse()"
+        )
+        try:
+            for caller, path, given in (
+                (admin, "/admin/users", {"email": address()}),
+                (anyone, "/signup", {}),
+            ):
+                reply = caller.send("POST", path, given).json()
+                assert reply["error_code"] == "unexpected_failure"
+                assert reply["msg"] == "Database error: no more users"
+        finally:
+            database.execute("drop function public.refuse() cascade")
 
 
 def test_users_are_listed_page_by_page(admin: Caller) -> None:

@@ -11,25 +11,21 @@ import re
 import secrets
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import bcrypt
 import jwt
-import psycopg
 from aiohttp import web
-from psycopg import errors
-from pydantic import BaseModel, ValidationError, model_validator
 
 from tenantry_cli.emulator import auth_users
 from tenantry_cli.emulator.auth_error import check_password, email_exists, invalid, refused
+from tenantry_cli.emulator.auth_parameters import Metadata, Name, Parameters, Text, parsed
 from tenantry_cli.emulator.auth_tokens import Tokens
 from tenantry_cli.emulator.auth_users import Connection, User, Users
 from tenantry_cli.emulator.forwarding import Content, Reply
 from tenantry_cli.emulator.paths import AUTH
-
-_Model = TypeVar("_Model", bound="_Parameters")
 
 _ADMIN_ROLES = ("service_role", "supabase_admin")
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
@@ -48,42 +44,32 @@ _CODE_DIGITS = 6
 _HASH_COST = 10
 
 
-class _Parameters(BaseModel):
-    @model_validator(mode="before")
-    @classmethod
-    def _without_nulls(cls, given: Any) -> Any:
-        """supabase-py sends null for what its caller left out."""
-        if not isinstance(given, dict):
-            return given
-        return {name: value for name, value in given.items() if value is not None}
-
-
-class _UserParameters(_Parameters):
+class _UserParameters(Parameters):
     id: UUID | None = None
-    aud: str = ""
-    role: str = ""
-    email: str = ""
-    phone: str = ""
-    password: str | None = None
-    password_hash: str | None = None
+    aud: Name = ""
+    role: Name = ""
+    email: Text = ""
+    phone: Text = ""
+    password: Text | None = None
+    password_hash: Text | None = None
     email_confirm: bool = False
     phone_confirm: bool = False
-    user_metadata: dict[str, Any] | None = None
-    app_metadata: dict[str, Any] | None = None
-    ban_duration: str = ""
+    user_metadata: Metadata | None = None
+    app_metadata: Metadata | None = None
+    ban_duration: Text = ""
 
 
-class _Deletion(_Parameters):
+class _Deletion(Parameters):
     should_soft_delete: bool = False
 
 
-class _Link(_Parameters):
-    type: str = ""
-    email: str = ""
-    new_email: str = ""
-    password: str = ""
-    data: dict[str, Any] | None = None
-    redirect_to: str = ""
+class _Link(Parameters):
+    type: Text = ""
+    email: Text = ""
+    new_email: Text = ""
+    password: Text = ""
+    data: Metadata | None = None
+    redirect_to: Text = ""
 
 
 class Admin:
@@ -97,17 +83,9 @@ class Admin:
     ) -> Reply:
         """The answer to a request for `path`, which begins after /auth/v1."""
         self._require_admin(authorization)
-        try:
-            async with self._users.transaction() as connection:
-                return await self._routed(connection, request, path, content)
-        except errors.UniqueViolation as error:
-            # Another request has created the user at the same moment.
-            raise email_exists() from error
-        except psycopg.Error as error:
-            logging.exception("%s %s", request.method, path)
-            # A trigger or a foreign key of the project may have refused it.
-            message = f"Database error: {error.diag.message_primary or error}"
-            raise refused(500, "unexpected_failure", message) from error
+        body = content.read() or b"{}"
+        async with self._users.transaction() as connection:
+            return await self._routed(connection, request, path, body)
 
     def _require_admin(self, authorization: str) -> None:
         scheme, _, token = authorization.partition(" ")
@@ -125,11 +103,11 @@ class Admin:
             raise refused(403, "not_admin", "User not allowed")
 
     async def _routed(
-        self, connection: Connection, request: web.Request, path: str, content: Content
+        self, connection: Connection, request: web.Request, path: str, body: bytes
     ) -> Reply:
         match request.method, path.strip("/").split("/"):
             case "POST", ["admin", "users"]:
-                parameters = _parsed(_UserParameters, content)
+                parameters = parsed(_UserParameters, body)
                 return Reply.of_json(await _create(connection, parameters))
             case "GET", ["admin", "users"]:
                 return await _list(connection, request)
@@ -137,20 +115,20 @@ class Admin:
                 return Reply.of_json(await _existing(connection, user_id))
             case "PUT", ["admin", "users", user_id]:
                 user = await _existing(connection, user_id)
-                parameters = _parsed(_UserParameters, content)
+                parameters = parsed(_UserParameters, body)
                 return Reply.of_json(await _update(connection, user, parameters))
             case "DELETE", ["admin", "users", user_id]:
                 user = await _existing(connection, user_id)
-                await _delete(connection, user, _parsed(_Deletion, content))
+                await _delete(connection, user, parsed(_Deletion, body))
                 return Reply.of_json({})
             case "GET", ["admin", "users", user_id, "factors"]:
                 await _existing(connection, user_id)
                 return Reply.of_json([])
             case "POST", ["admin", "generate_link"]:
-                link = _parsed(_Link, content)
+                link = parsed(_Link, body)
                 return Reply.of_json(await self._link(connection, request, link))
             case "POST", ["invite"]:
-                link = _parsed(_Link, content).model_copy(update={"type": "invite"})
+                link = parsed(_Link, body).model_copy(update={"type": "invite"})
                 made = await self._link(connection, request, link)
                 # No mail is sent. The developer finds the link in the log of the gateway.
                 logging.info("invitation of %s: %s", made["email"], made["action_link"])
@@ -208,22 +186,13 @@ class Admin:
         }
 
 
-def _parsed(model: type[_Model], content: Content) -> _Model:
-    try:
-        return model.model_validate_json(content.read() or b"{}")
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        message = f"{where}: {first['msg']}" if where else first["msg"]
-        raise refused(400, "bad_json", f"Could not parse request body: {message}") from error
-
-
 async def _existing(connection: Connection, user_id: str) -> User:
     try:
-        UUID(user_id)
+        # UUID also takes forms that PostgreSQL does not know, such as urn:uuid:….
+        known = str(UUID(user_id))
     except ValueError:
         raise refused(404, "validation_failed", "user_id must be an UUID") from None
-    user = await auth_users.find(connection, "id", user_id)
+    user = await auth_users.find(connection, "id", known)
     if user is None:
         raise refused(404, "user_not_found", "User not found")
     return user
@@ -233,7 +202,8 @@ async def _list(connection: Connection, request: web.Request) -> Reply:
     page = _positive(request, "page", 1)
     size = min(_positive(request, "per_page", _PAGE_SIZE), _LARGEST_PAGE)
     values = {
-        "filter": request.query.get("filter", ""),
+        # No address has the character U+0000, which PostgreSQL takes nowhere.
+        "filter": request.query.get("filter", "").replace("\0", "\ufffd"),
         "size": size,
         "skip": (page - 1) * size,
     }

@@ -14,10 +14,12 @@ from uuid import uuid4
 
 from aiohttp import web
 from multidict import CIMultiDict
+from pydantic import ConfigDict
 
 from tenantry_cli.emulator import auth_users
 from tenantry_cli.emulator.auth_admin import Admin, token_hash
 from tenantry_cli.emulator.auth_error import refused
+from tenantry_cli.emulator.auth_parameters import Metadata, Parameters, Text, parsed
 from tenantry_cli.emulator.auth_tokens import LIFETIME_SECONDS, Tokens
 from tenantry_cli.emulator.auth_users import Connection, User, Users
 from tenantry_cli.emulator.forwarding import Content, Forwarder, Reply
@@ -25,9 +27,15 @@ from tenantry_cli.emulator.paths import AUTH
 
 _EXCERPT = 200
 _BEARER = "bearer"
-_ENDPOINTS = {
-    *("/signup", "/token", "/otp", "/magiclink", "/verify", "/recover", "/resend", "/user"),
-    *("/reauthenticate", "/logout", "/authorize", "/callback", "/health", "/settings"),
+# The requests with parameters in their body, and the others.
+_WITH_PARAMETERS = {
+    *(("POST", "/signup"), ("POST", "/token"), ("POST", "/otp"), ("POST", "/magiclink")),
+    *(("POST", "/verify"), ("POST", "/recover"), ("POST", "/resend"), ("PUT", "/user")),
+}
+_WITHOUT_PARAMETERS = {
+    *(("GET", "/verify"), ("GET", "/user"), ("GET", "/reauthenticate"), ("POST", "/logout")),
+    *(("GET", "/authorize"), ("GET", "/callback"), ("POST", "/callback")),
+    *(("GET", "/health"), ("HEAD", "/health"), ("GET", "/settings")),
 }
 # What Auth stores until a new address is confirmed.
 _CHANGE = (
@@ -38,6 +46,21 @@ _CHANGE = (
 _KINDS = {"invite": "signup", "email": "magiclink"}
 _NO_MFA = "The emulator has no multi-factor authentication. Use a hosted project for it."
 _NO_PHONE = "The emulator sends no SMS, so nobody signs in by phone. Use an email address."
+
+
+class _Given(Parameters):
+    """The parameters that the gateway reads, and those whose type Auth does not check."""
+
+    model_config = ConfigDict(extra="allow")
+
+    email: Text = ""
+    phone: Text = ""
+    password: Text = ""
+    type: Text = ""
+    token: Text = ""
+    token_hash: Text = ""
+    refresh_token: Text = ""
+    data: Metadata | None = None
 
 
 class AuthGateway:
@@ -65,14 +88,17 @@ class AuthGateway:
             return await self._admin.reply(request, path, authorization, content)
         if path == "/factors" or path.startswith("/factors/"):
             raise refused(422, "mfa_totp_enroll_not_enabled", _NO_MFA)
-        if path not in _ENDPOINTS:
+        route = (request.method, path)
+        if route not in _WITH_PARAMETERS | _WITHOUT_PARAMETERS:
             raise refused(
                 404, "not_found", f"The emulator's Auth has no {request.method} {path}."
             )
-        given = _parameters(content)
+        given: dict[str, Any] = {}
+        if route in _WITH_PARAMETERS:
+            given = parsed(_Given, content.read()).model_dump(exclude_unset=True)
         if given.get("phone"):
             raise refused(400, "phone_provider_disabled", _NO_PHONE)
-        if (request.method, path) == ("POST", "/signup") and "email" not in given:
+        if route == ("POST", "/signup") and not given.get("email"):
             return Reply.of_json(await self._sign_up_anonymously(given))
         if path == "/verify":
             await self._accept_link_to_new_address({**request.query, **given})
@@ -178,7 +204,6 @@ class AuthGateway:
     async def _sign_up_anonymously(self, given: Mapping[str, Any]) -> dict[str, Any]:
         user_id, session_id = str(uuid4()), str(uuid4())
         refresh_token = secrets.token_urlsafe(9)
-        data = given.get("data")
         async with self._users.transaction() as connection:
             await auth_users.insert(
                 connection,
@@ -188,7 +213,7 @@ class AuthGateway:
                     "role": "authenticated",
                     "is_anonymous": True,
                     "raw_app_meta_data": {},
-                    "raw_user_meta_data": data if isinstance(data, dict) else {},
+                    "raw_user_meta_data": given.get("data") or {},
                 },
             )
             await connection.execute(
@@ -213,12 +238,6 @@ class AuthGateway:
             "refresh_token": refresh_token,
             "user": user,
         }
-
-
-def _parameters(content: Content) -> dict[str, Any]:
-    """The parameters in the body. None if Auth has to refuse the body."""
-    parsed = Reply(200, CIMultiDict({"Content-Type": "application/json"}), content).json
-    return parsed if isinstance(parsed, dict) else {}
 
 
 def _with_known_kind(

@@ -1,14 +1,18 @@
 """The users in the tables of Auth, as its API shows them."""
 
 import json
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from psycopg import AsyncConnection, sql
+import psycopg
+from psycopg import AsyncConnection, errors, sql
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
+
+from tenantry_cli.emulator.auth_error import email_exists, refused
 
 Connection = AsyncConnection[DictRow]
 # A user as the API shows it.
@@ -44,8 +48,17 @@ class Users:
     async def transaction(self) -> AsyncIterator[Connection]:
         # Opening twice does nothing. The pool connects when it is first used.
         await self._pool.open()
-        async with self._pool.connection() as connection:
-            yield connection
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+        except errors.UniqueViolation as error:
+            # Another request has created the user at the same moment.
+            raise email_exists() from error
+        except psycopg.Error as error:
+            logging.exception("the tables of Auth")
+            # A trigger or a foreign key of the project may have refused it.
+            message = f"Database error: {error.diag.message_primary or error}"
+            raise refused(500, "unexpected_failure", message) from error
 
 
 async def find(connection: Connection, column: str, value: str) -> User | None:

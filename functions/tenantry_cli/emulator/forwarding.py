@@ -131,7 +131,7 @@ class Reply:
             return None
         try:
             return json.loads(self.content.read())
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def replace_json(self, body: Any) -> None:
