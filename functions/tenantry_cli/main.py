@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from tenantry_cli.errors import TenantryError, describe_os_error
+from tenantry_cli.signals import INTERRUPTED
 
 # The module of each command, which is imported when the command runs: importing the emulator
 # and the proof takes longer than most commands take to run.
@@ -53,6 +54,10 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except TenantryError as error:
             raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            # Not 1, with which a command says what it found.
+            click.echo("Interrupted.", err=True)
+            raise click.exceptions.Exit(INTERRUPTED) from None
         except BrokenPipeError:
             # Whoever read the output has ended, as `tenantry drift | head` does.
             raise

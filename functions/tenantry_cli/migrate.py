@@ -32,9 +32,8 @@ from tenantry_cli.data_api import (
     project_options,
 )
 from tenantry_cli.errors import as_sentence
+from tenantry_cli.signals import INTERRUPTED
 
-# The exit code of a command that Ctrl-C has ended.
-_INTERRUPTED = 130
 _CTRL_C = "It was interrupted"
 
 
@@ -155,7 +154,7 @@ def migrate(
     else:
         _show(Console(highlight=False), report, only)
     if not report.is_complete:
-        context.exit(_INTERRUPTED if report.ended_by == _CTRL_C else 1)
+        context.exit(INTERRUPTED if report.ended_by == _CTRL_C else 1)
 
 
 def _chosen(api: DataApi, only: Sequence[str]) -> list[dict[str, Any]]:

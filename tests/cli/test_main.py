@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import socket
 import subprocess
 import sys
 
@@ -9,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from tenantry_cli.main import main
+from tenantry_cli.signals import INTERRUPTED
 
 
 @pytest.mark.parametrize(
@@ -41,3 +44,19 @@ def test_summaries_fit_into_eighty_columns() -> None:
 
     assert shown.exit_code == 0
     assert "..." not in shown.output.partition("Commands:")[2]
+
+
+def test_ctrl_c_has_its_own_exit_code_and_no_stack_trace() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        running = subprocess.Popen(
+            [sys.executable, "-m", "tenantry_cli", "drift", "--url", url, "--service-key", "x"],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        connection, _ = silent.accept()
+        with connection:
+            running.send_signal(signal.SIGINT)
+            _, shown = running.communicate(timeout=60)
+
+    assert (running.returncode, shown) == (INTERRUPTED, "Interrupted.\n")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 
 import pytest
 
+from tenantry_cli.emulator.supervisor import stopping_cleanly
 from tenantry_cli.proof.interruption import interruptible, undisturbed
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
@@ -30,6 +33,30 @@ def test_first_signal_interrupts_and_further_ones_do_not_stop_the_cleanup(
         create_and_remove()
 
     assert removed == ["all"]
+
+
+@pytest.mark.parametrize("block", [interruptible, stopping_cleanly])
+def test_two_signals_at_once_are_one_interruption(
+    block: Callable[[], AbstractContextManager[object]],
+) -> None:
+    # Python prints a stack trace, which pytest reports, if the handler of the first signal
+    # leaves no handler for the second.
+    before = {number: signal.getsignal(number) for number in BOTH}
+    is_cleaned_up = False
+    try:
+        with suppress(KeyboardInterrupt), block():
+            try:
+                signal.pthread_sigmask(signal.SIG_BLOCK, BOTH)
+                for number in BOTH:
+                    os.kill(os.getpid(), number)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, BOTH)
+            finally:
+                is_cleaned_up = True
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    assert is_cleaned_up
 
 
 def test_signals_are_ignored_while_undisturbed_and_handlers_are_restored() -> None:

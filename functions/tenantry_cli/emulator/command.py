@@ -23,10 +23,8 @@ from tenantry_cli.emulator.supervisor import (
 )
 from tenantry_cli.errors import TenantryError, describe_os_error
 from tenantry_cli.project import find_project
+from tenantry_cli.signals import INTERRUPTED
 from tenantry_cli.waiting import wait_until
-
-# The exit code of Ctrl-C in a shell.
-_INTERRUPTED = 130
 
 
 @click.command()
@@ -163,7 +161,7 @@ def bundle() -> None:
 
 def _end_early() -> NoReturn:
     click.echo("stopped before it was ready", err=True)
-    raise SystemExit(_INTERRUPTED)
+    raise SystemExit(INTERRUPTED)
 
 
 def _run_demo(console: Console, wanted: bool, connection: dict[str, str]) -> None:

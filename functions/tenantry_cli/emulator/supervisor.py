@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from tenantry_cli.emulator.stack import EndedError, Stack
 from tenantry_cli.errors import TenantryError
+from tenantry_cli.signals import ignore
 
 # `tenantry reset` sends it to a running emulator.
 RESET = signal.SIGUSR1
@@ -41,7 +42,7 @@ def stopping_cleanly() -> Iterator[Requests]:
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
         for ending in requests.endings:
-            signal.signal(ending, signal.SIG_IGN)
+            signal.signal(ending, ignore)
         requests.is_stop = True
         raise _Stopped
 
@@ -56,9 +57,8 @@ def stopping_cleanly() -> Iterator[Requests]:
         finally:
             signal.signal(RESET, before_reset)
             for ending, handler in before.items():
-                # After a signal, the process only ends, and ignores further signals.
-                if not requests.is_stop:
-                    signal.signal(ending, handler)
+                # After a signal, the process only ends. Python drops its own handlers then.
+                signal.signal(ending, signal.SIG_IGN if requests.is_stop else handler)
 
 
 def watch(stack: Stack, requests: Requests) -> None:

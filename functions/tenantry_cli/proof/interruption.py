@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+from tenantry_cli.signals import ignore
+
 _INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -18,7 +20,7 @@ def interruptible() -> Iterator[None]:
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
         for each in _INTERRUPTIONS:
-            signal.signal(each, signal.SIG_IGN)
+            signal.signal(each, ignore)
         raise KeyboardInterrupt
 
     before = {each: signal.signal(each, interrupt) for each in _INTERRUPTIONS}
@@ -36,7 +38,7 @@ def undisturbed() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {each: signal.signal(each, signal.SIG_IGN) for each in _INTERRUPTIONS}
+    before = {each: signal.signal(each, ignore) for each in _INTERRUPTIONS}
     try:
         yield
     finally:
