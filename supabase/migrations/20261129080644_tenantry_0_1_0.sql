@@ -6060,7 +6060,8 @@ begin
 
     -- First, because a foreign key that leaves the schema also marks the other table as changed.
     perform tenancy.require_template_shape();
-    perform tenancy.require_clean_session(migration, v_parameters, v_leftovers, v_advisory_locks);
+    perform tenancy.require_kept_parameters(migration, v_parameters);
+    perform tenancy.require_clean_session(migration, v_leftovers, v_advisory_locks);
     perform tenancy.require_unchanged_outside(migration, v_changes, v_locks, v_objects);
     close v_objects;
     select string_agg(r.name, ', ') into v_problem
@@ -6129,6 +6130,8 @@ declare
     v_give_up constant timestamptz := clock_timestamp() + interval '2 seconds';
     v_own tenancy.schema_object[] := array[]::tenancy.schema_object[];
     v_after public.tenants;
+    v_leftovers constant text[] := tenancy.session_leftovers();
+    v_locks constant text[] := tenancy.advisory_locks();
 begin
     if tenancy.has_own_objects(tenant.schema_name, tenant.schema_version) then
         -- Before the own objects are recorded: this refresh is not a change by the migration.
@@ -6154,13 +6157,19 @@ begin
             where t.id = tenant.id
             returning * into strict v_after;
             perform tenancy.apply_tenant_privileges(tenant.schema_name);
+            -- The reference schema has no rows, for which a migration may leave something.
+            perform tenancy.require_clean_session(migration, v_leftovers, v_locks);
             perform tenancy.require_template(tenant.schema_name, migration.version, v_own);
             return v_after;
         exception
             when lock_not_available or deadlock_detected then
+                perform tenancy.release_session_locks(v_locks);
                 if clock_timestamp() >= v_give_up then
                     raise;
                 end if;
+            when others or query_canceled then
+                perform tenancy.release_session_locks(v_locks);
+                raise;
         end;
         perform pg_sleep(0.02 + random() * 0.03);
     end loop;
@@ -6188,6 +6197,8 @@ declare
     v_schema_before constant pg_catalog.pg_namespace := (
         select n from pg_catalog.pg_namespace n where n.nspname = apply_tenant_migration.schema_name
     );
+    v_channels constant text[] := array(select c from pg_listening_channels() c);
+    v_channel text;
     v_tables_before constant oid[] := tenancy.table_oids(schema_name);
     v_audited_before constant oid[] := tenancy.audited_tables(v_tables_before);
     v_tables_now oid[];
@@ -6205,6 +6216,12 @@ begin
     -- Only the statements run with this path; afterwards the empty path is set again.
     perform set_config('search_path', v_path, true);
     execute migration.statements;
+    -- PostgreSQL shows a new channel only after the commit. So nothing is refused here, but the
+    -- session listens to what it listened to before.
+    unlisten *;
+    foreach v_channel in array v_channels loop
+        execute format('listen %I', v_channel);
+    end loop;
     -- A constraint that is checked only at the commit would fail outside any handler.
     set constraints all immediate;
 
@@ -7143,7 +7160,6 @@ comment on function tenancy.replace_tenant_migration(text, text, text[]) is
 -- A migration runs in a session of PostgREST, too, which serves other requests afterwards.
 create function tenancy.require_clean_session(
     migration tenancy.tenant_migrations,
-    parameters_before jsonb,
     leftovers_before text[],
     locks_before text[]
 )
@@ -7158,21 +7174,6 @@ declare
     v_leftovers_now constant text[] := tenancy.session_leftovers();
     v_problem text;
 begin
-    -- A library, such as that of pgvector, defines its parameters when a session first uses it.
-    select string_agg(s.key, ', ' order by s.key) into v_problem
-    from jsonb_each_text(tenancy.session_parameters(migration.statements)) s
-    left join pg_catalog.pg_settings p on p.name = s.key
-    where case
-        when parameters_before ? s.key then s.value is distinct from parameters_before ->> s.key
-        else p.source = 'session'
-    end
-        -- A library has taken over a name that the text contains.
-        and (p.name is null or p.source = 'session' or parameters_before ->> s.key <> '');
-    if v_problem is not null then
-        raise exception 'Tenant migration % leaves parameters changed: %. Remove SET and set_config from it, or set the old value at its end: other requests use the same session afterwards.', migration.version, v_problem
-            using errcode = 'object_not_in_prerequisite_state';
-    end if;
-
     if cardinality(v_locks) > 0 then
         raise exception 'Tenant migration % keeps the advisory lock %, which belongs to the session. Use pg_advisory_xact_lock: other requests use the same session afterwards.', migration.version, array_to_string(v_locks, ', ')
             using errcode = 'object_not_in_prerequisite_state';
@@ -7188,8 +7189,8 @@ begin
 end;
 $$;
 
-comment on function tenancy.require_clean_session(tenancy.tenant_migrations, jsonb, text[], text[]) is
-    'Refuses a tenant migration that has left parameters, advisory locks, prepared statements, cursors or temporary objects in the session (55000).';
+comment on function tenancy.require_clean_session(tenancy.tenant_migrations, text[], text[]) is
+    'Refuses a tenant migration that has left advisory locks, prepared statements, cursors or temporary objects in the session (55000).';
 
 -- sql/20_tenancy/migrations/require_closed_policies.sql
 
@@ -7351,6 +7352,38 @@ $$;
 
 comment on function tenancy.require_executable_routines() is
     'Requires that members may execute every routine that the tables and views of the reference schema call (55000).';
+
+-- sql/20_tenancy/migrations/require_kept_parameters.sql
+
+create function tenancy.require_kept_parameters(migration tenancy.tenant_migrations, parameters_before jsonb)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_problem text;
+begin
+    -- A library, such as that of pgvector, defines its parameters when a session first uses it.
+    select string_agg(s.key, ', ' order by s.key) into v_problem
+    from jsonb_each_text(tenancy.session_parameters(migration.statements)) s
+    left join pg_catalog.pg_settings p on p.name = s.key
+    where case
+        when parameters_before ? s.key then s.value is distinct from parameters_before ->> s.key
+        else p.source = 'session'
+    end
+        -- A library has taken over a name that the text contains.
+        and (p.name is null or p.source = 'session' or parameters_before ->> s.key <> '');
+    if v_problem is not null then
+        raise exception 'Tenant migration % leaves parameters changed: %. Remove SET and set_config from it, or set the old value at its end: other requests use the same session afterwards.', migration.version, v_problem
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_kept_parameters(tenancy.tenant_migrations, jsonb) is
+    'Refuses a tenant migration that has changed parameters of the session, from what session_parameters reported before it (55000).';
 
 -- sql/20_tenancy/migrations/require_migration_text.sql
 
@@ -7682,13 +7715,10 @@ as $$
         union all
         select format('cursor "%s"', c.name) from pg_catalog.pg_cursors c where c.is_holdable
         union all
-        select format('temporary object "%s"', c.relname)
-        from pg_catalog.pg_class c
-        where c.relnamespace = pg_my_temp_schema() and c.relkind not in ('i', 'I', 't')
-        union all
-        select format('temporary object "%s"', p.proname)
-        from pg_catalog.pg_proc p
-        where p.pronamespace = pg_my_temp_schema()
+        select format('temporary object "%s"', coalesce(i.name, i.identity))
+        from pg_catalog.pg_depend d
+        cross join lateral pg_identify_object(d.classid, d.objid, 0) i
+        where d.refclassid = 'pg_namespace'::regclass and d.refobjid = pg_my_temp_schema()
     );
 $$;
 
@@ -7698,7 +7728,7 @@ comment on function tenancy.session_leftovers() is
 -- sql/20_tenancy/migrations/session_parameters.sql
 
 -- pg_settings does not list a parameter that nobody has defined, such as app.tenant. So the names
--- come from the text.
+-- come from the text, and those on which a protection depends are always read.
 create function tenancy.session_parameters(statements text)
     returns jsonb
     stable
@@ -7714,13 +7744,18 @@ as $$
         from (
             select distinct lower(m[1]) as name
             from regexp_matches(statements, '([a-z_][a-z0-9_$]*(?:\.[a-z_][a-z0-9_$]*)+)', 'gi') m
+            union
+            select unnest(array[
+                'tenancy.acting_as_owner', 'tenancy.maintaining', 'request.jwt.claims', 'request.jwt.claim.sub',
+                'request.headers', 'request.method', 'request.path'
+            ])
         ) n
         where not exists (select from pg_catalog.pg_settings s where s.name = n.name)
     ) s;
 $$;
 
 comment on function tenancy.session_parameters(text) is
-    'Every parameter of this session with its value, and those without a definition that these statements name.';
+    'Every parameter of this session with its value, and of those without a definition the ones that these statements name or that Tenantry reads.';
 
 -- sql/20_tenancy/migrations/tenant_search_path.sql
 

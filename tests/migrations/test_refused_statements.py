@@ -86,6 +86,10 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "prepare p as select 1": ('prepared statement "p"', "deallocate"),
     "declare c cursor with hold for select 1": ('cursor "c"',),
     "create temporary table scratch ()": ('temporary object "scratch"', "Drop"),
+    "create type pg_temp.mood as enum ()": ('temporary object "mood"', "Drop"),
+    "create function pg_temp.f() returns int return 1": ("temporary object", "Drop"),
+    "do $$ declare f boolean; begin perform set_config('tenancy' || '.maintaining', 'on', f);"
+    " end $$": ("parameters changed: tenancy.maintaining", SESSION),
     "listen changes": ("Remove LISTEN",),
     # Policies that ask nothing of the caller.
     "create policy p on settings using (true)": ('policy "p" of table "settings"', MEMBERS),
@@ -215,6 +219,65 @@ def test_library_may_define_its_parameters(session: psycopg.Connection) -> None:
 
     changed = "set pg_trgm.similarity_threshold = 0.5"
     assert "changed: pg_trgm.similarity_threshold" in refusal(session, changed)
+
+
+def listening(session: psycopg.Connection) -> list[str]:
+    rows = session.execute("select pg_listening_channels()").fetchall()
+    return [row[0] for row in rows]
+
+
+def test_session_listens_to_what_it_listened_to_before(fleet: Fleet) -> None:
+    tenant = fleet.tenant()
+    with psycopg.connect(fleet.address.db_url, autocommit=True) as session:
+        session.execute("listen news")
+        register(session, "do $$ begin execute 'unli' || 'sten *; lis' || 'ten x'; end $$")
+        assert listening(session) == ["news"]
+
+        session.execute("select public.migrate_tenant(%s)", (tenant,))
+        assert listening(session) == ["news"]
+    assert fleet.versions()[tenant] == "tried"
+
+
+def test_migration_that_leaves_something_for_a_row_fails_in_the_tenant(fleet: Fleet) -> None:
+    """The reference schema has no rows, so the migration is registered."""
+    tenant = fleet.tenant()
+    fleet.sql.execute(
+        sql.SQL("insert into {}.settings values ('a')").format(sql.Identifier(tenant))
+    )
+    # As a function of the project may do.
+    fleet.sql.execute(
+        "create function public.keep() returns text begin atomic"
+        " select pg_advisory_lock(5)::text; end"
+    )
+    with psycopg.connect(fleet.address.db_url, autocommit=True) as session:
+
+        def migrated() -> tuple[str, str]:
+            row = session.execute(
+                "select outcome::text, message from public.migrate_tenant(%s)", (tenant,)
+            ).fetchone()
+            assert row is not None
+            held = session.execute(
+                "select from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"
+            ).fetchall()
+            assert held == []
+            return row
+
+        for statements, part in (
+            ("select public.keep() from settings", "keeps the advisory lock (5)"),
+            ("select public.keep(), 1 / (length(key) - 1) from settings", "division by zero"),
+            (
+                "do $$ begin perform from settings; if found then"
+                " create temporary table scratch (); end if; end $$",
+                'leaves in the session: temporary object "scratch"',
+            ),
+        ):
+            version = fleet.register(statements)
+            outcome, message = migrated()
+            assert (outcome, part in message) == ("failed", True), message
+            session.execute("select public.withdraw_tenant_migration(%s)", (version,))
+        fleet.register("select pg_advisory_xact_lock(5) from settings")
+        assert migrated()[0] == "migrated"
+    fleet.sql.execute("drop function public.keep()")
 
 
 def test_failure_names_the_table_and_the_key_but_no_value(fleet: Fleet) -> None:

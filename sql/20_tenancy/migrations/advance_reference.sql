@@ -78,7 +78,8 @@ begin
 
     -- First, because a foreign key that leaves the schema also marks the other table as changed.
     perform tenancy.require_template_shape();
-    perform tenancy.require_clean_session(migration, v_parameters, v_leftovers, v_advisory_locks);
+    perform tenancy.require_kept_parameters(migration, v_parameters);
+    perform tenancy.require_clean_session(migration, v_leftovers, v_advisory_locks);
     perform tenancy.require_unchanged_outside(migration, v_changes, v_locks, v_objects);
     close v_objects;
     select string_agg(r.name, ', ') into v_problem

@@ -13,6 +13,8 @@ declare
     v_give_up constant timestamptz := clock_timestamp() + interval '2 seconds';
     v_own tenancy.schema_object[] := array[]::tenancy.schema_object[];
     v_after public.tenants;
+    v_leftovers constant text[] := tenancy.session_leftovers();
+    v_locks constant text[] := tenancy.advisory_locks();
 begin
     if tenancy.has_own_objects(tenant.schema_name, tenant.schema_version) then
         -- Before the own objects are recorded: this refresh is not a change by the migration.
@@ -38,13 +40,19 @@ begin
             where t.id = tenant.id
             returning * into strict v_after;
             perform tenancy.apply_tenant_privileges(tenant.schema_name);
+            -- The reference schema has no rows, for which a migration may leave something.
+            perform tenancy.require_clean_session(migration, v_leftovers, v_locks);
             perform tenancy.require_template(tenant.schema_name, migration.version, v_own);
             return v_after;
         exception
             when lock_not_available or deadlock_detected then
+                perform tenancy.release_session_locks(v_locks);
                 if clock_timestamp() >= v_give_up then
                     raise;
                 end if;
+            when others or query_canceled then
+                perform tenancy.release_session_locks(v_locks);
+                raise;
         end;
         perform pg_sleep(0.02 + random() * 0.03);
     end loop;

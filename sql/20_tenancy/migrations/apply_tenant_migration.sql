@@ -14,6 +14,8 @@ declare
     v_schema_before constant pg_catalog.pg_namespace := (
         select n from pg_catalog.pg_namespace n where n.nspname = apply_tenant_migration.schema_name
     );
+    v_channels constant text[] := array(select c from pg_listening_channels() c);
+    v_channel text;
     v_tables_before constant oid[] := tenancy.table_oids(schema_name);
     v_audited_before constant oid[] := tenancy.audited_tables(v_tables_before);
     v_tables_now oid[];
@@ -31,6 +33,12 @@ begin
     -- Only the statements run with this path; afterwards the empty path is set again.
     perform set_config('search_path', v_path, true);
     execute migration.statements;
+    -- PostgreSQL shows a new channel only after the commit. So nothing is refused here, but the
+    -- session listens to what it listened to before.
+    unlisten *;
+    foreach v_channel in array v_channels loop
+        execute format('listen %I', v_channel);
+    end loop;
     -- A constraint that is checked only at the commit would fail outside any handler.
     set constraints all immediate;
 

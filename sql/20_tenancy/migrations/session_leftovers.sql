@@ -10,13 +10,10 @@ as $$
         union all
         select format('cursor "%s"', c.name) from pg_catalog.pg_cursors c where c.is_holdable
         union all
-        select format('temporary object "%s"', c.relname)
-        from pg_catalog.pg_class c
-        where c.relnamespace = pg_my_temp_schema() and c.relkind not in ('i', 'I', 't')
-        union all
-        select format('temporary object "%s"', p.proname)
-        from pg_catalog.pg_proc p
-        where p.pronamespace = pg_my_temp_schema()
+        select format('temporary object "%s"', coalesce(i.name, i.identity))
+        from pg_catalog.pg_depend d
+        cross join lateral pg_identify_object(d.classid, d.objid, 0) i
+        where d.refclassid = 'pg_namespace'::regclass and d.refobjid = pg_my_temp_schema()
     );
 $$;
 
