@@ -9485,7 +9485,7 @@ declare
     v_schema_name name;
 begin
     select * into strict v_table from pg_catalog.pg_class c where c.oid = sharing_obstacle.relation;
-    select n.nspname into strict v_schema_name from pg_catalog.pg_namespace n where n.oid = v_table.relnamespace;
+    select n.nspname::text into strict v_schema_name from pg_catalog.pg_namespace n where n.oid = v_table.relnamespace;
     if v_table.relkind not in ('r', 'p') then
         return 'it is no table';
     end if;
@@ -12311,7 +12311,6 @@ declare
     v_schema_name constant text := coalesce(schema_name, tenancy.opaque_schema_name());
     v_creator constant uuid := (tenancy.caller()).user_id;
     v_tenant public.tenants;
-    v_is_building boolean := false;
 begin
     perform tenancy.require_platform_role('admin');
 
@@ -12344,9 +12343,17 @@ begin
     -- Log first: `create schema` invalidates every cached plan.
     perform tenancy.log_action('tenant.create', v_tenant, jsonb_build_object('after', to_jsonb(v_tenant)));
 
-    v_is_building := true;
-    perform tenancy.build_tenant_schema(v_schema_name);
-    v_is_building := false;
+    begin
+        perform tenancy.build_tenant_schema(v_schema_name);
+    exception
+        when deadlock_detected or lock_not_available then
+            raise;
+        when others then
+            -- What the template needs was dropped or changed after the migration was registered.
+            raise exception '%', rtrim(tenancy.one_line(sqlerrm), '.') || '.'
+                using errcode = 'PT409', detail = 'template_broken',
+                    hint = 'Restore what this tenant migration needs, or replace it with replace_tenant_migration, or withdraw it with withdraw_tenant_migration. Until then no tenant can be created. tenantry doctor tells more.';
+    end;
 
     perform tenancy.expose_schema(v_schema_name);
 
@@ -12354,14 +12361,6 @@ begin
 exception
     when deadlock_detected or lock_not_available or query_canceled then
         perform tenancy.raise_busy();
-    when others then
-        if not v_is_building then
-            raise;
-        end if;
-        -- What the template needs was dropped or changed after the migration was registered.
-        raise exception '%', rtrim(tenancy.one_line(sqlerrm), '.') || '.'
-            using errcode = 'PT409', detail = 'template_broken',
-                hint = 'Restore what this tenant migration needs, or replace it with replace_tenant_migration, or withdraw it with withdraw_tenant_migration. Until then no tenant can be created. tenantry doctor tells more.';
 end;
 $$;
 

@@ -10,7 +10,7 @@ declare
     v_schema_name name;
 begin
     select * into strict v_table from pg_catalog.pg_class c where c.oid = sharing_obstacle.relation;
-    select n.nspname into strict v_schema_name from pg_catalog.pg_namespace n where n.oid = v_table.relnamespace;
+    select n.nspname::text into strict v_schema_name from pg_catalog.pg_namespace n where n.oid = v_table.relnamespace;
     if v_table.relkind not in ('r', 'p') then
         return 'it is no table';
     end if;

@@ -14,7 +14,6 @@ declare
     v_schema_name constant text := coalesce(schema_name, tenancy.opaque_schema_name());
     v_creator constant uuid := (tenancy.caller()).user_id;
     v_tenant public.tenants;
-    v_is_building boolean := false;
 begin
     perform tenancy.require_platform_role('admin');
 
@@ -47,9 +46,17 @@ begin
     -- Log first: `create schema` invalidates every cached plan.
     perform tenancy.log_action('tenant.create', v_tenant, jsonb_build_object('after', to_jsonb(v_tenant)));
 
-    v_is_building := true;
-    perform tenancy.build_tenant_schema(v_schema_name);
-    v_is_building := false;
+    begin
+        perform tenancy.build_tenant_schema(v_schema_name);
+    exception
+        when deadlock_detected or lock_not_available then
+            raise;
+        when others then
+            -- What the template needs was dropped or changed after the migration was registered.
+            raise exception '%', rtrim(tenancy.one_line(sqlerrm), '.') || '.'
+                using errcode = 'PT409', detail = 'template_broken',
+                    hint = 'Restore what this tenant migration needs, or replace it with replace_tenant_migration, or withdraw it with withdraw_tenant_migration. Until then no tenant can be created. tenantry doctor tells more.';
+    end;
 
     perform tenancy.expose_schema(v_schema_name);
 
@@ -57,14 +64,6 @@ begin
 exception
     when deadlock_detected or lock_not_available or query_canceled then
         perform tenancy.raise_busy();
-    when others then
-        if not v_is_building then
-            raise;
-        end if;
-        -- What the template needs was dropped or changed after the migration was registered.
-        raise exception '%', rtrim(tenancy.one_line(sqlerrm), '.') || '.'
-            using errcode = 'PT409', detail = 'template_broken',
-                hint = 'Restore what this tenant migration needs, or replace it with replace_tenant_migration, or withdraw it with withdraw_tenant_migration. Until then no tenant can be created. tenantry doctor tells more.';
 end;
 $$;
 
