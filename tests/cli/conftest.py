@@ -34,13 +34,21 @@ def _trial() -> Iterator[Trial]:
     trial = Trial(directory, free_port())
     try:
         trial.write("supabase/migrations/20260101000000_create_notes.sql", _MIGRATION)
-        trial.write("supabase/config.toml", 'project_id = "trial"\n')
+        trial.write("supabase/config.toml", _CONFIG)
         trial.write("functions/main.py", _FUNCTIONS)
         yield trial
     finally:
         trial.end()
         shutil.rmtree(directory)
 
+
+_CONFIG = """
+project_id = "trial"
+
+[auth]
+site_url = "https://app.example"
+additional_redirect_urls = ["https://*.preview.example/**"]
+"""
 
 _MIGRATION = """
 create table public.notes (id integer primary key);

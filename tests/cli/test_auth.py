@@ -356,6 +356,31 @@ def test_generated_link_signs_its_user_in(admin: Caller, anyone: Caller, kind: s
     admin.ok("DELETE", f"/admin/users/{made['id']}")
 
 
+@pytest.mark.parametrize(
+    ("asked", "reached"),
+    [
+        (None, "https://app.example"),
+        ("https://app.example/reset", "https://app.example/reset"),
+        ("https://one.preview.example/a/b", "https://one.preview.example/a/b"),
+        ("http://127.0.0.1:5173/", "http://127.0.0.1:5173/"),
+        ("https://thief.example/", "https://app.example"),
+    ],
+)
+def test_generated_link_leads_to_an_allowed_address(
+    admin: Caller, anyone: Caller, asked: str | None, reached: str
+) -> None:
+    link = {"type": "magiclink", "email": address(), "redirect_to": asked}
+
+    made = admin.ok("POST", "/admin/generate_link", link)
+    verified = anyone.send("GET", f"/verify?{urlsplit(made['action_link']).query}")
+
+    assert verified.headers["Location"].startswith(f"{reached}#access_token=")
+    # It works once.
+    again = anyone.send("GET", f"/verify?{urlsplit(made['action_link']).query}")
+    assert again.headers["Location"].startswith(f"{reached}#error=")
+    admin.ok("DELETE", f"/admin/users/{made['id']}")
+
+
 def test_invited_user_is_shown_and_cannot_be_invited_again(
     admin: Caller, anyone: Caller
 ) -> None:

@@ -139,7 +139,9 @@ def answer(folder: Path, path: str) -> tuple[int, Any]:
     async def ask() -> tuple[int, Any]:
         keys = load_keys(folder)
         closed = Components(CLOSED, CLOSED, CLOSED)
-        app = await create_app(closed, keys, CLOSED, "postgresql://127.0.0.1:9/", "ES256")
+        app = await create_app(
+            closed, keys, CLOSED, CLOSED, "postgresql://127.0.0.1:9/", "ES256"
+        )
         headers = {"apikey": keys.publishable_key, "X-Request-Id": "order-66"}
         runner = web.AppRunner(app)
         await runner.setup()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tenantry_cli.emulator.components import NODE, Components
 from tenantry_cli.emulator.process import Child
+from tenantry_cli.project import Site
 
 _DRIVER = Path(__file__).resolve().with_name("auth_driver.mjs")
 
@@ -16,7 +17,8 @@ def start_auth(
     port: int,
     database_url: str,
     jwt_secret: str,
-    site_url: str,
+    api_url: str,
+    site: Site,
     directory: Path,
     log: Path,
     env: Mapping[str, str],
@@ -25,6 +27,7 @@ def start_auth(
     config = directory / "supabase" / "config.toml"
     config.parent.mkdir(parents=True, exist_ok=True)
     config.touch(mode=0o600)
+    allowed = (site.url, f"{site.url.rstrip('/')}/**", *site.also)
     # A JSON string is a TOML string too.
     config.write_text(
         f"""\
@@ -44,7 +47,9 @@ enabled = false
 [auth]
 enabled = true
 enable_anonymous_sign_ins = true
-site_url = {json.dumps(site_url)}
+# The links in the mails of its log begin with this address. The gateway leads on to the site.
+site_url = {json.dumps(api_url)}
+additional_redirect_urls = {json.dumps(allowed)}
 jwt_secret = {json.dumps(jwt_secret)}
 
 [auth.email]

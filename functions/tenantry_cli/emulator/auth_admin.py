@@ -25,7 +25,6 @@ from tenantry_cli.emulator.auth_parameters import Metadata, Name, Parameters, Te
 from tenantry_cli.emulator.auth_tokens import Tokens
 from tenantry_cli.emulator.auth_users import Connection, User, Users
 from tenantry_cli.emulator.forwarding import Content, Reply
-from tenantry_cli.emulator.paths import AUTH
 
 _ADMIN_ROLES = ("service_role", "supabase_admin")
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
@@ -178,7 +177,7 @@ class Admin:
         query = urlencode({"token": token, "type": verification, "redirect_to": redirect_to})
         return {
             **await _existing(connection, user["id"]),
-            "action_link": f"{self._site_url}{AUTH}/verify?{query}",
+            "action_link": f"{self._tokens.issuer}/verify?{query}",
             "email_otp": code,
             "hashed_token": token,
             "verification_type": kind,

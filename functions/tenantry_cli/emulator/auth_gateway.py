@@ -65,12 +65,20 @@ class _Given(Parameters):
 
 class AuthGateway:
     def __init__(
-        self, url: str, forwarder: Forwarder, users: Users, tokens: Tokens, site_url: str
+        self,
+        url: str,
+        forwarder: Forwarder,
+        users: Users,
+        tokens: Tokens,
+        api_url: str,
+        site_url: str,
     ) -> None:
         self._url = url
         self._forwarder = forwarder
         self._users = users
         self._tokens = tokens
+        self._api_url = api_url
+        self._site_url = site_url
         self._admin = Admin(users, tokens, site_url)
 
     async def reply(
@@ -169,6 +177,9 @@ class AuthGateway:
     async def _completed_location(self, location: str) -> str:
         """The address to which a link in a mail leads: its fragment holds the session."""
         parts = urlsplit(location)
+        if parts._replace(fragment="").geturl() == self._api_url:
+            # Auth leads to its own address if no other one is allowed.
+            parts = urlsplit(self._site_url)._replace(fragment=parts.fragment)
         session = dict(parse_qsl(parts.fragment))
         if "access_token" in session:
             completed = await self._completed_session(session, "otp", is_refresh=False)

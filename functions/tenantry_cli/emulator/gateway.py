@@ -254,14 +254,15 @@ class _Connection(web.RequestHandler):
 async def create_app(
     components: Components,
     keys: Keys,
+    api_url: str,
     site_url: str,
     database_url: str,
     signs: SigningAlgorithm,
 ) -> web.Application:
     forwarder = Forwarder()
     users = Users(database_url)
-    tokens = Tokens(keys, signs, issuer=f"{site_url}{AUTH}")
-    auth = AuthGateway(components.auth, forwarder, users, tokens, site_url)
+    tokens = Tokens(keys, signs, issuer=f"{api_url}{AUTH}")
+    auth = AuthGateway(components.auth, forwarder, users, tokens, api_url, site_url)
     gateway = Gateway(components, ApiKeys(keys), forwarder, auth)
 
     async def close(app: web.Application) -> None:
@@ -287,6 +288,7 @@ def main() -> None:
     arguments.add_argument("--functions", required=True)
     arguments.add_argument("--keys", type=Path, required=True)
     arguments.add_argument("--signs", choices=("ES256", "HS256"), required=True)
+    arguments.add_argument("--api-url", required=True)
     arguments.add_argument("--site-url", required=True)
     arguments.add_argument("--database-url", required=True)
     given = arguments.parse_args()
@@ -299,6 +301,7 @@ def main() -> None:
             create_app(
                 Components(given.postgrest, given.auth, given.functions),
                 read_keys(given.keys),
+                given.api_url,
                 given.site_url,
                 given.database_url,
                 given.signs,

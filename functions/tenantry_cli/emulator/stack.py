@@ -345,7 +345,8 @@ class _Launch:
                 port=self.ports.auth,
                 database_url=stack.postgres.url(role="supabase_auth_admin"),
                 jwt_secret=self.keys.jwt_secret,
-                site_url=stack.api_url,
+                api_url=stack.api_url,
+                site=self.project.site,
                 directory=self.home.scratch / "auth",
                 log=self._log("auth"),
                 env=self._env(),
@@ -392,7 +393,7 @@ class _Launch:
             *("--port", str(self.ports.gateway), "--functions", functions),
             *("--postgrest", stack.postgrest_url, "--auth", stack.auth_url),
             *("--keys", str(keys_file(self.project.state)), "--signs", self.signs),
-            *("--site-url", stack.api_url),
+            *("--api-url", stack.api_url, "--site-url", self.project.site.url),
             *("--database-url", stack.postgres.url(role="supabase_auth_admin")),
             env=self._env(),
         )
