@@ -17,6 +17,7 @@ OUTSIDE = "belong before the registration"
 ONCE = "once for the whole project"
 SCHEMA = "must not rename or drop the tenant's schema"
 SESSION = "other requests use the same session afterwards"
+LEFT = "tried leaves in the session: "
 MEMBERS = "Write policies that narrow this"
 REFUSED: dict[str, tuple[str, ...]] = {
     # Raw errors of PostgreSQL.
@@ -60,7 +61,7 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "grant select (n) on public.stock to anon": ("table public.stock", OUTSIDE),
     "select lo_create(0)": ("large object", OUTSIDE),
     "create extension citext": ("before the registration", "with schema extensions"),
-    "create role planted; drop role planted": ("roles", OUTSIDE),
+    "create role planted; drop role planted": ("memberships of roles, roles. The", OUTSIDE),
     "alter role authenticator set pgrst.db_schemas = 'public'": ("role authenticator", OUTSIDE),
     "do $$ begin execute format('alter database %I set work_mem = 64',"
     " current_database()); end $$": ("settings of roles and databases", OUTSIDE),
@@ -83,11 +84,11 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "create function f() returns void language sql as 'select pg_advisory_lock(1)'": (
         "pg_advisory_xact_lock",
     ),
-    "prepare p as select 1": ('prepared statement "p"', "deallocate"),
-    "declare c cursor with hold for select 1": ('cursor "c"',),
-    "create temporary table scratch ()": ('temporary object "scratch"', "Drop"),
-    "create type pg_temp.mood as enum ()": ('temporary object "mood"', "Drop"),
-    "create function pg_temp.f() returns int return 1": ("temporary object", "Drop"),
+    "prepare p as select 1": (f'{LEFT}prepared statement "p"', "deallocate"),
+    "declare c cursor with hold for select 1": (f'{LEFT}cursor "c"', "close"),
+    "create temporary table scratch ()": (f'{LEFT}temporary object "scratch"', "Drop"),
+    "create type pg_temp.mood as enum ()": (f'{LEFT}temporary object "mood"', "Drop"),
+    "create function pg_temp.f() returns int return 1": (f"{LEFT}temporary object", "Drop"),
     "do $$ declare f boolean; begin perform set_config('tenancy' || '.maintaining', 'on', f);"
     " end $$": ("parameters changed: tenancy.maintaining", SESSION),
     "listen changes": ("Remove LISTEN",),

@@ -224,7 +224,12 @@ def test_unusual_table_name_works_in_every_operation(
         ([{"name": "a"}], 422, "invalid_request"),
         ([{"name": "a", "type": "int", "nullable": "no"}], 422, "invalid_request"),
         ([{"name": "a", "type": "int", "check": "true"}], 422, "invalid_request"),
-        ([{"name": f"c{n}", "type": "int"} for n in range(2000)], 422, "invalid_request"),
+        ([{"name": f"c{n}", "type": "int"} for n in range(1000)], 422, "invalid_request"),
+        (
+            [{"name": f"c{n}", "type": "int", "primary_key": True} for n in range(33)],
+            422,
+            "invalid_request",
+        ),
         ({"a": "int"}, 422, "invalid_request"),
         (["a"], 422, "invalid_request"),
     ],
@@ -252,8 +257,20 @@ def test_invalid_columns_are_refused_by_both_entry_points(
         # A short text of a long value.
         ("numeric", "1e8000", True),
         ("numeric", "1e9000", False),
+        # A long text of a short value.
+        ("numeric", "0" * 8_192 + "1", False),
     ],
-    ids=["8 KB", "more", "in bytes", "array", "json", "nested", "digits", "more digits"],
+    ids=[
+        "8 KB",
+        "more",
+        "in bytes",
+        "array",
+        "json",
+        "nested",
+        "digits",
+        "more digits",
+        "leading zeros",
+    ],
 )
 def test_default_has_at_most_8_kb(
     environment: Environment,
