@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -26,6 +27,10 @@ def backend(session: sessions.Session) -> int:
             "select where current_setting('request.jwt.claims', true) <> ''",
         ),
         ("listen pgrst", "select from pg_listening_channels()"),
+        (
+            "declare held cursor with hold for select 1",
+            "select from pg_cursors where name = 'held'",
+        ),
         ("create temp table found ()", "select where to_regclass('found') is not null"),
         (
             "select pg_advisory_lock(1)",
@@ -89,14 +94,20 @@ def test_tenants_are_removed_at_once_or_with_later_ones(
         assert exist(database, removed)
     assert not exist(database, removed)
 
-    with Environment(address, removes="later") as later:
-        left, adopted = later.tenant(), f"{later.name()}_own"
+    # Other tests leave nothing under this URL.
+    apart = replace(address, db_url=f"{address.db_url}?application_name=apart")
+    with Environment(apart, removes="later") as later:
+        left = later.tenant()
+        adopted = f"{left}_own"
         later.adopt_tenant(adopted)
         later.sql.execute("select public.create_tenant_schema(%s)", (adopted,))
     assert not exist(database, adopted)
-    for _ in range(10):
-        with Environment(address, removes="later") as later:
+    for _ in range(8):
+        with Environment(apart, removes="later") as later:
             later.name()
+    assert exist(database, left)
+    with Environment(apart, removes="later") as later:
+        later.name()
     assert not exist(database, left)
 
 
