@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from support.commands import diagnosis
+from support.removal import remove_tenant
 from tenantry_cli.emulator.stack import Stack
 from tenantry_cli.target import Target
 
@@ -50,8 +51,7 @@ def remove_tenants(project: Target, database: psycopg.Connection[dict[str, Any]]
     if database.execute(tenants).rowcount:
         diagnosis(project, "--fix", "--forget-missing")
     for row in database.execute(tenants).fetchall():
-        database.execute("select public.suspend_tenant(%(schema_name)s)", row)
-        database.execute("select public.delete_tenant_schema(%(schema_name)s)", row)
+        remove_tenant(database, row["schema_name"])
 
 
 @pytest.fixture

@@ -283,6 +283,12 @@ TENANT_DAMAGES = (
         "wrong grants",
         "acme.leak()",
     ),
+    Damage(
+        "create view acme.leaks as select count(*) from acme.orders;"
+        " grant select on acme.leaks to authenticated, service_role",
+        "wrong grants",
+        "acme.leaks",
+    ),
     # check_listing
     Damage("select tenancy.unexpose_schema('acme')", "not listed", "acme"),
 )
@@ -786,18 +792,27 @@ def test_open_policy_is_removed_with_the_privileges_that_it_justified(
     assert catalog(database, "acme") == before
 
 
-def test_repair_that_would_cause_another_problem_is_rolled_back(database: Database) -> None:
+@pytest.mark.parametrize(
+    ("right", "wrong", "problem"),
+    [
+        ("return concat_ws", "return 'select 1;'; return concat_ws", "select_member"),
+        (
+            "|| ';'",
+            "|| '; alter table acme.users disable row level security;'",
+            "Row level security is off on acme.users",
+        ),
+    ],
+    ids=["the same", "another"],
+)
+def test_repair_that_would_leave_a_problem_is_rolled_back(
+    database: Database, right: str, wrong: str, problem: str
+) -> None:
     database.execute("drop policy select_member on acme.settings")
-    plant(
-        database,
-        "tenancy.policy_statement(text, text, text, text)",
-        "split_part(definition, ' ', 1)",
-        "'restrictive'",
-    )
+    plant(database, "tenancy.policy_statement(text, text, text, text)", right, wrong)
     damaged = catalog(database, "acme")
 
     with (
-        pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="select_member"),
+        pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match=problem),
         database.transaction(),
     ):
         database.execute(

@@ -16,6 +16,7 @@ import pytest
 
 from support.aged_log import seal_everything
 from support.commands import diagnosis, tenantry
+from support.removal import remove_tenant
 from tenantry_cli.doctor.catalog import connect, examine_catalog
 from tenantry_cli.doctor.problem import Problem, lasting_problems
 from tenantry_cli.target import Target
@@ -517,12 +518,8 @@ def _policies(database: Database, table: str) -> list[str]:
 
 
 def _delete_tenant(database: Database, tenant: str) -> None:
-    if _status(database, tenant) is None:
-        return
-    database.execute(f"drop view if exists public.{tenant}_v".encode())
-    database.execute("select public.suspend_tenant(%s)", (tenant,))
-    database.execute("select public.delete_tenant_schema(%s)", (tenant,))
-    database.execute(f"drop publication if exists {tenant}_p".encode())
+    if _status(database, tenant) is not None:
+        remove_tenant(database, tenant)
 
 
 def _register(database: Database, statements: str) -> None:
