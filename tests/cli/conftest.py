@@ -69,6 +69,8 @@ client = httpx.Client()
 def first_group(request):
     if request.path == "/long":
         return {"long": "x" * 5_000_000}
+    if request.path == "/body":
+        return {"body": request.get_data().hex()}
     return {"group": "first", "path": request.path}
 
 

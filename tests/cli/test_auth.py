@@ -325,13 +325,17 @@ def test_only_a_service_key_may_administer(
     admin.ok("DELETE", one)
 
 
-@pytest.mark.parametrize("kind", ["signup", "invite", "magiclink", "recovery", "email_change"])
+@pytest.mark.parametrize(
+    "kind",
+    ["signup", "invite", "magiclink", "recovery", "email_change_current", "email_change_new"],
+)
 def test_generated_link_signs_its_user_in(admin: Caller, anyone: Caller, kind: str) -> None:
     email, moved = address(), address()
     link = {"type": kind, "email": email, "password": PASSWORD, "data": {"name": "Ada"}}
-    if kind == "email_change":
-        link |= {"type": "email_change_current", "new_email": moved}
-    if kind in ("recovery", "email_change"):
+    is_move = kind.startswith("email_change")
+    if is_move:
+        link["new_email"] = moved
+    if kind == "recovery" or is_move:
         assert admin.refusal("POST", "/admin/generate_link", link) == (404, "user_not_found")
         admin.ok("POST", "/admin/users", {"email": email, "email_confirm": True})
 
@@ -343,7 +347,7 @@ def test_generated_link_signs_its_user_in(admin: Caller, anyone: Caller, kind: s
     fragment = parse_qs(urlsplit(verified.headers["Location"]).fragment)
     assert jwt.get_unverified_header(fragment["access_token"][0])["alg"] == "ES256"
     user = admin.ok("GET", f"/admin/users/{made['id']}")
-    assert user["email"] == (moved if kind == "email_change" else email)
+    assert user["email"] == (moved if is_move else email)
     assert user["confirmed_at"]
 
     # The code in the mail does the same as the link, and each works once.

@@ -1,6 +1,7 @@
 """The gateway answers as a Supabase project does, and no client keeps it from the others."""
 
 import asyncio
+import gzip
 import json
 import socket
 from collections.abc import Iterator
@@ -123,6 +124,17 @@ def test_chunked_body_is_forwarded(small_stack: Stack) -> None:
         timeout=30,
     )
     assert reply.json()["user"]["email"] == "chunked@example.com"
+
+
+def test_compressed_body_is_forwarded_as_it_was_sent(small_stack: Stack) -> None:
+    body = gzip.compress(b"{}")
+    reply = requests.post(
+        f"{small_stack.functions_url}/first-group/body",
+        data=body,
+        headers={"Content-Encoding": "gzip", "Connection": "close"},
+        timeout=30,
+    )
+    assert reply.json() == {"body": body.hex()}
 
 
 def test_head_and_empty_replies_are_forwarded(small_stack: Stack) -> None:
