@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -197,32 +198,62 @@ def test_migration_file_withdraws_and_replaces_in_a_new_database(
     assert found == [(f"{orders}.c",)]
 
 
+class Beside(threading.Thread):
+    """A call in another session, which waits for the lock of the test's session."""
+
+    def __init__(self, fleet: Fleet, call: str, argument: str) -> None:
+        super().__init__()
+        self._fleet, self._call, self._argument = fleet, call, argument
+        self.result: tuple[Any, ...] | str | None = None
+
+    def run(self) -> None:
+        with psycopg.connect(self._fleet.address.db_url, autocommit=True) as other:
+            try:
+                found = other.execute(f"select {self._call}".encode(), (self._argument,))
+                self.result = found.fetchone()
+            except psycopg.Error as error:
+                self.result = error.diag.message_detail
+
+    def start_and_wait(self) -> None:
+        """Returns when the call waits."""
+        self.start()
+        while not self._fleet.sql.execute(
+            "select pid from pg_stat_activity where wait_event_type = 'Lock'"
+            " and datname = current_database() and position(%s in query) > 0"
+            " and pid <> pg_backend_pid()",
+            (self._call.split("(%s)")[0],),
+        ).fetchone():
+            assert self.is_alive(), self.result
+
+
 def test_no_tenant_slips_past_a_withdrawal(fleet: Fleet) -> None:
     """A tenant that is created meanwhile waits, and starts at the version that is left."""
     orders = add_orders(fleet)
     latest = fleet.latest()
     version = fleet.register(f"alter table {orders} add column note text")
-    name, made = fleet.name(), []
-
-    def create() -> None:
-        with psycopg.connect(fleet.address.db_url, autocommit=True) as other:
-            made.append(
-                other.execute(
-                    "select (public.create_tenant_schema(%s)).schema_version", (name,)
-                ).fetchone()
-            )
+    name = fleet.name()
+    creation = Beside(fleet, "(public.create_tenant_schema(%s)).schema_version", name)
 
     with psycopg.connect(fleet.address.db_url) as session:
         session.execute("select public.withdraw_tenant_migration(%s)", (version,))
-        thread = threading.Thread(target=create)
-        thread.start()
-        while not fleet.sql.execute(
-            "select pid from pg_stat_activity where wait_event_type = 'Lock'"
-            " and datname = current_database()"
-            " and query like '%create_tenant_schema%' and pid <> pg_backend_pid()"
-        ).fetchone():
-            assert thread.is_alive()
+        creation.start_and_wait()
         session.commit()
-        thread.join()
-    assert made == [(latest,)]
+        creation.join()
+
+    assert creation.result == (latest,)
     assert fleet.drift(name) == []
+
+
+def test_withdrawal_waits_for_a_tenant_that_is_being_created(fleet: Fleet) -> None:
+    orders = add_orders(fleet)
+    version = fleet.register(f"alter table {orders} add column note text")
+    withdrawal = Beside(fleet, "public.withdraw_tenant_migration(%s)", version)
+
+    with psycopg.connect(fleet.address.db_url) as session:
+        session.execute("select public.create_tenant_schema(%s)", (fleet.name(),))
+        withdrawal.start_and_wait()
+        session.commit()
+        withdrawal.join()
+
+    assert withdrawal.result == "migration_received"
+    assert fleet.latest() == version
