@@ -11990,7 +11990,7 @@ end;
 $$;
 
 comment on function public.create_table(text, text, jsonb, text) is
-    'Creates a table in a tenant; the Data API serves the table at once. '
+    'Creates a table in a tenant, which the Data API serves within moments. '
     'Members read the table, writers write it. columns is an array of {name, type, nullable = '
     'true, default, default_expression, primary_key, unique, identity}. Without a primary key, '
     'the column id becomes the primary key; a missing column id is added as uuid. PostgreSQL '
