@@ -1,5 +1,5 @@
 -- Declared from least to most: comparisons such as `level >= 'write'` rely on the order.
-create type public.access_level as enum ('read', 'write', 'admin');
+create type tenancy.access_level as enum ('read', 'write', 'admin');
 
-comment on type public.access_level is
+comment on type tenancy.access_level is
     'What a user may do in one tenant. read: read rows; write: also write rows; admin: also administer the tenant.';

@@ -1,4 +1,4 @@
-create type public.tenant_status as enum ('active', 'suspended');
+create type tenancy.tenant_status as enum ('active', 'suspended');
 
-comment on type public.tenant_status is
+comment on type tenancy.tenant_status is
     'The state of a tenant. active: the Data API serves its rows; suspended: it refuses everybody, the service key included.';

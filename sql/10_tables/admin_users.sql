@@ -1,6 +1,6 @@
 create table public.admin_users (
     user_id uuid not null,
-    role public.platform_role not null,
+    role tenancy.platform_role not null,
     granted_by uuid,
     created_at timestamptz not null default now(),
     constraint admin_users_pkey primary key (user_id),

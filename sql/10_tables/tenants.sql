@@ -2,7 +2,7 @@ create table public.tenants (
     id uuid not null default gen_random_uuid(),
     schema_name text not null,
     display_name text not null,
-    status public.tenant_status not null default 'active',
+    status tenancy.tenant_status not null default 'active',
     suspended_at timestamptz,
     suspension_reason text,
     schema_version text collate "C" not null,

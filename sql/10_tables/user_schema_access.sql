@@ -1,7 +1,7 @@
 create table public.user_schema_access (
     user_id uuid not null,
     schema_name text not null,
-    access_level public.access_level not null default 'read',
+    access_level tenancy.access_level not null default 'read',
     expires_at timestamptz,
     granted_by uuid,
     granted_at timestamptz not null default now(),

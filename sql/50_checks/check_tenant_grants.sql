@@ -13,7 +13,7 @@ create function tenancy.check_tenant_grants(schema_name text)
 as $$
 declare
     v_schema constant oid := to_regnamespace(quote_ident(schema_name))::oid;
-    v_status public.tenant_status;
+    v_status tenancy.tenant_status;
     v_version text;
     v_position integer;
 begin

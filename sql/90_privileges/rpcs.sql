@@ -5,8 +5,8 @@
 -- names anon, too.
 
 revoke all on function
-    public.grant_schema_access(text, uuid, public.access_level, timestamp with time zone),
-    public.promote_to_admin(uuid, public.platform_role),
+    public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone),
+    public.promote_to_admin(uuid, tenancy.platform_role),
     public.revoke_admin(uuid),
     public.revoke_schema_access(text, uuid),
     public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer),
@@ -47,8 +47,8 @@ revoke all on function
     from public, anon, authenticated, service_role;
 
 grant execute on function
-    public.grant_schema_access(text, uuid, public.access_level, timestamp with time zone),
-    public.promote_to_admin(uuid, public.platform_role),
+    public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone),
+    public.promote_to_admin(uuid, tenancy.platform_role),
     public.revoke_admin(uuid),
     public.revoke_schema_access(text, uuid),
     public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer),

@@ -14,7 +14,7 @@ revoke all on all routines in schema tenancy from public, anon, authenticated, s
 grant usage on schema tenancy to anon, authenticated, service_role;
 grant execute on function
     tenancy.guard_request(),
-    tenancy.require_access(text, public.access_level)
+    tenancy.require_access(text, tenancy.access_level)
     to anon, authenticated, service_role;
 
 -- Policies run with the role of the request, too.

@@ -27,18 +27,11 @@ begin
     where o.name in (
         'tenancy',
         'tenant_template',
-        'access_level',
         'activate_tenant',
         'add_column',
         'add_foreign_key',
-        'admin_audit_entry',
         'admin_audit_log',
         'admin_users',
-        'audit_entry',
-        'audit_pruning',
-        'audit_redaction',
-        'audit_seal',
-        'audit_verification',
         'check_tenant_status',
         'create_table',
         'create_tenant_schema',
@@ -47,9 +40,7 @@ begin
         'drop_column',
         'drop_foreign_key',
         'drop_table',
-        'email_refresh',
         'ensure_user_profile',
-        'ensured_user_profile',
         'get_admin_audit_log',
         'get_audit_log',
         'get_migration_status',
@@ -64,7 +55,6 @@ begin
         'list_my_tenants',
         'list_tenants_behind',
         'migrate_tenant',
-        'platform_role',
         'promote_to_admin',
         'prune_audit_log',
         'redact_audit_log',
@@ -73,24 +63,30 @@ begin
         'replace_tenant_migration',
         'revoke_admin',
         'revoke_schema_access',
-        'schema_difference',
-        'schema_summary',
-        'schema_table',
         'seal_audit_log',
         'suspend_tenant',
-        'table_column',
-        'table_foreign_key',
-        'tenant_behind',
-        'tenant_info',
-        'tenant_membership',
-        'tenant_migration_outcome',
-        'tenant_migration_result',
-        'tenant_migration_status',
-        'tenant_status',
-        'tenant_status_report',
+        'tenantry_admin_audit_entry',
+        'tenantry_audit_entry',
+        'tenantry_audit_pruning',
+        'tenantry_audit_redaction',
+        'tenantry_audit_seal',
+        'tenantry_audit_verification',
+        'tenantry_email_refresh',
+        'tenantry_ensured_user_profile',
+        'tenantry_schema_difference',
+        'tenantry_schema_summary',
+        'tenantry_schema_table',
+        'tenantry_table_column',
+        'tenantry_table_foreign_key',
+        'tenantry_tenant_behind',
+        'tenantry_tenant_info',
+        'tenantry_tenant_membership',
+        'tenantry_tenant_migration_result',
+        'tenantry_tenant_migration_status',
+        'tenantry_tenant_status_report',
+        'tenantry_user_profile',
         'tenants',
         'update_user_profile',
-        'user_profile',
         'user_schema_access',
         'verify_audit_log',
         'withdraw_tenant_migration'
@@ -114,140 +110,32 @@ comment on schema tenancy is
 -- sql/05_enums/access_level.sql
 
 -- Declared from least to most: comparisons such as `level >= 'write'` rely on the order.
-create type public.access_level as enum ('read', 'write', 'admin');
+create type tenancy.access_level as enum ('read', 'write', 'admin');
 
-comment on type public.access_level is
+comment on type tenancy.access_level is
     'What a user may do in one tenant. read: read rows; write: also write rows; admin: also administer the tenant.';
 
 -- sql/05_enums/platform_role.sql
 
 -- Declared from least to most: comparisons such as `role >= 'admin'` rely on the order.
-create type public.platform_role as enum ('viewer', 'admin', 'super_admin');
+create type tenancy.platform_role as enum ('viewer', 'admin', 'super_admin');
 
-comment on type public.platform_role is
+comment on type tenancy.platform_role is
     'What a member of the platform staff may do. viewer: look at tenants; admin: also manage tenants; super_admin: also delete tenants and appoint staff. No role reads rows of a tenant.';
 
 -- sql/05_enums/tenant_migration_outcome.sql
 
-create type public.tenant_migration_outcome as enum ('migrated', 'up_to_date', 'failed');
+create type tenancy.tenant_migration_outcome as enum ('migrated', 'up_to_date', 'failed');
 
-comment on type public.tenant_migration_outcome is
+comment on type tenancy.tenant_migration_outcome is
     'Outcome of migrate_tenant. A failed migration leaves the tenant as it was.';
 
 -- sql/05_enums/tenant_status.sql
 
-create type public.tenant_status as enum ('active', 'suspended');
+create type tenancy.tenant_status as enum ('active', 'suspended');
 
-comment on type public.tenant_status is
+comment on type tenancy.tenant_status is
     'The state of a tenant. active: the Data API serves its rows; suspended: it refuses everybody, the service key included.';
-
--- sql/06_records/admin_audit_entry.sql
-
-create type public.admin_audit_entry as (
-    id bigint,
-    occurred_at timestamptz,
-    actor_id uuid,
-    actor_role text,
-    action text,
-    schema_name text,
-    tenant_id uuid,
-    details jsonb,
-    request_id text,
-    has_more boolean
-);
-
-comment on type public.admin_audit_entry is
-    'One entry of admin_audit_log, as get_admin_audit_log returns it.';
-comment on column public.admin_audit_entry.has_more is
-    'Whether an older entry follows. Of the last entry of a page: whether there is a next page.';
-
--- sql/06_records/audit_entry.sql
-
-create type public.audit_entry as (
-    id bigint,
-    occurred_at timestamptz,
-    actor_id uuid,
-    actor_role text,
-    action text,
-    table_name text,
-    record_id jsonb,
-    old_values jsonb,
-    new_values jsonb,
-    has_more boolean
-);
-
-comment on type public.audit_entry is
-    'One entry of a tenant''s audit_log, as get_audit_log returns it.';
-comment on column public.audit_entry.has_more is
-    'Whether an older entry follows. Of the last entry of a page: whether there is a next page.';
-
--- sql/06_records/audit_pruning.sql
-
-create type public.audit_pruning as (
-    schema_name text,
-    removed bigint,
-    head text
-);
-
-comment on type public.audit_pruning is
-    'Result of prune_audit_log: the number of removed entries, and the head of the chain up to the last removed entry.';
-
--- sql/06_records/audit_redaction.sql
-
-create type public.audit_redaction as (
-    schema_name text,
-    user_id uuid,
-    redacted bigint,
-    withheld bigint
-);
-
-comment on type public.audit_redaction is
-    'Result of redact_audit_log: the number of entries whose values were removed.';
-comment on column public.audit_redaction.withheld is
-    'Number of sealed entries about the person that keep their values, because the caller wrote them and they are younger than the retention of the audit logs. Another admin can redact them.';
-
--- sql/06_records/audit_seal.sql
-
-create type public.audit_seal as (
-    sealed_now bigint,
-    sealed_total bigint,
-    head text
-);
-
-comment on type public.audit_seal is 'Result of seal_audit_log.';
-comment on column public.audit_seal.sealed_now is 'Number of entries that this call sealed.';
-comment on column public.audit_seal.sealed_total is
-    'Number of entries sealed so far, pruned entries included.';
-comment on column public.audit_seal.head is
-    'SHA-256 over all sealed entries, in hexadecimal; null while nothing is sealed. Keep it outside the database.';
-
--- sql/06_records/audit_verification.sql
-
-create type public.audit_verification as (
-    is_intact boolean,
-    checked bigint,
-    head text,
-    problem text,
-    entry_id bigint,
-    unsealed bigint,
-    oldest_unsealed_at timestamptz,
-    pruned bigint,
-    prunings jsonb
-);
-
-comment on type public.audit_verification is 'Result of verify_audit_log.';
-comment on column public.audit_verification.checked is
-    'Number of sealed entries that were checked.';
-comment on column public.audit_verification.problem is
-    'changed, removed, inserted or seal_changed (entry_id is the entry), or head_not_found; null if the log is intact.';
-comment on column public.audit_verification.unsealed is
-    'Number of entries that are not sealed yet. Nobody can tell whether such an entry was changed.';
-comment on column public.audit_verification.oldest_unsealed_at is
-    'When the oldest of the entries that are not sealed was written; null if all are sealed.';
-comment on column public.audit_verification.pruned is
-    'Number of entries that prune_audit_log has removed from the log so far.';
-comment on column public.audit_verification.prunings is
-    'Who removed them: the latest 100 prunings, newest first, as {pruned_at, actor_id, actor_role, removed_before, removed, missing, head}. missing is the number of sealed entries that were gone before the pruning.';
 
 -- sql/06_records/caller.sql
 
@@ -258,33 +146,6 @@ create type tenancy.caller as (
 
 comment on type tenancy.caller is
     'Who is calling. kind is service_role, postgres, user or nobody; user_id is set only if kind is user.';
-
--- sql/06_records/email_refresh.sql
-
-create type public.email_refresh as (
-    schema_name text,
-    refreshed bigint
-);
-
-comment on type public.email_refresh is
-    'Result of refresh_user_emails: the number of profiles whose e-mail address was changed.';
-
--- sql/06_records/ensured_user_profile.sql
-
-create type public.ensured_user_profile as (
-    id uuid,
-    email text,
-    display_name text,
-    role text,
-    metadata jsonb,
-    created_at timestamptz,
-    updated_at timestamptz,
-    is_active boolean,
-    is_new boolean
-);
-
-comment on type public.ensured_user_profile is
-    'The caller''s profile, and whether this call created it.';
 
 -- sql/06_records/finding.sql
 
@@ -321,23 +182,6 @@ comment on column tenancy.own_table.is_audited is
     'Whether it has audit triggers, or their function. The function stays if only the triggers are dropped.';
 comment on column tenancy.own_table.is_logged is 'Whether admin_audit_log says that create_table created it.';
 
--- sql/06_records/schema_difference.sql
-
-create type public.schema_difference as (
-    object_kind text,
-    object_name text,
-    difference text,
-    expected text,
-    found text,
-    repair text
-);
-
-comment on type public.schema_difference is 'One object in which a tenant differs from the reference schema at its version.';
-comment on column public.schema_difference.difference is 'missing, extra or different.';
-comment on column public.schema_difference.expected is 'Definition in the reference schema; null if the object is extra.';
-comment on column public.schema_difference.found is 'Definition in the tenant; null if the object is missing.';
-comment on column public.schema_difference.repair is 'SQL that removes the difference; null if a person has to decide.';
-
 -- sql/06_records/schema_object.sql
 
 create type tenancy.schema_object as (
@@ -354,73 +198,6 @@ comment on column tenancy.schema_object.table_name is
     'The table that the object is or belongs to; null if it belongs to none.';
 comment on column tenancy.schema_object.is_extension is
     'Whether the object is, or depends on, a column x_…, which a tenant has added to a table of the template.';
-
--- sql/06_records/schema_summary.sql
-
-create type public.schema_summary as (
-    table_count bigint,
-    row_estimate bigint,
-    total_bytes bigint
-);
-
-comment on type public.schema_summary is
-    'Result of get_schema_summary. The units are those of schema_table.';
-
--- sql/06_records/schema_table.sql
-
-create type public.schema_table as (
-    table_name text,
-    column_count bigint,
-    row_estimate bigint,
-    total_bytes bigint,
-    description text
-);
-
-comment on type public.schema_table is 'One table of a tenant, as get_schema_tables returns it.';
-comment on column public.schema_table.row_estimate is
-    'Estimated number of rows, from PostgreSQL''s statistics; no row is counted.';
-comment on column public.schema_table.total_bytes is
-    'Size on disk with indexes and out-of-line values, in bytes.';
-
--- sql/06_records/table_column.sql
-
-create type public.table_column as (
-    column_name text,
-    ordinal_position integer,
-    data_type text,
-    is_nullable boolean,
-    column_default text,
-    is_primary_key boolean,
-    is_identity boolean,
-    description text
-);
-
-comment on type public.table_column is
-    'One column of a tenant''s table, as get_table_columns returns it.';
-comment on column public.table_column.ordinal_position is
-    'Position in the table, from 1. Dropped columns leave gaps.';
-comment on column public.table_column.data_type is
-    'The type as PostgreSQL prints it, for example character varying(40) or timestamp with time zone.';
-comment on column public.table_column.column_default is
-    'The default as SQL; null if there is none. An identity column has none.';
-comment on column public.table_column.is_identity is
-    'Whether PostgreSQL numbers the rows in this column, unless a row brings its own number.';
-
--- sql/06_records/table_foreign_key.sql
-
-create type public.table_foreign_key as (
-    constraint_name text,
-    columns text[],
-    foreign_table text,
-    foreign_columns text[],
-    on_update text,
-    on_delete text
-);
-
-comment on type public.table_foreign_key is
-    'One foreign key of a tenant''s table, as get_table_foreign_keys returns it.';
-comment on column public.table_foreign_key.on_delete is
-    'NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT.';
 
 -- sql/06_records/template_difference.sql
 
@@ -440,27 +217,6 @@ comment on column tenancy.template_difference.table_name is
 comment on column tenancy.template_difference.object_name is 'Name of the object, without its table and its schema.';
 comment on column tenancy.template_difference.difference is 'missing, extra or different.';
 
--- sql/06_records/tenant_behind.sql
-
-create type public.tenant_behind as (
-    schema_name text,
-    schema_version text,
-    next_version text,
-    pending integer,
-    sqlstate text,
-    message text,
-    stuck_since timestamptz,
-    failed_at timestamptz,
-    has_more boolean
-);
-
-comment on type public.tenant_behind is
-    'A tenant that lacks tenant migrations, and the error if it is stuck, because the next one has failed.';
-comment on column public.tenant_behind.stuck_since is
-    'When its next migration failed first; null if it has not failed.';
-comment on column public.tenant_behind.has_more is
-    'Whether another tenant follows. Of the last tenant of a page: whether there is a next page.';
-
 -- sql/06_records/tenant_grant.sql
 
 create type tenancy.tenant_grant as (
@@ -474,54 +230,294 @@ create type tenancy.tenant_grant as (
 comment on type tenancy.tenant_grant is
     'The privileges that one role should have on one object, and the privileges that it has.';
 
--- sql/06_records/tenant_info.sql
+-- sql/06_records/tenantry_admin_audit_entry.sql
 
-create type public.tenant_info as (
+create type public.tenantry_admin_audit_entry as (
+    id bigint,
+    occurred_at timestamptz,
+    actor_id uuid,
+    actor_role text,
+    action text,
+    schema_name text,
+    tenant_id uuid,
+    details jsonb,
+    request_id text,
+    has_more boolean
+);
+
+comment on type public.tenantry_admin_audit_entry is
+    'One entry of admin_audit_log, as get_admin_audit_log returns it.';
+comment on column public.tenantry_admin_audit_entry.has_more is
+    'Whether an older entry follows. Of the last entry of a page: whether there is a next page.';
+
+-- sql/06_records/tenantry_audit_entry.sql
+
+create type public.tenantry_audit_entry as (
+    id bigint,
+    occurred_at timestamptz,
+    actor_id uuid,
+    actor_role text,
+    action text,
+    table_name text,
+    record_id jsonb,
+    old_values jsonb,
+    new_values jsonb,
+    has_more boolean
+);
+
+comment on type public.tenantry_audit_entry is
+    'One entry of a tenant''s audit_log, as get_audit_log returns it.';
+comment on column public.tenantry_audit_entry.has_more is
+    'Whether an older entry follows. Of the last entry of a page: whether there is a next page.';
+
+-- sql/06_records/tenantry_audit_pruning.sql
+
+create type public.tenantry_audit_pruning as (
+    schema_name text,
+    removed bigint,
+    head text
+);
+
+comment on type public.tenantry_audit_pruning is
+    'Result of prune_audit_log: the number of removed entries, and the head of the chain up to the last removed entry.';
+
+-- sql/06_records/tenantry_audit_redaction.sql
+
+create type public.tenantry_audit_redaction as (
+    schema_name text,
+    user_id uuid,
+    redacted bigint,
+    withheld bigint
+);
+
+comment on type public.tenantry_audit_redaction is
+    'Result of redact_audit_log: the number of entries whose values were removed.';
+comment on column public.tenantry_audit_redaction.withheld is
+    'Number of sealed entries about the person that keep their values, because the caller wrote them and they are younger than the retention of the audit logs. Another admin can redact them.';
+
+-- sql/06_records/tenantry_audit_seal.sql
+
+create type public.tenantry_audit_seal as (
+    sealed_now bigint,
+    sealed_total bigint,
+    head text
+);
+
+comment on type public.tenantry_audit_seal is 'Result of seal_audit_log.';
+comment on column public.tenantry_audit_seal.sealed_now is 'Number of entries that this call sealed.';
+comment on column public.tenantry_audit_seal.sealed_total is
+    'Number of entries sealed so far, pruned entries included.';
+comment on column public.tenantry_audit_seal.head is
+    'SHA-256 over all sealed entries, in hexadecimal; null while nothing is sealed. Keep it outside the database.';
+
+-- sql/06_records/tenantry_audit_verification.sql
+
+create type public.tenantry_audit_verification as (
+    is_intact boolean,
+    checked bigint,
+    head text,
+    problem text,
+    entry_id bigint,
+    unsealed bigint,
+    oldest_unsealed_at timestamptz,
+    pruned bigint,
+    prunings jsonb
+);
+
+comment on type public.tenantry_audit_verification is 'Result of verify_audit_log.';
+comment on column public.tenantry_audit_verification.checked is
+    'Number of sealed entries that were checked.';
+comment on column public.tenantry_audit_verification.problem is
+    'changed, removed, inserted or seal_changed (entry_id is the entry), or head_not_found; null if the log is intact.';
+comment on column public.tenantry_audit_verification.unsealed is
+    'Number of entries that are not sealed yet. Nobody can tell whether such an entry was changed.';
+comment on column public.tenantry_audit_verification.oldest_unsealed_at is
+    'When the oldest of the entries that are not sealed was written; null if all are sealed.';
+comment on column public.tenantry_audit_verification.pruned is
+    'Number of entries that prune_audit_log has removed from the log so far.';
+comment on column public.tenantry_audit_verification.prunings is
+    'Who removed them: the latest 100 prunings, newest first, as {pruned_at, actor_id, actor_role, removed_before, removed, missing, head}. missing is the number of sealed entries that were gone before the pruning.';
+
+-- sql/06_records/tenantry_email_refresh.sql
+
+create type public.tenantry_email_refresh as (
+    schema_name text,
+    refreshed bigint
+);
+
+comment on type public.tenantry_email_refresh is
+    'Result of refresh_user_emails: the number of profiles whose e-mail address was changed.';
+
+-- sql/06_records/tenantry_ensured_user_profile.sql
+
+create type public.tenantry_ensured_user_profile as (
+    id uuid,
+    email text,
+    display_name text,
+    role text,
+    metadata jsonb,
+    created_at timestamptz,
+    updated_at timestamptz,
+    is_active boolean,
+    is_new boolean
+);
+
+comment on type public.tenantry_ensured_user_profile is
+    'The caller''s profile, and whether this call created it.';
+
+-- sql/06_records/tenantry_schema_difference.sql
+
+create type public.tenantry_schema_difference as (
+    object_kind text,
+    object_name text,
+    difference text,
+    expected text,
+    found text,
+    repair text
+);
+
+comment on type public.tenantry_schema_difference is 'One object in which a tenant differs from the reference schema at its version.';
+comment on column public.tenantry_schema_difference.difference is 'missing, extra or different.';
+comment on column public.tenantry_schema_difference.expected is 'Definition in the reference schema; null if the object is extra.';
+comment on column public.tenantry_schema_difference.found is 'Definition in the tenant; null if the object is missing.';
+comment on column public.tenantry_schema_difference.repair is 'SQL that removes the difference; null if a person has to decide.';
+
+-- sql/06_records/tenantry_schema_summary.sql
+
+create type public.tenantry_schema_summary as (
+    table_count bigint,
+    row_estimate bigint,
+    total_bytes bigint
+);
+
+comment on type public.tenantry_schema_summary is
+    'Result of get_schema_summary. The units are those of schema_table.';
+
+-- sql/06_records/tenantry_schema_table.sql
+
+create type public.tenantry_schema_table as (
+    table_name text,
+    column_count bigint,
+    row_estimate bigint,
+    total_bytes bigint,
+    description text
+);
+
+comment on type public.tenantry_schema_table is 'One table of a tenant, as get_schema_tables returns it.';
+comment on column public.tenantry_schema_table.row_estimate is
+    'Estimated number of rows, from PostgreSQL''s statistics; no row is counted.';
+comment on column public.tenantry_schema_table.total_bytes is
+    'Size on disk with indexes and out-of-line values, in bytes.';
+
+-- sql/06_records/tenantry_table_column.sql
+
+create type public.tenantry_table_column as (
+    column_name text,
+    ordinal_position integer,
+    data_type text,
+    is_nullable boolean,
+    column_default text,
+    is_primary_key boolean,
+    is_identity boolean,
+    description text
+);
+
+comment on type public.tenantry_table_column is
+    'One column of a tenant''s table, as get_table_columns returns it.';
+comment on column public.tenantry_table_column.ordinal_position is
+    'Position in the table, from 1. Dropped columns leave gaps.';
+comment on column public.tenantry_table_column.data_type is
+    'The type as PostgreSQL prints it, for example character varying(40) or timestamp with time zone.';
+comment on column public.tenantry_table_column.column_default is
+    'The default as SQL; null if there is none. An identity column has none.';
+comment on column public.tenantry_table_column.is_identity is
+    'Whether PostgreSQL numbers the rows in this column, unless a row brings its own number.';
+
+-- sql/06_records/tenantry_table_foreign_key.sql
+
+create type public.tenantry_table_foreign_key as (
+    constraint_name text,
+    columns text[],
+    foreign_table text,
+    foreign_columns text[],
+    on_update text,
+    on_delete text
+);
+
+comment on type public.tenantry_table_foreign_key is
+    'One foreign key of a tenant''s table, as get_table_foreign_keys returns it.';
+comment on column public.tenantry_table_foreign_key.on_delete is
+    'NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT.';
+
+-- sql/06_records/tenantry_tenant_behind.sql
+
+create type public.tenantry_tenant_behind as (
+    schema_name text,
+    schema_version text,
+    next_version text,
+    pending integer,
+    sqlstate text,
+    message text,
+    stuck_since timestamptz,
+    failed_at timestamptz,
+    has_more boolean
+);
+
+comment on type public.tenantry_tenant_behind is
+    'A tenant that lacks tenant migrations, and the error if it is stuck, because the next one has failed.';
+comment on column public.tenantry_tenant_behind.stuck_since is
+    'When its next migration failed first; null if it has not failed.';
+comment on column public.tenantry_tenant_behind.has_more is
+    'Whether another tenant follows. Of the last tenant of a page: whether there is a next page.';
+
+-- sql/06_records/tenantry_tenant_info.sql
+
+create type public.tenantry_tenant_info as (
     schema_name text,
     display_name text,
-    status public.tenant_status,
+    status tenancy.tenant_status,
     suspension_reason text,
     created_at timestamptz,
-    access_level public.access_level,
+    access_level tenancy.access_level,
     member_count bigint
 );
 
-comment on type public.tenant_info is 'Result of get_tenant_info.';
-comment on column public.tenant_info.access_level is
+comment on type public.tenantry_tenant_info is 'Result of get_tenant_info.';
+comment on column public.tenantry_tenant_info.access_level is
     'The caller''s own level; null for platform staff without a grant.';
-comment on column public.tenant_info.member_count is 'Number of users with an unexpired grant who are neither banned nor deleted in Auth.';
+comment on column public.tenantry_tenant_info.member_count is 'Number of users with an unexpired grant who are neither banned nor deleted in Auth.';
 
--- sql/06_records/tenant_membership.sql
+-- sql/06_records/tenantry_tenant_membership.sql
 
-create type public.tenant_membership as (
+create type public.tenantry_tenant_membership as (
     schema_name text,
     display_name text,
-    status public.tenant_status,
-    access_level public.access_level
+    status tenancy.tenant_status,
+    access_level tenancy.access_level
 );
 
-comment on type public.tenant_membership is
+comment on type public.tenantry_tenant_membership is
     'One tenant of the caller, as list_my_tenants returns it.';
 
--- sql/06_records/tenant_migration_result.sql
+-- sql/06_records/tenantry_tenant_migration_result.sql
 
-create type public.tenant_migration_result as (
+create type public.tenantry_tenant_migration_result as (
     schema_name text,
-    outcome public.tenant_migration_outcome,
+    outcome tenancy.tenant_migration_outcome,
     version text,
     pending integer,
     sqlstate text,
     message text
 );
 
-comment on type public.tenant_migration_result is 'Result of migrate_tenant.';
-comment on column public.tenant_migration_result.version is
+comment on type public.tenantry_tenant_migration_result is 'Result of migrate_tenant.';
+comment on column public.tenantry_tenant_migration_result.version is
     'The tenant migration that was applied or has failed; of a tenant that is up to date, its version.';
-comment on column public.tenant_migration_result.pending is 'Number of tenant migrations that this tenant still lacks.';
+comment on column public.tenantry_tenant_migration_result.pending is 'Number of tenant migrations that this tenant still lacks.';
 
--- sql/06_records/tenant_migration_status.sql
+-- sql/06_records/tenantry_tenant_migration_status.sql
 
-create type public.tenant_migration_status as (
+create type public.tenantry_tenant_migration_status as (
     latest_version text,
     tenant_count integer,
     up_to_date integer,
@@ -531,27 +527,27 @@ create type public.tenant_migration_status as (
     unreachable_tables text[]
 );
 
-comment on type public.tenant_migration_status is
+comment on type public.tenantry_tenant_migration_status is
     'Result of get_migration_status, withdraw_tenant_migration and replace_tenant_migration.';
-comment on column public.tenant_migration_status.stuck is
+comment on column public.tenantry_tenant_migration_status.stuck is
     'Tenants behind whose next migration has failed and was rolled back.';
-comment on column public.tenant_migration_status.stuck_tenants is
+comment on column public.tenantry_tenant_migration_status.stuck_tenants is
     'The first 20 of them by name, as {schema_name, version, sqlstate, message, stuck_since, failed_at, attempts}. list_tenants_behind lists all.';
-comment on column public.tenant_migration_status.unreachable_tables is
+comment on column public.tenantry_tenant_migration_status.unreachable_tables is
     'Tables of the template that no signed-in user can reach, because their policies let nobody in. The migration may have meant it so.';
 
--- sql/06_records/tenant_status_report.sql
+-- sql/06_records/tenantry_tenant_status_report.sql
 
-create type public.tenant_status_report as (
+create type public.tenantry_tenant_status_report as (
     schema_name text,
-    status public.tenant_status
+    status tenancy.tenant_status
 );
 
-comment on type public.tenant_status_report is 'Result of check_tenant_status.';
+comment on type public.tenantry_tenant_status_report is 'Result of check_tenant_status.';
 
--- sql/06_records/user_profile.sql
+-- sql/06_records/tenantry_user_profile.sql
 
-create type public.user_profile as (
+create type public.tenantry_user_profile as (
     id uuid,
     email text,
     display_name text,
@@ -562,9 +558,9 @@ create type public.user_profile as (
     is_active boolean
 );
 
-comment on type public.user_profile is
+comment on type public.tenantry_user_profile is
     'A user''s profile in a tenant: the row of the tenant''s users table, and whether the user has access.';
-comment on column public.user_profile.is_active is
+comment on column public.tenantry_user_profile.is_active is
     'Whether the user holds an unexpired grant on the tenant now and is neither banned nor deleted in Auth. The value is computed and never stored.';
 
 -- sql/10_tables/admin_audit_log.sql
@@ -605,7 +601,7 @@ comment on column public.admin_audit_log.request_id is
 
 create table public.admin_users (
     user_id uuid not null,
-    role public.platform_role not null,
+    role tenancy.platform_role not null,
     granted_by uuid,
     created_at timestamptz not null default now(),
     constraint admin_users_pkey primary key (user_id),
@@ -910,7 +906,7 @@ create table public.tenants (
     id uuid not null default gen_random_uuid(),
     schema_name text not null,
     display_name text not null,
-    status public.tenant_status not null default 'active',
+    status tenancy.tenant_status not null default 'active',
     suspended_at timestamptz,
     suspension_reason text,
     schema_version text collate "C" not null,
@@ -984,7 +980,7 @@ comment on column tenancy.unfinished_migrations.message is
 create table public.user_schema_access (
     user_id uuid not null,
     schema_name text not null,
-    access_level public.access_level not null default 'read',
+    access_level tenancy.access_level not null default 'read',
     expires_at timestamptz,
     granted_by uuid,
     granted_at timestamptz not null default now(),
@@ -1262,7 +1258,7 @@ comment on function tenancy.member_tenants() is
 
 -- The question of the guard. It must not use open_tenants, the question of the policies: one
 -- mistake would then open both layers.
-create function tenancy.require_access(schema_name text, level public.access_level default null)
+create function tenancy.require_access(schema_name text, level tenancy.access_level default null)
     returns void
     stable
     security definer
@@ -1270,21 +1266,21 @@ create function tenancy.require_access(schema_name text, level public.access_lev
     language plpgsql
 as $$
 declare
-    v_level constant public.access_level := coalesce(
+    v_level constant tenancy.access_level := coalesce(
         level,
         case
             when current_setting('request.method', true) in ('GET', 'HEAD')
                 -- For a call of a routine, read suffices: policies or the routine check what it
                 -- writes.
                 or current_setting('request.path', true) like '/rpc/%'
-            then 'read'::public.access_level
-            else 'write'::public.access_level
+            then 'read'::tenancy.access_level
+            else 'write'::tenancy.access_level
         end
     );
     v_is_write constant boolean := level is null and v_level = 'write';
     v_caller tenancy.caller;
-    v_status public.tenant_status;
-    v_access public.access_level;
+    v_status tenancy.tenant_status;
+    v_access tenancy.access_level;
     v_expires_at timestamptz;
 begin
     -- The RPCs are in public. Each checks the permission of its caller, so the guard does not.
@@ -1373,7 +1369,7 @@ begin
 end;
 $$;
 
-comment on function tenancy.require_access(text, public.access_level) is
+comment on function tenancy.require_access(text, tenancy.access_level) is
     'Refuses a caller without this access level to a tenant''s rows; without a level, the one that the request needs (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended). Does not refuse requests to a schema that is not a tenant''s.';
 
 -- sql/20_tenancy/access/require_grantable.sql
@@ -1381,7 +1377,7 @@ comment on function tenancy.require_access(text, public.access_level) is
 create function tenancy.require_grantable(
     schema_name text,
     user_id uuid,
-    access_level public.access_level,
+    access_level tenancy.access_level,
     expires_at timestamptz
 )
     returns void
@@ -1422,7 +1418,7 @@ begin
 end;
 $$;
 
-comment on function tenancy.require_grantable(text, uuid, public.access_level, timestamptz) is
+comment on function tenancy.require_grantable(text, uuid, tenancy.access_level, timestamptz) is
     'Refuses a grant that an admin of a tenant may not make: one to themselves, or one beyond the end of their own access. Platform admins may make any grant (PT409 own_grant, 42501 forbidden).';
 
 -- sql/20_tenancy/access/require_permission.sql
@@ -1431,8 +1427,8 @@ comment on function tenancy.require_grantable(text, uuid, public.access_level, t
 -- means that no platform role, or no access level, suffices.
 create function tenancy.require_permission(
     schema_name text,
-    platform public.platform_role,
-    member public.access_level,
+    platform tenancy.platform_role,
+    member tenancy.access_level,
     even_suspended boolean default false
 )
     returns void
@@ -1442,9 +1438,9 @@ create function tenancy.require_permission(
     language plpgsql
 as $$
 declare
-    v_role public.platform_role;
-    v_access public.access_level;
-    v_status public.tenant_status;
+    v_role tenancy.platform_role;
+    v_access tenancy.access_level;
+    v_status tenancy.tenant_status;
 begin
     perform tenancy.require_signed_in();
     v_role := tenancy.platform_role();
@@ -1488,12 +1484,12 @@ begin
 end;
 $$;
 
-comment on function tenancy.require_permission(text, public.platform_role, public.access_level, boolean) is
+comment on function tenancy.require_permission(text, tenancy.platform_role, tenancy.access_level, boolean) is
     'Refuses a caller with neither this platform role nor this access level in an active tenant; with even_suspended, the access level also suffices in a suspended one (PT401 not_authenticated; 42501: forbidden, tenant_suspended; PT404 tenant_not_found, the same for a stranger and for a missing tenant).';
 
 -- sql/20_tenancy/access/require_platform_role.sql
 
-create function tenancy.require_platform_role(role public.platform_role)
+create function tenancy.require_platform_role(role tenancy.platform_role)
     returns void
     stable
     security invoker
@@ -1501,7 +1497,7 @@ create function tenancy.require_platform_role(role public.platform_role)
     language plpgsql
 as $$
 declare
-    v_role public.platform_role;
+    v_role tenancy.platform_role;
 begin
     perform tenancy.require_signed_in();
     v_role := tenancy.platform_role();
@@ -1518,7 +1514,7 @@ begin
 end;
 $$;
 
-comment on function tenancy.require_platform_role(public.platform_role) is
+comment on function tenancy.require_platform_role(tenancy.platform_role) is
     'Refuses a caller with less than this platform role (PT401 not_authenticated, 42501 forbidden).';
 
 -- sql/20_tenancy/access/require_revocable.sql
@@ -1594,7 +1590,7 @@ comment on function tenancy.require_signed_in() is
 -- Privileges and policies decide what a request may write. PostgreSQL's refusal names no way out,
 -- and of an update or a delete that policies hide from, it says nothing at all. So the guard says
 -- first what these two would refuse. It decides nothing of its own.
-create function tenancy.require_writable(schema_name text, level public.access_level)
+create function tenancy.require_writable(schema_name text, level tenancy.access_level)
     returns void
     stable
     security invoker
@@ -1666,7 +1662,7 @@ begin
 end;
 $$;
 
-comment on function tenancy.require_writable(text, public.access_level) is
+comment on function tenancy.require_writable(text, tenancy.access_level) is
     'Refuses a Data API request that writes a table of a tenant or of the registry, or a shared table, if privileges or policies would refuse it to this caller whatever the row is; the level is that of a member, and null for everybody else. The message names the call that does it (42501: forbidden, not_authenticated of anon). Only after require_access has let the request pass.';
 
 -- sql/20_tenancy/access/way_to_write.sql
@@ -1916,15 +1912,15 @@ create function tenancy.admin_audit_entries(
     before_id bigint,
     page_size integer
 )
-    returns setof public.admin_audit_entry
+    returns setof public.tenantry_admin_audit_entry
     stable
     security invoker
     set search_path = ''
     language plpgsql
 as $$
 declare
-    v_entry public.admin_audit_entry;
-    v_previous public.admin_audit_entry;
+    v_entry public.tenantry_admin_audit_entry;
+    v_previous public.tenantry_admin_audit_entry;
     v_rows integer := 0;
     v_bytes bigint := 0::bigint;
 begin
@@ -1976,15 +1972,15 @@ create function tenancy.audit_entries(
     before_id bigint,
     page_size integer
 )
-    returns setof public.audit_entry
+    returns setof public.tenantry_audit_entry
     stable
     security invoker
     set search_path = ''
     language plpgsql
 as $$
 declare
-    v_entry public.audit_entry;
-    v_previous public.audit_entry;
+    v_entry public.tenantry_audit_entry;
+    v_previous public.tenantry_audit_entry;
     v_rows integer := 0;
     v_bytes bigint := 0::bigint;
 begin
@@ -2308,7 +2304,7 @@ comment on function tenancy.make_append_only(text, text) is
 -- sql/20_tenancy/audit_log/prune_audit_log.sql
 
 create function tenancy.prune_audit_log(schema_name text, before timestamptz)
-    returns public.audit_pruning
+    returns public.tenantry_audit_pruning
     volatile
     security invoker
     set search_path = ''
@@ -2382,7 +2378,7 @@ begin
 
     return row(
         schema_name, v_removed, tenancy.audit_head(v_anchor.hash, v_anchor.lasting_hash)
-    )::public.audit_pruning;
+    )::public.tenantry_audit_pruning;
 end;
 $$;
 
@@ -2392,7 +2388,7 @@ comment on function tenancy.prune_audit_log(text, timestamptz) is
 -- sql/20_tenancy/audit_log/redact_audit_log.sql
 
 create function tenancy.redact_audit_log(schema_name text, user_id uuid)
-    returns public.audit_redaction
+    returns public.tenantry_audit_redaction
     volatile
     security invoker
     set search_path = ''
@@ -2403,7 +2399,7 @@ as $$
 declare
     v_caller constant uuid := (tenancy.caller()).user_id;
     v_kept_since constant timestamptz := now() - tenancy.audit_retention_days() * interval '24 hours';
-    v_redaction public.audit_redaction;
+    v_redaction public.tenantry_audit_redaction;
 begin
     perform tenancy.seal_audit_log(schema_name);
 
@@ -2538,7 +2534,7 @@ comment on function tenancy.require_past_retention(timestamptz) is
 -- sql/20_tenancy/audit_log/seal_audit_log.sql
 
 create function tenancy.seal_audit_log(schema_name text, at_most interval default '20 s')
-    returns public.audit_seal
+    returns public.tenantry_audit_seal
     volatile
     security invoker
     set search_path = ''
@@ -2655,7 +2651,7 @@ begin
     return row(
         v_place - coalesce(v_previous.place, 0), v_place,
         nullif(tenancy.audit_head(v_hash, v_lasting_hash), '')
-    )::public.audit_seal;
+    )::public.tenantry_audit_seal;
 end;
 $$;
 
@@ -2723,7 +2719,7 @@ comment on function tenancy.tg_platform_settings__record_retention() is
 -- sql/20_tenancy/audit_log/verify_audit_log.sql
 
 create function tenancy.verify_audit_log(schema_name text, expected_head text)
-    returns public.audit_verification
+    returns public.tenantry_audit_verification
     stable
     security invoker
     set search_path = ''
@@ -2744,7 +2740,7 @@ declare
     v_is_pruned boolean;
     v_kept bigint := 0;
     v_gone bigint;
-    v_result public.audit_verification := row(false, 0, null, null, null, null, null, null, null)::public.audit_verification;
+    v_result public.tenantry_audit_verification := row(false, 0, null, null, null, null, null, null, null)::public.tenantry_audit_verification;
 begin
     execute format(
         'select count(*), min(e.occurred_at)'
@@ -3737,7 +3733,7 @@ comment on function tenancy.column_names(oid, smallint[]) is
 -- sql/20_tenancy/catalog/describe_columns.sql
 
 create function tenancy.describe_columns(relation oid)
-    returns setof public.table_column
+    returns setof public.tenantry_table_column
     stable
     security invoker
     set search_path = ''
@@ -3767,7 +3763,7 @@ comment on function tenancy.describe_columns(oid) is 'A table''s columns, as get
 -- sql/20_tenancy/catalog/describe_foreign_keys.sql
 
 create function tenancy.describe_foreign_keys(relation oid)
-    returns setof public.table_foreign_key
+    returns setof public.tenantry_table_foreign_key
     stable
     security invoker
     set search_path = ''
@@ -3801,14 +3797,14 @@ comment on function tenancy.describe_foreign_keys(oid) is
 -- sql/20_tenancy/catalog/describe_table.sql
 
 create function tenancy.describe_table(relation oid)
-    returns public.schema_table
+    returns public.tenantry_schema_table
     stable
     security invoker
     set search_path = ''
     language plpgsql
 as $$
 declare
-    v_table public.schema_table;
+    v_table public.tenantry_schema_table;
 begin
     select
         c.relname,
@@ -4114,14 +4110,14 @@ comment on function tenancy.require_column(text, text, text) is
 -- sql/20_tenancy/catalog/require_foreign_key.sql
 
 create function tenancy.require_foreign_key(schema_name text, table_name text, constraint_name text)
-    returns public.table_foreign_key
+    returns public.tenantry_table_foreign_key
     stable
     security invoker
     set search_path = ''
     language plpgsql
 as $$
 declare
-    v_foreign_key public.table_foreign_key;
+    v_foreign_key public.tenantry_table_foreign_key;
 begin
     select * into v_foreign_key
     from tenancy.describe_foreign_keys(tenancy.require_table(schema_name, table_name)) k
@@ -4411,11 +4407,11 @@ begin
                 ),
                 '''tenancy''', quote_literal(schema_name)
             ),
-            case p.polcmd when 'r' then '''read''' else '''write''' end || '::public.access_level',
-            quote_literal(l.level) || '::public.access_level'
+            case p.polcmd when 'r' then '''read''' else '''write''' end || '::tenancy.access_level',
+            quote_literal(l.level) || '::tenancy.access_level'
         )
     from pg_catalog.pg_policy p
-    cross join unnest(enum_range(null::public.access_level)) l (level)
+    cross join unnest(enum_range(null::tenancy.access_level)) l (level)
     where p.polrelid = 'tenancy.policy_samples'::regclass;
 end;
 $$;
@@ -4485,7 +4481,7 @@ create function tenancy.schema_differences(
     version text,
     objects tenancy.schema_object[]
 )
-    returns setof public.schema_difference
+    returns setof public.tenantry_schema_difference
     stable
     security invoker
     set search_path = ''
@@ -5210,7 +5206,7 @@ comment on function tenancy.unexpose_schema(text) is
 -- sql/20_tenancy/identity/access_level.sql
 
 create function tenancy.access_level(schema_name text)
-    returns public.access_level
+    returns tenancy.access_level
     stable
     security invoker
     set search_path = ''
@@ -5352,7 +5348,7 @@ comment on function tenancy.caller() is
 -- sql/20_tenancy/identity/platform_role.sql
 
 create function tenancy.platform_role()
-    returns public.platform_role
+    returns tenancy.platform_role
     stable
     security invoker
     set search_path = ''
@@ -5617,8 +5613,8 @@ comment on function tenancy.lock_tables(text, text[], text) is
 -- and longer than deadlock_timeout, which is 1 s.
 create function tenancy.lock_tenant(
     schema_name text,
-    platform public.platform_role,
-    member public.access_level
+    platform tenancy.platform_role,
+    member tenancy.access_level
 )
     returns public.tenants
     volatile
@@ -5656,7 +5652,7 @@ begin
 end;
 $$;
 
-comment on function tenancy.lock_tenant(text, public.platform_role, public.access_level) is
+comment on function tenancy.lock_tenant(text, tenancy.platform_role, tenancy.access_level) is
     'Locks a tenant''s registry row until the transaction ends, and returns it, for a caller with this permission (errors of require_permission). Call it before changing anything of the tenant. Waits at most 2.4 s, in two steps of 1.2 s, and not at all while another session has been changing the tenant for more than a second or has called lock_tenant_first (55P03).';
 
 -- sql/20_tenancy/locks/lock_tenant_first.sql
@@ -5665,7 +5661,7 @@ comment on function tenancy.lock_tenant(text, public.platform_role, public.acces
 -- hold it off. The lock "closing" is visible to other sessions before this transaction commits.
 -- From then on lock_tenant refuses at once, so that nobody queues, and there is at most one
 -- statement left that changes the tenant.
-create function tenancy.lock_tenant_first(schema_name text, platform public.platform_role)
+create function tenancy.lock_tenant_first(schema_name text, platform tenancy.platform_role)
     returns public.tenants
     volatile
     security invoker
@@ -5704,7 +5700,7 @@ begin
 end;
 $$;
 
-comment on function tenancy.lock_tenant_first(text, public.platform_role) is
+comment on function tenancy.lock_tenant_first(text, tenancy.platform_role) is
     'Locks a tenant like lock_tenant, for a caller with this platform role, before everybody else: others who call lock_tenant are refused at once, and a statement that keeps the tenant for more than 300 ms is cancelled. Waits at most 2.5 s, for sessions that cannot be cancelled (errors of require_permission; 55P03).';
 
 -- sql/20_tenancy/locks/lock_tenant_if_free.sql
@@ -5713,8 +5709,8 @@ comment on function tenancy.lock_tenant_first(text, public.platform_role) is
 -- later in the order.
 create function tenancy.lock_tenant_if_free(
     schema_name text,
-    platform public.platform_role,
-    member public.access_level
+    platform tenancy.platform_role,
+    member tenancy.access_level
 )
     returns public.tenants
     volatile
@@ -5741,7 +5737,7 @@ begin
 end;
 $$;
 
-comment on function tenancy.lock_tenant_if_free(text, public.platform_role, public.access_level) is
+comment on function tenancy.lock_tenant_if_free(text, tenancy.platform_role, tenancy.access_level) is
     'Locks a tenant''s registry row like lock_tenant, and returns it. Returns null at once if another session has the row or is about to close the tenant (errors of require_permission).';
 
 -- sql/20_tenancy/locks/lock_users.sql
@@ -6805,7 +6801,7 @@ comment on function tenancy.make_reference() is 'Creates the reference schema if
 -- sql/20_tenancy/migrations/migration_status.sql
 
 create function tenancy.migration_status()
-    returns public.tenant_migration_status
+    returns public.tenantry_tenant_migration_status
     stable
     security invoker
     set search_path = ''
@@ -6813,7 +6809,7 @@ create function tenancy.migration_status()
 as $$
 declare
     v_latest constant text := tenancy.latest_tenant_version();
-    v_status public.tenant_migration_status;
+    v_status public.tenantry_tenant_migration_status;
 begin
     v_status.latest_version := v_latest;
     select count(*), count(*) filter (where t.schema_version = v_latest)
@@ -7980,8 +7976,8 @@ comment on function tenancy.close_reference() is
 create function tenancy.enable_tenant_table(
     schema_name text,
     table_name text,
-    reads public.access_level default 'read',
-    writes public.access_level default 'write',
+    reads tenancy.access_level default 'read',
+    writes tenancy.access_level default 'write',
     audited boolean default true
 )
     returns void
@@ -8021,7 +8017,7 @@ begin
 end;
 $$;
 
-comment on function tenancy.enable_tenant_table(text, text, public.access_level, public.access_level, boolean) is
+comment on function tenancy.enable_tenant_table(text, text, tenancy.access_level, tenancy.access_level, boolean) is
     'Turns a table into a tenant table: enables row level security, and creates the audit triggers and the policies that let these access levels read and write. If writes is null, nobody can write through the API. The privileges follow from the policies: call apply_tenant_privileges afterwards.';
 
 -- sql/20_tenancy/privileges/grant_differences.sql
@@ -8251,7 +8247,7 @@ comment on function tenancy.open_reference(text) is
 
 -- sql/20_tenancy/privileges/policy_suffix.sql
 
-create function tenancy.policy_suffix(level public.access_level)
+create function tenancy.policy_suffix(level tenancy.access_level)
     returns text
     immutable
     security invoker
@@ -8261,12 +8257,12 @@ as $$
     select case level when 'read' then 'member' when 'write' then 'writer' else 'admin' end;
 $$;
 
-comment on function tenancy.policy_suffix(public.access_level) is
+comment on function tenancy.policy_suffix(tenancy.access_level) is
     'The suffix of a policy''s name for an access level, as in select_member, insert_writer and update_admin.';
 
 -- sql/20_tenancy/privileges/policy_test.sql
 
-create function tenancy.policy_test(schema_name text, level public.access_level)
+create function tenancy.policy_test(schema_name text, level tenancy.access_level)
     returns text
     immutable
     security invoker
@@ -8281,7 +8277,7 @@ as $$
     );
 $$;
 
-comment on function tenancy.policy_test(text, public.access_level) is
+comment on function tenancy.policy_test(text, tenancy.access_level) is
     'The condition of every policy on a tenant''s tables, as SQL.';
 
 -- sql/20_tenancy/privileges/policy_verbs.sql
@@ -8541,7 +8537,7 @@ create function tenancy.unclosed_policies(
     schema_name text,
     out relation oid,
     out verb text,
-    out level public.access_level,
+    out level tenancy.access_level,
     out policy_name text,
     out is_new boolean
 )
@@ -8558,7 +8554,7 @@ begin
     join pg_catalog.pg_class c on c.oid = t.oid
     cross join (
         values
-        ('r', 'select', 'read'::public.access_level),
+        ('r', 'select', 'read'::tenancy.access_level),
         ('a', 'insert', 'write'),
         ('w', 'update', 'write'),
         ('d', 'delete', 'write')
@@ -8834,14 +8830,14 @@ comment on function tenancy.view_verbs(oid) is
 -- sql/20_tenancy/profiles/find_profile.sql
 
 create function tenancy.find_profile(schema_name text, user_id uuid)
-    returns public.user_profile
+    returns public.tenantry_user_profile
     stable
     security invoker
     set search_path = ''
     language plpgsql
 as $$
 declare
-    v_profile public.user_profile;
+    v_profile public.tenantry_user_profile;
 begin
     -- The address is Auth's. The tenant's table has a copy, which may be older, and which stays
     -- when the user is deleted or loses access: the later addresses are not the tenant's business.
@@ -11286,7 +11282,7 @@ $tenant$);
 create function public.grant_schema_access(
     schema_name text,
     user_id uuid,
-    access_level public.access_level default 'read',
+    access_level tenancy.access_level default 'read',
     expires_at timestamptz default null
 )
     returns public.user_schema_access
@@ -11345,7 +11341,7 @@ exception
 end;
 $$;
 
-comment on function public.grant_schema_access(text, uuid, public.access_level, timestamptz) is
+comment on function public.grant_schema_access(text, uuid, tenancy.access_level, timestamptz) is
     'Gives a user access to a tenant, or changes the access that the user has. '
     'The new level and end replace the old ones. Without expires_at the access lasts until it '
     'is revoked. Repeating a call changes nothing. Tenant admins cannot change their own '
@@ -11358,7 +11354,7 @@ comment on function public.grant_schema_access(text, uuid, public.access_level, 
 
 -- sql/30_rpc/access_control/promote_to_admin.sql
 
-create function public.promote_to_admin(user_id uuid, role public.platform_role default 'admin')
+create function public.promote_to_admin(user_id uuid, role tenancy.platform_role default 'admin')
     returns public.admin_users
     volatile
     security definer
@@ -11411,7 +11407,7 @@ exception
 end;
 $$;
 
-comment on function public.promote_to_admin(uuid, public.platform_role) is
+comment on function public.promote_to_admin(uuid, tenancy.platform_role) is
     'Gives a user a platform role. '
     'The new role replaces the role that the user had, which may be higher. The first '
     'super_admin is appointed with the service key. Repeating a call changes nothing. '
@@ -11491,7 +11487,7 @@ begin
         v_tenant := tenancy.lock_tenant(
             schema_name,
             platform => 'admin',
-            member => case when v_own then 'read'::public.access_level else 'admin' end
+            member => case when v_own then 'read'::tenancy.access_level else 'admin' end
         );
     end if;
     perform tenancy.require_argument('user_id', user_id::text);
@@ -11539,7 +11535,7 @@ create function public.get_admin_audit_log(
     before_id bigint default null,
     page_size integer default 100
 )
-    returns setof public.admin_audit_entry
+    returns setof public.tenantry_admin_audit_entry
     stable
     security definer
     set search_path = ''
@@ -11595,7 +11591,7 @@ create function public.get_audit_log(
     before_id bigint default null,
     page_size integer default 100
 )
-    returns setof public.audit_entry
+    returns setof public.tenantry_audit_entry
     stable
     security definer
     set search_path = ''
@@ -11630,7 +11626,7 @@ comment on function public.get_audit_log(text, uuid, text, text, jsonb, timestam
 -- sql/30_rpc/audit_log/prune_audit_log.sql
 
 create function public.prune_audit_log(schema_name text, before timestamptz)
-    returns public.audit_pruning
+    returns public.tenantry_audit_pruning
     volatile
     security definer
     set search_path = ''
@@ -11641,7 +11637,7 @@ create function public.prune_audit_log(schema_name text, before timestamptz)
 as $$
 declare
     v_tenant public.tenants;
-    v_pruning public.audit_pruning;
+    v_pruning public.tenantry_audit_pruning;
 begin
     if schema_name is null then
         -- The platform's log says what its admins do.
@@ -11682,7 +11678,7 @@ comment on function public.prune_audit_log(text, timestamptz) is
 -- sql/30_rpc/audit_log/redact_audit_log.sql
 
 create function public.redact_audit_log(schema_name text, user_id uuid)
-    returns public.audit_redaction
+    returns public.tenantry_audit_redaction
     volatile
     security definer
     set search_path = ''
@@ -11691,7 +11687,7 @@ create function public.redact_audit_log(schema_name text, user_id uuid)
 as $$
 declare
     v_tenant public.tenants;
-    v_redaction public.audit_redaction;
+    v_redaction public.tenantry_audit_redaction;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
     perform tenancy.require_argument('user_id', user_id::text);
@@ -11724,7 +11720,7 @@ comment on function public.redact_audit_log(text, uuid) is
 -- sql/30_rpc/audit_log/seal_audit_log.sql
 
 create function public.seal_audit_log(schema_name text default null)
-    returns public.audit_seal
+    returns public.tenantry_audit_seal
     volatile
     security definer
     set search_path = ''
@@ -11758,7 +11754,7 @@ comment on function public.seal_audit_log(text) is
 -- sql/30_rpc/audit_log/verify_audit_log.sql
 
 create function public.verify_audit_log(schema_name text default null, expected_head text default null)
-    returns public.audit_verification
+    returns public.tenantry_audit_verification
     stable
     security definer
     set search_path = ''
@@ -11804,7 +11800,7 @@ create function public.add_column(
     default_expression text default null,
     identity boolean default false
 )
-    returns public.table_column
+    returns public.tenantry_table_column
     volatile
     security definer
     set search_path = ''
@@ -11821,7 +11817,7 @@ declare
     v_table oid;
     v_is_identity constant boolean := coalesce(identity, false);
     v_usage jsonb;
-    v_column public.table_column;
+    v_column public.tenantry_table_column;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
 
@@ -11886,7 +11882,7 @@ create function public.add_foreign_key(
     on_delete text default 'NO ACTION',
     on_update text default 'NO ACTION'
 )
-    returns public.table_foreign_key
+    returns public.tenantry_table_foreign_key
     volatile
     security definer
     set search_path = ''
@@ -11898,7 +11894,7 @@ declare
     v_tenant public.tenants;
     v_usage jsonb;
     v_constraint_name text;
-    v_foreign_key public.table_foreign_key;
+    v_foreign_key public.tenantry_table_foreign_key;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
 
@@ -11945,7 +11941,7 @@ create function public.create_table(
     columns jsonb,
     description text default null
 )
-    returns setof public.table_column
+    returns setof public.tenantry_table_column
     volatile
     security definer
     set search_path = ''
@@ -12006,7 +12002,7 @@ comment on function public.create_table(text, text, jsonb, text) is
 -- sql/30_rpc/ddl_operations/drop_column.sql
 
 create function public.drop_column(schema_name text, table_name text, column_name text)
-    returns public.table_column
+    returns public.tenantry_table_column
     volatile
     security definer
     set search_path = ''
@@ -12017,7 +12013,7 @@ as $$
 declare
     v_tenant public.tenants;
     v_table oid;
-    v_column public.table_column;
+    v_column public.tenantry_table_column;
     v_removed jsonb;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
@@ -12053,7 +12049,7 @@ comment on function public.drop_column(text, text, text) is
 -- sql/30_rpc/ddl_operations/drop_foreign_key.sql
 
 create function public.drop_foreign_key(schema_name text, table_name text, constraint_name text)
-    returns public.table_foreign_key
+    returns public.tenantry_table_foreign_key
     volatile
     security definer
     set search_path = ''
@@ -12061,7 +12057,7 @@ create function public.drop_foreign_key(schema_name text, table_name text, const
 as $$
 declare
     v_tenant public.tenants;
-    v_foreign_key public.table_foreign_key;
+    v_foreign_key public.tenantry_table_foreign_key;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
 
@@ -12092,7 +12088,7 @@ comment on function public.drop_foreign_key(text, text, text) is
 -- sql/30_rpc/ddl_operations/drop_table.sql
 
 create function public.drop_table(schema_name text, table_name text)
-    returns public.schema_table
+    returns public.tenantry_schema_table
     volatile
     security definer
     set search_path = ''
@@ -12102,7 +12098,7 @@ create function public.drop_table(schema_name text, table_name text)
 as $$
 declare
     v_tenant public.tenants;
-    v_table public.schema_table;
+    v_table public.tenantry_schema_table;
     v_removed jsonb;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
@@ -12135,7 +12131,7 @@ comment on function public.drop_table(text, text) is
 -- sql/30_rpc/schema_inspection/get_schema_summary.sql
 
 create function public.get_schema_summary(schema_name text)
-    returns public.schema_summary
+    returns public.tenantry_schema_summary
     stable
     security definer
     set search_path = ''
@@ -12149,7 +12145,7 @@ begin
             count(*),
             coalesce(sum(tenancy.row_estimate(t.relation)), 0)::bigint,
             coalesce(sum(tenancy.table_bytes(t.relation)), 0)::bigint
-        )::public.schema_summary
+        )::public.tenantry_schema_summary
         from unnest(tenancy.table_oids(schema_name)) t (relation)
     );
 exception
@@ -12166,7 +12162,7 @@ comment on function public.get_schema_summary(text) is
 -- sql/30_rpc/schema_inspection/get_schema_tables.sql
 
 create function public.get_schema_tables(schema_name text)
-    returns setof public.schema_table
+    returns setof public.tenantry_schema_table
     stable
     security definer
     set search_path = ''
@@ -12197,7 +12193,7 @@ comment on function public.get_schema_tables(text) is
 -- sql/30_rpc/schema_inspection/get_table_columns.sql
 
 create function public.get_table_columns(schema_name text, table_name text)
-    returns setof public.table_column
+    returns setof public.tenantry_table_column
     stable
     security definer
     set search_path = ''
@@ -12223,7 +12219,7 @@ comment on function public.get_table_columns(text, text) is
 -- sql/30_rpc/schema_inspection/get_table_foreign_keys.sql
 
 create function public.get_table_foreign_keys(schema_name text, table_name text)
-    returns setof public.table_foreign_key
+    returns setof public.tenantry_table_foreign_key
     stable
     security definer
     set search_path = ''
@@ -12541,7 +12537,7 @@ comment on function public.suspend_tenant(text, text) is
 -- sql/30_rpc/tenant_migrations/get_migration_status.sql
 
 create function public.get_migration_status()
-    returns public.tenant_migration_status
+    returns public.tenantry_tenant_migration_status
     stable
     security definer
     set search_path = ''
@@ -12575,7 +12571,7 @@ create function public.get_schema_drift(
     after_object_kind text default null,
     after_object_name text default null
 )
-    returns setof public.schema_difference
+    returns setof public.tenantry_schema_difference
     stable
     security definer
     set search_path = ''
@@ -12650,7 +12646,7 @@ create function public.list_tenants_behind(
     after_schema_name text default null,
     page_size integer default 100
 )
-    returns setof public.tenant_behind
+    returns setof public.tenantry_tenant_behind
     stable
     security definer
     set search_path = ''
@@ -12711,7 +12707,7 @@ comment on function public.list_tenants_behind(text, integer) is
 -- sql/30_rpc/tenant_migrations/migrate_tenant.sql
 
 create function public.migrate_tenant(schema_name text)
-    returns public.tenant_migration_result
+    returns public.tenantry_tenant_migration_result
     volatile
     security definer
     set search_path = ''
@@ -12737,7 +12733,7 @@ begin
 
     v_migration := tenancy.next_migration(v_before.schema_version);
     if v_migration.version is null then
-        return row(schema_name, 'up_to_date', v_before.schema_version, 0, null, null)::public.tenant_migration_result;
+        return row(schema_name, 'up_to_date', v_before.schema_version, 0, null, null)::public.tenantry_tenant_migration_result;
     end if;
 
     begin
@@ -12771,7 +12767,7 @@ begin
         return row(
             schema_name, 'failed', v_migration.version,
             tenancy.pending_migrations(v_before.schema_version), v_sqlstate, v_message
-        )::public.tenant_migration_result;
+        )::public.tenantry_tenant_migration_result;
     end if;
 
     delete from tenancy.unfinished_migrations u where u.schema_name = migrate_tenant.schema_name;
@@ -12784,7 +12780,7 @@ begin
     return row(
         schema_name, 'migrated', v_after.schema_version,
         tenancy.pending_migrations(v_after.schema_version), null, null
-    )::public.tenant_migration_result;
+    )::public.tenantry_tenant_migration_result;
 exception
     when deadlock_detected or lock_not_available or query_canceled then
         perform tenancy.raise_busy();
@@ -12802,7 +12798,7 @@ comment on function public.migrate_tenant(text) is
 -- sql/30_rpc/tenant_migrations/replace_tenant_migration.sql
 
 create function public.replace_tenant_migration(version text, statements text)
-    returns public.tenant_migration_status
+    returns public.tenantry_tenant_migration_status
     volatile
     security definer
     set search_path = ''
@@ -12847,7 +12843,7 @@ comment on function public.replace_tenant_migration(text, text) is
 -- sql/30_rpc/tenant_migrations/withdraw_tenant_migration.sql
 
 create function public.withdraw_tenant_migration(version text)
-    returns public.tenant_migration_status
+    returns public.tenantry_tenant_migration_status
     volatile
     security definer
     set search_path = ''
@@ -12887,7 +12883,7 @@ comment on function public.withdraw_tenant_migration(text) is
 -- sql/30_rpc/tenant_status/check_tenant_status.sql
 
 create function public.check_tenant_status(schema_name text)
-    returns public.tenant_status_report
+    returns public.tenantry_tenant_status_report
     stable
     security definer
     set search_path = ''
@@ -12899,7 +12895,7 @@ begin
     );
 
     return (
-        select row(t.schema_name, t.status)::public.tenant_status_report
+        select row(t.schema_name, t.status)::public.tenantry_tenant_status_report
         from public.tenants t
         where t.schema_name = check_tenant_status.schema_name
     );
@@ -12917,7 +12913,7 @@ comment on function public.check_tenant_status(text) is
 -- sql/30_rpc/tenant_status/get_tenant_info.sql
 
 create function public.get_tenant_info(schema_name text)
-    returns public.tenant_info
+    returns public.tenantry_tenant_info
     stable
     security definer
     set search_path = ''
@@ -12939,7 +12935,7 @@ begin
                 where a.schema_name = t.schema_name
                     and (a.expires_at is null or a.expires_at > statement_timestamp())
             )
-        )::public.tenant_info
+        )::public.tenantry_tenant_info
         from public.tenants t
         where t.schema_name = get_tenant_info.schema_name
     );
@@ -12958,7 +12954,7 @@ comment on function public.get_tenant_info(text) is
 -- sql/30_rpc/tenant_status/list_my_tenants.sql
 
 create function public.list_my_tenants(page_size integer default 200, after text default null)
-    returns setof public.tenant_membership
+    returns setof public.tenantry_tenant_membership
     stable
     security definer
     set search_path = ''
@@ -13003,7 +12999,7 @@ create function public.create_user_profile(
     role text default 'member',
     metadata jsonb default '{}'
 )
-    returns public.user_profile
+    returns public.tenantry_user_profile
     volatile
     security definer
     set search_path = ''
@@ -13011,7 +13007,7 @@ create function public.create_user_profile(
 as $$
 declare
     v_tenant public.tenants;
-    v_profile public.user_profile;
+    v_profile public.tenantry_user_profile;
 begin
     perform tenancy.require_permission(schema_name, platform => 'admin', member => 'admin');
     perform tenancy.require_user(user_id);
@@ -13051,7 +13047,7 @@ comment on function public.create_user_profile(text, uuid, text, text, jsonb) is
 -- sql/30_rpc/user_profiles/ensure_user_profile.sql
 
 create function public.ensure_user_profile(schema_name text, display_name text default null)
-    returns public.ensured_user_profile
+    returns public.tenantry_ensured_user_profile
     volatile
     security definer
     set search_path = ''
@@ -13060,7 +13056,7 @@ as $$
 declare
     v_user_id constant uuid := (tenancy.caller()).user_id;
     v_tenant public.tenants;
-    v_profile public.user_profile;
+    v_profile public.tenantry_user_profile;
     v_is_new boolean := false;
 begin
     perform tenancy.require_permission(schema_name, platform => null, member => 'read');
@@ -13096,7 +13092,7 @@ begin
         );
     end if;
 
-    return row(v_profile.*, v_is_new)::public.ensured_user_profile;
+    return row(v_profile.*, v_is_new)::public.tenantry_ensured_user_profile;
 exception
     when deadlock_detected or lock_not_available or query_canceled then
         perform tenancy.raise_busy();
@@ -13115,7 +13111,7 @@ comment on function public.ensure_user_profile(text, text) is
 -- sql/30_rpc/user_profiles/get_user_profile.sql
 
 create function public.get_user_profile(schema_name text, user_id uuid default null)
-    returns public.user_profile
+    returns public.tenantry_user_profile
     volatile
     security definer
     set search_path = ''
@@ -13123,7 +13119,7 @@ create function public.get_user_profile(schema_name text, user_id uuid default n
 as $$
 declare
     v_user_id constant uuid := coalesce(user_id, (tenancy.caller()).user_id);
-    v_profile public.user_profile;
+    v_profile public.tenantry_user_profile;
 begin
     perform tenancy.require_permission(schema_name, platform => null, member => 'read');
 
@@ -13156,7 +13152,7 @@ comment on function public.get_user_profile(text, uuid) is
 -- sql/30_rpc/user_profiles/refresh_user_emails.sql
 
 create function public.refresh_user_emails(schema_name text)
-    returns public.email_refresh
+    returns public.tenantry_email_refresh
     volatile
     security definer
     set search_path = ''
@@ -13165,7 +13161,7 @@ create function public.refresh_user_emails(schema_name text)
 as $$
 declare
     v_tenant public.tenants;
-    v_refresh public.email_refresh;
+    v_refresh public.tenantry_email_refresh;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
 
@@ -13204,7 +13200,7 @@ create function public.update_user_profile(
     display_name text default null,
     metadata jsonb default null
 )
-    returns public.user_profile
+    returns public.tenantry_user_profile
     volatile
     security definer
     set search_path = ''
@@ -13213,8 +13209,8 @@ as $$
 declare
     v_user_id constant uuid := (tenancy.caller()).user_id;
     v_tenant public.tenants;
-    v_before public.user_profile;
-    v_after public.user_profile;
+    v_before public.tenantry_user_profile;
+    v_after public.tenantry_user_profile;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => null, member => 'read');
 
@@ -13598,7 +13594,7 @@ as $$
         ('schema', 'tenancy', '{anon,authenticated,service_role}'::text[]),
         ('table', 'tenancy.open_tenants', '{authenticated}'),
         ('function', 'tenancy.guard_request()', '{anon,authenticated,service_role}'),
-        ('function', 'tenancy.require_access(text,public.access_level)', '{anon,authenticated,service_role}'),
+        ('function', 'tenancy.require_access(text,tenancy.access_level)', '{anon,authenticated,service_role}'),
         ('function', 'tenancy.caller()', '{authenticated}'),
         ('function', 'tenancy.is_platform_staff()', '{authenticated}'),
         ('function', 'tenancy.member_tenants()', '{authenticated}'),
@@ -14505,7 +14501,7 @@ create function tenancy.check_tenant_grants(schema_name text)
 as $$
 declare
     v_schema constant oid := to_regnamespace(quote_ident(schema_name))::oid;
-    v_status public.tenant_status;
+    v_status tenancy.tenant_status;
     v_version text;
     v_position integer;
 begin
@@ -15098,8 +15094,8 @@ create function tenancy.rpc_signatures()
     language sql
 as $$
     select array[
-        'public.grant_schema_access(text, uuid, public.access_level, timestamp with time zone)',
-        'public.promote_to_admin(uuid, public.platform_role)',
+        'public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone)',
+        'public.promote_to_admin(uuid, tenancy.platform_role)',
         'public.revoke_admin(uuid)',
         'public.revoke_schema_access(text, uuid)',
         'public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer)',
@@ -15214,8 +15210,8 @@ grant select on table
 -- names anon, too.
 
 revoke all on function
-    public.grant_schema_access(text, uuid, public.access_level, timestamp with time zone),
-    public.promote_to_admin(uuid, public.platform_role),
+    public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone),
+    public.promote_to_admin(uuid, tenancy.platform_role),
     public.revoke_admin(uuid),
     public.revoke_schema_access(text, uuid),
     public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer),
@@ -15256,8 +15252,8 @@ revoke all on function
     from public, anon, authenticated, service_role;
 
 grant execute on function
-    public.grant_schema_access(text, uuid, public.access_level, timestamp with time zone),
-    public.promote_to_admin(uuid, public.platform_role),
+    public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone),
+    public.promote_to_admin(uuid, tenancy.platform_role),
     public.revoke_admin(uuid),
     public.revoke_schema_access(text, uuid),
     public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer),
@@ -15315,7 +15311,7 @@ revoke all on all routines in schema tenancy from public, anon, authenticated, s
 grant usage on schema tenancy to anon, authenticated, service_role;
 grant execute on function
     tenancy.guard_request(),
-    tenancy.require_access(text, public.access_level)
+    tenancy.require_access(text, tenancy.access_level)
     to anon, authenticated, service_role;
 
 -- Policies run with the role of the request, too.

@@ -19,7 +19,7 @@ CATALOGUE = Path("functions", "tenantry", "catalogue.json")
 GRANTS = Path("sql", "90_privileges", "rpcs.sql")
 RPC = Path("sql", "30_rpc", "tenant_status", "count_my_tenants.sql")
 TEXT = """\
-create function public.count_my_tenants(status public.tenant_status default 'active')
+create function public.count_my_tenants(status tenancy.tenant_status default 'active')
     returns bigint
     stable
     security definer
@@ -29,7 +29,7 @@ as $$
     select 1::bigint
 $$;
 
-comment on function public.count_my_tenants(public.tenant_status) is
+comment on function public.count_my_tenants(tenancy.tenant_status) is
     'Counts the caller''s tenants, a|b. Suspended ones are another status. '
     'Callers: anyone signed in. '
     'Errors: not_authenticated, busy.';
@@ -91,8 +91,8 @@ def test_new_and_removed_operation_reach_every_generated_file(project: Project) 
         "parameters": [
             {
                 "name": "status",
-                "type": "public.tenant_status",
-                "default": "'active'::public.tenant_status",
+                "type": "tenancy.tenant_status",
+                "default": "'active'::tenancy.tenant_status",
             }
         ],
         "returns": "bigint",
@@ -104,7 +104,7 @@ def test_new_and_removed_operation_reach_every_generated_file(project: Project) 
         "errors": ["not_authenticated", "busy"],
         "source": RPC.as_posix(),
     }
-    signature = "public.count_my_tenants(public.tenant_status)"
+    signature = "public.count_my_tenants(tenancy.tenant_status)"
     # Revoked and granted, in the source and in the migration that is written from it.
     assert (project.root / GRANTS).read_text().count(signature) == 2
     assert baseline.read_text().count(f"    {signature}") == 2

@@ -841,7 +841,7 @@ def test_mistake_of_what_grants_is_found(database: Database) -> None:
 def test_mistake_of_what_makes_policies_is_found(database: Database) -> None:
     plant(
         database,
-        "tenancy.policy_test(text, public.access_level)",
+        "tenancy.policy_test(text, tenancy.access_level)",
         "o.schema_name = %L and",
         "%L is not null and",
     )

@@ -63,7 +63,7 @@ def test_names_that_the_project_has_already_stop_the_push(empty: Callable[[], st
     [baseline] = (SQL.parent / "supabase/migrations").glob("*_tenantry_0_1_0.sql")
     for statement, name in (
         ("create table public.admin_users ()", "public.admin_users"),
-        ("create type public.access_level as enum ()", "public.access_level"),
+        ("create type tenancy.access_level as enum ()", "tenancy.access_level"),
         ("create function public.add_column() returns int return 1", "public.add_column"),
         ("create schema tenancy", "schema tenancy"),
     ):
@@ -124,8 +124,8 @@ def test_migrations_and_sql_build_the_same_catalog(
         ("routines", "alter function tenancy.lock_tenant reset lock_timeout"),
         ("routines", "alter function tenancy.require_access security invoker"),
         ("routines", "comment on function public.list_my_tenants(integer, text) is null"),
-        ("types", "alter type public.tenant_status add value 'deleted'"),
-        ("types", "comment on type public.access_level is 'A level.'"),
+        ("types", "alter type tenancy.tenant_status add value 'deleted'"),
+        ("types", "comment on type tenancy.access_level is 'A level.'"),
         (
             "default privileges",
             "alter default privileges revoke execute on routines from public",

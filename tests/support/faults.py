@@ -41,11 +41,11 @@ class Fault:
 
 
 PRIVILEGES = "tenancy.apply_tenant_privileges(text)"
-REQUIRE = "tenancy.require_access(text,public.access_level)"
+REQUIRE = "tenancy.require_access(text,tenancy.access_level)"
 OPEN = "tenancy.open_tenants"
-POLICY = "tenancy.policy_test(text,public.access_level)"
+POLICY = "tenancy.policy_test(text,tenancy.access_level)"
 ENABLE = (
-    "tenancy.enable_tenant_table(text,text,public.access_level,public.access_level,boolean)"
+    "tenancy.enable_tenant_table(text,text,tenancy.access_level,tenancy.access_level,boolean)"
 )
 GRANTED = "    if v_statements is not null then\n        execute v_statements;\n    end if;\n"
 DIFFERENCES = "tenancy.grant_differences(schema_name) g\n"
@@ -729,7 +729,7 @@ FAULTS = (
         "access.grant",
         (
             Edit(
-                "public.grant_schema_access(text,uuid,public.access_level,timestamptz)",
+                "public.grant_schema_access(text,uuid,tenancy.access_level,timestamptz)",
                 "perform tenancy.log_action(",
                 "perform pg_catalog.jsonb_build_array(",
             ),
@@ -994,7 +994,7 @@ FAULTS = (
         "get_schema_tables",
         (
             Edit(
-                "tenancy.require_permission(text,public.platform_role,public.access_level,boolean)",
+                "tenancy.require_permission(text,tenancy.platform_role,tenancy.access_level,boolean)",
                 "if v_status = 'active' or even_suspended then",
                 "if true then",
             ),
@@ -1005,12 +1005,12 @@ FAULTS = (
         "suspend_tenant",
         (
             Edit(
-                "tenancy.lock_tenant_first(text,public.platform_role)",
+                "tenancy.lock_tenant_first(text,tenancy.platform_role)",
                 "perform tenancy.require_permission(schema_name, platform, member => null);",
                 "",
             ),
             Edit(
-                "tenancy.lock_tenant(text,public.platform_role,public.access_level)",
+                "tenancy.lock_tenant(text,tenancy.platform_role,tenancy.access_level)",
                 "perform tenancy.require_permission(schema_name, platform, member);",
                 "",
             ),
@@ -1054,7 +1054,7 @@ FAULTS = (
         "promote_to_admin",
         (
             Edit(
-                "public.promote_to_admin(uuid,public.platform_role)",
+                "public.promote_to_admin(uuid,tenancy.platform_role)",
                 "require_platform_role('super_admin')",
                 "require_platform_role('admin')",
             ),
@@ -1094,8 +1094,8 @@ FAULTS = (
         (
             Edit(
                 "public.revoke_schema_access(text,uuid)",
-                "case when v_own then 'read'::public.access_level else 'admin' end",
-                "'read'::public.access_level",
+                "case when v_own then 'read'::tenancy.access_level else 'admin' end",
+                "'read'::tenancy.access_level",
             ),
         ),
     ),
@@ -1153,7 +1153,7 @@ FAULTS = (
         "promote_to_admin",
         (
             Edit(
-                "public.promote_to_admin(uuid,public.platform_role)",
+                "public.promote_to_admin(uuid,tenancy.platform_role)",
                 "perform tenancy.require_platform_role('super_admin');",
                 "",
             ),
@@ -1164,7 +1164,7 @@ FAULTS = (
         "grant_schema_access to oneself",
         (
             Edit(
-                "tenancy.require_grantable(text,uuid,public.access_level,timestamptz)",
+                "tenancy.require_grantable(text,uuid,tenancy.access_level,timestamptz)",
                 "if user_id = v_caller.user_id then",
                 "if false then",
             ),

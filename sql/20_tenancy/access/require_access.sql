@@ -1,6 +1,6 @@
 -- The question of the guard. It must not use open_tenants, the question of the policies: one
 -- mistake would then open both layers.
-create function tenancy.require_access(schema_name text, level public.access_level default null)
+create function tenancy.require_access(schema_name text, level tenancy.access_level default null)
     returns void
     stable
     security definer
@@ -8,21 +8,21 @@ create function tenancy.require_access(schema_name text, level public.access_lev
     language plpgsql
 as $$
 declare
-    v_level constant public.access_level := coalesce(
+    v_level constant tenancy.access_level := coalesce(
         level,
         case
             when current_setting('request.method', true) in ('GET', 'HEAD')
                 -- For a call of a routine, read suffices: policies or the routine check what it
                 -- writes.
                 or current_setting('request.path', true) like '/rpc/%'
-            then 'read'::public.access_level
-            else 'write'::public.access_level
+            then 'read'::tenancy.access_level
+            else 'write'::tenancy.access_level
         end
     );
     v_is_write constant boolean := level is null and v_level = 'write';
     v_caller tenancy.caller;
-    v_status public.tenant_status;
-    v_access public.access_level;
+    v_status tenancy.tenant_status;
+    v_access tenancy.access_level;
     v_expires_at timestamptz;
 begin
     -- The RPCs are in public. Each checks the permission of its caller, so the guard does not.
@@ -111,5 +111,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.require_access(text, public.access_level) is
+comment on function tenancy.require_access(text, tenancy.access_level) is
     'Refuses a caller without this access level to a tenant''s rows; without a level, the one that the request needs (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended). Does not refuse requests to a schema that is not a tenant''s.';

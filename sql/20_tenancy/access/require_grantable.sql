@@ -1,7 +1,7 @@
 create function tenancy.require_grantable(
     schema_name text,
     user_id uuid,
-    access_level public.access_level,
+    access_level tenancy.access_level,
     expires_at timestamptz
 )
     returns void
@@ -42,5 +42,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.require_grantable(text, uuid, public.access_level, timestamptz) is
+comment on function tenancy.require_grantable(text, uuid, tenancy.access_level, timestamptz) is
     'Refuses a grant that an admin of a tenant may not make: one to themselves, or one beyond the end of their own access. Platform admins may make any grant (PT409 own_grant, 42501 forbidden).';

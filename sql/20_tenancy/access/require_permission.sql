@@ -2,8 +2,8 @@
 -- means that no platform role, or no access level, suffices.
 create function tenancy.require_permission(
     schema_name text,
-    platform public.platform_role,
-    member public.access_level,
+    platform tenancy.platform_role,
+    member tenancy.access_level,
     even_suspended boolean default false
 )
     returns void
@@ -13,9 +13,9 @@ create function tenancy.require_permission(
     language plpgsql
 as $$
 declare
-    v_role public.platform_role;
-    v_access public.access_level;
-    v_status public.tenant_status;
+    v_role tenancy.platform_role;
+    v_access tenancy.access_level;
+    v_status tenancy.tenant_status;
 begin
     perform tenancy.require_signed_in();
     v_role := tenancy.platform_role();
@@ -59,5 +59,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.require_permission(text, public.platform_role, public.access_level, boolean) is
+comment on function tenancy.require_permission(text, tenancy.platform_role, tenancy.access_level, boolean) is
     'Refuses a caller with neither this platform role nor this access level in an active tenant; with even_suspended, the access level also suffices in a suspended one (PT401 not_authenticated; 42501: forbidden, tenant_suspended; PT404 tenant_not_found, the same for a stranger and for a missing tenant).';

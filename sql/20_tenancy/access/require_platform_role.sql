@@ -1,4 +1,4 @@
-create function tenancy.require_platform_role(role public.platform_role)
+create function tenancy.require_platform_role(role tenancy.platform_role)
     returns void
     stable
     security invoker
@@ -6,7 +6,7 @@ create function tenancy.require_platform_role(role public.platform_role)
     language plpgsql
 as $$
 declare
-    v_role public.platform_role;
+    v_role tenancy.platform_role;
 begin
     perform tenancy.require_signed_in();
     v_role := tenancy.platform_role();
@@ -23,5 +23,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.require_platform_role(public.platform_role) is
+comment on function tenancy.require_platform_role(tenancy.platform_role) is
     'Refuses a caller with less than this platform role (PT401 not_authenticated, 42501 forbidden).';

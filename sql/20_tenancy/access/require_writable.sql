@@ -1,7 +1,7 @@
 -- Privileges and policies decide what a request may write. PostgreSQL's refusal names no way out,
 -- and of an update or a delete that policies hide from, it says nothing at all. So the guard says
 -- first what these two would refuse. It decides nothing of its own.
-create function tenancy.require_writable(schema_name text, level public.access_level)
+create function tenancy.require_writable(schema_name text, level tenancy.access_level)
     returns void
     stable
     security invoker
@@ -73,5 +73,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.require_writable(text, public.access_level) is
+comment on function tenancy.require_writable(text, tenancy.access_level) is
     'Refuses a Data API request that writes a table of a tenant or of the registry, or a shared table, if privileges or policies would refuse it to this caller whatever the row is; the level is that of a member, and null for everybody else. The message names the call that does it (42501: forbidden, not_authenticated of anon). Only after require_access has let the request pass.';

@@ -8,15 +8,15 @@ create function tenancy.admin_audit_entries(
     before_id bigint,
     page_size integer
 )
-    returns setof public.admin_audit_entry
+    returns setof public.tenantry_admin_audit_entry
     stable
     security invoker
     set search_path = ''
     language plpgsql
 as $$
 declare
-    v_entry public.admin_audit_entry;
-    v_previous public.admin_audit_entry;
+    v_entry public.tenantry_admin_audit_entry;
+    v_previous public.tenantry_admin_audit_entry;
     v_rows integer := 0;
     v_bytes bigint := 0::bigint;
 begin

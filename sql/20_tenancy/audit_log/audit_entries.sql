@@ -9,15 +9,15 @@ create function tenancy.audit_entries(
     before_id bigint,
     page_size integer
 )
-    returns setof public.audit_entry
+    returns setof public.tenantry_audit_entry
     stable
     security invoker
     set search_path = ''
     language plpgsql
 as $$
 declare
-    v_entry public.audit_entry;
-    v_previous public.audit_entry;
+    v_entry public.tenantry_audit_entry;
+    v_previous public.tenantry_audit_entry;
     v_rows integer := 0;
     v_bytes bigint := 0::bigint;
 begin

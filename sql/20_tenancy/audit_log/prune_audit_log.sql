@@ -1,5 +1,5 @@
 create function tenancy.prune_audit_log(schema_name text, before timestamptz)
-    returns public.audit_pruning
+    returns public.tenantry_audit_pruning
     volatile
     security invoker
     set search_path = ''
@@ -73,7 +73,7 @@ begin
 
     return row(
         schema_name, v_removed, tenancy.audit_head(v_anchor.hash, v_anchor.lasting_hash)
-    )::public.audit_pruning;
+    )::public.tenantry_audit_pruning;
 end;
 $$;
 

@@ -1,5 +1,5 @@
 create function tenancy.redact_audit_log(schema_name text, user_id uuid)
-    returns public.audit_redaction
+    returns public.tenantry_audit_redaction
     volatile
     security invoker
     set search_path = ''
@@ -10,7 +10,7 @@ as $$
 declare
     v_caller constant uuid := (tenancy.caller()).user_id;
     v_kept_since constant timestamptz := now() - tenancy.audit_retention_days() * interval '24 hours';
-    v_redaction public.audit_redaction;
+    v_redaction public.tenantry_audit_redaction;
 begin
     perform tenancy.seal_audit_log(schema_name);
 

@@ -1,5 +1,5 @@
 create function tenancy.seal_audit_log(schema_name text, at_most interval default '20 s')
-    returns public.audit_seal
+    returns public.tenantry_audit_seal
     volatile
     security invoker
     set search_path = ''
@@ -116,7 +116,7 @@ begin
     return row(
         v_place - coalesce(v_previous.place, 0), v_place,
         nullif(tenancy.audit_head(v_hash, v_lasting_hash), '')
-    )::public.audit_seal;
+    )::public.tenantry_audit_seal;
 end;
 $$;
 

@@ -1,5 +1,5 @@
 create function tenancy.verify_audit_log(schema_name text, expected_head text)
-    returns public.audit_verification
+    returns public.tenantry_audit_verification
     stable
     security invoker
     set search_path = ''
@@ -20,7 +20,7 @@ declare
     v_is_pruned boolean;
     v_kept bigint := 0;
     v_gone bigint;
-    v_result public.audit_verification := row(false, 0, null, null, null, null, null, null, null)::public.audit_verification;
+    v_result public.tenantry_audit_verification := row(false, 0, null, null, null, null, null, null, null)::public.tenantry_audit_verification;
 begin
     execute format(
         'select count(*), min(e.occurred_at)'

@@ -1,5 +1,5 @@
 create function tenancy.describe_columns(relation oid)
-    returns setof public.table_column
+    returns setof public.tenantry_table_column
     stable
     security invoker
     set search_path = ''

@@ -1,5 +1,5 @@
 create function tenancy.describe_foreign_keys(relation oid)
-    returns setof public.table_foreign_key
+    returns setof public.tenantry_table_foreign_key
     stable
     security invoker
     set search_path = ''

@@ -1,12 +1,12 @@
 create function tenancy.describe_table(relation oid)
-    returns public.schema_table
+    returns public.tenantry_schema_table
     stable
     security invoker
     set search_path = ''
     language plpgsql
 as $$
 declare
-    v_table public.schema_table;
+    v_table public.tenantry_schema_table;
 begin
     select
         c.relname,

@@ -1,12 +1,12 @@
 create function tenancy.require_foreign_key(schema_name text, table_name text, constraint_name text)
-    returns public.table_foreign_key
+    returns public.tenantry_table_foreign_key
     stable
     security invoker
     set search_path = ''
     language plpgsql
 as $$
 declare
-    v_foreign_key public.table_foreign_key;
+    v_foreign_key public.tenantry_table_foreign_key;
 begin
     select * into v_foreign_key
     from tenancy.describe_foreign_keys(tenancy.require_table(schema_name, table_name)) k

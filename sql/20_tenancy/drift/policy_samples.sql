@@ -22,11 +22,11 @@ begin
                 ),
                 '''tenancy''', quote_literal(schema_name)
             ),
-            case p.polcmd when 'r' then '''read''' else '''write''' end || '::public.access_level',
-            quote_literal(l.level) || '::public.access_level'
+            case p.polcmd when 'r' then '''read''' else '''write''' end || '::tenancy.access_level',
+            quote_literal(l.level) || '::tenancy.access_level'
         )
     from pg_catalog.pg_policy p
-    cross join unnest(enum_range(null::public.access_level)) l (level)
+    cross join unnest(enum_range(null::tenancy.access_level)) l (level)
     where p.polrelid = 'tenancy.policy_samples'::regclass;
 end;
 $$;

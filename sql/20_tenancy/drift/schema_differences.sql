@@ -4,7 +4,7 @@ create function tenancy.schema_differences(
     version text,
     objects tenancy.schema_object[]
 )
-    returns setof public.schema_difference
+    returns setof public.tenantry_schema_difference
     stable
     security invoker
     set search_path = ''

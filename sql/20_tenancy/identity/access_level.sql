@@ -1,5 +1,5 @@
 create function tenancy.access_level(schema_name text)
-    returns public.access_level
+    returns tenancy.access_level
     stable
     security invoker
     set search_path = ''

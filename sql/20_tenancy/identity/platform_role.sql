@@ -1,5 +1,5 @@
 create function tenancy.platform_role()
-    returns public.platform_role
+    returns tenancy.platform_role
     stable
     security invoker
     set search_path = ''

@@ -6,8 +6,8 @@
 -- and longer than deadlock_timeout, which is 1 s.
 create function tenancy.lock_tenant(
     schema_name text,
-    platform public.platform_role,
-    member public.access_level
+    platform tenancy.platform_role,
+    member tenancy.access_level
 )
     returns public.tenants
     volatile
@@ -45,5 +45,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.lock_tenant(text, public.platform_role, public.access_level) is
+comment on function tenancy.lock_tenant(text, tenancy.platform_role, tenancy.access_level) is
     'Locks a tenant''s registry row until the transaction ends, and returns it, for a caller with this permission (errors of require_permission). Call it before changing anything of the tenant. Waits at most 2.4 s, in two steps of 1.2 s, and not at all while another session has been changing the tenant for more than a second or has called lock_tenant_first (55P03).';

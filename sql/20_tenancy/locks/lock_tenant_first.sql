@@ -2,7 +2,7 @@
 -- hold it off. The lock "closing" is visible to other sessions before this transaction commits.
 -- From then on lock_tenant refuses at once, so that nobody queues, and there is at most one
 -- statement left that changes the tenant.
-create function tenancy.lock_tenant_first(schema_name text, platform public.platform_role)
+create function tenancy.lock_tenant_first(schema_name text, platform tenancy.platform_role)
     returns public.tenants
     volatile
     security invoker
@@ -41,5 +41,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.lock_tenant_first(text, public.platform_role) is
+comment on function tenancy.lock_tenant_first(text, tenancy.platform_role) is
     'Locks a tenant like lock_tenant, for a caller with this platform role, before everybody else: others who call lock_tenant are refused at once, and a statement that keeps the tenant for more than 300 ms is cancelled. Waits at most 2.5 s, for sessions that cannot be cancelled (errors of require_permission; 55P03).';

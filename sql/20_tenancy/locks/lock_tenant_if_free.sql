@@ -2,8 +2,8 @@
 -- later in the order.
 create function tenancy.lock_tenant_if_free(
     schema_name text,
-    platform public.platform_role,
-    member public.access_level
+    platform tenancy.platform_role,
+    member tenancy.access_level
 )
     returns public.tenants
     volatile
@@ -30,5 +30,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.lock_tenant_if_free(text, public.platform_role, public.access_level) is
+comment on function tenancy.lock_tenant_if_free(text, tenancy.platform_role, tenancy.access_level) is
     'Locks a tenant''s registry row like lock_tenant, and returns it. Returns null at once if another session has the row or is about to close the tenant (errors of require_permission).';

@@ -1,5 +1,5 @@
 create function tenancy.migration_status()
-    returns public.tenant_migration_status
+    returns public.tenantry_tenant_migration_status
     stable
     security invoker
     set search_path = ''
@@ -7,7 +7,7 @@ create function tenancy.migration_status()
 as $$
 declare
     v_latest constant text := tenancy.latest_tenant_version();
-    v_status public.tenant_migration_status;
+    v_status public.tenantry_tenant_migration_status;
 begin
     v_status.latest_version := v_latest;
     select count(*), count(*) filter (where t.schema_version = v_latest)

@@ -1,8 +1,8 @@
 create function tenancy.enable_tenant_table(
     schema_name text,
     table_name text,
-    reads public.access_level default 'read',
-    writes public.access_level default 'write',
+    reads tenancy.access_level default 'read',
+    writes tenancy.access_level default 'write',
     audited boolean default true
 )
     returns void
@@ -42,5 +42,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.enable_tenant_table(text, text, public.access_level, public.access_level, boolean) is
+comment on function tenancy.enable_tenant_table(text, text, tenancy.access_level, tenancy.access_level, boolean) is
     'Turns a table into a tenant table: enables row level security, and creates the audit triggers and the policies that let these access levels read and write. If writes is null, nobody can write through the API. The privileges follow from the policies: call apply_tenant_privileges afterwards.';

@@ -1,4 +1,4 @@
-create function tenancy.policy_test(schema_name text, level public.access_level)
+create function tenancy.policy_test(schema_name text, level tenancy.access_level)
     returns text
     immutable
     security invoker
@@ -13,5 +13,5 @@ as $$
     );
 $$;
 
-comment on function tenancy.policy_test(text, public.access_level) is
+comment on function tenancy.policy_test(text, tenancy.access_level) is
     'The condition of every policy on a tenant''s tables, as SQL.';

@@ -4,7 +4,7 @@ create function tenancy.unclosed_policies(
     schema_name text,
     out relation oid,
     out verb text,
-    out level public.access_level,
+    out level tenancy.access_level,
     out policy_name text,
     out is_new boolean
 )
@@ -21,7 +21,7 @@ begin
     join pg_catalog.pg_class c on c.oid = t.oid
     cross join (
         values
-        ('r', 'select', 'read'::public.access_level),
+        ('r', 'select', 'read'::tenancy.access_level),
         ('a', 'insert', 'write'),
         ('w', 'update', 'write'),
         ('d', 'delete', 'write')

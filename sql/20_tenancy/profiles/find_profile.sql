@@ -1,12 +1,12 @@
 create function tenancy.find_profile(schema_name text, user_id uuid)
-    returns public.user_profile
+    returns public.tenantry_user_profile
     stable
     security invoker
     set search_path = ''
     language plpgsql
 as $$
 declare
-    v_profile public.user_profile;
+    v_profile public.tenantry_user_profile;
 begin
     -- The address is Auth's. The tenant's table has a copy, which may be older, and which stays
     -- when the user is deleted or loses access: the later addresses are not the tenant's business.

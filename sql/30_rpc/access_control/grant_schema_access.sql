@@ -1,7 +1,7 @@
 create function public.grant_schema_access(
     schema_name text,
     user_id uuid,
-    access_level public.access_level default 'read',
+    access_level tenancy.access_level default 'read',
     expires_at timestamptz default null
 )
     returns public.user_schema_access
@@ -60,7 +60,7 @@ exception
 end;
 $$;
 
-comment on function public.grant_schema_access(text, uuid, public.access_level, timestamptz) is
+comment on function public.grant_schema_access(text, uuid, tenancy.access_level, timestamptz) is
     'Gives a user access to a tenant, or changes the access that the user has. '
     'The new level and end replace the old ones. Without expires_at the access lasts until it '
     'is revoked. Repeating a call changes nothing. Tenant admins cannot change their own '

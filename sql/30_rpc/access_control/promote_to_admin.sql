@@ -1,4 +1,4 @@
-create function public.promote_to_admin(user_id uuid, role public.platform_role default 'admin')
+create function public.promote_to_admin(user_id uuid, role tenancy.platform_role default 'admin')
     returns public.admin_users
     volatile
     security definer
@@ -51,7 +51,7 @@ exception
 end;
 $$;
 
-comment on function public.promote_to_admin(uuid, public.platform_role) is
+comment on function public.promote_to_admin(uuid, tenancy.platform_role) is
     'Gives a user a platform role. '
     'The new role replaces the role that the user had, which may be higher. The first '
     'super_admin is appointed with the service key. Repeating a call changes nothing. '

@@ -21,7 +21,7 @@ begin
         v_tenant := tenancy.lock_tenant(
             schema_name,
             platform => 'admin',
-            member => case when v_own then 'read'::public.access_level else 'admin' end
+            member => case when v_own then 'read'::tenancy.access_level else 'admin' end
         );
     end if;
     perform tenancy.require_argument('user_id', user_id::text);

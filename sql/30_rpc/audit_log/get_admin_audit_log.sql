@@ -7,7 +7,7 @@ create function public.get_admin_audit_log(
     before_id bigint default null,
     page_size integer default 100
 )
-    returns setof public.admin_audit_entry
+    returns setof public.tenantry_admin_audit_entry
     stable
     security definer
     set search_path = ''

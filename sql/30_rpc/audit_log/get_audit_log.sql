@@ -9,7 +9,7 @@ create function public.get_audit_log(
     before_id bigint default null,
     page_size integer default 100
 )
-    returns setof public.audit_entry
+    returns setof public.tenantry_audit_entry
     stable
     security definer
     set search_path = ''

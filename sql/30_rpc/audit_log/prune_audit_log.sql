@@ -1,5 +1,5 @@
 create function public.prune_audit_log(schema_name text, before timestamptz)
-    returns public.audit_pruning
+    returns public.tenantry_audit_pruning
     volatile
     security definer
     set search_path = ''
@@ -10,7 +10,7 @@ create function public.prune_audit_log(schema_name text, before timestamptz)
 as $$
 declare
     v_tenant public.tenants;
-    v_pruning public.audit_pruning;
+    v_pruning public.tenantry_audit_pruning;
 begin
     if schema_name is null then
         -- The platform's log says what its admins do.

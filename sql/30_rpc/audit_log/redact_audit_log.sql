@@ -1,5 +1,5 @@
 create function public.redact_audit_log(schema_name text, user_id uuid)
-    returns public.audit_redaction
+    returns public.tenantry_audit_redaction
     volatile
     security definer
     set search_path = ''
@@ -8,7 +8,7 @@ create function public.redact_audit_log(schema_name text, user_id uuid)
 as $$
 declare
     v_tenant public.tenants;
-    v_redaction public.audit_redaction;
+    v_redaction public.tenantry_audit_redaction;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
     perform tenancy.require_argument('user_id', user_id::text);

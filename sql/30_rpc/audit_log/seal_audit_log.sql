@@ -1,5 +1,5 @@
 create function public.seal_audit_log(schema_name text default null)
-    returns public.audit_seal
+    returns public.tenantry_audit_seal
     volatile
     security definer
     set search_path = ''

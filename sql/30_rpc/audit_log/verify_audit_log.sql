@@ -1,5 +1,5 @@
 create function public.verify_audit_log(schema_name text default null, expected_head text default null)
-    returns public.audit_verification
+    returns public.tenantry_audit_verification
     stable
     security definer
     set search_path = ''

@@ -8,7 +8,7 @@ create function public.add_column(
     default_expression text default null,
     identity boolean default false
 )
-    returns public.table_column
+    returns public.tenantry_table_column
     volatile
     security definer
     set search_path = ''
@@ -25,7 +25,7 @@ declare
     v_table oid;
     v_is_identity constant boolean := coalesce(identity, false);
     v_usage jsonb;
-    v_column public.table_column;
+    v_column public.tenantry_table_column;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
 

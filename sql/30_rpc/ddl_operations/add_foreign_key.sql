@@ -7,7 +7,7 @@ create function public.add_foreign_key(
     on_delete text default 'NO ACTION',
     on_update text default 'NO ACTION'
 )
-    returns public.table_foreign_key
+    returns public.tenantry_table_foreign_key
     volatile
     security definer
     set search_path = ''
@@ -19,7 +19,7 @@ declare
     v_tenant public.tenants;
     v_usage jsonb;
     v_constraint_name text;
-    v_foreign_key public.table_foreign_key;
+    v_foreign_key public.tenantry_table_foreign_key;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
 

@@ -4,7 +4,7 @@ create function public.create_table(
     columns jsonb,
     description text default null
 )
-    returns setof public.table_column
+    returns setof public.tenantry_table_column
     volatile
     security definer
     set search_path = ''

@@ -1,5 +1,5 @@
 create function public.drop_column(schema_name text, table_name text, column_name text)
-    returns public.table_column
+    returns public.tenantry_table_column
     volatile
     security definer
     set search_path = ''
@@ -10,7 +10,7 @@ as $$
 declare
     v_tenant public.tenants;
     v_table oid;
-    v_column public.table_column;
+    v_column public.tenantry_table_column;
     v_removed jsonb;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');

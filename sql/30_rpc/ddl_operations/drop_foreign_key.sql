@@ -1,5 +1,5 @@
 create function public.drop_foreign_key(schema_name text, table_name text, constraint_name text)
-    returns public.table_foreign_key
+    returns public.tenantry_table_foreign_key
     volatile
     security definer
     set search_path = ''
@@ -7,7 +7,7 @@ create function public.drop_foreign_key(schema_name text, table_name text, const
 as $$
 declare
     v_tenant public.tenants;
-    v_foreign_key public.table_foreign_key;
+    v_foreign_key public.tenantry_table_foreign_key;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
 

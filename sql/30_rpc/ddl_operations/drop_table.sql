@@ -1,5 +1,5 @@
 create function public.drop_table(schema_name text, table_name text)
-    returns public.schema_table
+    returns public.tenantry_schema_table
     volatile
     security definer
     set search_path = ''
@@ -9,7 +9,7 @@ create function public.drop_table(schema_name text, table_name text)
 as $$
 declare
     v_tenant public.tenants;
-    v_table public.schema_table;
+    v_table public.tenantry_schema_table;
     v_removed jsonb;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');

@@ -1,5 +1,5 @@
 create function public.get_schema_summary(schema_name text)
-    returns public.schema_summary
+    returns public.tenantry_schema_summary
     stable
     security definer
     set search_path = ''
@@ -13,7 +13,7 @@ begin
             count(*),
             coalesce(sum(tenancy.row_estimate(t.relation)), 0)::bigint,
             coalesce(sum(tenancy.table_bytes(t.relation)), 0)::bigint
-        )::public.schema_summary
+        )::public.tenantry_schema_summary
         from unnest(tenancy.table_oids(schema_name)) t (relation)
     );
 exception

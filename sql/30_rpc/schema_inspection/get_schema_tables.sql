@@ -1,5 +1,5 @@
 create function public.get_schema_tables(schema_name text)
-    returns setof public.schema_table
+    returns setof public.tenantry_schema_table
     stable
     security definer
     set search_path = ''

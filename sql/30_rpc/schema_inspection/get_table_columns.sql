@@ -1,5 +1,5 @@
 create function public.get_table_columns(schema_name text, table_name text)
-    returns setof public.table_column
+    returns setof public.tenantry_table_column
     stable
     security definer
     set search_path = ''

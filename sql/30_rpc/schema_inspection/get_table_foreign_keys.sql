@@ -1,5 +1,5 @@
 create function public.get_table_foreign_keys(schema_name text, table_name text)
-    returns setof public.table_foreign_key
+    returns setof public.tenantry_table_foreign_key
     stable
     security definer
     set search_path = ''

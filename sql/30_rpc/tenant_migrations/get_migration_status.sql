@@ -1,5 +1,5 @@
 create function public.get_migration_status()
-    returns public.tenant_migration_status
+    returns public.tenantry_tenant_migration_status
     stable
     security definer
     set search_path = ''

@@ -4,7 +4,7 @@ create function public.get_schema_drift(
     after_object_kind text default null,
     after_object_name text default null
 )
-    returns setof public.schema_difference
+    returns setof public.tenantry_schema_difference
     stable
     security definer
     set search_path = ''

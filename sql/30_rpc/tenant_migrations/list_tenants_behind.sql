@@ -2,7 +2,7 @@ create function public.list_tenants_behind(
     after_schema_name text default null,
     page_size integer default 100
 )
-    returns setof public.tenant_behind
+    returns setof public.tenantry_tenant_behind
     stable
     security definer
     set search_path = ''

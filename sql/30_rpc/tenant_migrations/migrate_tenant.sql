@@ -1,5 +1,5 @@
 create function public.migrate_tenant(schema_name text)
-    returns public.tenant_migration_result
+    returns public.tenantry_tenant_migration_result
     volatile
     security definer
     set search_path = ''
@@ -25,7 +25,7 @@ begin
 
     v_migration := tenancy.next_migration(v_before.schema_version);
     if v_migration.version is null then
-        return row(schema_name, 'up_to_date', v_before.schema_version, 0, null, null)::public.tenant_migration_result;
+        return row(schema_name, 'up_to_date', v_before.schema_version, 0, null, null)::public.tenantry_tenant_migration_result;
     end if;
 
     begin
@@ -59,7 +59,7 @@ begin
         return row(
             schema_name, 'failed', v_migration.version,
             tenancy.pending_migrations(v_before.schema_version), v_sqlstate, v_message
-        )::public.tenant_migration_result;
+        )::public.tenantry_tenant_migration_result;
     end if;
 
     delete from tenancy.unfinished_migrations u where u.schema_name = migrate_tenant.schema_name;
@@ -72,7 +72,7 @@ begin
     return row(
         schema_name, 'migrated', v_after.schema_version,
         tenancy.pending_migrations(v_after.schema_version), null, null
-    )::public.tenant_migration_result;
+    )::public.tenantry_tenant_migration_result;
 exception
     when deadlock_detected or lock_not_available or query_canceled then
         perform tenancy.raise_busy();

@@ -1,5 +1,5 @@
 create function public.withdraw_tenant_migration(version text)
-    returns public.tenant_migration_status
+    returns public.tenantry_tenant_migration_status
     volatile
     security definer
     set search_path = ''

@@ -1,5 +1,5 @@
 create function public.check_tenant_status(schema_name text)
-    returns public.tenant_status_report
+    returns public.tenantry_tenant_status_report
     stable
     security definer
     set search_path = ''
@@ -11,7 +11,7 @@ begin
     );
 
     return (
-        select row(t.schema_name, t.status)::public.tenant_status_report
+        select row(t.schema_name, t.status)::public.tenantry_tenant_status_report
         from public.tenants t
         where t.schema_name = check_tenant_status.schema_name
     );

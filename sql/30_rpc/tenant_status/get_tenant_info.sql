@@ -1,5 +1,5 @@
 create function public.get_tenant_info(schema_name text)
-    returns public.tenant_info
+    returns public.tenantry_tenant_info
     stable
     security definer
     set search_path = ''
@@ -21,7 +21,7 @@ begin
                 where a.schema_name = t.schema_name
                     and (a.expires_at is null or a.expires_at > statement_timestamp())
             )
-        )::public.tenant_info
+        )::public.tenantry_tenant_info
         from public.tenants t
         where t.schema_name = get_tenant_info.schema_name
     );

@@ -1,5 +1,5 @@
 create function public.list_my_tenants(page_size integer default 200, after text default null)
-    returns setof public.tenant_membership
+    returns setof public.tenantry_tenant_membership
     stable
     security definer
     set search_path = ''

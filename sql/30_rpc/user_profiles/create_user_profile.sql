@@ -5,7 +5,7 @@ create function public.create_user_profile(
     role text default 'member',
     metadata jsonb default '{}'
 )
-    returns public.user_profile
+    returns public.tenantry_user_profile
     volatile
     security definer
     set search_path = ''
@@ -13,7 +13,7 @@ create function public.create_user_profile(
 as $$
 declare
     v_tenant public.tenants;
-    v_profile public.user_profile;
+    v_profile public.tenantry_user_profile;
 begin
     perform tenancy.require_permission(schema_name, platform => 'admin', member => 'admin');
     perform tenancy.require_user(user_id);

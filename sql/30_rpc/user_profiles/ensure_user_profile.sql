@@ -1,5 +1,5 @@
 create function public.ensure_user_profile(schema_name text, display_name text default null)
-    returns public.ensured_user_profile
+    returns public.tenantry_ensured_user_profile
     volatile
     security definer
     set search_path = ''
@@ -8,7 +8,7 @@ as $$
 declare
     v_user_id constant uuid := (tenancy.caller()).user_id;
     v_tenant public.tenants;
-    v_profile public.user_profile;
+    v_profile public.tenantry_user_profile;
     v_is_new boolean := false;
 begin
     perform tenancy.require_permission(schema_name, platform => null, member => 'read');
@@ -44,7 +44,7 @@ begin
         );
     end if;
 
-    return row(v_profile.*, v_is_new)::public.ensured_user_profile;
+    return row(v_profile.*, v_is_new)::public.tenantry_ensured_user_profile;
 exception
     when deadlock_detected or lock_not_available or query_canceled then
         perform tenancy.raise_busy();

@@ -1,5 +1,5 @@
 create function public.get_user_profile(schema_name text, user_id uuid default null)
-    returns public.user_profile
+    returns public.tenantry_user_profile
     volatile
     security definer
     set search_path = ''
@@ -7,7 +7,7 @@ create function public.get_user_profile(schema_name text, user_id uuid default n
 as $$
 declare
     v_user_id constant uuid := coalesce(user_id, (tenancy.caller()).user_id);
-    v_profile public.user_profile;
+    v_profile public.tenantry_user_profile;
 begin
     perform tenancy.require_permission(schema_name, platform => null, member => 'read');
 

@@ -1,5 +1,5 @@
 create function public.refresh_user_emails(schema_name text)
-    returns public.email_refresh
+    returns public.tenantry_email_refresh
     volatile
     security definer
     set search_path = ''
@@ -8,7 +8,7 @@ create function public.refresh_user_emails(schema_name text)
 as $$
 declare
     v_tenant public.tenants;
-    v_refresh public.email_refresh;
+    v_refresh public.tenantry_email_refresh;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
 

@@ -3,7 +3,7 @@ create function public.update_user_profile(
     display_name text default null,
     metadata jsonb default null
 )
-    returns public.user_profile
+    returns public.tenantry_user_profile
     volatile
     security definer
     set search_path = ''
@@ -12,8 +12,8 @@ as $$
 declare
     v_user_id constant uuid := (tenancy.caller()).user_id;
     v_tenant public.tenants;
-    v_before public.user_profile;
-    v_after public.user_profile;
+    v_before public.tenantry_user_profile;
+    v_after public.tenantry_user_profile;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => null, member => 'read');
 

@@ -1,4 +1,4 @@
-create type public.user_profile as (
+create type public.tenantry_user_profile as (
     id uuid,
     email text,
     display_name text,
@@ -9,7 +9,7 @@ create type public.user_profile as (
     is_active boolean
 );
 
-comment on type public.user_profile is
+comment on type public.tenantry_user_profile is
     'A user''s profile in a tenant: the row of the tenant''s users table, and whether the user has access.';
-comment on column public.user_profile.is_active is
+comment on column public.tenantry_user_profile.is_active is
     'Whether the user holds an unexpired grant on the tenant now and is neither banned nor deleted in Auth. The value is computed and never stored.';

@@ -1,4 +1,4 @@
-create type public.tenant_behind as (
+create type public.tenantry_tenant_behind as (
     schema_name text,
     schema_version text,
     next_version text,
@@ -10,9 +10,9 @@ create type public.tenant_behind as (
     has_more boolean
 );
 
-comment on type public.tenant_behind is
+comment on type public.tenantry_tenant_behind is
     'A tenant that lacks tenant migrations, and the error if it is stuck, because the next one has failed.';
-comment on column public.tenant_behind.stuck_since is
+comment on column public.tenantry_tenant_behind.stuck_since is
     'When its next migration failed first; null if it has not failed.';
-comment on column public.tenant_behind.has_more is
+comment on column public.tenantry_tenant_behind.has_more is
     'Whether another tenant follows. Of the last tenant of a page: whether there is a next page.';

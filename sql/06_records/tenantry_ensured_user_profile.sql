@@ -1,4 +1,4 @@
-create type public.ensured_user_profile as (
+create type public.tenantry_ensured_user_profile as (
     id uuid,
     email text,
     display_name text,
@@ -10,5 +10,5 @@ create type public.ensured_user_profile as (
     is_new boolean
 );
 
-comment on type public.ensured_user_profile is
+comment on type public.tenantry_ensured_user_profile is
     'The caller''s profile, and whether this call created it.';

@@ -1,0 +1,14 @@
+create type public.tenantry_tenant_info as (
+    schema_name text,
+    display_name text,
+    status tenancy.tenant_status,
+    suspension_reason text,
+    created_at timestamptz,
+    access_level tenancy.access_level,
+    member_count bigint
+);
+
+comment on type public.tenantry_tenant_info is 'Result of get_tenant_info.';
+comment on column public.tenantry_tenant_info.access_level is
+    'The caller''s own level; null for platform staff without a grant.';
+comment on column public.tenantry_tenant_info.member_count is 'Number of users with an unexpired grant who are neither banned nor deleted in Auth.';
