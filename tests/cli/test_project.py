@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
@@ -181,3 +182,46 @@ def test_chosen_postgres_that_fails_is_named(
     # The process that ran the emulator lives on.
     ended = CliRunner().invoke(main, ["status", f"--port={trial.port}"])
     assert f"The emulator on port {trial.port} has ended. {folder}/postgres" in ended.stderr
+
+
+_FAILING_INITDB = """#!/bin/sh
+case $1 in
+    --version) echo 'postgres (PostgreSQL) 17.1';;
+    *) printf '10:00 FATAL:  could not write: No space left on device\\nexit 1\\n' >&2; exit 1;;
+esac
+"""
+
+
+def test_initdb_that_fails_is_one_sentence_with_its_first_error(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(trial.directory)
+    monkeypatch.setenv("TENANTRY_PG_BIN", str(trial.directory / "bin"))
+    for name in ("initdb", "postgres"):
+        trial.write(f"bin/{name}", _FAILING_INITDB)
+        (trial.directory / "bin" / name).chmod(0o755)
+
+    failed = CliRunner().invoke(main, ["up", f"--port={trial.port}"])
+
+    assert failed.exit_code == 1
+    (sentence,) = failed.stderr.splitlines()
+    assert "(could not write: No space left on device). Check that the disk" in sentence
+    assert str(trial.project.state) in sentence
+
+
+def test_database_that_cannot_be_prepared_is_one_sentence(trial: Trial) -> None:
+    assert trial.up_detached().returncode == 0
+    with psycopg.connect(trial.connection()["ADMIN_DB_URL"], autocommit=True) as database:
+        database.execute("drop function auth.uid() cascade")
+        database.execute("create function auth.uid() returns text return 'mine'")
+    assert trial.tenantry("down").returncode == 0
+
+    for arguments in ((), ("--detach",)):
+        failed = trial.tenantry("up", f"--port={trial.port}", *arguments)
+
+        assert failed.returncode == 1
+        (sentence,) = failed.stderr.splitlines()
+        assert f"The database in {trial.project.state}/postgres could not be" in sentence
+        assert "cannot change return type of existing function" in sentence
+        assert "`tenantry reset` empties the database" in sentence
+    assert trial.processes() == []

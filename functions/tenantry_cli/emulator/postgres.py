@@ -193,7 +193,11 @@ class Postgres:
         finally:
             password.unlink()
         if done.returncode:
-            raise TenantryError(f"initdb could not create the database files:\n{done.stderr}")
+            raise TenantryError(
+                f"initdb could not create the database files in {self.data.parent} "
+                f"({_first_error(done)}). Check that the disk has space, and that "
+                f"{self.binaries} has the programs of one version of PostgreSQL."
+            )
         # A rename is atomic: the cluster is complete as soon as its directory exists.
         draft.rename(self.data)
 
@@ -240,6 +244,12 @@ class Postgres:
         except psycopg.OperationalError:
             return False
         return True
+
+
+def _first_error(done: subprocess.CompletedProcess[str]) -> str:
+    found = re.search(r"(?:FATAL|PANIC|error): +(.+)", done.stderr)
+    lines = (done.stderr or done.stdout).strip().splitlines()
+    return found[1] if found else lines[-1] if lines else f"status {done.returncode}"
 
 
 def cluster_directory(state: Path, fallback: Path) -> Path:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 import psutil
+import psycopg
 import requests
 from rich.console import Console
 
@@ -182,7 +183,18 @@ class Stack:
                 raise EndedError(str(error)) from error
             except OSError as error:
                 raise EndedError(str(describe_os_error(error))) from error
+            except psycopg.Error as error:
+                raise EndedError(_describe_database_error(error, launch)) from error
             yield stack
+
+
+def _describe_database_error(error: psycopg.Error, launch: "_Launch") -> str:
+    message = error.diag.message_primary or str(error).splitlines()[0]
+    return (
+        f"The database in {launch.home.cluster} could not be prepared ({message}). If its disk "
+        "is full, free some space and start again. Otherwise `tenantry reset` empties the "
+        "database."
+    )
 
 
 @dataclass(frozen=True)
