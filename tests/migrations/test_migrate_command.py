@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
-from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
 from support.fleet import ServedFleet
-from support.waiting import until
+from support.waiting import is_pending, until
 
 
 def add_conflict(served: ServedFleet, tenant: str, table: str) -> None:
@@ -248,13 +246,6 @@ def test_migration_that_is_registered_meanwhile_is_applied_too(served: ServedFle
     assert {*served.versions().values()} == {version}
     done = served.command("migrate", "--tenant", tenants[0])
     assert "Nothing to do: 1 given tenant is at" in done.stdout
-
-
-def is_pending(number: signal.Signals, process: int) -> bool:
-    """Whether the process, on a busy machine, has not yet noticed the signal."""
-    found = re.search(r"ShdPnd:\t(\w+)", Path(f"/proc/{process}/status").read_text())
-    assert found is not None
-    return bool(int(found[1], 16) >> (number - 1) & 1)
 
 
 def test_interrupted_run_reports_what_is_done_and_what_is_left(served: ServedFleet) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from werkzeug.wrappers import Response
 from support.commands import tenantry
 from support.environment import Address, Environment
 from support.hosted import forwarding_to, serving
+from support.waiting import is_pending, until
 from tenantry_cli.main import main
 from tenantry_cli.target import Target
 
@@ -108,6 +110,48 @@ def test_interrupted_run_removes_what_it_created(
         {"tenant": f"proof\\_{run}\\_%", "user": f"proof-{run}-%"},
     ).fetchone()
     assert left == {"left": 0}
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_account_that_is_created_during_an_interruption_is_removed(
+    target: Target, environment: Environment, number: int
+) -> None:
+    """The first account is a trial, and the second one that of the first identity."""
+    gateway, emails = forwarding_to(target.api_url), list[str]()
+
+    def interrupting(
+        environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        place = (environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        if place == ("POST", "/auth/v1/admin/users"):
+            body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+            environ["wsgi.input"] = BytesIO(body)
+            emails.append(json.loads(body)["email"])
+            if len(emails) == number:
+                running.send_signal(signal.SIGINT)
+                until(lambda: not is_pending(signal.SIGINT, running.pid))
+        return gateway(environ, start_response)
+
+    with serving(interrupting) as url:
+        running = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "tenantry_cli", "prove", f"--url={url}"),
+                *(f"--anon-key={target.anon_key}", f"--service-key={target.service_key}"),
+            ],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        _, shown = running.communicate(timeout=120)
+
+    assert running.returncode == 2
+    assert "Error: Interrupted. All created objects have been removed." in shown
+    assert len(emails) == number
+    left = environment.sql.execute(
+        "select email from auth.users where email = any(%s)"
+        " union all select schema_name from public.tenants where display_name like %s",
+        (emails, f"%process {running.pid} since%"),
+    ).fetchall()
+    assert left == []
 
 
 _INTERRUPTED = """

@@ -83,7 +83,8 @@ def test_every_planted_fault_is_found_and_a_sound_project_is_proved(
         sound = prove(project, Selection.BRIEF)
     assert sound.findings == []
     notes = " ".join(sound.notes)
-    assert "which the proof does not judge: /rpc/expose_schema, /rpc/shop_hours" in notes
+    own = "/rpc/expose_schema, /rpc/get_tenant_info, /rpc/shop_hours"
+    assert f"which the proof does not judge: {own}" in notes
     assert f"were killed, was removed: {killed}" in notes
     assert sound.attempts > 3000
     assert _remains(database) == {"tenants": 0, "users": 0}
@@ -96,13 +97,16 @@ def _remains(database: psycopg.Connection[dict[str, Any]]) -> dict[str, Any] | N
     ).fetchone()
 
 
-# The second function has the name of a helper, and the trigger's rows go with the account.
+# The second function has the name of a helper, the third that of an RPC. The trigger's rows go
+# with the account.
 _OWN_OBJECTS = """
 create function public.shop_hours() returns text language sql as $$ select '9 to 5' $$;
 create function public.expose_schema(schema_name text) returns text language sql
     as $$ select 'a catalogue of schemas' $$;
-grant execute on function public.shop_hours(), public.expose_schema(text)
-    to anon, authenticated;
+create function public.get_tenant_info(tenant_number integer) returns text language sql
+    as $$ select 'the tenants of our houses' $$;
+grant execute on function public.shop_hours(), public.expose_schema(text),
+    public.get_tenant_info(integer) to anon, authenticated;
 create table public.customers (
     id uuid primary key references auth.users (id) on delete cascade
 );
@@ -118,7 +122,7 @@ create trigger add_customer after insert on auth.users
 """
 _REMOVE_OWN_OBJECTS = """
 drop function public.add_customer() cascade;
-drop function public.shop_hours(), public.expose_schema(text);
+drop function public.shop_hours(), public.expose_schema(text), public.get_tenant_info(integer);
 drop table public.customers;
 """
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, suppress
 import pytest
 
 from tenantry_cli.emulator.supervisor import stopping_cleanly
-from tenantry_cli.proof.interruption import interruptible, undisturbed
+from tenantry_cli.proof.interruption import completed, interruptible, undisturbed
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
 
@@ -67,3 +67,20 @@ def test_signals_are_ignored_while_undisturbed_and_handlers_are_restored() -> No
             os.kill(os.getpid(), number)
 
     assert [signal.getsignal(number) for number in BOTH] == before
+
+
+def test_signal_interrupts_after_a_block_that_has_to_be_completed() -> None:
+    done: list[str] = []
+
+    def create() -> None:
+        with completed():
+            with completed():
+                os.kill(os.getpid(), signal.SIGTERM)
+                done.append("request")
+            done.append("what the reply says")
+        done.append("the next step")
+
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        create()
+
+    assert done == ["request", "what the reply says"]

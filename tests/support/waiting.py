@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from support.environment import Environment
 
@@ -24,3 +27,10 @@ def until(condition: Callable[[], bool], seconds: float = 20) -> None:
 def is_known(environment: Environment, schema_name: str, path: str) -> bool:
     """Whether the Data API already knows a new table or `rpc/…`."""
     return environment.rows(environment.nobody, schema_name, path, "OPTIONS").is_success
+
+
+def is_pending(number: signal.Signals, process: int) -> bool:
+    """Whether the process, on a busy machine, has not yet noticed the signal."""
+    found = re.search(r"ShdPnd:\t(\w+)", Path(f"/proc/{process}/status").read_text())
+    assert found is not None
+    return bool(int(found[1], 16) >> (number - 1) & 1)

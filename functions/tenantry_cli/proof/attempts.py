@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tenantry_cli.proof.rules import Identity, Tenant
-from tenantry_cli.proof.transport import OUR_PATHS, Reply, Request, Statement, page_paths
+from tenantry_cli.proof.transport import PagePaths, Reply, Request, Statement
 
 
 class Expected(Enum):
@@ -62,7 +62,7 @@ def shows_text(text: str, reply: Reply) -> bool:
 
 def shows_our_paths(reply: Reply) -> bool:
     """Whether an OpenAPI page of public has anything of Tenantry."""
-    return reply.is_success and bool(page_paths(reply.text) & OUR_PATHS)
+    return reply.is_success and bool(PagePaths.of(reply.text).ours)
 
 
 def shows_count(reply: Reply) -> bool:

@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -50,9 +50,10 @@ from tenantry_cli.proof.identities import (
     WRITER,
     WRONGLY_SIGNED,
 )
+from tenantry_cli.proof.interruption import completed
 from tenantry_cli.proof.rules import Identity, State, Tenant, Visibility
 from tenantry_cli.proof.run import Run, run_that_is_over
-from tenantry_cli.proof.transport import OUR_PATHS, is_overload, overloaded, page_paths
+from tenantry_cli.proof.transport import PagePaths, is_overload, overloaded
 from tenantry_cli.target import (
     JWT_SECRET_NAMES,
     Target,
@@ -72,6 +73,7 @@ _INTERVAL_SECONDS = 0.1
 _EXCERPT = 300
 _PAGE = 1000
 _LONG_AGO = "2020-01-01T00:00:00Z"
+_READING = ("GET", "OPTIONS")
 
 GRANTS = (
     ("A", READER, "read", None),
@@ -247,7 +249,7 @@ class Environment:
             is_anon = key != self.target.service_key
             raise refused_key(self.target.api_url, page, is_anon=is_anon)
         # A hosted project may show the page to the service key only.
-        return frozenset(page_paths(page.text)) - OUR_PATHS - {"/"}
+        return PagePaths.of(page.text).others
 
     def remove_leftovers(self) -> Leftovers:
         """Removes what earlier runs left that were killed."""
@@ -307,6 +309,10 @@ class Environment:
         if self.target.db_url is not None:
             self._try_account_in_sql(self.target.db_url)
         email = self.run.email("trial")
+        with completed():
+            self._try_account_in_auth(email)
+
+    def _try_account_in_auth(self, email: str) -> None:
         made = self._send(
             "POST",
             f"{self.target.auth_url}/admin/users",
@@ -360,7 +366,8 @@ class Environment:
     def create_users(self) -> None:
         first, *others = ACCOUNTS
         # If Auth refuses the first account, it is not asked for the others.
-        self._create_account(first)
+        with completed():
+            self._create_account(first)
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(self._create_account, others))
         for identity, account in SAME_ACCOUNT.items():
@@ -540,7 +547,8 @@ class Environment:
 
     def _send(self, method: str, url: str, **request: Any) -> requests.Response:
         try:
-            return self._http.request(method, url, **request)
+            with nullcontext() if method in _READING else completed():
+                return self._http.request(method, url, **request)
         except requests.RequestException as error:
             raise TenantryError(unanswered(url, error)) from error
 

@@ -1,4 +1,5 @@
-"""Signals: the first one interrupts the command, and none interrupts a removal."""
+"""Signals: the first one interrupts the command, and none interrupts a removal or a request
+that changes something."""
 
 from __future__ import annotations
 
@@ -44,3 +45,27 @@ def undisturbed() -> Iterator[None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+@contextmanager
+def completed() -> Iterator[None]:
+    """A signal interrupts the command after the block.
+
+    The server would go on with an interrupted request, and create what the command has just
+    removed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {
+        each: signal.signal(each, lambda number, frame: came.append(number))
+        for each in _INTERRUPTIONS
+    }
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        if came:
+            signal.raise_signal(came[0])

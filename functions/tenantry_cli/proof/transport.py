@@ -18,6 +18,7 @@ from tenantry.catalogue import catalogue
 from tenantry_cli.database import open_database
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.http_client import BUSY_STATUSES, HttpClient, retrying, unanswered
+from tenantry_cli.proof.interruption import completed
 
 _TIMEOUT_SECONDS = 60
 # The database does not wait while another session keeps the tenant for more than a second.
@@ -35,13 +36,8 @@ _OVERLOADED = {
 _NO_OVERLOAD = {"busy", "unavailable"}
 # SQLSTATE of a statement that took longer than the role may take.
 _TIMED_OUT = "57014"
-# The paths of Tenantry on the OpenAPI page of public. The others are the project's own.
-OUR_PATHS = frozenset(
-    {
-        *(f"/rpc/{name}" for name in catalogue()),
-        *("/tenants", "/user_schema_access", "/admin_users", "/admin_audit_log"),
-    }
-)
+_OUR_TABLES = {"/tenants", "/user_schema_access", "/admin_users", "/admin_audit_log"}
+_FUNCTION = "/rpc/"
 _SECRET_HEADERS = ("authorization", "apikey")
 
 
@@ -119,13 +115,37 @@ def _error_codes(body: Any) -> set[str]:
     return {str(body.get("code")), str(body.get("details"))}
 
 
-def page_paths(text: str) -> set[str]:
-    """The paths of an OpenAPI page; none if the text is no such page."""
-    try:
-        body = json.loads(text)
-    except ValueError:
-        return set()
-    return set(body.get("paths", ())) if isinstance(body, dict) else set()
+@dataclass(frozen=True)
+class PagePaths:
+    """The paths on an OpenAPI page of public."""
+
+    # Tenantry's tables and functions.
+    ours: frozenset[str] = frozenset()
+    # The project's own.
+    others: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, text: str) -> PagePaths:
+        """The paths of a page; none if the text is no such page."""
+        try:
+            paths = json.loads(text)["paths"]
+            ours = frozenset(path for path in paths if _is_ours(path, paths[path]))
+            return cls(ours, frozenset(paths) - ours - {"/"})
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return cls()
+
+
+def _is_ours(path: str, methods: dict[str, Any]) -> bool:
+    known = catalogue().get(path.removeprefix(_FUNCTION))
+    if not path.startswith(_FUNCTION) or known is None:
+        return path in _OUR_TABLES
+    # The project may have another function of the same name, with other parameters.
+    named = [
+        {*parameter["schema"].get("properties", ())}
+        for parameter in methods["post"]["parameters"]
+        if parameter.get("in") == "body"
+    ]
+    return not named or named[0] == {parameter.name for parameter in known.parameters}
 
 
 def is_overload(status: int, text: str) -> bool:
@@ -171,9 +191,10 @@ class Transport:
         if body is not None:
             headers.append(("Content-Type", "application/json"))
         try:
-            reply: requests.Response = _RETRY_CONNECTION(
-                self._http.send_exactly, request.method, request.url, headers, body
-            )
+            with completed():
+                reply: requests.Response = _RETRY_CONNECTION(
+                    self._http.send_exactly, request.method, request.url, headers, body
+                )
         except requests.RequestException as error:
             raise TenantryError(unanswered(request.url, error)) from error
         return reply
