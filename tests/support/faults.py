@@ -112,7 +112,7 @@ POLICY_FAULTS = (
     Fault(
         "policies ignore suspension",
         "open_tenants",
-        (Edit(OPEN, "(t.status = 'active'::tenant_status)", "true"),),
+        (Edit(OPEN, "(t.status = 'active'::tenancy.tenant_status)", "true"),),
     ),
     Fault(
         "policies let strangers in",

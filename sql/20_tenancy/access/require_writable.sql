@@ -56,7 +56,7 @@ begin
         and (
             select bool_and(
                 pg_get_expr(coalesce(p.polwithcheck, p.polqual), p.polrelid)
-                ~ '^\(?EXISTS \( SELECT\s+FROM tenancy\.\w+ o\s+WHERE \(\(o\.schema_name = ''[a-z0-9_]+''::text\) AND \(o\.access_level >= ''admin''::public\.access_level\)\)\)\)?$'
+                ~ '^\(?EXISTS \( SELECT\s+FROM tenancy\.\w+ o\s+WHERE \(\(o\.schema_name = ''[a-z0-9_]+''::text\) AND \(o\.access_level >= ''admin''::tenancy\.access_level\)\)\)\)?$'
             )
             from pg_catalog.pg_policy p
             where p.polrelid = v_relation
