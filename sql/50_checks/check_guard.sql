@@ -5,53 +5,65 @@ create function tenancy.check_guard()
     set search_path = ''
     language sql
 as $$
-    with installed as (
-        select (
-            select nullif(substr(c.entry, length('pgrst.db_pre_request=') + 1), '')
-            from pg_catalog.pg_db_role_setting s
-            cross join unnest(s.setconfig) c (entry)
-            where s.setrole = 'authenticator'::regrole
-                and s.setdatabase in (
-                    0, (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
-                )
-                and starts_with(c.entry, 'pgrst.db_pre_request=')
-            order by s.setdatabase desc
-            limit 1
-        ) as name
+    with found as (
+        select
+            coalesce(s.in_this_database, s.in_all_databases) as installed,
+            f.function_name,
+            tenancy.resolve_pre_request(f.function_name) as pre_request
+        from tenancy.pre_request_settings() s
+        cross join tenancy.find_pre_request() f
+    ),
+    judged as (
+        select
+            f.*,
+            coalesce(f.installed, '') = '' as is_bare,
+            f.installed = f.function_name and tenancy.calls_guard(f.pre_request) as calls_guard,
+            exists (
+                select
+                from pg_catalog.pg_proc p
+                where p.oid = to_regprocedure('tenancy.pre_request()')
+                    and p.prosrc = tenancy.pre_request_source(f.pre_request)
+                    and p.prolang = (select l.oid from pg_catalog.pg_language l where l.lanname = 'plpgsql')
+                    and not p.prosecdef
+                    and p.proconfig is null
+            ) as is_as_made
+        from found f
     )
     select
-        case when i.name is null then 'guard not installed' else 'guard not called' end,
-        coalesce(i.name, 'tenancy.guard_request'),
-        case
-            when i.name is null then 'The guard is not installed. The Data API runs no function before a request.'
-            else format('The pre-request function is %s, which does not call the guard.', i.name)
-        end,
-        case when i.name is null then r.statements else 'Add this line to it: perform tenancy.guard_request();' end,
-        case when i.name is null then r.statements end
-    from installed i
-    cross join lateral format(
-        'alter role authenticator in database %I set pgrst.db_pre_request = %L; notify pgrst, ''reload config'';',
-        current_database(), 'tenancy.guard_request'
-    ) r (statements)
-    where i.name is distinct from 'tenancy.guard_request'
-        and not exists (
-            select
-            from pg_catalog.pg_proc p
-            where p.oid = to_regproc(i.name)
-                and (
-                    p.prosrc like '%tenancy.guard\_request%'
-                    -- A body of standard SQL is not kept as text.
-                    or exists (
-                        select
-                        from pg_catalog.pg_depend d
-                        where d.classid = 'pg_proc'::regclass
-                            and d.objid = p.oid
-                            and d.refclassid = 'pg_proc'::regclass
-                            and d.refobjid = 'tenancy.guard_request()'::regprocedure
-                    )
-                )
-        );
+        'pre-request function missing',
+        j.function_name,
+        format('The project has set the pre-request function %s, which does not exist.', j.function_name),
+        'Create it again. If the project needs none any more, remove the setting pgrst.db_pre_request from the role authenticator, then: drop function if exists tenancy.pre_request(); select tenancy.install_guard();',
+        null
+    from judged j
+    where j.function_name is not null and j.pre_request is null and not j.is_bare
+    union all
+    select v.kind, v.object, v.detail, 'select tenancy.install_guard();', 'select tenancy.install_guard();'
+    from judged j
+    cross join lateral (
+        select
+            'guard not installed' as kind,
+            'tenancy.guard_request' as object,
+            'The guard is not installed. The Data API runs no function before a request.' as detail
+        where j.is_bare
+        union all
+        select
+            'guard not called', j.function_name,
+            format('The pre-request function is %s, which does not call the guard.', j.function_name)
+        where j.installed = j.function_name and j.pre_request is not null and not j.calls_guard
+        union all
+        select
+            'guard not called', 'tenancy.pre_request',
+            'The function tenancy.pre_request() is not the one that tenancy.install_guard() makes.'
+        where j.installed = 'tenancy.pre_request' and not j.is_as_made
+            and (j.function_name is null or j.pre_request is not null)
+        union all
+        select
+            'pre-request function not called', j.function_name,
+            format('The pre-request function %s of the project is not called.', j.function_name)
+        where j.installed = 'tenancy.guard_request' and j.pre_request is not null
+    ) v;
 $$;
 
 comment on function tenancy.check_guard() is
-    'Check: the guard is installed as the pre-request function of the Data API, or called by that function.';
+    'Check: the Data API calls the pre-request function of the project, if there is one, and the guard.';

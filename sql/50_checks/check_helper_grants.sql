@@ -11,6 +11,7 @@ as $$
         ('schema', 'tenancy', '{anon,authenticated,service_role}'::text[]),
         ('table', 'tenancy.open_tenants', '{authenticated}'),
         ('function', 'tenancy.guard_request()', '{anon,authenticated,service_role}'),
+        ('function', 'tenancy.pre_request()', '{anon,authenticated,service_role}'),
         ('function', 'tenancy.require_access(text,tenancy.access_level)', '{anon,authenticated,service_role}'),
         ('function', 'tenancy.caller()', '{authenticated}'),
         ('function', 'tenancy.is_platform_staff()', '{authenticated}'),

@@ -7852,6 +7852,241 @@ $$;
 comment on function tenancy.without_comments(text) is
     'The text of a tenant migration without its comments. For searches: it does not know what a literal contains.';
 
+-- sql/20_tenancy/pre_request/calls_guard.sql
+
+create function tenancy.calls_guard(pre_request oid)
+    returns boolean
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select exists (
+        select
+        from pg_catalog.pg_proc p
+        where p.oid = pre_request
+            -- The guard reads the schema of the request from search_path.
+            and not exists (
+                select from unnest(p.proconfig) c (entry) where starts_with(c.entry, 'search_path=')
+            )
+            and (
+                p.prosrc like '%tenancy.guard\_request%'
+                -- A body of standard SQL is not kept as text.
+                or exists (
+                    select
+                    from pg_catalog.pg_depend d
+                    where d.classid = 'pg_proc'::regclass
+                        and d.objid = p.oid
+                        and d.refclassid = 'pg_proc'::regclass
+                        and d.refobjid = 'tenancy.guard_request()'::regprocedure
+                )
+            )
+    );
+$$;
+
+comment on function tenancy.calls_guard(oid) is
+    'Whether a pre-request function of the project calls the guard itself, with the search_path of the request.';
+
+-- sql/20_tenancy/pre_request/find_pre_request.sql
+
+-- Once the guard is installed, its setting hides that of the project. So install_guard writes
+-- the project's into the comment of tenancy.pre_request(), unless the setting for all databases
+-- still has it.
+create function tenancy.find_pre_request(out function_name text, out setting text)
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_ours constant text[] := array['tenancy.guard_request', 'tenancy.pre_request'];
+    v_here text;
+    v_everywhere text;
+    v_kept text;
+begin
+    select s.in_this_database, s.in_all_databases into v_here, v_everywhere
+    from tenancy.pre_request_settings() s;
+    v_kept := substring(
+        obj_description(to_regprocedure('tenancy.pre_request()'), 'pg_proc')
+        from '^Calls (.+), which the project has set for this database, and then the guard\.$'
+    );
+
+    if v_here <> all (v_ours) then
+        function_name := v_here;
+        setting := 'this database';
+    elsif v_kept is not null then
+        function_name := v_kept;
+        setting := 'this database';
+    elsif v_everywhere <> all (v_ours) then
+        function_name := v_everywhere;
+        setting := 'all databases';
+    end if;
+
+    if function_name = '' then
+        function_name := null;
+        setting := null;
+    end if;
+end;
+$$;
+
+comment on function tenancy.find_pre_request() is
+    'The pre-request function of the project, and whether the project has set it for "this database" or for "all databases". Null if it has none.';
+
+-- sql/20_tenancy/pre_request/install_guard.sql
+
+create function tenancy.install_guard()
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_name text;
+    v_setting text;
+    v_function oid;
+    v_excluded text;
+    v_installed text := 'tenancy.guard_request';
+begin
+    -- Two transactions that alter a role fail with "tuple concurrently updated".
+    perform tenancy.lock_exposure();
+    select f.function_name, f.setting into v_name, v_setting from tenancy.find_pre_request() f;
+
+    if v_name is null then
+        if to_regprocedure('tenancy.pre_request()') is not null then
+            drop function tenancy.pre_request();
+        end if;
+    else
+        v_function := tenancy.resolve_pre_request(v_name);
+        -- A push shows no hint of an error.
+        if v_function is null then
+            raise exception 'The pre-request function of this project, %, does not exist, so the Data API can answer no request. Create it, or remove its setting from the role authenticator, then try again.',
+                v_name using errcode = 'undefined_function';
+        end if;
+
+        select string_agg(r.name, ' and ' order by r.name) into v_excluded
+        from unnest(array['anon', 'authenticated', 'service_role']) r (name)
+        join pg_catalog.pg_proc p on p.oid = v_function
+        where not has_function_privilege(r.name, p.oid, 'execute')
+            or not has_schema_privilege(r.name, p.pronamespace, 'usage');
+        if v_excluded is not null then
+            raise warning 'The pre-request function of this project, %, cannot be executed by %. The Data API refuses every request of such a caller. To change that, grant execute on the function and usage on its schema.',
+                v_name, v_excluded;
+        end if;
+
+        if tenancy.calls_guard(v_function) and v_name = (
+            select coalesce(s.in_this_database, s.in_all_databases) from tenancy.pre_request_settings() s
+        ) then
+            return;
+        end if;
+
+        execute format(
+            'create or replace function tenancy.pre_request() returns void '
+            'volatile security invoker language plpgsql as %L',
+            tenancy.pre_request_source(v_function)
+        );
+        execute format(
+            'comment on function tenancy.pre_request() is %L',
+            format('Calls %s, which the project has set for %s, and then the guard.', v_name, v_setting)
+        );
+        revoke all on function tenancy.pre_request() from public, anon, authenticated, service_role;
+        grant execute on function tenancy.pre_request() to anon, authenticated, service_role;
+        v_installed := 'tenancy.pre_request';
+    end if;
+
+    execute format(
+        'alter role authenticator in database %I set pgrst.db_pre_request = %L',
+        current_database(), v_installed
+    );
+    perform pg_notify('pgrst', 'reload config');
+end;
+$$;
+
+comment on function tenancy.install_guard() is
+    'Has the Data API call the guard before each request. If the project has a pre-request function, the Data API calls tenancy.pre_request(), which this function makes: it calls the project''s function and then the guard. A repeat changes nothing. If the project''s function is missing, raises 42883. If the project shall have none any more: drop function tenancy.pre_request(), then call this function.';
+
+-- sql/20_tenancy/pre_request/pre_request_settings.sql
+
+create function tenancy.pre_request_settings(out in_this_database text, out in_all_databases text)
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select
+        max(e.name) filter (where s.setdatabase <> 0),
+        max(e.name) filter (where s.setdatabase = 0)
+    from pg_catalog.pg_db_role_setting s
+    cross join unnest(s.setconfig) c (entry)
+    cross join substr(c.entry, length('pgrst.db_pre_request=') + 1) e (name)
+    where s.setrole = 'authenticator'::regrole
+        and s.setdatabase in (
+            0, (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+        )
+        and starts_with(c.entry, 'pgrst.db_pre_request=');
+$$;
+
+comment on function tenancy.pre_request_settings() is
+    'The function that the Data API calls before each request, by the settings of PostgREST''s role. The first setting overrides the second one, also with an empty text.';
+
+-- sql/20_tenancy/pre_request/pre_request_source.sql
+
+create function tenancy.pre_request_source(pre_request oid)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select format(
+        $body$
+declare
+    -- First: the function of the project may change search_path.
+    v_schema constant text := btrim(split_part(current_setting('search_path'), ',', 1), '"');
+begin
+    perform %I.%I();
+    perform tenancy.require_access(v_schema);
+end;
+$body$,
+        n.nspname, p.proname
+    )
+    from pg_catalog.pg_proc p
+    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    where p.oid = pre_request;
+$$;
+
+comment on function tenancy.pre_request_source(oid) is
+    'The body of tenancy.pre_request() for this pre-request function of the project.';
+
+-- sql/20_tenancy/pre_request/resolve_pre_request.sql
+
+-- PostgREST takes what comes before the first dot as the schema and quotes both parts. Without
+-- a dot the request's search_path decides, which ends with these two schemas.
+create function tenancy.resolve_pre_request(function_name text)
+    returns oid
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select p.oid
+    from pg_catalog.pg_proc p
+    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    where p.prokind = 'f'
+        -- Callable without arguments.
+        and p.pronargs = p.pronargdefaults
+        and p.proname = substr(function_name, strpos(function_name, '.') + 1)
+        and case
+            when strpos(function_name, '.') > 0 then n.nspname = split_part(function_name, '.', 1)
+            else n.nspname in ('public', 'extensions')
+        end
+    order by n.nspname = 'public' desc, p.pronargs
+    limit 1;
+$$;
+
+comment on function tenancy.resolve_pre_request(text) is
+    'The function that PostgREST calls by this name; null if there is none.';
+
 -- sql/20_tenancy/privileges/apply_tenant_privileges.sql
 
 -- The only function that grants privileges in a tenant. It changes only what grant_differences
@@ -13528,56 +13763,68 @@ create function tenancy.check_guard()
     set search_path = ''
     language sql
 as $$
-    with installed as (
-        select (
-            select nullif(substr(c.entry, length('pgrst.db_pre_request=') + 1), '')
-            from pg_catalog.pg_db_role_setting s
-            cross join unnest(s.setconfig) c (entry)
-            where s.setrole = 'authenticator'::regrole
-                and s.setdatabase in (
-                    0, (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
-                )
-                and starts_with(c.entry, 'pgrst.db_pre_request=')
-            order by s.setdatabase desc
-            limit 1
-        ) as name
+    with found as (
+        select
+            coalesce(s.in_this_database, s.in_all_databases) as installed,
+            f.function_name,
+            tenancy.resolve_pre_request(f.function_name) as pre_request
+        from tenancy.pre_request_settings() s
+        cross join tenancy.find_pre_request() f
+    ),
+    judged as (
+        select
+            f.*,
+            coalesce(f.installed, '') = '' as is_bare,
+            f.installed = f.function_name and tenancy.calls_guard(f.pre_request) as calls_guard,
+            exists (
+                select
+                from pg_catalog.pg_proc p
+                where p.oid = to_regprocedure('tenancy.pre_request()')
+                    and p.prosrc = tenancy.pre_request_source(f.pre_request)
+                    and p.prolang = (select l.oid from pg_catalog.pg_language l where l.lanname = 'plpgsql')
+                    and not p.prosecdef
+                    and p.proconfig is null
+            ) as is_as_made
+        from found f
     )
     select
-        case when i.name is null then 'guard not installed' else 'guard not called' end,
-        coalesce(i.name, 'tenancy.guard_request'),
-        case
-            when i.name is null then 'The guard is not installed. The Data API runs no function before a request.'
-            else format('The pre-request function is %s, which does not call the guard.', i.name)
-        end,
-        case when i.name is null then r.statements else 'Add this line to it: perform tenancy.guard_request();' end,
-        case when i.name is null then r.statements end
-    from installed i
-    cross join lateral format(
-        'alter role authenticator in database %I set pgrst.db_pre_request = %L; notify pgrst, ''reload config'';',
-        current_database(), 'tenancy.guard_request'
-    ) r (statements)
-    where i.name is distinct from 'tenancy.guard_request'
-        and not exists (
-            select
-            from pg_catalog.pg_proc p
-            where p.oid = to_regproc(i.name)
-                and (
-                    p.prosrc like '%tenancy.guard\_request%'
-                    -- A body of standard SQL is not kept as text.
-                    or exists (
-                        select
-                        from pg_catalog.pg_depend d
-                        where d.classid = 'pg_proc'::regclass
-                            and d.objid = p.oid
-                            and d.refclassid = 'pg_proc'::regclass
-                            and d.refobjid = 'tenancy.guard_request()'::regprocedure
-                    )
-                )
-        );
+        'pre-request function missing',
+        j.function_name,
+        format('The project has set the pre-request function %s, which does not exist.', j.function_name),
+        'Create it again. If the project needs none any more, remove the setting pgrst.db_pre_request from the role authenticator, then: drop function if exists tenancy.pre_request(); select tenancy.install_guard();',
+        null
+    from judged j
+    where j.function_name is not null and j.pre_request is null and not j.is_bare
+    union all
+    select v.kind, v.object, v.detail, 'select tenancy.install_guard();', 'select tenancy.install_guard();'
+    from judged j
+    cross join lateral (
+        select
+            'guard not installed' as kind,
+            'tenancy.guard_request' as object,
+            'The guard is not installed. The Data API runs no function before a request.' as detail
+        where j.is_bare
+        union all
+        select
+            'guard not called', j.function_name,
+            format('The pre-request function is %s, which does not call the guard.', j.function_name)
+        where j.installed = j.function_name and j.pre_request is not null and not j.calls_guard
+        union all
+        select
+            'guard not called', 'tenancy.pre_request',
+            'The function tenancy.pre_request() is not the one that tenancy.install_guard() makes.'
+        where j.installed = 'tenancy.pre_request' and not j.is_as_made
+            and (j.function_name is null or j.pre_request is not null)
+        union all
+        select
+            'pre-request function not called', j.function_name,
+            format('The pre-request function %s of the project is not called.', j.function_name)
+        where j.installed = 'tenancy.guard_request' and j.pre_request is not null
+    ) v;
 $$;
 
 comment on function tenancy.check_guard() is
-    'Check: the guard is installed as the pre-request function of the Data API, or called by that function.';
+    'Check: the Data API calls the pre-request function of the project, if there is one, and the guard.';
 
 -- sql/50_checks/check_helper_grants.sql
 
@@ -13594,6 +13841,7 @@ as $$
         ('schema', 'tenancy', '{anon,authenticated,service_role}'::text[]),
         ('table', 'tenancy.open_tenants', '{authenticated}'),
         ('function', 'tenancy.guard_request()', '{anon,authenticated,service_role}'),
+        ('function', 'tenancy.pre_request()', '{anon,authenticated,service_role}'),
         ('function', 'tenancy.require_access(text,tenancy.access_level)', '{anon,authenticated,service_role}'),
         ('function', 'tenancy.caller()', '{authenticated}'),
         ('function', 'tenancy.is_platform_staff()', '{authenticated}'),
@@ -15328,39 +15576,7 @@ grant execute on function
 
 -- Settings of the Data API. They are stored on the role that PostgREST logs in as, where
 -- `supabase db diff` does not see them.
-do $$
-declare
-    v_present text;
-begin
-    select substring(c.entry from '^pgrst\.db_pre_request=(.+)$') into v_present
-    from pg_catalog.pg_db_role_setting s
-    cross join unnest(s.setconfig) c (entry)
-    where s.setrole = 'authenticator'::regrole
-        and s.setdatabase in (
-            0, (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
-        )
-        and c.entry like 'pgrst.db_pre_request=_%'
-    order by s.setdatabase desc
-    limit 1;
-
-    -- A project's own pre-request function stays; it has to call the guard.
-    if v_present is not null and v_present <> 'tenancy.guard_request' then
-        if not exists (
-            select from pg_catalog.pg_proc p
-            where p.oid = to_regproc(v_present) and p.prosrc ~ 'tenancy\.guard_request'
-        ) then
-            -- A push shows no hint of an error.
-            raise exception 'This project already has a pre-request function, %. Add this line to it, then push again: perform tenancy.guard_request();', v_present;
-        end if;
-        return;
-    end if;
-
-    execute format(
-        'alter role authenticator in database %I set pgrst.db_pre_request = %L',
-        current_database(), 'tenancy.guard_request'
-    );
-end;
-$$;
+select tenancy.install_guard();
 
 select tenancy.lock_exposure();
 select tenancy.set_exposed_schemas(tenancy.exposed_schemas());

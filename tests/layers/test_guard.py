@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import psycopg
 import pytest
 
-from support.environment import Environment, Person
+from support.environment import Address, Environment, Person
+from support.separate_data_api import separate_data_api
 from support.waiting import is_known, until
 from tenantry_cli.emulator.components import Components
+from tenantry_cli.emulator.postgres import Postgres
 from tenantry_cli.emulator.supabase_cli import push_migrations
-from tenantry_cli.errors import TenantryError
 from tenantry_cli.project import find_project
 
 pytestmark = pytest.mark.long
@@ -453,52 +455,80 @@ def test_guard_passes_requests_to_a_schema_that_is_no_tenant(
 
 # A project that already has a pre-request function --------------------------------------
 
+# PostgREST quotes the name, so its letters keep their case.
 THEIRS = """
 create schema app;
-create function app.check_request() returns void language plpgsql as $$
+grant usage on schema app to anon, authenticated, service_role;
+create table app.calls (path text);
+grant insert on app.calls to anon, authenticated, service_role;
+create function app."checkRequest"() returns void language plpgsql as $$
+declare
+    v_case text := current_setting('request.headers', true)::json ->> 'x-case';
 begin
-    perform 1;{line}
+    if v_case = 'refuse' then
+        raise exception 'Maintenance.' using errcode = 'PT418', detail = 'maintenance';
+    elsif v_case = 'path' then
+        perform set_config('search_path', 'public', true);
+    elsif current_setting('request.method', true) <> 'GET' then
+        insert into app.calls values (current_setting('request.path', true));
+    end if;
 end;
 $$;
 """
-LINE = "perform tenancy.guard_request();"
 
 
-def test_the_migration_stops_at_a_pre_request_function_without_the_guard(
+def test_pushed_migration_keeps_the_pre_request_function_of_the_project(
     empty_project: str, components: Components, tmp_path: Path
 ) -> None:
-    _install(empty_project, THEIRS.format(line=""))
+    _install(empty_project, THEIRS)
 
-    with pytest.raises(
-        TenantryError, match=r"Migration \d+_tenantry_0_1_0\.sql failed"
-    ) as failure:
-        _push(empty_project, components, tmp_path)
-
-    assert "already has a pre-request function, app.check_request" in str(failure.value)
-    assert LINE in str(failure.value)
-    assert _pre_request(empty_project) == "app.check_request"
-
-    with psycopg.connect(empty_project) as connection:
-        connection.execute(
-            THEIRS.format(line=LINE)
-            .replace("create function", "create or replace function")
-            .replace("create schema app;", "")
-        )
     _push(empty_project, components, tmp_path)
-    assert _pre_request(empty_project) == "app.check_request"
+
+    assert _pre_request(empty_project) == "tenancy.pre_request"
 
 
-def test_pre_request_function_set_for_all_databases_is_found(empty_project: str) -> None:
-    block, end, _ = (ROOT / "sql" / "95_data_api.sql").read_bytes().partition(b"$$;\n")
-    with psycopg.connect(empty_project) as connection:
-        connection.execute(THEIRS.format(line=""))
-        # Never committed: the setting would apply to every database of the emulator.
-        connection.execute(
-            "alter role authenticator set pgrst.db_pre_request = 'app.check_request'"
+def test_project_function_and_guard_both_judge_each_request(
+    server: Postgres, address: Address
+) -> None:
+    with separate_data_api(server, address) as api, Environment(api) as environment:
+        tenant = environment.tenant()
+        member, stranger = environment.member(tenant, "admin"), environment.person()
+
+        def call(who: Person, method: str, **request: Any) -> httpx.Response:
+            profile = {"Accept-Profile": tenant, "Content-Profile": tenant}
+            return environment.http.request(
+                method,
+                f"{api.postgrest_url}/settings",
+                headers=environment.headers(who) | profile | request.pop("headers", {}),
+                **request,
+            )
+
+        def read(who: Person, case: str = "") -> tuple[int, str | None]:
+            reply = call(who, "GET", headers={"X-Case": case})
+            return reply.status_code, None if reply.is_success else reply.json()["details"]
+
+        def write(who: Person) -> int:
+            return call(who, "POST", json={"key": "colour", "value": "red"}).status_code
+
+        def calls() -> list[dict[str, Any]]:
+            return environment.sql.execute("select path from app.calls").fetchall()
+
+        until(lambda: read(member) == (200, None))
+        _install(api.db_url, THEIRS)
+        environment.sql.execute("select tenancy.install_guard()")
+        # Refused by the project's function, a stranger too: the guard comes second.
+        until(lambda: read(member, "refuse") == (418, "maintenance"))
+        assert read(stranger, "refuse") == (418, "maintenance")
+
+        assert (read(member), read(stranger)) == ((200, None), (403, "forbidden"))
+        assert (read(member, "path"), read(stranger, "path")) == (
+            (200, None),
+            (403, "forbidden"),
         )
-        with pytest.raises(psycopg.errors.RaiseException, match="already has a pre-request"):
-            connection.execute(block + end)
-        connection.rollback()
+        assert read(environment.nobody, "path") == (401, "not_authenticated")
+        # What the project's function writes goes with a refused request.
+        assert (write(stranger), calls()) == (403, [])
+        assert (write(member), calls()) == (201, [{"path": "/settings"}])
 
 
 def test_the_migration_installs_the_guard_where_there_was_none(
@@ -515,7 +545,7 @@ def _install(url: str, statements: str) -> None:
         connection.execute(
             psycopg.sql.SQL(
                 "alter role authenticator in database {} set pgrst.db_pre_request = "
-                "'app.check_request'"
+                "'app.checkRequest'"
             ).format(psycopg.sql.Identifier(connection.info.dbname))
         )
 

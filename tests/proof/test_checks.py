@@ -910,22 +910,77 @@ def test_objects_of_the_project_in_public_are_not_judged(database: Database) -> 
     assert findings(database, None) == []
 
 
-def test_pre_request_function_of_the_project_has_to_call_the_guard(database: Database) -> None:
-    def install(body: str) -> None:
+def test_guard_is_missed_beside_any_pre_request_function(database: Database) -> None:
+    def install(name: str, function: str, where: str = "in database %I") -> None:
         database.execute(
-            f"create or replace function public.before() returns void {body};"
-            "do $$ begin execute format('alter role authenticator in database %I set"
-            " pgrst.db_pre_request = %L', current_database(), 'public.before'); end $$".encode()
+            f"create or replace function public.{name}() returns void {function};"
+            f"do $do$ begin execute format($$alter role authenticator {where} set"
+            f" pgrst.db_pre_request = 'public.{name}'$$, current_database()); end $do$".encode()
         )
 
-    install("language plpgsql as 'begin return; end'")
+    def repair() -> None:
+        for kind, name in findings(database, None):
+            database.execute("select tenancy.repair_findings(null, %s, %s)", (kind, name))
+        assert findings(database, None) == []
+
+    # The guard is installed. PostgREST does not see the project's setting.
+    install("before", "language plpgsql as 'begin return; end'", where="")
+    assert findings(database, None) == [("pre-request function not called", "public.before")]
+    repair()
+
+    # Now the project's setting hides that of the guard.
+    install("before", "language plpgsql as 'begin return; end'")
     assert findings(database, None) == [("guard not called", "public.before")]
+    repair()
+    install("later", "language plpgsql as 'begin return; end'")
+    assert findings(database, None) == [("guard not called", "public.later")]
+    repair()
 
-    install("language plpgsql as 'begin perform tenancy.guard_request(); end'")
+    calling = "as 'begin perform tenancy.guard_request(); end'"
+    install("later", f"language plpgsql {calling}")
+    assert findings(database, None) == []
+    install("later", f"language plpgsql set search_path = '' {calling}")
+    assert findings(database, None) == [("guard not called", "public.later")]
+    install("atomic", "begin atomic select tenancy.guard_request(); end")
     assert findings(database, None) == []
 
-    install("begin atomic select tenancy.guard_request(); end")
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "create or replace function tenancy.pre_request() returns void language plpgsql"
+        " as 'begin perform public.before(); end'",
+        "alter function tenancy.pre_request() security definer",
+        "alter function tenancy.pre_request() set search_path = ''",
+    ],
+)
+def test_changed_call_of_project_function_and_guard_is_repaired(
+    database: Database, damage: str
+) -> None:
+    database.execute(
+        "create function public.before() returns void language plpgsql as 'begin return; end';"
+        "do $$ begin execute format('alter role authenticator in database %I set"
+        " pgrst.db_pre_request = ''public.before''', current_database()); end $$;"
+        "select tenancy.install_guard()"
+    )
     assert findings(database, None) == []
+
+    database.execute(damage.encode())
+
+    assert findings(database, None) == [("guard not called", "tenancy.pre_request")]
+    database.execute(
+        "select tenancy.repair_findings(null, 'guard not called', 'tenancy.pre_request')"
+    )
+    assert findings(database, None) == []
+
+
+def test_missing_pre_request_function_of_the_project_is_named(database: Database) -> None:
+    database.execute(
+        "do $$ begin execute format('alter role authenticator in database %I set"
+        " pgrst.db_pre_request = ''public.gone''', current_database()); end $$"
+    )
+
+    assert findings(database, None) == [("pre-request function missing", "public.gone")]
 
 
 def test_tenant_at_an_older_version_is_repaired_as_that_version_has_it(

@@ -1,0 +1,282 @@
+"""`tenancy.install_guard`: the guard beside a pre-request function of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from psycopg.sql import SQL, Composed, Identifier
+
+from support.databases import complete_database
+from tenantry_cli.emulator.postgres import Postgres
+
+Database = psycopg.Connection[dict[str, Any]]
+
+HERE, EVERYWHERE = "this database", "all databases"
+
+
+@pytest.fixture(scope="module")
+def url(server: Postgres) -> Iterator[str]:
+    """A database of this module, with the tenant acme."""
+    with complete_database(server) as name:
+        url = server.url(name)
+        with psycopg.connect(url) as connection:
+            connection.execute("select public.create_tenant_schema('acme')")
+            connection.execute("create schema app")
+            connection.execute("grant usage on schema app to anon, authenticated, service_role")
+        yield url
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    """A session that is rolled back: a setting for all databases reaches no other test."""
+    with psycopg.connect(url, row_factory=dict_row) as connection:
+        yield connection
+        connection.rollback()
+
+
+def declare(database: Database, name: str, body: str = "", options: str = "") -> None:
+    """A pre-request function, which tells its calls by a notice, as no rollback undoes it."""
+    database.execute(
+        SQL("create or replace function {}() returns void language plpgsql {} as {}").format(
+            identifier(name),
+            SQL(options),
+            f"begin raise notice '{name}'; {body} end",
+        )
+    )
+
+
+def configure(database: Database, setting: str, name: str | None) -> None:
+    """Sets the pre-request function as the project does, or removes the setting."""
+    role = Composed([SQL("alter role authenticator ")])
+    if setting == HERE:
+        role += SQL("in database {} ").format(Identifier(database.info.dbname))
+    change = (
+        SQL("reset pgrst.db_pre_request")
+        if name is None
+        else SQL("set pgrst.db_pre_request = {}").format(name)
+    )
+    database.execute(role + change)
+
+
+def install(database: Database) -> None:
+    database.execute("select tenancy.install_guard()")
+
+
+def installed(database: Database) -> str | None:
+    (name,) = one(
+        database,
+        "select coalesce(in_this_database, in_all_databases)"
+        " from tenancy.pre_request_settings()",
+    )
+    return None if name is None else str(name)
+
+
+def found(database: Database) -> tuple[Any, ...]:
+    return one(database, "select function_name, setting from tenancy.find_pre_request()")
+
+
+def request(database: Database, schema_name: str) -> tuple[list[str | None], str | None]:
+    """The calls that a stranger's request leads to, and the code with which it is refused."""
+    called: list[str | None] = []
+    name = installed(database)
+    assert name is not None
+    note = lambda notice: called.append(notice.message_primary)  # noqa: E731
+    database.add_notice_handler(note)
+    try:
+        with database.transaction(force_rollback=True):
+            database.execute("set local role authenticated")
+            database.execute(
+                SQL("set local search_path = {}, public, extensions").format(
+                    Identifier(schema_name)
+                )
+            )
+            database.execute(SQL("select {}()").format(identifier(name)))
+    except psycopg.Error as error:
+        return called, error.diag.message_detail or error.diag.message_primary
+    finally:
+        database.remove_notice_handler(note)
+    return called, None
+
+
+def identifier(name: str) -> Identifier:
+    """The function as PostgREST takes the setting."""
+    return Identifier(*name.split(".", 1))
+
+
+def one(database: Database, query: str) -> tuple[Any, ...]:
+    row = database.execute(query.encode()).fetchone()
+    assert row is not None
+    return tuple(row.values())
+
+
+@pytest.mark.parametrize("setting", [HERE, EVERYWHERE])
+@pytest.mark.parametrize("name", ["app.check", "app.checkRequest", "app.check.all", "check"])
+def test_project_function_runs_before_the_guard(
+    database: Database, name: str, setting: str
+) -> None:
+    declare(database, name)
+    configure(database, HERE, None)
+    configure(database, setting, name)
+
+    install(database)
+
+    assert installed(database) == "tenancy.pre_request"
+    assert request(database, "acme") == ([name], "not_authenticated")
+    assert request(database, "public") == ([name], None)
+    assert found(database) == (name, setting)
+
+
+def test_project_function_that_refuses_is_obeyed(database: Database) -> None:
+    declare(database, "app.check", "raise exception 'Maintenance.';")
+    configure(database, HERE, "app.check")
+    install(database)
+
+    assert request(database, "public") == (["app.check"], "Maintenance.")
+
+
+@pytest.mark.parametrize("path", ["public", "", "app, pg_catalog"])
+def test_search_path_of_the_project_function_does_not_mislead_the_guard(
+    database: Database, path: str
+) -> None:
+    declare(database, "app.check", f"perform set_config('search_path', '{path}', true);")
+    configure(database, HERE, "app.check")
+    install(database)
+
+    assert request(database, "acme") == (["app.check"], "not_authenticated")
+
+
+def test_installing_twice_changes_nothing(database: Database) -> None:
+    def state() -> tuple[Any, ...]:
+        return one(
+            database,
+            """
+            select p.prosrc, p.proacl::text, obj_description(p.oid, 'pg_proc'), s::text
+            from pg_proc p, tenancy.pre_request_settings() s
+            where p.oid = to_regprocedure('tenancy.pre_request()')
+            """,
+        )
+
+    declare(database, "app.check")
+    configure(database, HERE, "app.check")
+    install(database)
+    before = state()
+    install(database)
+
+    assert state() == before
+    assert found(database) == ("app.check", HERE)
+
+
+def test_api_roles_alone_may_execute_what_is_installed(database: Database) -> None:
+    declare(database, "app.check")
+    configure(database, HERE, "app.check")
+    install(database)
+
+    grantees = one(
+        database,
+        "select array_agg(distinct a.grantee::regrole::text order by a.grantee::regrole::text)"
+        " from pg_proc p cross join aclexplode(p.proacl) a"
+        " where p.oid = 'tenancy.pre_request()'::regprocedure",
+    )
+    assert grantees == (["anon", "authenticated", "postgres", "service_role"],)
+
+
+def test_project_function_that_calls_the_guard_is_left_alone(database: Database) -> None:
+    declare(database, "app.check", "perform tenancy.guard_request();")
+    configure(database, HERE, "app.check")
+
+    install(database)
+
+    assert installed(database) == "app.check"
+    assert request(database, "acme") == (["app.check"], "not_authenticated")
+
+
+def test_guard_behind_another_search_path_does_not_count(database: Database) -> None:
+    declare(
+        database, "app.check", "perform tenancy.guard_request();", "set search_path = public"
+    )
+    configure(database, HERE, "app.check")
+    assert request(database, "acme") == (["app.check"], None)
+
+    install(database)
+
+    assert installed(database) == "tenancy.pre_request"
+    assert request(database, "acme") == (["app.check"], "not_authenticated")
+
+
+@pytest.mark.parametrize("name", ["app.missing", "missing", "App.check", "auth.users"])
+def test_missing_project_function_is_named(database: Database, name: str) -> None:
+    declare(database, "app.check")
+    configure(database, HERE, name)
+
+    with pytest.raises(psycopg.errors.UndefinedFunction) as failure:
+        install(database)
+
+    assert f"{name}, does not exist" in str(failure.value)
+    assert "Create it, or remove its setting" in str(failure.value)
+
+
+def test_callers_whom_the_project_function_excludes_are_named(database: Database) -> None:
+    declare(database, "app.check")
+    database.execute("revoke execute on function app.check() from public")
+    database.execute("grant execute on function app.check() to authenticated")
+    configure(database, HERE, "app.check")
+    warnings: list[str | None] = []
+    database.add_notice_handler(lambda notice: warnings.append(notice.message_primary))
+
+    install(database)
+
+    assert len(warnings) == 1
+    assert "app.check, cannot be executed by anon and service_role." in (warnings[0] or "")
+    assert request(database, "acme") == (["app.check"], "not_authenticated")
+
+
+def test_another_function_of_the_project_replaces_the_first_one(database: Database) -> None:
+    for name in ("app.first", "app.second", "app.third"):
+        declare(database, name)
+    configure(database, HERE, None)
+    configure(database, EVERYWHERE, "app.first")
+    install(database)
+
+    configure(database, EVERYWHERE, "app.second")
+    install(database)
+    assert request(database, "acme") == (["app.second"], "not_authenticated")
+
+    configure(database, HERE, "app.third")
+    assert request(database, "acme") == (["app.third"], None)
+    install(database)
+    assert request(database, "acme") == (["app.third"], "not_authenticated")
+    # As before the installation: the setting of this database overrides the other one.
+    assert found(database) == ("app.third", HERE)
+
+
+def test_project_without_a_function_has_the_guard_alone(database: Database) -> None:
+    assert installed(database) == "tenancy.guard_request"
+    declare(database, "app.check")
+
+    configure(database, EVERYWHERE, "app.check")
+    install(database)
+    configure(database, EVERYWHERE, None)
+    install(database)
+    assert (installed(database), found(database)) == ("tenancy.guard_request", (None, None))
+
+    configure(database, HERE, "app.check")
+    install(database)
+    database.execute("drop function tenancy.pre_request()")
+    install(database)
+    assert (installed(database), found(database)) == ("tenancy.guard_request", (None, None))
+    assert request(database, "acme") == ([], "not_authenticated")
+
+
+def test_function_whose_setting_was_lost_is_installed_again(database: Database) -> None:
+    declare(database, "app.check")
+    configure(database, HERE, "app.check")
+    install(database)
+
+    configure(database, HERE, None)
+    install(database)
+
+    assert request(database, "acme") == (["app.check"], "not_authenticated")
