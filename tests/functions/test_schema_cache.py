@@ -1,6 +1,7 @@
 """A reply waits until PostgREST has loaded what the operation changed, but not for long."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,30 @@ NEW_TABLE = {"schema_name": "acme", "table_name": "orders", "columns": []}
 UNKNOWN = Reply(404, b"{}")
 NOBODY = "z" * 64
 KNOWN = error(400, "PGRST204", f"Could not find the '{NOBODY}' column of 'orders'.")
+ORDERS = {"schema_name": "acme", "table_name": "orders"}
+TABLE = {"column_count": 1, "row_estimate": 0, "total_bytes": 0, "description": None}
+KEY = {
+    "constraint_name": "orders_b_fkey",
+    "columns": ["b"],
+    "foreign_table": "users",
+    "foreign_columns": ["id"],
+    "on_update": "NO ACTION",
+    "on_delete": "NO ACTION",
+}
+NOW = "2026-11-23T14:30:00.353417+00:00"
+TENANT = {
+    "id": "8179d0f2-19d1-47d0-8c01-2089ec389ed3",
+    "schema_name": "acme",
+    "display_name": "Acme",
+    "status": "suspended",
+    "suspended_at": NOW,
+    "suspension_reason": None,
+    "schema_version": "tenantry_0001",
+    "created_at": NOW,
+    "created_by": None,
+    "updated_at": NOW,
+}
+UNRELATED = "Could not find a relationship between 'orders' and '{}'"
 
 
 def test_reply_waits_for_the_cache_with_the_callers_token(
@@ -63,6 +88,64 @@ def test_reply_says_that_the_wait_has_ended_without_the_cache(
     assert (len(upstream.received) == 1) == (seconds == "0")
 
 
+@pytest.mark.parametrize(
+    ("group", "operation", "arguments", "done", "before", "after"),
+    [
+        (
+            "ddl_operations",
+            "drop_table",
+            ORDERS,
+            {"table_name": "orders", **TABLE},
+            KNOWN,
+            UNKNOWN,
+        ),
+        (
+            "ddl_operations",
+            "drop_column",
+            {**ORDERS, "column_name": "b"},
+            COLUMN,
+            KNOWN,
+            error(400, "PGRST204", "Could not find the 'b' column of 'orders'"),
+        ),
+        (
+            "ddl_operations",
+            "drop_foreign_key",
+            {**ORDERS, "constraint_name": "orders_b_fkey"},
+            KEY,
+            error(400, "PGRST200", UNRELATED.format(NOBODY)),
+            error(400, "PGRST200", UNRELATED.format("orders_b_fkey")),
+        ),
+        (
+            "schema_management",
+            "delete_tenant_schema",
+            {"schema_name": "acme"},
+            TENANT,
+            UNKNOWN,
+            error(406, "PGRST106", "The schema must be one of the following: public"),
+        ),
+    ],
+    ids=["table", "column", "foreign key", "tenant"],
+)
+def test_reply_waits_until_what_was_dropped_is_unknown(
+    start: Start,
+    upstream: Upstream,
+    group: str,
+    operation: str,
+    arguments: dict[str, Any],
+    done: dict[str, Any],
+    before: Reply,
+    after: Reply,
+) -> None:
+    admin = User(start(group, TENANTRY_CACHE_WAIT_SECONDS="20"))
+    upstream.will(result(done), before, before, after)
+
+    reply = admin.post(operation, arguments)
+
+    assert (reply.status_code, reply.json) == (200, done)
+    assert "X-Tenantry-Pending" not in reply.headers
+    assert len(upstream.received) == 4
+
+
 def test_reply_about_a_migration_waits_for_all_tables_of_the_tenant(
     start: Start, upstream: Upstream
 ) -> None:
@@ -75,8 +158,7 @@ def test_reply_about_a_migration_waits_for_all_tables_of_the_tenant(
         "sqlstate": None,
         "message": None,
     }
-    table = {"column_count": 1, "row_estimate": 0, "total_bytes": 0, "description": None}
-    tables = [{"table_name": name, **table} for name in ("orders", "users")]
+    tables = [{"table_name": name, **TABLE} for name in ("orders", "users")]
     columns = [result([COLUMN]), result([{**COLUMN, "column_name": "title"}])]
     upstream.will(result(migrated), result(tables), *columns, KNOWN, UNKNOWN, KNOWN)
 

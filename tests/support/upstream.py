@@ -74,9 +74,14 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Upstream
 
+    def do_GET(self) -> None:
+        self._answer(None)
+
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.received.append(Received(self.path, self.headers, json.loads(body)))
+        self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+    def _answer(self, body: Any) -> None:
+        self.server.received.append(Received(self.path, self.headers, body))
         reply = self.server.replies.pop(0)
         if reply.hold:
             self.server.released.wait(10)
