@@ -47,6 +47,13 @@ def test_draft_turns_the_migrations_into_the_database_of_sql(trial: Trial) -> No
     assert again.returncode == 0, again.stderr
     assert "There is no difference" in again.stdout
     assert len(migrations(trial)) == 3
+
+    trial.write("sql/20_broken.sql", "select nonsense;\n")
+    failed = trial.tenantry("draft", "create_nonsense")
+
+    assert failed.returncode == 1
+    assert "sql/20_broken.sql failed: " in failed.stderr
+    assert len(migrations(trial)) == 3
     assert trial.states() == []
     assert trial.processes() == []
 

@@ -6,7 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -108,12 +108,19 @@ def push_to_its_port(trial: Trial, connection: dict[str, str]) -> None:
         assert database.execute("select to_regclass('more')").fetchone() != (None,)
 
 
-@pytest.mark.parametrize("options", [(), ("--detach",)])
+@pytest.mark.parametrize(
+    ("options", "has_begun"),
+    [
+        ((), lambda trial: "postgres" in _names(trial)),
+        (("--detach",), lambda trial: (trial.project.state / "logs/auth.log").exists()),
+    ],
+    ids=["initdb", "detached, Auth"],
+)
 def test_interrupted_start_is_reported_and_leaves_no_process(
-    trial: Trial, options: tuple[str, ...]
+    trial: Trial, options: tuple[str, ...], has_begun: Callable[[Trial], bool]
 ) -> None:
     running = trial.begin_up(*options)
-    until(lambda: "postgres" in _names(trial))
+    until(lambda: has_begun(trial))
     starting = trial.tenantry("status")
     assert f"The emulator on port {trial.port} is still starting" in starting.stderr
 
@@ -275,6 +282,7 @@ def test_broken_seed_is_named(trial: Trial, empty_project: str) -> None:
     trial.write("supabase/seed.sql", broken_sql())
 
     assert_file_is_named(push_failure(trial, empty_project), "seed.sql")
+    assert trial.processes() == []
 
 
 def test_missing_seed_is_not_mentioned_before_the_error(
