@@ -44,8 +44,18 @@ insert into public.talkative select 'x' from generate_series(1, 2000);
 """
 
 
-def restore(file: Path, db_url: str) -> Result:
-    path = f"{programs()}{os.pathsep}{os.defpath}"
+DEFAULT_PRIVILEGES = """
+select d.defaclrole::regrole::text as owner, d.defaclnamespace, d.defaclobjtype::text,
+    a.grantee::regrole::text, string_agg(a.privilege_type, ',' order by a.privilege_type)
+from pg_default_acl d
+cross join aclexplode(d.defaclacl) a
+group by d.oid, a.grantee
+order by 1, 2, 3, 4
+"""
+
+
+def restore(file: Path, db_url: str, *programs_first: Path) -> Result:
+    path = os.pathsep.join(map(str, (*programs_first, programs(), os.defpath)))
     return CliRunner(env={"PATH": path}).invoke(
         main, ["restore", str(file), f"--db-url={db_url}"]
     )
@@ -102,11 +112,9 @@ def test_restored_project_is_closed_complete_and_checked(
         [programs() / "pg_dump", other_project, "--format=custom", f"--file={file}"], check=True
     )
 
-    # A part of the dump is refused, and changes nothing.
-    part = tmp_path / "part.dump"
-    part.write_bytes(file.read_bytes()[:-200])
-    assert restore(part, empty_project).exit_code == 1
-    assert query(empty_project, "select to_regnamespace('tenancy') as name") == [{"name": None}]
+    require_nothing_restored(file, empty_project, tmp_path)
+    defaults = query(empty_project, DEFAULT_PRIVILEGES)
+    assert defaults
 
     done = restore(file, empty_project)
 
@@ -115,6 +123,7 @@ def test_restored_project_is_closed_complete_and_checked(
         "Restored whole.dump. The guard is installed, and every tenant is exposed. "
         "The doctor found no problem.\n",
     )
+    assert query(empty_project, DEFAULT_PRIVILEGES) == defaults
     with psycopg.connect(empty_project, row_factory=dict_row) as restored:
         project = {
             ("service_role", "execute", f"public.{name}") for name in ("handle_new_user", "say")
@@ -144,6 +153,36 @@ def test_restored_project_is_closed_complete_and_checked(
     again = restore(file, empty_project)
     assert again.exit_code == 1
     assert "is not empty: it has Tenantry. Make a new project" in again.output
+
+
+def require_nothing_restored(file: Path, db_url: str, folder: Path) -> None:
+    """A part of the dump, a pg_restore that fails, and an object in the way."""
+    part = folder / "part.dump"
+    part.write_bytes(file.read_bytes()[:-200])
+    assert restore(part, db_url).exit_code == 1
+    failing = folder / "programs" / "pg_restore"
+    failing.parent.mkdir()
+    failing.write_text(
+        f'#!/bin/sh\n{programs() / "pg_restore"} "$@"\n'
+        "case $1 in --list) exit 0;; esac; echo It failed. >&2; exit 1\n"
+    )
+    failing.chmod(0o755)
+    failed = restore(file, db_url, failing.parent)
+    assert failed.exit_code == 1
+    assert failed.output.startswith("Error: Nothing was restored:\n")
+    assert "It failed." in failed.output
+    assert is_empty(db_url)
+    query(db_url, "create function public.say(what text) returns boolean return true")
+    refused = restore(file, db_url)
+    assert refused.exit_code == 1
+    assert "Nothing was restored" in refused.output
+    assert 'function "say" already exists' in refused.output
+    query(db_url, "drop function public.say(text)")
+    assert is_empty(db_url)
+
+
+def is_empty(db_url: str) -> bool:
+    return query(db_url, "select to_regnamespace('tenancy') as name") == [{"name": None}]
 
 
 def test_dump_of_a_newer_version_names_the_program_that_cannot_read_it(
