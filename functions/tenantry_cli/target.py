@@ -202,7 +202,11 @@ def database_options(command: Command) -> Command:
             raise TenantryError(
                 f"{_URL.variable} names a project, so {_DB_URL.both_names} must be given too."
             )
-        db_url = db_url or running(find_project()).connection[_DB_URL.status]
+        if db_url is None:
+            db_url = running(find_project()).connection[_DB_URL.status]
+        else:
+            # A script may give an empty variable, and must not reach the emulator.
+            _require_usable(_DB_URL, db_url)
         return command(*positional, db_url=db_url, **arguments)
 
     decorated: Command = with_database
@@ -265,6 +269,11 @@ def _require_usable(option: _Option, value: str) -> None:
         raise TenantryError(
             f"{option.used_name} is {value!r}, which is no URL. Give a URL with http:// or "
             "https:// and a host, such as https://<ref>.supabase.co."
+        )
+    if option in (_DB_URL, _JWT_SECRET) and not value.strip():
+        raise TenantryError(
+            f"{option.used_name} is empty. Give {option.text[0].lower()}{option.text[1:-1]}, "
+            "or leave the option out."
         )
     if option.status in _KEYS and not _VISIBLE.fullmatch(value):
         # The message does not show the value, because it is a secret.

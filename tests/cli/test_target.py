@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -40,6 +41,13 @@ HOSTED = {
     "SUPABASE_URL": "https://project.example/",
     "SUPABASE_ANON_KEY": "hosted.anon",
     "SUPABASE_SERVICE_ROLE_KEY": "hosted.service",
+}
+
+
+OPTIONS = {
+    "--url": "https://project.example",
+    "--anon-key": "hosted.anon",
+    "--service-key": "hosted.service",
 }
 
 
@@ -149,6 +157,20 @@ def test_invalid_url_is_refused_and_shown(url: str) -> None:
 
     assert result.exit_code == 1
     assert f"--url is {url!r}, which is no URL" in result.output
+
+
+@pytest.mark.parametrize("option", ["--db-url", "--jwt-secret"])
+def test_empty_value_is_refused_and_does_not_mean_the_emulator(
+    tmp_path: Path, option: str
+) -> None:
+    commands = [("prove", *chain.from_iterable(OPTIONS.items()))]
+    if option == "--db-url":
+        commands.append(("restore", str(tmp_path)))
+    for command in commands:
+        result = run(main, *command, option, "", PATH=str(programs()))
+
+        assert result.exit_code != 0
+        assert f"{option} is empty" in result.output
 
 
 @pytest.mark.parametrize("key", ["", "secret\n", " secret", "secr\u00e9t", "secret\u200b"])

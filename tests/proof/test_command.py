@@ -271,6 +271,16 @@ def test_wrong_secret_and_addresses_are_named_before_anything_is_created(
     assert "\n" not in result.output.strip()
 
 
+def test_role_with_too_few_privileges_is_named(target: Target, address: Address) -> None:
+    url = address.db_url.replace("//postgres:", "//authenticator:")
+
+    result = tenantry(dataclasses.replace(target, db_url=url), "prove")
+
+    assert result.exit_code == 2
+    assert "the role authenticator may not use the schema tenancy" in result.output
+    assert "Give a --db-url with the role postgres." in result.output
+
+
 def test_html_page_is_no_project(target: Target) -> None:
     with serving(Response("<html>Welcome</html>", content_type="text/html")) as url:
         result = tenantry(dataclasses.replace(target, api_url=url), "prove")

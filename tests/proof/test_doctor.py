@@ -399,7 +399,7 @@ def test_role_without_privileges_is_refused_with_a_hint(
         database.execute("drop role observer")
 
     assert result.exit_code == 1
-    assert "The database refuses the examination (permission denied" in result.output
+    assert "The database refuses the examination (the role observer may not" in result.output
     assert "the role postgres" in result.output
 
 

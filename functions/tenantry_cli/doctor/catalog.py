@@ -24,6 +24,7 @@ def connect(db_url: str) -> Connection:
     try:
         found = connection.execute(
             "select to_regnamespace('tenancy') is null as is_missing, "
+            "not has_schema_privilege(to_regnamespace('tenancy'), 'usage') as is_closed, "
             "not exists (select from pg_proc p where p.proname = 'platform_findings' "
             "and p.pronamespace = to_regnamespace('tenancy')) as is_older"
         ).fetchone() or {"is_missing": True}
@@ -32,13 +33,21 @@ def connect(db_url: str) -> Connection:
             raise TenantryError(
                 "This database has no schema tenancy. Push the migrations first."
             )
+        if found["is_closed"]:
+            raise _too_few_privileges(
+                f"the role {connection.info.user} may not use the schema tenancy"
+            )
         if found["is_older"]:
             raise TenantryError(
                 "This database is older than the command and has no checks. Push the "
                 "migrations of this version first."
             )
     except psycopg.Error as error:
+        connection.close()
         raise _failed(error) from error
+    except TenantryError:
+        connection.close()
+        raise
     return connection
 
 
@@ -87,8 +96,12 @@ def _examine(connection: Connection, tenant: str | None) -> list[Problem]:
 def _failed(error: psycopg.Error) -> TenantryError:
     message = (error.diag.message_primary or str(error)).splitlines()[0]
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        return TenantryError(
-            f"The database refuses the examination ({message}). Give a --db-url with the role "
-            "postgres."
-        )
+        return _too_few_privileges(message)
     return TenantryError(f"The database cannot be examined: {message}")
+
+
+def _too_few_privileges(message: str) -> TenantryError:
+    return TenantryError(
+        f"The database refuses the examination ({message}). Give a --db-url with the role "
+        "postgres."
+    )
