@@ -221,6 +221,24 @@ def test_restrictive_policy_of_the_template_survives_the_repair_of_another(
     _register(database, "drop table orders")
 
 
+def test_repairs_go_on_until_none_is_left(project: Target, database: Database) -> None:
+    """The repair of a lost view creates the view, and the next one grants its privileges."""
+    _register(
+        database,
+        "create view keys with (security_invoker = true) as select key from settings",
+    )
+    tenant = _create_tenant(database)
+    database.execute(f"drop view {tenant}.keys".encode())
+
+    assert diagnosis(project, "--fix") == (0, [])
+
+    privilege = "select has_table_privilege('authenticated', %s, 'select') as is_granted"
+    found = database.execute(privilege, (f"{tenant}.keys",)).fetchone()
+    assert found == {"is_granted": True}
+    _delete_tenant(database, tenant)
+    _register(database, "drop view keys")
+
+
 def test_table_that_nobody_can_reach_is_a_warning(project: Target, database: Database) -> None:
     _register(
         database,
