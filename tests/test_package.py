@@ -15,6 +15,8 @@ import pytest
 from tenantry import __version__
 from tenantry_cli.project import find_project
 
+pytestmark = pytest.mark.long
+
 ROOT = find_project().root
 MAIN = """\
 from tenantry.entry_points import *

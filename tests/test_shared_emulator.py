@@ -113,7 +113,8 @@ def test_sigterm_stops_the_emulator() -> None:
 
 
 def test_killed_worker_leaves_the_emulator_to_the_others() -> None:
-    with run("-n2") as process:
+    # Both workers get tests of the one module.
+    with run("-n2", "--dist=load") as process:
         until(lambda: emulator_of(process) is not None or process.poll() is not None, SECONDS)
         state = emulator_of(process)
         assert state is not None

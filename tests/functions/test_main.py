@@ -15,6 +15,7 @@ from support.callers import token
 from support.deployment import FUNCTIONS, Deployment, repository, uploaded
 from support.environment import GROUPS
 from support.upstream import Upstream, result
+from tenantry import __version__
 
 PROJECT = tomllib.loads((FUNCTIONS.parent / "pyproject.toml").read_text())["project"]
 MIB = 1024 * 1024
@@ -27,7 +28,7 @@ def test_group_starts_alone_and_ends_on_sigterm(
         health = httpx.get(group.url)
         assert health.status_code == 200
         assert health.json()["name"] == entry_point.replace("_", "-")
-        assert health.json()["version"] == PROJECT["version"]
+        assert health.json()["version"] == __version__
         assert set(health.json()["operations"]) == {
             operation for operation, group in GROUPS.items() if group == health.json()["name"]
         }

@@ -7,7 +7,7 @@ create function tenancy.sharing_obstacle(relation regclass)
 as $$
 declare
     v_table pg_catalog.pg_class;
-    v_schema_name name;
+    v_schema_name text;
 begin
     select * into strict v_table from pg_catalog.pg_class c where c.oid = sharing_obstacle.relation;
     select n.nspname::text into strict v_schema_name from pg_catalog.pg_namespace n where n.oid = v_table.relnamespace;
