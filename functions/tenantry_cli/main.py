@@ -54,9 +54,9 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except TenantryError as error:
             raise click.ClickException(str(error)) from error
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             # Not 1, with which a command says what it found.
-            click.echo("Interrupted.", err=True)
+            click.echo(str(error) or "Interrupted.", err=True)
             raise click.exceptions.Exit(INTERRUPTED) from None
         except BrokenPipeError:
             # Whoever read the output has ended, as `tenantry drift | head` does.

@@ -20,7 +20,8 @@ from rich.markup import escape
 
 from tenantry_cli.database import open_database
 from tenantry_cli.doctor.catalog import connect, examine_catalog
-from tenantry_cli.errors import TenantryError
+from tenantry_cli.errors import TenantryError, as_sentence
+from tenantry_cli.signals import completed
 from tenantry_cli.target import database_options
 
 # "4012; 0 16401 TABLE DATA public tenants postgres"
@@ -195,8 +196,16 @@ def _require_empty(db_url: str) -> _Empty:
                 names(connection, "select 'user' from auth.users limit 1")
             )
             own_tables = [*names(connection, _OWN_TABLES)]
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise TenantryError(
+            f"The database refuses the role {conninfo_to_dict(db_url).get('user')} "
+            f"({error.diag.message_primary}). Give a --db-url with the role postgres."
+        ) from error
     except psycopg.Error as error:
-        raise TenantryError(f"The database does not answer: {error}") from error
+        message = error.diag.message_primary or str(error).splitlines()[0]
+        raise TenantryError(
+            f"The database cannot be examined: {as_sentence(message)}"
+        ) from error
     contents = (
         *(["Tenantry"] if "tenancy" in empty.schemas else []),
         *(["users"] if has_users else []),
@@ -232,22 +241,36 @@ def _restore(file: Path, chosen: str, db_url: str, empty: _Empty) -> None:
             stderr=printed,
             # Other users of the machine can read the arguments of a process.
             env=os.environ | ({} if password is None else {"PGPASSWORD": str(password)}),
+            # Ctrl-C reaches this process alone.
+            start_new_session=True,
         )
         source = subprocess.Popen(
             ["pg_restore", "--file=-", f"--use-list={chosen}", str(file)],  # noqa: S607  # nosec B607
             stdout=subprocess.PIPE,
             stderr=printed,
+            start_new_session=True,
         )
-        with suppress(BrokenPipeError):
-            _copy(begin.encode(), psql)
-            while part := source.stdout.read(_PART) if source.stdout else b"":
-                _copy(part, psql)
-        source.communicate()
-        with suppress(BrokenPipeError):
-            # Without the commit, psql rolls back when its input ends.
-            if source.returncode == 0:
-                _copy(end.encode(), psql)
-        psql.communicate()
+        try:
+            with suppress(BrokenPipeError):
+                _copy(begin.encode(), psql)
+                while part := source.stdout.read(_PART) if source.stdout else b"":
+                    _copy(part, psql)
+            source.communicate()
+            with completed():
+                with suppress(BrokenPipeError):
+                    # Without the commit, psql rolls back when its input ends.
+                    if source.returncode == 0:
+                        _copy(end.encode(), psql)
+                psql.communicate()
+        except KeyboardInterrupt:
+            source.kill()
+            psql.kill()
+            psql.wait()
+            raise KeyboardInterrupt(
+                "Interrupted. The dump is restored: check it with `tenantry doctor`."
+                if psql.returncode == source.returncode == 0
+                else "Interrupted. Nothing was restored: run the command again."
+            ) from None
         if psql.returncode or source.returncode:
             printed.seek(0)
             reason = printed.read().decode(errors="replace").strip()

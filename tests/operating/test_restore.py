@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from support.backup import programs
 from support.privileges import EXPECTED, actual, expected_in_tenant, of_the_project
 from support.waiting import until
 from tenantry_cli.main import main
+from tenantry_cli.signals import INTERRUPTED
 
 TRIGGER = """
 create table public.profiles (id uuid primary key references auth.users on delete cascade);
@@ -52,6 +55,12 @@ cross join aclexplode(d.defaclacl) a
 group by d.oid, a.grantee
 order by 1, 2, 3, 4
 """
+
+
+def dump(db_url: str, file: Path) -> None:
+    subprocess.run(
+        [programs() / "pg_dump", db_url, "--format=custom", f"--file={file}"], check=True
+    )
 
 
 def restore(file: Path, db_url: str, *programs_first: Path) -> Result:
@@ -108,9 +117,7 @@ def test_restored_project_is_closed_complete_and_checked(
     _, sealed = seal_everything(other_project)
     head = sealed["head"]
     file = tmp_path / "whole.dump"
-    subprocess.run(
-        [programs() / "pg_dump", other_project, "--format=custom", f"--file={file}"], check=True
-    )
+    dump(other_project, file)
 
     require_nothing_restored(file, empty_project, tmp_path)
     defaults = query(empty_project, DEFAULT_PRIVILEGES)
@@ -210,3 +217,47 @@ def test_project_with_a_table_is_not_empty(empty_project: str, tmp_path: Path) -
 
     assert refused.exit_code == 1
     assert "is not empty: it has the table notes. Make a new project" in refused.output
+
+
+def test_role_with_too_few_privileges_is_named(empty_project: str, tmp_path: Path) -> None:
+    url = empty_project.replace("//postgres:", "//authenticator:")
+
+    refused = restore(tmp_path, url)
+
+    assert refused.exit_code == 1
+    assert refused.output == (
+        "Error: The database refuses the role authenticator (permission denied for schema "
+        "auth). Give a --db-url with the role postgres.\n"
+    )
+
+
+def test_interrupted_restore_changes_nothing_and_says_so(
+    other_project: str, empty_project: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "project.dump"
+    dump(other_project, file)
+    with psycopg.connect(empty_project) as holder:
+        holder.execute("create schema tenancy")
+        running = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tenantry_cli",
+                "restore",
+                file,
+                f"--db-url={empty_project}",
+            ],
+            env={**os.environ, "PATH": f"{programs()}{os.pathsep}{os.defpath}"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        waiting = "select pid from pg_stat_activity where %s = any (pg_blocking_pids(pid))"
+        until(lambda: bool(query(empty_project, waiting, holder.info.backend_pid)))
+        running.send_signal(signal.SIGINT)
+        _, shown = running.communicate(timeout=60)
+        holder.rollback()
+
+    assert running.returncode == INTERRUPTED
+    assert shown == "Interrupted. Nothing was restored: run the command again.\n"
+    done = restore(file, empty_project)
+    assert done.exit_code == 0, done.output

@@ -10,7 +10,8 @@ from contextlib import AbstractContextManager, suppress
 import pytest
 
 from tenantry_cli.emulator.supervisor import stopping_cleanly
-from tenantry_cli.proof.interruption import completed, interruptible, undisturbed
+from tenantry_cli.proof.interruption import interruptible, undisturbed
+from tenantry_cli.signals import completed
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
 

@@ -50,10 +50,10 @@ from tenantry_cli.proof.identities import (
     WRITER,
     WRONGLY_SIGNED,
 )
-from tenantry_cli.proof.interruption import completed
 from tenantry_cli.proof.rules import Identity, State, Tenant, Visibility
 from tenantry_cli.proof.run import Run, run_that_is_over
 from tenantry_cli.proof.transport import PagePaths, is_overload, overloaded
+from tenantry_cli.signals import completed
 from tenantry_cli.target import (
     JWT_SECRET_NAMES,
     Target,

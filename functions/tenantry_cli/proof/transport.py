@@ -18,7 +18,7 @@ from tenantry.catalogue import catalogue
 from tenantry_cli.database import open_database
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.http_client import BUSY_STATUSES, HttpClient, retrying, unanswered
-from tenantry_cli.proof.interruption import completed
+from tenantry_cli.signals import completed
 
 _TIMEOUT_SECONDS = 60
 # The database does not wait while another session keeps the tenant for more than a second.
