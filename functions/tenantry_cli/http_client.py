@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies, select_proxy
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, retry_if_result
 from tenacity.stop import stop_after_attempt
 from tenacity.wait import wait_base, wait_none
@@ -117,7 +118,7 @@ def _last_outcome(state: RetryCallState) -> Any:
 def unanswered(url: str, error: requests.RequestException) -> str:
     """Why there was no answer, as one sentence that says what to do."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc} does not answer: {_reason(error)}."
+    return f"{parts.scheme}://{parts.netloc} does not answer: {_reason(url, error)}."
 
 
 def is_passing(error: requests.RequestException) -> bool:
@@ -131,9 +132,12 @@ def is_passing(error: requests.RequestException) -> bool:
     )
 
 
-def _reason(error: requests.RequestException) -> str:
-    if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy refuses the connection. Check the variables HTTPS_PROXY and NO_PROXY"
+def _reason(url: str, error: requests.RequestException) -> str:
+    if isinstance(error, requests.exceptions.ProxyError) or _is_refused_by_socks(url, error):
+        return (
+            "the proxy refuses the connection. Check the variables HTTPS_PROXY, ALL_PROXY and "
+            "NO_PROXY"
+        )
     if isinstance(error, requests.Timeout):
         return "the time limit is over. Check the address and the network, or try again later"
     for cause in _causes(error):
@@ -151,6 +155,15 @@ def _reason(error: requests.RequestException) -> str:
         if isinstance(cause, OSError) and cause.errno is not None and cause.strerror:
             return f"{cause.strerror}. Check the address and the network"
     return f"the connection failed ({type(error).__name__}). Check the address"
+
+
+def _is_refused_by_socks(url: str, error: requests.RequestException) -> bool:
+    """Whether a SOCKS proxy does not work, or the package for it is missing. It has no error
+    of its own."""
+    proxy = None if is_loopback(url) else select_proxy(url, get_environ_proxies(url))
+    return (proxy or "").startswith("socks") and isinstance(
+        error, requests.exceptions.InvalidSchema | requests.ConnectionError
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

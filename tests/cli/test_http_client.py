@@ -95,6 +95,22 @@ def test_request_to_another_machine_uses_the_proxy(http: HttpClient, scheme: str
             send(f"{scheme}://project.example/")
 
 
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "socks5h://127.0.0.1:9"])
+def test_socks_proxy_that_does_not_work_is_named(
+    http: HttpClient, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    for variable in (*PROXY_VARIABLES, "NO_PROXY", "no_proxy", "all_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+
+    with pytest.raises(requests.RequestException) as failed:
+        http.request("GET", "http://project.example/")
+
+    sentence = unanswered("http://project.example/", failed.value)
+    assert "the proxy refuses the connection" in sentence
+    assert "ALL_PROXY" in sentence
+
+
 def test_proxy_receives_the_request_to_another_machine(
     http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

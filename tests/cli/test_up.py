@@ -199,6 +199,20 @@ def test_detached_emulator_is_seeded_once_survives_a_power_failure_and_is_reset(
     with psycopg.connect(before["DB_URL"]) as database:
         assert database.execute("select to_regrole('left_over')").fetchone() == (None,)
 
+    # Ctrl-C ends the waiting only, and says so.
+    runs = {state.run_id for state in trial.states()}
+    waiting = trial.begin("reset")
+    trial.read_until(waiting, "Emptying the database")
+    waiting.send_signal(signal.SIGINT)
+    output, _ = waiting.communicate(timeout=30)
+    assert (waiting.returncode, output) == (
+        130,
+        "Interrupted. The emulator goes on: `tenantry status` shows when it is ready.\n",
+    )
+    until(
+        lambda: any(s.run_id not in runs and s.connection for s in trial.states()), seconds=120
+    )
+
     # A broken file ends it, and says why.
     trial.write("supabase/migrations/20260303000000_broken.sql", broken_sql())
     failed = trial.tenantry("reset")

@@ -75,8 +75,12 @@ class Trial:
 
     def begin_up(self, *arguments: str) -> subprocess.Popen[str]:
         """Starts `tenantry up`, and does not wait for it."""
+        return self.begin("up", f"--port={self.port}", *arguments)
+
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """Starts the command, and does not wait for it."""
         return subprocess.Popen(
-            self._command(("up", f"--port={self.port}", *arguments)),
+            self._command(arguments),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -23,7 +23,7 @@ from tenantry_cli.emulator.supervisor import (
 )
 from tenantry_cli.errors import TenantryError, describe_os_error
 from tenantry_cli.project import find_project
-from tenantry_cli.signals import INTERRUPTED
+from tenantry_cli.signals import INTERRUPTED, completed
 from tenantry_cli.waiting import wait_until
 
 
@@ -128,15 +128,21 @@ def reset(port: int | None) -> None:
         return
     # An emulator that is still starting could not be asked.
     running(project, before.gateway_port)
-    click.echo("Emptying the database, and applying supabase/migrations …")
-    psutil.Process(before.supervisor_pid).send_signal(RESET)
-    wait_until(
-        lambda: _is_new(before, alive(project, before.gateway_port)),
-        "the emulator is ready again",
-        # Many migrations may take any time, and an emulator that fails ends.
-        seconds=math.inf,
-        interval=0.2,
-    )
+    try:
+        with completed():
+            click.echo("Emptying the database, and applying supabase/migrations …")
+            psutil.Process(before.supervisor_pid).send_signal(RESET)
+        wait_until(
+            lambda: _is_new(before, alive(project, before.gateway_port)),
+            "the emulator is ready again",
+            # Many migrations may take any time, and an emulator that fails ends.
+            seconds=math.inf,
+            interval=0.2,
+        )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            "Interrupted. The emulator goes on: `tenantry status` shows when it is ready."
+        ) from None
     after = running(project, before.gateway_port)
     show_connection(Console(highlight=False, soft_wrap=True), after.connection, after.warnings)
 
