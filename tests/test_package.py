@@ -18,11 +18,6 @@ from tenantry_cli.project import find_project
 pytestmark = pytest.mark.long
 
 ROOT = find_project().root
-MAIN = """\
-from tenantry.entry_points import *
-from tenantry.entry_points import __all__, answer_reserved_paths
-answer_reserved_paths()
-"""
 SERVED = """
 import functions_framework
 group = functions_framework.create_app("audit_log", "main.py", "http").test_client()
@@ -99,17 +94,13 @@ def test_wheel_works_in_an_empty_environment_and_another_project(
     quiet = ("--quiet", "--no-input", "--disable-pip-version-check")
     subprocess.run([home / "bin" / "pip", "install", *quiet, wheel], check=True)
     project = tmp_path / "project"
-    for name, text in (
-        ("supabase/config.toml", 'project_id = "shop"\n'),
-        ("functions/main.py", MAIN),
-    ):
-        (project / name).parent.mkdir(parents=True)
-        (project / name).write_text(text)
+    (project / "supabase").mkdir(parents=True)
+    (project / "supabase" / "config.toml").write_text('project_id = "shop"\n')
 
     def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [home / "bin" / program, *arguments],
-            cwd=project / "functions",
+            cwd=project / ("functions" if program == "python" else "supabase"),
             env={
                 "PATH": os.defpath,
                 "SUPABASE_URL": "http://127.0.0.1:9",
@@ -123,12 +114,19 @@ def test_wheel_works_in_an_empty_environment_and_another_project(
         )
 
     assert run("tenantry", "--version").stdout == f"tenantry, version {__version__}\n"
+    assert run("tenantry", "init").returncode == 0
     assert run("tenantry", "new", "add_orders").returncode == 0
-    (written,) = (project / "supabase" / "migrations").iterdir()
-    assert written.name.endswith("_add_orders.sql")
+    written = sorted((project / "supabase" / "migrations").iterdir())
+    (release,) = (ROOT / "supabase" / "migrations").glob("*.sql")
+    assert [file.name[14:] for file in written] == [release.name[14:], "_add_orders.sql"]
+    assert written[0].read_text() == release.read_text()
+    assert (project / "functions" / "requirements.txt").read_text() == (
+        f"tenantry=={__version__}\n"
+    )
+    assert "Nothing was changed" in run("tenantry", "upgrade").stdout
     # The emulator's and the operator's packages are an extra.
-    for command in ("up", "doctor", "migrate"):
-        refused = run("tenantry", command)
+    for command in (["up"], ["doctor"], ["migrate"], ["uninstall", "--db-url", "x"]):
+        refused = run("tenantry", *command)
         assert refused.returncode == 1
         assert "Install them: pip install 'tenantry[local]'" in refused.stderr
         assert refused.stderr.count("\n") == 1

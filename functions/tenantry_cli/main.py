@@ -17,13 +17,16 @@ _COMMANDS = {
     "down": "tenantry_cli.emulator.status",
     "drift": "tenantry_cli.drift",
     "generate": "tenantry_cli.generate.command",
+    "init": "tenantry_cli.installation.init",
     "migrate": "tenantry_cli.migrate",
     "new": "tenantry_cli.new",
     "prove": "tenantry_cli.proof.command",
     "reset": "tenantry_cli.emulator.command",
     "restore": "tenantry_cli.restore",
     "status": "tenantry_cli.emulator.status",
+    "uninstall": "tenantry_cli.installation.uninstall",
     "up": "tenantry_cli.emulator.command",
+    "upgrade": "tenantry_cli.installation.upgrade",
 }
 # pipx and uv keep the command in an environment of its own; there this line is theirs.
 _INSTALLATION = "pip install 'tenantry[local]'"
@@ -42,10 +45,7 @@ class _Commands(click.Group):
         try:
             module = import_module(_COMMANDS[cmd_name])
         except ModuleNotFoundError as missing:
-            raise click.ClickException(
-                f"`tenantry {cmd_name}` needs packages that are not installed ({missing.name} "
-                f"is missing). Install them: {_INSTALLATION}"
-            ) from missing
+            raise _needs_packages(cmd_name, missing) from missing
         command: click.Command = getattr(module, cmd_name)
         return command
 
@@ -54,6 +54,9 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except TenantryError as error:
             raise click.ClickException(str(error)) from error
+        except ModuleNotFoundError as missing:
+            # A command that needs a package for some of its options imports it late.
+            raise _needs_packages(ctx.invoked_subcommand, missing) from missing
         except KeyboardInterrupt as error:
             # Not 1, with which a command says what it found.
             click.echo(str(error) or "Interrupted.", err=True)
@@ -63,6 +66,13 @@ class _Commands(click.Group):
             raise
         except OSError as error:
             raise click.ClickException(str(describe_os_error(error))) from error
+
+
+def _needs_packages(command: str | None, missing: ModuleNotFoundError) -> click.ClickException:
+    return click.ClickException(
+        f"`tenantry {command}` needs packages that are not installed ({missing.name} is "
+        f"missing). Install them: {_INSTALLATION}"
+    )
 
 
 @click.group(cls=_Commands)

@@ -103,7 +103,7 @@ def migrate(
     as_json: bool,
     api: DataApi,
 ) -> None:
-    """Migrate every tenant to the latest version of the tenant template.
+    """Migrate every tenant to the latest version of the template.
 
     An interrupted run can be repeated: a tenant has received each migration completely or not
     at all, and receives none twice. Migrations that are registered during the run are applied,

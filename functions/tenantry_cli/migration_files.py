@@ -21,10 +21,11 @@ def require_migration_name(name: str) -> None:
         )
 
 
-def next_migration_version(project: Project) -> str:
-    """A version later than every existing migration, usually the current time in UTC."""
+def next_migration_version(project: Project, *others: str) -> str:
+    """A version later than every existing migration and the others, usually the time in UTC."""
     version = datetime.now(UTC).strftime(_VERSION)
-    versions = [file.name.split("_")[0] for file in project.migrations.glob("*_*.sql")]
+    files = (file.name.split("_")[0] for file in project.migrations.glob("*_*.sql"))
+    versions = (*files, *others)
     latest = max((known for known in versions if len(known) == len(version)), default="")
     if latest < version:
         return version

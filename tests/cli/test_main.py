@@ -19,6 +19,8 @@ from tenantry_cli.signals import INTERRUPTED
     [
         *(("migrate", "migrate"), ("drift", "drift")),
         *(("status", "emulator.status"), ("down", "emulator.status")),
+        *(("init", "installation.init"), ("upgrade", "installation.upgrade")),
+        ("uninstall", "installation.uninstall"),
     ],
 )
 def test_command_imports_neither_the_emulator_nor_the_proof(command: str, module: str) -> None:

@@ -73,7 +73,14 @@ def test_folder_outside_every_project_is_refused_and_no_other_project_is_changed
     (tmp_path / "pyproject.toml").touch()
     monkeypatch.chdir(tmp_path)
 
-    for command in (["new", "add_orders"], ["up"], ["reset"], ["status"], ["generate"]):
+    for command in (
+        ["new", "add_orders"],
+        ["up"],
+        ["reset"],
+        ["status"],
+        ["generate"],
+        ["init"],
+    ):
         done = CliRunner().invoke(main, command)
         assert done.exit_code == 1
         assert f"No project was found: neither {tmp_path} nor" in done.output

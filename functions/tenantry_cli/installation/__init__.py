@@ -1,0 +1,1 @@
+"""`tenantry init`, `upgrade` and `uninstall`: Tenantry in somebody's own project."""

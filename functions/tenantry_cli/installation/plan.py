@@ -1,0 +1,196 @@
+"""What a command found in a project and what it will write there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tenantry_cli.errors import TenantryError
+from tenantry_cli.installation.manifest import Manifest, digest, remove_draft, write
+from tenantry_cli.installation.own_objects import OwnObject, own_objects
+from tenantry_cli.migration_files import next_migration_version
+from tenantry_cli.project import Project
+from tenantry_cli.release import Release, ReleaseMigration, public_names, schemas_of
+
+if TYPE_CHECKING:
+    from tenantry_cli.installation.live import Live
+
+REMOVAL = "remove_tenantry"
+MAIN = "functions/main.py"
+REQUIREMENTS = "functions/requirements.txt"
+IGNORED = ".tenantry/"
+MAIN_TEXT = """\
+from tenantry.entry_points import *
+from tenantry.entry_points import __all__, answer_reserved_paths
+answer_reserved_paths()
+"""
+_PIN = re.compile(r"^(tenantry(?:\[[^\]\n]*\])?)[ \t]*==[ \t]*[\w.]+", re.MULTILINE)
+
+
+@dataclass
+class Plan:
+    project: Project
+    manifest: Manifest
+    facts: list[str] = field(default_factory=list)
+    # The text of each file that is written, by path. The manifest comes last.
+    writes: dict[str, str] = field(default_factory=dict)
+    # What the person has to do.
+    notes: list[str] = field(default_factory=list)
+
+    def put(self, path: str, text: str) -> bool:
+        """Plans a file of ours. False if there is one of the project's own."""
+        file = self.project.root / path
+        if not file.exists() or self.manifest.is_unchanged(self.project, path):
+            if not file.exists() or file.read_text() != text:
+                self.writes[path] = text
+        elif file.read_text() != text:
+            return False
+        self.manifest.files[path] = digest(text)
+        return True
+
+    def put_migration(self, name: str, text: str, *others: str) -> None:
+        """Plans a migration behind all others, unless an interrupted run has written it."""
+        for file in placed(self.project, name):
+            if file.read_text() == text:
+                path = file.relative_to(self.project.root).as_posix()
+                self.manifest.files[path] = digest(text)
+                return
+        planned = (Path(path).name.split("_")[0] for path in self.writes)
+        version = next_migration_version(self.project, *others, *planned)
+        migrations = self.project.migrations.relative_to(self.project.root).as_posix()
+        self.put(f"{migrations}/{version}_{name}.sql", text)
+
+    def put_functions(self, release: Release) -> None:
+        if not self.put(MAIN, MAIN_TEXT):
+            present = (self.project.root / MAIN).read_text()
+            missing = [line for line in MAIN_TEXT.splitlines() if line not in present]
+            if missing:
+                self.notes.append(f"{MAIN} is yours. Add to it:\n    " + "\n    ".join(missing))
+        pin = f"tenantry=={release.version}"
+        if not self.put(REQUIREMENTS, f"{pin}\n"):
+            present = (self.project.root / REQUIREMENTS).read_text()
+            if not _PIN.search(present):
+                self.notes.append(f"{REQUIREMENTS} is yours. Add to it:\n    {pin}")
+            elif (pinned := _PIN.sub(rf"\1=={release.version}", present)) != present:
+                self.writes[REQUIREMENTS] = pinned
+
+    def put_ignored(self) -> None:
+        file = self.project.root / ".gitignore"
+        present = file.read_text() if file.exists() else ""
+        lines = {line.strip() for line in present.splitlines()}
+        if IGNORED not in lines and IGNORED.strip("/") in {line.strip("/") for line in lines}:
+            return
+        if IGNORED not in lines:
+            separator = "\n" if present and not present.endswith("\n") else ""
+            self.writes[".gitignore"] = f"{present}{separator}{IGNORED}\n"
+        # Also if it is there: an interrupted run has written it.
+        self.manifest.lines[".gitignore"] = IGNORED
+
+    def show(self) -> None:
+        click.echo(f"Project {self.project.root}")
+        for fact in self.facts:
+            click.echo(f"  {fact}")
+        if self.writes:
+            click.echo("Writes:")
+            for path in (*self.writes, "supabase/tenantry.json"):
+                click.echo(f"  {path}")
+        for note in self.notes:
+            click.echo(note)
+
+    def carry_out(self) -> None:
+        """Each file is written whole. The manifest, last, says that nothing is missing."""
+        for path, text in self.writes.items():
+            write(self.project.root / path, text)
+        write(Manifest.path(self.project), self.manifest.text())
+        for path in (*self.manifest.files, *self.manifest.lines):
+            remove_draft(self.project.root / path)
+
+
+def require_own_project(project: Project) -> None:
+    if (project.functions / "tenantry_cli").is_dir():
+        raise TenantryError(
+            f"{project.root} is a clone of Tenantry itself. Change to the folder of your "
+            "project, which has a supabase/config.toml of its own."
+        )
+
+
+def placed(project: Project, name: str) -> list[Path]:
+    """The files of that name since the last removal of Tenantry."""
+    files = sorted(project.migrations.glob("*.sql"))
+    removals = [file.name for file in files if file.stem.partition("_")[2] == REMOVAL]
+    return [
+        file
+        for file in files
+        if file.stem.partition("_")[2] == name and file.name > max(removals, default="")
+    ]
+
+
+def placed_migrations(project: Project, release: Release) -> set[Path]:
+    """The files of releases that are in the project. Refuses one that was changed."""
+    found = set()
+    for migration in release.migrations:
+        for file in placed(project, migration.name):
+            if file.read_text() != migration.text:
+                raise TenantryError(
+                    f"{file.relative_to(project.root)} is not the migration of that name of "
+                    f"the installed release {release.version}. If it was pushed, restore its "
+                    "text; otherwise remove the file. Then run the command again."
+                )
+            found.add(file)
+    return found
+
+
+def clashes(
+    project: Project,
+    migrations: Iterable[ReleaseMigration],
+    known: Iterable[ReleaseMigration],
+    ours: set[Path],
+    database: Live | None,
+) -> list[str]:
+    """The project's own objects that have a name which the migrations need."""
+    migrations, known = list(migrations), list(known)
+    names = public_names(migrations).keys() - public_names(known)
+    schemas = schemas_of(migrations) - schemas_of(known)
+
+    def taken(objects: Iterable[OwnObject]) -> list[OwnObject]:
+        return [
+            own
+            for own in objects
+            if (own.name in schemas if own.kind == "schema" else own.name in names)
+            and own.schema in ("public", "")
+        ]
+
+    found = taken(own_objects(project.root, own_migrations(project, ours)))
+    names_of_files = {migration.name for migration in migrations}
+    versions = {
+        file.name.split("_")[0]
+        for file in ours
+        if file.stem.partition("_")[2] in names_of_files
+    }
+    # After a push the objects in the database are ours.
+    if database is not None and not versions & database.applied_versions():
+        named = {own.name for own in found}
+        found += [own for own in taken(database.objects()) if own.name not in named]
+    return sorted(own.title for own in found)
+
+
+def own_migrations(project: Project, ours: set[Path]) -> list[Path]:
+    return [file for file in sorted(project.migrations.glob("*.sql")) if file not in ours]
+
+
+@contextmanager
+def opened(db_url: str | None) -> Iterator[Live | None]:
+    """The database, if its URL is given. Only then psycopg is needed."""
+    if db_url is None:
+        yield None
+        return
+    from tenantry_cli.installation.live import live
+
+    with live(db_url) as database:
+        yield database

@@ -1,0 +1,110 @@
+"""`tenantry uninstall`: takes Tenantry out of a project."""
+
+from __future__ import annotations
+
+import click
+
+from tenantry_cli.errors import TenantryError
+from tenantry_cli.installation.manifest import Manifest, write
+from tenantry_cli.installation.plan import REMOVAL, opened
+from tenantry_cli.installation.removal import removal
+from tenantry_cli.installation.settings import exposed_schemas
+from tenantry_cli.installation.upgrade import require_not_newer
+from tenantry_cli.migration_files import next_migration_version
+from tenantry_cli.project import Project, find_project
+from tenantry_cli.release import installed_release, parse_version
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Print the plan, and change nothing.")
+@click.option(
+    "--db-url", envvar="SUPABASE_DB_URL", help="Look into this database too, as postgres."
+)
+def uninstall(dry_run: bool, db_url: str | None) -> None:
+    """Take Tenantry out of this project.
+
+    Drafts the migration that removes its objects from the database, and removes the files that
+    `tenantry init` wrote. It is refused while tenants exist.
+    """
+    project = find_project()
+    manifest = Manifest.require(project)
+    release = installed_release()
+    require_not_newer("supabase/tenantry.json", manifest.release, release)
+    with opened(db_url) as database:
+        tenants = [] if database is None else database.tenants()
+        applied = set() if database is None else database.applied_versions()
+    if tenants:
+        raise TenantryError(
+            f"The database has {len(tenants)} tenant{'s' if tenants[1:] else ''}, such as "
+            f"{tenants[0]}. Back up what you need, then suspend and delete each of them "
+            "(suspend_tenant, delete_tenant_schema). Nothing was changed."
+        )
+    installed = [
+        migration
+        for migration in release.migrations
+        if migration.version <= parse_version(manifest.release)
+    ]
+    draft = _draft(project, sorted(applied))
+    removed = [path for path in manifest.files if _is_removable(project, manifest, path)]
+    click.echo(f"Project {project.root}")
+    click.echo(f"Writes:\n  {draft}")
+    click.echo("Removes:")
+    for path in (*removed, "supabase/tenantry.json"):
+        click.echo(f"  {path}")
+    for path, line in manifest.lines.items():
+        click.echo(f"  the line {line} in {path}")
+    for path in manifest.files:
+        if path not in removed and (project.root / path).exists():
+            click.echo(f"{path} stays{_reason(project, path)}.")
+    if dry_run:
+        click.echo("Dry run: nothing was changed.")
+        return
+    exposed = {"public", "graphql_public", *exposed_schemas(project)}
+    text = removal(manifest.release, installed, sorted(exposed))
+    write(project.root / draft, text)
+    for path in removed:
+        (project.root / path).unlink()
+    folder = project.functions
+    if removed and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+    for path, line in manifest.lines.items():
+        _take_line(project, path, line)
+    Manifest.path(project).unlink()
+    click.echo(
+        f"Read {draft}, then apply it: supabase db push --remote. It drops the audit log of "
+        "the platform, too. It is refused while tenants exist."
+    )
+
+
+def _draft(project: Project, applied: list[str]) -> str:
+    """Where the draft goes: an interrupted run may have written it behind all other files."""
+    folder = project.migrations.relative_to(project.root)
+    files = sorted(project.migrations.glob("*.sql"))
+    if files and files[-1].stem.partition("_")[2] == REMOVAL:
+        return (folder / files[-1].name).as_posix()
+    return (folder / f"{next_migration_version(project, *applied)}_{REMOVAL}.sql").as_posix()
+
+
+def _is_migration(project: Project, path: str) -> bool:
+    return (project.root / path).parent == project.migrations
+
+
+def _is_removable(project: Project, manifest: Manifest, path: str) -> bool:
+    return not _is_migration(project, path) and manifest.is_unchanged(project, path)
+
+
+def _reason(project: Project, path: str) -> str:
+    if _is_migration(project, path):
+        return ": a push stops where a pushed migration has no file"
+    return ": it was changed since"
+
+
+def _take_line(project: Project, path: str, line: str) -> None:
+    file = project.root / path
+    if not file.exists():
+        return
+    kept = [present for present in file.read_text().splitlines() if present.strip() != line]
+    if kept:
+        write(file, "\n".join(kept) + "\n")
+    else:
+        file.unlink()

@@ -1,0 +1,294 @@
+"""`tenantry init` in projects of different shapes."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from support.own_project import OwnProject, run, succeed
+from tenantry import __version__
+from tenantry_cli.installation.own_objects import own_objects, pre_request_function
+from tenantry_cli.project import find_project
+
+ROOT = find_project().root
+BASELINE = f"tenantry_{__version__.replace('.', '_')}.sql"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OwnProject:
+    project = OwnProject.create(tmp_path / "shop")
+    monkeypatch.chdir(project.root)
+    return project
+
+
+def names(project: OwnProject) -> list[str]:
+    """The names of the migrations, without their versions."""
+    return [file.name.partition("_")[2] for file in project.migrations()]
+
+
+def test_files_stand_behind_those_of_the_project(project: OwnProject) -> None:
+    project.write(".gitignore", "node_modules")
+    before = project.files()
+
+    plan = succeed("init", "--dry-run")
+
+    assert project.files() == before
+    assert "3 migrations, the last one 20250301000000_check_requests.sql" in plan
+    assert "PostgreSQL 17 (supabase/config.toml)" in plan
+
+    succeed("init")
+
+    after = project.files()
+    added = [path for path in after if path not in before]
+    (baseline,) = (path for path in added if path.endswith(BASELINE))
+    assert added == [
+        "functions/main.py",
+        "functions/requirements.txt",
+        baseline,
+        "supabase/tenantry.json",
+    ]
+    assert project.migrations()[-1].name == Path(baseline).name
+    assert (
+        after[baseline]
+        == next((ROOT / "supabase/migrations").glob(f"*_{BASELINE}")).read_text()
+    )
+    assert after["functions/requirements.txt"] == f"tenantry=={__version__}\n"
+    assert after[".gitignore"] == "node_modules\n.tenantry/\n"
+    assert {**before, ".gitignore": ""} == {
+        **{path: after[path] for path in before},
+        ".gitignore": "",
+    }
+    manifest = json.loads(after["supabase/tenantry.json"])
+    assert manifest["release"] == __version__
+    assert {*manifest["files"]} == {*added} - {"supabase/tenantry.json"}
+
+    assert "Nothing was changed" in succeed("init")
+    assert project.files() == after
+
+
+def test_baseline_is_later_than_a_migration_of_the_future(project: OwnProject) -> None:
+    project.write("supabase/migrations/29990101000000_create_future.sql", "select 1;")
+
+    succeed("init")
+
+    assert project.migrations()[-1].name == f"29990101000001_{BASELINE}"
+
+
+def test_project_two_folders_down_is_found_from_within(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = OwnProject.create(tmp_path / "apps" / "backend")
+    inside = project.root / "src" / "pages"
+    inside.mkdir(parents=True)
+    (tmp_path / "package.json").write_text("{}")
+    monkeypatch.chdir(inside)
+
+    succeed("init")
+
+    assert names(project)[-1] == BASELINE
+    assert {file.name for file in tmp_path.iterdir()} == {"apps", "package.json"}
+
+
+def test_every_clash_is_named_before_anything_is_written(project: OwnProject) -> None:
+    project.write(
+        "supabase/migrations/20250401000000_create_companies.sql",
+        """
+        CREATE TABLE IF NOT EXISTS "public"."tenants" (id uuid);
+        create table billing.admin_users (id uuid);
+        create or replace function revoke_admin(user_id uuid) returns void
+            language sql as $$ select $$;
+        create schema tenancy;
+        create view admin_audit_log as select 1;
+        """,
+    )
+    project.replace("supabase/config.toml", "major_version = 17", "major_version = 14")
+    before = project.files()
+
+    refused = run("init")
+
+    assert refused.exit_code == 1
+    assert project.files() == before
+    place = "(supabase/migrations/20250401000000_create_companies.sql)"
+    assert re.findall(r"^  (.*)$", refused.output, re.MULTILINE) == [
+        f"function public.revoke_admin {place}",
+        f"schema tenancy {place}",
+        f"table public.tenants {place}",
+        f"view public.admin_audit_log {place}",
+        "PostgreSQL 14 (supabase/config.toml); Tenantry needs 15",
+    ]
+    assert "Nothing was written." in refused.output
+
+    # A rename, a drop or another schema is the way out.
+    project.write(
+        "supabase/migrations/20250501000000_rename_companies.sql",
+        """
+        alter table public.tenants rename to companies;
+        alter function public.revoke_admin(uuid) set schema billing;
+        drop view if exists public.admin_audit_log, public.orders_view cascade;
+        drop schema tenancy;
+        """,
+    )
+    project.replace("supabase/config.toml", "major_version = 14", "major_version = 15")
+    succeed("init")
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        ("create table a (t text default 'it''s; create table b ();');", ["a"]),
+        (r"select E'\'; create table b();'; create table a ();", ["a"]),
+        ("do $x$ create table b (); $$ create table c () $$ $x$; create table a ();", ["a"]),
+        ('create table "A ""b" (); -- create table b ();', ['A "b']),
+        ("create unlogged table a (); create temporary table b ();", ["a"]),
+        (
+            "create materialized view a as select; create foreign table b () server s;",
+            ["a", "b"],
+        ),
+        ("create table a (); drop function a(int, int), b; ", ["a"]),
+        ("create function a(x int) returns int return 1; drop function a(int);", []),
+        ("create schema s; create table s.a (); drop schema if exists s cascade;", []),
+        ("create table if not exists a (); alter table only a rename to b;", ["b"]),
+        ("alter table a rename to b; create type c as enum ();", ["c"]),
+    ],
+)
+def test_objects_of_a_file(tmp_path: Path, sql: str, found: list[str]) -> None:
+    file = tmp_path / "1_a.sql"
+    file.write_text(sql)
+    assert [own.name for own in own_objects(tmp_path, [file])] == found
+
+
+@pytest.mark.parametrize(
+    ("sql", "function"),
+    [
+        ("alter role authenticator set pgrst.db_pre_request = 'public.check';", "public.check"),
+        ("ALTER ROLE authenticator SET pgrst.db_pre_request TO 'check';", "check"),
+        ("do $$ execute 'alter role a set pgrst.db_pre_request = ''b.c'''; $$", "b.c"),
+        ("-- alter role authenticator set pgrst.db_pre_request = 'public.check';", None),
+        (
+            "alter role a set pgrst.db_pre_request = 'b';"
+            "alter role a reset pgrst.db_pre_request;",
+            None,
+        ),
+    ],
+)
+def test_pre_request_function_of_a_file(tmp_path: Path, sql: str, function: str | None) -> None:
+    file = tmp_path / "1_a.sql"
+    file.write_text(sql)
+    assert pre_request_function([file]) == function
+
+
+def test_names_and_settings_in_the_database_count(
+    project: OwnProject, empty_project: str
+) -> None:
+    with psycopg.connect(empty_project) as session:
+        for file in project.migrations():
+            session.execute(file.read_bytes())
+        session.execute("create table public.tenants (id uuid)")
+        session.execute("create function public.drop_table(text) returns int return 1")
+        database = session.info.dbname
+        setting = f"alter role authenticator in database {database} set pgrst.db_pre_request"
+        session.execute(f"{setting} = 'public.check_request'".encode())
+
+    refused = run("init", "--db-url", empty_project)
+
+    assert refused.exit_code == 1
+    assert re.findall(r"^  (.*)$", refused.output, re.MULTILINE) == [
+        "function public.drop_table (in the database)",
+        "table public.tenants (in the database)",
+    ]
+    with psycopg.connect(empty_project) as session:
+        session.execute("drop table public.tenants; drop function public.drop_table(text)")
+    plan = succeed("init", "--dry-run", "--db-url", empty_project)
+    assert "(the database)" in plan
+    assert "pre-request function public.check_request: goes on" in plan
+
+
+def test_exposed_schemas_stay_exposed_in_their_order(project: OwnProject) -> None:
+    listed = '["public", "graphql_public"]'
+    project.replace("supabase/config.toml", listed, '["api", "public", "reports"]')
+
+    assert "exposed schemas api, reports: stay exposed" in succeed("init")
+
+    assert names(project)[-2:] == [BASELINE, "expose_schemas.sql"]
+    statements = project.migrations()[-1].read_text().splitlines()
+    assert [line for line in statements if not line.startswith("--")] == [
+        "select tenancy.expose_schema('api');",
+        "select tenancy.expose_schema('reports');",
+        "select tenancy.lock_exposure();",
+        "select tenancy.set_exposed_schemas("
+        "array['api'] || array_remove(tenancy.exposed_schemas(), 'api'));",
+    ]
+
+
+def test_project_that_hides_public_is_told(project: OwnProject) -> None:
+    project.replace("supabase/config.toml", '["public", "graphql_public"]', '["api"]')
+
+    assert "The Data API does not expose public now. It will" in succeed("init", "--dry-run")
+
+
+def test_files_of_the_project_are_not_overwritten(project: OwnProject) -> None:
+    project.write("functions/main.py", "def mine(request):\n    return {}\n")
+    project.write("functions/requirements.txt", "flask\n")
+    project.write(".gitignore", "/.tenantry\n")
+    before = project.files()
+
+    shown = succeed("init")
+
+    assert before.items() <= project.files().items()
+    assert "functions/main.py is yours. Add to it:\n    from tenantry.entry_points" in shown
+    assert f"requirements.txt is yours. Add to it:\n    tenantry=={__version__}" in shown
+
+
+def test_interrupted_run_is_completed_by_a_repeat(project: OwnProject) -> None:
+    project.replace("supabase/config.toml", '["public", ', '["public", "api", ')
+    before = project.files()
+    succeed("init")
+    complete = project.files()
+    (baseline,) = (path for path in complete if path.endswith(BASELINE))
+    (exposing,) = (path for path in complete if path.endswith("_expose_schemas.sql"))
+    written = [
+        baseline,
+        exposing,
+        "functions/main.py",
+        "functions/requirements.txt",
+        ".gitignore",
+    ]
+    assert {*before, *written, "supabase/tenantry.json"} == {*complete}
+
+    for kept in range(1, len(written) + 1):
+        for path in (*written[kept:], "supabase/tenantry.json"):
+            (project.root / path).unlink(missing_ok=True)
+        project.write("supabase/migrations/.tenantry-draft", "half a fi")
+        succeed("init")
+        repeated = project.files()
+        if kept > 1:
+            assert repeated == complete
+        else:
+            assert names(project)[-2:] == [BASELINE, "expose_schemas.sql"]
+            complete = repeated
+            written[1] = next(path for path in complete if path.endswith("_expose_schemas.sql"))
+
+
+def test_changed_baseline_is_not_taken_for_ours(project: OwnProject) -> None:
+    project.write(f"supabase/migrations/20250401000000_{BASELINE}", "select 1;")
+
+    refused = run("init")
+
+    assert refused.exit_code == 1
+    assert (
+        f"supabase/migrations/20250401000000_{BASELINE} is not the migration" in refused.output
+    )
+
+
+def test_clone_of_tenantry_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT / "sql")
+
+    refused = run("init")
+
+    assert refused.exit_code == 1
+    assert refused.output.startswith(f"Error: {ROOT} is a clone of Tenantry itself.")
+    assert not (ROOT / "supabase" / "tenantry.json").exists()

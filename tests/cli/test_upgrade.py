@@ -1,0 +1,215 @@
+"""`tenantry upgrade` to an artificial release, 0.1.1."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from support.own_project import OwnProject, run, succeed
+from tenantry import __version__
+from tenantry_cli.project import find_project
+
+ROOT = find_project().root
+NEWER = "0.1.1"
+FILE = "tenantry_0_1_1.sql"
+UPGRADE = """\
+create function public.count_tenants() returns bigint language sql
+    return (select count(*) from public.tenants);
+select tenancy.add_tenant_migration('tenantry_0002', 'create_labels', $tenant$
+    create table labels (id uuid primary key);
+$tenant$);
+"""
+CHANGELOG = """\
+# Changelog
+
+## [Unreleased]
+
+Not yet.
+
+## [0.1.1] - 2027-01-20
+
+- `count_tenants` counts.
+
+## [0.1.0] - 2026-12-01
+
+The first release.
+"""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The two packages as a wheel installs them, with one more release."""
+
+    folder: Path
+
+    def run(self, project: OwnProject, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PYTHONPATH": str(self.folder)}
+        environment.pop("SUPABASE_DB_URL", None)
+        return subprocess.run(
+            [sys.executable, "-m", "tenantry_cli", *arguments],
+            cwd=project.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def succeed(self, project: OwnProject, *arguments: str) -> str:
+        done = self.run(project, *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def newer(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    folder = tmp_path_factory.mktemp("newer")
+    for package in ("tenantry", "tenantry_cli"):
+        shutil.copytree(
+            ROOT / "functions" / package,
+            folder / package,
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
+    source = folder / "tenantry" / "__init__.py"
+    source.write_text(source.read_text().replace(f'"{__version__}"', f'"{NEWER}"'))
+    release = folder / "tenantry_cli" / "release"
+    shutil.copytree(ROOT / "supabase" / "migrations", release / "migrations")
+    (release / "migrations" / f"20270120000000_{FILE}").write_text(UPGRADE)
+    (release / "CHANGELOG.md").write_text(CHANGELOG)
+    return Installation(folder)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OwnProject:
+    """A project with the present release, and a migration that was written afterwards."""
+    project = OwnProject.create(tmp_path / "shop")
+    monkeypatch.chdir(project.root)
+    succeed("init")
+    project.write("supabase/migrations/29990101000000_add_notes.sql", "create table notes ();")
+    return project
+
+
+def test_new_migrations_stand_behind_those_of_the_project(
+    project: OwnProject, newer: Installation
+) -> None:
+    before = project.files()
+    plan = newer.succeed(project, "upgrade", "--dry-run")
+    assert project.files() == before
+    assert f"supabase/migrations/29990101000001_{FILE}" in plan
+    assert "- `count_tenants` counts." in plan
+    assert "The first release" not in plan
+    assert "Not yet" not in plan
+
+    newer.succeed(project, "upgrade")
+
+    after = project.files()
+    assert [path for path in after if path not in before] == [
+        f"supabase/migrations/29990101000001_{FILE}"
+    ]
+    assert after[f"supabase/migrations/29990101000001_{FILE}"] == UPGRADE
+    assert after["functions/requirements.txt"] == f"tenantry=={NEWER}\n"
+    assert json.loads(after["supabase/tenantry.json"])["release"] == NEWER
+    assert "Nothing was changed" in newer.succeed(project, "upgrade")
+    assert "Nothing was changed" in newer.succeed(project, "init")
+    assert project.files() == after
+
+
+def test_interrupted_upgrade_is_completed_by_a_repeat(
+    project: OwnProject, newer: Installation
+) -> None:
+    before = (project.root / "supabase/tenantry.json").read_text()
+    newer.succeed(project, "upgrade")
+    complete = project.files()
+
+    for requirements in (f"tenantry=={NEWER}\n", f"tenantry=={__version__}\n"):
+        project.write("supabase/tenantry.json", before)
+        project.write("functions/requirements.txt", requirements)
+        newer.succeed(project, "upgrade")
+        assert project.files() == complete
+
+
+def test_init_of_a_newer_release_asks_for_the_upgrade(
+    project: OwnProject, newer: Installation
+) -> None:
+    refused = newer.run(project, "init")
+
+    assert refused.returncode == 1
+    assert f"has Tenantry {__version__}, and {NEWER} is installed. Run `tenantry upgrade`" in (
+        refused.stderr
+    )
+
+
+def test_older_release_is_refused(project: OwnProject, newer: Installation) -> None:
+    newer.succeed(project, "upgrade")
+    before = project.files()
+
+    for command in ("upgrade", "uninstall"):
+        refused = run(command)
+        assert refused.exit_code == 1
+        assert f"supabase/tenantry.json has {NEWER}. Install that release: pip install" in (
+            refused.output
+        )
+
+    assert project.files() == before
+
+
+def test_release_older_than_the_database_is_refused(
+    project: OwnProject, empty_project: str
+) -> None:
+    with psycopg.connect(empty_project) as session:
+        session.execute("create schema tenancy")
+        session.execute(
+            f"create function tenancy.release() returns text language sql return '{NEWER}'"
+        )
+
+    refused = run("upgrade", "--db-url", empty_project)
+
+    assert refused.exit_code == 1
+    assert f"the database has {NEWER}. Install that release" in refused.output
+
+
+def test_pin_in_requirements_of_the_project_is_replaced(
+    project: OwnProject, newer: Installation
+) -> None:
+    project.write("functions/requirements.txt", f"flask\ntenantry == {__version__}  # ours\n")
+
+    newer.succeed(project, "upgrade")
+
+    pinned = (project.root / "functions/requirements.txt").read_text()
+    assert pinned == f"flask\ntenantry=={NEWER}  # ours\n"
+
+
+def test_name_that_the_new_release_needs_is_a_clash(
+    project: OwnProject, newer: Installation
+) -> None:
+    project.write(
+        "supabase/migrations/20260101000000_count.sql",
+        "create function count_tenants() returns int language sql return 1;",
+    )
+    before = project.files()
+
+    refused = newer.run(project, "upgrade")
+
+    assert refused.returncode == 1
+    assert "  function public.count_tenants (supabase/migrations/20260101000000_count.sql)" in (
+        refused.stderr
+    )
+    assert project.files() == before
+
+
+def test_project_without_tenantry_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(OwnProject.create(tmp_path).root)
+
+    for command in ("upgrade", "uninstall"):
+        refused = run(command)
+        assert refused.exit_code == 1
+        assert "has no supabase/tenantry.json, so `tenantry init` was not run" in refused.output
