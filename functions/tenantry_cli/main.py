@@ -11,6 +11,7 @@ from tenantry_cli.signals import INTERRUPTED
 # The module of each command, which is imported when the command runs: importing the emulator
 # and the proof takes longer than most commands take to run.
 _COMMANDS = {
+    "adopt": "tenantry_cli.adopt",
     "bundle": "tenantry_cli.emulator.command",
     "draft": "tenantry_cli.draft",
     "doctor": "tenantry_cli.doctor.command",

@@ -137,6 +137,22 @@ create type tenancy.tenant_status as enum ('active', 'suspended');
 comment on type tenancy.tenant_status is
     'The state of a tenant. active: the Data API serves its rows; suspended: it refuses everybody, the service key included.';
 
+-- sql/06_records/adoption_step.sql
+
+create type tenancy.adoption_step as (
+    outcome text,
+    object_kind text,
+    object_name text,
+    detail text,
+    remediation text
+);
+
+comment on type tenancy.adoption_step is 'What becomes of one object of a schema that register_tenant_schema makes a tenant.';
+comment on column tenancy.adoption_step.outcome is
+    'refused: the schema cannot become a tenant because of this object. warning: it can, but members may miss something. Otherwise made, kept, changed or removed.';
+comment on column tenancy.adoption_step.detail is 'What becomes of the object, or what is wrong with it, as sentences for a person.';
+comment on column tenancy.adoption_step.remediation is 'What to do about it: a sentence, or SQL; null if nothing has to be done.';
+
 -- sql/06_records/caller.sql
 
 create type tenancy.caller as (
@@ -947,6 +963,22 @@ comment on column public.tenants.schema_version is
 comment on column public.tenants.created_by is
     'User who created the tenant; null for the service key, or once that user is deleted.';
 
+-- sql/10_tables/tenants_own_objects.sql
+
+create table tenancy.tenants_own_objects (
+    schema_name text not null,
+    object_kind text not null,
+    object_name text not null,
+    constraint tenants_own_objects_pkey primary key (schema_name, object_kind, object_name),
+    constraint tenants_own_objects_schema_name_fkey foreign key (schema_name)
+        references public.tenants (schema_name) on delete cascade
+);
+
+alter table tenancy.tenants_own_objects enable row level security;
+
+comment on table tenancy.tenants_own_objects is
+    'Views, routines, types and sequences that a schema had before it became a tenant. They are the tenant''s own, as its own tables are, and no difference from the template.';
+
 -- sql/10_tables/unfinished_migrations.sql
 
 create table tenancy.unfinished_migrations (
@@ -1703,6 +1735,780 @@ $$;
 
 comment on function tenancy.way_to_write(text, text, text) is
     'Which call inserts into, updates or deletes from a table that no request can write, as a sentence; null for tables other than those of Tenantry.';
+
+-- sql/20_tenancy/adoption/adopt_schema.sql
+
+create function tenancy.adopt_schema(schema_name text, findings_before text[])
+    returns tenancy.adoption_step[]
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_objects constant tenancy.schema_object[] := array(
+        select row(o.*)::tenancy.schema_object from tenancy.schema_objects(schema_name) o
+    );
+    v_privileges constant jsonb := (
+        select coalesce(jsonb_agg(to_jsonb(p)), '[]') from tenancy.schema_privileges(schema_name) p
+    );
+    v_nearest_version constant text := tenancy.nearest_version(schema_name, v_objects);
+    -- Whether the schema has everything of some version, as that of a former tenant has.
+    v_has_template constant boolean := not exists (
+        select from tenancy.tenant_template_objects o
+        where o.version = v_nearest_version
+            and o.object_kind = 'table'
+            and tenancy.find_table(schema_name, o.object_name) is null
+    );
+    v_defaults text[];
+    v_steps tenancy.adoption_step[];
+    v_tenant public.tenants;
+    v_migration tenancy.tenant_migrations;
+    v_statements text;
+begin
+    if v_has_template then
+        update public.tenants t
+        set schema_version = v_nearest_version
+        where t.schema_name = adopt_schema.schema_name;
+    end if;
+
+    -- New privileges would be wider than those of a tenant.
+    select array_agg(distinct f.repair), string_agg(distinct f.repair, ' ') into v_defaults, v_statements
+    from tenancy.check_default_privileges() f
+    where f.object = schema_name and f.repair is not null;
+    if v_statements is not null then
+        execute v_statements;
+    end if;
+
+    v_steps := array(
+        select s from tenancy.template_clashes(schema_name, v_objects) s
+        union all
+        select s from tenancy.adoption_obstacles(schema_name) s
+        union all
+        select row('refused', f.kind, f.object, f.detail, f.remediation)::tenancy.adoption_step
+        from tenancy.schema_findings() f
+        where f.kind not like 'warning: %'
+            and concat_ws(' ', f.kind, f.object, f.detail) <> all (findings_before)
+    );
+    if cardinality(v_steps) > 0 then
+        return v_steps;
+    end if;
+
+    insert into tenancy.tenants_own_objects (schema_name, object_kind, object_name)
+    select adopt_schema.schema_name, d.object_kind, d.object_name
+    from public.tenants t
+    cross join lateral tenancy.schema_differences(adopt_schema.schema_name, t.schema_version, v_objects) d
+    where t.schema_name = adopt_schema.schema_name
+        and d.difference = 'extra'
+        and d.object_kind in ('routine', 'type', 'view', 'relation', 'sequence');
+    if v_has_template then
+        select string_agg(
+            tenancy.difference_statements(adopt_schema.schema_name, d.object_kind, d.object_name, d.expected, d.found), ' '
+            -- A trigger needs its routine.
+            order by d.object_kind <> 'routine', d.object_kind, d.object_name
+        )
+        into v_statements
+        from public.tenants t
+        cross join lateral tenancy.schema_differences(adopt_schema.schema_name, t.schema_version, v_objects) d
+        where t.schema_name = adopt_schema.schema_name;
+        if v_statements is not null then
+            execute v_statements;
+        end if;
+    else
+        perform tenancy.lock_shared_tables('tenant_template', 'share row exclusive');
+        perform tenancy.replay_migrations(schema_name);
+    end if;
+    perform tenancy.adopt_table(schema_name, t.table_name)
+    from tenancy.own_tables(schema_name) t
+    order by t.table_name;
+
+    select t.* into v_tenant from public.tenants t where t.schema_name = adopt_schema.schema_name;
+    loop
+        v_migration := tenancy.next_migration(v_tenant.schema_version);
+        exit when v_migration.version is null;
+        v_tenant := tenancy.advance_tenant(v_tenant, v_migration);
+    end loop;
+    perform tenancy.complete_registration(v_tenant, jsonb_build_object('adopted', true));
+    perform tenancy.reload_schema_cache();
+
+    return array(
+        select s
+        from tenancy.adoption_steps(
+            schema_name,
+            v_objects,
+            array(select row(o.*)::tenancy.schema_object from tenancy.schema_objects(schema_name) o),
+            v_privileges,
+            (select coalesce(jsonb_agg(to_jsonb(p)), '[]') from tenancy.schema_privileges(schema_name) p)
+        ) s
+        union all
+        select row(
+            'removed', 'default privileges', schema_name, 'They would have opened new objects: ' || d.statement, null
+        )::tenancy.adoption_step
+        from unnest(v_defaults) d (statement)
+        union all
+        select row(
+            case when f.kind like 'warning: %' then 'warning' else 'refused' end,
+            f.kind, f.object, f.detail, f.remediation
+        )::tenancy.adoption_step
+        from tenancy.tenant_findings(schema_name) f
+        union all
+        select row(
+            'refused', d.object_kind, d.object_name,
+            format('It would be %s, compared with the template.', d.difference),
+            coalesce('The template has: ' || d.expected, 'The template has no such object.')
+        )::tenancy.adoption_step
+        from tenancy.schema_differences(
+            schema_name,
+            v_tenant.schema_version,
+            array(select row(o.*)::tenancy.schema_object from tenancy.schema_objects(schema_name) o)
+        ) d
+        union all
+        select row(
+            'warning', 'routine', u.routine, format('Members may not execute it, and the %s calls it.', u.used_by),
+            'Make it callable by a tenant migration, or move it into a schema that the API does not expose and grant it to authenticated.'
+        )::tenancy.adoption_step
+        from tenancy.unexecutable_routines(schema_name) u
+    );
+end;
+$$;
+
+comment on function tenancy.adopt_schema(text, text[]) is
+    'Makes a schema, whose registry row this transaction has inserted at the latest version, a tenant, and returns what has become of its objects; or returns what keeps it from that, and then the caller has to roll back. Only under the locks of its tables. findings_before is what schema_findings said before the row (40P01, 55P03).';
+
+-- sql/20_tenancy/adoption/adopt_table.sql
+
+-- What a signed-in user could not do before, a member cannot do afterwards, either. The conditions
+-- of the policies become restrictive ones, beside those that ask for membership. If only the
+-- service key had access, it keeps it, because it bypasses policies.
+create function tenancy.adopt_table(schema_name text, table_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_table constant oid := tenancy.require_table(schema_name, table_name);
+    v_target constant text := v_table::regclass::text;
+    v_is_secured constant boolean := (select c.relrowsecurity from pg_catalog.pg_class c where c.oid = v_table);
+    v_is_exposed constant boolean := has_schema_privilege('authenticated', schema_name, 'usage');
+    v_using jsonb;
+    v_check jsonb;
+    v_users_verbs text[];
+    v_verbs text[];
+    v_has_writers boolean;
+    v_statements text;
+begin
+    -- The schema of a former tenant has such tables.
+    if v_is_secured and (
+        select bool_and(
+            exists (
+                select from tenancy.policy_samples(schema_name) s
+                join tenancy.schema_objects(schema_name) o
+                    on o.object_kind = 'policy'
+                    and o.object_name = adopt_table.table_name || '.' || p.polname
+                    and o.definition = s.definition
+                where s.object_name = p.polname
+            )
+        )
+        from pg_catalog.pg_policy p
+        where p.polrelid = v_table and p.polpermissive
+    ) then
+        perform tenancy.audit_table(schema_name, table_name);
+        return;
+    end if;
+
+    select jsonb_object_agg(v.verb, c.using_condition), jsonb_object_agg(v.verb, c.check_condition)
+    into v_using, v_check
+    from (values ('select', 'r'), ('insert', 'a'), ('update', 'w'), ('delete', 'd')) v (verb, command)
+    cross join lateral (
+        select string_agg(format('(%s)', pg_get_expr(p.polqual, v_table)), ' or ' order by p.polname)
+                filter (where p.polqual is not null) as using_condition,
+            string_agg(format('(%s)', pg_get_expr(coalesce(p.polwithcheck, p.polqual), v_table)), ' or ' order by p.polname)
+                filter (where coalesce(p.polwithcheck, p.polqual) is not null) as check_condition
+        from pg_catalog.pg_policy p
+        where p.polrelid = v_table
+            and p.polpermissive
+            and p.polcmd::text in (v.command, '*')
+            and p.polroles && array[0::oid, 'authenticated'::regrole]
+    ) c;
+    select array_agg(v.verb) filter (where v.is_for_users), array_agg(v.verb)
+    into v_users_verbs, v_verbs
+    from (
+        select k.verb,
+            (not v_is_exposed or has_table_privilege('authenticated', v_table, k.verb))
+            and (not v_is_secured or coalesce(v_using ->> k.verb, v_check ->> k.verb) is not null) as is_for_users
+        from (values ('select'), ('insert'), ('update'), ('delete')) k (verb)
+    ) v
+    where v.is_for_users
+        or (
+            has_schema_privilege('service_role', schema_name, 'usage')
+            and has_table_privilege('service_role', v_table, v.verb)
+        );
+    v_users_verbs := coalesce(v_users_verbs, '{}');
+    v_has_writers := v_verbs && '{insert,update,delete}';
+
+    select string_agg(format('drop policy %I on %s;', p.polname, v_target), ' ') into v_statements
+    from pg_catalog.pg_policy p
+    where p.polrelid = v_table and p.polpermissive;
+    if v_statements is not null then
+        execute v_statements;
+    end if;
+    if v_verbs is null then
+        execute format('alter table %s enable row level security', v_target);
+        perform tenancy.audit_table(schema_name, table_name);
+        return;
+    end if;
+    perform tenancy.enable_tenant_table(
+        schema_name, table_name, writes => case when v_has_writers then 'write'::tenancy.access_level end
+    );
+
+    select string_agg(
+        format('create policy %I on %s as restrictive for %s to authenticated', 'adopted_' || v.verb, v_target, v.verb)
+        || case when v.verb = 'insert' then '' else format(' using (%s)', v.using_condition) end
+        || case when v.verb in ('insert', 'update') then format(' with check (%s)', v.check_condition) else '' end,
+        '; '
+    )
+    into v_statements
+    from (
+        select k.verb,
+            case when k.is_allowed then coalesce(v_using ->> k.verb, 'false') else 'false' end as using_condition,
+            case when k.is_allowed then coalesce(v_check ->> k.verb, 'false') else 'false' end as check_condition,
+            k.is_allowed
+        from (
+            select v.verb, v.verb = any (v_users_verbs) as is_allowed
+            from (values ('select'), ('insert'), ('update'), ('delete')) v (verb)
+        ) k
+    ) v
+    where (not v.is_allowed or v_is_secured)
+        and (v.verb = 'select' or v_has_writers)
+        and (
+            (v.verb <> 'insert' and v.using_condition <> '(true)')
+            or (v.verb in ('insert', 'update') and v.check_condition <> '(true)')
+        );
+    if v_statements is not null then
+        execute v_statements;
+    end if;
+end;
+$$;
+
+comment on function tenancy.adopt_table(text, text) is
+    'Makes a table that exists a tenant table. Its permissive policies become restrictive ones, adopted_<verb>. What no policy allowed signed-in users, and if the schema was exposed to them, no privilege, stays closed to members. Only under the lock of the table.';
+
+-- sql/20_tenancy/adoption/adoption_obstacles.sql
+
+-- What the checks of the doctor do not ask, because no operation lets it come into a tenant.
+create function tenancy.adoption_obstacles(schema_name text)
+    returns setof tenancy.adoption_step
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_namespace constant oid := to_regnamespace(quote_ident(schema_name))::oid;
+    v_usage constant jsonb := tenancy.budget_usage(schema_name);
+    v_template_usage constant jsonb := tenancy.budget_usage('tenant_template');
+    v_has_template constant boolean := exists (
+        select
+        from public.tenants t
+        join tenancy.tenant_template_objects o on o.version = t.schema_version and o.object_kind = 'table'
+        where t.schema_name = adoption_obstacles.schema_name
+            and tenancy.find_table(adoption_obstacles.schema_name, o.object_name) is not null
+    );
+begin
+    return query
+    with objects as materialized (
+        select 'schema' as kind, n.nspname::text as name, 'pg_namespace'::regclass as catalog, n.oid, n.nspowner as owner,
+            'schema' as word, quote_ident(n.nspname) as title
+        from pg_catalog.pg_namespace n
+        where n.oid = v_namespace
+        union all
+        select k.kind, c.relname::text, 'pg_class'::regclass, c.oid, c.relowner, k.kind, c.oid::regclass::text
+        from pg_catalog.pg_class c
+        cross join lateral (
+            select case c.relkind
+                when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table'
+                when 'S' then 'sequence' when 'c' then 'type' else 'table'
+            end
+        ) k (kind)
+        where c.relnamespace = v_namespace and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')
+        union all
+        select 'routine', format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid)),
+            'pg_proc'::regclass, p.oid, p.proowner, 'routine', p.oid::regprocedure::text
+        from pg_catalog.pg_proc p
+        where p.pronamespace = v_namespace
+        union all
+        select 'type', y.typname::text, 'pg_type'::regclass, y.oid, y.typowner, 'type', y.oid::regtype::text
+        from pg_catalog.pg_type y
+        where y.typnamespace = v_namespace and y.typtype in ('e', 'd', 'r')
+    ),
+    own as materialized (
+        select o.*, e.extname::text as extension
+        from objects o
+        left join pg_catalog.pg_depend d
+            on d.classid = o.catalog and d.objid = o.oid and d.deptype = 'e' and d.refclassid = 'pg_extension'::regclass
+        left join pg_catalog.pg_extension e on e.oid = d.refobjid
+        -- PostgreSQL makes the constructors of a range type. They belong to a superuser.
+        where not exists (
+            select from pg_catalog.pg_depend i
+            where i.classid = o.catalog and i.objid = o.oid and i.deptype = 'i' and o.kind = 'routine'
+        )
+    )
+    select 'refused', o.kind, o.name,
+        format('It belongs to the role %s, which could change it past every layer.', o.owner::regrole),
+        format('alter %s %s owner to %s;', o.word, o.title, current_user::regrole)
+    from own o
+    where o.owner <> current_user::regrole and o.extension is null
+    union all
+    select 'refused', 'extension', e.extname::text,
+        'The extension has its objects in the schema.',
+        format('alter extension %I set schema extensions; or drop the extension.', e.extname)
+    from pg_catalog.pg_extension e
+    where e.extnamespace = v_namespace or e.extname in (select o.extension from own o)
+    union all
+    select 'refused', o.kind, o.name,
+        'Its name has a character that would make it ambiguous: a point, a quotation mark or a line break.',
+        format('Rename this %s.', o.kind)
+    from own o
+    where o.kind not in ('routine', 'schema') and o.name ~ '[."\n\r]' and o.extension is null
+    union all
+    -- In a tenant migration the tenant's schema comes before extensions.
+    select 'refused', o.kind, o.name,
+        'It would hide the type of this name that an extension has.',
+        format('Rename this %s.', o.kind)
+    from own o
+    join pg_catalog.pg_type y on y.typname = o.name and y.typnamespace = to_regnamespace('extensions')
+    where o.kind not in ('routine', 'schema', 'sequence') and o.extension is null
+    union all
+    select 'refused', 'rule', format('%s.%s', c.relname, r.rulename),
+        'A rule writes with the rights of the table''s owner, past the policies.',
+        format('drop rule %I on %s; write a trigger instead.', r.rulename, c.oid::regclass)
+    from pg_catalog.pg_rewrite r
+    join pg_catalog.pg_class c on c.oid = r.ev_class
+    where c.relnamespace = v_namespace and r.rulename <> '_RETURN'
+    union all
+    select 'refused', 'table', c.relname::text,
+        format('It inherits from %s. The audit log would miss changes that are made through the other table.', i.inhparent::regclass),
+        format('alter table %s no inherit %s;', c.oid::regclass, i.inhparent::regclass)
+    from pg_catalog.pg_inherits i
+    join pg_catalog.pg_class c on c.oid = i.inhrelid and c.relkind in ('r', 'p')
+    join pg_catalog.pg_class p on p.oid = i.inhparent
+    where c.relnamespace = v_namespace and (not c.relispartition or p.relnamespace <> v_namespace)
+    union all
+    select 'refused', 'policy', format('%s.%s', c.relname, p.polname),
+        format(
+            'It is for the roles %s. The policies of a tenant''s table are for authenticated.',
+            (select string_agg(case r.oid when 0 then 'PUBLIC' else r.oid::regrole::text end, ', ') from unnest(p.polroles) r (oid))
+        ),
+        format('drop policy %I on %s; or give it to authenticated.', p.polname, c.oid::regclass)
+    from pg_catalog.pg_policy p
+    join pg_catalog.pg_class c on c.oid = p.polrelid
+    where c.relnamespace = v_namespace
+        and p.polpermissive
+        and not p.polroles <@ array[0::oid, 'anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole]
+    union all
+    select 'refused', 'dependent', d.description,
+        'It is outside the schema and depends on it. The tenant could not be deleted, and rows could leave the tenant.',
+        'Drop it, or move it into the schema.'
+    from unnest(tenancy.outside_dependents(schema_name)) d (description)
+    union all
+    select 'refused', 'budget', b.kind,
+        format('The tenant would have %s %s, and %s are allowed.', b.used, replace(b.kind, '_', ' '), b.allowed),
+        format('Drop what is no longer needed; or: update tenancy.platform_settings set max_%s = …;', b.kind)
+    from tenancy.platform_settings s
+    cross join lateral (
+        values
+        (
+            'tables',
+            cardinality(tenancy.table_oids(schema_name))
+            + case when v_has_template then 0 else cardinality(tenancy.table_oids('tenant_template')) end,
+            s.max_tables
+        ),
+        ('columns', (v_usage ->> 'columns')::integer, s.max_columns),
+        ('indexes', (v_usage ->> 'indexes')::integer, s.max_indexes),
+        ('foreign_keys', (v_usage ->> 'foreign_keys')::integer, s.max_foreign_keys),
+        ('text_bytes', (v_usage ->> 'text_bytes')::integer, s.max_text_bytes)
+    ) u (kind, used, allowed)
+    cross join lateral (
+        select u.kind,
+            u.used + case when v_has_template or u.kind = 'tables' then 0 else (v_template_usage ->> u.kind)::integer end as used,
+            u.allowed
+    ) b
+    where b.used > b.allowed;
+end;
+$$;
+
+comment on function tenancy.adoption_obstacles(text) is
+    'What keeps a schema from becoming a tenant: objects of another owner or of an extension, rules, inheritance, policies for other roles, ambiguous names, objects outside that depend on it, exceeded budgets. Only with its registry row.';
+
+-- sql/20_tenancy/adoption/adoption_steps.sql
+
+create function tenancy.adoption_steps(
+    schema_name text,
+    objects_before tenancy.schema_object[],
+    objects_after tenancy.schema_object[],
+    privileges_before jsonb,
+    privileges_after jsonb
+)
+    returns setof tenancy.adoption_step
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select 'kept', 'schema', n.nspname::text,
+        format('The schema and everything in it belongs to %s, as before.', n.nspowner::regrole),
+        null::text
+    from pg_catalog.pg_namespace n
+    where n.nspname = schema_name
+    union all
+    select 'made', a.object_kind, a.object_name, 'It is part of the template.', null
+    from unnest(objects_after) a
+    left join unnest(objects_before) b on b.object_kind = a.object_kind and b.object_name = a.object_name
+    where b.object_kind is null
+        and (a.object_kind = 'table' or (a.table_name is null and a.definition not like 'audits %'))
+    union all
+    select 'kept', 'table', t.table_name,
+        concat_ws(
+            ' ',
+            'Its rows, keys, triggers and owner stay.',
+            case
+                when t.reader is null then 'No user reaches it, because none did before.'
+                when t.writer is null then 'Members read it, and nobody writes it through the API.'
+                else 'Members read it, and writers write it.'
+            end,
+            'Its policies ' || t.narrowing || ' narrow that.',
+            'Every change is audited.'
+        ),
+        null
+    from (
+        select o.table_name,
+            min(p.polname) filter (where p.polpermissive and p.polcmd = 'r') as reader,
+            min(p.polname) filter (where p.polpermissive and p.polcmd <> 'r') as writer,
+            string_agg(p.polname, ', ' order by p.polname) filter (where not p.polpermissive) as narrowing
+        from tenancy.own_tables(schema_name) o
+        left join pg_catalog.pg_policy p on p.polrelid = o.relation
+        group by o.table_name
+    ) t
+    union all
+    select 'kept', b.object_kind, b.object_name,
+        case
+            when b.object_kind = 'routine' then 'It is the tenant''s own. No API role may call it; triggers go on calling it.'
+            when b.object_kind = 'view' and not tenancy.is_security_invoker(c.reloptions) then
+                'It is the tenant''s own. No API role reads it, because it shows rows with the rights of its owner.'
+            when c.relkind in ('m', 'f') then 'It is the tenant''s own. No API role reads it, because no policy applies to it.'
+            else 'It is the tenant''s own.'
+        end,
+        case when b.object_kind = 'view' and not tenancy.is_security_invoker(c.reloptions) then
+            format(
+                'If members shall read it: alter view %s set (security_invoker = true); select tenancy.apply_tenant_privileges(%L);',
+                c.oid::regclass, schema_name
+            )
+        end
+    from unnest(objects_before) b
+    left join pg_catalog.pg_class c
+        on c.relname = b.object_name
+        and c.relnamespace = to_regnamespace(quote_ident(schema_name))
+        and b.object_kind in ('view', 'relation')
+    where b.table_name is null
+        and exists (
+            select from tenancy.tenants_own_objects o
+            where o.schema_name = adoption_steps.schema_name
+                and o.object_kind = b.object_kind
+                and o.object_name = b.object_name
+        )
+    union all
+    select case when a.object_kind is null then 'removed' when b.object_kind is null then 'made' else 'changed' end,
+        d.object_kind,
+        d.object_name,
+        -- As a person writes a policy.
+        case when a.object_kind is null then 'It was: ' else 'It is: ' end || coalesce(
+            case when d.object_kind = 'policy' then tenancy.policy_statement(
+                schema_name, d.table_name, substr(d.object_name, length(d.table_name) + 2), d.definition
+            ) end,
+            d.definition
+        ),
+        null
+    from (
+        select x.*
+        from unnest(objects_before) x
+        where x.object_kind in ('policy', 'trigger', 'routine', 'table')
+    ) b
+    full join (
+        select x.*
+        from unnest(objects_after) x
+        where x.object_kind in ('policy', 'trigger', 'routine', 'table')
+    ) a on a.object_kind = b.object_kind and a.object_name = b.object_name
+    cross join lateral (
+        select coalesce(a.object_kind, b.object_kind) as object_kind,
+            coalesce(a.object_name, b.object_name) as object_name,
+            coalesce(a.table_name, b.table_name) as table_name,
+            coalesce(a.definition, b.definition) as definition
+    ) d
+    cross join lateral tenancy.is_template_table(schema_name, d.table_name) t (is_of_template)
+    where a.definition is distinct from b.definition
+        -- Every own table gets row level security, the audit and the policies for members.
+        and case
+            when t.is_of_template or b.object_kind is null then
+                exists (
+                    select from unnest(objects_before) w
+                    where w.object_kind = 'table' and w.object_name = d.table_name
+                )
+                and (t.is_of_template or (a.object_kind = 'policy' and a.definition like 'restrictive %'))
+            else b.object_kind <> 'table'
+        end
+    union all
+    select case when a.privileges is null then 'removed' when b.privileges is null then 'made' else 'changed' end,
+        'grant',
+        format('%s %s to %s', coalesce(a.object_kind, b.object_kind), coalesce(a.object_name, b.object_name), coalesce(a.grantee, b.grantee)),
+        format('It was: %s. It is: %s.', coalesce(b.privileges, 'nothing'), coalesce(a.privileges, 'nothing')),
+        null
+    from jsonb_to_recordset(privileges_before) b (object_kind text, object_name text, grantee text, privileges text)
+    full join jsonb_to_recordset(privileges_after) a (object_kind text, object_name text, grantee text, privileges text)
+        on a.object_kind = b.object_kind and a.object_name = b.object_name and a.grantee = b.grantee
+    where a.privileges is distinct from b.privileges
+        -- The privileges on new objects are the template's.
+        and (
+            b.object_kind is not null
+            or a.object_kind = 'schema'
+            or exists (
+                select from unnest(objects_before) o
+                where o.object_name = a.object_name and (o.object_kind = 'routine') = (a.object_kind = 'routine')
+            )
+        );
+$$;
+
+comment on function tenancy.adoption_steps(text, tenancy.schema_object[], tenancy.schema_object[], jsonb, jsonb) is
+    'What has become of each object of a schema that this transaction has made a tenant, from its objects and schema_privileges before and after.';
+
+-- sql/20_tenancy/adoption/register_tenant_schema.sql
+
+-- Not an RPC: it opens a schema that the project keeps closed, to the service key at once and to
+-- whomever a super_admin lets in. That is the decision of the schema's owner.
+create function tenancy.register_tenant_schema(
+    schema_name text,
+    display_name text default null,
+    dry_run boolean default false
+)
+    returns setof tenancy.adoption_step
+    volatile
+    security invoker
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    -- The body of a routine has to be valid in the tenant's search path and not in this one.
+    set check_function_bodies = off
+    set lock_timeout = '2s'
+    language plpgsql
+as $$
+declare
+    v_steps tenancy.adoption_step[];
+    v_findings_before text[];
+    v_list text;
+begin
+    if to_regnamespace(quote_ident(schema_name)) is null then
+        raise exception 'There is no schema "%".', tenancy.printable(schema_name)
+            using errcode = 'invalid_schema_name',
+                hint = 'A new tenant is made by create_tenant_schema.';
+    end if;
+    perform tenancy.require_text('display_name', coalesce(display_name, schema_name), 200, shortest => 1);
+
+    begin
+        perform tenancy.require_schema_name(schema_name);
+        v_findings_before := array(
+            select concat_ws(' ', f.kind, f.object, f.detail) from tenancy.schema_findings() f
+        );
+
+        insert into public.tenants (schema_name, display_name, schema_version)
+        values (schema_name, coalesce(display_name, schema_name), tenancy.lock_latest_version())
+        on conflict on constraint tenants_schema_name_key do nothing;
+        if not found then
+            raise exception 'It is a tenant already.' using errcode = 'object_not_in_prerequisite_state';
+        end if;
+
+        -- In one order, and all at once: a stronger lock that is asked for later may deadlock.
+        perform tenancy.lock_tables(schema_name, l.names)
+        from (
+            select array_agg(c.relname::text) as names
+            from unnest(tenancy.table_oids(schema_name)) t (oid)
+            join pg_catalog.pg_class c on c.oid = t.oid
+            -- A table of another owner is refused below.
+            where c.relowner = current_user::regrole
+        ) l
+        where l.names is not null;
+        v_steps := tenancy.adopt_schema(schema_name, v_findings_before);
+        if dry_run or exists (select from unnest(v_steps) s where s.outcome = 'refused') then
+            -- Rolls back the adoption, and with it the notifications to PostgREST.
+            raise sqlstate 'TN000';
+        end if;
+    exception
+        when sqlstate 'TN000' then
+            null;
+        when deadlock_detected or lock_not_available then
+            raise;
+        when others then
+            v_steps := array[
+                row(
+                    'refused', 'schema', schema_name, sqlerrm,
+                    case
+                        when sqlstate <> 'PT400' then null
+                        when schema_name !~ '^[a-z][a-z0-9_]{2,62}$' or to_regrole(quote_ident(schema_name)) is not null then
+                            format('Rename it by hand: alter schema %I rename to …;', schema_name)
+                        else 'Move your tables into a schema of their own: alter table … set schema …;'
+                    end
+                )::tenancy.adoption_step
+            ];
+    end;
+
+    if not dry_run then
+        select string_agg(
+            format(E'\n- %s %s: %s', s.object_kind, s.object_name, concat_ws(' ', s.detail, s.remediation)), ''
+        )
+        into v_list
+        from unnest(v_steps) s
+        where s.outcome = 'refused';
+        if v_list is not null then
+            raise exception 'Schema "%" cannot become a tenant:%', schema_name, v_list
+                using errcode = 'object_not_in_prerequisite_state',
+                    hint = 'Nothing was changed. Change these objects by hand, then try again.';
+        end if;
+    end if;
+
+    return query select s.* from unnest(v_steps) s;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function tenancy.register_tenant_schema(text, text, boolean) is
+    'Makes an existing schema a tenant, completely or not at all, and returns what has become of its objects. Its tables become tenant tables; the template''s tables are added at the latest version. A dry run does the same and rolls it back. Only the owner can execute it (3F000, 55000, PT422 invalid_request, PT429 busy).';
+
+-- sql/20_tenancy/adoption/schema_findings.sql
+
+create function tenancy.schema_findings()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select * from tenancy.check_views()
+    union all
+    select * from tenancy.check_publications()
+    union all
+    select * from tenancy.check_foreign_keys()
+    union all
+    select * from tenancy.check_default_privileges();
+$$;
+
+comment on function tenancy.schema_findings() is
+    'The findings of the doctor that begin when a schema becomes a tenant.';
+
+-- sql/20_tenancy/adoption/template_clashes.sql
+
+create function tenancy.template_clashes(schema_name text, objects tenancy.schema_object[])
+    returns setof tenancy.adoption_step
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    with template as materialized (
+        select o.*
+        from public.tenants t
+        cross join lateral tenancy.template_objects(template_clashes.schema_name, t.schema_version) o
+        where t.schema_name = template_clashes.schema_name
+    ),
+    differences as materialized (
+        select d.*,
+            -- The layers of a table that has the template's shape are made again.
+            d.object_kind in ('policy', 'trigger')
+            or (d.object_kind = 'routine' and d.difference = 'missing')
+            or (
+                d.object_kind = 'table'
+                and regexp_replace(d.expected, ', (forced )?row level security', '', 'g')
+                    = regexp_replace(d.found, ', (forced )?row level security', '', 'g')
+            ) as is_layer
+        from tenancy.template_differences(schema_name, objects) d
+    ),
+    present as materialized (
+        select t.object_name
+        from template t
+        join unnest(objects) o on o.object_name = t.object_name and o.object_kind = 'table'
+        where t.object_kind = 'table'
+    )
+    select 'refused', 'table', d.table_name,
+        format(
+            'The template has a table "%s" in another shape: %s.',
+            d.table_name,
+            string_agg(
+                case when d.object_kind = 'table' then 'the table' else format('%s %s', d.object_kind, d.object_name) end
+                || ' is ' || d.difference,
+                ', ' order by d.object_kind, d.object_name
+            )
+        ),
+        format('Rename the table, and what has its name, such as its indexes: alter table %I.%I rename to …;', schema_name, d.table_name)
+    from differences d
+    where not d.is_layer and d.table_name in (select p.object_name from present p)
+    group by d.table_name
+    union all
+    select 'refused', 'table', t.object_name,
+        format('The schema has other tables of the template, and no table "%s".', t.object_name),
+        'Create it as the schema tenant_template has it, or rename the other tables.'
+    from template t
+    where t.object_kind = 'table'
+        and exists (select from present)
+        and t.object_name not in (select p.object_name from present p)
+        and not exists (
+            select from differences d
+            where not d.is_layer and d.table_name in (select p.object_name from present p)
+        )
+    union all
+    -- What belongs to no table, or belongs to a table of the schema's own.
+    select 'refused', o.kind, o.name,
+        format('The template has an object of the name "%s".', o.name),
+        format('Rename this %s.', o.kind)
+    from (
+        select case c.relkind
+                when 'i' then 'index' when 'I' then 'index' when 'S' then 'sequence' when 'v' then 'view'
+                when 'm' then 'materialized view' when 'f' then 'foreign table' when 'c' then 'type' else 'table'
+            end as kind,
+            c.relname::text as name, true as is_relation,
+            coalesce(i.indrelid, s.refobjid) as owning_table
+        from pg_catalog.pg_class c
+        left join pg_catalog.pg_index i on i.indexrelid = c.oid
+        left join pg_catalog.pg_depend s
+            on s.classid = 'pg_class'::regclass and s.objid = c.oid and c.relkind = 'S'
+                and s.refclassid = 'pg_class'::regclass and s.deptype in ('a', 'i')
+        where c.relnamespace = to_regnamespace(quote_ident(schema_name))
+            and c.relkind not in ('r', 'p')
+        union all
+        select 'type', y.typname::text, true, null
+        from pg_catalog.pg_type y
+        where y.typnamespace = to_regnamespace(quote_ident(schema_name)) and y.typtype in ('e', 'd', 'r')
+        union all
+        select 'routine', format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid)), false, null
+        from pg_catalog.pg_proc p
+        where p.pronamespace = to_regnamespace(quote_ident(schema_name))
+    ) o
+    left join pg_catalog.pg_class w on w.oid = o.owning_table
+    where coalesce(w.relname::text not in (select p.object_name from present p), true)
+        and exists (
+            select from template t
+            where case
+                when o.is_relation then
+                    (t.object_kind in ('table', 'view', 'relation', 'sequence', 'type') and t.object_name = o.name)
+                    or (t.object_kind = 'index' and substr(t.object_name, length(t.table_name) + 2) = o.name)
+                else t.object_kind = 'routine' and t.object_name = o.name
+            end
+        )
+        and (not exists (select from present) or w.relname is not null);
+$$;
+
+comment on function tenancy.template_clashes(text, tenancy.schema_object[]) is
+    'What keeps a schema with these objects from becoming a tenant because the template, at the version in its registry row, has objects of the same names.';
 
 -- sql/20_tenancy/arguments/is_page_full.sql
 
@@ -4185,6 +4991,63 @@ $$;
 comment on function tenancy.row_estimate(oid) is
     'Estimated number of rows of a table, from statistics; no row is counted.';
 
+-- sql/20_tenancy/catalog/schema_privileges.sql
+
+create function tenancy.schema_privileges(
+    schema_name text,
+    out object_kind text,
+    out object_name text,
+    out grantee text,
+    out privileges text
+)
+    returns setof record
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    with objects as (
+        select 'schema' as kind, n.nspname::text as name, n.nspowner as owner, n.nspacl as acl, 0::oid as relation
+        from pg_catalog.pg_namespace n
+        where n.nspname = schema_name
+        union all
+        select case c.relkind when 'S' then 'sequence' when 'v' then 'view' when 'm' then 'materialized view' else 'table' end,
+            c.relname::text, c.relowner, c.relacl, c.oid
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_class c on c.oid = d.objid and c.relkind <> 'c'
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = to_regnamespace(quote_ident(schema_name))
+            and d.classid = 'pg_class'::regclass
+        union all
+        -- PostgreSQL lets everybody execute a new routine.
+        select 'routine', format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid)), p.proowner,
+            coalesce(p.proacl, acldefault('f', p.proowner)), 0
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_proc p on p.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = to_regnamespace(quote_ident(schema_name))
+            and d.classid = 'pg_proc'::regclass
+    )
+    select o.kind, o.name,
+        case a.grantee when 0 then 'PUBLIC' else a.grantee::regrole::text end,
+        string_agg(a.privilege, ', ' order by a.privilege)
+    from objects o
+    cross join lateral (
+        select e.grantee, lower(e.privilege_type) as privilege
+        from aclexplode(o.acl) e
+        union
+        select e.grantee, format('%s (%I)', lower(e.privilege_type), c.attname)
+        from pg_catalog.pg_attribute c
+        cross join aclexplode(c.attacl) e
+        where c.attrelid = o.relation
+    ) a
+    where a.grantee <> o.owner
+    group by o.kind, o.name, a.grantee;
+$$;
+
+comment on function tenancy.schema_privileges(text) is
+    'The privileges on a schema and on the objects in it, by object and role, except those of its owner.';
+
 -- sql/20_tenancy/catalog/table_bytes.sql
 
 create function tenancy.table_bytes(relation oid)
@@ -4317,6 +5180,25 @@ $$;
 
 comment on function tenancy.has_own_objects(text, text) is
     'Whether a tenant has objects that the template at this version does not have. True in case of doubt.';
+
+-- sql/20_tenancy/drift/nearest_version.sql
+
+create function tenancy.nearest_version(schema_name text, objects tenancy.schema_object[])
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    -- At a later version the tenant would never receive the migrations that it lacks.
+    select m.version
+    from tenancy.tenant_migrations m
+    order by (select count(*) from tenancy.schema_differences(schema_name, m.version, objects)), m.position desc
+    limit 1;
+$$;
+
+comment on function tenancy.nearest_version(text, tenancy.schema_object[]) is
+    'The version of the template from which a schema with these objects differs least.';
 
 -- sql/20_tenancy/drift/own_objects.sql
 
@@ -4517,12 +5399,21 @@ begin
     from expected e
     full join found f on f.object_kind = e.object_kind and f.object_name = e.object_name
     where e.definition is distinct from f.definition
+        and not (
+            e.object_kind is null
+            and exists (
+                select from tenancy.tenants_own_objects a
+                where a.schema_name = schema_differences.schema_name
+                    and a.object_kind = f.object_kind
+                    and a.object_name = f.object_name
+            )
+        )
     order by 1, 2;
 end;
 $$;
 
 comment on function tenancy.schema_differences(text, text, tenancy.schema_object[]) is
-    'The differences between a tenant''s objects and the template at this version. Own tables, and columns x_… in the template''s tables, do not count.';
+    'The differences between a tenant''s objects and the template at this version. Own tables, columns x_… in the template''s tables, and what a schema had before it became a tenant do not count.';
 
 -- sql/20_tenancy/drift/schema_objects.sql
 
@@ -6288,46 +7179,14 @@ create function tenancy.build_tenant_schema(schema_name text)
     set search_path = ''
     language plpgsql
 as $$
-declare
-    v_migration tenancy.tenant_migrations;
-    v_details text;
 begin
     perform tenancy.lock_shared_tables('tenant_template', 'share row exclusive');
     -- PostgREST receives notifications in the order of sending, and must know the new list of
     -- schemas before an event trigger on the first DDL statement makes it read the tables.
     perform pg_notify('pgrst', 'reload config');
     execute format('create schema %I', schema_name);
-
-    -- Up to the version in the registry row. migrate_tenant applies a migration that was
-    -- registered after that row was written.
-    for v_migration in
-        select m.*
-        from tenancy.tenant_migrations m
-        where m.position <= (
-            select c.position
-            from public.tenants t
-            join tenancy.tenant_migrations c on c.version = t.schema_version
-            where t.schema_name = build_tenant_schema.schema_name
-        )
-            -- A migration that has only comments refreshes audit triggers, which are new here.
-            and m.statements !~ '^(\s|--[^\n]*(\n|$))*$'
-        order by m.position
-    loop
-        perform tenancy.apply_tenant_migration(schema_name, v_migration);
-    end loop;
-    v_migration := null;
-
+    perform tenancy.replay_migrations(schema_name);
     perform tenancy.apply_tenant_privileges(schema_name);
-exception
-    when deadlock_detected or lock_not_available then
-        raise;
-    when others then
-        if v_migration.version is null then
-            raise;
-        end if;
-        get stacked diagnostics v_details = pg_exception_detail;
-        raise exception 'Tenant migration "%" fails in a new tenant: %', v_migration.version, sqlerrm
-            using errcode = sqlstate, detail = v_details;
 end;
 $$;
 
@@ -7150,6 +8009,52 @@ $$;
 
 comment on function tenancy.replace_tenant_migration(text, text, text[]) is
     'Replaces the text of a tenant migration for the tenants that lack it, builds the reference schema again, and returns the migration as it was. Refused if a tenant that has the old text would differ from the template at its version. Without callable_routines the list stays. (PT404 migration_not_found, PT409 migration_received, PT422: invalid_request, migration_refused; 55P03.)';
+
+-- sql/20_tenancy/migrations/replay_migrations.sql
+
+create function tenancy.replay_migrations(schema_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_migration tenancy.tenant_migrations;
+    v_details text;
+begin
+    -- Up to the version in the registry row. migrate_tenant applies a migration that was
+    -- registered after that row was written.
+    for v_migration in
+        select m.*
+        from tenancy.tenant_migrations m
+        where m.position <= (
+            select c.position
+            from public.tenants t
+            join tenancy.tenant_migrations c on c.version = t.schema_version
+            where t.schema_name = replay_migrations.schema_name
+        )
+            -- A migration that has only comments refreshes audit triggers, which are new here.
+            and m.statements !~ '^(\s|--[^\n]*(\n|$))*$'
+        order by m.position
+    loop
+        perform tenancy.apply_tenant_migration(schema_name, v_migration);
+    end loop;
+exception
+    when deadlock_detected or lock_not_available then
+        raise;
+    when others then
+        if v_migration.version is null then
+            raise;
+        end if;
+        get stacked diagnostics v_details = pg_exception_detail;
+        raise exception 'Tenant migration "%" fails in a new tenant: %', v_migration.version, sqlerrm
+            using errcode = sqlstate, detail = v_details;
+end;
+$$;
+
+comment on function tenancy.replay_migrations(text) is
+    'Applies the tenant migrations to a schema that has none of their objects, up to the version in its registry row. Names the migration that fails. apply_tenant_privileges sets the privileges afterwards. Only in the transaction that inserts that row.';
 
 -- sql/20_tenancy/migrations/require_clean_session.sql
 
@@ -9566,25 +10471,11 @@ begin
         (schema_name, display_name, status, suspended_at, suspension_reason, schema_version)
     values (
         schema_name, schema_name, 'suspended', now(), 'Found without a registry row by tenantry doctor.',
-        -- The version that the schema differs least from. At a later version the tenant would
-        -- never receive the migrations that it lacks.
-        (
-            select m.version
-            from tenancy.tenant_migrations m
-            order by (
-                select count(*) from tenancy.schema_differences(schema_name, m.version, v_objects)
-            ), m.position desc
-            limit 1
-        )
+        tenancy.nearest_version(schema_name, v_objects)
     )
     returning * into v_tenant;
 
-    perform tenancy.apply_tenant_privileges(schema_name);
-    perform tenancy.log_action(
-        'tenant.create', v_tenant,
-        jsonb_build_object('after', to_jsonb(v_tenant), 'by', 'tenantry doctor')
-    );
-    perform tenancy.expose_schema(schema_name);
+    perform tenancy.complete_registration(v_tenant, jsonb_build_object('by', 'tenantry doctor'));
 end;
 $$;
 
@@ -10906,6 +11797,28 @@ $$;
 
 comment on function tenancy.with_key(jsonb) is
     'The columns of a new table, with what they leave out of its primary key: without one, the column id, which is added as uuid if it is missing. A key of one column without a default is numbered if it is an integer, and gets gen_random_uuid() if it is a uuid named id; {"identity": false} leaves an integer as it is. Only for columns that require_column_objects has accepted (PT400 invalid_column_type).';
+
+-- sql/20_tenancy/tenants/complete_registration.sql
+
+create function tenancy.complete_registration(tenant public.tenants, details jsonb)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.apply_tenant_privileges(tenant.schema_name);
+    perform tenancy.log_action(
+        'tenant.create', tenant,
+        jsonb_build_object('after', to_jsonb(tenant)) || details
+    );
+    perform tenancy.expose_schema(tenant.schema_name);
+end;
+$$;
+
+comment on function tenancy.complete_registration(public.tenants, jsonb) is
+    'Completes the registration of an existing schema, whose registry row this transaction has inserted: sets the privileges, logs tenant.create with these details, and exposes the schema (55P03).';
 
 -- sql/20_tenancy/tenants/drop_tenant_schema.sql
 

@@ -40,9 +40,18 @@ begin
     from expected e
     full join found f on f.object_kind = e.object_kind and f.object_name = e.object_name
     where e.definition is distinct from f.definition
+        and not (
+            e.object_kind is null
+            and exists (
+                select from tenancy.tenants_own_objects a
+                where a.schema_name = schema_differences.schema_name
+                    and a.object_kind = f.object_kind
+                    and a.object_name = f.object_name
+            )
+        )
     order by 1, 2;
 end;
 $$;
 
 comment on function tenancy.schema_differences(text, text, tenancy.schema_object[]) is
-    'The differences between a tenant''s objects and the template at this version. Own tables, and columns x_… in the template''s tables, do not count.';
+    'The differences between a tenant''s objects and the template at this version. Own tables, columns x_… in the template''s tables, and what a schema had before it became a tenant do not count.';

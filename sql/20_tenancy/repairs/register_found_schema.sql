@@ -15,25 +15,11 @@ begin
         (schema_name, display_name, status, suspended_at, suspension_reason, schema_version)
     values (
         schema_name, schema_name, 'suspended', now(), 'Found without a registry row by tenantry doctor.',
-        -- The version that the schema differs least from. At a later version the tenant would
-        -- never receive the migrations that it lacks.
-        (
-            select m.version
-            from tenancy.tenant_migrations m
-            order by (
-                select count(*) from tenancy.schema_differences(schema_name, m.version, v_objects)
-            ), m.position desc
-            limit 1
-        )
+        tenancy.nearest_version(schema_name, v_objects)
     )
     returning * into v_tenant;
 
-    perform tenancy.apply_tenant_privileges(schema_name);
-    perform tenancy.log_action(
-        'tenant.create', v_tenant,
-        jsonb_build_object('after', to_jsonb(v_tenant), 'by', 'tenantry doctor')
-    );
-    perform tenancy.expose_schema(schema_name);
+    perform tenancy.complete_registration(v_tenant, jsonb_build_object('by', 'tenantry doctor'));
 end;
 $$;
 
