@@ -65,6 +65,8 @@ def test_every_error_has_a_code_and_says_what_to_do() -> None:
         # share_table and unshare_table are called in a push alone, finish_restore by a restore.
         *("Table % cannot be shared", "Table % is still referenced by"),
         "The restored database has problems",
+        # install_guard is called in a push and in a restore.
+        "The pre-request function of this project",
         # register_tenant_schema is called by the owner alone.
         *("There is no schema", "It is a tenant already", 'Schema "%" cannot become a tenant'),
     }
