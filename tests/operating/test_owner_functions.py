@@ -1,4 +1,4 @@
-"""The functions that sql/README.md shows, called by Auth and through the Data API."""
+"""The functions that supabase/GUIDE.md shows, called by Auth and through the Data API."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def trigger(environment: Environment) -> Iterator[None]:
 
 @pytest.fixture
 def acme(environment: Environment) -> str:
-    """The tenant of the README."""
+    """The tenant of the guide."""
     environment.adopt_tenant("acme")
     environment.sql.execute("select public.create_tenant_schema('acme')")
     return "acme"
 
 
 @pytest.mark.usefixtures("trigger")
-def test_trigger_of_the_readme_gives_a_new_user_a_place(
+def test_trigger_of_the_guide_gives_a_new_user_a_place(
     environment: Environment, acme: str
 ) -> None:
     person = environment.sign_up()
@@ -95,7 +95,7 @@ def founding(environment: Environment) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("founding")
-def test_function_of_the_readme_lets_a_user_found_a_company(environment: Environment) -> None:
+def test_function_of_the_guide_lets_a_user_found_a_company(environment: Environment) -> None:
     until(lambda: found_company(environment, environment.nobody, "x").status_code != 404)
     founder, other = environment.sign_up(), environment.person()
     assert audited_call(environment, founder, "create_tenant_schema").refusal == (

@@ -19,7 +19,10 @@ DOCUMENTS = [
     *(ROOT / folder / "README.md" for folder in (".", "functions", "supabase", "sql", "tests")),
     *(
         ROOT / name
-        for name in ("CHANGELOG.md", ".github/CONTRIBUTING.md", ".github/SECURITY.md")
+        for name in (
+            *("supabase/GUIDE.md", "CHANGELOG.md"),
+            *(".github/CONTRIBUTING.md", ".github/SECURITY.md"),
+        )
     ),
 ]
 
@@ -62,7 +65,7 @@ def test_broken_links_are_found(tmp_path: Path) -> None:
 
 
 def test_readmes_are_short() -> None:
-    first, *others = (len(path.read_text().splitlines()) for path in DOCUMENTS[:5])
+    first, *others = (len(path.read_text().splitlines()) for path in DOCUMENTS[:6])
     assert first <= 220
     assert max(others) <= 400
 

@@ -1,4 +1,4 @@
-"""The READMEs: their code blocks and their tables."""
+"""The READMEs and the guide: their code blocks and their tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
 _FOLDERS = (".", "functions", "supabase", "sql", "tests")
-TEXT = "\n".join((_ROOT / folder / "README.md").read_text() for folder in _FOLDERS)
+GUIDE = (_ROOT / "supabase" / "GUIDE.md").read_text()
+TEXT = "\n".join([*((_ROOT / folder / "README.md").read_text() for folder in _FOLDERS), GUIDE])
 
 
 def block(language: str, word: str) -> str:
