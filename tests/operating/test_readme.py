@@ -13,6 +13,7 @@ from support.deployment import FUNCTIONS, Deployment, entry_points
 from support.environment import Environment
 from support.readme import block, table
 from tenantry.errors import ERROR_CODES
+from tenantry_cli.emulator.paths import ABSENT
 
 ROOT = FUNCTIONS.parent
 DOCUMENTS = [
@@ -109,6 +110,12 @@ def test_table_of_variables_lists_all_that_the_code_reads() -> None:
         for name in re.findall(r"`([A-Z_]+)`", variables)
     }
     assert listed == (read - NOT_OURS) | THEIRS | {"TENANTRY_SOAK"}
+
+
+def test_table_of_projects_names_all_that_the_emulator_lacks() -> None:
+    rows = table("What each project has")
+    lacking = " ".join(what for what, emulator, *_ in rows if emulator.startswith("○"))
+    assert [name for name in ABSENT.values() if name.split()[0] not in lacking] == []
 
 
 def test_table_of_errors_lists_all_that_callers_can_get() -> None:
