@@ -149,6 +149,12 @@ begin
                 select
                 from tenancy.tenant_migrations m
                 where m.position <= v_position and p.proname = any (m.callable_routines)
+            )
+            and not exists (
+                select from tenancy.tenants_own_objects w
+                where w.schema_name = check_tenant_grants.schema_name
+                    and w.object_kind = 'routine'
+                    and w.object_name = format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid))
             ) then array['execute'] end,
             0,
             not p.prosecdef and not exists (

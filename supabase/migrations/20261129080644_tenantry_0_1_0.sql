@@ -9218,6 +9218,13 @@ begin
             case when exists (
                 select from tenancy.tenant_migrations m
                 where m.position <= v_position and p.proname = any (m.callable_routines)
+            )
+            -- A migration means its own routine, not another one of that name.
+            and not exists (
+                select from tenancy.tenants_own_objects w
+                where w.schema_name = grant_differences.schema_name
+                    and w.object_kind = 'routine'
+                    and w.object_name = format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid))
             ) then 'execute' end
         from pg_catalog.pg_depend d
         join pg_catalog.pg_proc p on p.oid = d.objid
@@ -9835,9 +9842,16 @@ begin
     from calls c
     join pg_catalog.pg_proc p on p.oid = c.routine
     where case
-        when p.pronamespace = v_namespace then not exists (
-            select from tenancy.tenant_migrations m where p.proname = any (m.callable_routines)
-        )
+        when p.pronamespace = v_namespace then
+            not exists (
+                select from tenancy.tenant_migrations m where p.proname = any (m.callable_routines)
+            )
+            or exists (
+                select from tenancy.tenants_own_objects w
+                where w.schema_name = unexecutable_routines.schema_name
+                    and w.object_kind = 'routine'
+                    and w.object_name = format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid))
+            )
         else not has_function_privilege('authenticated', p.oid, 'execute')
     end
     order by 1, 2;
@@ -15798,6 +15812,12 @@ begin
                 select
                 from tenancy.tenant_migrations m
                 where m.position <= v_position and p.proname = any (m.callable_routines)
+            )
+            and not exists (
+                select from tenancy.tenants_own_objects w
+                where w.schema_name = check_tenant_grants.schema_name
+                    and w.object_kind = 'routine'
+                    and w.object_name = format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid))
             ) then array['execute'] end,
             0,
             not p.prosecdef and not exists (

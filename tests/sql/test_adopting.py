@@ -417,6 +417,48 @@ def test_adopted_schema_receives_later_tenant_migrations(sql: Database) -> None:
         assert problems(sql, "clashing") == []
 
 
+def test_callable_routine_of_a_migration_is_no_routine_of_the_schema(sql: Database) -> None:
+    run(
+        sql,
+        """
+        create schema old;
+        create table old.t (id int primary key);
+        insert into old.t values (1);
+        create function old.peek(what text) returns bigint security definer language sql
+            as 'select count(*) from old.t';
+        """,
+    )
+    adopt(sql, "old")
+    reader = person(sql, "read", "old")
+
+    with sql.transaction(force_rollback=True):
+        sql.execute(
+            "select tenancy.register_tenant_migration('peek', 'peek', $$ create function peek()"
+            " returns int language sql as 'select 7' $$, array['peek'])"
+        )
+        sql.execute("select public.migrate_tenant('old')")
+
+        assert answer(sql, "select old.peek('x')", "authenticated", reader) == "42501"
+        assert answer(sql, "select old.peek()", "authenticated", reader) == 1
+        assert problems(sql, "old") == []
+
+
+def test_routine_that_members_would_need_is_named(sql: Database) -> None:
+    run(
+        sql,
+        """
+        create schema old;
+        create function old.is_short(what text) returns boolean immutable language sql
+            as 'select length(what) < 9';
+        create table old.t (what text check (old.is_short(what)));
+        """,
+    )
+    warnings = [s for s in adopt(sql, "old") if s["outcome"] == "warning"]
+
+    assert [step["object_name"] for step in warnings] == ["is_short(text)"]
+    assert "t_what_check" in warnings[0]["detail"]
+
+
 def test_schema_of_a_former_tenant_is_adopted_and_its_layers_are_repaired(
     sql: Database,
 ) -> None:

@@ -54,6 +54,13 @@ begin
             case when exists (
                 select from tenancy.tenant_migrations m
                 where m.position <= v_position and p.proname = any (m.callable_routines)
+            )
+            -- A migration means its own routine, not another one of that name.
+            and not exists (
+                select from tenancy.tenants_own_objects w
+                where w.schema_name = grant_differences.schema_name
+                    and w.object_kind = 'routine'
+                    and w.object_name = format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid))
             ) then 'execute' end
         from pg_catalog.pg_depend d
         join pg_catalog.pg_proc p on p.oid = d.objid

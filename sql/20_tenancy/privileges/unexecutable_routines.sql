@@ -95,9 +95,16 @@ begin
     from calls c
     join pg_catalog.pg_proc p on p.oid = c.routine
     where case
-        when p.pronamespace = v_namespace then not exists (
-            select from tenancy.tenant_migrations m where p.proname = any (m.callable_routines)
-        )
+        when p.pronamespace = v_namespace then
+            not exists (
+                select from tenancy.tenant_migrations m where p.proname = any (m.callable_routines)
+            )
+            or exists (
+                select from tenancy.tenants_own_objects w
+                where w.schema_name = unexecutable_routines.schema_name
+                    and w.object_kind = 'routine'
+                    and w.object_name = format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid))
+            )
         else not has_function_privilege('authenticated', p.oid, 'execute')
     end
     order by 1, 2;
