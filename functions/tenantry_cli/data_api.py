@@ -12,6 +12,7 @@ from tenacity.wait import wait_exponential, wait_random
 from tenantry_cli.errors import TenantryError, as_sentence
 from tenantry_cli.http_client import HttpClient, is_passing, retrying, unanswered
 from tenantry_cli.target import (
+    REGISTRY_PROFILE,
     Command,
     is_key_refused,
     key_headers,
@@ -66,7 +67,9 @@ class DataApi:
 
     def __init__(self, url: str, key: str) -> None:
         self.url = url
-        self._http = HttpClient(timeout=_TIMEOUT_SECONDS, headers=key_headers(key))
+        self._http = HttpClient(
+            timeout=_TIMEOUT_SECONDS, headers=key_headers(key) | REGISTRY_PROFILE
+        )
         self._has_answered = False
 
     def call(self, function: str, **arguments: Any) -> Any:

@@ -89,6 +89,11 @@ def key_headers(key: str, api_key: str | None = None) -> dict[str, str]:
     return {"apikey": api_key or key, "Authorization": f"Bearer {key}"}
 
 
+# A request that names no schema goes to the first one that the project exposes, which need not
+# be the schema of the registry and the RPCs.
+REGISTRY_PROFILE = {"Accept-Profile": "public", "Content-Profile": "public"}
+
+
 @dataclass(frozen=True)
 class _Option:
     name: str

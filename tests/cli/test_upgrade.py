@@ -3,87 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from support.artificial_release import NEWER, UPGRADE, UPGRADE_FILE, ArtificialRelease
 from support.own_project import OwnProject, run, succeed
 from tenantry import __version__
-from tenantry_cli.project import find_project
-
-ROOT = find_project().root
-NEWER = "0.1.1"
-FILE = "tenantry_0_1_1.sql"
-UPGRADE = """\
-create function public.count_tenants() returns bigint language sql
-    return (select count(*) from public.tenants);
-select tenancy.add_tenant_migration('tenantry_0002', 'create_labels', $tenant$
-    create table labels (id uuid primary key);
-$tenant$);
-"""
-CHANGELOG = """\
-# Changelog
-
-## [Unreleased]
-
-Not yet.
-
-## [0.1.1] - 2027-01-20
-
-- `count_tenants` counts.
-
-## [0.1.0] - 2026-12-01
-
-The first release.
-"""
-
-
-@dataclass(frozen=True)
-class Installation:
-    """The two packages as a wheel installs them, with one more release."""
-
-    folder: Path
-
-    def run(self, project: OwnProject, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "PYTHONPATH": str(self.folder)}
-        environment.pop("SUPABASE_DB_URL", None)
-        return subprocess.run(
-            [sys.executable, "-m", "tenantry_cli", *arguments],
-            cwd=project.root,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def succeed(self, project: OwnProject, *arguments: str) -> str:
-        done = self.run(project, *arguments)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
 
 @pytest.fixture(scope="module")
-def newer(tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    folder = tmp_path_factory.mktemp("newer")
-    for package in ("tenantry", "tenantry_cli"):
-        shutil.copytree(
-            ROOT / "functions" / package,
-            folder / package,
-            ignore=shutil.ignore_patterns("__pycache__"),
-        )
-    source = folder / "tenantry" / "__init__.py"
-    source.write_text(source.read_text().replace(f'"{__version__}"', f'"{NEWER}"'))
-    release = folder / "tenantry_cli" / "release"
-    shutil.copytree(ROOT / "supabase" / "migrations", release / "migrations")
-    (release / "migrations" / f"20270120000000_{FILE}").write_text(UPGRADE)
-    (release / "CHANGELOG.md").write_text(CHANGELOG)
-    return Installation(folder)
+def newer(tmp_path_factory: pytest.TempPathFactory) -> ArtificialRelease:
+    return ArtificialRelease.create(tmp_path_factory.mktemp("newer"))
 
 
 @pytest.fixture
@@ -97,12 +29,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OwnProject:
 
 
 def test_new_migrations_stand_behind_those_of_the_project(
-    project: OwnProject, newer: Installation
+    project: OwnProject, newer: ArtificialRelease
 ) -> None:
     before = project.files()
     plan = newer.succeed(project, "upgrade", "--dry-run")
     assert project.files() == before
-    assert f"supabase/migrations/29990101000001_{FILE}" in plan
+    assert f"supabase/migrations/29990101000001_{UPGRADE_FILE}" in plan
     assert "- `count_tenants` counts." in plan
     assert "The first release" not in plan
     assert "Not yet" not in plan
@@ -111,9 +43,9 @@ def test_new_migrations_stand_behind_those_of_the_project(
 
     after = project.files()
     assert [path for path in after if path not in before] == [
-        f"supabase/migrations/29990101000001_{FILE}"
+        f"supabase/migrations/29990101000001_{UPGRADE_FILE}"
     ]
-    assert after[f"supabase/migrations/29990101000001_{FILE}"] == UPGRADE
+    assert after[f"supabase/migrations/29990101000001_{UPGRADE_FILE}"] == UPGRADE
     assert after["functions/requirements.txt"] == f"tenantry=={NEWER}\n"
     assert json.loads(after["supabase/tenantry.json"])["release"] == NEWER
     assert "Nothing was changed" in newer.succeed(project, "upgrade")
@@ -122,7 +54,7 @@ def test_new_migrations_stand_behind_those_of_the_project(
 
 
 def test_interrupted_upgrade_is_completed_by_a_repeat(
-    project: OwnProject, newer: Installation
+    project: OwnProject, newer: ArtificialRelease
 ) -> None:
     before = (project.root / "supabase/tenantry.json").read_text()
     newer.succeed(project, "upgrade")
@@ -136,7 +68,7 @@ def test_interrupted_upgrade_is_completed_by_a_repeat(
 
 
 def test_init_of_a_newer_release_asks_for_the_upgrade(
-    project: OwnProject, newer: Installation
+    project: OwnProject, newer: ArtificialRelease
 ) -> None:
     refused = newer.run(project, "init")
 
@@ -146,7 +78,7 @@ def test_init_of_a_newer_release_asks_for_the_upgrade(
     )
 
 
-def test_older_release_is_refused(project: OwnProject, newer: Installation) -> None:
+def test_older_release_is_refused(project: OwnProject, newer: ArtificialRelease) -> None:
     newer.succeed(project, "upgrade")
     before = project.files()
 
@@ -176,7 +108,7 @@ def test_release_older_than_the_database_is_refused(
 
 
 def test_pin_in_requirements_of_the_project_is_replaced(
-    project: OwnProject, newer: Installation
+    project: OwnProject, newer: ArtificialRelease
 ) -> None:
     project.write("functions/requirements.txt", f"flask\ntenantry == {__version__}  # ours\n")
 
@@ -187,7 +119,7 @@ def test_pin_in_requirements_of_the_project_is_replaced(
 
 
 def test_name_that_the_new_release_needs_is_a_clash(
-    project: OwnProject, newer: Installation
+    project: OwnProject, newer: ArtificialRelease
 ) -> None:
     project.write(
         "supabase/migrations/20260101000000_count.sql",

@@ -56,6 +56,7 @@ from tenantry_cli.proof.transport import PagePaths, is_overload, overloaded
 from tenantry_cli.signals import completed
 from tenantry_cli.target import (
     JWT_SECRET_NAMES,
+    REGISTRY_PROFILE,
     Target,
     is_key_refused,
     key_headers,
@@ -554,7 +555,7 @@ class Environment:
 
     def _headers(self, token: str) -> dict[str, str]:
         key = token if token == self.target.service_key else self.target.anon_key
-        return key_headers(token, key)
+        return key_headers(token, key) | REGISTRY_PROFILE
 
     def _is_known(self, url: str, tenant: Tenant, table: str) -> bool:
         return self._send(

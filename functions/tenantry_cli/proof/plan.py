@@ -49,8 +49,9 @@ from tenantry_cli.proof.rules import (
 )
 from tenantry_cli.proof.statements import statements
 from tenantry_cli.proof.transport import Reply, Request, profiles
-from tenantry_cli.target import is_opaque, key_headers
+from tenantry_cli.target import REGISTRY_PROFILE, is_opaque, key_headers
 
+_OF_REGISTRY = tuple(REGISTRY_PROFILE.items())
 _PRIVATE_SCHEMAS = ("tenancy", "tenant_template", "auth", "information_schema", "pg_catalog")
 
 
@@ -450,7 +451,7 @@ class Plan:
                     entry_point,
                     "GET",
                     f"/tenants?select=schema_name,user_schema_access(user_id)&{by_name}",
-                    (),
+                    _OF_REGISTRY,
                 ),
                 partial(shows_text, ids[resident]),
                 ("the access of a tenant", "GET", entry_point.name),
@@ -485,6 +486,7 @@ class Plan:
         verbs = ("GET", "HEAD", "POST", "PATCH", "DELETE")
         for verb in verbs if self.is_full else ("GET", "POST", "PATCH"):
             reads = verb in ("GET", "HEAD")
+            prefer = "count=exact" if reads else "return=representation"
             yield Attempt(
                 identity,
                 tenant,
@@ -498,7 +500,7 @@ class Plan:
                     entry_point,
                     verb,
                     f"/{table}{'' if verb == 'POST' else query}",
-                    (("Prefer", "count=exact" if reads else "return=representation"),),
+                    (*_OF_REGISTRY, ("Prefer", prefer)),
                     {"POST": body, "PATCH": changes[table]}.get(verb),
                 ),
                 shows_count if verb == "HEAD" else shows_rows,
@@ -644,7 +646,7 @@ class Plan:
                 entry_point,
                 "POST",
                 f"/rpc/{name}",
-                (),
+                _OF_REGISTRY,
                 {"schema_name": tenant.name if tenant else None, **arguments},
             ),
             shows_rows,
@@ -670,7 +672,12 @@ class Plan:
         if verb == "GET":
             path += f"?{urlencode(arguments)}"
         return self._request(
-            identity, entry_point, verb, path, (), arguments if verb == "POST" else None
+            identity,
+            entry_point,
+            verb,
+            path,
+            _OF_REGISTRY,
+            arguments if verb == "POST" else None,
         )
 
     def _other(self, tenant: Tenant) -> Tenant:
