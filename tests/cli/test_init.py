@@ -207,6 +207,18 @@ def test_names_and_settings_in_the_database_count(
     assert "pre-request function public.check_request: goes on" in plan
 
 
+def test_database_that_has_tenantry_from_elsewhere_is_refused(
+    other_project: str, project: OwnProject
+) -> None:
+    before = project.files()
+
+    refused = run("init", "--db-url", other_project)
+
+    assert refused.exit_code == 1
+    assert "The database has Tenantry already, and this project has not the" in refused.output
+    assert project.files() == before
+
+
 def test_exposed_schemas_stay_exposed_in_their_order(project: OwnProject) -> None:
     listed = '["public", "graphql_public"]'
     project.replace("supabase/config.toml", listed, '["api", "public", "reports"]')

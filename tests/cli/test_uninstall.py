@@ -19,6 +19,12 @@ OURS = {"tenant migrations", "template objects"}
 API = """
 create schema api;
 create table public.products (id bigint primary key);
+-- A name of the project's own, which looks like one of Tenantry's.
+create function public.count_open() returns bigint language plpgsql as $$
+begin
+    return (select count(*) from public.products tenancy where tenancy.status);
+end;
+$$;
 """
 
 
@@ -146,6 +152,11 @@ def test_tenants_in_a_given_database_are_an_obstacle_at_once(
         (
             "create function public.found() returns void language plpgsql as"
             " $$ begin perform tenancy.as_owner('create_tenant_schema', '{}'); end $$",
+            "function found()",
+        ),
+        (
+            "create function public.found() returns trigger language plpgsql as"
+            " $$ begin perform public.grant_schema_access('a', new.id, 'read'); end $$",
             "function found()",
         ),
         (

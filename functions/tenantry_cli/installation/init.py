@@ -81,6 +81,14 @@ def _report_present(project: Project, release: Release, manifest: Manifest) -> N
 
 def _plan(project: Project, release: Release, database: Live | None) -> Plan:
     ours = placed_migrations(project, release)
+    versions = {file.name.split("_")[0] for file in ours}
+    applied = set() if database is None else database.applied_versions()
+    if database is not None and database.has_tenantry() and not versions & applied:
+        raise TenantryError(
+            "The database has Tenantry already, and this project has not the migrations that "
+            "were pushed. Take them from the version control of the project, or give the "
+            "database of this project. Nothing was written."
+        )
     own = own_migrations(project, ours)
     source, major = _postgres(project, database)
     obstacles = clashes(project, release.migrations, (), ours, database)
@@ -100,7 +108,6 @@ def _plan(project: Project, release: Release, database: Live | None) -> Plan:
     pre_request = _pre_request(own, database)
     if pre_request:
         plan.facts.append(f"pre-request function {pre_request}: goes on, beside the guard")
-    applied = () if database is None else database.applied_versions()
     for migration in release.migrations:
         plan.put_migration(migration.name, migration.text, *applied)
     exposed = exposed_schemas(project)

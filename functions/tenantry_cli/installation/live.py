@@ -9,7 +9,9 @@ from typing import Any
 import psycopg
 
 from tenantry_cli.database import open_database
+from tenantry_cli.errors import TenantryError, as_sentence
 from tenantry_cli.installation.own_objects import OwnObject
+from tenantry_cli.target import DB_URL_NAMES
 
 _PLACE = "in the database"
 # As the baseline itself looks: each table and each view has a type of its name.
@@ -74,12 +76,16 @@ class Live:
 
     def release(self) -> str | None:
         """The release of Tenantry in the database; None if there is none."""
-        if self._value("select to_regprocedure('tenancy.release()')") is None:
+        if self._value("select to_regprocedure('tenancy.release()')::text") is None:
             return None
         return self._value("select tenancy.release()")
 
+    def has_tenantry(self) -> bool:
+        found = self._value("select to_regclass('tenancy.tenant_migrations')::text")
+        return found is not None
+
     def tenants(self) -> list[str]:
-        if self._value("select to_regclass('public.tenants')") is None:
+        if not self.has_tenantry():
             return []
         rows = self._session.execute("select schema_name from public.tenants order by 1")
         return [str(row[0]) for row in rows]
@@ -93,4 +99,10 @@ class Live:
 def live(db_url: str) -> Iterator[Live]:
     with open_database(db_url, autocommit=True) as session:
         session.read_only = True
-        yield Live(session)
+        try:
+            yield Live(session)
+        except psycopg.Error as error:
+            raise TenantryError(
+                f"The database, given as {DB_URL_NAMES}, refused a query: "
+                f"{as_sentence(str(error))} Give the URL of the user postgres."
+            ) from error

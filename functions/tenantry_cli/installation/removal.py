@@ -75,9 +75,23 @@ begin
         -- PostgreSQL records no dependency of a body that is a text.
         select pg_describe_object('pg_proc'::regclass, p.oid, 0)
         from pg_catalog.pg_proc p
-        where p.prosrc ~ '\\mtenancy\\.'
+        where p.pronamespace <> 'pg_catalog'::regnamespace
+            and p.prosrc ~ '\\m(tenancy|public)\\.'
             and not exists (
                 select from own i where i.classid = 'pg_proc'::regclass and i.objid = p.oid
+            )
+            and exists (
+                select
+                from own i
+                left join pg_catalog.pg_proc r
+                    on i.classid = 'pg_proc'::regclass and r.oid = i.objid
+                left join pg_catalog.pg_class c
+                    on i.classid = 'pg_class'::regclass and c.oid = i.objid
+                join pg_catalog.pg_namespace n
+                    on n.oid = coalesce(r.pronamespace, c.relnamespace)
+                where p.prosrc ~ format(
+                    '\\m%s\\.%s\\M', n.nspname, coalesce(r.proname, c.relname)
+                )
             )
     ) f (description);
     if v_dependents is not null then
