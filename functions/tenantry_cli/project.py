@@ -1,24 +1,11 @@
 """The folders of the project, and the folder with the state of the emulator."""
 
 import os
-import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from tenantry_cli.configuration import Configuration
 from tenantry_cli.errors import TenantryError
-
-_VARIABLE = re.compile(r"env\((\w+)\)")
-
-
-@dataclass(frozen=True)
-class Site:
-    """Where the links of Auth lead. The defaults are those of the Supabase CLI."""
-
-    url: str = "http://localhost:3000"
-    # Patterns of other addresses that a link may name.
-    also: tuple[str, ...] = ("https://localhost:3000",)
 
 
 @dataclass(frozen=True)
@@ -34,17 +21,8 @@ class Project:
         return self.root / "supabase" / "migrations"
 
     @property
-    def site(self) -> Site:
-        """The settings `site_url` and `additional_redirect_urls` of `supabase/config.toml`."""
-        file = self.root / "supabase" / "config.toml"
-        try:
-            auth = tomllib.loads(file.read_text()).get("auth", {})
-        except tomllib.TOMLDecodeError as error:
-            raise TenantryError(f"{file} is not valid TOML: {error}.") from None
-        return Site(
-            _setting(auth.get("site_url", Site.url)),
-            tuple(map(_setting, auth.get("additional_redirect_urls", Site.also))),
-        )
+    def configuration(self) -> Configuration:
+        return Configuration.read(self.root / "supabase" / "config.toml")
 
     @property
     def state(self) -> Path:
@@ -65,12 +43,6 @@ class Project:
                     "create the folder as a link to a writable one."
                 ) from error
         return state
-
-
-def _setting(value: Any) -> str:
-    """The value, or that of the environment variable which it names."""
-    named = _VARIABLE.fullmatch(str(value))
-    return os.environ.get(named[1], str(value)) if named else str(value)
 
 
 def find_project() -> Project:

@@ -19,6 +19,13 @@ def trial() -> Iterator[Trial]:
         yield trial
 
 
+@pytest.fixture(scope="module")
+def own_project() -> Iterator[Trial]:
+    """A project that the tests of one module share."""
+    with _trial() as trial:
+        yield trial
+
+
 @pytest.fixture(scope="session")
 def small_stack() -> Iterator[Stack]:
     """A running emulator of such a project, for tests that change nothing."""
@@ -47,6 +54,7 @@ project_id = "trial"
 
 [auth]
 site_url = "https://app.example"
+enable_anonymous_sign_ins = true
 additional_redirect_urls = ["https://*.preview.example/**"]
 """
 

@@ -16,6 +16,7 @@ import pytest
 import requests
 from aiohttp import web
 
+from tenantry_cli.configuration import AuthSettings
 from tenantry_cli.emulator.gateway import Components, create_app
 from tenantry_cli.emulator.keys import load_keys
 from tenantry_cli.emulator.paths import ABSENT_SENTENCE
@@ -152,7 +153,8 @@ def answer(folder: Path, path: str) -> tuple[int, Any]:
         keys = load_keys(folder)
         closed = Components(CLOSED, CLOSED, CLOSED)
         app = await create_app(
-            closed, keys, CLOSED, CLOSED, "postgresql://127.0.0.1:9/", "ES256"
+            *(closed, keys, CLOSED, CLOSED, "postgresql://127.0.0.1:9/", "ES256"),
+            AuthSettings(),
         )
         headers = {"apikey": keys.publishable_key, "X-Request-Id": "order-66"}
         runner = web.AppRunner(app)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -18,9 +17,8 @@ from rich.console import Console
 from support.trial import Trial
 from tenantry_cli.emulator.bundle import copy_supabase_js
 from tenantry_cli.emulator.components import install_components
-from tenantry_cli.errors import TenantryError
 from tenantry_cli.main import main
-from tenantry_cli.project import Project, Site, find_project
+from tenantry_cli.project import Project, find_project
 
 # Folders that often lie on different file systems. TMPDIR may lie on any of them.
 VOLUMES = ("/dev/shm", "/tmp", "/var/tmp", str(Path.home()), "/run")  # noqa: S108
@@ -46,23 +44,6 @@ def test_project_is_the_folder_with_the_configuration_of_the_supabase_cli(
 
     assert done.exit_code == 0, done.output
     assert [file.name[15:] for file in project.migrations.iterdir()] == ["add_orders.sql"]
-
-
-def test_site_of_the_project_is_that_of_its_configuration(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = project.root / "supabase" / "config.toml"
-    assert project.site == Site("http://localhost:3000", ("https://localhost:3000",))
-
-    monkeypatch.setenv("SITE", "https://app.example")
-    config.write_text(
-        '[auth]\nsite_url = "env(SITE)"\nadditional_redirect_urls = ["https://*.example"]\n'
-    )
-    assert project.site == Site("https://app.example", ("https://*.example",))
-
-    config.write_text("[auth\n")
-    with pytest.raises(TenantryError, match=f"^{re.escape(str(config))} is not valid TOML: "):
-        _ = project.site
 
 
 def test_folder_outside_every_project_is_refused_and_no_other_project_is_changed(

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from tenantry_cli.configuration import AuthSettings, Site
 from tenantry_cli.emulator.components import NODE, Components
 from tenantry_cli.emulator.process import Child
-from tenantry_cli.project import Site
 
 _DRIVER = Path(__file__).resolve().with_name("auth_driver.mjs")
 
@@ -19,6 +19,7 @@ def start_auth(
     jwt_secret: str,
     api_url: str,
     site: Site,
+    settings: AuthSettings,
     directory: Path,
     log: Path,
     env: Mapping[str, str],
@@ -46,7 +47,10 @@ enabled = false
 
 [auth]
 enabled = true
-enable_anonymous_sign_ins = true
+enable_signup = {json.dumps(settings.enable_signup)}
+enable_anonymous_sign_ins = {json.dumps(settings.enable_anonymous_sign_ins)}
+jwt_expiry = {settings.jwt_expiry}
+minimum_password_length = {settings.minimum_password_length}
 # The links in the mails of its log begin with this address. The gateway leads on to the site.
 site_url = {json.dumps(api_url)}
 additional_redirect_urls = {json.dumps(allowed)}

@@ -72,10 +72,13 @@ class _Link(Parameters):
 
 
 class Admin:
-    def __init__(self, users: Users, tokens: Tokens, site_url: str) -> None:
+    def __init__(
+        self, users: Users, tokens: Tokens, site_url: str, shortest_password: int
+    ) -> None:
         self._users = users
         self._tokens = tokens
         self._site_url = site_url
+        self._shortest_password = shortest_password
 
     async def reply(
         self, request: web.Request, path: str, authorization: str, content: Content
@@ -115,7 +118,9 @@ class Admin:
             case "PUT", ["admin", "users", user_id]:
                 user = await _existing(connection, user_id)
                 parameters = parsed(_UserParameters, body)
-                return Reply.of_json(await _update(connection, user, parameters))
+                return Reply.of_json(
+                    await _update(connection, user, parameters, self._shortest_password)
+                )
             case "DELETE", ["admin", "users", user_id]:
                 user = await _existing(connection, user_id)
                 await _delete(connection, user, parsed(_Deletion, body))
@@ -151,7 +156,9 @@ class Admin:
                 if user is not None and "confirmed_at" in user:
                     raise email_exists()
                 if user is None:
-                    user = await _unconfirmed(connection, kind, email, link)
+                    user = await _unconfirmed(
+                        connection, kind, email, link, self._shortest_password
+                    )
                 invited = {"invited_at": now} if kind == "invite" else {}
                 changes = {"confirmation_token": token, "confirmation_sent_at": now, **invited}
             case "magiclink" | "recovery":
@@ -273,7 +280,9 @@ async def _create(connection: Connection, given: _UserParameters) -> User:
     return await _existing(connection, user_id)
 
 
-async def _update(connection: Connection, user: User, given: _UserParameters) -> User:
+async def _update(
+    connection: Connection, user: User, given: _UserParameters, shortest_password: int
+) -> User:
     email, phone = await _free_addresses(connection, given, user_id=user["id"])
     now = datetime.now(UTC)
     changes: dict[str, Any] = {}
@@ -292,7 +301,7 @@ async def _update(connection: Connection, user: User, given: _UserParameters) ->
     if given.ban_duration:
         changes["banned_until"] = _banned_until(given.ban_duration, now)
     if given.password is not None:
-        check_password(given.password)
+        check_password(given.password, shortest_password)
     if (hashed := await _password_hash(given)) is not None:
         changes["encrypted_password"] = hashed
         # Whoever knows only the old password has to sign in again.
@@ -346,11 +355,13 @@ def _obscured(user: User, name: str) -> str | None:
     return urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-async def _unconfirmed(connection: Connection, kind: str, email: str, link: _Link) -> User:
+async def _unconfirmed(
+    connection: Connection, kind: str, email: str, link: _Link, shortest_password: int
+) -> User:
     if kind == "signup":
         if not link.password:
             raise invalid("Signup requires a valid password")
-        check_password(link.password)
+        check_password(link.password, shortest_password)
     return await _create(
         connection,
         _UserParameters(email=email, password=link.password or None, user_metadata=link.data),
@@ -397,7 +408,7 @@ async def _password_hash(given: _UserParameters) -> str | None:
     if not given.password:
         return None
     if len(given.password.encode()) > 72:
-        check_password(given.password)
+        check_password(given.password, shortest=0)
     # Hashing takes long on purpose. The event loop must not wait for it.
     salt = bcrypt.gensalt(_HASH_COST, prefix=b"2a")
     hashed = await asyncio.to_thread(bcrypt.hashpw, given.password.encode(), salt)

@@ -4,7 +4,6 @@ from typing import Any
 
 from tenantry_cli.emulator.forwarding import RefusedError
 
-_SHORTEST_PASSWORD = 6
 _LONGEST_PASSWORD_BYTES = 72
 
 
@@ -26,13 +25,13 @@ def email_exists() -> RefusedError:
     )
 
 
-def check_password(password: str) -> None:
+def check_password(password: str, shortest: int) -> None:
     if len(password.encode()) > _LONGEST_PASSWORD_BYTES:
         raise invalid(f"Password cannot be longer than {_LONGEST_PASSWORD_BYTES} characters")
-    if len(password) < _SHORTEST_PASSWORD:
+    if len(password) < shortest:
         raise refused(
             422,
             "weak_password",
-            f"Password should be at least {_SHORTEST_PASSWORD} characters.",
+            f"Password should be at least {shortest} characters.",
             weak_password={"reasons": ["length"]},
         )

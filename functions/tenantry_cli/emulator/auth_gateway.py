@@ -16,11 +16,12 @@ from aiohttp import web
 from multidict import CIMultiDict
 from pydantic import ConfigDict
 
+from tenantry_cli.configuration import AuthSettings
 from tenantry_cli.emulator import auth_users
 from tenantry_cli.emulator.auth_admin import Admin, token_hash
 from tenantry_cli.emulator.auth_error import refused
 from tenantry_cli.emulator.auth_parameters import Metadata, Parameters, Text, parsed
-from tenantry_cli.emulator.auth_tokens import LIFETIME_SECONDS, Tokens
+from tenantry_cli.emulator.auth_tokens import Tokens
 from tenantry_cli.emulator.auth_users import Connection, User, Users
 from tenantry_cli.emulator.forwarding import Content, Forwarder, Reply
 from tenantry_cli.emulator.paths import AUTH
@@ -72,6 +73,7 @@ class AuthGateway:
         tokens: Tokens,
         api_url: str,
         site_url: str,
+        settings: AuthSettings,
     ) -> None:
         self._url = url
         self._forwarder = forwarder
@@ -79,7 +81,8 @@ class AuthGateway:
         self._tokens = tokens
         self._api_url = api_url
         self._site_url = site_url
-        self._admin = Admin(users, tokens, site_url)
+        self._settings = settings
+        self._admin = Admin(users, tokens, site_url, settings.minimum_password_length)
 
     async def reply(
         self, request: web.Request, target: str, headers: CIMultiDict[str], content: Content
@@ -213,6 +216,10 @@ class AuthGateway:
     # Anonymous users ------------------------------------------------------------------------
 
     async def _sign_up_anonymously(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        if not self._settings.enable_signup:
+            raise refused(422, "signup_disabled", "Signups not allowed for this instance")
+        if not self._settings.enable_anonymous_sign_ins:
+            raise refused(422, "anonymous_provider_disabled", "Anonymous sign-ins are disabled")
         user_id, session_id = str(uuid4()), str(uuid4())
         refresh_token = secrets.token_urlsafe(9)
         async with self._users.transaction() as connection:
@@ -244,8 +251,8 @@ class AuthGateway:
         return {
             "access_token": self._tokens.signed(user, session_id, "anonymous", issued=now),
             "token_type": _BEARER,
-            "expires_in": LIFETIME_SECONDS,
-            "expires_at": now + LIFETIME_SECONDS,
+            "expires_in": self._tokens.lifetime,
+            "expires_at": now + self._tokens.lifetime,
             "refresh_token": refresh_token,
             "user": user,
         }

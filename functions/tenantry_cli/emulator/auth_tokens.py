@@ -11,14 +11,14 @@ import jwt
 
 from tenantry_cli.emulator.keys import Keys, SigningAlgorithm
 
-LIFETIME_SECONDS = 3600
-
 
 class Tokens:
-    def __init__(self, keys: Keys, signs: SigningAlgorithm, issuer: str) -> None:
+    def __init__(self, keys: Keys, signs: SigningAlgorithm, issuer: str, lifetime: int) -> None:
         self._keys = keys
         self._signs = signs
         self.issuer = issuer
+        # In seconds.
+        self.lifetime = lifetime
 
     @property
     def key_set(self) -> dict[str, list[dict[str, Any]]]:
@@ -54,7 +54,7 @@ class Tokens:
             "iss": self.issuer,
             "sub": user["id"],
             "aud": user["aud"],
-            "exp": expires or issued + LIFETIME_SECONDS,
+            "exp": expires or issued + self.lifetime,
             "iat": issued,
             "email": user["email"],
             "phone": user["phone"],

@@ -40,25 +40,44 @@ from tenantry_cli.waiting import wait_until
 @click.option(
     "--port",
     type=click.IntRange(1024, 65_000),
-    default=DEFAULT,
-    show_default=True,
-    help="The port of the gateway; the next six ports are used too.",
+    help=(
+        "The port of the gateway; the next six ports are used too. Without it: `port` in "
+        f"[api] of supabase/config.toml, or {DEFAULT}."
+    ),
+)
+@click.option(
+    "--leave-out-missing",
+    is_flag=True,
+    help="Leave out the statements that need what the emulator lacks, and list them.",
 )
 @click.option("--ready-fd", type=int, hidden=True)
-def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | None) -> None:
+def up(
+    demo: bool,
+    detach: bool,
+    ephemeral: bool,
+    port: int | None,
+    leave_out_missing: bool,
+    ready_fd: int | None,
+) -> None:
     """Start the emulator, apply the migrations, run until Ctrl-C.
 
     TENANTRY_CACHE_DIR names the folder that keeps its components, and TENANTRY_PG_BIN the
     programs of another PostgreSQL.
     """
     project = find_project()
+    if port is None:
+        port = project.configuration.port or DEFAULT
     console = Console(highlight=False, soft_wrap=True)
     is_ready = False
     if detach:
         with stopping_cleanly():
             # The background process could not show the progress.
             install_components(console)
-            arguments = [f"--port={port}", *(["--ephemeral"] if ephemeral else [])]
+            arguments = [
+                f"--port={port}",
+                *(["--ephemeral"] if ephemeral else []),
+                *(["--leave-out-missing"] if leave_out_missing else []),
+            ]
             log = project.state / f"supervisor-{port}.log"
             start_detached(arguments, log, partial(console.print, markup=False))
             is_ready = True
@@ -85,6 +104,7 @@ def up(demo: bool, detach: bool, ephemeral: bool, port: int, ready_fd: int | Non
                     port=port,
                     ephemeral=ephemeral,
                     empty=is_reset,
+                    leave_out_missing=leave_out_missing,
                     console=console,
                     report=report,
                 ) as stack:

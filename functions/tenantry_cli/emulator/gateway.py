@@ -7,6 +7,7 @@ served by one event loop, and forwarding.py exchanges only complete requests and
 import argparse
 import asyncio
 import gc
+import json
 import logging
 import re
 import resource
@@ -21,6 +22,7 @@ from aiohttp import HttpVersion11, web
 from aiohttp.typedefs import Handler
 from multidict import CIMultiDict
 
+from tenantry_cli.configuration import AuthSettings
 from tenantry_cli.emulator.api_keys import ApiKeys
 from tenantry_cli.emulator.auth_gateway import AuthGateway
 from tenantry_cli.emulator.auth_tokens import Tokens
@@ -258,11 +260,14 @@ async def create_app(
     site_url: str,
     database_url: str,
     signs: SigningAlgorithm,
+    auth_settings: AuthSettings,
 ) -> web.Application:
     forwarder = Forwarder()
     users = Users(database_url)
-    tokens = Tokens(keys, signs, issuer=f"{api_url}{AUTH}")
-    auth = AuthGateway(components.auth, forwarder, users, tokens, api_url, site_url)
+    tokens = Tokens(keys, signs, f"{api_url}{AUTH}", auth_settings.jwt_expiry)
+    auth = AuthGateway(
+        components.auth, forwarder, users, tokens, api_url, site_url, auth_settings
+    )
     gateway = Gateway(components, ApiKeys(keys), forwarder, auth)
 
     async def close(app: web.Application) -> None:
@@ -290,6 +295,7 @@ def main() -> None:
     arguments.add_argument("--signs", choices=("ES256", "HS256"), required=True)
     arguments.add_argument("--api-url", required=True)
     arguments.add_argument("--site-url", required=True)
+    arguments.add_argument("--auth-settings", type=json.loads, required=True)
     arguments.add_argument("--database-url", required=True)
     given = arguments.parse_args()
     logging.basicConfig(level=logging.INFO)
@@ -305,6 +311,7 @@ def main() -> None:
                 given.site_url,
                 given.database_url,
                 given.signs,
+                AuthSettings(**given.auth_settings),
             ),
             given.port,
         )

@@ -51,9 +51,11 @@ _DISCARDING_SECONDS = 10
 _THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-def chosen_default_privileges() -> DefaultPrivileges:
+def chosen_default_privileges(exposes_new_tables: bool) -> DefaultPrivileges:
     """The default privileges of a new cluster: hosted Supabase has two variants."""
-    chosen = os.environ.get("TENANTRY_DEFAULT_PRIVILEGES", "current")
+    chosen = os.environ.get(
+        "TENANTRY_DEFAULT_PRIVILEGES", "legacy" if exposes_new_tables else "current"
+    )
     if chosen not in ("current", "legacy"):
         raise TenantryError("TENANTRY_DEFAULT_PRIVILEGES must be `current` or `legacy`.")
     return cast(DefaultPrivileges, chosen)
@@ -115,14 +117,21 @@ class Postgres:
                 "roles.sql",
                 "database.sql",
                 "schemas.sql",
+                "storage.sql",
+                "services.sql",
                 f"default_privileges_{default_privileges}.sql",
             ):
                 connection.execute(_script(script))
 
     def complete_auth(self) -> None:
-        """Replaces the helper functions of Auth by those of hosted Supabase."""
+        """Replaces the helper functions of Auth by those of hosted Supabase, and adds columns
+        and tables that only hosted Supabase has."""
         with psycopg.connect(self.admin_url()) as connection:
             connection.execute(_script("auth.sql"))
+            if connection.execute("select to_regclass('auth.mfa_factors')").fetchone() == (
+                None,
+            ):
+                connection.execute(_script("auth_tables.sql"))
 
     def keep_pristine(self) -> None:
         """Copies the database once, with the tables of Auth and without migrations."""

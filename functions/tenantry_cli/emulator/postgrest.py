@@ -1,6 +1,6 @@
 """PostgREST, set up as on hosted Supabase."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tenantry_cli.emulator.components import Components
@@ -17,14 +17,17 @@ def start_postgrest(
     api_url: str,
     log: Path,
     env: Mapping[str, str],
+    schemas: Sequence[str] = ("public",),
+    extra_search_path: Sequence[str] = ("public", "extensions"),
+    max_rows: int = 1000,
     overrides: Mapping[str, str] | None = None,
 ) -> Child:
     settings = {
         "PGRST_DB_URI": database_url,
-        "PGRST_DB_SCHEMAS": "public",
-        "PGRST_DB_EXTRA_SEARCH_PATH": "public, extensions",
+        "PGRST_DB_SCHEMAS": ", ".join(schemas),
+        "PGRST_DB_EXTRA_SEARCH_PATH": ", ".join(extra_search_path),
         "PGRST_DB_ANON_ROLE": "anon",
-        "PGRST_DB_MAX_ROWS": "1000",
+        "PGRST_DB_MAX_ROWS": str(max_rows),
         "PGRST_DB_POOL": "10",
         # Migrations expose schemas through the role's settings and a notification.
         "PGRST_DB_CONFIG": "true",

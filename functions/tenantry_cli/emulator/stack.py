@@ -2,15 +2,16 @@
 
 import fcntl
 import hashlib
+import json
 import os
 import secrets
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ import psycopg
 import requests
 from rich.console import Console
 
+from tenantry_cli.configuration import Configuration
 from tenantry_cli.emulator.auth import start_auth
 from tenantry_cli.emulator.bundle import copy_supabase_js
 from tenantry_cli.emulator.components import Components, install_components
@@ -41,6 +43,7 @@ from tenantry_cli.emulator.postgres import (
 from tenantry_cli.emulator.postgrest import start_postgrest
 from tenantry_cli.emulator.process import Child
 from tenantry_cli.emulator.proxies import functions_environment
+from tenantry_cli.emulator.push import push_project
 from tenantry_cli.emulator.state import (
     RUN_VARIABLE,
     State,
@@ -50,7 +53,7 @@ from tenantry_cli.emulator.state import (
     sweep,
     write_state,
 )
-from tenantry_cli.emulator.supabase_cli import push_migrations
+from tenantry_cli.emulator.supabase_cli import Push
 from tenantry_cli.errors import TenantryError, describe_os_error
 from tenantry_cli.http_client import HttpClient
 from tenantry_cli.project import Project, find_project
@@ -146,6 +149,7 @@ class Stack:
         port: int | None = DEFAULT,
         ephemeral: bool = False,
         empty: bool = False,
+        leave_out_missing: bool = False,
         default_privileges: DefaultPrivileges | None = None,
         signs: SigningAlgorithm | None = None,
         console: Console | None = None,
@@ -155,11 +159,16 @@ class Stack:
 
         Without a port, free ports are used. An ephemeral emulator has its own database,
         which is removed at the end. `empty` erases the database of the project first.
-        TENANTRY_DEFAULT_PRIVILEGES is the default of `default_privileges`, and
-        TENANTRY_JWT_ALGORITHM of `signs`. `report` receives each step as a sentence.
+        `leave_out_missing` leaves out statements that need what the emulator lacks.
+        The default of `default_privileges` is TENANTRY_DEFAULT_PRIVILEGES, else what the
+        project's config.toml says; that of `signs` is TENANTRY_JWT_ALGORITHM. `report`
+        receives each step as a sentence.
         """
         project = project or find_project()
-        default_privileges = default_privileges or chosen_default_privileges()
+        configuration = project.configuration
+        default_privileges = default_privileges or chosen_default_privileges(
+            configuration.exposes_new_tables
+        )
         signs = signs or chosen_algorithm()
         console = console or Console(stderr=True, quiet=True)
         components = install_components(console)
@@ -176,7 +185,10 @@ class Stack:
                 claim = claim_soon(ports, report)
             cleanup.enter_context(claim)
             keys = load_keys(project.state)
-            launch = _Launch(project, components, ports, home, keys, signs, cleanup)
+            launch = _Launch(
+                *(project, configuration, components, ports, home, keys, signs),
+                *(leave_out_missing, cleanup),
+            )
             try:
                 stack = launch.run(default_privileges, report)
             except TenantryError as error:
@@ -269,11 +281,13 @@ def _already_up(project: Project) -> str:
 @dataclass(frozen=True)
 class _Launch:
     project: Project
+    configuration: Configuration
     components: Components
     ports: Ports
     home: _Home
     keys: Keys
     signs: SigningAlgorithm
+    leave_out_missing: bool
     cleanup: ExitStack
     run_id: str = field(default_factory=lambda: secrets.token_hex(16))
 
@@ -301,11 +315,10 @@ class _Launch:
         postgres.keep_pristine()
 
         report("Applying supabase/migrations …")
-        push = push_migrations(
-            self.components, root=self.project.root, database_url=stack.db_url, env=self._env()
-        )
+        push = self._push(stack)
         report(push.summary)
-        postgrest = self._postgrest(stack)
+        exposed, missing = _exposed(self.configuration.schemas, stack.db_url)
+        postgrest = self._postgrest(stack, exposed)
         postgrest.wait_until(
             lambda: _status(f"http://127.0.0.1:{self.ports.postgrest_admin}/ready") == 200,
             report,
@@ -318,12 +331,24 @@ class _Launch:
             children=(database, auth, postgrest, functions, gateway),
             warnings=(
                 *push.warnings,
+                *([push.left_out] if push.left_out else []),
+                *missing,
+                *_not_followed(self.configuration),
                 *functions_environment(os.environ)[1],
                 *self._warnings(),
             ),
         )
         write_state(path, replace(state, connection=stack.connection, warnings=stack.warnings))
         return stack
+
+    def _push(self, stack: Stack) -> Push:
+        return push_project(
+            self.components,
+            stack.postgres,
+            self.project.root,
+            env=self._env(),
+            leave_out_missing=self.leave_out_missing,
+        )
 
     @property
     def _functions_url(self) -> str:
@@ -358,14 +383,15 @@ class _Launch:
                 database_url=stack.postgres.url(role="supabase_auth_admin"),
                 jwt_secret=self.keys.jwt_secret,
                 api_url=stack.api_url,
-                site=self.project.site,
+                site=self.configuration.site,
+                settings=self.configuration.auth,
                 directory=self.home.scratch / "auth",
                 log=self._log("auth"),
                 env=self._env(),
             )
         )
 
-    def _postgrest(self, stack: Stack) -> Child:
+    def _postgrest(self, stack: Stack, exposed: Sequence[str]) -> Child:
         return self._keep(
             start_postgrest(
                 self.components,
@@ -375,6 +401,9 @@ class _Launch:
                 api_url=stack.api_url,
                 log=self._log("postgrest"),
                 env=self._env(),
+                schemas=exposed,
+                extra_search_path=self.configuration.extra_search_path,
+                max_rows=self.configuration.max_rows,
             )
         )
 
@@ -405,7 +434,8 @@ class _Launch:
             *("--port", str(self.ports.gateway), "--functions", functions),
             *("--postgrest", stack.postgrest_url, "--auth", stack.auth_url),
             *("--keys", str(keys_file(self.project.state)), "--signs", self.signs),
-            *("--api-url", stack.api_url, "--site-url", self.project.site.url),
+            *("--api-url", stack.api_url, "--site-url", self.configuration.site.url),
+            *("--auth-settings", json.dumps(asdict(self.configuration.auth))),
             *("--database-url", stack.postgres.url(role="supabase_auth_admin")),
             env=self._env(),
         )
@@ -451,6 +481,35 @@ class _Launch:
         with HttpClient(timeout=10) as http:
             reply = http.request("GET", self._functions_url)
         return () if reply.ok else (reply.json()["message"],)
+
+
+def _exposed(schemas: Sequence[str], database_url: str) -> tuple[list[str], list[str]]:
+    """The schemas that the Data API can serve, and a sentence on those that it cannot.
+
+    One missing schema would close the whole Data API.
+    """
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute(
+            "select nspname from pg_namespace where nspname = any (%s)", [list(schemas)]
+        ).fetchall()
+    exposed = [schema for schema in schemas if (schema,) in found]
+    missing = [schema for schema in schemas if schema not in exposed]
+    if not missing:
+        return exposed, []
+    return exposed, [
+        f"supabase/config.toml exposes {', '.join(missing)} in api.schemas, and no migration "
+        "creates it. The Data API serves the other schemas. Start the emulator again once a "
+        "migration creates it."
+    ]
+
+
+def _not_followed(configuration: Configuration) -> list[str]:
+    if not configuration.not_followed:
+        return []
+    return [
+        "The emulator does not follow these settings of supabase/config.toml: "
+        f"{', '.join(configuration.not_followed)}."
+    ]
 
 
 def _status(url: str) -> int | None:

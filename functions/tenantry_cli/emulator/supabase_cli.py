@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 from tenantry_cli.emulator.components import Components
+from tenantry_cli.emulator.workdir import push_folder
 from tenantry_cli.errors import TenantryError
 
 # The lines with which the CLI announces a file, and the kind of file.
@@ -32,6 +33,8 @@ class Push:
 
     applied: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    # What was left out of the files, if anything was.
+    left_out: str = ""
 
     @property
     def summary(self) -> str:
@@ -46,9 +49,14 @@ class Push:
 
 
 def push_migrations(
-    components: Components, *, root: Path, database_url: str, env: Mapping[str, str]
+    components: Components,
+    *,
+    root: Path,
+    database_url: str,
+    env: Mapping[str, str],
+    replaced: Mapping[Path, str] | None = None,
 ) -> Push:
-    """Applies the pending migrations, and the seed once.
+    """Applies the pending migrations, and the seed once. `replaced` has another text of files.
 
     A file that fails changes nothing. The files before it stay applied. If the database has
     migrations whose files are gone, nothing is applied, because their order is unknown.
@@ -63,13 +71,14 @@ def push_migrations(
                 "database.",
             )
         )
-    done = _run(
-        components,
-        *("push", "--include-all", "--include-seed", "--yes"),
-        *("--workdir", root, f"--remote={database_url}?sslmode=disable"),
-        folder=root,
-        env=env,
-    )
+    with push_folder(root, replaced) as folder:
+        done = _run(
+            components,
+            *("push", "--include-all", "--include-seed", "--yes"),
+            *("--workdir", folder, f"--remote={database_url}?sslmode=disable"),
+            folder=folder,
+            env=env,
+        )
     if done.returncode:
         raise TenantryError(_failure(done.stdout))
     return Push(tuple(re.findall(r"Applying migration (\S+?\.sql)", done.stdout)))

@@ -8,7 +8,9 @@ declare
 begin
     -- Some builds of PostgreSQL lack the contributed modules.
     for v_extension in
-        select name from pg_available_extensions where name in ('pgcrypto', 'uuid-ossp')
+        select name from pg_available_extensions where name in (
+            'pgcrypto', 'uuid-ossp', 'pg_stat_statements', 'moddatetime'
+        )
     loop
         execute format('create extension if not exists %I with schema extensions', v_extension);
     end loop;

@@ -1,0 +1,193 @@
+"""What the migrations and seeds of a project need, and the emulator lacks, by statement.
+
+A rehearsal applies them in a database of its own, without the statements that need something
+missing. Leaving one out may make others fail, so only a trial finds all of them.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import errors, sql
+
+from tenantry_cli.configuration import Configuration
+from tenantry_cli.emulator.postgres import Postgres
+
+_DATABASE = "tenantry_rehearsal"
+_TOKEN = re.compile(
+    r"""
+    --[^\n]* | /\*.*?\*/
+    | [eE]'(?:[^'\\]|''|\\.)*' | '(?:[^']|'')*' | "(?:[^"]|"")*"
+    | \$(?P<tag>(?:[A-Za-z_]\w*)?)\$.*?\$(?P=tag)\$
+    | \bbegin\s+atomic\b.*?\bend\s*(?=;)
+    | (?P<end>;)
+    """,
+    re.DOTALL | re.VERBOSE | re.IGNORECASE,
+)
+_BLANK = re.compile(r"(?:\s+|--[^\n]*|/\*.*?\*/)*", re.DOTALL)
+# The rehearsal of a file is one transaction, as a push of it is.
+_TRANSACTION = re.compile(r"(?:begin|start\s+transaction|commit|end|rollback)\b", re.IGNORECASE)
+_NO_EXTENSION = re.compile(
+    r'extension "(.+?)" is not available|permission denied to create extension "(.+?)"'
+    r'|extension "(.+?)" has no installation script'
+)
+# What only an extension or a service creates. A project may have turned it on in the dashboard.
+_OF_EXTENSIONS = re.compile(
+    r"\b(?:(?:cron|net|http|pgmq|pgsodium|vault|realtime|graphql|storage|auth)\."
+    r"|vector\b|halfvec\b|sparsevec\b|geography\b|geometry\b|http_\w+\()",
+    re.IGNORECASE,
+)
+_MISSING = (
+    *(errors.UndefinedTable, errors.UndefinedFunction, errors.UndefinedObject),
+    *(errors.UndefinedColumn, errors.InvalidSchemaName),
+)
+# What fails where rows or a check are missing that were left out.
+_CONSEQUENCES = (errors.RaiseException, errors.IntegrityError)
+_SHOWN_CHARACTERS = 100
+
+
+@dataclass(frozen=True)
+class Statement:
+    text: str
+    start: int
+    end: int
+    line: int
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A statement that needs something which the emulator lacks."""
+
+    file: str
+    line: int
+    statement: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.statement}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    left_out: tuple[LeftOut, ...]
+    # The files that lost statements, with the rest of their text.
+    replaced: dict[Path, str]
+
+    @property
+    def list(self) -> str:
+        return "\n".join(f"  {each}" for each in self.left_out)
+
+
+def rehearse(postgres: Postgres, root: Path) -> Rehearsal:
+    """Finds the statements of the project's files that need something missing.
+
+    Ends at a statement that fails for another reason: the push says what is wrong with it.
+    """
+    left_out: list[LeftOut] = []
+    replaced: dict[Path, str] = {}
+    with _database(postgres) as url, psycopg.connect(url) as connection:
+        for file in _files(root):
+            text = file.read_text()
+            kept, is_complete = text, True
+            for statement in statements(text):
+                try:
+                    _try(connection, statement.text)
+                except psycopg.Error as error:
+                    if not _is_missing(error, statement.text, bool(left_out)):
+                        is_complete = False
+                        break
+                    left_out.append(
+                        LeftOut(
+                            str(file.relative_to(root)),
+                            statement.line,
+                            _shown(statement.text),
+                            (error.diag.message_primary or str(error)).strip(),
+                        )
+                    )
+                    # The lines keep their numbers.
+                    gap = re.sub(r"[^\n]", " ", text[statement.start : statement.end])
+                    kept = kept[: statement.start] + gap + kept[statement.end :]
+            if kept != text:
+                replaced[file] = kept
+            if not is_complete:
+                break
+            connection.commit()
+            connection.execute("reset all")
+            connection.execute("reset role")
+    return Rehearsal(tuple(left_out), replaced)
+
+
+def statements(text: str) -> Iterator[Statement]:
+    """The statements of a file, without the comments before each."""
+    begin = 0
+    for token in (*_TOKEN.finditer(text), None):
+        if token is not None and token["end"] is None:
+            continue
+        end = len(text) if token is None else token.end()
+        blank = _BLANK.match(text, begin, end)
+        start = begin if blank is None else blank.end()
+        if text[start:end].strip(" \t\r\n;"):
+            yield Statement(text[start:end], start, end, text.count("\n", 0, start) + 1)
+        begin = end
+
+
+def _try(connection: psycopg.Connection, statement: str) -> None:
+    if _TRANSACTION.match(statement):
+        return
+    with connection.transaction():
+        connection.execute(statement.encode())
+
+
+def _is_missing(error: psycopg.Error, statement: str, is_consequence: bool) -> bool:
+    message = error.diag.message_primary or str(error)
+    if _NO_EXTENSION.search(message):
+        return True
+    if is_consequence:
+        return isinstance(error, (*_MISSING, *_CONSEQUENCES))
+    # An ordinary mistake of a project is no missing extension.
+    return (
+        isinstance(error, _MISSING)
+        and _OF_EXTENSIONS.search(f"{message} {statement}") is not None
+    )
+
+
+def _shown(statement: str) -> str:
+    line = " ".join(statement.split()).rstrip("; ")
+    return line if len(line) <= _SHOWN_CHARACTERS else f"{line[:_SHOWN_CHARACTERS]}…"
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """The migrations in their order, and the seeds."""
+    told = Configuration.read(root / "supabase" / "config.toml")
+    if told.has_migrations:
+        yield from sorted((root / "supabase" / "migrations").glob("*_*.sql"))
+    if told.has_seed:
+        for pattern in told.seed_paths:
+            # `./seeds/*.sql` and `../seeds/*.sql`.
+            steps = pattern.split("/")
+            folder = root / "supabase"
+            while steps and steps[0] in (".", ".."):
+                folder = folder.parent if steps.pop(0) == ".." else folder
+            yield from sorted(folder.glob("/".join(steps)))
+
+
+@contextmanager
+def _database(postgres: Postgres) -> Iterator[str]:
+    """A database without migrations. The roles that the rehearsal creates end with it."""
+    postgres.drop_database(_DATABASE)
+    before = _roles(postgres)
+    try:
+        yield postgres.create_database(_DATABASE)
+    finally:
+        postgres.drop_database(_DATABASE)
+        with psycopg.connect(postgres.admin_url()) as connection:
+            for role in _roles(postgres) - before:
+                connection.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
+
+
+def _roles(postgres: Postgres) -> set[str]:
+    with psycopg.connect(postgres.admin_url()) as connection:
+        return {role for (role,) in connection.execute("select rolname from pg_roles")}
