@@ -39,8 +39,9 @@ enable_signup = true
 jwt_expiry = 600
 minimum_password_length = 10
 
-[auth.hook.send_email]
+[auth.hook.custom_access_token]
 enabled = true
+uri = "pg-functions://postgres/public/hook"
 
 [auth.external.slack]
 enabled = false
@@ -223,7 +224,7 @@ def test_configuration_is_followed(stack: Stack) -> None:
     (unknown,) = [each for each in stack.warnings if "api.schemas" in each]
     assert "exposes planned in api.schemas" in unknown
     (not_followed,) = [each for each in stack.warnings if "does not follow" in each]
-    assert not_followed.endswith(": auth.hook.send_email.enabled.")
+    assert not_followed.endswith(": auth.hook.custom_access_token.enabled.")
 
     weak = auth(stack, "signup", email="new@shop.example", password="ninechars")
     assert (weak.status_code, weak.json()["error_code"]) == (422, "weak_password")
@@ -261,6 +262,44 @@ def test_services_have_what_migrations_name(stack: Stack) -> None:
     assert one(stack.db_url, secret) == "s3cret"
     assert one(stack.db_url, "select count(*) from public.profiles") >= 3
     until(lambda: rest(stack, "profiles", stack.anon_key).status_code == 200)
+
+
+def test_push_applies_what_is_pending(shop: Trial, stack: Stack) -> None:
+    shop.write(
+        "supabase/migrations/20260103000000_later.sql",
+        "create table public.later (id integer);\ncreate extension pg_net;\n",
+    )
+    refused = shop.tenantry("push")
+    assert refused.returncode == 1
+    assert "20260103000000_later.sql:2: create extension pg_net: extension" in refused.stderr
+    # Applied already, without them.
+    assert "20260102000000" not in refused.stderr
+
+    pushed = shop.tenantry("push", "--leave-out-missing")
+
+    assert pushed.returncode == 0, pushed.stderr
+    assert "Applied 1: 20260103000000_later.sql" in pushed.stdout
+    assert shop.tenantry("push").stdout == "There is no new migration.\n"
+    until(lambda: rest(stack, "later", stack.anon_key).status_code == 200)
+
+
+def test_supabase_cli_works_with_the_emulator_as_its_database(
+    shop: Trial, stack: Stack
+) -> None:
+    listed = shop.tenantry("supabase", "migration", "list")
+    assert listed.returncode == 0, listed.stderr
+    assert "20260102000000" in listed.stdout
+    types = shop.tenantry("supabase", "gen", "types", "--lang=typescript")
+    assert '"profiles": {' in types.stdout
+    # Files that it writes are the project's.
+    made = shop.tenantry("supabase", "migration", "new", "more")
+    assert made.returncode == 0, made.stderr
+    (file,) = shop.project.migrations.glob("*_more.sql")
+    file.unlink()
+    other = shop.tenantry("supabase", "db", "lint", "--remote=postgresql://127.0.0.1:1/none")
+    assert other.returncode != 0
+    assert "`tenantry reset`" in shop.tenantry("supabase", "db", "reset").stderr
+    assert (shop.directory / "supabase" / "config.toml").read_text() == CONFIG
 
 
 def test_file_is_cut_into_its_statements() -> None:

@@ -146,7 +146,7 @@ def test_restored_project_is_closed_complete_and_checked(
         " (select count(*) from tenancy.check_guard()) as unguarded,"
         " (select access_level from public.user_schema_access) as access_level",
     )
-    assert state["exposed"] == ["public", "acme", "closed"]
+    assert state["exposed"] == ["public", "graphql_public", "acme", "closed"]
     assert (state["own"], state["identities"], state["unguarded"]) == (1, 1, 0)
     assert state["access_level"] == "admin"
     # The log goes on from its head, whatever number the next transaction of this server has.

@@ -45,7 +45,7 @@ def create_app(source: Path, swagger_ui: Path, supabase_js: Path) -> "WSGIApplic
             503,
             "unavailable",
             f"There are no functions: functions/{source.name} is missing.",
-            "Copy this file from Tenantry's repository, and start the emulator again.",
+            "`tenantry init` adds Tenantry to this project. Then start the emulator again.",
         )
     try:
         groups = {_path(name): _target(name, source) for name in _entry_points(source)}

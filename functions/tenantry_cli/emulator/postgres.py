@@ -53,9 +53,8 @@ _THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": 
 
 def chosen_default_privileges(exposes_new_tables: bool) -> DefaultPrivileges:
     """The default privileges of a new cluster: hosted Supabase has two variants."""
-    chosen = os.environ.get(
-        "TENANTRY_DEFAULT_PRIVILEGES", "legacy" if exposes_new_tables else "current"
-    )
+    told = "legacy" if exposes_new_tables else "current"
+    chosen = os.environ.get("TENANTRY_DEFAULT_PRIVILEGES", told)
     if chosen not in ("current", "legacy"):
         raise TenantryError("TENANTRY_DEFAULT_PRIVILEGES must be `current` or `legacy`.")
     return cast(DefaultPrivileges, chosen)

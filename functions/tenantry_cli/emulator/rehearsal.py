@@ -82,10 +82,11 @@ class Rehearsal:
 
 
 def rehearse(postgres: Postgres, root: Path) -> Rehearsal:
-    """Finds the statements of the project's files that need something missing.
+    """Finds the statements of the project's pending files that need something missing.
 
     Ends at a statement that fails for another reason: the push says what is wrong with it.
     """
+    applied = _applied(postgres)
     left_out: list[LeftOut] = []
     replaced: dict[Path, str] = {}
     with _database(postgres) as url, psycopg.connect(url) as connection:
@@ -96,6 +97,8 @@ def rehearse(postgres: Postgres, root: Path) -> Rehearsal:
                 try:
                     _try(connection, statement.text)
                 except psycopg.Error as error:
+                    if _is_known_role(error, statement.text):
+                        continue
                     if not _is_missing(error, statement.text, bool(left_out)):
                         is_complete = False
                         break
@@ -117,7 +120,10 @@ def rehearse(postgres: Postgres, root: Path) -> Rehearsal:
             connection.commit()
             connection.execute("reset all")
             connection.execute("reset role")
-    return Rehearsal(tuple(left_out), replaced)
+    return Rehearsal(
+        tuple(each for each in left_out if Path(each.file).name.split("_")[0] not in applied),
+        replaced,
+    )
 
 
 def statements(text: str) -> Iterator[Statement]:
@@ -139,6 +145,13 @@ def _try(connection: psycopg.Connection, statement: str) -> None:
         return
     with connection.transaction():
         connection.execute(statement.encode())
+
+
+def _is_known_role(error: psycopg.Error, statement: str) -> bool:
+    """Roles belong to the whole server: an earlier push may have created this one."""
+    return isinstance(error, errors.DuplicateObject) and (
+        re.match(r"create\s+(?:role|user)\b", statement, re.IGNORECASE) is not None
+    )
 
 
 def _is_missing(error: psycopg.Error, statement: str, is_consequence: bool) -> bool:
@@ -172,6 +185,16 @@ def _files(root: Path) -> Iterator[Path]:
             while steps and steps[0] in (".", ".."):
                 folder = folder.parent if steps.pop(0) == ".." else folder
             yield from sorted(folder.glob("/".join(steps)))
+
+
+def _applied(postgres: Postgres) -> set[str]:
+    """The versions of the migrations that the emulator has."""
+    history = "supabase_migrations.schema_migrations"
+    with psycopg.connect(postgres.url()) as connection:
+        if connection.execute("select to_regclass(%s)", [history]).fetchone() == (None,):
+            return set()
+        query = sql.SQL("select version from {}").format(sql.Identifier(*history.split(".")))
+        return {version for (version,) in connection.execute(query)}
 
 
 @contextmanager

@@ -419,6 +419,8 @@ class _Launch:
             # Without the copy, the console says what is missing.
             copy_supabase_js(self.components, self.project)
         source = self.project.functions / "main.py"
+        if not source.exists() and _has_baseline(self.project):
+            source = Path(__file__).with_name("default_functions") / "main.py"
         return self._python(
             "functions",
             *("--port", str(self.ports.functions), "--source", str(source)),
@@ -481,6 +483,10 @@ class _Launch:
         with HttpClient(timeout=10) as http:
             reply = http.request("GET", self._functions_url)
         return () if reply.ok else (reply.json()["message"],)
+
+
+def _has_baseline(project: Project) -> bool:
+    return any(project.migrations.glob("*_tenantry_[0-9]*_[0-9]*_[0-9]*.sql"))
 
 
 def _exposed(schemas: Sequence[str], database_url: str) -> tuple[list[str], list[str]]:

@@ -1,0 +1,97 @@
+"""`tenantry push` and `tenantry supabase`: the Supabase CLI with the running emulator."""
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from tenantry_cli.emulator.components import install_components
+from tenantry_cli.emulator.ports import Ports
+from tenantry_cli.emulator.postgres import Postgres
+from tenantry_cli.emulator.push import push_project
+from tenantry_cli.emulator.state import running
+from tenantry_cli.emulator.supabase_cli import quiet_environment
+from tenantry_cli.emulator.workdir import command_folder
+from tenantry_cli.errors import TenantryError
+from tenantry_cli.project import Project, find_project
+
+# The commands that take a database, by their first words, and those below them that take none.
+_WITH_DATABASE = ("db", "migration", "migrations", "inspect db", "gen types", "test db")
+_WITHOUT_DATABASE = ("db start", "db schema", "migration new", "migrations new")
+# Whoever gives one of these has chosen a database, or asks for help.
+_CHOICES = ("--remote", "--from", "--to", "--local", "--linked", "--db-url", "--help", "-h")
+
+
+@click.command()
+@click.option("--port", type=int, help="The port of the gateway, if several emulators run.")
+@click.option(
+    "--leave-out-missing",
+    is_flag=True,
+    help="Leave out the statements that need what the emulator lacks, and list them.",
+)
+def push(port: int | None, leave_out_missing: bool) -> None:
+    """Apply the pending migrations to the running emulator."""
+    project = find_project()
+    state = running(project, port)
+    components = install_components(Console(quiet=True))
+    pushed = push_project(
+        components,
+        Postgres(
+            components.postgres, project.state / "postgres", Ports(state.gateway_port).database
+        ),
+        project.root,
+        env=quiet_environment(_home(project)),
+        leave_out_missing=leave_out_missing,
+    )
+    if pushed.warnings:
+        raise TenantryError("\n".join(pushed.warnings))
+    click.echo(pushed.summary)
+    if pushed.left_out:
+        click.echo(pushed.left_out)
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def supabase(ctx: click.Context, arguments: tuple[str, ...]) -> None:
+    """Run the emulator's Supabase CLI, with the emulator as its database.
+
+    A command that takes a database gets the emulator's, unless --remote names another one.
+    """
+    project = find_project()
+    components = install_components(Console(quiet=True))
+    if arguments[:2] == ("db", "reset") and not _has_choice(arguments):
+        raise TenantryError("`tenantry reset` empties the database of the emulator.")
+    database = []
+    if _takes_database(arguments) and not _has_choice(arguments):
+        url = running(project).connection["DB_URL"]
+        database = [f"--remote={url}?sslmode=disable"]
+    with command_folder(project.root) as folder:
+        done = subprocess.run(
+            [components.supabase, *arguments, *database, "--workdir", folder],
+            cwd=Path.cwd(),
+            check=False,
+        )
+    ctx.exit(done.returncode)
+
+
+def _takes_database(arguments: Sequence[str]) -> bool:
+    words = " ".join(each for each in arguments if not each.startswith("-")) + " "
+    return words.startswith(tuple(f"{each} " for each in _WITH_DATABASE)) and not (
+        words.startswith(tuple(f"{each} " for each in _WITHOUT_DATABASE))
+    )
+
+
+def _has_choice(arguments: Sequence[str]) -> bool:
+    return any(each.split("=")[0] in _CHOICES for each in arguments)
+
+
+def _home(project: Project) -> str:
+    home = project.state / "components"
+    home.mkdir(mode=0o700, exist_ok=True)
+    return str(home)
