@@ -14,6 +14,7 @@ _COMMANDS = {
     "adopt": "tenantry_cli.adopt",
     "bundle": "tenantry_cli.emulator.command",
     "draft": "tenantry_cli.draft",
+    "diff": "tenantry_cli.emulator.diff",
     "doctor": "tenantry_cli.doctor.command",
     "down": "tenantry_cli.emulator.status",
     "drift": "tenantry_cli.drift",

@@ -94,7 +94,7 @@ def checkpointer(trial: Trial) -> psutil.Process:
 
 
 def push_to_its_port(trial: Trial, connection: dict[str, str]) -> None:
-    """As supabase/README.md says, with the CLI that `tenantry status` shows."""
+    """As a user of the CLI does, with the one that `tenantry status` shows."""
     trial.write("supabase/migrations/20260202000000_more.sql", "create table public.more ();\n")
     remote = f"--remote={connection['DB_URL']}?sslmode=disable"
     pushed = subprocess.run(

@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from tenantry_cli.emulator.components import install_components
+from tenantry_cli.emulator.components import Components, install_components
 from tenantry_cli.emulator.ports import Ports
 from tenantry_cli.emulator.postgres import Postgres
 from tenantry_cli.emulator.push import push_project
-from tenantry_cli.emulator.state import running
+from tenantry_cli.emulator.state import State, running
 from tenantry_cli.emulator.supabase_cli import quiet_environment
 from tenantry_cli.emulator.workdir import command_folder
 from tenantry_cli.errors import TenantryError
@@ -38,9 +38,7 @@ def push(port: int | None, leave_out_missing: bool) -> None:
     components = install_components(Console(quiet=True))
     pushed = push_project(
         components,
-        Postgres(
-            components.postgres, project.state / "postgres", Ports(state.gateway_port).database
-        ),
+        server_of(project, components, state),
         project.root,
         env=quiet_environment(_home(project)),
         leave_out_missing=leave_out_missing,
@@ -59,7 +57,7 @@ def push(port: int | None, leave_out_missing: bool) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def supabase(ctx: click.Context, arguments: tuple[str, ...]) -> None:
-    """Run the emulator's Supabase CLI, with the emulator as its database.
+    """Run the Supabase CLI with the emulator as its database.
 
     A command that takes a database gets the emulator's, unless --remote names another one.
     """
@@ -78,6 +76,12 @@ def supabase(ctx: click.Context, arguments: tuple[str, ...]) -> None:
             check=False,
         )
     ctx.exit(done.returncode)
+
+
+def server_of(project: Project, components: Components, state: State) -> Postgres:
+    """The database server of a running emulator."""
+    port = Ports(state.gateway_port).database
+    return Postgres(components.postgres, project.state / "postgres", port)
 
 
 def _takes_database(arguments: Sequence[str]) -> bool:

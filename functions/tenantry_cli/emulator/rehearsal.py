@@ -5,6 +5,7 @@ missing. Leaving one out may make others fail, so only a trial finds all of them
 """
 
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from psycopg import errors, sql
 from tenantry_cli.configuration import Configuration
 from tenantry_cli.emulator.postgres import Postgres
 
-_DATABASE = "tenantry_rehearsal"
 _TOKEN = re.compile(
     r"""
     --[^\n]* | /\*.*?\*/
@@ -66,6 +66,10 @@ class LeftOut:
     statement: str
     reason: str
 
+    @property
+    def version(self) -> str:
+        return Path(self.file).name.split("_")[0]
+
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.statement}: {self.reason}"
 
@@ -75,6 +79,8 @@ class Rehearsal:
     left_out: tuple[LeftOut, ...]
     # The files that lost statements, with the rest of their text.
     replaced: dict[Path, str]
+    # The statement that failed for another reason, if one did.
+    failure: str = ""
 
     @property
     def list(self) -> str:
@@ -82,48 +88,58 @@ class Rehearsal:
 
 
 def rehearse(postgres: Postgres, root: Path) -> Rehearsal:
-    """Finds the statements of the project's pending files that need something missing.
+    """Finds the statements of the project's pending files that need something missing."""
+    with rehearsed(postgres, root) as (_, rehearsal):
+        return rehearsal
 
-    Ends at a statement that fails for another reason: the push says what is wrong with it.
+
+@contextmanager
+def rehearsed(
+    postgres: Postgres, root: Path, *, seeds: bool = True
+) -> Iterator[tuple[str, Rehearsal]]:
+    """The URL of a database with the project's files, and what was left out of them.
+
+    Ends at a statement that fails for another reason: a push says what is wrong with it.
     """
+    files = {file: file.read_text() for file in _files(root, seeds=seeds)}
     applied = _applied(postgres)
     left_out: list[LeftOut] = []
     replaced: dict[Path, str] = {}
-    with _database(postgres) as url, psycopg.connect(url) as connection:
-        for file in _files(root):
-            text = file.read_text()
-            kept, is_complete = text, True
-            for statement in statements(text):
-                try:
-                    _try(connection, statement.text)
-                except psycopg.Error as error:
-                    if _is_known_role(error, statement.text):
+    failure = ""
+    with _database(postgres, "".join(files.values())) as url:
+        with psycopg.connect(url) as connection:
+            for file, text in files.items():
+                kept = text
+                for statement in statements(text):
+                    try:
+                        _try(connection, statement.text)
                         continue
-                    if not _is_missing(error, statement.text, bool(left_out)):
-                        is_complete = False
-                        break
-                    left_out.append(
-                        LeftOut(
-                            str(file.relative_to(root)),
-                            statement.line,
-                            _shown(statement.text),
-                            (error.diag.message_primary or str(error)).strip(),
-                        )
+                    except psycopg.Error as error:
+                        problem = error
+                    if _is_known_role(problem, statement.text):
+                        continue
+                    found = LeftOut(
+                        str(file.relative_to(root)),
+                        statement.line,
+                        _shown(statement.text),
+                        (problem.diag.message_primary or str(problem)).strip(),
                     )
+                    if not _is_missing(problem, statement.text, bool(left_out)):
+                        failure = str(found)
+                        break
+                    left_out.append(found)
                     # The lines keep their numbers.
                     gap = re.sub(r"[^\n]", " ", text[statement.start : statement.end])
                     kept = kept[: statement.start] + gap + kept[statement.end :]
-            if kept != text:
-                replaced[file] = kept
-            if not is_complete:
-                break
-            connection.commit()
-            connection.execute("reset all")
-            connection.execute("reset role")
-    return Rehearsal(
-        tuple(each for each in left_out if Path(each.file).name.split("_")[0] not in applied),
-        replaced,
-    )
+                if kept != text:
+                    replaced[file] = kept
+                if failure:
+                    break
+                connection.commit()
+                connection.execute("reset all")
+                connection.execute("reset role")
+        pending = (each for each in left_out if each.version not in applied)
+        yield url, Rehearsal(tuple(pending), replaced, failure)
 
 
 def statements(text: str) -> Iterator[Statement]:
@@ -172,12 +188,12 @@ def _shown(statement: str) -> str:
     return line if len(line) <= _SHOWN_CHARACTERS else f"{line[:_SHOWN_CHARACTERS]}…"
 
 
-def _files(root: Path) -> Iterator[Path]:
+def _files(root: Path, *, seeds: bool) -> Iterator[Path]:
     """The migrations in their order, and the seeds."""
     told = Configuration.read(root / "supabase" / "config.toml")
     if told.has_migrations:
         yield from sorted((root / "supabase" / "migrations").glob("*_*.sql"))
-    if told.has_seed:
+    if seeds and told.has_seed:
         for pattern in told.seed_paths:
             # `./seeds/*.sql` and `../seeds/*.sql`.
             steps = pattern.split("/")
@@ -198,16 +214,17 @@ def _applied(postgres: Postgres) -> set[str]:
 
 
 @contextmanager
-def _database(postgres: Postgres) -> Iterator[str]:
-    """A database without migrations. The roles that the rehearsal creates end with it."""
-    postgres.drop_database(_DATABASE)
+def _database(postgres: Postgres, text: str) -> Iterator[str]:
+    """A database without migrations. The roles that this text creates end with it."""
+    name = f"tenantry_rehearsal_{secrets.token_hex(6)}"
     before = _roles(postgres)
     try:
-        yield postgres.create_database(_DATABASE)
+        yield postgres.create_database(name)
     finally:
-        postgres.drop_database(_DATABASE)
+        postgres.drop_database(name)
         with psycopg.connect(postgres.admin_url()) as connection:
-            for role in _roles(postgres) - before:
+            # Another session may have created a role meanwhile.
+            for role in (each for each in _roles(postgres) - before if each in text):
                 connection.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
 
 

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,8 +99,12 @@ def _without_file(root: Path, database_url: str) -> list[str]:
     return [f"{version}_{name}" for version, name in applied if version not in versions]
 
 
-def difference(components: Components, from_url: str, to_url: str) -> str:
+def difference(
+    components: Components, from_url: str, to_url: str, schemas: Sequence[str] = ()
+) -> str:
     """The statements that turn one database into the other. Empty if both are equal.
+
+    Only those in the named schemas, if there are any.
 
     The CLI does not compare data, role settings, `auth` or the objects of extensions.
     """
@@ -109,7 +113,8 @@ def difference(components: Components, from_url: str, to_url: str) -> str:
         done = _run(
             components,
             *("diff", "--output", output),
-            *("--from", f"{from_url}?sslmode=disable", "--to", f"{to_url}?sslmode=disable"),
+            *("--from", _without_tls(from_url), "--to", _without_tls(to_url)),
+            *([f"--schema={','.join(schemas)}"] if schemas else []),
             folder=scratch,
             env=quiet_environment(scratch),
         )
@@ -130,6 +135,11 @@ def quiet_environment(home: str) -> dict[str, str]:
         "SUPABASE_NO_UPDATE_NOTIFIER": "1",
         "SUPABASE_HOME": home,
     }
+
+
+def _without_tls(url: str) -> str:
+    """The emulator has no TLS. The URL of another server says itself what it wants."""
+    return url if "?" in url or "@127.0.0.1:" not in url else f"{url}?sslmode=disable"
 
 
 def _run(
