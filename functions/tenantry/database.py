@@ -11,6 +11,7 @@ from postgrest import APIError
 from pydantic import ValidationError
 from supabase import ClientOptions, create_client
 
+from tenantry import __version__
 from tenantry.caller import Caller
 from tenantry.errors import (
     BusyError,
@@ -18,6 +19,7 @@ from tenantry.errors import (
     RefusedError,
     ReplyTooLargeError,
     ServiceError,
+    UpgradeNeededError,
     UpstreamError,
     UpstreamTimeoutError,
 )
@@ -204,9 +206,9 @@ def _translated(error: APIError, status: int, caller: Caller) -> ServiceError:
     if sqlstate[:2] in {"22", "23"} or sqlstate == "P0001":
         return RefusedError(400, "invalid_request", error.message, error.hint)
     if sqlstate == "PGRST202":
-        return UpstreamError(
-            "The database does not have this function.",
-            hint="Apply the migrations that belong to this version of the functions.",
+        return UpgradeNeededError(
+            "The database does not have this function. The functions need a database with "
+            f"release {__version__} of Tenantry."
         )
     return UpstreamError(f"The database API answered {status} ({sqlstate or 'no code'}).")
 

@@ -22,6 +22,7 @@ from tenantry.errors import (
 from tenantry.fields import Arguments
 from tenantry.log import LogLine
 from tenantry.operations import Group, Operation
+from tenantry.release import REQUIREMENT
 
 _JSON = "application/json"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -55,6 +56,7 @@ def _respond(group: Group, request: Request, line: LogLine) -> Response:
     arguments = operation.well_formed(body.parse(content))
     line.schema_name = getattr(arguments, "schema_name", None)
     database = Database(caller, _upstream_headers(request, line))
+    REQUIREMENT.check(database)
     content = database.call(operation, arguments)
     response = Response(content, content_type=_JSON)
     if not _is_settled(operation, arguments, content, database):

@@ -2,6 +2,7 @@
 
 from flask import Response, current_app, has_app_context, request
 
+from tenantry import log
 from tenantry.access_control import access_control
 from tenantry.audit_log import audit_log
 from tenantry.console import console
@@ -35,6 +36,7 @@ def answer_reserved_paths() -> None:
     own Flask application.
     """
     if has_app_context() and current_app.name in __all__:
+        log.write_start(current_app.name.replace("_", "-"))
         current_app.register_error_handler(404, _answer)
 
 

@@ -324,7 +324,7 @@ ERROR_CODES = (
     ErrorCode(
         502,
         "upstream_error",
-        "The Data API is down, or lacks the migrations of this version.",
+        "The Data API is down, or gives no usable answer.",
         "Read `explanation` in the log line, and run `tenantry doctor`.",
     ),
     ErrorCode(
@@ -332,6 +332,12 @@ ERROR_CODES = (
         "busy",
         "A deadlock, a lock timeout or a cancelled statement ended the call. Nothing changed.",
         "Repeat the call after `Retry-After` seconds.",
+    ),
+    ErrorCode(
+        503,
+        "upgrade_needed",
+        "The database is older than the functions, or has no Tenantry.",
+        "Run `tenantry upgrade` and `supabase db push`. Repeat the call after the upgrade.",
     ),
     ErrorCode(
         503,
@@ -461,6 +467,18 @@ class BusyError(ServiceError):
 
     status = 503
     code = "busy"
+
+
+class UpgradeNeededError(ServiceError):
+    """The database is older than the functions."""
+
+    status = 503
+    code = "upgrade_needed"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            message, hint="Run `tenantry upgrade` in the project, and then `supabase db push`."
+        )
 
 
 class UpstreamTimeoutError(ServiceError):

@@ -1,4 +1,4 @@
-"""One line of JSON per request, in the format that Cloud Logging reads from stdout."""
+"""A line of JSON per start and per request, in the format that Cloud Logging reads."""
 
 import json
 import sys
@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from tenantry import __version__
 from tenantry.settings import SETTINGS
 
 LONGEST_NAME = 63
@@ -47,10 +48,27 @@ class LogLine:
             "pending": self.pending,
             "stack_trace": self.stack_trace,
         }
-        given = {name: value for name, value in line.items() if value is not None}
-        # One write, so that lines of concurrent requests do not mix.
-        sys.stdout.write(json.dumps(given) + "\n")
-        sys.stdout.flush()
+        _write({name: value for name, value in line.items() if value is not None})
+
+
+def write_start(group: str) -> None:
+    """One line, when a process is ready to serve a group."""
+    _write(
+        {
+            "severity": "INFO",
+            "message": f"{group} starts. It fits a database with release {__version__} of "
+            "Tenantry or a later one.",
+            "time": datetime.now(UTC).isoformat(),
+            "group": group,
+            "release": __version__,
+        }
+    )
+
+
+def _write(line: dict[str, object]) -> None:
+    # One write, so that lines of concurrent requests do not mix.
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
 
 
 def _trace_name(trace_id: str) -> str:

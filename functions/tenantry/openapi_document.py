@@ -39,6 +39,7 @@ _EVERYWHERE = {
     (422, "invalid_request"),
     (500, "internal_error"),
     (502, "upstream_error"),
+    (503, "upgrade_needed"),
     (503, "busy"),
     (504, "upstream_timeout"),
 }

@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic_core import from_json
 from typing_extensions import TypeAliasType
 
-from tenantry import schema_inspection
+from tenantry import release, schema_inspection
 from tenantry.database import Database
 from tenantry.endpoint import answer
 from tenantry.fields import Arguments, HasMore, PageSize, Result, SchemaName, Timestamp
@@ -141,6 +141,7 @@ GROUP = Group(
     Operation("withdraw_tenant_migration", WithdrawTenantMigration, TenantMigrationStatus),
     Operation("replace_tenant_migration", ReplaceTenantMigration, TenantMigrationStatus),
     Operation("get_schema_drift", GetSchemaDrift, list[SchemaDifference]),
+    release.OPERATION,
 )
 
 

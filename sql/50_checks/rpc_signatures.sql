@@ -32,6 +32,7 @@ as $$
         'public.delete_tenant_schema(text)',
         'public.rename_tenant(text, text)',
         'public.suspend_tenant(text, text)',
+        'public.get_database_release()',
         'public.get_migration_status()',
         'public.get_schema_drift(text, integer, text, text)',
         'public.list_tenants_behind(text, integer)',

@@ -43,6 +43,7 @@ begin
         'ensure_user_profile',
         'get_admin_audit_log',
         'get_audit_log',
+        'get_database_release',
         'get_migration_status',
         'get_schema_drift',
         'get_schema_summary',
@@ -71,6 +72,7 @@ begin
         'tenantry_audit_redaction',
         'tenantry_audit_seal',
         'tenantry_audit_verification',
+        'tenantry_database_release',
         'tenantry_email_refresh',
         'tenantry_ensured_user_profile',
         'tenantry_schema_difference',
@@ -353,6 +355,14 @@ comment on column public.tenantry_audit_verification.pruned is
     'Number of entries that prune_audit_log has removed from the log so far.';
 comment on column public.tenantry_audit_verification.prunings is
     'Who removed them: the latest 100 prunings, newest first, as {pruned_at, actor_id, actor_role, removed_before, removed, missing, head}. missing is the number of sealed entries that were gone before the pruning.';
+
+-- sql/06_records/tenantry_database_release.sql
+
+create type public.tenantry_database_release as (
+    release text
+);
+
+comment on type public.tenantry_database_release is 'Result of get_database_release.';
 
 -- sql/06_records/tenantry_email_refresh.sql
 
@@ -10194,6 +10204,22 @@ $$;
 comment on function tenancy.update_profile(text, uuid, text, jsonb) is
     'Changes a profile. A null argument leaves its field unchanged.';
 
+-- sql/20_tenancy/release/release.sql
+
+-- Written by `tenantry generate` from the version of the package `tenantry`.
+create function tenancy.release()
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select '0.1.0';
+$$;
+
+comment on function tenancy.release() is
+    'The release of Tenantry whose migrations this database has.';
+
 -- sql/20_tenancy/repairs/audit_table_statements.sql
 
 create function tenancy.audit_table_statements(schema_name text, table_name text)
@@ -13696,6 +13722,32 @@ comment on function public.suspend_tenant(text, text) is
     'Callers: platform admin. '
     'Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
 
+-- sql/30_rpc/tenant_migrations/get_database_release.sql
+
+create function public.get_database_release()
+    returns public.tenantry_database_release
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_signed_in();
+
+    return row(tenancy.release())::public.tenantry_database_release;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.get_database_release() is
+    'Returns the release of Tenantry whose migrations the database has. '
+    'The functions ask for it before their first call: they need a database of their own '
+    'release or of a later one. '
+    'Callers: anyone signed in. '
+    'Errors: not_authenticated, busy.';
+
 -- sql/30_rpc/tenant_migrations/get_migration_status.sql
 
 create function public.get_migration_status()
@@ -16300,6 +16352,7 @@ as $$
         'public.delete_tenant_schema(text)',
         'public.rename_tenant(text, text)',
         'public.suspend_tenant(text, text)',
+        'public.get_database_release()',
         'public.get_migration_status()',
         'public.get_schema_drift(text, integer, text, text)',
         'public.list_tenants_behind(text, integer)',
@@ -16416,6 +16469,7 @@ revoke all on function
     public.delete_tenant_schema(text),
     public.rename_tenant(text, text),
     public.suspend_tenant(text, text),
+    public.get_database_release(),
     public.get_migration_status(),
     public.get_schema_drift(text, integer, text, text),
     public.list_tenants_behind(text, integer),
@@ -16458,6 +16512,7 @@ grant execute on function
     public.delete_tenant_schema(text),
     public.rename_tenant(text, text),
     public.suspend_tenant(text, text),
+    public.get_database_release(),
     public.get_migration_status(),
     public.get_schema_drift(text, integer, text, text),
     public.list_tenants_behind(text, integer),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,7 +104,7 @@ def test_only_pages_of_allowed_origins_can_call_a_deployed_function(
             assert f"from origin '{other_origin}' has been blocked by CORS policy" in console
 
     # After the reply to its preflight the browser sent no call.
-    lines = [json.loads(line) for line in functions.logged()]
+    lines = functions.requests()
     assert [line["message"] for line in lines] == ["user-profiles/ 204", "user-profiles/ 200"]
 
     open_in(page, environment, tenant, functions.url)

@@ -248,7 +248,9 @@ def test_body_over_one_mib_is_413_and_one_of_one_mib_is_not(
 
 
 def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    """The lines of requests, without those of starts."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [line for line in lines if "request_id" in line]
 
 
 def test_request_id_of_the_caller_is_returned_logged_and_passed_on(

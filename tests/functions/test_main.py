@@ -1,6 +1,5 @@
 """Each group as a separate process, and the files that are deployed with it."""
 
-import json
 import os
 import signal
 import subprocess
@@ -34,7 +33,9 @@ def test_group_starts_alone_and_ends_on_sigterm(
         }
         group.process.send_signal(signal.SIGTERM)
         assert group.process.wait(timeout=20) == 0
-    (line,) = map(json.loads, group.logged())
+    start, line = group.logged()
+    assert start["release"] == __version__
+    assert f"fits a database with release {__version__}" in start["message"]
     assert line["status"] == 200
 
 

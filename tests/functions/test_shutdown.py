@@ -57,7 +57,7 @@ def test_running_request_is_finished_and_new_requests_are_refused(
         assert (reply.status_code, reply.json()) == (200, ACTIVE)
         assert group.process.wait(timeout=20) == 0
         assert time.monotonic() - signalled < GRACE_SECONDS
-    last = json.loads(group.logged()[-1])
+    last = group.logged()[-1]
     assert (last["operation"], last["status"]) == ("check_tenant_status", 200)
     assert last["request_id"] == reply.headers["X-Request-Id"]
 

@@ -74,6 +74,7 @@ seal_audit_log         out    out      none     none    no      no      no      
 verify_audit_log       out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 prune_audit_log        out    out      none     none    no      no      no           no     ok    ok          ok
 redact_audit_log       out    out      none     none    no      no      no           no     ok    ok          ok
+get_database_release   out    out      ok       ok      ok      ok      ok           ok     ok    ok          ok
 get_migration_status   out    out      no       no      no      no      no           no     ok    ok          ok
 list_tenants_behind    out    out      no       no      no      no      no           no     ok    ok          ok
 migrate_tenant         out    out      none     none    no      no      no           no     ok    ok          ok
@@ -332,6 +333,7 @@ ARRANGE: dict[str, Arrange] = {
     "verify_audit_log": of_tenant,
     "prune_audit_log": before_long_ago,
     "redact_audit_log": about_a_member,
+    "get_database_release": nothing,
     "get_migration_status": nothing,
     "list_tenants_behind": nothing,
     "migrate_tenant": of_tenant,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import platformdirs
 import psutil
@@ -48,8 +49,12 @@ class Served:
     url: str
     log: Path
 
-    def logged(self) -> list[str]:
-        return self.log.read_text().splitlines()
+    def logged(self) -> list[dict[str, Any]]:
+        """Each line of the log. The first one is about the start."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    def requests(self) -> list[dict[str, Any]]:
+        return [line for line in self.logged() if "request_id" in line]
 
 
 @dataclass(frozen=True)

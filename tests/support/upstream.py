@@ -8,6 +8,10 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tenantry import __version__
+
+RELEASE = "/rest/v1/rpc/get_database_release"
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -56,6 +60,9 @@ class Upstream(ThreadingHTTPServer):
         self.replies: list[Reply] = []
         self.received: list[Received] = []
         self.connections = 0
+        # Every process asks once for the release; its question is not among the received.
+        self.release: Reply = result({"release": __version__})
+        self.questions = 0
         self.released = threading.Event()
 
     @property
@@ -81,8 +88,12 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
     def _answer(self, body: Any) -> None:
-        self.server.received.append(Received(self.path, self.headers, body))
-        reply = self.server.replies.pop(0)
+        if self.path == RELEASE:
+            self.server.questions += 1
+            reply = self.server.release
+        else:
+            self.server.received.append(Received(self.path, self.headers, body))
+            reply = self.server.replies.pop(0)
         if reply.hold:
             self.server.released.wait(10)
         self.send_response(reply.status)

@@ -14,6 +14,7 @@ from tenantry_cli.generate.privileges import (
     signatures_path,
     signatures_text,
 )
+from tenantry_cli.generate.release import release_path, release_text
 from tenantry_cli.generate.tables import marked_readmes, with_tables
 from tenantry_cli.project import Project, find_project
 
@@ -49,6 +50,7 @@ def generated_files(project: Project) -> Mapping[Path, str]:
         project.functions / "tenantry" / "catalogue.json": catalogue_text(entries),
         privileges_path(project): privileges_text(entries),
         signatures_path(project): signatures_text(entries),
+        release_path(project): release_text(),
         **with_tables(readmes, entries),
     }
     # The SQL files are a part of the baseline, so they come first.

@@ -262,6 +262,8 @@ _EVEN_SUSPENDED = {"anyone signed in", "member of a suspended tenant"}
 def permission(entry: CatalogueEntry) -> Permission:
     """Who may call. Oneself is left out: the arguments by name are about somebody else."""
     return Permission(
+        # A list has only the tenants of the caller.
+        anyone="anyone signed in" in entry.callers and not entry.returns_set,
         platform=min(
             (_PLATFORM[each] for each in entry.callers if each in _PLATFORM), default=None
         ),

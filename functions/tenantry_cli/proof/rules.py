@@ -84,6 +84,8 @@ class Permission:
     platform: Platform | None = None
     member: Level | None = None
     even_suspended: bool = False
+    # Everybody signed in may call, whatever the tenant.
+    anyone: bool = False
 
 
 def may_access_rows(identity: Identity, tenant: Tenant, needs: Level | None) -> bool:
@@ -99,6 +101,8 @@ def may_call(identity: Identity, tenant: Tenant | None, permission: Permission) 
     """Whether the identity may call an operation, on a tenant or on none."""
     if identity.kind is Kind.NOBODY:
         return False
+    if permission.anyone:
+        return True
     if tenant is not None and tenant.state is State.MISSING:
         return False
     role = Platform.SUPER_ADMIN if identity.kind is Kind.SERVICE else identity.platform
