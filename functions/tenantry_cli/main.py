@@ -18,6 +18,7 @@ _COMMANDS = {
     "doctor": "tenantry_cli.doctor.command",
     "down": "tenantry_cli.emulator.status",
     "drift": "tenantry_cli.drift",
+    "functions": "tenantry_cli.functions",
     "generate": "tenantry_cli.generate.command",
     "init": "tenantry_cli.installation.init",
     "migrate": "tenantry_cli.migrate",

@@ -197,6 +197,22 @@ def service_options(command: Command, name: str, make: Callable[[str, str], Any]
     )
 
 
+def public_options(command: Command) -> Command:
+    """Adds the options of a client app, and passes their values as `url` and `anon_key`."""
+
+    @wraps(command)
+    def with_both(*positional: Any, public: tuple[str, str], **arguments: Any) -> Any:
+        url, anon_key = public
+        return command(*positional, url=url, anon_key=anon_key, **arguments)
+
+    return _with_options(
+        with_both,
+        (_URL, _ANON_KEY),
+        "public",
+        lambda known: (str(known["API_URL"]), str(known["ANON_KEY"])),
+    )
+
+
 def database_options(command: Command) -> Command:
     """Adds the option for the database, and passes its URL as `db_url`."""
 

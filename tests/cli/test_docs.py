@@ -33,7 +33,10 @@ def test_policy_forbids_the_browser_to_load_from_another_host(environment: Envir
 
     sources = {source for rule in policy.split(";") for source in rule.split()[1:]}
     assert "default-src 'none'" in policy
-    assert sources == {"'none'", "'self'", "'unsafe-inline'", "data:", "http://127.0.0.1:*"}
+    assert sources == {
+        *("'none'", "'self'", "'unsafe-inline'", "data:", "http://127.0.0.1:*"),
+        environment.address.api_url,
+    }
     assert "script-src 'self';" in policy
 
 

@@ -1,11 +1,15 @@
 """The index of the groups of functions, and the answers to unknown paths."""
 
+import signal
 from pathlib import Path
 
 import pytest
 import requests
 from werkzeug.test import Client
 
+from support.environment import GROUPS, Environment
+from support.trial import Trial
+from support.waiting import until
 from tenantry_cli.emulator.functions import create_app
 from tenantry_cli.emulator.stack import Stack
 
@@ -79,3 +83,64 @@ def test_project_without_functions_answers_with_a_hint(tmp_path: Path) -> None:
     assert reply.json.keys() == MEMBERS
     assert reply.json["message"] == "There are no functions: functions/main.py is missing."
     assert reply.json["hint"]
+
+
+def test_functions_are_served_for_any_project(environment: Environment, trial: Trial) -> None:
+    # The project has none of its own, so Tenantry's are served.
+    (trial.project.functions / "main.py").unlink()
+    options = ("--url", environment.address.api_url, "--anon-key", environment.address.anon_key)
+    person = environment.person()
+    served = trial.begin("functions", *options, "--port", str(trial.port))
+    output = trial.read_until(served, "The documentation is at")
+    url = output.split()[0]
+    assert url == f"http://127.0.0.1:{trial.port}/functions/v1"
+    until(lambda: answers(url))
+
+    reply = requests.post(
+        f"{url}/tenant-status/list_my_tenants",
+        headers=environment.headers(person),
+        json={},
+        timeout=30,
+    )
+    assert (reply.status_code, reply.json()) == (200, [])
+    groups = requests.get(f"{url}/", timeout=30).json()["groups"]
+    assert {path.rpartition("/")[2] for path in groups} == {*GROUPS.values()} | {
+        "console",
+        "openapi",
+    }
+    page = requests.get(f"{url}/docs", timeout=30)
+    assert environment.address.api_url in page.headers["Content-Security-Policy"]
+    assert requests.get(f"{url}/openapi.json", timeout=30).json()["openapi"]
+    served.send_signal(signal.SIGINT)
+    served.communicate(timeout=30)
+    assert served.returncode == 0
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/", timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+def test_one_group_is_served_alone(environment: Environment, trial: Trial) -> None:
+    options = ("--url", environment.address.api_url, "--anon-key", environment.address.anon_key)
+    port = ("--port", str(trial.port))
+    served = trial.begin("functions", *options, *port, "--target", "second-group")
+    url = f"http://127.0.0.1:{trial.port}/functions/v1"
+    until(lambda: answers(url))
+    assert requests.get(f"{url}/", timeout=30).json()["groups"] == [
+        "/functions/v1/second-group"
+    ]
+    assert requests.get(f"{url}/first-group", timeout=30).status_code == 404
+    served.send_signal(signal.SIGINT)
+    served.communicate(timeout=30)
+
+    unknown = trial.tenantry("functions", *options, *port, "--target", "third")
+    assert unknown.returncode == 1
+    assert "There is no target third; the targets are first_group, second_group." in (
+        unknown.stderr
+    )
+    without_url = trial.tenantry("functions", *port)
+    assert without_url.returncode == 1
+    assert "tenantry up" in without_url.stderr

@@ -65,20 +65,25 @@ class Deployment:
     programs: Path
 
     @contextmanager
-    def serve(self, target: str, variables: Mapping[str, str]) -> Iterator[Served]:
+    def serve(
+        self, target: str, variables: Mapping[str, str], *command: str
+    ) -> Iterator[Served]:
         """The target as its container runs it, on a free port of the loopback address."""
         log = self.source.with_name(f"{target}-{time.monotonic_ns()}.log")
-        with log.open("w") as output, self.start(target, variables, output) as process:
+        with (
+            log.open("w") as output,
+            self.start(target, variables, output, *command) as process,
+        ):
             try:
                 yield Served(process, f"http://127.0.0.1:{_port(process)}", log)
             finally:
                 _kill(process)
 
     def start(
-        self, target: str, variables: Mapping[str, str], output: IO[str] | int
+        self, target: str, variables: Mapping[str, str], output: IO[str] | int, *command: str
     ) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [self.programs / "functions-framework"],
+            command or [self.programs / "functions-framework"],
             cwd=self.source,
             env={
                 "PATH": f"{self.programs}:{os.defpath}",

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from werkzeug.middleware.shared_data import SharedDataMiddleware
 from werkzeug.wrappers import Response
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
 
 _FOLDER = Path(__file__).parent
 # The browser may load nothing from another host. Swagger UI sets inline styles and draws icons
-# from data URLs. Its calls go to 127.0.0.1, even if the page was opened as localhost.
+# from data URLs. Its calls go to 127.0.0.1, even if the page was opened as localhost, and to
+# the project, where one signs in.
 _POLICY = (
-    "default-src 'none'; script-src 'self'; connect-src 'self' http://127.0.0.1:*; "
+    "default-src 'none'; script-src 'self'; connect-src 'self' http://127.0.0.1:* {project}; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 )
 
@@ -48,5 +50,8 @@ def _page(environ: "WSGIEnvironment") -> Response | None:
     if environ["PATH_INFO"] not in ("", "/"):
         return None
     page = Response((_FOLDER / "docs.html").read_bytes(), mimetype="text/html")
-    page.headers["Content-Security-Policy"] = _POLICY
+    project = urlsplit(os.environ["SUPABASE_URL"])
+    page.headers["Content-Security-Policy"] = _POLICY.format(
+        project=f"{project.scheme}://{project.netloc}"
+    )
     return page
