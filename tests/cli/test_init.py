@@ -285,6 +285,17 @@ def test_interrupted_run_is_completed_by_a_repeat(project: OwnProject) -> None:
             written[1] = next(path for path in complete if path.endswith("_expose_schemas.sql"))
 
 
+def test_bytes_that_are_no_text_stay(project: OwnProject) -> None:
+    ignored = project.root / ".gitignore"
+    ignored.write_bytes(b"caf\xe9\n")
+
+    succeed("init")
+    assert ignored.read_bytes() == b"caf\xe9\n.tenantry/\n"
+
+    succeed("uninstall")
+    assert ignored.read_bytes() == b"caf\xe9\n"
+
+
 def test_changed_baseline_is_not_taken_for_ours(project: OwnProject) -> None:
     project.write(f"supabase/migrations/20250401000000_{BASELINE}", "select 1;")
 

@@ -181,6 +181,7 @@ def test_only_unchanged_files_are_removed(project: OwnProject) -> None:
     project.write(".gitignore", "node_modules\n")
     before = project.files()
     succeed("init")
+    project.write("supabase/migrations/.tenantry-draft", "of an interrupted run")
     project.write("functions/main.py", "changed = True\n")
     installed = project.files()
 

@@ -11,6 +11,8 @@ from tenantry_cli.project import Project
 
 # The next run of a command removes what an interrupted one has left under this name.
 _DRAFT = ".tenantry-draft"
+# A file of the project may have bytes that are no text. They are written back as they are.
+_ERRORS = "surrogateescape"
 
 
 @dataclass
@@ -53,11 +55,15 @@ class Manifest:
     def is_unchanged(self, project: Project, path: str) -> bool:
         """Whether the file is as a command wrote it."""
         file = project.root / path
-        return file.is_file() and digest(file.read_text()) == self.files.get(path)
+        return file.is_file() and digest(read(file)) == self.files.get(path)
 
 
 def digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors=_ERRORS)).hexdigest()
+
+
+def read(file: Path) -> str:
+    return file.read_text(errors=_ERRORS)
 
 
 def write(file: Path, text: str) -> None:
@@ -65,7 +71,7 @@ def write(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     target = file.resolve()
     draft = target.with_name(_DRAFT)
-    draft.write_text(text)
+    draft.write_text(text, errors=_ERRORS)
     draft.replace(target)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tenantry_cli.errors import TenantryError
-from tenantry_cli.installation.manifest import Manifest, digest, remove_draft, write
+from tenantry_cli.installation.manifest import Manifest, digest, read, remove_draft, write
 from tenantry_cli.installation.own_objects import OwnObject, own_objects
 from tenantry_cli.migration_files import next_migration_version
 from tenantry_cli.project import Project
@@ -47,9 +47,9 @@ class Plan:
         """Plans a file of ours. False if there is one of the project's own."""
         file = self.project.root / path
         if not file.exists() or self.manifest.is_unchanged(self.project, path):
-            if not file.exists() or file.read_text() != text:
+            if not file.exists() or read(file) != text:
                 self.writes[path] = text
-        elif file.read_text() != text:
+        elif read(file) != text:
             return False
         self.manifest.files[path] = digest(text)
         return True
@@ -57,7 +57,7 @@ class Plan:
     def put_migration(self, name: str, text: str, *others: str) -> None:
         """Plans a migration behind all others, unless an interrupted run has written it."""
         for file in placed(self.project, name):
-            if file.read_text() == text:
+            if read(file) == text:
                 path = file.relative_to(self.project.root).as_posix()
                 self.manifest.files[path] = digest(text)
                 return
@@ -68,13 +68,13 @@ class Plan:
 
     def put_functions(self, release: Release) -> None:
         if not self.put(MAIN, MAIN_TEXT):
-            present = (self.project.root / MAIN).read_text()
+            present = read(self.project.root / MAIN)
             missing = [line for line in MAIN_TEXT.splitlines() if line not in present]
             if missing:
                 self.notes.append(f"{MAIN} is yours. Add to it:\n    " + "\n    ".join(missing))
         pin = f"tenantry=={release.version}"
         if not self.put(REQUIREMENTS, f"{pin}\n"):
-            present = (self.project.root / REQUIREMENTS).read_text()
+            present = read(self.project.root / REQUIREMENTS)
             if not _PIN.search(present):
                 self.notes.append(f"{REQUIREMENTS} is yours. Add to it:\n    {pin}")
             elif (pinned := _PIN.sub(rf"\1=={release.version}", present)) != present:
@@ -82,7 +82,7 @@ class Plan:
 
     def put_ignored(self) -> None:
         file = self.project.root / ".gitignore"
-        present = file.read_text() if file.exists() else ""
+        present = read(file) if file.exists() else ""
         lines = {line.strip() for line in present.splitlines()}
         if IGNORED not in lines and IGNORED.strip("/") in {line.strip("/") for line in lines}:
             return
@@ -136,7 +136,7 @@ def placed_migrations(project: Project, release: Release) -> set[Path]:
     found = set()
     for migration in release.migrations:
         for file in placed(project, migration.name):
-            if file.read_text() != migration.text:
+            if read(file) != migration.text:
                 raise TenantryError(
                     f"{file.relative_to(project.root)} is not the migration of that name of "
                     f"the installed release {release.version}. If it was pushed, restore its "

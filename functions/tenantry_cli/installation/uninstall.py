@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tenantry_cli.errors import TenantryError
-from tenantry_cli.installation.manifest import Manifest, write
+from tenantry_cli.installation.manifest import Manifest, read, remove_draft, write
 from tenantry_cli.installation.plan import REMOVAL, opened
 from tenantry_cli.installation.removal import removal
 from tenantry_cli.installation.settings import exposed_schemas
@@ -70,6 +70,7 @@ def uninstall(dry_run: bool, db_url: str | None) -> None:
     for path, line in manifest.lines.items():
         _take_line(project, path, line)
     Manifest.path(project).unlink()
+    remove_draft(project.root / draft)
     click.echo(
         f"Read {draft}, then apply it: supabase db push --remote. It drops the audit log of "
         "the platform, too. It is refused while tenants exist."
@@ -103,7 +104,7 @@ def _take_line(project: Project, path: str, line: str) -> None:
     file = project.root / path
     if not file.exists():
         return
-    kept = [present for present in file.read_text().splitlines() if present.strip() != line]
+    kept = [present for present in read(file).splitlines() if present.strip() != line]
     if kept:
         write(file, "\n".join(kept) + "\n")
     else:
