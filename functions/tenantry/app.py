@@ -25,6 +25,10 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DOCUMENTS = "openapi"
 
 
+class UnknownTargetError(Exception):
+    """The file has no entry point of this name."""
+
+
 def create_app(source: str = "main.py") -> "WSGIApplication":
     """The groups of the file, at `/<group>`."""
     return dispatcher(groups(Path(source)))
@@ -34,7 +38,9 @@ def groups(source: Path, prefix: str = "", target: str | None = None) -> "Groups
     """The entry points of the file, or one, by their paths: the names in kebab-case."""
     names = _entry_points(source)
     if target is not None and target not in names:
-        raise LookupError(f"There is no target {target}; the targets are {', '.join(names)}")
+        raise UnknownTargetError(
+            f"There is no target {target}; the targets are {', '.join(names)}."
+        )
     return {
         f"{prefix}/{name.replace('_', '-')}": _serving(name, source)
         for name in names

@@ -11,7 +11,7 @@ from rich.console import Console
 import tenantry
 from tenantry_cli.emulator.bundle import copy_supabase_js
 from tenantry_cli.emulator.components import install_components
-from tenantry_cli.emulator.paths import FUNCTIONS
+from tenantry_cli.emulator.paths import DEFAULT_FUNCTIONS, FUNCTIONS
 from tenantry_cli.emulator.proxies import functions_environment
 from tenantry_cli.project import find_project
 from tenantry_cli.target import public_options
@@ -44,7 +44,7 @@ def functions(url: str, anon_key: str, target: str | None, port: int) -> None:
         copy_supabase_js(components, project)
     source = project.functions / "main.py"
     if not source.is_file():
-        source = _PACKAGE / "entry_points.py"
+        source = DEFAULT_FUNCTIONS
     address = f"http://127.0.0.1:{port}{FUNCTIONS}"
     environment = {
         **_DEFAULTS,

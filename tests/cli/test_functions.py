@@ -144,3 +144,12 @@ def test_one_group_is_served_alone(environment: Environment, trial: Trial) -> No
     without_url = trial.tenantry("functions", *port)
     assert without_url.returncode == 1
     assert "tenantry up" in without_url.stderr
+
+
+def test_functions_that_miss_a_setting_answer_with_the_reason(tmp_path: Path) -> None:
+    source = tmp_path / "main.py"
+    source.write_text("import os\nos.environ['NO_SUCH_SETTING']\n__all__ = []\n")
+    reply = Client(create_app(source, tmp_path, tmp_path)).get("/functions/v1/first-group")
+    assert reply.status_code == 503
+    assert reply.json is not None
+    assert "cannot be loaded: KeyError('NO_SUCH_SETTING')" in reply.json["message"]

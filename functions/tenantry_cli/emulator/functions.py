@@ -32,7 +32,7 @@ def create_app(
     """
     # A project may have a `tenantry` of its own beside main.py, which is imported here, too.
     sys.path.insert(0, str(source.parent))
-    from tenantry.app import Refusal, dispatcher, groups
+    from tenantry.app import Refusal, UnknownTargetError, dispatcher, groups
 
     if not source.is_file():
         return Refusal(
@@ -43,8 +43,8 @@ def create_app(
         )
     try:
         served = groups(source, FUNCTIONS, target)
-    except LookupError as error:
-        raise SystemExit(f"{error}.") from error
+    except UnknownTargetError as error:
+        raise SystemExit(str(error)) from error
     except Exception as error:
         logging.exception("%s cannot be loaded", source)
         return Refusal(

@@ -1,8 +1,13 @@
 """The paths of a Supabase project, behind the gateway's one address."""
 
+from pathlib import Path
+
 REST = "/rest/v1"
 AUTH = "/auth/v1"
 FUNCTIONS = "/functions/v1"
+
+# What is served for a project without functions/main.py.
+DEFAULT_FUNCTIONS = Path(__file__).with_name("default_functions") / "main.py"
 
 # What a Supabase project has and the emulator does not, with the paths that clients call.
 # Edge Functions have no entry: their path is that of Tenantry's functions.

@@ -32,7 +32,7 @@ from tenantry_cli.emulator.keys import (
     keys_file,
     load_keys,
 )
-from tenantry_cli.emulator.paths import AUTH, FUNCTIONS, REST
+from tenantry_cli.emulator.paths import AUTH, DEFAULT_FUNCTIONS, FUNCTIONS, REST
 from tenantry_cli.emulator.ports import DEFAULT, Ports, claim_free, claim_soon
 from tenantry_cli.emulator.postgres import (
     DefaultPrivileges,
@@ -420,7 +420,7 @@ class _Launch:
             copy_supabase_js(self.components, self.project)
         source = self.project.functions / "main.py"
         if not source.exists() and _has_baseline(self.project):
-            source = Path(__file__).with_name("default_functions") / "main.py"
+            source = DEFAULT_FUNCTIONS
         return self._python(
             "functions",
             *("--port", str(self.ports.functions), "--source", str(source)),
