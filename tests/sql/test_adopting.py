@@ -75,6 +75,7 @@ grant select on legacy.customers to public;
 grant usage on all sequences in schema legacy to authenticated;
 revoke insert, update, delete on legacy.prices from authenticated;
 revoke all on legacy.hidden from authenticated, service_role;
+grant select (id) on legacy.hidden to authenticated;
 alter table legacy.secrets enable row level security;
 alter table legacy.keys enable row level security;
 alter table legacy.notes enable row level security;
@@ -305,6 +306,7 @@ def test_adopted_schema_keeps_everything_and_gets_the_layers(sql: Database) -> N
         ("removed", "grant", "table customers to PUBLIC"),
         ("removed", "grant", "routine total_of(customer bigint) to PUBLIC"),
         ("removed", "grant", "view loud to authenticated"),
+        ("removed", "grant", "table hidden to authenticated"),
         ("removed", "default privileges", "legacy"),
         ("kept", "view", "loud"),
         ("kept", "schema", "legacy"),
@@ -319,6 +321,7 @@ def test_members_and_nobody_else_reach_an_adopted_schema(sql: Database) -> None:
     # The positive control: before, strangers read everything that was granted.
     assert answer(sql, "select from legacy.orders", "authenticated", stranger) == 50
     assert answer(sql, "select from legacy.prices", "anon") == 1
+    assert answer(sql, "select id from legacy.hidden", "authenticated", stranger) == 1
 
     adopt(sql, "legacy")
 
@@ -349,9 +352,11 @@ def test_members_and_nobody_else_reach_an_adopted_schema(sql: Database) -> None:
             **{"events": 1, "events_2026": 1, "secrets": 0, "keys": 0, "settings": 0},
             # One is public, and the other one is the writer's own.
             "notes": 2 if member == writer else 1,
-            **{"hidden": "42501", "loud": "42501", "totals": "42501"},
+            **{"loud": "42501", "totals": "42501"},
         }.items():
             assert answer(sql, f"select from legacy.{table}", user, member) == count, table
+        # A privilege on a column does not become one on the table.
+        assert answer(sql, "select id from legacy.hidden", user, member) == "42501"
     new_order = "insert into legacy.orders (customer_id) values (1)"
     new_note = "insert into legacy.notes values (3, '{}', '{}')"
     change = "update legacy.prices set cents = 2"
@@ -523,6 +528,11 @@ REFUSALS = {
     "create table public.keyed (id int references old.t)": (
         "dependent",
         "constraint keyed_id_fkey on table public.keyed",
+    ),
+    "create table old.t (id int primary key, x int);"
+    "alter table old.t enable row level security; select tenancy.share_table('old.t')": (
+        "table",
+        "t",
     ),
     "create table old.t (id uuid references auth.users)": (
         "foreign key out of the tenant",

@@ -109,6 +109,13 @@ begin
         and p.polpermissive
         and not p.polroles <@ array[0::oid, 'anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole]
     union all
+    select 'refused', 'table', c.relname::text,
+        'It is shared with all tenants.',
+        format('select tenancy.unshare_table(%L); or move it into another schema.', h.relation)
+    from tenancy.shared_tables h
+    join pg_catalog.pg_class c on c.oid = h.relation
+    where c.relnamespace = v_namespace
+    union all
     select 'refused', 'dependent', d.description,
         'It is outside the schema and depends on it. The tenant could not be deleted, and rows could leave the tenant.',
         'Drop it, or move it into the schema.'
@@ -141,4 +148,4 @@ end;
 $$;
 
 comment on function tenancy.adoption_obstacles(text) is
-    'What keeps a schema from becoming a tenant: objects of another owner or of an extension, rules, inheritance, policies for other roles, ambiguous names, objects outside that depend on it, exceeded budgets. Only with its registry row.';
+    'What keeps a schema from becoming a tenant: objects of another owner or of an extension, rules, inheritance, policies for other roles, shared tables, ambiguous names, objects outside that depend on it, exceeded budgets. Only with its registry row.';
