@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -125,7 +126,13 @@ def test_wheel_works_in_an_empty_environment_and_another_project(
     )
     assert "Nothing was changed" in run("tenantry", "upgrade").stdout
     # The emulator's and the operator's packages are an extra.
-    for command in (["up"], ["doctor"], ["migrate"], ["uninstall", "--db-url", "x"]):
+    listed = run("tenantry", "--help").stdout
+    assert re.search("  up +Needs more packages: pip install 'tenantry.local.'\n", listed)
+    assert re.search("  init +Put Tenantry into this project", listed)
+    for command in (
+        ["up", "--demo"],
+        *(["doctor"], ["migrate", "--help"], ["uninstall", "--db-url", "x"]),
+    ):
         refused = run("tenantry", *command)
         assert refused.returncode == 1
         assert "Install them: pip install 'tenantry[local]'" in refused.stderr

@@ -50,7 +50,7 @@ class _Commands(click.Group):
         try:
             module = import_module(_COMMANDS[cmd_name])
         except ModuleNotFoundError as missing:
-            raise _needs_packages(cmd_name, missing) from missing
+            return _command_without_packages(cmd_name, missing)
         command: click.Command = getattr(module, cmd_name)
         return command
 
@@ -71,6 +71,21 @@ class _Commands(click.Group):
             raise
         except OSError as error:
             raise click.ClickException(str(describe_os_error(error))) from error
+
+
+def _command_without_packages(name: str, missing: ModuleNotFoundError) -> click.Command:
+    """Stands in the list of commands, and says what it needs when it is called."""
+
+    def refuse() -> None:
+        raise _needs_packages(name, missing)
+
+    return click.Command(
+        name,
+        callback=refuse,
+        short_help=f"Needs more packages: {_INSTALLATION}",
+        add_help_option=False,
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )
 
 
 def _needs_packages(command: str | None, missing: ModuleNotFoundError) -> click.ClickException:
