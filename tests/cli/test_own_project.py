@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from support.artificial_release import ArtificialRelease
+from support.artificial_release import NEWER, ArtificialRelease
 from support.own_project import OwnProject, succeed
 from tenantry_cli.emulator.stack import Stack
 from tenantry_cli.project import Project
@@ -106,6 +106,7 @@ def test_project_goes_on_beside_tenantry(
         newer.succeed(project, "upgrade")
         pushed = push(project, stack)
         assert pushed.returncode == 0, pushed.stderr
+        assert session.execute("select tenancy.release()").fetchone() == (NEWER,)
         newer.succeed(project, "migrate", *given)
         newer.succeed(project, "drift", *given)
         for name in tenants:

@@ -22,6 +22,9 @@ create function public.count_tenants() returns bigint language sql
 select tenancy.add_tenant_migration('tenantry_0002', 'create_labels', $tenant$
     create table labels (id uuid primary key);
 $tenant$);
+create or replace function tenancy.release() returns text immutable
+    set search_path = '' language sql
+as $$ select '0.1.1'; $$;
 """
 _CHANGELOG = """\
 # Changelog

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tenantry_cli.errors import TenantryError
-from tenantry_cli.installation.manifest import Manifest, read, remove_draft, write
+from tenantry_cli.installation.manifest import Manifest, read, write
 from tenantry_cli.installation.plan import REMOVAL, opened
 from tenantry_cli.installation.removal import removal
 from tenantry_cli.installation.settings import exposed_schemas
@@ -70,7 +70,6 @@ def uninstall(dry_run: bool, db_url: str | None) -> None:
     for path, line in manifest.lines.items():
         _take_line(project, path, line)
     Manifest.path(project).unlink()
-    remove_draft(project.root / draft)
     click.echo(
         f"Read {draft}, then apply it: supabase db push --remote. It drops the audit log of "
         "the platform, too. It is refused while tenants exist."
