@@ -5,6 +5,7 @@ It exposes a schema `api` before `public`, and has a pre-request function.
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,6 +96,18 @@ def test_project_goes_on_beside_tenantry(
     with psycopg.connect(stack.db_url, autocommit=True) as session:
         for name in tenants:
             session.execute("select public.create_tenant_schema(%s, %s)", [name, name])
+
+        # What somebody made by hand becomes a migration, which this database has already.
+        session.execute("create table public.made_by_hand (id int primary key)")
+        written = succeed("diff", "--file", "add_made_by_hand")
+        [file] = (project.root / "supabase" / "migrations").glob("*_add_made_by_hand.sql")
+        assert re.findall(r"create table (\S+)", file.read_text(), re.IGNORECASE) == [
+            '"public"."made_by_hand"'
+        ]
+        assert "already exists" in push(project, stack).stderr
+        [repair] = re.findall(r"`tenantry (supabase migration repair [^`]+)`", written)
+        # A person at a terminal is asked.
+        succeed(*repair.split(), "--yes")
 
         # A tenant migration of the project's own, then the upgrade.
         project.write("supabase/migrations/29990101000000_add_orders.sql", ORDERS)

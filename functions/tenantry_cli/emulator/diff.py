@@ -50,7 +50,13 @@ def diff(db_url: str | None, name: str | None, port: int | None) -> None:
     else:
         file = project.migrations / f"{next_migration_version(project)}_{name}.sql"
         file.write_text(found)
-        click.echo(f"Wrote {file.relative_to(project.root)}.")
+        version = file.name.split("_")[0]
+        remote = " --remote=<database URL>" if db_url else ""
+        click.echo(
+            f"Wrote {file.relative_to(project.root)}. The database has its objects already, so "
+            "a push would fail there. Mark it as applied: "
+            f"`tenantry supabase migration repair --status applied {version}{remote}`"
+        )
 
 
 def beyond_migrations(components: Components, postgres: Postgres, root: Path, url: str) -> str:
