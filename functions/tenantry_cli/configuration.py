@@ -10,6 +10,8 @@ from typing import Any
 
 from tenantry_cli.errors import TenantryError
 
+# The emulator uses the next six ports, too.
+_PORTS = range(1024, 65_001)
 _VARIABLE = re.compile(r"env\((\w+)\)")
 # What the emulator cannot do. A section counts once it is enabled, another setting once it has
 # a value. `*` stands for any name.
@@ -64,6 +66,11 @@ class Configuration:
     def read(cls, file: Path) -> "Configuration":
         settings = _Settings(file, read_toml(file))
         port = settings.integer("api.port", None)
+        if port is not None and not _PORTS.start <= port < _PORTS.stop:
+            raise TenantryError(
+                f"{file}: api.port must be a number from {_PORTS.start} to {_PORTS.stop - 1}, "
+                f"and is {port}."
+            )
         return cls(
             project_id=settings.text("project_id", ""),
             port=port,

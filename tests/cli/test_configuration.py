@@ -72,6 +72,7 @@ def test_value_may_name_a_variable_of_the_environment(
         ("api.port = 'env(NO_SUCH_PORT)'\n", "and is 'env(NO_SUCH_PORT)'."),
         ("[db]\nseed.enabled = 1\n", ": db.seed.enabled must be true or false, and is 1."),
         ("[db.seed]\nsql_paths = './x.sql'\n", ": db.seed.sql_paths must be a list of texts"),
+        ("api.port = 65536\n", ": api.port must be a number from 1024 to 65000, and is 65536."),
         ("[auth]\nhook = 1\n", ": auth.hook must be a table, and is 1."),
     ],
 )

@@ -154,7 +154,8 @@ def test_chosen_postgres_that_fails_is_named(
     folder = trial.directory / "bin"
     monkeypatch.chdir(trial.directory)
     monkeypatch.setenv("TENANTRY_PG_BIN", str(folder))
-    command = ["up", "--ephemeral", f"--port={trial.port}"]
+    trial.write("supabase/config.toml", f"[api]\nport = {trial.port}\n")
+    command = ["up", "--ephemeral"]
     for name in ("initdb", "postgres"):
         refused = CliRunner().invoke(main, command)
         assert f"there is no program {name} in {folder}" in refused.output

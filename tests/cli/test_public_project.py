@@ -91,9 +91,15 @@ begin
     return new;
 end
 $$;
+create trigger "Old one" after insert on auth.users
+    for each row execute function public.handle_new_user();
+drop trigger if exists "Old one"
+    on auth.users;
+drop trigger if exists on_auth_user_created on auth.users;
 create trigger on_auth_user_created after insert on auth.users
     for each row execute function public.handle_new_user();
 
+alter role authenticator set pgrst.db_aggregates_enabled = 'true';
 grant usage on schema public to dashboard_user;
 grant select on public.profiles to supabase_storage_admin, supabase_read_only_user;
 select vault.create_secret('s3cret', 'hook', 'of the shop');

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tenantry_cli.emulator.components import Components
 from tenantry_cli.emulator.postgres import Postgres
-from tenantry_cli.emulator.rehearsal import Rehearsal, rehearse
+from tenantry_cli.emulator.rehearsal import Rehearsal, adapted_files, rehearse
 from tenantry_cli.emulator.supabase_cli import Push, push_migrations
 from tenantry_cli.errors import TenantryError
 
@@ -19,7 +19,9 @@ def push_project(
     env: Mapping[str, str],
     leave_out_missing: bool,
 ) -> Push:
-    rehearsal = rehearse(postgres, root) if leave_out_missing else Rehearsal((), {})
+    rehearsal = (
+        rehearse(postgres, root) if leave_out_missing else Rehearsal((), adapted_files(root))
+    )
     try:
         push = push_migrations(
             components,
@@ -31,8 +33,9 @@ def push_project(
     except TenantryError as error:
         if leave_out_missing or not (lacking := rehearse(postgres, root)).left_out:
             raise
+        other = f"After them, another one fails: {lacking.failure}\n" if lacking.failure else ""
         raise TenantryError(
-            f"{error}\nThe emulator lacks what these statements need:\n{lacking.list}\n"
+            f"{error}\nThe emulator lacks what these statements need:\n{lacking.list}\n{other}"
             "Apply them in a hosted project. `tenantry up --leave-out-missing` goes on without "
             "them."
         ) from error

@@ -5,6 +5,25 @@ alter table auth.users add column if not exists instance_id uuid;
 alter table auth.users add column if not exists is_super_admin boolean;
 alter table auth.identities alter column id set default gen_random_uuid();
 
+-- On hosted Supabase, supautils lets `postgres` drop a trigger on a table of Auth.
+create function extensions.drop_auth_trigger(
+    trigger_name text, table_name text, if_exists boolean
+)
+    returns void
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    execute format(
+        'drop trigger %s %I on auth.%I',
+        case when if_exists then 'if exists' end, trigger_name, table_name
+    );
+end
+$$;
+revoke all on function extensions.drop_auth_trigger from public;
+grant execute on function extensions.drop_auth_trigger to postgres;
+
 set local role supabase_auth_admin;
 
 do $$

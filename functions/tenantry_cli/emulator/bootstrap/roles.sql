@@ -16,7 +16,11 @@ grant pg_monitor, pg_read_all_data, pg_signal_backend to postgres;
 
 -- On hosted Supabase, the extension supautils lets `postgres` set pgrst.* for the reserved role
 -- authenticator. These two grants allow the same. SET ROLE authenticator stays forbidden.
-grant set on parameter "pgrst.db_schemas", "pgrst.db_pre_request", "pgrst.db_prepared_statements"
+grant set on parameter
+    "pgrst.db_aggregates_enabled", "pgrst.db_extra_search_path", "pgrst.db_max_rows",
+    "pgrst.db_plan_enabled", "pgrst.db_pre_config", "pgrst.db_pre_request",
+    "pgrst.db_prepared_statements", "pgrst.db_schemas", "pgrst.db_tx_end", "pgrst.openapi_mode",
+    "pgrst.server_timing_enabled"
     to postgres;
 -- The same for the settings that the seeds and functions of projects use.
 grant set on parameter session_replication_role, log_min_messages, log_statement, track_functions
