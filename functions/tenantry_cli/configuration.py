@@ -54,6 +54,8 @@ class Configuration:
     max_rows: int
     # Whether the API roles may use a new table in public without a grant.
     exposes_new_tables: bool
+    # Of PostgreSQL; None if the file does not say it.
+    major_version: int | None
     has_migrations: bool
     has_seed: bool
     seed_paths: tuple[str, ...]
@@ -78,6 +80,7 @@ class Configuration:
             extra_search_path=settings.texts("api.extra_search_path", ("public", "extensions")),
             max_rows=settings.integer("api.max_rows", 1000),
             exposes_new_tables=settings.boolean("api.auto_expose_new_tables", True),
+            major_version=settings.integer("db.major_version", None),
             has_migrations=settings.boolean("db.migrations.enabled", True),
             has_seed=settings.boolean("db.seed.enabled", True),
             seed_paths=settings.texts("db.seed.sql_paths", ("./seed.sql",)),

@@ -18,7 +18,6 @@ from tenantry_cli.installation.plan import (
     placed_migrations,
     require_own_project,
 )
-from tenantry_cli.installation.settings import exposed_schemas, postgres_version
 from tenantry_cli.project import Project, find_project
 from tenantry_cli.release import Release, installed_release, parse_version
 
@@ -110,7 +109,7 @@ def _plan(project: Project, release: Release, database: Live | None) -> Plan:
         plan.facts.append(f"pre-request function {pre_request}: goes on, beside the guard")
     for migration in release.migrations:
         plan.put_migration(migration.name, migration.text, *applied)
-    exposed = exposed_schemas(project)
+    exposed = project.configuration.schemas
     further = [name for name in exposed if name not in ("public", "graphql_public")]
     if further:
         plan.facts.append(f"exposed schemas {', '.join(further)}: stay exposed")
@@ -134,7 +133,7 @@ def _counted(own: list[Path]) -> str:
 def _postgres(project: Project, database: Live | None) -> tuple[str, int | None]:
     if database is not None:
         return "the database", database.major_version
-    return "supabase/config.toml", postgres_version(project)
+    return "supabase/config.toml", project.configuration.major_version
 
 
 def _pre_request(own: list[Path], database: Live | None) -> str | None:

@@ -8,7 +8,6 @@ from tenantry_cli.errors import TenantryError
 from tenantry_cli.installation.manifest import Manifest, read, write
 from tenantry_cli.installation.plan import REMOVAL, opened
 from tenantry_cli.installation.removal import removal
-from tenantry_cli.installation.settings import exposed_schemas
 from tenantry_cli.installation.upgrade import require_not_newer
 from tenantry_cli.migration_files import next_migration_version
 from tenantry_cli.project import Project, find_project
@@ -59,7 +58,7 @@ def uninstall(dry_run: bool, db_url: str | None) -> None:
     if dry_run:
         click.echo("Dry run: nothing was changed.")
         return
-    exposed = {"public", "graphql_public", *exposed_schemas(project)}
+    exposed = {"public", "graphql_public", *project.configuration.schemas}
     text = removal(manifest.release, installed, sorted(exposed))
     write(project.root / draft, text)
     for path in removed:
