@@ -176,7 +176,7 @@ def adapted_files(root: Path) -> dict[Path, str]:
 
 def statements(text: str) -> Iterator[Statement]:
     """The statements of a file, without the comments before each."""
-    begin = 0
+    begin, counted, line = 0, 0, 1
     for token in (*_TOKEN.finditer(text), None):
         if token is not None and token["end"] is None:
             continue
@@ -184,7 +184,8 @@ def statements(text: str) -> Iterator[Statement]:
         blank = _BLANK.match(text, begin, end)
         start = begin if blank is None else blank.end()
         if text[start:end].strip(" \t\r\n;"):
-            yield Statement(text[start:end], start, end, text.count("\n", 0, start) + 1)
+            line, counted = line + text.count("\n", counted, start), start
+            yield Statement(text[start:end], start, end, line)
         begin = end
 
 
