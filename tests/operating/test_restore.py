@@ -170,7 +170,7 @@ def require_nothing_restored(file: Path, db_url: str, folder: Path) -> None:
     failing = folder / "programs" / "pg_restore"
     failing.parent.mkdir()
     failing.write_text(
-        f'#!/bin/sh\n{programs() / "pg_restore"} "$@"\n'
+        f'#!/bin/sh\n"{programs() / "pg_restore"}" "$@"\n'
         "case $1 in --list) exit 0;; esac; echo It failed. >&2; exit 1\n"
     )
     failing.chmod(0o755)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
@@ -24,10 +23,10 @@ def test_first_signal_interrupts_and_further_ones_do_not_stop_the_cleanup(
 
     def create_and_remove() -> None:
         try:
-            os.kill(os.getpid(), first)
+            signal.raise_signal(first)
         finally:
             for number in BOTH:
-                os.kill(os.getpid(), number)
+                signal.raise_signal(number)
             removed.append("all")
 
     with pytest.raises(KeyboardInterrupt), interruptible():
@@ -48,8 +47,9 @@ def test_two_signals_at_once_are_one_interruption(
         with suppress(KeyboardInterrupt), block():
             try:
                 signal.pthread_sigmask(signal.SIG_BLOCK, BOTH)
+                # Another thread, which blocks nothing, would take a signal to the process.
                 for number in BOTH:
-                    os.kill(os.getpid(), number)
+                    signal.raise_signal(number)
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, BOTH)
             finally:
                 is_cleaned_up = True
@@ -65,7 +65,7 @@ def test_signals_are_ignored_while_undisturbed_and_handlers_are_restored() -> No
 
     with undisturbed():
         for number in BOTH:
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
 
     assert [signal.getsignal(number) for number in BOTH] == before
 
@@ -76,7 +76,7 @@ def test_signal_interrupts_after_a_block_that_has_to_be_completed() -> None:
     def create() -> None:
         with completed():
             with completed():
-                os.kill(os.getpid(), signal.SIGTERM)
+                signal.raise_signal(signal.SIGTERM)
                 done.append("request")
             done.append("what the reply says")
         done.append("the next step")
