@@ -45,6 +45,14 @@ def connect_from(port: int, server: socket.socket) -> socket.socket:
     return connection
 
 
+def can_connect_from(port: int, server: socket.socket) -> bool:
+    try:
+        connect_from(port, server).close()
+    except OSError:
+        return False
+    return True
+
+
 def test_outgoing_connection_cannot_get_a_claimed_port_before_its_component_starts() -> None:
     ports, claim = claim_among_outgoing()
     components = range(ports.gateway, ports.functions + 1)
@@ -56,5 +64,5 @@ def test_outgoing_connection_cannot_get_a_claimed_port_before_its_component_star
                 # The component itself can.
                 socket.create_server(("127.0.0.1", port)).close()
 
-        for port in components:
-            connect_from(port, other).close()
+        # Another process may have got some of them meanwhile.
+        assert any(can_connect_from(port, other) for port in components)
