@@ -20,6 +20,11 @@ begin
         from pg_catalog.pg_proc p
         where p.pronamespace = 'public'::regnamespace
         union
+        -- A table that was renamed keeps the names of its indexes.
+        select c.relname, format('index public.%s', c.relname)
+        from pg_catalog.pg_class c
+        where c.relnamespace = 'public'::regnamespace and c.relkind in ('i', 'I')
+        union
         select n.nspname, format('schema %s', n.nspname)
         from pg_catalog.pg_namespace n
         where n.nspname in ('tenancy', 'tenant_template')
@@ -31,7 +36,12 @@ begin
         'add_column',
         'add_foreign_key',
         'admin_audit_log',
+        'admin_audit_log_actor_id_idx',
+        'admin_audit_log_pkey',
+        'admin_audit_log_tenant_id_idx',
         'admin_users',
+        'admin_users_granted_by_idx',
+        'admin_users_pkey',
         'check_tenant_status',
         'create_table',
         'create_tenant_schema',
@@ -88,8 +98,15 @@ begin
         'tenantry_tenant_status_report',
         'tenantry_user_profile',
         'tenants',
+        'tenants_created_by_idx',
+        'tenants_pkey',
+        'tenants_schema_name_key',
+        'tenants_schema_version_idx',
         'update_user_profile',
         'user_schema_access',
+        'user_schema_access_granted_by_idx',
+        'user_schema_access_pkey',
+        'user_schema_access_schema_name_idx',
         'verify_audit_log',
         'withdraw_tenant_migration'
     );

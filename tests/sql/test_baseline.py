@@ -63,6 +63,11 @@ def test_names_that_the_project_has_already_stop_the_push(empty: Callable[[], st
     [baseline] = (SQL.parent / "supabase/migrations").glob("*_tenantry_0_1_0.sql")
     for statement, name in (
         ("create table public.admin_users ()", "public.admin_users"),
+        # A table keeps the name of its primary key when it is renamed.
+        (
+            "create table public.customers (id int constraint tenants_pkey primary key)",
+            "index public.tenants_pkey",
+        ),
         ("create type public.tenantry_tenant_info as enum ()", "public.tenantry_tenant_info"),
         ("create function public.add_column() returns int return 1", "public.add_column"),
         ("create schema tenancy", "schema tenancy"),

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tenantry import __version__
@@ -33,6 +33,11 @@ begin
         from pg_catalog.pg_proc p
         where p.pronamespace = 'public'::regnamespace
         union
+        -- A table that was renamed keeps the names of its indexes.
+        select c.relname, format('index public.%s', c.relname)
+        from pg_catalog.pg_class c
+        where c.relnamespace = 'public'::regnamespace and c.relkind in ('i', 'I')
+        union
         select n.nspname, format('schema %s', n.nspname)
         from pg_catalog.pg_namespace n
         where n.nspname in ('tenancy', 'tenant_template')
@@ -50,6 +55,11 @@ end;
 $$;
 """
 _NAME = re.compile(r"^create (?:table|view|type|function) public\.(\w+)", re.MULTILINE)
+_INDEX = re.compile(
+    r"^create (?:unique )?index (\w+) on public\."
+    r"|^    constraint (\w+) (?:primary key|unique) ",
+    re.MULTILINE,
+)
 _FOOTER = """\
 
 reset check_function_bodies;
@@ -81,8 +91,16 @@ def baseline_text(project: Project, generated: Mapping[Path, str]) -> str:
     objects = (
         f"\n-- {path}\n\n{sources[path].strip()}\n" for path in sorted(sources, key=os.fsencode)
     )
-    names = sorted({name for text in sources.values() for name in _NAME.findall(text)})
+    names = sorted({name for text in sources.values() for name in _public_names(text)})
     header = _HEADER.format(
         version=__version__, names=(",\n" + " " * 8).join(f"'{name}'" for name in names)
     )
     return "".join((header, *objects, _FOOTER))
+
+
+def _public_names(text: str) -> Iterator[str]:
+    """What a file makes in `public`: tables with their indexes, views, types and functions."""
+    yield from _NAME.findall(text)
+    if "create table public." in text:
+        for match in _INDEX.finditer(text):
+            yield match[1] or match[2]
