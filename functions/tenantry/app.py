@@ -5,9 +5,7 @@
 
 import importlib.util
 import json
-import re
 import sys
-import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,12 +14,13 @@ import functions_framework
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.wrappers import Request, Response
 
+from tenantry.request_id import request_id_of
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     Groups = Mapping[str, WSGIApplication]
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DOCUMENTS = "openapi"
 
 
@@ -129,8 +128,7 @@ class Refusal:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         request = Request(environ)
-        given = request.headers.get("X-Request-Id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        request_id = request_id_of(request)
         reply = Response(
             json.dumps({**self._error, "request_id": request_id}),
             self._status,

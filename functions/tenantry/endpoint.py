@@ -2,7 +2,6 @@
 
 import re
 import traceback
-import uuid
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from http import HTTPStatus
@@ -23,9 +22,9 @@ from tenantry.fields import Arguments
 from tenantry.log import LogLine
 from tenantry.operations import Group, Operation
 from tenantry.release import REQUIREMENT
+from tenantry.request_id import request_id_of
 
 _JSON = "application/json"
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -106,7 +105,7 @@ def answered(
 ) -> Response:
     """The response with what every entry point adds: errors as JSON, an id, a log line."""
     trace = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
-    line = LogLine(_request_id(request), trace and trace[1], group)
+    line = LogLine(request_id_of(request), trace and trace[1], group)
     try:
         response = respond(request, line)
     except ServiceError as error:
@@ -123,11 +122,6 @@ def _upstream_headers(request: Request, line: LogLine) -> Mapping[str, str]:
     """The headers that let the logs upstream name this request too."""
     ours = {"X-Request-Id": line.request_id}
     return ours | {"traceparent": request.headers["traceparent"]} if line.trace else ours
-
-
-def _request_id(request: Request) -> str:
-    given = request.headers.get("X-Request-Id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
 def require_method(request: Request, *methods: str) -> None:
