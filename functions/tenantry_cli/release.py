@@ -13,7 +13,7 @@ Version = tuple[int, ...]
 _FILE = re.compile(r"\d{14}_(tenantry_(\d+)_(\d+)_(\d+)(?:_\w+)?)\.sql")
 # The baseline creates the reference schema in the body of a function.
 _SCHEMA = re.compile(r"^\s*create schema (\w+);", re.MULTILINE)
-_PUBLIC = re.compile(r"^create (table|view|type|function) public\.(\w+)", re.MULTILINE)
+PUBLIC = re.compile(r"^create (table|view|type|function) public\.(\w+)", re.MULTILINE)
 _SECTION = re.compile(r"^## \[(\d+\.\d+\.\d+)\].*?(?=^## |^\[|\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -82,5 +82,5 @@ def schemas_of(migrations: Iterable[ReleaseMigration]) -> set[str]:
 def public_names(migrations: Iterable[ReleaseMigration]) -> dict[str, str]:
     """What the migrations create in `public`: the kind of each object by its name."""
     return {
-        name: kind for migration in migrations for kind, name in _PUBLIC.findall(migration.text)
+        name: kind for migration in migrations for kind, name in PUBLIC.findall(migration.text)
     }

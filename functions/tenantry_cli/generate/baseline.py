@@ -8,6 +8,7 @@ from pathlib import Path
 from tenantry import __version__
 from tenantry_cli.migration_files import next_migration_version, released_checksums
 from tenantry_cli.project import Project
+from tenantry_cli.release import PUBLIC
 from tenantry_cli.sources import source_texts
 
 _HEADER = """\
@@ -54,7 +55,6 @@ begin
 end;
 $$;
 """
-_NAME = re.compile(r"^create (?:table|view|type|function) public\.(\w+)", re.MULTILINE)
 _INDEX = re.compile(
     r"^create (?:unique )?index (\w+) on public\."
     r"|^    constraint (\w+) (?:primary key|unique) ",
@@ -100,7 +100,7 @@ def baseline_text(project: Project, generated: Mapping[Path, str]) -> str:
 
 def _public_names(text: str) -> Iterator[str]:
     """What a file makes in `public`: tables with their indexes, views, types and functions."""
-    yield from _NAME.findall(text)
+    yield from (name for _, name in PUBLIC.findall(text))
     if "create table public." in text:
         for match in _INDEX.finditer(text):
             yield match[1] or match[2]
