@@ -1,7 +1,7 @@
 """The installed release: its migrations, the names that they take, and its CHANGELOG."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,10 @@ Version = tuple[int, ...]
 _FILE = re.compile(r"\d{14}_(tenantry_(\d+)_(\d+)_(\d+)(?:_\w+)?)\.sql")
 # The baseline creates the reference schema in the body of a function.
 _SCHEMA = re.compile(r"^\s*create schema (\w+);", re.MULTILINE)
-PUBLIC = re.compile(r"^create (table|view|type|function) public\.(\w+)", re.MULTILINE)
+_PUBLIC = re.compile(r"^create (table|view|type|function) public\.(\w+)", re.MULTILINE)
+_TABLE = re.compile(r"^create table public\..*?^\);", re.MULTILINE | re.DOTALL)
+_INDEX = re.compile(r"^create (?:unique )?index (\w+) on public\.", re.MULTILINE)
+_KEY = re.compile(r"^    constraint (\w+) (?:primary key|unique) ", re.MULTILINE)
 _SECTION = re.compile(r"^## \[(\d+\.\d+\.\d+)\].*?(?=^## |^\[|\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -82,5 +85,16 @@ def schemas_of(migrations: Iterable[ReleaseMigration]) -> set[str]:
 def public_names(migrations: Iterable[ReleaseMigration]) -> dict[str, str]:
     """What the migrations create in `public`: the kind of each object by its name."""
     return {
-        name: kind for migration in migrations for kind, name in PUBLIC.findall(migration.text)
+        name: kind for migration in migrations for kind, name in named_in_public(migration.text)
     }
+
+
+def named_in_public(text: str) -> Iterator[tuple[str, str]]:
+    """The kind and the name of what SQL of a release creates in `public`."""
+    for kind, name in _PUBLIC.findall(text):
+        yield kind, name
+    for name in _INDEX.findall(text):
+        yield "index", name
+    for table in _TABLE.findall(text):
+        for name in _KEY.findall(table):
+            yield "index", name

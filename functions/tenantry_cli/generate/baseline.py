@@ -1,14 +1,13 @@
 """The baseline migration: `sql/` in one file, which `supabase db push` applies."""
 
 import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from tenantry import __version__
 from tenantry_cli.migration_files import next_migration_version, released_checksums
 from tenantry_cli.project import Project
-from tenantry_cli.release import PUBLIC
+from tenantry_cli.release import named_in_public
 from tenantry_cli.sources import source_texts
 
 _HEADER = """\
@@ -55,11 +54,6 @@ begin
 end;
 $$;
 """
-_INDEX = re.compile(
-    r"^create (?:unique )?index (\w+) on public\."
-    r"|^    constraint (\w+) (?:primary key|unique) ",
-    re.MULTILINE,
-)
 _FOOTER = """\
 
 reset check_function_bodies;
@@ -91,16 +85,8 @@ def baseline_text(project: Project, generated: Mapping[Path, str]) -> str:
     objects = (
         f"\n-- {path}\n\n{sources[path].strip()}\n" for path in sorted(sources, key=os.fsencode)
     )
-    names = sorted({name for text in sources.values() for name in _public_names(text)})
+    names = sorted({name for text in sources.values() for _, name in named_in_public(text)})
     header = _HEADER.format(
         version=__version__, names=(",\n" + " " * 8).join(f"'{name}'" for name in names)
     )
     return "".join((header, *objects, _FOOTER))
-
-
-def _public_names(text: str) -> Iterator[str]:
-    """What a file makes in `public`: tables with their indexes, views, types and functions."""
-    yield from (name for _, name in PUBLIC.findall(text))
-    if "create table public." in text:
-        for match in _INDEX.finditer(text):
-            yield match[1] or match[2]

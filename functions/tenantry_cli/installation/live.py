@@ -30,6 +30,10 @@ _OBJECTS = """
     from pg_catalog.pg_proc p
     where p.pronamespace = 'public'::regnamespace
     union
+    select 'index', 'public', c.relname
+    from pg_catalog.pg_class c
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('i', 'I')
+    union
     select 'schema', '', n.nspname
     from pg_catalog.pg_namespace n
 """
