@@ -10,29 +10,38 @@ from tenantry_cli.signals import INTERRUPTED
 
 # The module of each command, which is imported when the command runs: importing the emulator
 # and the proof takes longer than most commands take to run.
-_COMMANDS = {
-    "adopt": "tenantry_cli.adopt",
-    "bundle": "tenantry_cli.emulator.command",
-    "draft": "tenantry_cli.draft",
-    "diff": "tenantry_cli.emulator.diff",
-    "doctor": "tenantry_cli.doctor.command",
-    "down": "tenantry_cli.emulator.status",
-    "drift": "tenantry_cli.drift",
-    "functions": "tenantry_cli.functions",
-    "generate": "tenantry_cli.generate.command",
-    "init": "tenantry_cli.installation.init",
-    "migrate": "tenantry_cli.migrate",
-    "new": "tenantry_cli.new",
-    "prove": "tenantry_cli.proof.command",
-    "push": "tenantry_cli.emulator.cli_command",
-    "reset": "tenantry_cli.emulator.command",
-    "restore": "tenantry_cli.restore",
-    "status": "tenantry_cli.emulator.status",
-    "supabase": "tenantry_cli.emulator.cli_command",
-    "uninstall": "tenantry_cli.installation.uninstall",
-    "up": "tenantry_cli.emulator.command",
-    "upgrade": "tenantry_cli.installation.upgrade",
+_SECTIONS = {
+    "Your project": {
+        "init": "tenantry_cli.installation.init",
+        "new": "tenantry_cli.new",
+        "upgrade": "tenantry_cli.installation.upgrade",
+        "uninstall": "tenantry_cli.installation.uninstall",
+        "diff": "tenantry_cli.emulator.diff",
+    },
+    "This machine": {
+        "up": "tenantry_cli.emulator.command",
+        "down": "tenantry_cli.emulator.status",
+        "status": "tenantry_cli.emulator.status",
+        "reset": "tenantry_cli.emulator.command",
+        "push": "tenantry_cli.emulator.cli_command",
+        "supabase": "tenantry_cli.emulator.cli_command",
+        "functions": "tenantry_cli.functions",
+    },
+    "A running project": {
+        "migrate": "tenantry_cli.migrate",
+        "drift": "tenantry_cli.drift",
+        "adopt": "tenantry_cli.adopt",
+        "doctor": "tenantry_cli.doctor.command",
+        "prove": "tenantry_cli.proof.command",
+        "restore": "tenantry_cli.restore",
+    },
+    "The development of Tenantry": {
+        "generate": "tenantry_cli.generate.command",
+        "draft": "tenantry_cli.draft",
+        "bundle": "tenantry_cli.emulator.command",
+    },
 }
+_COMMANDS = {name: module for each in _SECTIONS.values() for name, module in each.items()}
 # pipx and uv keep the command in an environment of its own; there this line is theirs.
 _INSTALLATION = "pip install 'tenantry[local]'"
 
@@ -43,6 +52,17 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, _COMMANDS))
+        for section, names in _SECTIONS.items():
+            rows = [
+                (f"{name:{width}}", command.get_short_help_str(formatter.width - width - 6))
+                for name in names
+                if (command := self.get_command(ctx, name)) is not None
+            ]
+            with formatter.section(section):
+                formatter.write_dl(rows)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:

@@ -29,7 +29,7 @@ _OTHERS = [
 @click.option("--file", "-f", "name", help="Write a migration of this name. Otherwise: print.")
 @click.option("--port", type=int, help="The port of the gateway, if several emulators run.")
 def diff(db_url: str | None, name: str | None, port: int | None) -> None:
-    """Show what a database has beyond the migrations, without tenants.
+    """Show what a database has beyond the migrations and tenants.
 
     The migrations are applied to a database of its own in the running emulator, which is
     compared with the emulator's database in the schemas of the project.
