@@ -10,6 +10,8 @@ from tenantry_cli.project import Project
 
 # A file name has at most 255 bytes, with the version and the ending.
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,199}")
+# The file of a release.
+_RELEASE = re.compile(r"\d+_tenantry_\d+_\d+_\d+(?:_\w+)?\.sql")
 _VERSION = "%Y%m%d%H%M%S"
 
 
@@ -35,6 +37,15 @@ def next_migration_version(project: Project, *others: str) -> str:
         raise TenantryError(
             f"The migration {latest}_… is later than every possible time: rename its file."
         ) from None
+
+
+def require_tenantry(project: Project) -> None:
+    """Refuses a project that has none of Tenantry's own migrations."""
+    if not any(_RELEASE.fullmatch(file.name) for file in project.migrations.glob("*.sql")):
+        raise TenantryError(
+            f"{project.root} has no migration of Tenantry's in supabase/migrations. Run "
+            "`tenantry init` first."
+        )
 
 
 def released_checksums(project: Project) -> dict[str, str]:

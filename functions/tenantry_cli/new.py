@@ -5,7 +5,11 @@ import re
 import click
 
 from tenantry_cli.errors import TenantryError
-from tenantry_cli.migration_files import next_migration_version, require_migration_name
+from tenantry_cli.migration_files import (
+    next_migration_version,
+    require_migration_name,
+    require_tenantry,
+)
 from tenantry_cli.project import Project, find_project
 
 _TENANT_MIGRATION = """\
@@ -52,6 +56,7 @@ def new(name: str, replace: str | None, withdraw: str | None) -> None:
         if not _VERSION.fullmatch(version):
             raise click.UsageError(f'"{version}" is not a version of a tenant migration.')
     project = find_project()
+    require_tenantry(project)
     _require_new_name(project, name)
     for known in filter(None, (replace, withdraw)):
         _require_registered(project, known)

@@ -85,6 +85,7 @@ def test_invalid_migration_name_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("version", ["99991231235959", "20269999999999"])
 def test_migration_later_than_every_time_is_named(trial: Trial, version: str) -> None:
+    trial.write("supabase/migrations/20200101000000_tenantry_0_1_0.sql", "select 1;\n")
     trial.write(f"supabase/migrations/{version}_late.sql", "select 1;\n")
 
     refused = trial.tenantry("new", "add_orders")

@@ -16,6 +16,7 @@ def migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "supabase" / "migrations"
     folder.mkdir(parents=True)
     (tmp_path / "supabase" / "config.toml").touch()
+    (folder / "20200101000000_tenantry_0_1_0.sql").touch()
     monkeypatch.chdir(tmp_path)
     assert new("add_orders").exit_code == 0
     return folder
@@ -26,18 +27,19 @@ def new(*arguments: str) -> Result:
 
 
 def version(migrations: Path) -> str:
-    return min(migrations.iterdir()).name.split("_")[0]
+    return min(migrations.glob("*_add_orders.sql")).name.split("_")[0]
 
 
 def test_name_that_a_file_has_is_refused(migrations: Path) -> None:
-    [file] = migrations.iterdir()
+    [file] = migrations.glob("*_add_orders.sql")
+    before = sorted(migrations.iterdir())
 
     for more in ([], ["--withdraw", version(migrations)], ["--replace", version(migrations)]):
         refused = new("add_orders", *more)
         assert refused.exit_code == 1
         assert f'supabase/migrations/{file.name} has the name "add_orders"' in refused.output
 
-    assert [*migrations.iterdir()] == [file]
+    assert sorted(migrations.iterdir()) == before
     # Its name is only the end of that of the file.
     assert new("orders").exit_code == 0
 

@@ -296,14 +296,18 @@ def test_overload_of_a_callable_routine_must_be_declared(fleet: Fleet) -> None:
 def test_new_writes_a_migration_without_statements(
     fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "supabase").mkdir()
+    migrations = tmp_path / "supabase/migrations"
+    migrations.mkdir(parents=True)
     (tmp_path / "supabase/config.toml").touch()
     monkeypatch.chdir(tmp_path)
+    unprepared = CliRunner().invoke(main, ["new", "add_orders"])
+    assert (unprepared.exit_code, "`tenantry init` first" in unprepared.output) == (1, True)
+    (migrations / "20200101000000_tenantry_0_1_0.sql").touch()
 
     begun = CliRunner().invoke(main, ["new", "add_orders"])
 
     assert begun.exit_code == 0, begun.output
-    [path] = (tmp_path / "supabase/migrations").iterdir()
+    [_, path] = sorted(migrations.iterdir())
     version, name = path.stem.split("_", 1)
     assert name == "add_orders"
     assert f"register_tenant_migration('{version}', 'add_orders', $tenant$" in path.read_text()

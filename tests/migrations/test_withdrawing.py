@@ -166,6 +166,7 @@ def test_migration_file_withdraws_and_replaces_in_a_new_database(
     orders = add_orders(fleet)
     (tmp_path / "supabase/migrations").mkdir(parents=True)
     (tmp_path / "supabase/config.toml").touch()
+    (tmp_path / "supabase/migrations/20200101000000_tenantry_0_1_0.sql").touch()
     monkeypatch.chdir(tmp_path)
     refused = CliRunner().invoke(main, ["new", "correct_it", "--withdraw", "a1'); drop"])
     assert (refused.exit_code, "is not a version" in refused.output) == (2, True)
