@@ -22,10 +22,18 @@ if TYPE_CHECKING:
     Groups = Mapping[str, WSGIApplication]
 
 _DOCUMENTS = "openapi"
+_LINES = (
+    "from tenantry.entry_points import *; "
+    "from tenantry.entry_points import __all__, answer_reserved_paths; answer_reserved_paths()"
+)
 
 
 class UnknownTargetError(Exception):
     """The file has no entry point of this name."""
+
+
+class NoEntryPointsError(Exception):
+    """The file says not which of its names are entry points."""
 
 
 def create_app(source: str = "main.py") -> "WSGIApplication":
@@ -69,6 +77,10 @@ def _entry_points(source: Path) -> list[str]:
         raise ImportError(f"{source} is no Python module")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    if not hasattr(module, "__all__"):
+        raise NoEntryPointsError(
+            f"{source.name} has no entry points of Tenantry. Add these lines to it: {_LINES}"
+        )
     return list(module.__all__)
 
 

@@ -1,6 +1,7 @@
 """The folders of the project, and the folder with the state of the emulator."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,8 +52,23 @@ def find_project() -> Project:
     for directory in (working, *working.parents):
         if (directory / "supabase" / "config.toml").is_file():
             return Project(directory)
+    below = sorted(_below(working))
     raise TenantryError(
         f"No project was found: neither {working} nor a folder above it has a "
-        "supabase/config.toml. Change to the folder of your project; `supabase init` makes the "
-        "file in a new one."
+        "supabase/config.toml. "
+        + (
+            f"Change to the folder of your project: {' or '.join(below)}."
+            if below
+            else "Change to the folder of your project; `supabase init` makes the file in a "
+            "new one."
+        )
     )
+
+
+def _below(working: Path) -> Iterator[str]:
+    """The projects up to two folders down, as in a monorepo."""
+    for pattern in ("*", "*/*"):
+        for file in working.glob(f"{pattern}/supabase/config.toml"):
+            folder = file.parents[1].relative_to(working)
+            if "node_modules" not in folder.parts:
+                yield folder.as_posix()

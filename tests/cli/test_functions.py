@@ -11,6 +11,7 @@ from support.environment import GROUPS, Environment
 from support.trial import Trial
 from support.waiting import until
 from tenantry_cli.emulator.functions import create_app
+from tenantry_cli.emulator.paths import DEFAULT_FUNCTIONS
 from tenantry_cli.emulator.stack import Stack
 
 MEMBERS = {"code", "message", "hint", "error", "request_id"}
@@ -146,10 +147,25 @@ def test_one_group_is_served_alone(environment: Environment, trial: Trial) -> No
     assert "tenantry up" in without_url.stderr
 
 
-def test_functions_that_miss_a_setting_answer_with_the_reason(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "import os\nos.environ['NO_SUCH_SETTING']\n__all__ = []\n",
+            "cannot be loaded: KeyError('NO_SUCH_SETTING').",
+        ),
+        (
+            "def mine(request):\n    return {}\n",
+            f"lines to it: {'; '.join(DEFAULT_FUNCTIONS.read_text().splitlines())}",
+        ),
+    ],
+)
+def test_functions_that_cannot_be_loaded_answer_with_the_reason(
+    tmp_path: Path, text: str, reason: str
+) -> None:
     source = tmp_path / "main.py"
-    source.write_text("import os\nos.environ['NO_SUCH_SETTING']\n__all__ = []\n")
+    source.write_text(text)
     reply = Client(create_app(source, tmp_path, tmp_path)).get("/functions/v1/first-group")
     assert reply.status_code == 503
     assert reply.json is not None
-    assert "cannot be loaded: KeyError('NO_SUCH_SETTING')" in reply.json["message"]
+    assert reply.json["message"].endswith(reason)

@@ -46,6 +46,7 @@ def test_files_stand_behind_those_of_the_project(project: OwnProject) -> None:
     added = [path for path in after if path not in before]
     (baseline,) = (path for path in added if path.endswith(BASELINE))
     assert added == [
+        "functions/.gitignore",
         "functions/main.py",
         "functions/requirements.txt",
         baseline,
@@ -97,7 +98,7 @@ def test_every_clash_is_named_before_anything_is_written(project: OwnProject) ->
     project.write(
         "supabase/migrations/20250401000000_create_companies.sql",
         """
-        CREATE TABLE IF NOT EXISTS "public"."tenants" (id uuid);
+        CREATE TABLE IF NOT EXISTS "public"."tenants" (id uuid PRIMARY KEY);
         create table billing.admin_users (id uuid);
         create or replace function revoke_admin(user_id uuid) returns void
             language sql as $$ select $$;
@@ -115,6 +116,7 @@ def test_every_clash_is_named_before_anything_is_written(project: OwnProject) ->
     place = "(supabase/migrations/20250401000000_create_companies.sql)"
     assert re.findall(r"^  (.*)$", refused.output, re.MULTILINE) == [
         f"function public.revoke_admin {place}",
+        f"index public.tenants_pkey {place}",
         f"schema tenancy {place}",
         f"table public.tenants {place}",
         f"view public.admin_audit_log {place}",
@@ -133,6 +135,12 @@ def test_every_clash_is_named_before_anything_is_written(project: OwnProject) ->
         """,
     )
     project.replace("supabase/config.toml", "major_version = 14", "major_version = 15")
+    # A table that was renamed keeps its index.
+    assert f"\n  index public.tenants_pkey {place}\nTenantry" in run("init").output
+    project.write(
+        "supabase/migrations/20250601000000_rename_companies_key.sql",
+        "alter table companies rename constraint tenants_pkey to companies_pkey;",
+    )
     succeed("init")
 
 
@@ -153,6 +161,16 @@ def test_every_clash_is_named_before_anything_is_written(project: OwnProject) ->
         ("create schema s; create table s.a (); drop schema if exists s cascade;", []),
         ("create table if not exists a (); alter table only a rename to b;", ["b"]),
         ("alter table a rename to b; create type c as enum ();", ["c"]),
+        ("create unique index concurrently if not exists i on only a (b);", ["i"]),
+        ("create index i on a (b); alter index i rename to j; create index on a (c);", ["j"]),
+        ("create table a (id int primary key); drop index concurrently b;", ["a", "a_pkey"]),
+        ("create table a (id int primary key); create index i on a (id); drop table a;", []),
+        ("create table a (id int, constraint k primary key (id));", ["a", "k"]),
+        (
+            "create table a (id int primary key); alter table a rename to b;"
+            "alter table b rename constraint a_pkey to b_pkey;",
+            ["b", "b_pkey"],
+        ),
     ],
 )
 def test_objects_of_a_file(tmp_path: Path, sql: str, found: list[str]) -> None:
@@ -188,6 +206,7 @@ def test_names_and_settings_in_the_database_count(
         for file in project.migrations():
             session.execute(file.read_bytes())
         session.execute("create table public.tenants (id uuid)")
+        session.execute("create index tenants_schema_name_key on public.tenants (id)")
         session.execute("create function public.drop_table(text) returns int return 1")
         database = session.info.dbname
         setting = f"alter role authenticator in database {database} set pgrst.db_pre_request"
@@ -198,6 +217,7 @@ def test_names_and_settings_in_the_database_count(
     assert refused.exit_code == 1
     assert re.findall(r"^  (.*)$", refused.output, re.MULTILINE) == [
         "function public.drop_table (in the database)",
+        "index public.tenants_schema_name_key (in the database)",
         "table public.tenants (in the database)",
     ]
     with psycopg.connect(empty_project) as session:
@@ -228,12 +248,49 @@ def test_exposed_schemas_stay_exposed_in_their_order(project: OwnProject) -> Non
     assert names(project)[-2:] == [BASELINE, "expose_schemas.sql"]
     statements = project.migrations()[-1].read_text().splitlines()
     assert [line for line in statements if not line.startswith("--")] == [
-        "select tenancy.expose_schema('api');",
-        "select tenancy.expose_schema('reports');",
+        "select tenancy.expose_schema(n.nspname)",
+        "from pg_catalog.pg_namespace n",
+        "where n.nspname in ('api', 'reports')",
+        "order by array_position(array['api', 'reports'], n.nspname::text);",
         "select tenancy.lock_exposure();",
         "select tenancy.set_exposed_schemas("
-        "array['api'] || array_remove(tenancy.exposed_schemas(), 'api'));",
+        "array['api'] || array_remove(tenancy.exposed_schemas(), 'api'))",
+        "where 'api' = any (tenancy.exposed_schemas());",
     ]
+
+
+def test_exposed_schema_that_does_not_exist_is_left_out(
+    project: OwnProject, empty_project: str
+) -> None:
+    listed = '["public", "graphql_public"]'
+    project.replace("supabase/config.toml", listed, '["missing", "public", "api"]')
+    succeed("init")
+    with psycopg.connect(empty_project, autocommit=True) as session:
+        session.execute("create schema api")
+        for file in project.migrations():
+            session.execute(file.read_bytes())
+
+        exposed = session.execute("select tenancy.exposed_schemas()").fetchone()
+
+    assert exposed == (["public", "graphql_public", "api"],)
+
+
+def test_file_without_a_version_counts_for_nothing(project: OwnProject) -> None:
+    project.write("supabase/migrations/notes_later.sql", "create table public.tenants ();")
+
+    plan = succeed("init", "--dry-run")
+
+    assert "3 migrations, the last one 20250301000000_check_requests.sql" in plan
+
+
+def test_lost_manifest_is_written_again(project: OwnProject) -> None:
+    succeed("init")
+    complete = project.files()
+    (project.root / "supabase/tenantry.json").unlink()
+
+    assert "Writes:\n  supabase/tenantry.json\n" in succeed("init")
+
+    assert project.files() == complete
 
 
 def test_project_that_hides_public_is_told(project: OwnProject) -> None:
@@ -267,6 +324,7 @@ def test_interrupted_run_is_completed_by_a_repeat(project: OwnProject) -> None:
         exposing,
         "functions/main.py",
         "functions/requirements.txt",
+        "functions/.gitignore",
         ".gitignore",
     ]
     assert {*before, *written, "supabase/tenantry.json"} == {*complete}

@@ -131,16 +131,19 @@ def test_project_goes_on_beside_tenantry(
         assert session.execute("select public.count_tenants()").fetchone() == (len(tenants),)
         assert own_answers(stack) == answers
 
-        # The removal is refused first at once, and then by the push.
-        refused = newer.run(project, "uninstall", "--db-url", stack.db_url)
-        assert f"The database has {len(tenants)} tenants, such as tenant_0." in refused.stderr
-        newer.succeed(project, "uninstall")
-        assert (
-            f"Tenants exist ({len(tenants)}), such as tenant_0." in push(project, stack).stderr
-        )
+        # The removal is refused at once, and later by the push.
+        for chosen, place in ((["--db-url", stack.db_url], "database"), ([], "emulator")):
+            refused = newer.run(project, "uninstall", *chosen)
+            sentence = f"The {place} has {len(tenants)} tenants, such as tenant_0."
+            assert sentence in refused.stderr
         for name in tenants:
             session.execute("select public.suspend_tenant(%s)", [name])
             session.execute("select public.delete_tenant_schema(%s)", [name])
+        newer.succeed(project, "uninstall")
+        session.execute("select public.create_tenant_schema('late', 'Late')")
+        assert "Tenants exist (1), such as late." in push(project, stack).stderr
+        session.execute("select public.suspend_tenant('late')")
+        session.execute("select public.delete_tenant_schema('late')")
         pushed = push(project, stack)
         assert pushed.returncode == 0, pushed.stderr
         gone = "select to_regnamespace('tenancy'), to_regclass('public.tenants')"

@@ -26,9 +26,11 @@ VOLUMES = ("/dev/shm", "/tmp", "/var/tmp", str(Path.home()), "/run")  # noqa: S1
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A product of one's own: no pyproject.toml, and no migration yet."""
-    (tmp_path / "supabase").mkdir()
+    """A product of one's own: no pyproject.toml, and no migration of its own yet."""
+    folder = tmp_path / "supabase" / "migrations"
+    folder.mkdir(parents=True)
     (tmp_path / "supabase" / "config.toml").touch()
+    (folder / "20200101000000_tenantry_0_1_0.sql").touch()
     monkeypatch.chdir(tmp_path)
     return Project(tmp_path)
 
@@ -43,7 +45,10 @@ def test_project_is_the_folder_with_the_configuration_of_the_supabase_cli(
     done = CliRunner().invoke(main, ["new", "add_orders"])
 
     assert done.exit_code == 0, done.output
-    assert [file.name[15:] for file in project.migrations.iterdir()] == ["add_orders.sql"]
+    assert [file.name[15:] for file in sorted(project.migrations.iterdir())] == [
+        "tenantry_0_1_0.sql",
+        "add_orders.sql",
+    ]
 
 
 def test_folder_outside_every_project_is_refused_and_no_other_project_is_changed(
@@ -69,6 +74,17 @@ def test_folder_outside_every_project_is_refused_and_no_other_project_is_changed
     assert sorted(ours.migrations.iterdir()) == before
 
 
+def test_projects_below_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("apps/shop", "backend", "node_modules/sample"):
+        (tmp_path / folder / "supabase").mkdir(parents=True)
+        (tmp_path / folder / "supabase" / "config.toml").touch()
+
+    refused = CliRunner().invoke(main, ["init"])
+
+    assert "Change to the folder of your project: apps/shop or backend." in refused.output
+
+
 @pytest.mark.parametrize(
     ("command", "named"),
     [(["new", "add_orders"], "supabase/migrations"), (["up"], ".tenantry")],
@@ -76,7 +92,7 @@ def test_folder_outside_every_project_is_refused_and_no_other_project_is_changed
 def test_read_only_project_is_refused_in_one_sentence(
     project: Project, command: list[str], named: str
 ) -> None:
-    for folder in (project.root, project.root / "supabase"):
+    for folder in (project.root, project.root / "supabase", project.migrations):
         folder.chmod(0o555)
 
     done = _without_privileges(project.root, *command)

@@ -183,6 +183,7 @@ def test_only_unchanged_files_are_removed(project: OwnProject) -> None:
     succeed("init")
     project.write("supabase/migrations/.tenantry-draft", "of an interrupted run")
     project.write("functions/main.py", "changed = True\n")
+    (project.root / ".tenantry").mkdir()
     installed = project.files()
 
     plan = succeed("uninstall", "--dry-run")
@@ -191,6 +192,7 @@ def test_only_unchanged_files_are_removed(project: OwnProject) -> None:
     assert "functions/main.py stays: it was changed since." in plan
     assert "tenantry_0_1_0.sql stays: a push stops where" in plan
     assert "the line .tenantry/ in .gitignore" in plan
+    assert ".tenantry/ stays: it has" in plan
 
     succeed("uninstall")
 
@@ -209,6 +211,8 @@ def test_only_unchanged_files_are_removed(project: OwnProject) -> None:
 def test_interrupted_run_is_completed_by_a_repeat(project: OwnProject) -> None:
     succeed("init")
     manifest = (project.root / "supabase/tenantry.json").read_text()
+    # Python caches the module that it has loaded.
+    project.write("functions/__pycache__/main.cpython-311.pyc", "")
     succeed("uninstall")
     complete = project.files()
     assert not (project.root / "functions").exists()

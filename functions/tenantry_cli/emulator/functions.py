@@ -32,7 +32,13 @@ def create_app(
     """
     # A project may have a `tenantry` of its own beside main.py, which is imported here, too.
     sys.path.insert(0, str(source.parent))
-    from tenantry.app import Refusal, UnknownTargetError, dispatcher, groups
+    from tenantry.app import (
+        NoEntryPointsError,
+        Refusal,
+        UnknownTargetError,
+        dispatcher,
+        groups,
+    )
 
     if not source.is_file():
         return Refusal(
@@ -45,6 +51,10 @@ def create_app(
         served = groups(source, FUNCTIONS, target)
     except UnknownTargetError as error:
         raise SystemExit(str(error)) from error
+    except NoEntryPointsError as error:
+        return Refusal(
+            503, "unavailable", f"functions/{error}", "Then start the emulator again."
+        )
     except Exception as error:
         logging.exception("%s cannot be loaded", source)
         return Refusal(

@@ -27,11 +27,17 @@ if TYPE_CHECKING:
 _OLDEST_POSTGRES = 15
 _EXPOSE = """\
 -- The schemas that supabase/config.toml exposes. From now on the list in the database decides.
+-- A schema that does not exist would stop the Data API.
+select tenancy.expose_schema(n.nspname)
+from pg_catalog.pg_namespace n
+where n.nspname in ({names})
+order by array_position(array[{names}], n.nspname::text);
 """
 _FIRST = """\
 -- The first schema serves the requests that name none.
 select tenancy.lock_exposure();
-select tenancy.set_exposed_schemas(array[{0}] || array_remove(tenancy.exposed_schemas(), {0}));
+select tenancy.set_exposed_schemas(array[{0}] || array_remove(tenancy.exposed_schemas(), {0}))
+where {0} = any (tenancy.exposed_schemas());
 """
 
 
@@ -148,6 +154,6 @@ def _exposing(exposed: tuple[str, ...], further: list[str]) -> str:
     def quoted(name: str) -> str:
         return "'" + name.replace("'", "''") + "'"
 
-    calls = [f"select tenancy.expose_schema({quoted(name)});\n" for name in further]
+    names = ", ".join(map(quoted, further))
     first = _FIRST.format(quoted(exposed[0])) if exposed[0] in further else ""
-    return "".join((_EXPOSE, *calls, first))
+    return _EXPOSE.format(names=names) + first

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tenantry_cli.emulator.paths import DEFAULT_FUNCTIONS
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.installation.manifest import Manifest, digest, read, remove_draft, write
 from tenantry_cli.installation.own_objects import OwnObject, own_objects
@@ -25,11 +26,9 @@ REMOVAL = "remove_tenantry"
 MAIN = "functions/main.py"
 REQUIREMENTS = "functions/requirements.txt"
 IGNORED = ".tenantry/"
-MAIN_TEXT = """\
-from tenantry.entry_points import *
-from tenantry.entry_points import __all__, answer_reserved_paths
-answer_reserved_paths()
-"""
+# The cache that Python writes beside main.py.
+_FUNCTIONS_IGNORED = ("functions/.gitignore", "__pycache__/\n")
+_VERSION = re.compile(r"\d+_")
 _PIN = re.compile(r"^(tenantry(?:\[[^\]\n]*\])?)[ \t]*==[ \t]*[\w.]+", re.MULTILINE)
 
 
@@ -67,9 +66,10 @@ class Plan:
         self.put(f"{migrations}/{version}_{name}.sql", text)
 
     def put_functions(self, release: Release) -> None:
-        if not self.put(MAIN, MAIN_TEXT):
+        main = DEFAULT_FUNCTIONS.read_text()
+        if not self.put(MAIN, main):
             present = read(self.project.root / MAIN)
-            missing = [line for line in MAIN_TEXT.splitlines() if line not in present]
+            missing = [line for line in main.splitlines() if line not in present]
             if missing:
                 self.notes.append(f"{MAIN} is yours. Add to it:\n    " + "\n    ".join(missing))
         pin = f"tenantry=={release.version}"
@@ -81,6 +81,7 @@ class Plan:
                 self.writes[REQUIREMENTS] = pinned
 
     def put_ignored(self) -> None:
+        self.put(*_FUNCTIONS_IGNORED)
         file = self.project.root / ".gitignore"
         present = read(file) if file.exists() else ""
         lines = {line.strip() for line in present.splitlines()}
@@ -96,10 +97,9 @@ class Plan:
         click.echo(f"Project {self.project.root}")
         for fact in self.facts:
             click.echo(f"  {fact}")
-        if self.writes:
-            click.echo("Writes:")
-            for path in (*self.writes, "supabase/tenantry.json"):
-                click.echo(f"  {path}")
+        click.echo("Writes:")
+        for path in (*self.writes, "supabase/tenantry.json"):
+            click.echo(f"  {path}")
         for note in self.notes:
             click.echo(note)
 
@@ -181,7 +181,9 @@ def clashes(
 
 
 def own_migrations(project: Project, ours: set[Path]) -> list[Path]:
-    return [file for file in sorted(project.migrations.glob("*.sql")) if file not in ours]
+    """The files that the Supabase CLI applies. It leaves out those without a version."""
+    files = sorted(project.migrations.glob("[0-9]*_*.sql"))
+    return [file for file in files if file not in ours and _VERSION.match(file.name)]
 
 
 @contextmanager

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
 import click
 
 from tenantry_cli.errors import TenantryError
@@ -12,6 +16,8 @@ from tenantry_cli.installation.upgrade import require_not_newer
 from tenantry_cli.migration_files import next_migration_version
 from tenantry_cli.project import Project, find_project
 from tenantry_cli.release import installed_release, parse_version
+
+_STATE = ".tenantry"
 
 
 @click.command()
@@ -29,14 +35,16 @@ def uninstall(dry_run: bool, db_url: str | None) -> None:
     manifest = Manifest.require(project)
     release = installed_release()
     require_not_newer("supabase/tenantry.json", manifest.release, release)
-    with opened(db_url) as database:
+    emulator = _emulator_database(project) if db_url is None else None
+    with opened(db_url or emulator) as database:
         tenants = [] if database is None else database.tenants()
         applied = set() if database is None else database.applied_versions()
     if tenants:
         raise TenantryError(
-            f"The database has {len(tenants)} tenant{'s' if tenants[1:] else ''}, such as "
-            f"{tenants[0]}. Back up what you need, then suspend and delete each of them "
-            "(suspend_tenant, delete_tenant_schema). Nothing was changed."
+            f"The {'emulator' if emulator else 'database'} has {len(tenants)} "
+            f"tenant{'s' if tenants[1:] else ''}, such as {tenants[0]}. Back up what you "
+            "need, then suspend and delete each of them (suspend_tenant, "
+            "delete_tenant_schema). Nothing was changed."
         )
     installed = [
         migration
@@ -54,7 +62,11 @@ def uninstall(dry_run: bool, db_url: str | None) -> None:
         click.echo(f"  the line {line} in {path}")
     for path in manifest.files:
         if path not in removed and (project.root / path).exists():
-            click.echo(f"{path} stays{_reason(project, path)}.")
+            click.echo(f"{path} stays: {_reason(project, path)}.")
+    if (project.root / _STATE).is_dir():
+        click.echo(
+            f"{_STATE}/ stays: it has the emulator's database and keys. Delete it by hand."
+        )
     if dry_run:
         click.echo("Dry run: nothing was changed.")
         return
@@ -63,9 +75,7 @@ def uninstall(dry_run: bool, db_url: str | None) -> None:
     write(project.root / draft, text)
     for path in removed:
         (project.root / path).unlink()
-    folder = project.functions
-    if removed and folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+    _remove_folder(project.functions)
     for path, line in manifest.lines.items():
         _take_line(project, path, line)
     Manifest.path(project).unlink()
@@ -94,8 +104,30 @@ def _is_removable(project: Project, manifest: Manifest, path: str) -> bool:
 
 def _reason(project: Project, path: str) -> str:
     if _is_migration(project, path):
-        return ": a push stops where a pushed migration has no file"
-    return ": it was changed since"
+        return (
+            "a push stops where a pushed migration has no file. If no database has received "
+            f"it, delete it by hand, and the draft {REMOVAL} too"
+        )
+    return "it was changed since"
+
+
+def _emulator_database(project: Project) -> str | None:
+    """The database of the emulator of this project, if one runs."""
+    if not (project.root / _STATE).is_dir():
+        return None
+    # The base installation has no emulator. Nothing here depends on it.
+    with suppress(ModuleNotFoundError, TenantryError):
+        from tenantry_cli.emulator.state import running
+
+        return running(project).connection["DB_URL"]
+    return None
+
+
+def _remove_folder(folder: Path) -> None:
+    """Removes the folder if it has nothing but what Python wrote there."""
+    cache = folder / "__pycache__"
+    if folder.is_dir() and not {*folder.iterdir()} - {cache}:
+        shutil.rmtree(folder)
 
 
 def _take_line(project: Project, path: str, line: str) -> None:
