@@ -30,7 +30,8 @@ _RETRIED_STATUSES = {
     HTTPStatus.GATEWAY_TIMEOUT,
 }
 # PostgREST knows no such function, or no such table.
-_UNKNOWN_OBJECT = {"PGRST202", "PGRST205", "42P01"}
+UNKNOWN_FUNCTION = "PGRST202"
+_UNKNOWN_OBJECT = {UNKNOWN_FUNCTION, "PGRST205", "42P01"}
 # About a minute in all: a database restarts in that time, PostgREST reads the schemas of a
 # thousand tenants on a busy machine, and a call that the gateway no longer waits for ends.
 # The random part keeps many workers from returning at the same moment.
@@ -72,22 +73,26 @@ class DataApi:
         )
         self._has_answered = False
 
+    def close(self) -> None:
+        self._http.close()
+
     def call(self, function: str, **arguments: Any) -> Any:
         """The result of the function."""
         return self._request("POST", f"rpc/{function}", json=arguments)
 
+    def rows(self, table: str, **parameters: str | int) -> Any:
+        """Rows of a table of the registry, at most `PAGE_SIZE`."""
+        return self._request("GET", table, params=parameters)
+
     def tenants(self) -> Iterator[str]:
         """The names of all tenants, in alphabetical order."""
         last = ""
-        while page := self._request(
-            "GET",
+        while page := self.rows(
             "tenants",
-            params={
-                "select": "schema_name",
-                "schema_name": f"gt.{last}",
-                "order": "schema_name",
-                "limit": PAGE_SIZE,
-            },
+            select="schema_name",
+            schema_name=f"gt.{last}",
+            order="schema_name",
+            limit=PAGE_SIZE,
         ):
             yield from (row["schema_name"] for row in page)
             last = page[-1]["schema_name"]
@@ -149,6 +154,8 @@ def _refusal(reply: requests.Response) -> TenantryError:
     if code in _UNKNOWN_OBJECT:
         advice = "Push the migrations of this version of Tenantry first."
         message = f"{as_sentence(message)} {advice}"
+        # PostgREST's details are a sentence.
+        detail = None
     # With the code "busy" one tenant is locked. Any other such status concerns every tenant.
     if reply.status_code in _RETRIED_STATUSES and detail != "busy":
         return UnansweredError(f"{message} (status {reply.status_code})")

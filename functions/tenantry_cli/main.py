@@ -28,6 +28,7 @@ _SECTIONS = {
         "functions": "tenantry_cli.functions",
     },
     "A running project": {
+        "demo": "tenantry_cli.demo.command",
         "migrate": "tenantry_cli.migrate",
         "drift": "tenantry_cli.drift",
         "adopt": "tenantry_cli.adopt",

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from base64 import urlsafe_b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from http import HTTPStatus
@@ -40,6 +40,19 @@ class Target:
     postgrest_url: str | None = None
     db_url: str | None = None
     jwt_secret: str | None = None
+
+    @classmethod
+    def of(cls, known: Mapping[str, str | None]) -> Target:
+        """The project with these values, by the names of `tenantry status`."""
+        return cls(
+            api_url=str(known["API_URL"]),
+            anon_key=str(known["ANON_KEY"]),
+            service_key=str(known["SERVICE_ROLE_KEY"]),
+            functions_url=known["FUNCTIONS_URL"],
+            postgrest_url=known["POSTGREST_URL"],
+            db_url=known["DB_URL"],
+            jwt_secret=known["JWT_SECRET"],
+        )
 
     @property
     def rest_url(self) -> str:
@@ -172,19 +185,7 @@ _API_PATH = re.compile("/(rest|auth|functions)/v1/?$")
 
 def target_options(command: Command) -> Command:
     """Adds all options of a project to a command, and passes their values as `target`."""
-
-    def target(known: _OptionValues) -> Target:
-        return Target(
-            api_url=str(known["API_URL"]),
-            anon_key=str(known["ANON_KEY"]),
-            service_key=str(known["SERVICE_ROLE_KEY"]),
-            functions_url=known["FUNCTIONS_URL"],
-            postgrest_url=known["POSTGREST_URL"],
-            db_url=known["DB_URL"],
-            jwt_secret=known["JWT_SECRET"],
-        )
-
-    return _with_options(command, _OPTIONS, "target", target)
+    return _with_options(command, _OPTIONS, "target", Target.of)
 
 
 def service_options(command: Command, name: str, make: Callable[[str, str], Any]) -> Command:

@@ -353,7 +353,7 @@ def test_ephemeral_emulator_and_a_failed_demo_do_not_affect_the_regular_emulator
 ) -> None:
     # The demo fails in a project without our migrations and functions.
     regular = trial.up("--demo")
-    trial.read_until(regular, "The demo stops here")
+    trial.read_until(regular, "has no Tenantry")
     other_postgres = {"TENANTRY_PG_BIN": str(DEBIAN_15)} if DEBIAN_15.is_dir() else {}
     beside = Trial(
         trial.directory, trial.port + 10, {"TENANTRY_JWT_ALGORITHM": "HS256", **other_postgres}

@@ -24,6 +24,7 @@ from tenantry_cli.emulator.supervisor import (
 from tenantry_cli.errors import TenantryError, describe_os_error
 from tenantry_cli.project import find_project
 from tenantry_cli.signals import INTERRUPTED, completed
+from tenantry_cli.target import Target
 from tenantry_cli.waiting import wait_until
 
 
@@ -192,6 +193,6 @@ def _end_early() -> NoReturn:
 
 def _run_demo(console: Console, wanted: bool, connection: dict[str, str]) -> None:
     if wanted:
-        from tenantry_cli.emulator import demo
+        from tenantry_cli.demo.story import tell
 
-        demo.run(connection, console)
+        tell(Target.of(connection), console)

@@ -1,0 +1,1 @@
+"""`tenantry demo`: tells a story of three users and two tenants, with real replies."""
