@@ -84,6 +84,12 @@ ERROR_CODES = (
     ),
     ErrorCode(
         404,
+        "schema_not_found",
+        "The database has no schema of this name.",
+        "Check the name, or make a new tenant with `create_tenant_schema`.",
+    ),
+    ErrorCode(
+        404,
         "user_not_found",
         "The user is missing, banned or deleted in Auth, or has nothing to revoke.",
         "Let the user sign up first, or check the user id.",
@@ -147,6 +153,12 @@ ERROR_CODES = (
         "schema_exists",
         "The schema name belongs to a schema that is not a tenant.",
         "Choose another name.",
+    ),
+    ErrorCode(
+        409,
+        "schema_refused",
+        "The existing schema cannot become a tenant, because of the objects in the message.",
+        "Change them as the hint says. Nothing was changed.",
     ),
     ErrorCode(
         409,

@@ -1,4 +1,4 @@
-"""Creating, renaming, suspending, activating and deleting tenants."""
+"""Creating, registering, renaming, suspending, activating and deleting tenants."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -42,6 +42,11 @@ class CreateTenantSchema(Arguments):
     display_name: Annotated[_NewDisplayName | None, Field(examples=["Acme Inc."])] = None
 
 
+class RegisterTenantSchema(Arguments):
+    schema_name: Annotated[SchemaName, Field(examples=["legacy"])]
+    display_name: Annotated[_NewDisplayName | None, Field(examples=["Legacy Ltd"])] = None
+
+
 class RenameTenant(Arguments):
     schema_name: SchemaName
     display_name: _NewDisplayName
@@ -62,6 +67,7 @@ class DeleteTenantSchema(Arguments):
     schema_name: SchemaName
 
 
+_REGISTERED = {"schema_name": "legacy", "display_name": "Legacy Ltd"}
 _SUSPENDED = {
     "status": "suspended",
     "suspended_at": "2026-11-23T14:30:00.353417+00:00",
@@ -82,6 +88,13 @@ GROUP = Group(
     "schema-management",
     __doc__,
     Operation("create_tenant_schema", CreateTenantSchema, Tenant, changes=_presence),
+    Operation(
+        "register_tenant_schema",
+        RegisterTenantSchema,
+        Tenant,
+        reply_example=_REGISTERED,
+        changes=_presence,
+    ),
     Operation("rename_tenant", RenameTenant, Tenant),
     Operation("suspend_tenant", SuspendTenant, Tenant, reply_example=_SUSPENDED),
     Operation("activate_tenant", ActivateTenant, Tenant, changes=_presence),

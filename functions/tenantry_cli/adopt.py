@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import click
@@ -35,6 +36,12 @@ class _Step:
 @click.command()
 @click.argument("schemas", metavar="SCHEMA…", nargs=-1, required=True)
 @click.option("--dry-run", is_flag=True, help="Show what would become of each object.")
+@click.option(
+    "--drop-foreign-keys-to-auth",
+    "drop_keys",
+    is_flag=True,
+    help="Drop the schemas' foreign keys to auth.users, which a tenant cannot have.",
+)
 @click.option("--display-name", help="What people call the tenant; only with one schema.")
 @click.option("--json", "as_json", is_flag=True, help="The objects as JSON, by schema.")
 @database_options
@@ -43,6 +50,7 @@ def adopt(
     context: click.Context,
     schemas: tuple[str, ...],
     dry_run: bool,
+    drop_keys: bool,
     display_name: str | None,
     as_json: bool,
     db_url: str,
@@ -52,8 +60,8 @@ def adopt(
     The tables of the schema become tenant tables, and the template's tables are added. Rows,
     keys, sequences, triggers and owners stay. Each schema is adopted in one transaction, and
     none if one of them cannot become a tenant. Tenants are left as they are, so a stopped run
-    can be repeated. A dry run adopts and rolls back, so it locks the tables for a moment. Exits
-    1 if a schema is refused.
+    can be repeated. A dry run adopts and rolls back, so it locks the tables for a moment, and
+    auth.users, too, if keys are dropped. Exits 1 if a schema is refused.
     """
     if display_name is not None and len(schemas) > 1:
         raise TenantryError("--display-name is for one schema. Adopt the schemas one by one.")
@@ -61,12 +69,15 @@ def adopt(
         try:
             tenants = _tenants(connection, schemas)
             new = [name for name in dict.fromkeys(schemas) if name not in tenants]
-            plan = {name: _register(connection, name, display_name, True) for name in new}
+            register = partial(
+                _register, connection, display_name=display_name, drop_keys=drop_keys
+            )
+            plan = {name: register(name, dry_run=True) for name in new}
             refused = any(
                 step.outcome == "refused" for steps in plan.values() for step in steps
             )
             if not (dry_run or refused):
-                plan = {name: _register(connection, name, display_name, False) for name in new}
+                plan = {name: register(name, dry_run=False) for name in new}
         except psycopg.Error as error:
             raise _failed(error) from error
     if as_json:
@@ -90,12 +101,17 @@ def _tenants(connection: psycopg.Connection[Any], schemas: tuple[str, ...]) -> s
 
 
 def _register(
-    connection: psycopg.Connection[Any], name: str, display_name: str | None, dry_run: bool
+    connection: psycopg.Connection[Any],
+    name: str,
+    *,
+    display_name: str | None,
+    dry_run: bool,
+    drop_keys: bool,
 ) -> list[_Step]:
     with connection.cursor(row_factory=class_row(_Step)) as cursor:
         cursor.execute(
-            "select s.* from tenancy.register_tenant_schema(%s, %s, %s) s",
-            (name, display_name, dry_run),
+            "select s.* from tenancy.register_tenant_schema(%s, %s, %s, %s) s",
+            (name, display_name, dry_run, drop_keys),
         )
         steps = cursor.fetchall()
     return sorted(
@@ -124,15 +140,21 @@ def _show(
     for name, steps in plan.items():
         table = Table(Column("outcome", no_wrap=True), "object", "what becomes of it")
         for step in steps:
-            detail = " ".join(filter(None, (step.detail, step.remediation)))
+            # What to do about a refusal stands below, where no line of it is broken.
+            remediation = None if step.outcome == "refused" else step.remediation
+            detail = " ".join(filter(None, (step.detail, remediation)))
             table.add_row(
                 step.outcome,
                 Text(f"{step.object_kind} {step.object_name}", overflow="fold"),
                 Text(detail, overflow="fold"),
             )
         console.print(table)
-        if any(step.outcome == "refused" for step in steps):
-            console.print(f"{name} cannot become a tenant.", markup=False)
+        refusals = [step for step in steps if step.outcome == "refused"]
+        if refusals:
+            console.print(f"{name} cannot become a tenant. What to do:", markup=False)
+            for remediation in dict.fromkeys(step.remediation for step in refusals):
+                if remediation:
+                    console.print(f"  {remediation}", markup=False, soft_wrap=True)
         elif dry_run or refused:
             console.print(f"{name} can become a tenant.", markup=False)
         else:
@@ -140,5 +162,7 @@ def _show(
                 f"{name} is a tenant now. Give people access with grant_schema_access.",
                 markup=False,
             )
+    if any("references auth." in step.detail for steps in plan.values() for step in steps):
+        console.print("--drop-foreign-keys-to-auth drops the foreign keys to auth.users.")
     if refused:
         console.print("Nothing was changed.")

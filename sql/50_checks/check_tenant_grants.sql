@@ -43,8 +43,7 @@ begin
     ),
     objects as materialized (
         select 'schema' as kind, schema_name as title, quote_ident(schema_name) as target,
-            n.nspacl as acl, array['usage'] as privileges, 0::oid as relation, false as is_own_invoker,
-            null::text as own_name
+            n.nspacl as acl, array['usage'] as privileges, 0::oid as relation, null::text as own_name
         from pg_catalog.pg_namespace n
         where n.oid = v_schema
         union all
@@ -135,7 +134,7 @@ begin
                     where p.polcmd::text in ('*', 'a', 'w') and 'authenticated'::regrole = any (p.polroles)
                 ) then array['usage']
             end,
-            c.oid, false, c.relname::text
+            c.oid, c.relname::text
         from pg_catalog.pg_depend d
         join pg_catalog.pg_class c on c.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass
@@ -156,14 +155,7 @@ begin
                     and w.object_kind = 'routine'
                     and w.object_name = format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid))
             ) then array['execute'] end,
-            0,
-            not p.prosecdef and not exists (
-                select
-                from tenancy.template_objects(schema_name, v_version) t
-                where t.object_kind = 'routine'
-                    and t.object_name = format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid))
-            ),
-            p.proname::text
+            0, p.proname::text
         from pg_catalog.pg_depend d
         join pg_catalog.pg_proc p on p.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass
@@ -205,13 +197,6 @@ begin
             lower(a.privilege_type) as privilege
         from objects o
         cross join aclexplode(o.acl) a
-        -- A routine of the project, with the rights of its caller, that somebody has granted.
-        where not (
-            o.is_own_invoker
-            and o.privileges is null
-            and v_status is not distinct from 'active'
-            and a.grantee in ('authenticated'::regrole, 'service_role'::regrole)
-        )
         union all
         select 'column', format('%s.%s', o.title, c.attname), o.target, c.attname::text,
             case a.grantee when 0 then 'public' else a.grantee::regrole::text end,

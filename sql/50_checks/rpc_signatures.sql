@@ -30,6 +30,7 @@ as $$
         'public.activate_tenant(text)',
         'public.create_tenant_schema(text, text)',
         'public.delete_tenant_schema(text)',
+        'public.register_tenant_schema(text, text)',
         'public.rename_tenant(text, text)',
         'public.suspend_tenant(text, text)',
         'public.get_database_release()',

@@ -70,6 +70,7 @@ begin
         'prune_audit_log',
         'redact_audit_log',
         'refresh_user_emails',
+        'register_tenant_schema',
         'rename_tenant',
         'replace_tenant_migration',
         'revoke_admin',
@@ -1765,7 +1766,11 @@ comment on function tenancy.way_to_write(text, text, text) is
 
 -- sql/20_tenancy/adoption/adopt_schema.sql
 
-create function tenancy.adopt_schema(schema_name text, findings_before text[])
+create function tenancy.adopt_schema(
+    schema_name text,
+    findings_before text[],
+    steps_before tenancy.adoption_step[]
+)
     returns tenancy.adoption_step[]
     volatile
     security invoker
@@ -1855,10 +1860,10 @@ begin
         exit when v_migration.version is null;
         v_tenant := tenancy.advance_tenant(v_tenant, v_migration);
     end loop;
-    perform tenancy.complete_registration(v_tenant, jsonb_build_object('adopted', true));
-    perform tenancy.reload_schema_cache();
+    perform tenancy.apply_tenant_privileges(schema_name);
+    perform tenancy.expose_schema(schema_name);
 
-    return array(
+    v_steps := steps_before || array(
         select s
         from tenancy.adoption_steps(
             schema_name,
@@ -1896,11 +1901,27 @@ begin
         )::tenancy.adoption_step
         from tenancy.unexecutable_routines(schema_name) u
     );
+
+    -- The entry keeps what nobody can see afterwards.
+    perform tenancy.log_action(
+        'tenant.adopt', v_tenant,
+        jsonb_build_object(
+            'after', to_jsonb(v_tenant),
+            'removed', (
+                select coalesce(jsonb_agg(format('%s %s: %s', s.object_kind, s.object_name, s.detail)), '[]')
+                from unnest(v_steps) s
+                where s.outcome = 'removed'
+            )
+        )
+    );
+    perform tenancy.reload_schema_cache();
+
+    return v_steps;
 end;
 $$;
 
-comment on function tenancy.adopt_schema(text, text[]) is
-    'Makes a schema, whose registry row this transaction has inserted at the latest version, a tenant, and returns what has become of its objects; or returns what keeps it from that, and then the caller has to roll back. Only under the locks of its tables. findings_before is what schema_findings said before the row (40P01, 55P03).';
+comment on function tenancy.adopt_schema(text, text[], tenancy.adoption_step[]) is
+    'Makes a schema, whose registry row this transaction has inserted at the latest version, a tenant, logs that, and returns what has become of its objects, after steps_before, which this transaction has taken; or returns what keeps it from that, and then the caller has to roll back. Only under the locks of its tables. findings_before is what schema_findings said before the row (40P01, 55P03).';
 
 -- sql/20_tenancy/adoption/adopt_table.sql
 
@@ -2135,6 +2156,42 @@ begin
         and p.polpermissive
         and not p.polroles <@ array[0::oid, 'anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole]
     union all
+    select 'refused', 'routine', format('%s()', p.proname),
+        'The Data API calls it before each request, and could not do so afterwards.',
+        'Move it into another schema, name it there as the pre-request function, and call tenancy.install_guard().'
+    from tenancy.find_pre_request() f
+    join pg_catalog.pg_proc p on p.oid = tenancy.resolve_pre_request(f.function_name)
+    where p.pronamespace = v_namespace
+    union all
+    select 'refused', 'exposed schema', schema_name,
+        'It is the first schema of the Data API''s list, which serves all requests that name no schema.',
+        'Move your tables into a schema of their own: alter table … set schema …;'
+    where schema_name = (tenancy.exposed_schemas())[1]
+    union all
+    -- What a request can reach through a role of the project.
+    select 'refused', 'grant', format('%s %s to %s', g.object_kind, g.object_name, g.grantee),
+        format(
+            'Requests to the Data API can act as the role %s, which has %s on this %s and is outside the layers.',
+            g.grantee, g.privileges, g.object_kind
+        ),
+        format(
+            'revoke all on %s from %s;',
+            case g.object_kind
+                when 'schema' then format('schema %I', g.object_name)
+                when 'routine' then format(
+                    'routine %I.%I%s', schema_name, split_part(g.object_name, '(', 1), substr(g.object_name, strpos(g.object_name, '('))
+                )
+                when 'sequence' then format('sequence %I.%I', schema_name, g.object_name)
+                else format('%I.%I', schema_name, g.object_name)
+            end,
+            g.grantee
+        )
+    from tenancy.schema_privileges(schema_name) g
+    where case
+        when g.grantee in ('PUBLIC', 'anon', 'authenticated', 'service_role') then false
+        else pg_has_role('authenticator', g.grantee::regrole, 'member')
+    end
+    union all
     select 'refused', 'table', c.relname::text,
         'It is shared with all tenants.',
         format('select tenancy.unshare_table(%L); or move it into another schema.', h.relation)
@@ -2174,7 +2231,7 @@ end;
 $$;
 
 comment on function tenancy.adoption_obstacles(text) is
-    'What keeps a schema from becoming a tenant: objects of another owner or of an extension, rules, inheritance, policies for other roles, shared tables, ambiguous names, objects outside that depend on it, exceeded budgets. Only with its registry row.';
+    'What keeps a schema from becoming a tenant: objects of another owner or of an extension, rules, inheritance, policies for other roles, privileges of roles that requests can act as, the project''s pre-request function, the schema of requests that name none, shared tables, ambiguous names, objects outside that depend on it, exceeded budgets. Only with its registry row.';
 
 -- sql/20_tenancy/adoption/adoption_steps.sql
 
@@ -2316,14 +2373,73 @@ $$;
 comment on function tenancy.adoption_steps(text, tenancy.schema_object[], tenancy.schema_object[], jsonb, jsonb) is
     'What has become of each object of a schema that this transaction has made a tenant, from its objects and schema_privileges before and after.';
 
+-- sql/20_tenancy/adoption/drop_keys_to_auth.sql
+
+-- PostgreSQL locks both tables of a key, so this comes first: see the order of locks. Whoever
+-- deletes a user asks for them in the other order; the short attempts let that statement through.
+create function tenancy.drop_keys_to_auth(schema_name text)
+    returns tenancy.adoption_step[]
+    volatile
+    security invoker
+    set search_path = ''
+    set lock_timeout = '100ms'
+    language plpgsql
+as $$
+declare
+    v_give_up constant timestamptz := clock_timestamp() + interval '2 seconds';
+    v_statements text;
+    v_steps tenancy.adoption_step[];
+begin
+    select
+        string_agg(format('alter table %s drop constraint %I;', k.conrelid::regclass, k.conname), ' '),
+        array_agg(
+            row(
+                'removed', 'foreign key', format('%s.%s', c.relname, k.conname),
+                format(
+                    'It was: %s. Rows that name a deleted user stay from now on, and nothing checks that a user exists.',
+                    pg_get_constraintdef(k.oid)
+                ),
+                null
+            )::tenancy.adoption_step
+        )
+    into v_statements, v_steps
+    from pg_catalog.pg_constraint k
+    join pg_catalog.pg_class c on c.oid = k.conrelid
+    join pg_catalog.pg_class f on f.oid = k.confrelid
+    where k.contype = 'f'
+        and c.relnamespace = to_regnamespace(quote_ident(schema_name))
+        and c.relowner = current_user::regrole
+        and f.relnamespace = to_regnamespace('auth')
+        -- A partition gets the key from its table.
+        and k.conparentid = 0;
+
+    while v_statements is not null loop
+        begin
+            execute v_statements;
+            exit;
+        exception
+            when lock_not_available or deadlock_detected then
+                if clock_timestamp() >= v_give_up then
+                    raise;
+                end if;
+        end;
+        perform pg_sleep(0.02 + random() * 0.03);
+    end loop;
+
+    return v_steps;
+end;
+$$;
+
+comment on function tenancy.drop_keys_to_auth(text) is
+    'Drops the foreign keys of a schema''s tables to tables of Auth, and returns them; null if there are none. Locks both tables of each key until the transaction ends. Tries for 2 s, each time for at most 100 ms (then 40P01, 55P03).';
+
 -- sql/20_tenancy/adoption/register_tenant_schema.sql
 
--- Not an RPC: it opens a schema that the project keeps closed, to the service key at once and to
--- whomever a super_admin lets in. That is the decision of the schema's owner.
 create function tenancy.register_tenant_schema(
     schema_name text,
     display_name text default null,
-    dry_run boolean default false
+    dry_run boolean default false,
+    drop_keys_to_auth boolean default false
 )
     returns setof tenancy.adoption_step
     volatile
@@ -2338,27 +2454,47 @@ create function tenancy.register_tenant_schema(
 as $$
 declare
     v_steps tenancy.adoption_step[];
+    v_dropped tenancy.adoption_step[];
     v_findings_before text[];
-    v_list text;
+    v_is_tenant boolean := false;
+    v_reasons text;
+    v_remedies text;
 begin
-    if to_regnamespace(quote_ident(schema_name)) is null then
-        raise exception 'There is no schema "%".', tenancy.printable(schema_name)
-            using errcode = 'invalid_schema_name',
-                hint = 'A new tenant is made by create_tenant_schema.';
-    end if;
-    perform tenancy.require_text('display_name', coalesce(display_name, schema_name), 200, shortest => 1);
-
     begin
         perform tenancy.require_schema_name(schema_name);
+    exception
+        when sqlstate 'PT400' then
+            if not dry_run then
+                raise;
+            end if;
+            return query select 'refused', 'schema', schema_name, sqlerrm, tenancy.way_to_rename(schema_name);
+            return;
+    end;
+    perform tenancy.require_text('display_name', coalesce(display_name, schema_name), 200, shortest => 1);
+    if to_regnamespace(quote_ident(schema_name)) is null then
+        raise exception 'There is no schema "%".', schema_name
+            using errcode = 'PT404', detail = 'schema_not_found',
+                hint = 'A new tenant is made by create_tenant_schema.';
+    end if;
+
+    begin
+        if drop_keys_to_auth then
+            v_dropped := tenancy.drop_keys_to_auth(schema_name);
+        end if;
         v_findings_before := array(
             select concat_ws(' ', f.kind, f.object, f.detail) from tenancy.schema_findings() f
         );
 
-        insert into public.tenants (schema_name, display_name, schema_version)
-        values (schema_name, coalesce(display_name, schema_name), tenancy.lock_latest_version())
+        insert into public.tenants (schema_name, display_name, schema_version, created_by)
+        values (
+            schema_name, coalesce(display_name, schema_name), tenancy.lock_latest_version(),
+            (tenancy.caller()).user_id
+        )
+        -- If another call adopts or creates this tenant, this one waits here.
         on conflict on constraint tenants_schema_name_key do nothing;
         if not found then
-            raise exception 'It is a tenant already.' using errcode = 'object_not_in_prerequisite_state';
+            v_is_tenant := true;
+            raise sqlstate 'TN000';
         end if;
 
         -- In one order, and all at once: a stronger lock that is asked for later may deadlock.
@@ -2371,7 +2507,7 @@ begin
             where c.relowner = current_user::regrole
         ) l
         where l.names is not null;
-        v_steps := tenancy.adopt_schema(schema_name, v_findings_before);
+        v_steps := tenancy.adopt_schema(schema_name, v_findings_before, coalesce(v_dropped, '{}'));
         if dry_run or exists (select from unnest(v_steps) s where s.outcome = 'refused') then
             -- Rolls back the adoption, and with it the notifications to PostgREST.
             raise sqlstate 'TN000';
@@ -2382,42 +2518,40 @@ begin
         when deadlock_detected or lock_not_available then
             raise;
         when others then
-            v_steps := array[
-                row(
-                    'refused', 'schema', schema_name, sqlerrm,
-                    case
-                        when sqlstate <> 'PT400' then null
-                        when schema_name !~ '^[a-z][a-z0-9_]{2,62}$' or to_regrole(quote_ident(schema_name)) is not null then
-                            format('Rename it by hand: alter schema %I rename to …;', schema_name)
-                        else 'Move your tables into a schema of their own: alter table … set schema …;'
-                    end
-                )::tenancy.adoption_step
-            ];
+            v_steps := array[row('refused', 'schema', schema_name, sqlerrm, null)::tenancy.adoption_step];
     end;
+    if v_is_tenant then
+        raise exception 'There already is a tenant "%".', schema_name
+            using errcode = 'PT409', detail = 'tenant_exists', hint = 'It is a tenant already: nothing has to be done.';
+    end if;
 
     if not dry_run then
-        select string_agg(
-            format(E'\n- %s %s: %s', s.object_kind, s.object_name, concat_ws(' ', s.detail, s.remediation)), ''
-        )
-        into v_list
+        select
+            string_agg(format('%s %s: %s', s.object_kind, s.object_name, rtrim(s.detail, '.')), '; '),
+            string_agg(distinct s.remediation, E'\n')
+        into v_reasons, v_remedies
         from unnest(v_steps) s
         where s.outcome = 'refused';
-        if v_list is not null then
-            raise exception 'Schema "%" cannot become a tenant:%', schema_name, v_list
-                using errcode = 'object_not_in_prerequisite_state',
-                    hint = 'Nothing was changed. Change these objects by hand, then try again.';
+        if v_reasons is not null then
+            raise exception 'Schema "%" cannot become a tenant: %.', schema_name, tenancy.one_line(v_reasons)
+                using errcode = 'PT409', detail = 'schema_refused',
+                    hint = 'Change these objects by hand, then try again.' || coalesce(E'\n' || left(v_remedies, 8000), '') || E'\nNothing was changed.';
         end if;
     end if;
 
     return query select s.* from unnest(v_steps) s;
 exception
-    when deadlock_detected or lock_not_available or query_canceled then
+    when deadlock_detected or lock_not_available then
         perform tenancy.raise_busy();
+    when query_canceled then
+        raise exception 'Schema "%" was not made a tenant within the time that this call has.', schema_name
+            using errcode = 'PT429', detail = 'busy',
+                hint = 'Nothing was changed. Try again while nobody uses the schema, or run `tenantry adopt`, whose session has more time.';
 end;
 $$;
 
-comment on function tenancy.register_tenant_schema(text, text, boolean) is
-    'Makes an existing schema a tenant, completely or not at all, and returns what has become of its objects. Its tables become tenant tables; the template''s tables are added at the latest version. A dry run does the same and rolls it back. Only the owner can execute it (3F000, 55000, PT422 invalid_request, PT429 busy).';
+comment on function tenancy.register_tenant_schema(text, text, boolean, boolean) is
+    'Makes an existing schema a tenant, completely or not at all, and returns what has become of its objects. Its tables become tenant tables; the template''s tables are added at the latest version. A dry run does the same and rolls it back; it also returns what refuses the schema. drop_keys_to_auth drops foreign keys to tables of Auth first, which locks these tables until the end. (PT400 invalid_schema_name, PT404 schema_not_found, PT409: tenant_exists, schema_refused; PT422 invalid_request, PT429 busy.)';
 
 -- sql/20_tenancy/adoption/schema_findings.sql
 
@@ -2490,7 +2624,18 @@ as $$
     union all
     select 'refused', 'table', t.object_name,
         format('The schema has other tables of the template, and no table "%s".', t.object_name),
-        'Create it as the schema tenant_template has it, or rename the other tables.'
+        format(
+            'Create it: create table %1$I.%2$I (like tenant_template.%2$I including all);%3$s or rename the other tables.',
+            schema_name, t.object_name,
+            (
+                select string_agg(
+                    format(' alter table %I.%I add constraint %I %s;', schema_name, t.object_name, substr(k.object_name, length(t.object_name) + 2), k.definition),
+                    '' order by k.object_name
+                )
+                from template k
+                where k.object_kind = 'constraint' and k.table_name = t.object_name and k.definition like 'FOREIGN KEY %'
+            )
+        )
     from template t
     where t.object_kind = 'table'
         and exists (select from present)
@@ -2543,6 +2688,25 @@ $$;
 
 comment on function tenancy.template_clashes(text, tenancy.schema_object[]) is
     'What keeps a schema with these objects from becoming a tenant because the template, at the version in its registry row, has objects of the same names.';
+
+-- sql/20_tenancy/adoption/way_to_rename.sql
+
+create function tenancy.way_to_rename(schema_name text)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select case
+        when schema_name !~ '^[a-z][a-z0-9_]{2,62}$' or to_regrole(quote_ident(schema_name)) is not null then
+            format('Rename it by hand: alter schema %I rename to …;', schema_name)
+        else 'Move your tables into a schema of their own: alter table … set schema …;'
+    end;
+$$;
+
+comment on function tenancy.way_to_rename(text) is
+    'What a person can do about an existing schema whose name no tenant may have.';
 
 -- sql/20_tenancy/arguments/is_page_full.sql
 
@@ -3065,15 +3229,15 @@ create function tenancy.lasting_entry(schema_name text)
 as $$
     -- A tenant's log has changes of rows only. In the platform's log, the deletion of a tenant
     -- removes a whole audit log, whose last head is in that entry, and a restoration brings
-    -- another one.
+    -- another one. An adoption exposes rows that the project kept elsewhere.
     select case
-        when schema_name = 'public' then '(e.action ~ ''^(access|admin|audit)\.'' or e.action in (''tenant.delete'', ''tenant.restore''))'
+        when schema_name = 'public' then '(e.action ~ ''^(access|admin|audit)\.'' or e.action in (''tenant.adopt'', ''tenant.delete'', ''tenant.restore''))'
         else 'false'
     end;
 $$;
 
 comment on function tenancy.lasting_entry(text) is
-    'Whether an entry of a log outlives every pruning, as an SQL expression over the alias e: an entry on access, on administrators or on an audit log itself.';
+    'Whether an entry of a log outlives every pruning, as an SQL expression over the alias e: an entry on access, on administrators, on an adopted schema or on an audit log itself.';
 
 -- sql/20_tenancy/audit_log/log_action.sql
 
@@ -10539,7 +10703,11 @@ begin
     )
     returning * into v_tenant;
 
-    perform tenancy.complete_registration(v_tenant, jsonb_build_object('by', 'tenantry doctor'));
+    perform tenancy.apply_tenant_privileges(schema_name);
+    perform tenancy.log_action(
+        'tenant.create', v_tenant, jsonb_build_object('after', to_jsonb(v_tenant), 'by', 'tenantry doctor')
+    );
+    perform tenancy.expose_schema(schema_name);
 end;
 $$;
 
@@ -11862,28 +12030,6 @@ $$;
 comment on function tenancy.with_key(jsonb) is
     'The columns of a new table, with what they leave out of its primary key: without one, the column id, which is added as uuid if it is missing. A key of one column without a default is numbered if it is an integer, and gets gen_random_uuid() if it is a uuid named id; {"identity": false} leaves an integer as it is. Only for columns that require_column_objects has accepted (PT400 invalid_column_type).';
 
--- sql/20_tenancy/tenants/complete_registration.sql
-
-create function tenancy.complete_registration(tenant public.tenants, details jsonb)
-    returns void
-    volatile
-    security invoker
-    set search_path = ''
-    language plpgsql
-as $$
-begin
-    perform tenancy.apply_tenant_privileges(tenant.schema_name);
-    perform tenancy.log_action(
-        'tenant.create', tenant,
-        jsonb_build_object('after', to_jsonb(tenant)) || details
-    );
-    perform tenancy.expose_schema(tenant.schema_name);
-end;
-$$;
-
-comment on function tenancy.complete_registration(public.tenants, jsonb) is
-    'Completes the registration of an existing schema, whose registry row this transaction has inserted: sets the privileges, logs tenant.create with these details, and exposes the schema (55P03).';
-
 -- sql/20_tenancy/tenants/drop_tenant_schema.sql
 
 create function tenancy.drop_tenant_schema(schema_name text)
@@ -12880,8 +13026,8 @@ comment on function public.prune_audit_log(text, timestamptz) is
     'super_admins may prune. Entries younger than '
     'tenancy.platform_settings.audit_retention_days, 90 days unless changed, cannot be removed. '
     'Entries on access, on administrators and on the audit logs themselves (access.…, admin.…, '
-    'audit.…, tenant.delete, tenant.restore) stay for good. The rest of the chain stays '
-    'verifiable. The call is logged as audit.prune, with the number of removed entries and '
+    'audit.…, tenant.adopt, tenant.delete, tenant.restore) stay for good. The rest of the chain '
+    'stays verifiable. The call is logged as audit.prune, with the number of removed entries and '
     'their head. '
     'Callers: platform admin. '
     'Errors: invalid_request, retention_floor, tenant_not_found, forbidden, not_authenticated, '
@@ -13650,6 +13796,49 @@ comment on function public.delete_tenant_schema(text) is
     'no longer serves the tenant. admin_audit_log keeps its entries about the tenant. '
     'Callers: super_admin. '
     'Errors: tenant_not_found, tenant_active, has_dependents, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/schema_management/register_tenant_schema.sql
+
+create function public.register_tenant_schema(schema_name text, display_name text default null)
+    returns public.tenants
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+begin
+    perform tenancy.require_platform_role('super_admin');
+
+    perform tenancy.lock_users(array[(tenancy.caller()).user_id]);
+    -- Check again under the lock: the caller may have been deleted while this call waited.
+    perform tenancy.require_platform_role('super_admin');
+    -- Inserts and so locks the registry row, and logs tenant.adopt.
+    perform tenancy.register_tenant_schema(schema_name, display_name);
+
+    select t.* into strict v_tenant
+    from public.tenants t
+    where t.schema_name = register_tenant_schema.schema_name;
+    return v_tenant;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.register_tenant_schema(text, text) is
+    'Makes a tenant of an existing schema, completely or not at all. '
+    'Rows, keys, sequences, triggers and owners stay. The template''s tables are added. Nobody but '
+    'members reaches the schema''s tables afterwards, and no API role its routines. What would '
+    'open a way around the layers refuses the schema: the message lists it, the hint says what '
+    'to do. `tenantry adopt --dry-run` shows what would become of each object. The call is logged '
+    'as tenant.adopt, for good, with the policies and privileges that it removed. '
+    'Callers: super_admin. '
+    'Errors: invalid_schema_name, schema_not_found, tenant_exists, schema_refused, '
+    'invalid_request, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/schema_management/rename_tenant.sql
 
@@ -15782,8 +15971,7 @@ begin
     ),
     objects as materialized (
         select 'schema' as kind, schema_name as title, quote_ident(schema_name) as target,
-            n.nspacl as acl, array['usage'] as privileges, 0::oid as relation, false as is_own_invoker,
-            null::text as own_name
+            n.nspacl as acl, array['usage'] as privileges, 0::oid as relation, null::text as own_name
         from pg_catalog.pg_namespace n
         where n.oid = v_schema
         union all
@@ -15874,7 +16062,7 @@ begin
                     where p.polcmd::text in ('*', 'a', 'w') and 'authenticated'::regrole = any (p.polroles)
                 ) then array['usage']
             end,
-            c.oid, false, c.relname::text
+            c.oid, c.relname::text
         from pg_catalog.pg_depend d
         join pg_catalog.pg_class c on c.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass
@@ -15895,14 +16083,7 @@ begin
                     and w.object_kind = 'routine'
                     and w.object_name = format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid))
             ) then array['execute'] end,
-            0,
-            not p.prosecdef and not exists (
-                select
-                from tenancy.template_objects(schema_name, v_version) t
-                where t.object_kind = 'routine'
-                    and t.object_name = format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid))
-            ),
-            p.proname::text
+            0, p.proname::text
         from pg_catalog.pg_depend d
         join pg_catalog.pg_proc p on p.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass
@@ -15944,13 +16125,6 @@ begin
             lower(a.privilege_type) as privilege
         from objects o
         cross join aclexplode(o.acl) a
-        -- A routine of the project, with the rights of its caller, that somebody has granted.
-        where not (
-            o.is_own_invoker
-            and o.privileges is null
-            and v_status is not distinct from 'active'
-            and a.grantee in ('authenticated'::regrole, 'service_role'::regrole)
-        )
         union all
         select 'column', format('%s.%s', o.title, c.attname), o.target, c.attname::text,
             case a.grantee when 0 then 'public' else a.grantee::regrole::text end,
@@ -16374,6 +16548,7 @@ as $$
         'public.activate_tenant(text)',
         'public.create_tenant_schema(text, text)',
         'public.delete_tenant_schema(text)',
+        'public.register_tenant_schema(text, text)',
         'public.rename_tenant(text, text)',
         'public.suspend_tenant(text, text)',
         'public.get_database_release()',
@@ -16491,6 +16666,7 @@ revoke all on function
     public.activate_tenant(text),
     public.create_tenant_schema(text, text),
     public.delete_tenant_schema(text),
+    public.register_tenant_schema(text, text),
     public.rename_tenant(text, text),
     public.suspend_tenant(text, text),
     public.get_database_release(),
@@ -16534,6 +16710,7 @@ grant execute on function
     public.activate_tenant(text),
     public.create_tenant_schema(text, text),
     public.delete_tenant_schema(text),
+    public.register_tenant_schema(text, text),
     public.rename_tenant(text, text),
     public.suspend_tenant(text, text),
     public.get_database_release(),

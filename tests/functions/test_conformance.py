@@ -113,6 +113,7 @@ BEFORE: dict[str, tuple[str | None, tuple[str, ...]]] = {
         OLGA,
         ("select public.suspend_tenant('acme')", "select public.delete_tenant_schema('acme')"),
     ),
+    "register_tenant_schema": (None, ("create schema legacy",)),
     "activate_tenant": (OLGA, ("select public.suspend_tenant('acme')",)),
     "delete_tenant_schema": (OLGA, ("select public.suspend_tenant('acme', 'unpaid invoice')",)),
     "ensure_user_profile": (None, ("delete from acme.users",)),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
+import signal
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -194,13 +197,12 @@ def refused(sql: Database, name: str) -> set[tuple[str, str]]:
     steps = [step for step in adopt(sql, name, dry_run=True) if step["outcome"] == "refused"]
     if steps:
         before = sql.execute(REGISTERED).fetchone()
-        with (
-            pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState) as error,
-            sql.transaction(),
-        ):
+        with pytest.raises(psycopg.Error) as error, sql.transaction():
             adopt(sql, name)
+        assert error.value.sqlstate in ("PT400", "PT409")
         for step in steps:
-            assert step["detail"] in str(error.value)
+            assert step["detail"].rstrip(".") in str(error.value)
+            assert error.value.sqlstate == "PT400" or step["remediation"] in str(error.value)
         assert sql.execute(REGISTERED).fetchone() == before
     return {(step["object_kind"], step["object_name"]) for step in steps}
 
@@ -293,7 +295,7 @@ def test_adopted_schema_keeps_everything_and_gets_the_layers(sql: Database) -> N
     assert tenant["status"] == "active"
     assert tenant["schema_version"] == "tenantry_0001"
     entry = sql.execute("select l.* from public.admin_audit_log l order by id desc limit 1")
-    assert (entry.fetchone() or {})["action"] == "tenant.create"
+    assert (entry.fetchone() or {})["action"] == "tenant.adopt"
     steps = {(s["outcome"], s["object_kind"], s["object_name"]) for s in plan}
     assert steps >= {
         *(("made", "table", name) for name in ("users", "settings", "audit_log")),
@@ -336,7 +338,7 @@ def test_members_and_nobody_else_reach_an_adopted_schema(sql: Database) -> None:
         "secrets",
         "hidden",
         "users",
-        "sent",
+        *("sent", "loud", "totals", "events", "events_2026", "keys", "settings", "audit_log"),
     ):
         read = f"select from legacy.{table}"
         assert answer(sql, read, "anon") == "42501"
@@ -538,6 +540,25 @@ REFUSALS = {
         "foreign key out of the tenant",
         "old.t",
     ),
+    "create function old.check() returns void language sql as '';"
+    "do $$ begin execute format('alter role authenticator in database %I set"
+    " pgrst.db_pre_request = %L', current_database(), 'old.check'); end $$;"
+    "select tenancy.install_guard()": ("routine", "check()"),
+    "select tenancy.set_exposed_schemas(array['old', 'public'])": ("exposed schema", "old"),
+    "create role app_reader; grant app_reader to authenticated;"
+    'create table old."T" (id int); grant select on old."T" to app_reader': (
+        "grant",
+        "table T to app_reader",
+    ),
+    "create role app_caller; grant app_caller to authenticator;"
+    "create function old.f(int) returns int language sql as 'select 1';"
+    "grant execute on function old.f to app_caller": (
+        "grant",
+        "routine f(integer) to app_caller",
+    ),
+    "create function old.watch() returns event_trigger language plpgsql as 'begin end';"
+    "reset role; create event trigger watch on ddl_command_end execute function old.watch();"
+    "set local role postgres": ("dependent", "event trigger watch"),
     "create table old.t (id int); create publication p for table old.t": ("published", "old.t"),
     "create table old.t (id int); update tenancy.platform_settings set max_tables = 3": (
         "budget",
@@ -581,6 +602,119 @@ def test_schema_that_cannot_be_adopted_is_refused_with_the_whole_list(
     assert refused(sql, "old") == set()
 
 
+def test_privileges_of_a_role_that_no_request_can_act_as_stay(sql: Database) -> None:
+    role = f"report_{secrets.token_hex(4)}"
+    run(sql, f"create role {role}; create schema old; create table old.t (id int)")
+    try:
+        run(sql, f"grant usage on schema old to {role}; grant select on old.t to {role}")
+        assert refused(sql, "old") == set()
+    finally:
+        run(sql, f"drop schema old cascade; drop role {role}")
+
+
+AUTH_KEYS = """
+create schema legacy;
+create table legacy.customers (id int primary key);
+create table legacy.notes (
+    id int primary key,
+    created_by uuid references auth.users on delete cascade,
+    customer_id int references legacy.customers
+);
+create table legacy."Parts" (id int, owner uuid, constraint "Own er" foreign key (owner)
+    references auth.users (id)) partition by range (id);
+create table legacy.parts_1 partition of legacy."Parts" for values from (0) to (9);
+"""
+KEYS = """
+select k.conrelid::regclass::text as relation, k.conname from pg_constraint k
+where k.contype = 'f' and k.connamespace = 'legacy'::regnamespace order by 1, 2
+"""
+
+
+def test_keys_to_auth_are_dropped_if_asked(sql: Database, db_url: str) -> None:
+    user = person(sql)
+    run(sql, AUTH_KEYS)
+    sql.execute("insert into legacy.notes values (1, %s)", (user,))
+
+    result = tenantry_adopt(db_url, "legacy")
+    assert result.exit_code == 1
+    for hint in (
+        "alter table legacy.notes drop constraint notes_created_by_fkey;",
+        'alter table legacy."Parts" drop constraint "Own er";',
+        "--drop-foreign-keys-to-auth",
+    ):
+        assert hint in result.output
+    before = sql.execute(KEYS).fetchall()
+    option = "--drop-foreign-keys-to-auth"
+    dry = tenantry_adopt(db_url, "legacy", option, "--dry-run", "--json")
+    assert [
+        step["object_name"]
+        for step in json.loads(dry.stdout)["legacy"]
+        if (step["outcome"], step["object_kind"]) == ("removed", "foreign key")
+    ] == ["Parts.Own er", "notes.notes_created_by_fkey"]
+    assert sql.execute(KEYS).fetchall() == before
+
+    assert tenantry_adopt(db_url, "legacy", option).exit_code == 0
+    kept = [{"relation": "legacy.notes", "conname": "notes_customer_id_fkey"}]
+    assert sql.execute(KEYS).fetchall() == kept
+    assert problems(sql, "legacy") == []
+    entry = sql.execute(
+        "select l.details from public.admin_audit_log l where l.action = 'tenant.adopt'"
+        " order by l.id desc limit 1"
+    ).fetchone()
+    assert entry is not None
+    assert "REFERENCES auth.users(id) ON DELETE CASCADE" in str(entry["details"]["removed"])
+    sql.execute("delete from auth.users where id = %s", (user,))
+    assert sql.execute("select from legacy.notes").rowcount == 1
+
+
+def test_key_to_auth_is_dropped_by_the_statement_of_the_refusal(sql: Database) -> None:
+    run(sql, AUTH_KEYS)
+    for step in adopt(sql, "legacy", dry_run=True):
+        assert step["outcome"] == "refused"
+        run(sql, step["remediation"])
+
+    adopt(sql, "legacy")
+    assert problems(sql, "legacy") == []
+
+
+def test_keys_to_auth_stay_while_somebody_uses_auth(sql: Database, db_url: str) -> None:
+    run(sql, AUTH_KEYS)
+    before = sql.execute(KEYS).fetchall()
+    call = "select from tenancy.register_tenant_schema('legacy', drop_keys_to_auth => true)"
+    with psycopg.connect(db_url) as other:
+        other.execute("select from auth.users")
+        with pytest.raises(psycopg.Error) as error:
+            sql.execute(call.encode())
+    assert error.value.sqlstate == "PT429"
+    assert sql.execute(KEYS).fetchall() == before
+
+    sql.execute(call.encode())
+    assert problems(sql, "legacy") == []
+
+
+def test_former_tenant_that_lost_tables_is_completed_by_the_statements_of_the_refusal(
+    sql: Database,
+) -> None:
+    run(
+        sql,
+        """
+        select public.create_tenant_schema('former');
+        delete from public.tenants where schema_name = 'former';
+        drop table former.audit_log;
+        drop table former.settings;
+        """,
+    )
+    missing = [s for s in adopt(sql, "former", dry_run=True) if s["outcome"] == "refused"]
+    assert {step["object_name"] for step in missing} == {"audit_log", "settings"}
+    for step in missing:
+        run(sql, step["remediation"].removeprefix("Create it: ").partition(" or rename")[0])
+
+    adopt(sql, "former")
+    assert problems(sql, "former") == []
+    sql.execute("insert into former.settings (key) values ('a')")
+    assert sql.execute("select from former.audit_log").rowcount == 1
+
+
 @pytest.mark.parametrize("name", ["public", "auth", "tenancy", "tenant_template", "Odd", "ab"])
 def test_schema_with_a_name_that_no_tenant_may_have_is_refused(
     sql: Database, name: str
@@ -590,13 +724,15 @@ def test_schema_with_a_name_that_no_tenant_may_have_is_refused(
 
 
 def test_missing_schema_and_tenant_are_refused(sql: Database) -> None:
-    with pytest.raises(psycopg.errors.InvalidSchemaName):
-        adopt(sql, "nowhere")
     sql.execute("select public.create_tenant_schema('present')")
-    assert refused(sql, "present") == {("schema", "present")}
+    for name, code in (("nowhere", "schema_not_found"), ("present", "tenant_exists")):
+        for dry_run in (True, False):
+            with pytest.raises(psycopg.Error) as error:
+                adopt(sql, name, dry_run=dry_run)
+            assert error.value.diag.message_detail == code
 
 
-def test_nobody_but_the_owner_can_adopt(sql: Database) -> None:
+def test_nobody_but_the_owner_can_call_the_helper(sql: Database) -> None:
     sql.execute("create schema old")
     admin = person(sql)
     sql.execute("select public.promote_to_admin(%s, 'super_admin')", (admin,))
@@ -604,6 +740,21 @@ def test_nobody_but_the_owner_can_adopt(sql: Database) -> None:
     for role, user in (("anon", None), ("authenticated", admin), ("service_role", None)):
         assert answer(sql, call, role, user) == "42501"
     assert sql.execute(call.encode()).rowcount > 0
+
+
+def test_call_that_takes_too_long_names_the_command(sql: Database, db_url: str) -> None:
+    run(sql, "create schema old; create table old.t (id int)")
+    with psycopg.connect(db_url) as other:
+        other.execute("lock table old.t in access share mode")
+        sql.execute("set statement_timeout = '1s'")
+        with pytest.raises(psycopg.Error) as error:
+            sql.execute("select public.register_tenant_schema('old')")
+        sql.execute("reset statement_timeout")
+    assert (error.value.sqlstate, error.value.diag.message_detail) == ("PT429", "busy")
+    assert "`tenantry adopt`" in str(error.value.diag.message_hint)
+    assert sql.execute("select from public.tenants").rowcount == 0
+
+    sql.execute("select public.register_tenant_schema('old')")
 
 
 # The lock that another session holds while the adoption is killed: at the beginning, at the
@@ -655,6 +806,52 @@ def test_killed_adoption_leaves_nothing(sql: Database, db_url: str, wait: str) -
         ) == before
     # Killed three times, it can be adopted all the same.
     adopt(sql, "legacy")
+    assert problems(sql, "legacy") == []
+
+
+def test_killed_command_leaves_all_or_nothing(sql: Database, db_url: str, soak: bool) -> None:
+    def has_session(age: int) -> bool:
+        return bool(
+            sql.execute(
+                "select from pg_stat_activity where datname = current_database()"
+                " and pid <> pg_backend_pid() and query like '%%register\\_tenant\\_schema%%'"
+                " and clock_timestamp() - backend_start >= make_interval(secs => %s / 1000.0)",
+                (age,),
+            ).rowcount
+        )
+
+    before, rows_before, killed = None, None, 0
+    rounds = 10 if soak else 4
+    for round_ in range(rounds):
+        if before is None:
+            run(sql, LEGACY)
+            before = (sql.execute(REGISTERED).fetchone(), lasting(sql, "legacy"))
+            rows_before = rows(sql, *TABLES)
+        command = [sys.executable, "-m", "tenantry_cli", "adopt", "legacy"]
+        with subprocess.Popen(
+            [*command, f"--db-url={db_url}"], stdout=subprocess.DEVNULL
+        ) as adoption:
+            # A little later each time: in the dry run, and in the adoption.
+            age = round_ * 600 // rounds
+            until(lambda age=age: has_session(age) or adoption.poll() is not None)  # type: ignore[misc]
+            adoption.kill()
+        killed += adoption.returncode == -signal.SIGKILL
+        # The server ends the statement that it is running.
+        until(lambda: not has_session(0))
+
+        assert rows(sql, *TABLES) == rows_before
+        if not sql.execute("select from public.tenants").rowcount:
+            assert (sql.execute(REGISTERED).fetchone(), lasting(sql, "legacy")) == before
+            continue
+        assert before[1] <= lasting(sql, "legacy")
+        assert problems(sql, "legacy") == []
+        run(sql, "select public.suspend_tenant('legacy')")
+        run(sql, "select public.delete_tenant_schema('legacy')")
+        before = None
+    assert killed > 1
+    if before is None:
+        run(sql, LEGACY)
+    assert tenantry_adopt(db_url, "legacy").exit_code == 0
     assert problems(sql, "legacy") == []
 
 

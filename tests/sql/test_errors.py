@@ -67,8 +67,6 @@ def test_every_error_has_a_code_and_says_what_to_do() -> None:
         "The restored database has problems",
         # install_guard is called in a push and in a restore.
         "The pre-request function of this project",
-        # register_tenant_schema is called by the owner alone.
-        *("There is no schema", "It is a tenant already", 'Schema "%" cannot become a tenant'),
     }
     incomplete = {
         statement
@@ -191,6 +189,34 @@ def schema_exists(environment: Environment, entry_point: str) -> httpx.Response:
         ).reply
     finally:
         environment.sql.execute(SQL("drop schema {}").format(Identifier(name)))
+
+
+def schema_not_found(environment: Environment, entry_point: str) -> httpx.Response:
+    return audited_call(
+        environment,
+        environment.service,
+        "register_tenant_schema",
+        entry_point=entry_point,
+        schema_name=environment.name(),
+    ).reply
+
+
+def schema_refused(environment: Environment, entry_point: str) -> httpx.Response:
+    name = environment.name()
+    users = SQL("create schema {0} create table {0}.users (id integer)").format(
+        Identifier(name)
+    )
+    environment.sql.execute(users)
+    try:
+        return audited_call(
+            environment,
+            environment.service,
+            "register_tenant_schema",
+            entry_point=entry_point,
+            schema_name=name,
+        ).reply
+    finally:
+        environment.sql.execute(SQL("drop schema {} cascade").format(Identifier(name)))
 
 
 def tenant_active(environment: Environment, entry_point: str) -> httpx.Response:
@@ -367,6 +393,8 @@ PROVOKED: list[Provoke] = [
     profile_not_found,
     tenant_exists,
     schema_exists,
+    schema_not_found,
+    schema_refused,
     tenant_active,
     profile_exists,
     own_grant,

@@ -41,6 +41,7 @@ OUTCOMES = {
 TABLE = """
                        nobody anon_key stranger expired reader  writer  tenant_admin viewer admin super_admin service_key
 create_tenant_schema   out    out      no       no      no      no      no           no     ok    ok          ok
+register_tenant_schema out    out      no       no      no      no      no           no     no    ok          ok
 rename_tenant          out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 suspend_tenant         out    out      none     none    no      no      no           no     ok    ok          ok
 activate_tenant        out    out      none     none    no      no      no           no     ok    ok          ok
@@ -132,6 +133,7 @@ class Callers:
             "service_key": environment.service,
         }
         self._tenants = {"active": environment.name(), "suspended": environment.name()}
+        self._schema: str | None = None
 
     def tenant(self, status: str) -> str:
         """The tenant of this status. It is restored if the last call changed it."""
@@ -155,6 +157,31 @@ class Callers:
                 name
             )
         return name
+
+    def schema(self) -> str:
+        """A schema that is no tenant. A new one if the last call made it a tenant."""
+        if (
+            self._schema is not None
+            and self.environment.sql.execute(
+                "select from public.tenants where schema_name = %s", (self._schema,)
+            ).fetchall()
+        ):
+            self._schema = None
+        if self._schema is None:
+            self._schema = self.environment.name()
+            self.environment.sql.execute(
+                SQL("create schema {}").format(Identifier(self._schema))
+            )
+        return self._schema
+
+    def close(self) -> None:
+        self.environment.close()
+        if self._schema is not None:
+            # The environment has removed the tenants.
+            with psycopg.connect(self.environment.address.db_url) as session:
+                session.execute(
+                    SQL("drop schema if exists {}").format(Identifier(self._schema))
+                )
 
     def _members(self) -> dict[str, Person]:
         return {kind: self.people[kind] for kind in LEVELS}
@@ -188,6 +215,10 @@ def of_tenant(callers: Callers, tenant: str, caller: Person) -> Arguments:
 
 def with_new_name(callers: Callers, tenant: str, caller: Person) -> Arguments:
     return {"schema_name": callers.environment.name()}
+
+
+def of_no_tenant(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    return {"schema_name": callers.schema()}
 
 
 def with_new_display_name(callers: Callers, tenant: str, caller: Person) -> Arguments:
@@ -300,6 +331,7 @@ def of_no_text(callers: Callers, tenant: str, caller: Person) -> Arguments:
 # Prepares a call so that it can succeed, and returns its arguments.
 ARRANGE: dict[str, Arrange] = {
     "create_tenant_schema": with_new_name,
+    "register_tenant_schema": of_no_tenant,
     "rename_tenant": with_new_display_name,
     "suspend_tenant": of_tenant,
     "activate_tenant": of_tenant,
@@ -345,11 +377,11 @@ ARRANGE: dict[str, Arrange] = {
 
 @pytest.fixture(scope="module")
 def callers(address: Address) -> Iterator[Callers]:
-    environment = Environment(address)
+    callers = Callers(Environment(address))
     try:
-        yield Callers(environment)
+        yield callers
     finally:
-        environment.close()
+        callers.close()
 
 
 @pytest.mark.parametrize(("row", "kind", "status", "outcome"), [*cases()])

@@ -153,6 +153,11 @@ _SPECIAL: Mapping[str, _Special] = {
         passes=frozenset({"invalid_schema_name"}),
         has_tenant=False,
     ),
+    "register_tenant_schema": _Special(
+        _fixed(schema_name="pg_proof"),
+        passes=frozenset({"invalid_schema_name"}),
+        has_tenant=False,
+    ),
     "suspend_tenant": _Special(
         is_left_out=lambda context: context.tenant.state is State.ACTIVE
     ),

@@ -1,4 +1,8 @@
-create function tenancy.adopt_schema(schema_name text, findings_before text[])
+create function tenancy.adopt_schema(
+    schema_name text,
+    findings_before text[],
+    steps_before tenancy.adoption_step[]
+)
     returns tenancy.adoption_step[]
     volatile
     security invoker
@@ -88,10 +92,10 @@ begin
         exit when v_migration.version is null;
         v_tenant := tenancy.advance_tenant(v_tenant, v_migration);
     end loop;
-    perform tenancy.complete_registration(v_tenant, jsonb_build_object('adopted', true));
-    perform tenancy.reload_schema_cache();
+    perform tenancy.apply_tenant_privileges(schema_name);
+    perform tenancy.expose_schema(schema_name);
 
-    return array(
+    v_steps := steps_before || array(
         select s
         from tenancy.adoption_steps(
             schema_name,
@@ -129,8 +133,24 @@ begin
         )::tenancy.adoption_step
         from tenancy.unexecutable_routines(schema_name) u
     );
+
+    -- The entry keeps what nobody can see afterwards.
+    perform tenancy.log_action(
+        'tenant.adopt', v_tenant,
+        jsonb_build_object(
+            'after', to_jsonb(v_tenant),
+            'removed', (
+                select coalesce(jsonb_agg(format('%s %s: %s', s.object_kind, s.object_name, s.detail)), '[]')
+                from unnest(v_steps) s
+                where s.outcome = 'removed'
+            )
+        )
+    );
+    perform tenancy.reload_schema_cache();
+
+    return v_steps;
 end;
 $$;
 
-comment on function tenancy.adopt_schema(text, text[]) is
-    'Makes a schema, whose registry row this transaction has inserted at the latest version, a tenant, and returns what has become of its objects; or returns what keeps it from that, and then the caller has to roll back. Only under the locks of its tables. findings_before is what schema_findings said before the row (40P01, 55P03).';
+comment on function tenancy.adopt_schema(text, text[], tenancy.adoption_step[]) is
+    'Makes a schema, whose registry row this transaction has inserted at the latest version, a tenant, logs that, and returns what has become of its objects, after steps_before, which this transaction has taken; or returns what keeps it from that, and then the caller has to roll back. Only under the locks of its tables. findings_before is what schema_findings said before the row (40P01, 55P03).';

@@ -109,6 +109,42 @@ begin
         and p.polpermissive
         and not p.polroles <@ array[0::oid, 'anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole]
     union all
+    select 'refused', 'routine', format('%s()', p.proname),
+        'The Data API calls it before each request, and could not do so afterwards.',
+        'Move it into another schema, name it there as the pre-request function, and call tenancy.install_guard().'
+    from tenancy.find_pre_request() f
+    join pg_catalog.pg_proc p on p.oid = tenancy.resolve_pre_request(f.function_name)
+    where p.pronamespace = v_namespace
+    union all
+    select 'refused', 'exposed schema', schema_name,
+        'It is the first schema of the Data API''s list, which serves all requests that name no schema.',
+        'Move your tables into a schema of their own: alter table … set schema …;'
+    where schema_name = (tenancy.exposed_schemas())[1]
+    union all
+    -- What a request can reach through a role of the project.
+    select 'refused', 'grant', format('%s %s to %s', g.object_kind, g.object_name, g.grantee),
+        format(
+            'Requests to the Data API can act as the role %s, which has %s on this %s and is outside the layers.',
+            g.grantee, g.privileges, g.object_kind
+        ),
+        format(
+            'revoke all on %s from %s;',
+            case g.object_kind
+                when 'schema' then format('schema %I', g.object_name)
+                when 'routine' then format(
+                    'routine %I.%I%s', schema_name, split_part(g.object_name, '(', 1), substr(g.object_name, strpos(g.object_name, '('))
+                )
+                when 'sequence' then format('sequence %I.%I', schema_name, g.object_name)
+                else format('%I.%I', schema_name, g.object_name)
+            end,
+            g.grantee
+        )
+    from tenancy.schema_privileges(schema_name) g
+    where case
+        when g.grantee in ('PUBLIC', 'anon', 'authenticated', 'service_role') then false
+        else pg_has_role('authenticator', g.grantee::regrole, 'member')
+    end
+    union all
     select 'refused', 'table', c.relname::text,
         'It is shared with all tenants.',
         format('select tenancy.unshare_table(%L); or move it into another schema.', h.relation)
@@ -148,4 +184,4 @@ end;
 $$;
 
 comment on function tenancy.adoption_obstacles(text) is
-    'What keeps a schema from becoming a tenant: objects of another owner or of an extension, rules, inheritance, policies for other roles, shared tables, ambiguous names, objects outside that depend on it, exceeded budgets. Only with its registry row.';
+    'What keeps a schema from becoming a tenant: objects of another owner or of an extension, rules, inheritance, policies for other roles, privileges of roles that requests can act as, the project''s pre-request function, the schema of requests that name none, shared tables, ambiguous names, objects outside that depend on it, exceeded budgets. Only with its registry row.';

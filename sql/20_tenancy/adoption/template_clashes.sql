@@ -46,7 +46,18 @@ as $$
     union all
     select 'refused', 'table', t.object_name,
         format('The schema has other tables of the template, and no table "%s".', t.object_name),
-        'Create it as the schema tenant_template has it, or rename the other tables.'
+        format(
+            'Create it: create table %1$I.%2$I (like tenant_template.%2$I including all);%3$s or rename the other tables.',
+            schema_name, t.object_name,
+            (
+                select string_agg(
+                    format(' alter table %I.%I add constraint %I %s;', schema_name, t.object_name, substr(k.object_name, length(t.object_name) + 2), k.definition),
+                    '' order by k.object_name
+                )
+                from template k
+                where k.object_kind = 'constraint' and k.table_name = t.object_name and k.definition like 'FOREIGN KEY %'
+            )
+        )
     from template t
     where t.object_kind = 'table'
         and exists (select from present)

@@ -19,7 +19,11 @@ begin
     )
     returning * into v_tenant;
 
-    perform tenancy.complete_registration(v_tenant, jsonb_build_object('by', 'tenantry doctor'));
+    perform tenancy.apply_tenant_privileges(schema_name);
+    perform tenancy.log_action(
+        'tenant.create', v_tenant, jsonb_build_object('after', to_jsonb(v_tenant), 'by', 'tenantry doctor')
+    );
+    perform tenancy.expose_schema(schema_name);
 end;
 $$;
 
