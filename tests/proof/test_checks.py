@@ -868,21 +868,40 @@ def test_tables_of_the_project_in_a_tenant_are_not_judged(database: Database) ->
         " using (body <> 'x');"
         "select tenancy.apply_tenant_privileges('acme');"
         "create function acme.mine() returns integer language sql as 'select 1';"
-        "revoke execute on function acme.mine() from public;"
-        "grant execute on function acme.mine() to authenticated, service_role"
+        "revoke execute on function acme.mine() from public"
     )
 
     assert findings(database, "acme") == []
-    # Nobody may call anything of a suspended tenant.
-    status = (
-        "update public.tenants set status = %s, suspended_at = %s where schema_name = 'acme'"
-    )
-    database.execute(status, ("suspended", "2026-01-01"))
-    assert ("wrong grants", "acme.mine()") in findings(database, "acme")
-    database.execute(status, ("active", None))
-
     database.execute("create table acme.unregistered (id bigint)")
     assert findings(database, "acme") == [("warning: unreachable table", "acme.unregistered")]
+
+
+def test_granted_routine_that_no_migration_declares_is_reported_by_doctor_and_drift(
+    database: Database,
+) -> None:
+    """The next activation would revoke the grant."""
+    drift = (
+        "select d.object_name from public.get_schema_drift('acme') d"
+        " where d.object_kind = 'grant' order by 1"
+    )
+    database.execute(
+        "create function acme.mine() returns integer language sql as 'select 1';"
+        "insert into tenancy.tenants_own_objects values ('acme', 'routine', 'mine()');"
+        "select tenancy.apply_tenant_privileges('acme')"
+    )
+    assert findings(database, "acme") == []
+    assert database.execute(drift).fetchall() == []
+
+    database.execute("grant execute on function acme.mine() to authenticated, service_role")
+
+    assert findings(database, "acme") == [("wrong grants", "acme.mine()")]
+    assert [row["object_name"] for row in database.execute(drift)] == [
+        "on routine acme.mine() to authenticated",
+        "on routine acme.mine() to service_role",
+    ]
+    repair(database, "acme")
+    assert findings(database, "acme") == []
+    assert database.execute(drift).fetchall() == []
 
 
 def test_objects_of_the_project_in_public_are_not_judged(database: Database) -> None:
