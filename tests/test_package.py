@@ -63,6 +63,8 @@ def test_wheel_holds_the_migrations_the_functions_and_the_console(wheel: Path) -
     assert {
         *(f"tenantry_cli/release/migrations/{name}" for name in migrations),
         "tenantry_cli/release/CHANGELOG.md",
+        "tenantry_cli/release/objects.json",
+        "tenantry_cli/release/objects.sql",
         "tenantry/entry_points.py",
         "tenantry/catalogue.json",
         "tenantry/console_page/index.html",

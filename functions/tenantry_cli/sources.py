@@ -1,8 +1,9 @@
 """The files of `sql/`, which define the present database, one object per file."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -27,11 +28,16 @@ def source_texts(project: Project) -> Iterator[tuple[str, str]]:
 
 def build_database(project: Project, database_url: str) -> None:
     """Applies `sql/` to the database of an empty project, in one transaction."""
-    with psycopg.connect(database_url) as connection:
-        # A function may call another one that a later file creates.
-        connection.execute("set check_function_bodies = off")
-        for path, text in source_texts(project):
-            try:
-                connection.execute(text.encode())
-            except psycopg.Error as error:
-                raise TenantryError(f"{path} failed: {error}") from None
+    with psycopg.connect(database_url) as session:
+        apply_sources(session, source_texts(project))
+
+
+def apply_sources(session: psycopg.Connection[Any], texts: Iterable[tuple[str, str]]) -> None:
+    """Executes files, given as paths with their texts. A failure names the file."""
+    # A function may call another one that a later file creates, or that is not among these.
+    session.execute("set check_function_bodies = off")
+    for path, text in texts:
+        try:
+            session.execute(text.encode())
+        except psycopg.Error as error:
+            raise TenantryError(f"{path} failed: {error}") from None

@@ -54,7 +54,10 @@ as $$
         union all
         select
             'guard not called', 'tenancy.pre_request',
-            'The function tenancy.pre_request() is not the one that tenancy.install_guard() makes.'
+            format(
+                'The function tenancy.pre_request() is not the one that tenancy.install_guard() makes%s.',
+                ' for the pre-request function ' || j.function_name || ' of the project'
+            )
         where j.installed = 'tenancy.pre_request' and not j.is_as_made
             and (j.function_name is null or j.pre_request is not null)
         union all

@@ -15,13 +15,13 @@ as $$
         )
     ),
     actual as (
-        select r.oid, r.name, null::text as column_name,
+        select r.oid, r.name, r.is_sequence, null::text as column_name,
             case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
             lower(a.privilege_type) as privilege
         from registry r
         cross join aclexplode(r.acl) a
         union all
-        select r.oid, r.name || '.' || c.attname, c.attname::text,
+        select r.oid, r.name || '.' || c.attname, r.is_sequence, c.attname::text,
             case a.grantee when 0 then 'public' else a.grantee::regrole::text end,
             lower(a.privilege_type)
         from registry r
@@ -43,15 +43,16 @@ as $$
         s.statement, s.statement
     from actual a
     cross join lateral format(
-        'revoke %s%s on %s from %s;',
-        a.privilege, ' (' || quote_ident(a.column_name) || ')', a.oid::regclass, a.grantee
+        'revoke %s%s on %s %s from %s;',
+        a.privilege, ' (' || quote_ident(a.column_name) || ')',
+        case when a.is_sequence then 'sequence' else 'table' end, a.oid::regclass, a.grantee
     ) s (statement)
     where a.grantee in ('public', 'anon', 'authenticated', 'service_role')
         and not (
             a.grantee in ('authenticated', 'service_role')
             and a.privilege = 'select'
             and a.column_name is null
-            and a.oid <> all (select r.oid from registry r where r.is_sequence)
+            and not a.is_sequence
         )
     union all
     select 'missing grant', 'public.' || r.name,
@@ -59,7 +60,7 @@ as $$
         s.statement, s.statement
     from registry r
     cross join (values ('authenticated'), ('service_role')) g (grantee)
-    cross join lateral format('grant select on public.%I to %s;', r.name, g.grantee) s (statement)
+    cross join lateral format('grant select on table public.%I to %s;', r.name, g.grantee) s (statement)
     where not r.is_sequence
         -- A grant would open a table that has no row level security.
         and r.has_rls

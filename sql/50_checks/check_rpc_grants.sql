@@ -36,13 +36,6 @@ as $$
     cross join (values ('authenticated'), ('service_role')) g (grantee)
     cross join lateral format('grant execute on function %s to %s;', r.target, g.grantee) s (statement)
     where not exists (select from actual a where a.target = r.target and a.grantee = g.grantee)
-    union all
-    select 'missing RPC', s.signature,
-        format('The operation %s does not exist.', s.signature),
-        'Push the migrations of Tenantry again, on a copy of the project first.',
-        null::text
-    from unnest(tenancy.rpc_signatures()) s (signature)
-    where to_regprocedure(s.signature) is null
     order by 1 desc, 2, 3;
 $$;
 

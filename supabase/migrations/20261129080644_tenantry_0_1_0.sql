@@ -15004,7 +15004,10 @@ as $$
         union all
         select
             'guard not called', 'tenancy.pre_request',
-            'The function tenancy.pre_request() is not the one that tenancy.install_guard() makes.'
+            format(
+                'The function tenancy.pre_request() is not the one that tenancy.install_guard() makes%s.',
+                ' for the pre-request function ' || j.function_name || ' of the project'
+            )
         where j.installed = 'tenancy.pre_request' and not j.is_as_made
             and (j.function_name is null or j.pre_request is not null)
         union all
@@ -15516,13 +15519,13 @@ as $$
         )
     ),
     actual as (
-        select r.oid, r.name, null::text as column_name,
+        select r.oid, r.name, r.is_sequence, null::text as column_name,
             case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
             lower(a.privilege_type) as privilege
         from registry r
         cross join aclexplode(r.acl) a
         union all
-        select r.oid, r.name || '.' || c.attname, c.attname::text,
+        select r.oid, r.name || '.' || c.attname, r.is_sequence, c.attname::text,
             case a.grantee when 0 then 'public' else a.grantee::regrole::text end,
             lower(a.privilege_type)
         from registry r
@@ -15544,15 +15547,16 @@ as $$
         s.statement, s.statement
     from actual a
     cross join lateral format(
-        'revoke %s%s on %s from %s;',
-        a.privilege, ' (' || quote_ident(a.column_name) || ')', a.oid::regclass, a.grantee
+        'revoke %s%s on %s %s from %s;',
+        a.privilege, ' (' || quote_ident(a.column_name) || ')',
+        case when a.is_sequence then 'sequence' else 'table' end, a.oid::regclass, a.grantee
     ) s (statement)
     where a.grantee in ('public', 'anon', 'authenticated', 'service_role')
         and not (
             a.grantee in ('authenticated', 'service_role')
             and a.privilege = 'select'
             and a.column_name is null
-            and a.oid <> all (select r.oid from registry r where r.is_sequence)
+            and not a.is_sequence
         )
     union all
     select 'missing grant', 'public.' || r.name,
@@ -15560,7 +15564,7 @@ as $$
         s.statement, s.statement
     from registry r
     cross join (values ('authenticated'), ('service_role')) g (grantee)
-    cross join lateral format('grant select on public.%I to %s;', r.name, g.grantee) s (statement)
+    cross join lateral format('grant select on table public.%I to %s;', r.name, g.grantee) s (statement)
     where not r.is_sequence
         -- A grant would open a table that has no row level security.
         and r.has_rls
@@ -15792,13 +15796,6 @@ as $$
     cross join (values ('authenticated'), ('service_role')) g (grantee)
     cross join lateral format('grant execute on function %s to %s;', r.target, g.grantee) s (statement)
     where not exists (select from actual a where a.target = r.target and a.grantee = g.grantee)
-    union all
-    select 'missing RPC', s.signature,
-        format('The operation %s does not exist.', s.signature),
-        'Push the migrations of Tenantry again, on a copy of the project first.',
-        null::text
-    from unnest(tenancy.rpc_signatures()) s (signature)
-    where to_regprocedure(s.signature) is null
     order by 1 desc, 2, 3;
 $$;
 

@@ -512,11 +512,6 @@ PLATFORM_LEFT_ALONE = (
         "warning: default privileges",
         "database",
     ),
-    Damage(
-        "drop function public.rename_tenant(text, text)",
-        "missing RPC",
-        "public.rename_tenant(text, text)",
-    ),
 )
 
 
@@ -987,6 +982,8 @@ def test_changed_call_of_project_function_and_guard_is_repaired(
     database.execute(damage.encode())
 
     assert findings(database, None) == [("guard not called", "tenancy.pre_request")]
+    [sentence] = database.execute("select detail from tenancy.platform_findings()").fetchall()
+    assert "pre-request function public.before of the project" in sentence["detail"]
     database.execute(
         "select tenancy.repair_findings(null, 'guard not called', 'tenancy.pre_request')"
     )

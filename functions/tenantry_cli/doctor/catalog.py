@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import psycopg
@@ -9,12 +10,15 @@ from psycopg.rows import dict_row
 
 from tenantry_cli.database import open_database
 from tenantry_cli.doctor.problem import Connection, Problem, lasting_problems
-from tenantry_cli.errors import TenantryError
+from tenantry_cli.doctor.release import examine_release
+from tenantry_cli.errors import TenantryError, as_sentence
 
 _TENANTS = "select t.schema_name from public.tenants t order by t.schema_name"
 _PLATFORM = "select f.* from tenancy.platform_findings() f"
 _TENANT = "select f.* from tenancy.tenant_findings(%s) f"
 _REFERENCE = "tenant_template"
+# The kind of the problem that the checks themselves fail.
+BROKEN = "checks broken"
 # A check fails if an object that it reads is deleted meanwhile.
 _ATTEMPTS = 3
 
@@ -25,7 +29,7 @@ def connect(db_url: str) -> Connection:
         found = connection.execute(
             "select to_regnamespace('tenancy') is null as is_missing, "
             "not has_schema_privilege(to_regnamespace('tenancy'), 'usage') as is_closed, "
-            "not exists (select from pg_proc p where p.proname = 'platform_findings' "
+            "not exists (select from pg_proc p where p.proname = 'release' "
             "and p.pronamespace = to_regnamespace('tenancy')) as is_older"
         ).fetchone() or {"is_missing": True}
         connection.rollback()
@@ -39,8 +43,8 @@ def connect(db_url: str) -> Connection:
             )
         if found["is_older"]:
             raise TenantryError(
-                "This database is older than the command and has no checks. Push the "
-                "migrations of this version first."
+                "This database does not say which release of Tenantry it has: there is no "
+                "function tenancy.release(). Push the migrations of this version first."
             )
     except psycopg.Error as error:
         connection.close()
@@ -53,9 +57,28 @@ def connect(db_url: str) -> Connection:
 
 def examine_catalog(connection: Connection) -> list[Problem]:
     """The problems in the order of their repairs."""
-    found = lasting_problems(partial(_examine, connection, None))
-    for tenant in (*_tenants(connection), _REFERENCE):
-        found += lasting_problems(partial(_examine, connection, tenant))
+    released = lasting_problems(
+        lambda: _in_one_snapshot(connection, lambda: examine_release(connection))
+    )
+    try:
+        found = lasting_problems(partial(_check, connection, None))
+        # A check says more about the same difference, and may have a repair.
+        known = {problem.remediation for problem in found}
+        found += [problem for problem in released if problem.remediation not in known]
+        for tenant in (*_tenants(connection), _REFERENCE):
+            found += lasting_problems(partial(_check, connection, tenant))
+    except TenantryError as error:
+        if not released:
+            raise
+        return [
+            *released,
+            Problem(
+                BROKEN,
+                "tenancy",
+                f"{error} So nothing else was checked.",
+                "Restore what is unlike the release, then run the doctor again.",
+            ),
+        ]
     return found
 
 
@@ -68,21 +91,31 @@ def _tenants(connection: Connection) -> list[str]:
     return names
 
 
-def _examine(connection: Connection, tenant: str | None) -> list[Problem]:
-    """Runs the checks of one tenant, or of the platform, in one snapshot.
+def _check(connection: Connection, tenant: str | None) -> list[Problem]:
+    """Runs the checks of one tenant, or of the platform."""
 
-    Catalog functions ignore the snapshot. They fail if an object of the snapshot was deleted.
+    def findings() -> list[Problem]:
+        rows = (
+            connection.execute(_PLATFORM)
+            if tenant is None
+            else connection.execute(_TENANT, (tenant,))
+        )
+        return [Problem(**row, tenant=tenant) for row in rows]
+
+    return _in_one_snapshot(connection, findings)
+
+
+def _in_one_snapshot(
+    connection: Connection, examine: Callable[[], list[Problem]]
+) -> list[Problem]:
+    """Repeats what failed: catalog functions ignore the snapshot, so they fail if an object
+    of the snapshot was deleted.
     """
     for left in reversed(range(_ATTEMPTS)):
         try:
             connection.rollback()
             connection.execute("set transaction isolation level repeatable read, read only")
-            rows = (
-                connection.execute(_PLATFORM)
-                if tenant is None
-                else connection.execute(_TENANT, (tenant,))
-            )
-            return [Problem(**row, tenant=tenant) for row in rows]
+            return examine()
         except psycopg.Error as error:
             refused = isinstance(error, psycopg.errors.InsufficientPrivilege)
             if refused or not left or connection.closed:
@@ -97,7 +130,7 @@ def _failed(error: psycopg.Error) -> TenantryError:
     message = (error.diag.message_primary or str(error)).splitlines()[0]
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return _too_few_privileges(message)
-    return TenantryError(f"The database cannot be examined: {message}")
+    return TenantryError(f"The database cannot be examined: {as_sentence(message)}")
 
 
 def _too_few_privileges(message: str) -> TenantryError:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tenantry_cli.doctor.answers import KINDS, examine_answers
-from tenantry_cli.doctor.catalog import connect, examine_catalog
+from tenantry_cli.doctor.catalog import BROKEN, connect, examine_catalog
 from tenantry_cli.doctor.problem import Connection, Problem, lasting_problems
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.target import Target, target_options
@@ -36,9 +36,10 @@ _ROUNDS = 4
 def doctor(target: Target, fix: bool, forget_missing: bool, as_json: bool) -> None:
     """Report problems in the database; repair them with --fix.
 
-    The command compares registry, schemas, grants, policies and settings with the design, and
-    each tenant with the template at its version. It needs the URL of the database. Exit code
-    0: there is no problem, but there may be warnings; 1: there are problems.
+    The command compares each function, table and privilege of Tenantry with its release,
+    registry, schemas, grants, policies and settings with the design, and each tenant with the
+    template at its version. It needs the URL of the database. Exit code 0: there is no problem,
+    but there may be warnings; 1: there are problems.
     """
     console = Console(highlight=False, soft_wrap=True)
     if target.db_url is None:
@@ -91,7 +92,8 @@ def doctor(target: Target, fix: bool, forget_missing: bool, as_json: bool) -> No
 
 def _examine(connection: Connection, target: Target) -> list[Problem]:
     found = examine_catalog(connection)
-    found += lasting_problems(lambda: _examine_answers(connection, target))
+    if not any(problem.kind == BROKEN for problem in found):
+        found += lasting_problems(lambda: _examine_answers(connection, target))
     return found
 
 

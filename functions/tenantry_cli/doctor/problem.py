@@ -11,7 +11,7 @@ import psycopg
 Connection = psycopg.Connection[dict[str, Any]]
 
 # The checks name what may be intended by this prefix.
-_WARNING = "warning: "
+WARNING = "warning: "
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Problem:
 
     @property
     def is_warning(self) -> bool:
-        return self.kind.startswith(_WARNING)
+        return self.kind.startswith(WARNING)
 
     @property
     def is_final(self) -> bool:

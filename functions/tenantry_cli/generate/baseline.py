@@ -75,16 +75,18 @@ def baseline_path(project: Project) -> Path | None:
     return project.migrations / f"{next_migration_version(project)}{suffix}"
 
 
-def baseline_text(project: Project, generated: Mapping[Path, str]) -> str:
-    """The migration; files of `sql/` that are generated count with their new text."""
+def present_sources(project: Project, generated: Mapping[Path, str]) -> Mapping[str, str]:
+    """The texts of `sql/` in their order; generated files count with their new text."""
     sources = dict(source_texts(project))
     for file, text in generated.items():
         path = file.relative_to(project.root).as_posix()
         if path.startswith("sql/") and path.endswith(".sql"):
             sources[path] = text
-    objects = (
-        f"\n-- {path}\n\n{sources[path].strip()}\n" for path in sorted(sources, key=os.fsencode)
-    )
+    return {path: sources[path] for path in sorted(sources, key=os.fsencode)}
+
+
+def baseline_text(sources: Mapping[str, str]) -> str:
+    objects = (f"\n-- {path}\n\n{text.strip()}\n" for path, text in sources.items())
     names = sorted({name for text in sources.values() for _, name in named_in_public(text)})
     header = _HEADER.format(
         version=__version__, names=(",\n" + " " * 8).join(f"'{name}'" for name in names)

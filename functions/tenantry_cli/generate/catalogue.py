@@ -7,15 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from psycopg import Connection
+import psycopg
 from psycopg.rows import dict_row
 
 import tenantry
 from tenantry.catalogue import CALLERS, CatalogueEntry, Parameter
 from tenantry.errors import ERROR_CODES
 from tenantry_cli.errors import TenantryError
-from tenantry_cli.generate.database import declared_operations
 from tenantry_cli.project import Project
+from tenantry_cli.sources import apply_sources, source_texts
 
 _RPCS = """
     select p.proname as name, p.provolatile <> 'v' as is_stable, p.proretset as returns_set,
@@ -34,20 +34,32 @@ _RPCS = """
     ) arguments
     where p.pronamespace = 'public'::regnamespace
 """
+# All that the signature of an RPC depends on. The files that give the grants follow from the
+# RPCs, so they cannot be among these.
+_DECLARING = (
+    "sql/00_schemas",
+    "sql/05_enums/",
+    "sql/06_records/",
+    "sql/10_tables/",
+    "sql/30_rpc/",
+)
 _COMMENT = re.compile(
     r"(?P<summary>[^.]+\.)(?: (?P<description>.+))?"
     r" Callers: (?P<callers>[^.]+)\. Errors: (?P<errors>[^.]+)\.",
 )
 
 
-def read_catalogue(project: Project) -> list[CatalogueEntry]:
-    """Every RPC of `sql/30_rpc`, sorted by group and name."""
-    # First what needs no database, which takes a second.
-    sources = _sources(project)
-    with declared_operations(project) as connection:
+def read_catalogue(
+    project: Project, sources: Mapping[str, str], database_url: str
+) -> list[CatalogueEntry]:
+    """Every RPC of `sql/30_rpc`, sorted by group and name. The database stays empty."""
+    with psycopg.connect(database_url, row_factory=dict_row) as session:
+        declaring = (each for each in source_texts(project) if each[0].startswith(_DECLARING))
+        apply_sources(session, declaring)
         # PostgreSQL then prints Tenantry's types with their schema.
-        connection.execute("set search_path = ''")
-        found = _rows(connection)
+        session.execute("set search_path = ''")
+        found = {row["name"]: row for row in session.execute(_RPCS.encode())}
+        session.rollback()
     if unknown := found.keys() ^ sources.keys():
         raise TenantryError(
             f"{', '.join(sorted(unknown))}: a file of sql/30_rpc declares the one function "
@@ -60,12 +72,7 @@ def catalogue_text(entries: list[CatalogueEntry]) -> str:
     return json.dumps([asdict(entry) for entry in entries], indent=2, ensure_ascii=False) + "\n"
 
 
-def _rows(connection: Connection) -> Mapping[str, dict[str, Any]]:
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return {row["name"]: row for row in cursor.execute(_RPCS.encode())}
-
-
-def _sources(project: Project) -> Mapping[str, str]:
+def operation_sources(project: Project) -> Mapping[str, str]:
     """The path of each RPC's file, by the function's name."""
     folder = project.root / "sql" / "30_rpc"
     files = sorted(folder.rglob("*.sql"), key=Path.as_posix)

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click
+import psycopg
 
 from tenantry_cli.errors import TenantryError
-from tenantry_cli.generate.baseline import baseline_path, baseline_text
-from tenantry_cli.generate.catalogue import catalogue_text, read_catalogue
+from tenantry_cli.generate.baseline import baseline_path, baseline_text, present_sources
+from tenantry_cli.generate.catalogue import catalogue_text, operation_sources, read_catalogue
+from tenantry_cli.generate.database import empty_database
+from tenantry_cli.generate.objects import objects_path, objects_text
 from tenantry_cli.generate.privileges import (
     privileges_path,
     privileges_text,
@@ -17,6 +20,7 @@ from tenantry_cli.generate.privileges import (
 from tenantry_cli.generate.release import release_path, release_text
 from tenantry_cli.generate.tables import marked_readmes, with_tables
 from tenantry_cli.project import Project, find_project
+from tenantry_cli.sources import apply_sources
 
 
 @click.command()
@@ -36,7 +40,7 @@ def generate(check: bool) -> None:
     if check and outdated:
         raise TenantryError(f"Out of date: {names}. Run `tenantry generate`.")
     for path, text in outdated.items():
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     click.echo(f"Wrote {names}." if outdated else "Every generated file is up to date.")
 
@@ -45,16 +49,22 @@ def generated_files(project: Project) -> Mapping[Path, str]:
     """The text of each generated file."""
     # First what needs no database, which takes a second.
     readmes = marked_readmes(project)
-    entries = read_catalogue(project)
-    files = {
-        project.functions / "tenantry" / "catalogue.json": catalogue_text(entries),
-        privileges_path(project): privileges_text(entries),
-        signatures_path(project): signatures_text(entries),
-        release_path(project): release_text(),
-        **with_tables(readmes, entries),
-    }
-    # The SQL files are a part of the baseline, so they come first.
+    operations = operation_sources(project)
+    with empty_database() as url:
+        entries = read_catalogue(project, operations, url)
+        files = {
+            project.functions / "tenantry" / "catalogue.json": catalogue_text(entries),
+            privileges_path(project): privileges_text(entries),
+            signatures_path(project): signatures_text(entries),
+            release_path(project): release_text(),
+            **with_tables(readmes, entries),
+        }
+        # The SQL files are a part of the baseline, so they come first.
+        sources = present_sources(project, files)
+        with psycopg.connect(url) as session:
+            apply_sources(session, sources.items())
+            files[objects_path(project)] = objects_text(session)
     baseline = baseline_path(project)
     if baseline is not None:
-        files[baseline] = baseline_text(project, files)
+        files[baseline] = baseline_text(sources)
     return files

@@ -1,4 +1,4 @@
-"""The throw-away database from which the operations are read."""
+"""The throw-away database from which the operations and all objects are read."""
 
 import os
 import tempfile
@@ -11,30 +11,21 @@ from rich.console import Console
 
 from tenantry_cli.emulator.components import install_components
 from tenantry_cli.emulator.ports import claim_free
-from tenantry_cli.emulator.postgres import Postgres
-from tenantry_cli.errors import TenantryError
-from tenantry_cli.project import Project
-from tenantry_cli.sources import source_texts
+from tenantry_cli.emulator.postgres import DefaultPrivileges, Postgres
 
-# All that the signature of an RPC depends on. The files that give the grants follow from the
-# RPCs, so they cannot be among these.
-_SOURCES = (
-    "sql/00_schemas",
-    "sql/05_enums/",
-    "sql/06_records/",
-    "sql/10_tables/",
-    "sql/30_rpc/",
-)
-# Foreign keys refer to this table of Auth.
+# What foreign keys, a view and the trial of the template need of Auth.
 _AUTH = """
-create table auth.users (id uuid primary key);
+create table auth.users (
+    id uuid primary key, email text, deleted_at timestamptz, banned_until timestamptz
+);
 grant select, references on auth.users to postgres;
+create function auth.uid() returns uuid stable language sql return null::uuid;
 """
 
 
 @contextmanager
-def declared_operations(project: Project) -> Iterator[psycopg.Connection]:
-    """A connection to a database that has the types, the tables and the RPCs of `sql/`."""
+def empty_database(default_privileges: DefaultPrivileges = "current") -> Iterator[str]:
+    """The URL of a database of an empty project."""
     components = install_components(Console(stderr=True, quiet=True))
     with tempfile.TemporaryDirectory(prefix="tenantry-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
@@ -48,22 +39,9 @@ def declared_operations(project: Project) -> Iterator[psycopg.Connection]:
             )
             server = postgres.start(directory / "postgres.log", {"LC_ALL": "C.UTF-8"})
             try:
-                postgres.bootstrap("current")
+                postgres.bootstrap(default_privileges)
                 with psycopg.connect(postgres.admin_url()) as connection:
                     connection.execute(_AUTH)
-                with psycopg.connect(postgres.url()) as connection:
-                    _declare(project, connection)
-                    yield connection
+                yield postgres.url()
             finally:
                 server.stop()
-
-
-def _declare(project: Project, connection: psycopg.Connection) -> None:
-    # This database lacks the functions that the RPCs call.
-    connection.execute("set check_function_bodies = off")
-    for path, text in source_texts(project):
-        if path.startswith(_SOURCES):
-            try:
-                connection.execute(text.encode())
-            except psycopg.Error as error:
-                raise TenantryError(f"{path} failed: {error}") from None

@@ -235,7 +235,9 @@ class _Campaign:
 
     def _inspect_catalog(self) -> None:
         if self._environment.target.db_url is None:
-            self._result.notes.append("Without --db-url, the catalog was not inspected.")
+            self._result.notes.append(
+                "Without --db-url, the catalog was not inspected or compared with the release."
+            )
             return
         self._progress("inspecting the catalog", 0, 0)
         with connect(self._environment.target.db_url) as connection:

@@ -1,0 +1,228 @@
+"""The comparison of each object of Tenantry with the installed release."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from tenantry_cli.doctor.problem import WARNING, Connection, Problem
+from tenantry_cli.release import ReleaseMigration, installed_release, parse_version
+from tenantry_cli.release_objects import HASHED, Objects, present_objects, released_objects
+
+_KIND = "unlike the release"
+# `function tenancy.release()`. A name of a type in the arguments may have spaces.
+_NAME = re.compile(r"([a-z ]+?) ((?:public|tenancy|tenant_template)\b.*)")
+_GRANT = re.compile(r"(lost )?grant (.+) to (.+)")
+_API_ROLES = {"public", "anon", "authenticated", "service_role"}
+# What a project may have added. It gives nobody access.
+_OWN = ("comment", "index ", "trigger ")
+_PLURAL = ("arguments", "attributes", "options", "settings")
+_POLICY = re.compile(r"(?:condition of )?(policy .+)")
+
+
+def examine_release(connection: Connection) -> list[Problem]:
+    released = released_objects()
+    row = connection.execute("select tenancy.release()").fetchone() or {}
+    if row["release"] != released.version:
+        return [_other_release(row["release"], released.version)]
+    found = present_objects(connection, released.names_in_public)
+    return [*_differences(released.version, released.objects, found)]
+
+
+def _other_release(present: str, installed: str) -> Problem:
+    advice = f"the release of the database: pip install 'tenantry=={present}'."
+    if parse_version(present) < parse_version(installed):
+        advice = f"Run `tenantry upgrade` and supabase db push --remote. Or install {advice}"
+    else:
+        advice = f"Install {advice}"
+    return Problem(
+        "another release",
+        "tenancy.release()",
+        f"The database has Tenantry {present}, and {installed} is installed. So functions, "
+        "tables and privileges were not compared with their release.",
+        advice,
+    )
+
+
+def _differences(version: str, released: Objects, found: Objects) -> Iterator[Problem]:
+    for name in sorted(released.keys() | found.keys()):
+        if name not in found:
+            yield Problem(
+                _KIND,
+                _identity(name),
+                f"The {name} of release {version} is missing.",
+                _restoring(name),
+            )
+        elif name in released:
+            yield from _different_parts(version, name, released, found)
+        # Everything else in public is the project's own.
+        elif not _identity(name).startswith("public."):
+            yield Problem(
+                _KIND,
+                _identity(name),
+                f"The {name} is not in release {version}.",
+                f"If nobody needs it: drop {name};",
+            )
+
+
+def _different_parts(
+    version: str, name: str, released: Objects, found: Objects
+) -> Iterator[Problem]:
+    expected, present = released[name], found[name]
+    for part in sorted(expected.keys() | present.keys()):
+        whole = part.partition(" of ")[2]
+        # No sentence for the condition of a policy that is missing itself.
+        if (whole in expected) == (whole in present):
+            difference = _Difference(version, name, part, expected.get(part), present.get(part))
+            if difference.expected != difference.found:
+                yield difference.problem
+
+
+@dataclass(frozen=True)
+class _Difference:
+    version: str
+    # `table public.tenants`, and a part of it, such as `column id`.
+    name: str
+    part: str
+    expected: str | None
+    found: str | None
+
+    @property
+    def problem(self) -> Problem:
+        detail, remediation = self._privilege() or self._state() or self._content()
+        kind = f"{WARNING}{_KIND}" if self._may_be_intended else _KIND
+        return Problem(kind, _identity(self.name), detail, remediation)
+
+    @property
+    def _may_be_intended(self) -> bool:
+        if self.expected is None and (grant := _GRANT.fullmatch(self.part)):
+            return grant[1] is None and grant[3] not in _API_ROLES
+        if self.expected is None:
+            # A restrictive policy can only narrow access.
+            return self.part.startswith(_OWN) or str(self.found).startswith("restrictive ")
+        return self._is_comment
+
+    @property
+    def _is_comment(self) -> bool:
+        return self.part.startswith("comment")
+
+    def _privilege(self) -> tuple[str, str] | None:
+        grant = _GRANT.fullmatch(self.part)
+        if grant is None:
+            return None
+        is_lost, privilege, role = grant.groups()
+        title = "PUBLIC" if role == "public" else role
+        kind = _kind(self.name)
+        # SQL has no `grant … on view`.
+        kind = "table" if kind.endswith(("view", "table")) else kind
+        on = f"on {kind} {_identity(self.name)}"
+        unlike = f"unlike in release {self.version}"
+        if is_lost or self.found is None:
+            return (
+                f"{title} lacks {privilege} on the {self.name}, {unlike}.",
+                f"grant {privilege} {on} to {role};",
+            )
+        if self.expected is None:
+            return (
+                f"{privilege} on the {self.name} is granted to {title}, {unlike}.",
+                f"revoke {privilege} {on} from {role};",
+            )
+        return (
+            f"{title} has {privilege} on the {self.name} {self.found}, {unlike}.",
+            f"revoke grant option for {privilege} {on} from {role} cascade;",
+        )
+
+    def _state(self) -> tuple[str, str] | None:
+        if self.part == "row level security" and self.found == "off":
+            return (
+                f"Row level security is off on the {self.name}.",
+                f"alter {self.name} enable row level security;",
+            )
+        what, _, object_part = self.part.partition(" of ")
+        if what != "state":
+            return None
+        detail = f"The {object_part} of the {self.name} is {self.found}."
+        if object_part.startswith("trigger "):
+            return detail, f"alter {self.name} enable {object_part};"
+        if object_part.startswith("index "):
+            schema = _identity(self.name).partition(".")[0]
+            return detail, f"reindex index {schema}.{object_part.removeprefix('index ')};"
+        return detail, f"As a superuser: alter {self.name} enable trigger all;"
+
+    def _content(self) -> tuple[str, str]:
+        if self.expected is None:
+            return (
+                f"The {self.name} has the {self.part}{_shown(self.found)}, unlike in release "
+                f"{self.version}.",
+                f"If nobody needs it: {_removing(self.name, self.part)}",
+            )
+        if self.found is None:
+            return (
+                f"The {self.name} lacks the {self.part}{_shown(self.expected)} of release "
+                f"{self.version}.",
+                _restoring(self.name, self.part),
+            )
+        instead = ""
+        # A hash says nothing to a person.
+        if _shown(self.found) and _shown(self.expected) and not self._is_comment:
+            instead = f": {self.found} instead of {self.expected}"
+        verb = "differ" if self.part in _PLURAL else "differs"
+        return (
+            f"The {self.part} of the {self.name} {verb} from release {self.version}{instead}.",
+            f"alter {self.name} owner to {self.expected};"
+            if self.part == "owner"
+            else _restoring(self.name, self.part),
+        )
+
+
+def _kind(name: str) -> str:
+    return _parsed(name)[1]
+
+
+def _identity(name: str) -> str:
+    return _parsed(name)[2]
+
+
+def _parsed(name: str) -> re.Match[str]:
+    if (parsed := _NAME.fullmatch(name)) is None:
+        raise ValueError(name)
+    return parsed
+
+
+def _shown(content: str | None) -> str:
+    return "" if not content or content.startswith(HASHED) else f" ({content})"
+
+
+def _removing(name: str, part: str) -> str:
+    kind, _, part_name = part.partition(" ")
+    if kind in ("policy", "trigger", "rule"):
+        return f"drop {part} on {_identity(name)};"
+    if kind in ("column", "constraint"):
+        return f"alter {name} drop {part};"
+    if kind == "index":
+        return f"drop index {_identity(name).partition('.')[0]}.{part_name};"
+    return "remove it."
+
+
+def _restoring(name: str, part: str = "") -> str:
+    """Where a person finds the statement of the release."""
+    statements = [f"{_kind(name)} {_identity(name).partition('(')[0]}"]
+    if policy := _POLICY.fullmatch(part):
+        statements.insert(0, f"{policy[1]} on {_identity(name)}")
+    for migration in _newest_migrations():
+        for statement in statements:
+            found = rf"^create (?:or replace )?{re.escape(statement)}\b"
+            if re.search(found, migration.text, re.MULTILINE):
+                how = " as `create or replace`" if _kind(name) == "function" else ""
+                return (
+                    f"Restore it as postgres{how}: supabase/migrations/*_{migration.name}.sql "
+                    f"has `create {statement}`. Then run the doctor again."
+                )
+    return "Restore it as postgres, with the statements of Tenantry's migrations."
+
+
+@cache
+def _newest_migrations() -> tuple[ReleaseMigration, ...]:
+    return installed_release().migrations[::-1]
