@@ -1900,6 +1900,19 @@ begin
             'Make it callable by a tenant migration, or move it into a schema that the API does not expose and grant it to authenticated.'
         )::tenancy.adoption_step
         from tenancy.unexecutable_routines(schema_name) u
+        union all
+        select row(
+            'warning', 'trigger', format('%s.%s', c.relname, g.tgname),
+            format('It calls %s with the rights of %s for what a member writes.', p.oid::regprocedure, p.proowner::regrole),
+            'Check that the routine executes no value of a row, or make it security invoker.'
+        )::tenancy.adoption_step
+        from tenancy.own_tables(schema_name) t
+        join pg_catalog.pg_class c on c.oid = t.relation
+        join pg_catalog.pg_trigger g on g.tgrelid = c.oid and not g.tgisinternal
+        join pg_catalog.pg_proc p on p.oid = g.tgfoid
+        where p.prosecdef
+            and p.prosrc not like E'\n<<audit>>%'
+            and tenancy.policy_verbs(c.oid) ~ 'insert|update|delete'
     );
 
     -- The entry keeps what nobody can see afterwards.
@@ -2156,6 +2169,18 @@ begin
         and p.polpermissive
         and not p.polroles <@ array[0::oid, 'anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole]
     union all
+    select 'refused', 'trigger', format('%s.%s', c.relname, g.tgname),
+        'The audit of a tenant''s table needs a trigger of this name.',
+        format('alter trigger %I on %s rename to …;', g.tgname, c.oid::regclass)
+    from pg_catalog.pg_trigger g
+    join pg_catalog.pg_class c on c.oid = g.tgrelid
+    join pg_catalog.pg_proc p on p.oid = g.tgfoid
+    where c.relnamespace = v_namespace
+        and g.tgname in ('audit_insert', 'audit_update', 'audit_delete', 'audit_truncate')
+        -- The schema of a former tenant has the audit.
+        and p.prosrc not like E'\n<<audit>>%'
+        and not tenancy.is_template_table(schema_name, c.relname::text)
+    union all
     select 'refused', 'routine', format('%s()', p.proname),
         'The Data API calls it before each request, and could not do so afterwards.',
         'Move it into another schema, name it there as the pre-request function, and call tenancy.install_guard().'
@@ -2231,7 +2256,7 @@ end;
 $$;
 
 comment on function tenancy.adoption_obstacles(text) is
-    'What keeps a schema from becoming a tenant: objects of another owner or of an extension, rules, inheritance, policies for other roles, privileges of roles that requests can act as, the project''s pre-request function, the schema of requests that name none, shared tables, ambiguous names, objects outside that depend on it, exceeded budgets. Only with its registry row.';
+    'What keeps a schema from becoming a tenant: objects of another owner or of an extension, rules, inheritance, policies for other roles, triggers with the names of the audit''s, privileges of roles that requests can act as, the project''s pre-request function, the schema of requests that name none, shared tables, ambiguous names, objects outside that depend on it, exceeded budgets. Only with its registry row.';
 
 -- sql/20_tenancy/adoption/adoption_steps.sql
 

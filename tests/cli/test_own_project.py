@@ -84,6 +84,7 @@ def own_answers(stack: Stack) -> list[tuple[int, str]]:
     ]
 
 
+@pytest.mark.soak
 def test_project_goes_on_beside_tenantry(
     project: OwnProject, stack: Stack, newer: ArtificialRelease, soak: bool
 ) -> None:

@@ -466,6 +466,31 @@ def test_routine_that_members_would_need_is_named(sql: Database) -> None:
     assert "t_what_check" in warnings[0]["detail"]
 
 
+def test_trigger_with_the_rights_of_the_owner_is_named(sql: Database) -> None:
+    run(
+        sql,
+        """
+        create schema old;
+        create table old.t (what text);
+        create table old.unwritten (what text);
+        alter table old.unwritten enable row level security;
+        create policy readers on old.unwritten for select using (true);
+        create function old.run() returns trigger security definer language plpgsql
+            as $$ begin execute new.what; return new; end $$;
+        create function old.note() returns trigger language plpgsql
+            as $$ begin return new; end $$;
+        create trigger run before insert on old.t for each row execute function old.run();
+        create trigger note before insert on old.t for each row execute function old.note();
+        create trigger run before insert on old.unwritten
+            for each row execute function old.run();
+        """,
+    )
+    warnings = [s for s in adopt(sql, "old") if s["outcome"] == "warning"]
+
+    assert [step["object_name"] for step in warnings] == ["t.run"]
+    assert "old.run() with the rights of postgres" in warnings[0]["detail"]
+
+
 def test_schema_of_a_former_tenant_is_adopted_and_its_layers_are_repaired(
     sql: Database,
 ) -> None:
@@ -539,6 +564,11 @@ REFUSALS = {
     "create table old.t (id uuid references auth.users)": (
         "foreign key out of the tenant",
         "old.t",
+    ),
+    "create table old.t (id int); create trigger audit_insert before insert on old.t"
+    " for each row execute function suppress_redundant_updates_trigger()": (
+        "trigger",
+        "t.audit_insert",
     ),
     "create function old.check() returns void language sql as '';"
     "do $$ begin execute format('alter role authenticator in database %I set"
@@ -809,6 +839,7 @@ def test_killed_adoption_leaves_nothing(sql: Database, db_url: str, wait: str) -
     assert problems(sql, "legacy") == []
 
 
+@pytest.mark.soak
 def test_killed_command_leaves_all_or_nothing(sql: Database, db_url: str, soak: bool) -> None:
     def has_session(age: int) -> bool:
         return bool(

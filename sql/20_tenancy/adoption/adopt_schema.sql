@@ -132,6 +132,19 @@ begin
             'Make it callable by a tenant migration, or move it into a schema that the API does not expose and grant it to authenticated.'
         )::tenancy.adoption_step
         from tenancy.unexecutable_routines(schema_name) u
+        union all
+        select row(
+            'warning', 'trigger', format('%s.%s', c.relname, g.tgname),
+            format('It calls %s with the rights of %s for what a member writes.', p.oid::regprocedure, p.proowner::regrole),
+            'Check that the routine executes no value of a row, or make it security invoker.'
+        )::tenancy.adoption_step
+        from tenancy.own_tables(schema_name) t
+        join pg_catalog.pg_class c on c.oid = t.relation
+        join pg_catalog.pg_trigger g on g.tgrelid = c.oid and not g.tgisinternal
+        join pg_catalog.pg_proc p on p.oid = g.tgfoid
+        where p.prosecdef
+            and p.prosrc not like E'\n<<audit>>%'
+            and tenancy.policy_verbs(c.oid) ~ 'insert|update|delete'
     );
 
     -- The entry keeps what nobody can see afterwards.

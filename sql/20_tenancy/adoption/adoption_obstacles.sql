@@ -109,6 +109,18 @@ begin
         and p.polpermissive
         and not p.polroles <@ array[0::oid, 'anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole]
     union all
+    select 'refused', 'trigger', format('%s.%s', c.relname, g.tgname),
+        'The audit of a tenant''s table needs a trigger of this name.',
+        format('alter trigger %I on %s rename to …;', g.tgname, c.oid::regclass)
+    from pg_catalog.pg_trigger g
+    join pg_catalog.pg_class c on c.oid = g.tgrelid
+    join pg_catalog.pg_proc p on p.oid = g.tgfoid
+    where c.relnamespace = v_namespace
+        and g.tgname in ('audit_insert', 'audit_update', 'audit_delete', 'audit_truncate')
+        -- The schema of a former tenant has the audit.
+        and p.prosrc not like E'\n<<audit>>%'
+        and not tenancy.is_template_table(schema_name, c.relname::text)
+    union all
     select 'refused', 'routine', format('%s()', p.proname),
         'The Data API calls it before each request, and could not do so afterwards.',
         'Move it into another schema, name it there as the pre-request function, and call tenancy.install_guard().'
@@ -184,4 +196,4 @@ end;
 $$;
 
 comment on function tenancy.adoption_obstacles(text) is
-    'What keeps a schema from becoming a tenant: objects of another owner or of an extension, rules, inheritance, policies for other roles, privileges of roles that requests can act as, the project''s pre-request function, the schema of requests that name none, shared tables, ambiguous names, objects outside that depend on it, exceeded budgets. Only with its registry row.';
+    'What keeps a schema from becoming a tenant: objects of another owner or of an extension, rules, inheritance, policies for other roles, triggers with the names of the audit''s, privileges of roles that requests can act as, the project''s pre-request function, the schema of requests that name none, shared tables, ambiguous names, objects outside that depend on it, exceeded budgets. Only with its registry row.';
