@@ -1,6 +1,5 @@
 """What `supabase/config.toml` says. The defaults are those of the Supabase CLI."""
 
-import os
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tenantry_cli.env_files import variables
 from tenantry_cli.errors import TenantryError
 
 # The emulator uses the next six ports, too.
@@ -66,7 +66,7 @@ class Configuration:
 
     @classmethod
     def read(cls, file: Path) -> "Configuration":
-        settings = _Settings(file, read_toml(file))
+        settings = _Settings(file, read_toml(file), variables(file.parents[1]))
         port = settings.integer("api.port", None)
         if port is not None and not _PORTS.start <= port < _PORTS.stop:
             raise TenantryError(
@@ -116,9 +116,10 @@ def read_toml(file: Path) -> dict[str, Any]:
 class _Settings:
     """Reads settings by their names. A value of a wrong type is refused in a sentence."""
 
-    def __init__(self, file: Path, tables: Mapping[str, Any]) -> None:
+    def __init__(self, file: Path, tables: Mapping[str, Any], given: Mapping[str, str]) -> None:
         self._file = file
         self._tables = tables
+        self._given = given
 
     def text(self, name: str, default: str) -> str:
         value: str = self._value(name, default, "a text", lambda each: isinstance(each, str))
@@ -160,11 +161,11 @@ class _Settings:
         return value
 
     def _resolved(self, name: str, value: Any) -> Any:
-        """The value, or that of the environment variable which it names."""
+        """The value, or that of the variable which it names."""
         variable = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
         if variable is None:
             return value
-        given = os.environ.get(variable[1])
+        given = self._given.get(variable[1])
         if given is None:
             return value
         if given in ("true", "false"):

@@ -61,6 +61,39 @@ def test_value_may_name_a_variable_of_the_environment(
     assert not told.auth.enable_signup
 
 
+def test_variable_may_be_in_a_file_of_the_project(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("API_PORT", "54400")
+    file.write_text(
+        """
+        [api]
+        port = "env(API_PORT)"
+        max_rows = "env(MAX_ROWS)"
+        [auth]
+        site_url = "env(SITE)"
+        additional_redirect_urls = ["env(FIRST)", "env(SECOND)"]
+        enable_signup = "env(SIGN_UP)"
+        """
+    )
+    file.with_name(".env.local").write_text("SITE=https://app.example # ours\n")
+    file.with_name(".env").write_text(
+        "SITE=https://other.example\n# MAX_ROWS=1\nexport MAX_ROWS = 50\r\nAPI_PORT=54500\n"
+    )
+    (file.parents[1] / ".env").write_text(
+        'MAX_ROWS=60\nFIRST=\'https://#1.example\' # one\nSECOND="https://\\"2\\".example"\n'
+        "SIGN_UP=false"
+    )
+
+    told = Configuration.read(file)
+
+    assert (told.port, told.max_rows) == (54400, 50)
+    assert told.site == Site(
+        "https://app.example", ("https://#1.example", 'https://"2".example')
+    )
+    assert not told.auth.enable_signup
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

@@ -149,6 +149,13 @@ from auth.users;
 def shop(own_project: Trial) -> Trial:
     own_project.write("supabase/config.toml", CONFIG)
     own_project.migration.unlink()
+    # Tenantry was here once, and has been removed.
+    (own_project.project.functions / "main.py").unlink()
+    for version, name in (
+        ("20250101000000", "tenantry_0_1_0"),
+        ("20250102000000", "remove_tenantry"),
+    ):
+        own_project.write(f"supabase/migrations/{version}_{name}.sql", "select 1;\n")
     own_project.write("supabase/migrations/20260101000000_services.sql", SERVICES)
     own_project.write("supabase/migrations/20260102000000_missing.sql", MISSING)
     own_project.write("supabase/seeds/users/users.sql", USERS)
@@ -268,6 +275,16 @@ def test_services_have_what_migrations_name(stack: Stack) -> None:
     assert one(stack.db_url, secret) == "s3cret"
     assert one(stack.db_url, "select count(*) from public.profiles") >= 3
     until(lambda: rest(stack, "profiles", stack.anon_key).status_code == 200)
+
+
+def test_project_has_no_functions_of_tenantry(stack: Stack) -> None:
+    reply = requests.get(
+        f"{stack.functions_url}/tenant-status", headers={"Connection": "close"}, timeout=30
+    )
+
+    assert reply.status_code == 503
+    assert "There are no functions" in reply.json()["message"]
+    assert "The emulator runs no Edge Functions." in reply.json()["hint"]
 
 
 def test_push_applies_what_is_pending(shop: Trial, stack: Stack) -> None:

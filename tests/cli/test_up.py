@@ -60,6 +60,8 @@ def test_up_serves_a_project_until_ctrl_c(trial: Trial) -> None:
     first = get(f"{api}/functions/v1/first-group/some/operation", key).json()
     assert first == {"group": "first", "path": "/some/operation"}
     assert get(f"{api}/functions/v1/second-group/notes", key).json() == {"notes": []}
+    # Nobody commits compiled files.
+    assert [each.name for each in trial.project.functions.iterdir()] == ["main.py"]
     push_to_its_port(trial, connection)
 
     # The server writes its memory to a slow disk.

@@ -8,6 +8,8 @@ import argparse
 import gc
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 # The number of calls that are processed at the same time.
 _THREADS = 16
+_NO_EDGE_FUNCTIONS = "The emulator runs no Edge Functions."
 
 
 def create_app(
@@ -45,10 +48,12 @@ def create_app(
             503,
             "unavailable",
             f"There are no functions: functions/{source.name} is missing.",
-            "`tenantry init` adds Tenantry to this project. Then start the emulator again.",
+            "`tenantry init` adds Tenantry to this project. Then start the emulator again. "
+            f"{_NO_EDGE_FUNCTIONS}",
         )
     try:
-        served = groups(source, FUNCTIONS, target)
+        with _no_compiled_files():
+            served = groups(source, FUNCTIONS, target)
     except UnknownTargetError as error:
         raise SystemExit(str(error)) from error
     except NoEntryPointsError as error:
@@ -70,8 +75,19 @@ def create_app(
         served,
         FUNCTIONS,
         pages={f"{FUNCTIONS}/docs": docs.create_app(swagger_ui, supabase_js, no_page)},
-        hint="The emulator runs no Edge Functions.",
+        hint=_NO_EDGE_FUNCTIONS,
     )
+
+
+@contextmanager
+def _no_compiled_files() -> Iterator[None]:
+    """Python adds no `__pycache__` to the folder of the project."""
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def main() -> None:

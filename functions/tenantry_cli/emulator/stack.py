@@ -486,7 +486,10 @@ class _Launch:
 
 
 def _has_baseline(project: Project) -> bool:
-    return any(project.migrations.glob("*_tenantry_[0-9]*_[0-9]*_[0-9]*.sql"))
+    baselines = project.migrations.glob("*_tenantry_[0-9]*_[0-9]*_[0-9]*.sql")
+    removals = project.migrations.glob("*_remove_tenantry.sql")
+    last = max((file.name for file in removals), default="")
+    return any(file.name > last for file in baselines)
 
 
 def _exposed(schemas: Sequence[str], database_url: str) -> tuple[list[str], list[str]]:

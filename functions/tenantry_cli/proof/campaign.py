@@ -82,12 +82,17 @@ def prove(
     target: Target,
     selection: Selection = Selection.FULL,
     progress: Progress = lambda step, done, total: None,
+    *,
+    keeps_accounts: bool = False,
 ) -> Result:
     """Runs the whole campaign, and removes everything that it created, even if interrupted.
 
-    If something cannot be removed, the result names it, or the error does.
+    `keeps_accounts` leaves the accounts that the project does not allow to delete. If something
+    cannot be removed, the result names it, or the error does.
     """
-    campaign = _Campaign(target, selection, progress)
+    campaign = _Campaign(
+        Environment(target, keeps_accounts=keeps_accounts), selection, progress
+    )
     try:
         result = campaign.run()
         left = campaign.close()
@@ -97,7 +102,7 @@ def prove(
             raise TenantryError("\n".join([_error_sentence(error), *sentences])) from error
         raise
     result.remains += left.failures
-    result.notes += Leftovers(accounts=left.accounts).sentences
+    result.notes += left.notes
     return result
 
 
@@ -110,10 +115,12 @@ def _error_sentence(error: BaseException) -> str:
 
 
 class _Campaign:
-    def __init__(self, target: Target, selection: Selection, progress: Progress) -> None:
-        self._environment = Environment(target)
+    def __init__(
+        self, environment: Environment, selection: Selection, progress: Progress
+    ) -> None:
+        self._environment = environment
         self._plan = Plan(self._environment, selection)
-        self._transport = Transport(target.db_url)
+        self._transport = Transport(environment.target.db_url)
         self._progress = progress
         self._result = Result()
         self._succeeded: set[tuple[str, str, str]] = set()
@@ -258,7 +265,7 @@ class _Campaign:
     def _note_remains(self, left: Leftovers) -> None:
         """What killed runs have left, as far as it could not be removed."""
         self._result.remains += left.failures
-        self._result.notes += Leftovers(accounts=left.accounts).sentences
+        self._result.notes += left.notes
         if self._environment.removed:
             self._result.notes.append(
                 "What these runs had left, which were killed, was removed: "

@@ -59,9 +59,14 @@ def _separate_exit_code(command: Callable[..., None]) -> Callable[..., None]:
     help="Write a report to this file.",
 )
 @click.option("--brief", is_flag=True, help="Try fewer entry points and verbs.")
+@click.option(
+    "--keep-accounts",
+    is_flag=True,
+    help="Leave accounts, without any rights, if the project does not allow to delete them.",
+)
 @_separate_exit_code
 @target_options
-def prove(target: Target, file: Path | None, brief: bool) -> None:
+def prove(target: Target, file: Path | None, brief: bool, keep_accounts: bool) -> None:
     """Prove that no identity has access to another tenant's data.
 
     The command creates temporary tenants and users in the project, and removes them. Without
@@ -74,7 +79,8 @@ def prove(target: Target, file: Path | None, brief: bool) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDTH)
     with interruptible():
-        result = _run(target, Selection.BRIEF if brief else Selection.FULL, console)
+        selection = Selection.BRIEF if brief else Selection.FULL
+        result = _run(target, selection, console, keeps_accounts=keep_accounts)
     show(result, console)
     failures = list(result.remains)
     if file is not None:
@@ -108,7 +114,9 @@ def _require_writable(file: Path) -> None:
         file.unlink()
 
 
-def _run(target: Target, selection: Selection, console: Console) -> Result:
+def _run(
+    target: Target, selection: Selection, console: Console, *, keeps_accounts: bool
+) -> Result:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -122,4 +130,4 @@ def _run(target: Target, selection: Selection, console: Console) -> Result:
         def progress(step: str, done: int, total: int) -> None:
             shown.update(task, description=step, completed=done, total=total or None)
 
-        return run(target, selection, progress)
+        return run(target, selection, progress, keeps_accounts=keeps_accounts)

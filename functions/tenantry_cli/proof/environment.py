@@ -73,6 +73,7 @@ _CACHE_SECONDS = 120
 _INTERVAL_SECONDS = 0.1
 _EXCERPT = 300
 _PAGE = 1000
+_KEEP = "let the accounts of the proof stay, with --keep-accounts"
 _LONG_AGO = "2020-01-01T00:00:00Z"
 _READING = ("GET", "OPTIONS")
 
@@ -142,17 +143,23 @@ class Leftovers:
     accounts: list[str] = field(default_factory=list)
 
     @property
+    def notes(self) -> list[str]:
+        if not self.accounts[1:]:
+            return [f"The account {each} remains. Delete it by hand." for each in self.accounts]
+        listed = ", ".join(self.accounts)
+        return [f"These accounts remain. Delete them by hand: {listed}."]
+
+    @property
     def sentences(self) -> list[str]:
-        return [
-            *self.failures,
-            *(f"The account {email} remains. Delete it by hand." for email in self.accounts),
-        ]
+        return [*self.failures, *self.notes]
 
 
 @dataclass
 class Environment:
     target: Target
     run: Run = field(default_factory=Run)
+    # Whether an account may remain, without grants and without a role.
+    keeps_accounts: bool = False
     ids: dict[Identity, str] = field(default_factory=dict)
     tokens: dict[Identity, str | None] = field(default_factory=dict)
 
@@ -163,6 +170,10 @@ class Environment:
         self._begun_users: set[Identity] = set()
         self._begun_staff: list[Identity] = []
         self._has_admin_api = False
+        # The account of the first trial, if it stays until the end.
+        self._trial: tuple[str, str] | None = None
+        # Whose role could not be revoked, because no other super_admin is there.
+        self._last_admin: Identity | None = None
         # The paths in public that are the project's own: as the service key sees them, and as
         # anybody does.
         self.own_paths: frozenset[str] = frozenset()
@@ -307,7 +318,7 @@ class Environment:
     def check_accounts(self) -> None:
         """Tries whether an account can be removed again: a row that a trigger makes may hold
         it."""
-        if self.target.db_url is not None:
+        if self.target.db_url is not None and not self.keeps_accounts:
             self._try_account_in_sql(self.target.db_url)
         email = self.run.email("trial")
         with completed():
@@ -328,6 +339,9 @@ class Environment:
             # Then accounts are created by sign-up, which says what is wrong.
             return
         self._has_admin_api = True
+        if self.keeps_accounts:
+            self._trial = (_field(_parsed(made), "id"), email)
+            return
         gone = self._send(
             "DELETE",
             f"{self.target.auth_url}/admin/users/{_field(_parsed(made), 'id')}",
@@ -337,8 +351,8 @@ class Environment:
             raise TenantryError(
                 f"Auth cannot remove an account again (status {gone.status_code}: "
                 f"{_excerpt(gone)}). A row that your trigger on auth.users makes may refer to "
-                "the account: add `on delete cascade` to its foreign key. The account "
-                f"{email} remains. Delete it by hand; nothing else was created."
+                f"the account: add `on delete cascade` to its foreign key, or {_KEEP}. The "
+                f"account {email} remains. Delete it by hand; nothing else was created."
             )
 
     def _try_account_in_sql(self, db_url: str) -> None:
@@ -354,12 +368,13 @@ class Environment:
                 raise TenantryError(
                     f"An account of Auth cannot be removed again, because a row of {table} "
                     f"refers to it ({error.diag.constraint_name}). Add `on delete cascade` to "
-                    "this foreign key, or use another project. Nothing was created."
+                    f"this foreign key, or {_KEEP}. Nothing was created."
                 ) from error
             except psycopg.Error as error:
                 raise TenantryError(
                     "Your triggers on auth.users do not allow an account to be created and "
-                    f"removed ({error.diag.message_primary}). Nothing was created."
+                    f"removed ({error.diag.message_primary}). If only the removal fails, "
+                    f"{_KEEP}. Nothing was created."
                 ) from error
             finally:
                 connection.rollback()
@@ -412,8 +427,7 @@ class Environment:
 
     def assign_permissions(self) -> None:
         for identity, role in STAFF:
-            self._begun_staff.append(identity)
-            self.rpc("promote_to_admin", user_id=self.ids[identity], role=role)
+            self.promote(identity, role)
         names = {tenant.letter: tenant.name for tenant in self.made}
         for letter, identity, level, expires_at in GRANTS:
             self.rpc(
@@ -432,6 +446,10 @@ class Environment:
                     user_id=self.ids[identity],
                     display_name=self.marker(tenant, Visibility.ROWS),
                 )
+
+    def promote(self, identity: Identity, role: str) -> None:
+        self._begun_staff.append(identity)
+        self.rpc("promote_to_admin", user_id=self.ids[identity], role=role)
 
     def wait_until_known(self) -> None:
         """Waits until every entry point knows the table that was created last."""
@@ -680,7 +698,7 @@ class Environment:
                 left.failures.append(
                     f"The platform role of {self.email(identity)} could not be revoked: {error}"
                 )
-        if self._begun_users:
+        if self._begun_users or self._trial is not None:
             self._remove_users(left)
         # Last: they are the sign by which the next run finds what this one has left.
         for tenant in self._begun_tenants:
@@ -705,38 +723,54 @@ class Environment:
             headers=self._headers(self.target.service_key),
             json={"user_id": self.ids[identity]},
         )
-        # The user may have no role, or be the only super_admin. Then the account is deleted.
-        if not reply.ok and not any(
-            code in reply.text for code in ("user_not_found", "last_super_admin")
-        ):
+        if not reply.ok and "last_super_admin" in reply.text:
+            # The role goes with the account.
+            self._last_admin = identity
+        elif not reply.ok and "user_not_found" not in reply.text:
             raise TenantryError(f"the answer was {reply.status_code}: {_excerpt(reply)}")
 
     def _remove_users(self, left: Leftovers) -> None:
         users = sorted(self._begun_users, key=ACCOUNTS.index)
-        emails = [self.email(identity) for identity in users]
         if self.target.db_url is not None:
             known = [self.ids[user] for user in users if user in self.ids]
-            if not self._delete_accounts(self.run.emails, known, left):
-                left.accounts += emails
+            self._delete_accounts(self.run.emails, known, left)
             return
-        for identity, email in zip(users, emails, strict=True):
+        begun = [(self.ids.get(user), self.email(user)) for user in users]
+        for user_id, email in (*begun, *filter(None, [self._trial])):
             # Without an id, Auth has not answered the request to create the account.
-            if identity not in self.ids or not self._delete_account(self.ids[identity]):
+            if user_id is None or not self._delete_account(user_id):
                 left.accounts.append(email)
+        if self._last_admin is not None and self.email(self._last_admin) in left.accounts:
+            left.failures.append(
+                f"{self.email(self._last_admin)} remains and is the only super_admin. Appoint "
+                "another one, and call revoke_admin for this account."
+            )
 
-    def _delete_accounts(self, emails: str, ids: list[str], left: Leftovers) -> bool:
+    def _delete_accounts(self, emails: str, ids: list[str], left: Leftovers) -> None:
         """Deletes accounts in SQL, by a pattern of their addresses and by their ids."""
         try:
-            with open_database(self.target.db_url or "") as connection:
+            with open_database(self.target.db_url or "", autocommit=True) as connection:
                 # Auth changes the address of a user whom it soft-deletes.
-                connection.execute(
-                    "delete from auth.users where email ~ %s or id = any(%s::uuid[])",
+                found = connection.execute(
+                    "select id, email from auth.users where email ~ %s or id = any(%s::uuid[])",
                     (emails, ids),
-                )
+                ).fetchall()
+                for user_id, email in found:
+                    try:
+                        connection.execute("delete from auth.users where id = %s", (user_id,))
+                    except psycopg.Error as error:
+                        is_named = email is not None and re.match(emails, email)
+                        account = email if is_named else str(user_id)
+                        left.accounts.append(account)
+                        if not self.keeps_accounts:
+                            left.failures.append(f"{account} could not be removed: {error}")
+                        # Also of the last super_admin, whom `revoke_admin` keeps.
+                        connection.execute(
+                            "delete from public.admin_users where user_id = %s", (user_id,)
+                        )
         except (psycopg.Error, TenantryError) as error:
             left.failures.append(f"The accounts could not be removed: {error}")
-            return False
-        return True
+            left.accounts.append(f"of run {self.run.id}")
 
     def _delete_account(self, user_id: str) -> bool:
         with suppress(TenantryError):
