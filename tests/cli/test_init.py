@@ -373,3 +373,93 @@ def test_clone_of_tenantry_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert refused.exit_code == 1
     assert refused.output.startswith(f"Error: {ROOT} is a clone of Tenantry itself.")
     assert not (ROOT / "supabase" / "tenantry.json").exists()
+
+
+# The history of the Supabase CLI ------------------------------------------------------------
+
+
+def history(session: psycopg.Connection, *versions: str) -> None:
+    session.execute("create schema if not exists supabase_migrations")
+    session.execute(
+        "create table if not exists supabase_migrations.schema_migrations (version text)"
+    )
+    for version in versions:
+        session.execute(
+            "insert into supabase_migrations.schema_migrations values (%s)", (version,)
+        )
+
+
+def test_files_stand_behind_what_a_database_has(
+    project: OwnProject, empty_project: str
+) -> None:
+    """Somebody has pushed a file of another branch."""
+    project.replace("supabase/config.toml", '["public", ', '["public", "api", ')
+    with psycopg.connect(empty_project) as session:
+        history(session, "29990101000000")
+
+    succeed("init", "--db-url", empty_project)
+
+    assert [file.name for file in project.migrations()[-2:]] == [
+        f"29990101000001_{BASELINE}",
+        "29990101000002_expose_schemas.sql",
+    ]
+
+
+def test_lost_manifest_of_a_pushed_project_is_written_again(
+    project: OwnProject, empty_project: str
+) -> None:
+    setting = "alter role authenticator in database {} set pgrst.db_pre_request = 'public.{}'"
+    with psycopg.connect(empty_project, autocommit=True) as session:
+        for file in project.migrations():
+            session.execute(file.read_bytes())
+        name = session.info.dbname
+        session.execute(setting.format(name, "check_request").encode())
+        project.write(
+            "supabase/migrations/20250401000000_set.sql", setting.format("x", "check_request")
+        )
+        succeed("init")
+        complete = project.files()
+        session.execute(project.migrations()[-1].read_bytes())
+        history(session, *(file.name.split("_")[0] for file in project.migrations()))
+    (project.root / "supabase/tenantry.json").unlink()
+
+    shown = succeed("init", "--db-url", empty_project)
+
+    assert "Writes:\n  supabase/tenantry.json\n" in shown
+    # The setting of the database is Tenantry's by now.
+    assert "pre-request function public.check_request: goes on" in shown
+    assert project.files() == complete
+
+
+def test_repeat_names_files_that_are_missing(project: OwnProject) -> None:
+    succeed("init")
+    assert "is missing" not in succeed("init")
+    (project.root / "functions/main.py").unlink()
+
+    assert "functions/main.py is missing: take it from your version" in succeed("init")
+
+
+def test_first_schema_of_the_list_stays_the_first(project: OwnProject) -> None:
+    project.replace("supabase/config.toml", '["public", ', '["public", "api", ')
+
+    succeed("init")
+
+    assert names(project)[-1] == "expose_schemas.sql"
+    assert "set_exposed_schemas" not in project.migrations()[-1].read_text()
+
+
+@pytest.mark.parametrize(
+    ("kept", "shown"),
+    [
+        (0, "\n  no migrations\n"),
+        (1, "\n  1 migration, the last one"),
+        (3, "3 migrations, the last"),
+    ],
+)
+def test_migrations_of_the_project_are_counted(
+    project: OwnProject, kept: int, shown: str
+) -> None:
+    for file in project.migrations()[kept:]:
+        file.unlink()
+
+    assert shown in succeed("init", "--dry-run")

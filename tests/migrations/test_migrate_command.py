@@ -175,6 +175,7 @@ def test_drift_prints_sql_that_repairs_every_kind_of_difference(served: ServedFl
             "create policy insert_writer on {0} for insert to authenticated with check (true);"
             "create policy extra on {0} for select to authenticated using (true)",
             "drop trigger audit_insert on {0}; alter table {0} disable trigger audit_delete",
+            "drop function tg_settings__audit() cascade",
             "create trigger extra before insert on {0} for each row"
             " execute function tenancy.tg_settings__stamp()",
             "create rule extra as on insert to {0} do instead nothing",

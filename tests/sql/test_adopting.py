@@ -315,6 +315,10 @@ def test_adopted_schema_keeps_everything_and_gets_the_layers(sql: Database) -> N
         ("warning", "warning: unreachable table", "legacy.hidden"),
     }
     assert not {s for s in steps if s[0] == "refused"}
+    details = {(s["object_kind"], s["object_name"]): s["detail"] for s in plan}
+    assert "No API role reads it" in details["view", "loud"]
+    assert "No API role reads it" not in details["view", "sent"]
+    assert "No API role may call it" in details["routine", "total_of(customer bigint)"]
 
 
 def test_members_and_nobody_else_reach_an_adopted_schema(sql: Database) -> None:
@@ -397,6 +401,60 @@ def test_schema_that_no_user_reached_becomes_open_to_members_alone(sql: Database
     assert problems(sql, "backend") == []
 
 
+def test_conditions_of_each_command_stay(sql: Database) -> None:
+    """A policy for one command alone, without a condition for the new row, and for nobody."""
+    run(
+        sql,
+        """
+        create schema old;
+        create table old.inbox (id int, what text);
+        alter table old.inbox enable row level security;
+        create policy sends on old.inbox for insert to authenticated with check (id > 0);
+        create table old.docs (id int, owner uuid);
+        alter table old.docs enable row level security;
+        create policy reads on old.docs for select using (true);
+        create policy changes on old.docs for update using (owner = auth.uid());
+        create table old.codes (id int);
+        create table old.locked (id int);
+        alter table old.locked enable row level security;
+        grant usage on schema old to authenticated, service_role;
+        grant all on all tables in schema old to authenticated, service_role;
+        revoke insert, update, delete on old.codes from authenticated, service_role;
+        create schema unexposed;
+        create table unexposed.locked (id int);
+        alter table unexposed.locked enable row level security;
+        grant all on unexposed.locked to service_role;
+        """,
+    )
+    for name in ("old", "unexposed"):
+        adopt(sql, name)
+        assert problems(sql, name) == []
+
+    member = person(sql, "admin", "old")
+    other = person(sql)
+    sql.execute("insert into old.docs values (1, %s), (2, %s)", (member, other))
+    sql.execute("insert into old.inbox values (1, 'x')")
+    for role, statement, expected in (
+        ("authenticated", "insert into old.inbox values (2)", 1),
+        ("authenticated", "insert into old.inbox values (0)", "42501"),
+        ("authenticated", "select from old.inbox", 0),
+        ("authenticated", "select from old.docs", 2),
+        ("authenticated", "update old.docs set id = 3 where id in (1, 2)", 1),
+        # The new row has to meet the condition, too.
+        ("authenticated", "update old.docs set owner = gen_random_uuid()", "42501"),
+        ("authenticated", "insert into old.docs values (3)", "42501"),
+        ("authenticated", "delete from old.docs where id = 1", 0),
+        ("service_role", "delete from old.docs where id = 1", 1),
+        ("authenticated", "select from old.codes", 0),
+        ("service_role", "select from old.codes", 0),
+        ("service_role", "insert into old.codes values (1)", "42501"),
+        ("service_role", "insert into old.locked values (1)", 1),
+        ("service_role", "insert into unexposed.locked values (1)", "42501"),
+    ):
+        assert answer(sql, statement, role, member) == expected, (role, statement)
+    assert answer(sql, "insert into old.inbox values (2)", "authenticated", other) == "42501"
+
+
 def test_adopted_schema_receives_later_tenant_migrations(sql: Database) -> None:
     run(sql, LEGACY)
     adopt(sql, "legacy")
@@ -411,6 +469,14 @@ def test_adopted_schema_receives_later_tenant_migrations(sql: Database) -> None:
         assert (migrated or {})["outcome"] == "migrated"
         assert rows(sql, *TABLES) == rows_before
         assert problems(sql, "legacy") == []
+
+        # The schema of a former tenant at the version before gets it, too.
+        sql.execute("select public.create_tenant_schema('former')")
+        sql.execute("delete from public.tenants where schema_name = 'former'")
+        sql.execute("drop table former.later; drop function former.tg_later__audit()")
+        adopt(sql, "former")
+        assert sql.execute("select from former.later").rowcount == 0
+        assert problems(sql, "former") == []
 
         # A schema that has an object of that name is refused, and another one gets it.
         sql.execute("create schema clashing; create table clashing.later (what text)")
@@ -507,6 +573,8 @@ def test_schema_of_a_former_tenant_is_adopted_and_its_layers_are_repaired(
         create policy everybody on former.users for select to anon using (true);
         alter table former.users disable row level security;
         drop trigger audit_insert on former.settings;
+        drop function former.tg_users__audit() cascade;
+        drop function former.tg_orders__audit() cascade;
         grant select on former.users to anon;
         """,
     )
@@ -518,6 +586,10 @@ def test_schema_of_a_former_tenant_is_adopted_and_its_layers_are_repaired(
         ("removed", "policy", "users.everybody"),
         ("changed", "table", "users"),
         ("removed", "grant", "table users to anon"),
+        *(
+            ("made", "trigger", f"users.audit_{verb}")
+            for verb in ("insert", "update", "delete", "truncate")
+        ),
     }
     assert problems(sql, "former") == []
     assert sql.execute("select from former.settings").rowcount == 1
@@ -537,6 +609,32 @@ REFUSALS = {
         "tg_users__audit()",
     ),
     "create extension citext schema old": ("extension", "citext"),
+    "create function old.f() returns int language sql as 'select 1'; reset role;"
+    "alter extension plpgsql add function old.f(); set local role postgres": (
+        "extension",
+        "plpgsql",
+    ),
+    "create extension if not exists citext schema extensions;"
+    "create table old.citext (id int)": ("table", "citext"),
+    'create table old."a""b" (id int)': ("table", 'a"b'),
+    'create table old."a\nb" (id int)': ("table", "a\nb"),
+    "create table public.whole (id int) partition by range (id);"
+    "create table old.part partition of public.whole for values from (0) to (9)": (
+        "table",
+        "part",
+    ),
+    "create table old.t (id int unique);update tenancy.platform_settings set max_indexes = 3": (
+        "budget",
+        "indexes",
+    ),
+    "create table old.t (id int primary key, other int references old.t);"
+    "update tenancy.platform_settings set max_foreign_keys = 0": ("budget", "foreign_keys"),
+    "create table old.t (id int); comment on table old.t is 'x';"
+    "update tenancy.platform_settings set max_text_bytes ="
+    " (tenancy.budget_usage('tenant_template') ->> 'text_bytes')::int": (
+        "budget",
+        "text_bytes",
+    ),
     'create table old."a.b" (id int)': ("table", "a.b"),
     "create table old.t (id int); create rule r as on insert to old.t do instead nothing": (
         "rule",
@@ -601,6 +699,23 @@ REFUSALS = {
 }
 
 
+# Each of these looks like something that is refused.
+ALLOWED = (
+    "create type old.span as range (subtype = float8)",
+    "create table old.t (id int); create policy p on old.t as restrictive to postgres"
+    " using (true)",
+    "create table old.t (id int) partition by range (id);"
+    "create table old.u partition of old.t for values from (0) to (9)",
+    # A problem of another tenant.
+    "select public.create_tenant_schema('other'); create publication p for table other.users",
+    # A former tenant needs no other tables of the template.
+    "drop schema old; select public.create_tenant_schema('old');"
+    "delete from public.tenants where schema_name = 'old';"
+    "update tenancy.platform_settings set max_tables = 3, max_indexes = 3, max_columns ="
+    " (tenancy.budget_usage('old') ->> 'columns')::int",
+)
+
+
 def test_schema_that_cannot_be_adopted_is_refused_with_the_whole_list(
     sql: Database, server: Postgres
 ) -> None:
@@ -618,6 +733,8 @@ def test_schema_that_cannot_be_adopted_is_refused_with_the_whole_list(
             owner.execute(
                 "create schema old; create table old.t (id int);"
                 "create function old.f() returns int language sql as 'select 1';"
+                "create type old.state as enum ('a'); create domain old.short as text;"
+                "create sequence old.s; create view old.v as select 1;"
                 "create table old.users (id int);"
                 "alter table old.users owner to postgres; set local role postgres"
             )
@@ -625,11 +742,19 @@ def test_schema_that_cannot_be_adopted_is_refused_with_the_whole_list(
                 ("schema", "old"),
                 ("table", "t"),
                 ("routine", "f()"),
+                ("type", "state"),
+                ("type", "short"),
+                ("sequence", "s"),
+                ("view", "v"),
                 ("table", "users"),
             }
-    # The positive control.
-    run(sql, "create schema old; create table old.t (id int)")
-    assert refused(sql, "old") == set()
+        # The positive controls.
+        for statements in ("create table old.t (id int)", *ALLOWED):
+            with owner.transaction(force_rollback=True):
+                owner.execute("set local role postgres")
+                owner.execute("create schema old")
+                owner.execute(statements.encode())
+                assert refused(owner, "old") == set(), statements
 
 
 def test_privileges_of_a_role_that_no_request_can_act_as_stay(sql: Database) -> None:
@@ -705,6 +830,51 @@ def test_key_to_auth_is_dropped_by_the_statement_of_the_refusal(sql: Database) -
 
     adopt(sql, "legacy")
     assert problems(sql, "legacy") == []
+
+
+def test_keys_to_auth_are_dropped_as_soon_as_nobody_uses_auth(
+    sql: Database, db_url: str
+) -> None:
+    run(sql, AUTH_KEYS)
+    others = (
+        "select from pg_constraint where confrelid = 'auth.users'::regclass"
+        " and connamespace <> 'legacy'::regnamespace"
+    )
+    before = sql.execute(others).rowcount
+    assert before > 0
+    call = "select from tenancy.register_tenant_schema('legacy', drop_keys_to_auth => true)"
+
+    with psycopg.connect(db_url) as other, psycopg.connect(db_url, autocommit=True) as adopter:
+        other.execute("select from auth.users")
+        adoption = Thread(target=adopter.execute, args=(call.encode(),))
+        adoption.start()
+        # Between two attempts nobody waits behind this one.
+        paused = "select from pg_stat_activity where pid = %s and wait_event = 'PgSleep'"
+        until(lambda: sql.execute(paused, (adopter.info.backend_pid,)).rowcount == 1)
+        other.rollback()
+        adoption.join()
+
+    assert problems(sql, "legacy") == []
+    # Keys of other schemas stay.
+    assert sql.execute(others).rowcount == before
+
+
+def test_keys_of_a_table_of_another_role_are_left_to_the_refusal(
+    sql: Database, server: Postgres
+) -> None:
+    run(sql, AUTH_KEYS)
+    with psycopg.connect(server.admin_url(sql.info.dbname), autocommit=True) as owner:
+        owner.execute("alter table legacy.notes owner to supabase_admin")
+    steps = sql.execute(
+        "select * from tenancy.register_tenant_schema('legacy', dry_run => true,"
+        " drop_keys_to_auth => true)"
+    ).fetchall()
+
+    assert ("refused", "table", "notes") in {
+        (s["outcome"], s["object_kind"], s["object_name"]) for s in steps
+    }
+    with psycopg.connect(server.admin_url(sql.info.dbname), autocommit=True) as owner:
+        owner.execute("drop schema legacy cascade")
 
 
 def test_keys_to_auth_stay_while_somebody_uses_auth(sql: Database, db_url: str) -> None:

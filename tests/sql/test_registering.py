@@ -115,17 +115,21 @@ def test_refusal_lists_what_is_in_the_way_and_what_to_do(
         )
     )
     environment.sql.execute(
+        SQL('create table {}."two\nlines" (id int)').format(Identifier(schema))
+    )
+    environment.sql.execute(
         SQL("create view public.{0} as select * from {0}.orders").format(Identifier(schema))
     )
     try:
         reply = environment.function(admin, "register_tenant_schema", schema_name=schema)
         assert refusal(reply) == (409, "schema_refused")
         body = reply.json()
-        for part in (f"view public.{schema}", "references auth.users"):
+        for part in (f"view public.{schema}", "references auth.users", "two?lines"):
             assert part in body["message"]
         drop = f"alter table {schema}.log drop constraint log_user_id_fkey;"
         assert drop in body["hint"]
         environment.sql.execute(drop.encode())
+        environment.sql.execute(SQL('drop table {}."two\nlines"').format(Identifier(schema)))
     finally:
         environment.sql.execute(SQL("drop view public.{}").format(Identifier(schema)))
 

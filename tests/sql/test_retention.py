@@ -581,6 +581,19 @@ def test_deletion_of_a_tenant_keeps_what_its_log_was(platform: Platform) -> None
     assert platform.verify(log=TENANT)["is_intact"]
 
 
+def test_adoption_of_a_schema_outlives_the_retention(platform: Platform) -> None:
+    platform.sql.execute("create schema old")
+    platform.call(platform.super_admin, "register_tenant_schema", "old")
+    platform.call(platform.admin, "rename_tenant", TENANT, "New")
+    platform.pass_days(100, PLATFORM)
+    platform.seal()
+
+    platform.prune()
+
+    assert "tenant.adopt" in platform.actions()
+    assert "tenant.rename" not in platform.actions()
+
+
 def test_entries_that_are_not_sealed_are_counted_when_a_tenant_is_deleted(
     environment: Environment,
 ) -> None:

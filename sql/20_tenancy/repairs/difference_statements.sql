@@ -16,6 +16,7 @@ declare
     -- Objects of a table are named <table>.<object>.
     v_table constant text := format('%I.%I', schema_name, split_part(object_name, '.', 1));
     v_name constant text := substr(object_name, strpos(object_name, '.') + 1);
+    v_audit constant text := format('%I.%I', schema_name, tenancy.audit_routine_name(split_part(object_name, '.', 1)));
 begin
     return case object_kind
         when 'grant' then format('select tenancy.apply_tenant_privileges(%L);', schema_name)
@@ -50,6 +51,8 @@ begin
         )
         when 'trigger' then case
             when expected is null then format('drop trigger %I on %s;', v_name, v_table)
+            -- An audit routine that is missing comes back with its triggers.
+            when strpos(expected, format('EXECUTE FUNCTION %s()', v_audit)) > 0 and to_regprocedure(v_audit || '()') is null then null
             else tenancy.trigger_statements(schema_name, split_part(object_name, '.', 1), v_name, expected, actual)
         end
         when 'rule' then case
