@@ -440,12 +440,14 @@ def test_repeat_names_files_that_are_missing(project: OwnProject) -> None:
 
 
 def test_first_schema_of_the_list_stays_the_first(project: OwnProject) -> None:
-    project.replace("supabase/config.toml", '["public", ', '["public", "api", ')
+    project.replace("supabase/config.toml", '["public", ', '["public", "o\'hara", ')
 
     succeed("init")
 
     assert names(project)[-1] == "expose_schemas.sql"
-    assert "set_exposed_schemas" not in project.migrations()[-1].read_text()
+    statements = project.migrations()[-1].read_text()
+    assert "where n.nspname in ('o''hara')\n" in statements
+    assert "set_exposed_schemas" not in statements
 
 
 @pytest.mark.parametrize(

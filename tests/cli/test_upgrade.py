@@ -34,7 +34,10 @@ def test_new_migrations_stand_behind_those_of_the_project(
     before = project.files()
     plan = newer.succeed(project, "upgrade", "--dry-run")
     assert project.files() == before
-    assert f"supabase/migrations/29990101000001_{UPGRADE_FILE}" in plan
+    assert (
+        f"Writes:\n  supabase/migrations/29990101000001_{UPGRADE_FILE}\n"
+        "  functions/requirements.txt\n  supabase/tenantry.json\n" in plan
+    )
     assert "- `count_tenants` counts." in plan
     assert "The first release" not in plan
     assert "Not yet" not in plan
