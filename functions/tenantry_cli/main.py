@@ -32,6 +32,7 @@ _SECTIONS = {
         "migrate": "tenantry_cli.migrate",
         "drift": "tenantry_cli.drift",
         "adopt": "tenantry_cli.adopt",
+        "split": "tenantry_cli.splitting.command",
         "doctor": "tenantry_cli.doctor.command",
         "prove": "tenantry_cli.proof.command",
         "restore": "tenantry_cli.restore",

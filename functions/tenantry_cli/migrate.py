@@ -1,26 +1,15 @@
 """`tenantry migrate`: migrates every tenant to the latest version and reports failures."""
 
 import json
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -32,7 +21,8 @@ from tenantry_cli.data_api import (
     project_options,
 )
 from tenantry_cli.errors import as_sentence
-from tenantry_cli.signals import INTERRUPTED
+from tenantry_cli.progress import progress_bar
+from tenantry_cli.signals import INTERRUPTED, terminated_like_ctrl_c
 
 _CTRL_C = "It was interrupted"
 
@@ -139,7 +129,7 @@ def migrate(
 
     console = Console(stderr=True, highlight=False)
     run = _Run(api, report, workers, stop_on_error, console)
-    with _terminated_like_ctrl_c():
+    with terminated_like_ctrl_c():
         try:
             run.run(names, canary)
             # Others may have registered a migration meanwhile.
@@ -181,19 +171,6 @@ def _left(api: DataApi, only: Sequence[str], report: Report) -> list[str]:
     ]
 
 
-@contextmanager
-def _terminated_like_ctrl_c() -> Iterator[None]:
-    """A CI job that is cancelled gets SIGTERM, and must leave a report, too."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def tenants_behind(api: DataApi) -> Iterator[dict[str, Any]]:
     last = None
     while page := api.call("list_tenants_behind", after_schema_name=last, page_size=PAGE_SIZE):
@@ -224,15 +201,7 @@ class _Run:
 
     def run(self, names: Sequence[str], canary: int) -> None:
         started = time.monotonic()
-        progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            _RateColumn(),
-            TimeRemainingColumn(),
-            console=self._console,
-            disable=not (names and self._console.is_terminal),
-        )
+        progress = progress_bar(self._console, is_shown=bool(names))
         # In a second round these tenants are behind again.
         self._report.migrated = [each for each in self._report.migrated if each not in names]
         try:
@@ -299,12 +268,6 @@ class _Run:
             self._report.failed.append(failure)
         if self._stop_on_error:
             self._stop.set()
-
-
-class _RateColumn(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:.0f}/s")
 
 
 def _show_plan(report: Report, behind: Sequence[dict[str, Any]], as_json: bool) -> None:

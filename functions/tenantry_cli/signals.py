@@ -38,3 +38,16 @@ def completed() -> Iterator[None]:
             signal.signal(each, handler)
         if came:
             signal.raise_signal(came[0])
+
+
+@contextmanager
+def terminated_like_ctrl_c() -> Iterator[None]:
+    """A CI job that is cancelled gets SIGTERM, and must leave a report, too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

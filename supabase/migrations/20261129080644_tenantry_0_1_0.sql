@@ -1007,6 +1007,65 @@ alter table tenancy.tenants_own_objects enable row level security;
 comment on table tenancy.tenants_own_objects is
     'Views, routines, types and sequences that a schema had before it became a tenant. They are the tenant''s own, as its own tables are, and no difference from the template.';
 
+-- sql/10_tables/tenants_splits.sql
+
+create table tenancy.tenants_splits (
+    id bigint not null generated always as identity,
+    relation regclass not null,
+    column_name text not null,
+    value text not null,
+    schema_name text not null,
+    state text not null default 'copying',
+    compared_columns text[] not null,
+    last_key text[],
+    rows_copied bigint not null default 0,
+    rows_deleted bigint not null default 0,
+    checksum bytea,
+    verified_at timestamptz,
+    constraint tenants_splits_pkey primary key (id),
+    constraint tenants_splits_value_key unique (relation, column_name, value),
+    constraint tenants_splits_schema_name_fkey foreign key (schema_name)
+        references public.tenants (schema_name) on delete cascade,
+    constraint tenants_splits_state_is_known check (state in ('copying', 'copied', 'verified'))
+);
+
+create index tenants_splits_schema_name_idx on tenancy.tenants_splits (schema_name);
+
+alter table tenancy.tenants_splits enable row level security;
+
+comment on table tenancy.tenants_splits is
+    'How far `tenantry split` is, for each table of the project and each value of the column that names the tenant. The row goes when the source has no row with this value any more.';
+comment on column tenancy.tenants_splits.value is 'The value of the column, as text.';
+comment on column tenancy.tenants_splits.compared_columns is
+    'The columns that the hashes in tenants_splits_rows are computed from. They must be the same at every call.';
+comment on column tenancy.tenants_splits.last_key is
+    'Key of the last row that was copied, as texts. The next batch begins behind it.';
+comment on column tenancy.tenants_splits.checksum is
+    'SHA-256 over the hashes of all rows, in the order of the hashes of their keys, when they were verified.';
+
+-- sql/10_tables/tenants_splits_rows.sql
+
+-- Without this list nobody could tell a row that was copied from a row that the tenant wrote, nor
+-- a source row that was verified from one that somebody changed afterwards.
+create table tenancy.tenants_splits_rows (
+    split_id bigint not null,
+    key_hash bytea not null,
+    row_hash bytea not null,
+    copy_hash bytea,
+    constraint tenants_splits_rows_pkey primary key (split_id, key_hash),
+    constraint tenants_splits_rows_split_id_fkey foreign key (split_id)
+        references tenancy.tenants_splits (id) on delete cascade
+);
+
+alter table tenancy.tenants_splits_rows enable row level security;
+
+comment on table tenancy.tenants_splits_rows is
+    'One row for each row that `tenantry split` has copied and that is still in the source.';
+comment on column tenancy.tenants_splits_rows.key_hash is 'SHA-256 of the row''s key.';
+comment on column tenancy.tenants_splits_rows.row_hash is 'SHA-256 of the source row, as it was copied.';
+comment on column tenancy.tenants_splits_rows.copy_hash is
+    'SHA-256 of the copy, if a trigger of the tenant''s table has changed it and nobody has accepted that; else null.';
+
 -- sql/10_tables/unfinished_migrations.sql
 
 create table tenancy.unfinished_migrations (
@@ -10940,6 +10999,1203 @@ $$;
 
 comment on function tenancy.unshare_table(regclass) is
     'Takes back share_table, with the privilege that it granted. Refused while a foreign key of the template or of a tenant references the table (2BP01).';
+
+-- sql/20_tenancy/splitting/advance_split_sequences.sql
+
+create function tenancy.advance_split_sequences(split tenancy.tenants_splits)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_statements constant record := tenancy.split_statements(
+        split.relation, split.column_name, split.value, split.schema_name
+    );
+    v_sequence record;
+begin
+    for v_sequence in
+        select distinct d.objid::regclass as name, a.attname::text as column_name
+        from pg_catalog.pg_attribute a
+        cross join lateral (
+            -- The sequence of an identity or serial column, and one that the default names.
+            select o.objid
+            from pg_catalog.pg_depend o
+            where o.classid = 'pg_class'::regclass and o.refclassid = 'pg_class'::regclass
+                and o.refobjid = a.attrelid and o.refobjsubid = a.attnum and o.deptype in ('a', 'i')
+            union all
+            select u.refobjid
+            from pg_catalog.pg_attrdef f
+            join pg_catalog.pg_depend u
+                on u.classid = 'pg_attrdef'::regclass and u.objid = f.oid and u.refclassid = 'pg_class'::regclass
+            where f.adrelid = a.attrelid and f.adnum = a.attnum
+        ) d
+        join pg_catalog.pg_sequence q on q.seqrelid = d.objid and q.seqincrement > 0
+        where a.attrelid = v_statements.target
+            and a.attname = any (v_statements.compared_columns)
+            and a.atttypid in ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype)
+    loop
+        execute format(
+            'select setval(%L::regclass, m.largest) from (select max(s.%I) as largest from %s s where %s) m, %s q'
+            ' where m.largest > q.last_value or (m.largest = q.last_value and not q.is_called)',
+            v_sequence.name, v_sequence.column_name, split.relation, v_statements.is_of_value, v_sequence.name
+        );
+    end loop;
+end;
+$$;
+
+comment on function tenancy.advance_split_sequences(tenancy.tenants_splits) is
+    'Sets the sequences of the tenant''s table past the largest values of the source''s rows. No sequence is set back.';
+
+-- sql/20_tenancy/splitting/begin_split.sql
+
+create function tenancy.begin_split(relation regclass, column_name text, value text, schema_name text)
+    returns tenancy.tenants_splits
+    volatile
+    security invoker
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_split tenancy.tenants_splits;
+    v_statements record;
+    v_list text;
+begin
+    perform tenancy.lock_active_tenant(schema_name);
+
+    -- A table that was dropped may have left rows, and another table may get its number.
+    delete from tenancy.tenants_splits p
+    where not exists (select from pg_catalog.pg_class c where c.oid = p.relation);
+    select string_agg(concat_ws(' ', f.object || ':', f.detail, f.remediation), E'\n') into v_list
+    from tenancy.split_findings(relation, column_name, schema_name) f
+    where f.kind not like 'warning: %';
+    if v_list is not null then
+        raise exception 'Table % does not fit the one of tenant "%":%', relation, schema_name, E'\n' || v_list
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+
+    v_statements := tenancy.split_statements(relation, column_name, value, schema_name);
+    insert into tenancy.tenants_splits (relation, column_name, value, schema_name, compared_columns)
+    values (relation, column_name, value, schema_name, v_statements.compared_columns)
+    on conflict on constraint tenants_splits_value_key do nothing;
+    select p.* into strict v_split
+    from tenancy.tenants_splits p
+    where p.relation = begin_split.relation
+        and p.column_name = begin_split.column_name
+        and p.value = begin_split.value;
+    if v_split.schema_name <> schema_name or v_split.compared_columns <> v_statements.compared_columns then
+        raise exception 'Table % has been split for the value % before, into another tenant or with other columns.', relation, tenancy.printable(value)
+            using errcode = 'object_not_in_prerequisite_state',
+                hint = format(
+                    'To begin again, remove its copies by hand, and then: delete from tenancy.tenants_splits where id = %s;',
+                    v_split.id
+                );
+    end if;
+    -- Before any row is copied, so that a row which the tenant writes meanwhile gets a new number.
+    perform tenancy.advance_split_sequences(v_split);
+
+    return v_split;
+end;
+$$;
+
+comment on function tenancy.begin_split(regclass, text, text, text) is
+    'Registers that the rows with this value go to this tenant, and sets the sequences of the tenant''s table past the largest values. Repeating a call changes nothing (55000, 55P03, PT404).';
+
+-- sql/20_tenancy/splitting/compare_split_rows.sql
+
+create function tenancy.compare_split_rows(
+    split tenancy.tenants_splits,
+    accept_changes boolean,
+    out row_count bigint,
+    out clashing_count bigint,
+    out changed_count bigint,
+    out changed_columns text[],
+    out checksum bytea,
+    out copy_checksum bytea
+)
+    returns record
+    volatile
+    security invoker
+    set search_path = ''
+    -- Statistics of rows that came a moment ago are wrong, and a nested loop would take forever.
+    set enable_nestloop = off
+    language plpgsql
+as $$
+declare
+    v_parts constant record := tenancy.split_statements(
+        split.relation, split.column_name, split.value, split.schema_name
+    );
+begin
+    -- After the verification the tenant may change its rows, and only rows that have changed in
+    -- the source are compared again.
+    execute format(
+        $sql$
+        with compared as materialized (
+            select h.key_hash, h.row_hash, h.copy_hash, l.key_hash is null as is_clashing,
+                l.key_hash is not null
+                and (
+                    l.row_hash <> h.row_hash
+                    or case $2 when 'verified' then l.copy_hash is not null else h.copy_hash is distinct from h.row_hash end
+                ) as is_changed,
+                h.differing_columns
+            from (
+                select %3$s as key_hash, %4$s as row_hash,
+                    case when t.tableoid is not null then %7$s end as copy_hash,
+                    case when t.tableoid is not null and %7$s <> %4$s then %8$s end as differing_columns
+                from %1$s s
+                left join %5$s t on %6$s
+                where %2$s
+                offset 0
+            ) h
+            left join tenancy.tenants_splits_rows l on l.split_id = $1 and l.key_hash = h.key_hash
+        ),
+        accepted as (
+            update tenancy.tenants_splits_rows l
+            set row_hash = c.row_hash, copy_hash = null
+            from compared c
+            where $3 and c.is_changed and l.split_id = $1 and l.key_hash = c.key_hash
+        )
+        select count(*),
+            count(*) filter (where c.is_clashing),
+            count(*) filter (where c.is_changed),
+            (select array_agg(distinct d.name) from compared k cross join lateral unnest(k.differing_columns) d (name) where k.is_changed),
+            sha256(string_agg(c.row_hash, '' order by c.key_hash)),
+            sha256(string_agg(c.copy_hash, '' order by c.key_hash))
+        from compared c
+        $sql$,
+        split.relation, v_parts.is_of_value, v_parts.key_hash_of_source, v_parts.row_hash_of_source,
+        v_parts.target::regclass, v_parts.is_same_key, v_parts.row_hash_of_target, v_parts.differing_columns
+    )
+    into row_count, clashing_count, changed_count, changed_columns, checksum, copy_checksum
+    using split.id, split.state, accept_changes;
+end;
+$$;
+
+comment on function tenancy.compare_split_rows(tenancy.tenants_splits, boolean) is
+    'Compares all rows of the source with those of the tenant, by key. Clashing rows could not be copied: the tenant has another row with such a key, or a trigger refuses them. Changed rows were copied, and triggers or the tenant have changed them; accept_changes takes them for copied. Only under the locks of verify_split.';
+
+-- sql/20_tenancy/splitting/copy_split_batch.sql
+
+create function tenancy.copy_split_batch(
+    relation regclass,
+    column_name text,
+    value text,
+    schema_name text,
+    batch_size integer
+)
+    returns tenancy.tenants_splits
+    volatile
+    security invoker
+    set search_path = ''
+    -- The text of a value, of which hashes are made, must not depend on the session.
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+    set lc_monetary = 'C'
+    language plpgsql
+as $$
+declare
+    v_split tenancy.tenants_splits;
+    v_target oid;
+    v_batch record;
+    v_size integer := batch_size;
+    v_is_retried boolean := false;
+begin
+    v_split := tenancy.begin_split(relation, column_name, value, schema_name);
+    if v_split.state <> 'copying' then
+        return v_split;
+    end if;
+    v_target := tenancy.require_table(schema_name, (select c.relname from pg_catalog.pg_class c where c.oid = relation));
+    -- A row may reference one that comes later. Such a key is checked when the statement ends.
+    if exists (
+        select from pg_catalog.pg_constraint k
+        where k.conrelid = v_target and k.confrelid = v_target and k.contype = 'f'
+    ) then
+        v_size := null;
+    end if;
+
+    begin
+        v_batch := tenancy.copy_split_rows(v_split, 'next', v_split.last_key, v_size);
+    exception
+        when foreign_key_violation then
+            v_is_retried := true;
+    end;
+    if v_is_retried then
+        -- The missing row may have come into the source after the rows of its table were copied.
+        -- Both statements have one snapshot, if the transaction is repeatable read.
+        perform tenancy.copy_split_rows(p, 'missing')
+        from tenancy.tenants_splits p
+        where p.schema_name = copy_split_batch.schema_name
+            and p.value = copy_split_batch.value
+            and p.column_name = copy_split_batch.column_name
+            and p.id < v_split.id
+        order by p.id;
+        v_batch := tenancy.copy_split_rows(v_split, 'next', v_split.last_key, v_size);
+    end if;
+
+    update tenancy.tenants_splits p
+    set last_key = coalesce(v_batch.last_key, p.last_key),
+        rows_copied = p.rows_copied + v_batch.rows_copied,
+        state = case when v_batch.rows_read < v_size then 'copied' when v_size is null then 'copied' else p.state end
+    where p.id = v_split.id
+    returning p.* into v_split;
+
+    return v_split;
+exception
+    when deadlock_detected or lock_not_available or query_canceled or serialization_failure then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function tenancy.copy_split_batch(regclass, text, text, text, integer) is
+    'Copies the next rows of one tenant from a table of the project, and returns how far the copying is; call it until the state is no more "copying". Rows that were changed meanwhile are left to verify_split. If a table references itself, all rows are one batch. Call it in a transaction of its own, repeatable read. Only the owner can execute it (23503, 55000, PT404, PT429 busy).';
+
+-- sql/20_tenancy/splitting/copy_split_rows.sql
+
+create function tenancy.copy_split_rows(
+    split tenancy.tenants_splits,
+    which text,
+    after_key text[] default null,
+    batch_size integer default null,
+    out rows_read bigint,
+    out rows_copied bigint,
+    out last_key text[]
+)
+    returns record
+    volatile
+    security invoker
+    set search_path = ''
+    -- Statistics of rows that came a moment ago are wrong, and a nested loop would take forever.
+    set enable_nestloop = off
+    language plpgsql
+as $$
+declare
+    v_parts constant record := tenancy.split_statements(
+        split.relation, split.column_name, split.value, split.schema_name
+    );
+begin
+    execute format(
+        $sql$
+        with page as materialized (
+            select s.*, array[%3$s] as split_texts, row_number() over (order by %2$s) as split_place,
+                %7$s as split_key_hash, %8$s as split_row_hash
+            from %1$s s
+            where %4$s and %5$s
+            order by %2$s
+            limit $2
+        ),
+        copied as (
+            insert into %6$s as t (%9$s) overriding system value
+            select %10$s from page s order by s.split_place
+            on conflict do nothing
+            returning %11$s as key_hash, %12$s as copy_hash
+        ),
+        noted as (
+            insert into tenancy.tenants_splits_rows (split_id, key_hash, row_hash, copy_hash)
+            select $3, s.split_key_hash, s.split_row_hash, nullif(c.copy_hash, s.split_row_hash)
+            from page s
+            join copied c on c.key_hash = s.split_key_hash
+            returning 1
+        )
+        select
+            (select count(*) from page),
+            (select count(*) from noted),
+            (select s.split_texts from page s order by s.split_place desc limit 1)
+        $sql$,
+        split.relation, v_parts.key_columns, v_parts.key_texts, v_parts.is_of_value,
+        case which
+            when 'next' then v_parts.is_after_key
+            else format(
+                '($1 is null or true) and not exists (select from tenancy.tenants_splits_rows l where l.split_id = $3 and l.key_hash = %s)',
+                v_parts.key_hash_of_source
+            )
+        end,
+        v_parts.target::regclass,
+        v_parts.key_hash_of_source, v_parts.row_hash_of_source,
+        v_parts.columns, v_parts.source_values,
+        v_parts.key_hash_of_target, v_parts.row_hash_of_target
+    )
+    into rows_read, rows_copied, last_key
+    using after_key, batch_size, split.id;
+end;
+$$;
+
+comment on function tenancy.copy_split_rows(tenancy.tenants_splits, text, text[], integer) is
+    'Copies rows of the source into the tenant''s table, and notes their hashes. which is "next" for the rows behind a key, or "missing" for all that have not been copied. A row that meets another of the tenant''s rows in a unique key is left. Only under the lock of the tenant.';
+
+-- sql/20_tenancy/splitting/delete_split_batch.sql
+
+create function tenancy.delete_split_batch(
+    relation regclass,
+    column_name text,
+    value text,
+    schema_name text,
+    after_key text[],
+    batch_size integer,
+    out rows_deleted bigint,
+    out rows_left bigint,
+    out last_key text[]
+)
+    returns record
+    volatile
+    security invoker
+    set search_path = ''
+    -- The text of a value, of which hashes are made, must not depend on the session.
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+    set lc_monetary = 'C'
+    language plpgsql
+as $$
+declare
+    v_tenant constant public.tenants := tenancy.lock_active_tenant(schema_name);
+    v_split tenancy.tenants_splits;
+    v_parts record;
+    v_is_unreferenced text;
+begin
+    select p.* into v_split
+    from tenancy.tenants_splits p
+    where p.relation = delete_split_batch.relation
+        and p.column_name = delete_split_batch.column_name
+        and p.value = delete_split_batch.value
+        and p.schema_name = delete_split_batch.schema_name;
+    if v_split.state is distinct from 'verified' then
+        raise exception 'The rows of table % with the value % are not verified.', relation, tenancy.printable(value)
+            using errcode = 'object_not_in_prerequisite_state', hint = 'Verify them first with tenantry split.';
+    end if;
+    v_parts := tenancy.split_statements(relation, column_name, value, schema_name);
+
+    -- A foreign key may delete or change the rows that reference a deleted one. Nobody has
+    -- verified these, so a row goes when nothing references it any more.
+    select string_agg(
+        format(
+            ' and not exists (select from %s r where %s)',
+            k.conrelid::regclass,
+            (
+                select string_agg(format('r.%I = s.%I', a.attname, f.attname), ' and ')
+                from unnest(k.conkey, k.confkey) c (referencing, referenced)
+                join pg_catalog.pg_attribute a on a.attrelid = k.conrelid and a.attnum = c.referencing
+                join pg_catalog.pg_attribute f on f.attrelid = k.confrelid and f.attnum = c.referenced
+            )
+        ),
+        ''
+    )
+    into v_is_unreferenced
+    from pg_catalog.pg_constraint k
+    where k.contype = 'f' and k.confrelid = delete_split_batch.relation and k.conparentid = 0;
+    perform tenancy.lock_relations(
+        (
+            select string_agg(r.name, ', ' order by r.name collate "C")
+            from (
+                select relation::text as name
+                union
+                select k.conrelid::regclass::text
+                from pg_catalog.pg_constraint k
+                where k.contype = 'f' and k.confrelid = delete_split_batch.relation
+            ) r
+        ),
+        'share row exclusive'
+    );
+
+    -- Triggers of the project may use names without a schema.
+    perform set_config('search_path', 'public, extensions', true);
+    execute format(
+        $sql$
+        with page as materialized (
+            select s.*, array[%3$s] as split_texts, row_number() over (order by %2$s) as split_place
+            from %1$s s
+            where %4$s and %5$s%8$s
+            order by %2$s
+            limit $2
+        ),
+        verified as materialized (
+            select s.*, l.key_hash as split_key_hash, l.row_hash as split_row_hash
+            from page s
+            -- A search by the key for each row, whatever the statistics say.
+            cross join lateral (
+                select l.key_hash, l.row_hash
+                from tenancy.tenants_splits_rows l
+                where l.split_id = $3 and l.key_hash = %6$s and l.row_hash = %7$s and l.copy_hash is null
+                limit 1
+            ) l
+        ),
+        deleted as (
+            delete from %1$s s
+            using verified t
+            where %9$s and %4$s and %7$s = t.split_row_hash
+            returning t.split_key_hash
+        ),
+        forgotten as (
+            delete from tenancy.tenants_splits_rows l
+            using deleted d
+            where l.split_id = $3 and l.key_hash = d.split_key_hash
+        )
+        select
+            (select count(*) from deleted),
+            (select p.split_texts from page p order by p.split_place desc limit 1)
+        $sql$,
+        relation, v_parts.key_columns, v_parts.key_texts, v_parts.is_of_value, v_parts.is_after_key,
+        v_parts.key_hash_of_source, v_parts.row_hash_of_source, v_is_unreferenced, v_parts.is_same_key
+    )
+    into rows_deleted, last_key
+    using after_key, batch_size, v_split.id;
+    perform set_config('search_path', '', true);
+    if last_key is not null then
+        update tenancy.tenants_splits p
+        set rows_deleted = p.rows_deleted + delete_split_batch.rows_deleted
+        where p.id = v_split.id;
+        return;
+    end if;
+
+    execute format('select count(*) from %s s where %s', relation, v_parts.is_of_value) into rows_left;
+    if v_split.rows_deleted > 0 then
+        perform tenancy.log_action(
+            'tenant.split_delete', v_tenant,
+            jsonb_build_object('table', relation::text, 'deleted', v_split.rows_deleted, 'left', rows_left)
+        );
+    end if;
+    update tenancy.tenants_splits p set rows_deleted = 0 where p.id = v_split.id;
+    delete from tenancy.tenants_splits p where p.id = v_split.id and delete_split_batch.rows_left = 0;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function tenancy.delete_split_batch(regclass, text, text, text, text[], integer) is
+    'Deletes verified rows of one tenant from a table of the project, behind a key: those that are what they were when they were copied, and that no row references. Without a last key there was no such row, and rows_left says how many stay. Call it from the beginning until it deletes nothing. Only the owner can execute it (55000, PT404, PT429 busy).';
+
+-- sql/20_tenancy/splitting/lock_active_tenant.sql
+
+create function tenancy.lock_active_tenant(schema_name text)
+    returns public.tenants
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tenant constant public.tenants := tenancy.lock_tenant(schema_name, 'super_admin', null);
+begin
+    if v_tenant.status <> 'active' then
+        raise exception 'Tenant "%" is suspended, so no row is moved.', schema_name
+            using errcode = 'object_not_in_prerequisite_state',
+                hint = 'Activate it with activate_tenant, or split without it later.';
+    end if;
+
+    return v_tenant;
+end;
+$$;
+
+comment on function tenancy.lock_active_tenant(text) is
+    'Locks a tenant like lock_tenant, for the owner, and refuses a suspended one (55000, 55P03, PT404 tenant_not_found).';
+
+-- sql/20_tenancy/splitting/note_equal_rows.sql
+
+create function tenancy.note_equal_rows(split tenancy.tenants_splits)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    -- Statistics of rows that came a moment ago are wrong, and a nested loop would take forever.
+    set enable_nestloop = off
+    language plpgsql
+as $$
+declare
+    v_parts constant record := tenancy.split_statements(
+        split.relation, split.column_name, split.value, split.schema_name
+    );
+begin
+    execute format(
+        $sql$
+        insert into tenancy.tenants_splits_rows (split_id, key_hash, row_hash)
+        select $1, %3$s, %4$s
+        from %1$s s
+        join %5$s t on %6$s
+        where %2$s
+            and %4$s = %7$s
+            and not exists (select from tenancy.tenants_splits_rows l where l.split_id = $1 and l.key_hash = %3$s)
+        $sql$,
+        split.relation, v_parts.is_of_value, v_parts.key_hash_of_source, v_parts.row_hash_of_source,
+        v_parts.target::regclass, v_parts.is_same_key, v_parts.row_hash_of_target
+    )
+    using split.id;
+end;
+$$;
+
+comment on function tenancy.note_equal_rows(tenancy.tenants_splits) is
+    'Notes the hashes of rows that the tenant has already, equal to those of the source: somebody copied them by hand. Only under the locks of verify_split.';
+
+-- sql/20_tenancy/splitting/remove_split_rows.sql
+
+create function tenancy.remove_split_rows(split tenancy.tenants_splits)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    -- Statistics of rows that came a moment ago are wrong, and a nested loop would take forever.
+    set enable_nestloop = off
+    language plpgsql
+as $$
+declare
+    v_parts constant record := tenancy.split_statements(
+        split.relation, split.column_name, split.value, split.schema_name
+    );
+begin
+    execute format(
+        $sql$
+        with gone as materialized (
+            select l.key_hash, coalesce(l.copy_hash, l.row_hash) as copy_hash
+            from tenancy.tenants_splits_rows l
+            where l.split_id = $1
+                and l.key_hash not in (select %1$s from %2$s s where %3$s)
+        ),
+        removed as (
+            delete from %4$s t
+            using gone g
+            where %5$s = g.key_hash and %6$s = g.copy_hash
+        )
+        delete from tenancy.tenants_splits_rows l
+        using gone g
+        where l.split_id = $1 and l.key_hash = g.key_hash
+        $sql$,
+        v_parts.key_hash_of_source, split.relation, v_parts.is_of_value,
+        v_parts.target::regclass, v_parts.key_hash_of_target, v_parts.row_hash_of_target
+    )
+    using split.id;
+end;
+$$;
+
+comment on function tenancy.remove_split_rows(tenancy.tenants_splits) is
+    'Removes the copies of rows that are no longer in the source, unless the tenant has changed them. Only before the rows are verified, and under the locks of verify_split.';
+
+-- sql/20_tenancy/splitting/split_deletion_findings.sql
+
+create function tenancy.split_deletion_findings(relations regclass[])
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select 'foreign key', format('%s.%I', k.conrelid::regclass, k.conname),
+        format('It references %s, whose rows would be deleted.', k.confrelid::regclass),
+        format('Split %1$s, too; or: alter table %1$s drop constraint %2$I;', k.conrelid::regclass, k.conname),
+        null
+    from pg_catalog.pg_constraint k
+    where k.contype = 'f' and k.confrelid = any (relations) and k.conrelid <> all (relations) and k.conparentid = 0
+    union all
+    select 'warning: index', format('%s.%I', k.conrelid::regclass, k.conname),
+        format('No index begins with the columns of this key, so %s is read once for each deleted row.', k.conrelid::regclass),
+        format(
+            'create index concurrently on %s (%s);',
+            k.conrelid::regclass,
+            (
+                select string_agg(quote_ident(a.attname), ', ' order by c.place)
+                from unnest(k.conkey) with ordinality c (number, place)
+                join pg_catalog.pg_attribute a on a.attrelid = k.conrelid and a.attnum = c.number
+            )
+        ),
+        null
+    from pg_catalog.pg_constraint k
+    where k.contype = 'f' and k.confrelid = any (relations) and k.conparentid = 0
+        and tenancy.row_estimate(k.conrelid) > 1000
+        and not exists (
+            select
+            from pg_catalog.pg_index i
+            where i.indrelid = k.conrelid and i.indpred is null
+                and (i.indkey::smallint[])[0:cardinality(k.conkey) - 1] @> k.conkey
+        );
+$$;
+
+comment on function tenancy.split_deletion_findings(regclass[]) is
+    'Foreign keys by which tables outside of this list reference tables in it, and which keep `tenantry split --delete-source` from deleting; and warnings.';
+
+-- sql/20_tenancy/splitting/split_findings.sql
+
+create function tenancy.split_findings(
+    relation regclass,
+    column_name text,
+    schema_name text default 'tenant_template'
+)
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_obstacle text := tenancy.sharing_obstacle(relation);
+    v_name constant text := (select c.relname::text from pg_catalog.pg_class c where c.oid = split_findings.relation);
+    v_target constant oid := tenancy.find_table(schema_name, v_name);
+    v_key constant text[] := tenancy.split_key(relation, column_name);
+begin
+    if v_obstacle is null and row_security_active(relation) then
+        v_obstacle := 'its policies hide rows from the owner, too';
+    end if;
+    if v_obstacle is not null then
+        return query
+        select 'table', relation::text, format('Its rows cannot be split: %s.', v_obstacle),
+            'Give a table of the project that its owner reads whole.', null;
+        return;
+    end if;
+    if not exists (
+        select from pg_catalog.pg_attribute a
+        where a.attrelid = split_findings.relation and a.attname = column_name and a.attnum > 0 and not a.attisdropped
+    ) then
+        return query
+        select 'column', relation::text, format('It has no column %I.', column_name),
+            'Name the column that says to which tenant a row belongs.', null;
+        return;
+    end if;
+    if v_key is null then
+        return query
+        select 'primary key', relation::text,
+            'It has no primary key, or none but the column that names the tenant. Rows could not be told apart.',
+            format('alter table %s add column id bigint generated always as identity primary key;', relation), null;
+        return;
+    end if;
+    if v_target is null then
+        return query
+        select 'table', relation::text, format('Schema %I has no table %I.', schema_name, v_name),
+            format(
+                E'Write a tenant migration that creates it: tenantry new add_%s. For example:\n%s',
+                v_name, tenancy.split_table_text(relation, column_name)
+            ),
+            null;
+        return;
+    end if;
+
+    return query
+    with columns as (
+        select a.attname::text as name,
+            format_type(a.atttypid, a.atttypmod) as source_type,
+            format_type(t.atttypid, t.atttypmod) as target_type,
+            a.attname is not null and t.attname is not null and (
+                (a.atttypid = t.atttypid and t.atttypmod in (a.atttypmod, -1))
+                -- Wider types, in which the values have the same texts.
+                or (a.atttypid = 'smallint'::regtype and t.atttypid in ('integer'::regtype, 'bigint'::regtype))
+                or (a.atttypid = 'integer'::regtype and t.atttypid = 'bigint'::regtype)
+                or (a.atttypid = 'varchar'::regtype and t.atttypid = 'text'::regtype)
+                or (
+                    select array_agg(e.enumlabel order by e.enumlabel)
+                    from pg_catalog.pg_enum e where e.enumtypid = a.atttypid
+                ) <@ (
+                    select array_agg(e.enumlabel order by e.enumlabel)
+                    from pg_catalog.pg_enum e where e.enumtypid = t.atttypid
+                )
+            ) as has_same_type
+        from pg_catalog.pg_attribute a
+        left join pg_catalog.pg_attribute t on t.attrelid = v_target and t.attname = a.attname and not t.attisdropped
+        where a.attrelid = split_findings.relation and a.attnum > 0 and not a.attisdropped
+            and (a.attname <> column_name or t.attname is not null)
+    )
+    select 'column', format('%s.%I', relation, c.name),
+        case
+            when c.target_type is null then format('Table %I of schema %I has no such column.', v_name, schema_name)
+            else format('Its type is %s, and in schema %I %s.', c.source_type, schema_name, c.target_type)
+        end,
+        'Change one of the two tables. The tenants'' table is changed by a tenant migration.', null
+    from columns c
+    where c.has_same_type is not true
+    union all
+    select 'column', format('%I.%I.%I', schema_name, v_name, t.attname),
+        format('%s has no such column, and here it needs a value.', relation),
+        'Give it a default by a tenant migration.', null
+    from pg_catalog.pg_attribute t
+    where t.attrelid = v_target and t.attnum > 0 and not t.attisdropped
+        and t.attnotnull and not t.atthasdef and t.attidentity = ''
+        and not exists (
+            select from pg_catalog.pg_attribute a
+            where a.attrelid = split_findings.relation and a.attname = t.attname and not a.attisdropped
+        )
+    union all
+    select 'primary key', format('%I.%I', schema_name, v_name),
+        format('No unique key of it has the columns %s, which identify a row within one tenant.', array_to_string(v_key, ', ')),
+        'Give it this primary key by a tenant migration.', null
+    where not exists (
+        select
+        from pg_catalog.pg_index i
+        where i.indrelid = v_target and i.indisunique and i.indimmediate and i.indisvalid
+            and i.indpred is null and i.indexprs is null
+            and (
+                select array_agg(a.attname::text order by a.attname::text)
+                from unnest(i.indkey::smallint[]) with ordinality k (number, place)
+                join pg_catalog.pg_attribute a on a.attrelid = v_target and a.attnum = k.number
+                where k.place <= i.indnkeyatts and a.attname <> column_name
+            ) = (select array_agg(k.name order by k.name) from unnest(v_key) k (name))
+    )
+    union all
+    select 'warning: trigger', format('%I.%I.%I', schema_name, v_name, g.tgname),
+        'It runs for every row that is copied. If it changes rows, they are not equal to the source.',
+        'If so, --accept-changes accepts them.', null
+    from pg_catalog.pg_trigger g
+    join pg_catalog.pg_proc p on p.oid = g.tgfoid
+    where g.tgrelid = v_target and not g.tgisinternal and g.tgenabled in ('O', 'A')
+        and g.tgtype & 4 = 4
+        and p.prosrc not like E'\n<<audit>>%'
+    union all
+    select 'warning: index', format('%s.%I', relation, column_name),
+        'No index begins with this column, so the table is read once for each batch.',
+        format('create index concurrently on %s (%I);', relation, column_name), null
+    where tenancy.row_estimate(relation) > 10000
+        and not exists (
+            select
+            from pg_catalog.pg_index i
+            join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+            where i.indrelid = split_findings.relation and a.attname = column_name and i.indpred is null
+        );
+end;
+$$;
+
+comment on function tenancy.split_findings(regclass, text, text) is
+    'Why the rows of a table cannot be copied into the table of the same name in a schema, and warnings. The schema is the reference schema, or that of a tenant.';
+
+-- sql/20_tenancy/splitting/split_key.sql
+
+create function tenancy.split_key(relation regclass, column_name text)
+    returns text[]
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select array_agg(a.attname::text order by k.place)
+    from pg_catalog.pg_index i
+    cross join lateral unnest(i.indkey::smallint[]) with ordinality k (number, place)
+    join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
+    where i.indrelid = split_key.relation and i.indisprimary and a.attname <> column_name;
+$$;
+
+comment on function tenancy.split_key(regclass, text) is
+    'The columns of a table''s primary key, without the column that names the tenant: what identifies a row within one tenant. Null if there is none.';
+
+-- sql/20_tenancy/splitting/split_order.sql
+
+create function tenancy.split_order(relations regclass[])
+    returns regclass[]
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_order regclass[] := '{}';
+    v_next regclass[];
+begin
+    loop
+        v_next := array(
+            select r.relation
+            from unnest(relations) r (relation)
+            where r.relation <> all (v_order)
+                and not exists (
+                    select
+                    from unnest(relations) other (relation)
+                    join tenancy.split_references(r.relation) k on k.referenced = other.relation
+                    where other.relation <> r.relation and other.relation <> all (v_order)
+                )
+            order by r.relation::text
+        );
+        exit when cardinality(v_next) = 0;
+        v_order := v_order || v_next;
+    end loop;
+
+    return v_order;
+end;
+$$;
+
+comment on function tenancy.split_order(regclass[]) is
+    'The tables in the order in which their rows can be inserted: a referenced table first. Tables that reference one another in a circle are missing.';
+
+-- sql/20_tenancy/splitting/split_references.sql
+
+create function tenancy.split_references(relation regclass)
+    returns table (referenced regclass)
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select k.confrelid::regclass
+    from pg_catalog.pg_constraint k
+    where k.conrelid = split_references.relation and k.contype = 'f'
+    union
+    -- The template may have a foreign key that the project has not.
+    select s.oid::regclass
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_constraint k
+        on k.conrelid = tenancy.find_table('tenant_template', c.relname) and k.contype = 'f'
+    join pg_catalog.pg_class f on f.oid = k.confrelid and f.relnamespace = to_regnamespace('tenant_template')
+    join pg_catalog.pg_class s on s.relname = f.relname and s.relnamespace = c.relnamespace
+    where c.oid = split_references.relation;
+$$;
+
+comment on function tenancy.split_references(regclass) is
+    'The tables that a table references, or that it would reference if it had the foreign keys of the template''s table.';
+
+-- sql/20_tenancy/splitting/split_statements.sql
+
+-- One place that reads the columns. The source is s, the tenant's table is t.
+create function tenancy.split_statements(
+    relation regclass,
+    column_name text,
+    value text,
+    schema_name text,
+    out target oid,
+    out is_of_value text,
+    out key_columns text,
+    out key_texts text,
+    out is_after_key text,
+    out is_same_key text,
+    out key_hash_of_source text,
+    out key_hash_of_target text,
+    out row_hash_of_source text,
+    out row_hash_of_target text,
+    out columns text,
+    out source_values text,
+    out assignments text,
+    out differing_columns text,
+    out compared_columns text[]
+)
+    returns record
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_keys constant text[] := tenancy.split_key(relation, column_name);
+begin
+    target := tenancy.require_table(
+        schema_name, (select c.relname from pg_catalog.pg_class c where c.oid = split_statements.relation)
+    );
+    select format('s.%I = %L::%s', column_name, value, format_type(a.atttypid, a.atttypmod))
+    into strict is_of_value
+    from pg_catalog.pg_attribute a
+    where a.attrelid = split_statements.relation and a.attname = column_name and not a.attisdropped;
+
+    select
+        string_agg(format('s.%I', c.name), ', ' order by c.place_in_key) filter (where c.is_key),
+        string_agg(format('s.%I::text', c.name), ', ' order by c.place_in_key) filter (where c.is_key),
+        string_agg(format('($1[%s])::%s', c.place_in_key, c.type), ', ' order by c.place_in_key) filter (where c.is_key),
+        string_agg(format('s.%1$I = t.%1$I', c.name), ' and ' order by c.place_in_key) filter (where c.is_key),
+        string_agg(format('t.%I', c.name), ', ' order by c.place_in_key) filter (where c.is_key),
+        string_agg(format('s.%I', c.name), ', ' order by c.place),
+        string_agg(format('t.%I', c.name), ', ' order by c.place),
+        string_agg(quote_ident(c.name), ', ' order by c.place) filter (where not c.is_computed),
+        string_agg(c.source_value, ', ' order by c.place) filter (where not c.is_computed),
+        string_agg(format('%I = %s', c.name, c.source_value), ', ' order by c.place)
+            filter (where not (c.is_computed or c.is_key or c.is_always_identity)),
+        string_agg(
+            format('case when s.%1$I::text is distinct from t.%1$I::text then %1$L end', c.name), ', ' order by c.place
+        ),
+        array_agg(c.name order by c.place)
+    into key_columns, key_texts, is_after_key, is_same_key, key_hash_of_target, row_hash_of_source, row_hash_of_target,
+        columns, source_values, assignments, differing_columns, compared_columns
+    from (
+        select a.attname::text as name,
+            a.attnum as place,
+            a.attname = any (v_keys) as is_key,
+            array_position(v_keys, a.attname::text) as place_in_key,
+            format_type(a.atttypid, a.atttypmod) as type,
+            t.attgenerated <> '' as is_computed,
+            t.attidentity = 'a' as is_always_identity,
+            -- A wider type of the template may stand for the one of the project.
+            case
+                when a.atttypid = t.atttypid then format('s.%I', a.attname)
+                else format('s.%I::text::%s', a.attname, format_type(t.atttypid, t.atttypmod))
+            end as source_value
+        from pg_catalog.pg_attribute a
+        join pg_catalog.pg_attribute t on t.attrelid = target and t.attname = a.attname and not t.attisdropped
+        where a.attrelid = split_statements.relation and a.attnum > 0 and not a.attisdropped
+    ) c;
+
+    is_after_key := format('($1 is null or (%s) > (%s))', key_columns, is_after_key);
+    key_hash_of_source := format('sha256(convert_to(row(%s)::text, ''UTF8''))', key_columns);
+    key_hash_of_target := format('sha256(convert_to(row(%s)::text, ''UTF8''))', key_hash_of_target);
+    row_hash_of_source := format('sha256(convert_to(row(%s)::text, ''UTF8''))', row_hash_of_source);
+    row_hash_of_target := format('sha256(convert_to(row(%s)::text, ''UTF8''))', row_hash_of_target);
+    differing_columns := format('array_remove(array[%s], null)', differing_columns);
+end;
+$$;
+
+comment on function tenancy.split_statements(regclass, text, text, text) is
+    'The parts of the statements that copy and compare the rows of a table of the project, s, with those of a tenant''s table, t. In is_after_key, $1 is the last key as texts. A hash is of the text of the values, so its caller has to fix the settings that texts depend on (PT404 table_not_found).';
+
+-- sql/20_tenancy/splitting/split_table_text.sql
+
+create function tenancy.split_table_text(relation regclass, column_name text)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select format(
+        E'create table %I (\n    %s,\n    primary key (%s)\n);',
+        c.relname,
+        string_agg(
+            concat_ws(
+                ' ',
+                quote_ident(a.attname),
+                format_type(a.atttypid, a.atttypmod),
+                case when a.attnotnull then 'not null' end,
+                case
+                    when a.attidentity = 'a' then 'generated always as identity'
+                    when a.attidentity = 'd' or pg_get_serial_sequence(relation::text, a.attname) is not null
+                        then 'generated by default as identity'
+                    when a.attgenerated <> '' then format('generated always as (%s) stored', pg_get_expr(d.adbin, d.adrelid))
+                    when d.adbin is not null then 'default ' || pg_get_expr(d.adbin, d.adrelid)
+                end
+            ),
+            E',\n    ' order by a.attnum
+        ),
+        (select string_agg(quote_ident(k.name), ', ') from unnest(tenancy.split_key(relation, column_name)) k (name))
+    )
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    where c.oid = split_table_text.relation and a.attname <> column_name
+    group by c.relname;
+$$;
+
+comment on function tenancy.split_table_text(regclass, text) is
+    'The text of a tenant migration that creates the tenants'' table for a table of the project, without the column that names the tenant. Foreign keys, checks and indexes are missing.';
+
+-- sql/20_tenancy/splitting/split_values.sql
+
+create function tenancy.split_values(
+    relation regclass,
+    column_name text,
+    tenants_from regclass default null,
+    key_column text default null,
+    name_column text default null
+)
+    returns table (value text, schema_name text, row_count bigint, obstacle text)
+    stable
+    security invoker
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_mapping constant text := case
+        when tenants_from is null then
+            'select t.id::text, t.schema_name from public.tenants t union all select t.schema_name, t.schema_name from public.tenants t'
+        else format('select m.%I::text, m.%I::text from %s m', key_column, name_column, tenants_from)
+    end;
+begin
+    return query execute format(
+        $sql$
+        select v.value, t.schema_name, v.row_count,
+            case
+                when v.value is null then 'The column is null.'
+                when m.names > 1 then format('%%s names several tenants.', v.value)
+                when t.schema_name is null and m.name is not null then format('There is no tenant "%%s".', m.name)
+                when t.schema_name is null then 'No tenant has this id or schema name.'
+                when v.known_name <> t.schema_name then format('Its rows have been copied to tenant "%%s" before.', v.known_name)
+                when t.status <> 'active' then format('Tenant "%%s" is suspended.', t.schema_name)
+                when t.schema_version <> tenancy.latest_tenant_version() then format('Tenant "%%s" is not at the latest version: tenantry migrate.', t.schema_name)
+            end
+        from (
+            select coalesce(c.value, p.value) as value, coalesce(c.row_count, 0) as row_count, p.schema_name as known_name
+            from (select s.%1$I::text as value, count(*) as row_count from %2$s s group by s.%1$I) c
+            full join (
+                select p.value, p.schema_name from tenancy.tenants_splits p where p.relation = $1 and p.column_name = $2
+            ) p on p.value = c.value
+        ) v
+        left join (
+            select m.value, min(m.name) as name, count(distinct m.name) as names
+            from (%3$s) m (value, name)
+            group by m.value
+        ) m on m.value = v.value
+        left join public.tenants t on t.schema_name = m.name and m.names = 1
+        order by t.schema_name, v.value
+        $sql$,
+        column_name, relation, v_mapping
+    )
+    using relation, column_name;
+end;
+$$;
+
+comment on function tenancy.split_values(regclass, text, regclass, text, text) is
+    'The values of the column that names the tenant, with their tenants, the number of their rows, and what keeps these rows from being copied. A value is a tenant''s id or schema name; or tenants_from is a table with the value in key_column and the schema name in name_column. Counts all rows.';
+
+-- sql/20_tenancy/splitting/update_split_rows.sql
+
+create function tenancy.update_split_rows(split tenancy.tenants_splits)
+    returns bigint
+    volatile
+    security invoker
+    set search_path = ''
+    -- Statistics of rows that came a moment ago are wrong, and a nested loop would take forever.
+    set enable_nestloop = off
+    language plpgsql
+as $$
+declare
+    v_parts constant record := tenancy.split_statements(
+        split.relation, split.column_name, split.value, split.schema_name
+    );
+    v_count bigint := 0;
+begin
+    -- A table may have nothing but its key.
+    if v_parts.assignments is not null then
+        execute format(
+            $sql$
+            with changed as materialized (
+                select s.*, coalesce(l.copy_hash, l.row_hash) as split_copy_hash,
+                    l.key_hash as split_key_hash, %4$s as split_row_hash
+                from %1$s s
+                join tenancy.tenants_splits_rows l on l.split_id = $1 and l.key_hash = %3$s
+                where %2$s and l.row_hash <> %4$s
+            ),
+            updated as (
+                update %5$s t
+                set %6$s
+                from changed s
+                where %7$s and %8$s = s.split_copy_hash
+                returning s.split_key_hash, s.split_row_hash, %8$s as copy_hash
+            )
+            update tenancy.tenants_splits_rows l
+            set row_hash = u.split_row_hash, copy_hash = nullif(u.copy_hash, u.split_row_hash)
+            from updated u
+            where l.split_id = $1 and l.key_hash = u.split_key_hash
+            $sql$,
+            split.relation, v_parts.is_of_value, v_parts.key_hash_of_source, v_parts.row_hash_of_source,
+            v_parts.target::regclass, v_parts.assignments, v_parts.is_same_key, v_parts.row_hash_of_target
+        )
+        using split.id;
+        get diagnostics v_count = row_count;
+    end if;
+
+    return v_count;
+end;
+$$;
+
+comment on function tenancy.update_split_rows(tenancy.tenants_splits) is
+    'Brings the copies of rows that have changed in the source up to date, unless the tenant has changed them, and returns how many. Only under the locks of verify_split.';
+
+-- sql/20_tenancy/splitting/verify_split.sql
+
+create function tenancy.verify_split(
+    relations regclass[],
+    column_name text,
+    value text,
+    schema_name text,
+    accept_changes boolean default false
+)
+    returns table (
+        relation regclass,
+        state text,
+        row_count bigint,
+        rows_copied bigint,
+        clashing_count bigint,
+        changed_count bigint,
+        changed_columns text[],
+        checksum text
+    )
+    volatile
+    security invoker
+    set search_path = ''
+    -- The text of a value, of which hashes are made, must not depend on the session.
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+    set lc_monetary = 'C'
+    language plpgsql
+as $$
+#variable_conflict use_variable
+declare
+    v_tenant constant public.tenants := tenancy.lock_active_tenant(schema_name);
+    v_splits constant tenancy.tenants_splits[] := array(
+        select p
+        from unnest(relations) with ordinality r (relation, place)
+        cross join lateral tenancy.begin_split(r.relation, verify_split.column_name, verify_split.value, verify_split.schema_name) p
+        order by r.place
+    );
+    v_split tenancy.tenants_splits;
+    v_compared record;
+    v_copied bigint;
+begin
+    -- Each statement has to see what was written before the lock.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'Rows are verified in a transaction that is read committed.'
+            using errcode = 'invalid_transaction_state';
+    end if;
+    -- Writers of the source wait; readers do not.
+    perform tenancy.lock_relations(
+        (select string_agg(r.relation::text, ', ' order by r.relation::text collate "C") from unnest(relations) r (relation)),
+        'share row exclusive'
+    );
+
+    -- Rows that reference others go first.
+    for place in reverse cardinality(v_splits)..1 loop
+        if v_splits[place].state <> 'verified' then
+            perform tenancy.remove_split_rows(v_splits[place]);
+        end if;
+    end loop;
+    foreach v_split in array v_splits loop
+        v_copied := 0;
+        v_compared := tenancy.compare_split_rows(v_split, accept_changes => false);
+        if v_compared.clashing_count + v_compared.changed_count > 0 then
+            v_copied := (tenancy.copy_split_rows(v_split, 'missing')).rows_copied;
+            -- A changed row may have given a unique value free for a row that is missing.
+            if tenancy.update_split_rows(v_split) > 0 then
+                v_copied := v_copied + (tenancy.copy_split_rows(v_split, 'missing')).rows_copied;
+            end if;
+            perform tenancy.note_equal_rows(v_split);
+            v_compared := tenancy.compare_split_rows(v_split, accept_changes);
+        end if;
+
+        state := case
+            when v_compared.clashing_count > 0 or (v_compared.changed_count > 0 and not accept_changes) then 'copied'
+            else 'verified'
+        end;
+        update tenancy.tenants_splits p
+        set rows_copied = p.rows_copied + v_copied,
+            -- What was verified once stays so, whatever comes into the source later.
+            state = case p.state when 'verified' then p.state else verify_split.state end,
+            checksum = case verify_split.state when 'verified' then v_compared.checksum else p.checksum end,
+            verified_at = case verify_split.state when 'verified' then now() else p.verified_at end
+        where p.id = v_split.id
+        returning p.rows_copied into rows_copied;
+        if state = 'verified' and v_compared.row_count > 0 and (v_split.state <> 'verified' or v_copied > 0) then
+            perform tenancy.log_action(
+                'tenant.split', v_tenant,
+                jsonb_build_object(
+                    'table', v_split.relation::text, 'rows', v_compared.row_count,
+                    'checksum', encode(v_compared.checksum, 'hex'), 'changed', v_compared.changed_count
+                )
+            );
+        end if;
+        relation := v_split.relation;
+        row_count := v_compared.row_count;
+        clashing_count := v_compared.clashing_count;
+        changed_count := v_compared.changed_count;
+        changed_columns := v_compared.changed_columns;
+        checksum := encode(v_compared.checksum, 'hex');
+        return next;
+    end loop;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function tenancy.verify_split(regclass[], text, text, text, boolean) is
+    'Keeps writers out of tables of the project, given in the order of split_order; brings the copies of one tenant''s rows up to date; and compares all of them. The state "verified" says that each row of the source is in the tenant''s table, equal or, with accept_changes, changed there since. Afterwards no copy is removed, and none that the tenant has changed is touched. Only the owner can execute it (23503, 55000, PT404, PT429 busy).';
 
 -- sql/20_tenancy/tables/add_column.sql
 

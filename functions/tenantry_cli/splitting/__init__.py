@@ -1,0 +1,1 @@
+"""`tenantry split`: moves the rows of a shared table into the tenants' own tables."""
