@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from support.deployment import installed
 from tenantry import __version__
 from tenantry_cli.project import find_project
 
@@ -91,11 +92,15 @@ def test_source_distribution_builds_the_same_wheel(
     assert names(rebuilt) == names(wheel)
 
 
-def test_wheel_works_in_an_empty_environment_and_another_project(
+def test_wheel_works_with_what_the_functions_need_in_another_project(
     wheel: Path, tmp_path: Path
 ) -> None:
     home = tmp_path / "environment"
     venv.create(home, with_pip=True)
+    # What deployed functions need is here already. pip installs whatever else the wheel needs.
+    (packages,) = home.glob("lib/*/site-packages")
+    (needed,) = installed().parent.glob("lib/*/site-packages")
+    (packages / "functions.pth").write_text(f"{needed}\n")
     quiet = ("--quiet", "--no-input", "--disable-pip-version-check")
     subprocess.run([home / "bin" / "pip", "install", *quiet, wheel], check=True)
     project = tmp_path / "project"
@@ -141,6 +146,15 @@ def test_wheel_works_in_an_empty_environment_and_another_project(
         assert refused.returncode == 1
         assert "Install them: pip install 'tenantry[local]'" in refused.stderr
         assert refused.stderr.count("\n") == 1
+    # By these files pipx and uv know an environment that they have made for a command.
+    for mark, line in (
+        ("pipx_metadata.json", "pipx install --force 'tenantry[local]'"),
+        ("uv-receipt.toml", "uv tool install 'tenantry[local]'"),
+    ):
+        (home / mark).touch()
+        assert f"Install them: {line}\n" in run("tenantry", "doctor").stderr
+        assert f"Needs more packages: {line}\n" in run("tenantry", "--help").stdout
+        (home / mark).unlink()
     served = run("python", "-c", SERVED).stdout.splitlines()
     assert [line for line in served if not line.startswith("{")] == [
         __version__,

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from tenantry_cli.errors import TenantryError, describe_os_error
+from tenantry_cli.installer import install_line
 from tenantry_cli.signals import INTERRUPTED
 
 # The module of each command, which is imported when the command runs: importing the emulator
@@ -44,8 +45,7 @@ _SECTIONS = {
     },
 }
 _COMMANDS = {name: module for each in _SECTIONS.values() for name, module in each.items()}
-# pipx and uv keep the command in an environment of its own; there this line is theirs.
-_INSTALLATION = "pip install 'tenantry[local]'"
+_INSTALLATION = install_line("tenantry[local]")
 
 
 class _Commands(click.Group):

@@ -9,6 +9,7 @@ import click
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.installation.manifest import Manifest
 from tenantry_cli.installation.plan import Plan, clashes, opened, placed_migrations
+from tenantry_cli.installer import install_line
 from tenantry_cli.project import find_project
 from tenantry_cli.release import Release, installed_release, parse_version
 
@@ -68,5 +69,5 @@ def require_not_newer(place: str, present: str, release: Release) -> None:
     if parse_version(present) > parse_version(release.version):
         raise TenantryError(
             f"Tenantry {release.version} is installed, and {place} has {present}. Install that "
-            f"release: pip install 'tenantry=={present}'. Nothing was changed."
+            f"release: {install_line(f'tenantry[local]=={present}')}. Nothing was changed."
         )
