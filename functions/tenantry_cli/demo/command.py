@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import click
 from rich.console import Console
 
@@ -23,6 +25,6 @@ def demo(target: Target, remove: bool) -> None:
     if not remove:
         tell(target, console)
         return
-    with DemoProject(target) as project:
+    with closing(DemoProject(target)) as project:
         for sentence in project.remove():
             console.print(sentence, markup=False)

@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import requests
 
@@ -57,15 +56,7 @@ class DemoProject:
         self._http = HttpClient(timeout=_TIMEOUT_SECONDS)
         self._api = DataApi(target.api_url, target.service_key)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._http.close()
         self._api.close()
 

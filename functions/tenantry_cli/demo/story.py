@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from contextlib import suppress
+from contextlib import closing, suppress
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,7 +39,7 @@ _ALL_KINDS = "aA1!"
 def tell(target: Target, console: Console) -> None:
     """Runs the demo. Raises an error at the first reply with an unexpected status, and before
     anything is written if the project does not fit."""
-    with DemoProject(target) as project:
+    with closing(DemoProject(target)) as project:
         _Story(project, console).tell()
 
 
