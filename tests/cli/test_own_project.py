@@ -20,19 +20,6 @@ from support.own_project import OwnProject, succeed
 from tenantry_cli.emulator.stack import Stack
 from tenantry_cli.project import Project
 
-API = """
-create schema api;
-create table api.items (id int primary key);
-insert into api.items values (7);
-grant usage on schema api to anon, authenticated;
-grant select on api.items to anon, authenticated;
-do $$ begin
-    execute format(
-        'alter role authenticator in database %I set pgrst.db_pre_request = %L',
-        current_database(), 'public.check_request'
-    );
-end $$;
-"""
 ORDERS = """
 select tenancy.register_tenant_migration('20270101000000', 'add_orders', $tenant$
     create table orders (id int primary key, note text);
@@ -43,8 +30,7 @@ $tenant$);
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OwnProject:
     project = OwnProject.create(tmp_path / "shop")
-    project.replace("supabase/config.toml", '["public", "graphql_public"]', '["api", "public"]')
-    project.write("supabase/migrations/20250401000000_create_api.sql", API)
+    project.put_api_first()
     monkeypatch.chdir(project.root)
     succeed("init")
     return project

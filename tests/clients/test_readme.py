@@ -19,7 +19,7 @@ from selenium.webdriver import Chrome
 from support.databases import complete_database
 from support.environment import Environment
 from support.pages import Page, served
-from support.readme import block
+from support.readme import PYTHON_APP, block
 from support.waiting import is_known, until
 from tenantry_cli.emulator.components import NODE, install_components
 from tenantry_cli.emulator.paths import FUNCTIONS as FUNCTIONS_PATH
@@ -40,11 +40,6 @@ window.onerror = (message) => { window.perform = async () => ({ message }) }
 """
 PAGE_EPILOGUE = """
 window.perform = async () => ({ profile, rows })
-"""
-PYTHON_PRELUDE = """
-import os
-names = "SUPABASE_URL SUPABASE_ANON_KEY FUNCTIONS_URL email password".split()
-SUPABASE_URL, SUPABASE_ANON_KEY, FUNCTIONS_URL, email, password = map(os.environ.get, names)
 """
 PYTHON_EPILOGUE = """
 import json
@@ -174,8 +169,8 @@ def test_javascript_is_signed_in_after_a_reload_of_the_page(
 
 
 def test_python_runs_unmodified(variables: dict[str, str], generated: Path) -> None:
-    code = block("python", "create_client") + block("python", "database_types")
-    (generated / "app.py").write_text(PYTHON_PRELUDE + code + PYTHON_EPILOGUE)
+    code = PYTHON_APP + block("python", "database_types") + PYTHON_EPILOGUE
+    (generated / "app.py").write_text(code)
 
     profile, settings = output([sys.executable, "app.py"], generated, variables)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import subprocess
 from typing import Any
@@ -10,25 +9,14 @@ from typing import Any
 import httpx
 
 from support.callers import token
-from support.deployment import FUNCTIONS, Deployment, entry_points
+from support.deployment import (
+    FUNCTIONS,
+    IMAGE_COMMAND,
+    Deployment,
+    entry_points,
+    image_variables,
+)
 from support.upstream import Upstream, result
-
-DOCKERFILE = (FUNCTIONS / "Dockerfile").read_text()
-
-
-def instruction(name: str) -> str:
-    """The only instruction of this name, on one line."""
-    [text] = re.findall(rf"^{name} ((?:.*\\\n)*.*)$", DOCKERFILE, re.MULTILINE)
-    return str(text).replace("\\\n", " ")
-
-
-COMMAND = ("/bin/sh", "-c", instruction("CMD"))
-
-
-def image(variables: dict[str, str]) -> dict[str, str]:
-    """The variables of a container of the image, on a free port of the loopback address."""
-    declared = dict(part.split("=") for part in instruction("ENV").split())
-    return {**declared, **variables, "HOST": "127.0.0.1", "PORT": "0"}
 
 
 def test_container_serves_every_group_behind_one_port(
@@ -38,7 +26,7 @@ def test_container_serves_every_group_behind_one_port(
     upstream.will(result([]), result(status))
     paths = {f"/{name.replace('_', '-')}" for name in entry_points()}
     with (
-        deployment.serve("container", image(variables), *COMMAND) as served,
+        deployment.serve("container", image_variables(variables), *IMAGE_COMMAND) as served,
         httpx.Client(
             base_url=served.url, headers={"Authorization": f"Bearer {token(sub='a')}"}
         ) as client,
@@ -71,7 +59,9 @@ def test_container_without_a_setting_ends_with_one_sentence(
     deployment: Deployment, variables: dict[str, str]
 ) -> None:
     del variables["SUPABASE_URL"]
-    with deployment.start("container", image(variables), subprocess.PIPE, *COMMAND) as process:
+    with deployment.start(
+        "container", image_variables(variables), subprocess.PIPE, *IMAGE_COMMAND
+    ) as process:
         _, err = process.communicate(timeout=20)
     assert process.returncode == 1
     assert err == "SUPABASE_URL is not set: it holds the address of the Supabase project.\n"

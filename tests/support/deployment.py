@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,23 @@ import pytest
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 
 _GIT = shutil.which("git") or "git"
+
+
+def _instruction(name: str) -> str:
+    """The only instruction of this name in the Dockerfile, on one line."""
+    [text] = re.findall(
+        rf"^{name} ((?:.*\\\n)*.*)$", (FUNCTIONS / "Dockerfile").read_text(), re.MULTILINE
+    )
+    return str(text).replace("\\\n", " ")
+
+
+IMAGE_COMMAND = ("/bin/sh", "-c", _instruction("CMD"))
+
+
+def image_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a container of the image, on a free port of the loopback address."""
+    declared = dict(part.split("=") for part in _instruction("ENV").split())
+    return {**declared, **variables, "HOST": "127.0.0.1", "PORT": "0"}
 
 
 def entry_points() -> list[str]:

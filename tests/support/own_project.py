@@ -60,6 +60,37 @@ end;
 $body$;
 grant execute on function public.check_request() to anon, authenticated, service_role;
 """
+_API = """
+create schema api;
+create table api.items (id int primary key);
+insert into api.items values (7);
+grant usage on schema api to anon, authenticated;
+grant select on api.items to anon, authenticated;
+do $$ begin
+    execute format(
+        'alter role authenticator in database %I set pgrst.db_pre_request = %L',
+        current_database(), 'public.check_request'
+    );
+end $$;
+"""
+# The state of the emulator and of the Supabase CLI, and bytecode.
+_KEPT = {".tenantry", ".temp", "__pycache__"}
+_APP = {
+    "package.json": '{"private": true, "workspaces": ["app"]}\n',
+    "app/package.json": '{"name": "app", "dependencies": {"next": "15"}}\n',
+    "app/page.tsx": "export default () => <main />\n",
+    "supabase/functions/hello/index.ts": "Deno.serve(() => new Response('hello'))\n",
+    "supabase/seed.sql": "insert into public.shops values (1, 'Main Street');\n",
+    "supabase/migrations/20250310000000_create_shops.sql": """
+create table public.shops (id int primary key, name text);
+grant select on public.shops to anon, authenticated;
+create view public.shop_names with (security_invoker = true) as select name from public.shops;
+grant select on public.shop_names to anon, authenticated;
+create function public.count_shops() returns bigint language sql
+    as 'select count(*) from public.shops';
+grant execute on function public.count_shops() to anon, authenticated;
+""",
+}
 
 
 @dataclass(frozen=True)
@@ -79,6 +110,17 @@ class OwnProject:
             project.write(f"supabase/migrations/{version}_{name}.sql", text)
         return project
 
+    def put_api_first(self) -> None:
+        """Exposes a schema `api` before `public`, and sets the pre-request function."""
+        listed = '["public", "graphql_public"]'
+        self.replace("supabase/config.toml", listed, '["api", "public"]')
+        self.write("supabase/migrations/20250401000000_create_api.sql", _API)
+
+    def add_app(self) -> None:
+        """Adds an app, an Edge Function, a seed, and a view and a function in `public`."""
+        for path, text in _APP.items():
+            self.write(path, text)
+
     def write(self, path: str, text: str) -> None:
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -90,11 +132,11 @@ class OwnProject:
         self.write(path, text.replace(old, new))
 
     def files(self) -> dict[str, str]:
-        """The text of every file, by path."""
+        """The text of every file, by path, without what programs keep there."""
         return {
             file.relative_to(self.root).as_posix(): file.read_text()
             for file in sorted(self.root.rglob("*"))
-            if file.is_file()
+            if file.is_file() and _KEPT.isdisjoint(file.relative_to(self.root).parts)
         }
 
     def migrations(self) -> list[Path]:

@@ -19,6 +19,15 @@ def block(language: str, word: str) -> str:
     return found
 
 
+# What the README's app in Python leaves to the reader, and the app.
+_PYTHON_VARIABLES = """
+import os
+names = "SUPABASE_URL SUPABASE_ANON_KEY FUNCTIONS_URL email password".split()
+SUPABASE_URL, SUPABASE_ANON_KEY, FUNCTIONS_URL, email, password = map(os.environ.get, names)
+"""
+PYTHON_APP = _PYTHON_VARIABLES + block("python", "create_client")
+
+
 def table(heading: str) -> list[list[str]]:
     """The rows of the only table under a heading."""
     (section,) = re.findall(rf"^#+ {heading}\n(.*?)(?=^#+ |\Z)", TEXT, re.DOTALL | re.MULTILINE)

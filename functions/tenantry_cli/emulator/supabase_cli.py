@@ -145,7 +145,7 @@ def _without_tls(url: str) -> str:
 def _run(
     components: Components, *arguments: str | Path, folder: str | Path, env: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """Runs `supabase db`. Errors are in stdout too."""
+    """Runs `supabase db`. Errors are in stdout too. The CLI leaves files in HOME and TMPDIR."""
     return subprocess.run(
         [components.supabase, "db", *arguments, "--agent", "no"],
         stdin=subprocess.DEVNULL,
@@ -153,7 +153,7 @@ def _run(
         stderr=subprocess.STDOUT,
         text=True,
         cwd=folder,
-        env=env,
+        env={**env, "TMPDIR": env["HOME"]},
     )
 
 
