@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from support.counting import rows_read
 from support.databases import complete_database
 from tenantry import __version__
 from tenantry_cli.doctor.catalog import connect, examine_catalog
@@ -428,6 +429,24 @@ def test_settings_of_a_session_are_no_difference(database: Database) -> None:
         database.execute(f"set {setting}".encode())
 
     assert found(database) == []
+
+
+def test_comparison_reads_nothing_of_the_tenants(database: Database) -> None:
+    # In a small catalog the planner would choose sequential scans.
+    database.execute("set local enable_seqscan = off")
+
+    def rows() -> int:
+        before = rows_read(database)
+        assert examine_release(database) == []
+        return rows_read(database) - before
+
+    rows()
+    few = rows()
+    for number in range(20):
+        database.execute(f"select public.create_tenant_schema('tenant_{number}')".encode())
+    rows()
+    # Each tenant has a row of its own at least in every catalog.
+    assert rows() - few < 20
 
 
 @pytest.mark.parametrize(
