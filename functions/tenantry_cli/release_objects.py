@@ -25,6 +25,7 @@ _PUBLIC = re.compile(r"[a-z ]+ public\.(\w+)")
 _PRINTING = {
     "search_path": "",
     "quote_all_identifiers": "off",
+    "standard_conforming_strings": "on",
     "timezone": "UTC",
     "datestyle": "ISO, MDY",
     "intervalstyle": "postgres",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -305,6 +306,12 @@ FAULTS = (
         "The operator tenancy.===(integer,integer) is not in release",
         "drop operator tenancy.===(integer,integer);",
     ),
+    Fault(
+        "create extension citext with schema tenancy",
+        "extension citext",
+        "The extension citext is not in release",
+        "If nobody needs it: remove it.",
+    ),
     # What somebody may have wanted.
     Fault(
         "grant select on public.tenants to pg_monitor",
@@ -371,6 +378,8 @@ def test_objects_of_the_project_are_not_named(database: Database) -> None:
         create table app.tenants (id int);
         create publication news for table public.tenants;
         alter table public.tenants replica identity full;
+        -- A check of the doctor judges these.
+        alter default privileges in schema tenancy grant select on tables to anon;
         alter table public.admin_audit_log set (autovacuum_enabled = false);
     """)
 
@@ -419,12 +428,22 @@ def test_line_breaks_of_a_windows_checkout_are_no_difference(database: Database)
     assert found(database) == []
 
 
+def test_database_from_an_older_postgresql_is_no_difference(database: Database) -> None:
+    """Its tables do not have the privilege that PostgreSQL 17 brought."""
+    if database.info.server_version < 170_000:
+        pytest.skip("This PostgreSQL has no privilege MAINTAIN.")
+    database.execute("revoke maintain on table public.tenants from postgres")
+
+    assert found(database) == []
+
+
 def test_settings_of_a_session_are_no_difference(database: Database) -> None:
     for setting in (
         "search_path = public, tenancy, extensions",
         "quote_all_identifiers = on",
         "datestyle = 'SQL, DMY'",
         "timezone = 'Asia/Tokyo'",
+        "standard_conforming_strings = off",
     ):
         database.execute(f"set {setting}".encode())
 
@@ -525,6 +544,16 @@ def test_damaged_checks_do_not_hide_what_is_unlike_the_release(other_project: st
 def test_database_without_a_release_is_refused(other_project: str) -> None:
     with pytest.raises(TenantryError, match="does not say which release"):
         damaged(other_project, "drop function tenancy.release() cascade")
+
+
+def test_order_of_texts_does_not_depend_on_the_locale() -> None:
+    """The databases of the tests have the locale C, those of hosted projects another one."""
+    ordered = re.findall(
+        r'order by ([^\s)]+(?: collate "C")?)',
+        objects_path(find_project()).with_suffix(".sql").read_text(),
+    )
+
+    assert ordered == ['c.entry collate "C"', "e.enumsortorder", "a.attnum", "g.rolname"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,11 @@ from tenantry_cli.release_objects import HASHED, Objects, present_objects, relea
 
 _KIND = "unlike the release"
 # `function tenancy.release()`. A name of a type in the arguments may have spaces.
-_NAME = re.compile(r"([a-z ]+?) ((?:public|tenancy|tenant_template)\b.*)")
+_NAME = re.compile(r"[a-z ]+? ((?:public|tenancy|tenant_template)\b.*)")
+_DROPPED = (
+    *("function", "procedure", "aggregate", "operator", "type"),
+    *("table", "foreign table", "view", "materialized view", "sequence"),
+)
 _GRANT = re.compile(r"(lost )?grant (.+) to (.+)")
 _API_ROLES = {"public", "anon", "authenticated", "service_role"}
 # What a project may have added. It gives nobody access.
@@ -63,7 +67,8 @@ def _differences(version: str, released: Objects, found: Objects) -> Iterator[Pr
                 _KIND,
                 _identity(name),
                 f"The {name} is not in release {version}.",
-                f"If nobody needs it: drop {name};",
+                "If nobody needs it: "
+                + (f"drop {name};" if _kind(name) in _DROPPED else "remove it."),
             )
 
 
@@ -178,17 +183,13 @@ class _Difference:
 
 
 def _kind(name: str) -> str:
-    return _parsed(name)[1]
+    return name.removesuffix(_identity(name)).strip()
 
 
 def _identity(name: str) -> str:
-    return _parsed(name)[2]
-
-
-def _parsed(name: str) -> re.Match[str]:
-    if (parsed := _NAME.fullmatch(name)) is None:
-        raise ValueError(name)
-    return parsed
+    """The name without the kind of the object, or all of it if it is in no schema."""
+    parsed = _NAME.fullmatch(name)
+    return name if parsed is None else parsed[1]
 
 
 def _shown(content: str | None) -> str:

@@ -9,11 +9,19 @@ with objects as (
     from pg_catalog.pg_depend d
     where d.refclassid = 'pg_catalog.pg_namespace'::regclass
         and d.refobjid = to_regnamespace('tenancy')
+        -- check_default_privileges judges these.
+        and d.classid <> 'pg_catalog.pg_default_acl'::regclass
         -- install_guard makes this function if the project has a pre-request function, and
         -- check_guard judges it.
         and not (
             d.classid = 'pg_catalog.pg_proc'::regclass
             and d.objid = coalesce(to_regprocedure('tenancy.pre_request()'), 0)
+        )
+        -- The extension itself is enough.
+        and not exists (
+            select
+            from pg_catalog.pg_depend e
+            where e.classid = d.classid and e.objid = d.objid and e.deptype = 'e'
         )
     union
     select n.tableoid, n.oid
@@ -163,7 +171,10 @@ parts (object, part, content) as (
                 'support ' || nullif(r.prosupport, 0)::regproc
             )
         ),
-        ('settings', (select string_agg(c.entry, ', ' order by c.entry) from unnest(r.proconfig) c (entry))),
+        (
+            'settings',
+            (select string_agg(c.entry, ', ' order by c.entry collate "C") from unnest(r.proconfig) c (entry))
+        ),
         -- A checkout on Windows may have changed the line breaks.
         ('body', replace(r.prosrc, e'\r\n', e'\n') || coalesce(pg_get_function_sqlbody(r.oid), ''))
     ) v (part, content)
@@ -301,11 +312,10 @@ parts (object, part, content) as (
                     else 'all'
                 end,
                 (
-                    select string_agg(n.name, ', ' order by n.name)
+                    -- Names of roles sort in the same way in every database.
+                    select string_agg(coalesce(quote_ident(g.rolname), 'public'), ', ' order by g.rolname)
                     from unnest(p.polroles) o (oid)
-                    cross join lateral (
-                        select case o.oid when 0 then 'public' else o.oid::regrole::text end
-                    ) n (name)
+                    left join pg_catalog.pg_roles g on g.oid = o.oid
                 )
             )
         ),
