@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.rows import dict_row
+from psycopg.rows import dict_row, tuple_row
 from psycopg.sql import SQL, Composed, Identifier
 
 from support.databases import complete_database
@@ -280,3 +280,109 @@ def test_function_whose_setting_was_lost_is_installed_again(database: Database) 
     install(database)
 
     assert request(database, "acme") == (["app.check"], "not_authenticated")
+
+
+def test_changed_function_whose_setting_was_lost_is_no_reason_to_trust_it(
+    database: Database,
+) -> None:
+    declare(database, "app.check")
+    configure(database, HERE, "app.check")
+    install(database)
+
+    declare(database, "app.check", "perform tenancy.guard_request();")
+    configure(database, HERE, None)
+    install(database)
+
+    assert installed(database) == "tenancy.pre_request"
+
+
+def test_guard_in_a_body_of_standard_sql_counts(database: Database) -> None:
+    database.execute(
+        "create function app.check() returns void language sql"
+        " begin atomic select tenancy.guard_request(); end"
+    )
+    configure(database, HERE, "app.check")
+
+    install(database)
+
+    assert installed(database) == "app.check"
+
+
+def test_empty_setting_names_no_function(database: Database) -> None:
+    configure(database, HERE, "")
+
+    assert found(database) == (None, None)
+    install(database)
+    assert installed(database) == "tenancy.guard_request"
+
+
+def test_function_of_ours_goes_with_that_of_the_project(database: Database) -> None:
+    declare(database, "app.check")
+    configure(database, HERE, None)
+    configure(database, EVERYWHERE, "app.check")
+    install(database)
+    present = "select to_regprocedure('tenancy.pre_request()')::text"
+    assert one(database, present) == ("tenancy.pre_request()",)
+
+    configure(database, EVERYWHERE, None)
+    install(database)
+
+    assert one(database, present) == (None,)
+
+
+def test_caller_who_cannot_use_the_schema_is_named(database: Database) -> None:
+    declare(database, "app.check")
+    database.execute("revoke usage on schema app from anon")
+    configure(database, HERE, "app.check")
+    warnings: list[str | None] = []
+    database.add_notice_handler(lambda notice: warnings.append(notice.message_primary))
+
+    install(database)
+
+    assert ["cannot be executed by anon." in (text or "") for text in warnings] == [True]
+
+
+@pytest.mark.parametrize(
+    ("definitions", "name", "function"),
+    [
+        (["function app.f(a int)"], "app.f", None),
+        (["function app.f(a int default 1)"], "app.f", "app.f(integer)"),
+        (["function app.f(a int default 1)", "function app.f()"], "app.f", "app.f()"),
+        (["procedure app.f()"], "app.f", None),
+        (["function extensions.f()"], "f", "extensions.f()"),
+        (["function extensions.f()", "function public.f()"], "f", "public.f()"),
+        (["function app.f()"], "f", None),
+    ],
+)
+def test_function_is_the_one_that_the_data_api_calls(
+    database: Database, definitions: list[str], name: str, function: str | None
+) -> None:
+    for definition in definitions:
+        returns = "" if definition.startswith("procedure") else "returns void"
+        statement = f"create {definition} {returns} language sql as ''"
+        database.execute(statement.encode())
+
+    database.execute("set local search_path = ''")
+    resolved = "select tenancy.resolve_pre_request(%s)::regprocedure::text"
+    with database.cursor(row_factory=tuple_row) as cursor:
+        assert cursor.execute(resolved, (name,)).fetchone() == (function,)
+
+
+def test_data_api_is_told(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as session:
+        session.execute("listen pgrst")
+        session.execute("select tenancy.install_guard()")
+        notices = session.notifies(timeout=10, stop_after=1)
+        assert [notice.payload for notice in notices] == ["reload config"]
+
+
+def test_installing_waits_for_whoever_changes_the_settings(
+    database: Database, url: str
+) -> None:
+    database.execute("set local lock_timeout = '100ms'")
+    with psycopg.connect(url) as other:
+        other.execute("select tenancy.lock_exposure()")
+        with pytest.raises(psycopg.errors.LockNotAvailable), database.transaction():
+            install(database)
+
+    install(database)
