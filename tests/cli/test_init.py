@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from support.own_project import OwnProject, run, succeed
+from support.own_project import OwnProject, record, run, succeed
 from tenantry import __version__
 from tenantry_cli.installation.own_objects import own_objects, pre_request_function
 from tenantry_cli.project import find_project
@@ -275,8 +275,9 @@ def test_exposed_schema_that_does_not_exist_is_left_out(
     assert exposed == (["public", "graphql_public", "api"],)
 
 
-def test_file_without_a_version_counts_for_nothing(project: OwnProject) -> None:
-    project.write("supabase/migrations/notes_later.sql", "create table public.tenants ();")
+@pytest.mark.parametrize("name", ["notes_later.sql", "2026b_later.sql"])
+def test_file_without_a_version_counts_for_nothing(project: OwnProject, name: str) -> None:
+    project.write(f"supabase/migrations/{name}", "create table public.tenants ();")
 
     plan = succeed("init", "--dry-run")
 
@@ -378,24 +379,13 @@ def test_clone_of_tenantry_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 # The history of the Supabase CLI ------------------------------------------------------------
 
 
-def history(session: psycopg.Connection, *versions: str) -> None:
-    session.execute("create schema if not exists supabase_migrations")
-    session.execute(
-        "create table if not exists supabase_migrations.schema_migrations (version text)"
-    )
-    for version in versions:
-        session.execute(
-            "insert into supabase_migrations.schema_migrations values (%s)", (version,)
-        )
-
-
 def test_files_stand_behind_what_a_database_has(
     project: OwnProject, empty_project: str
 ) -> None:
     """Somebody has pushed a file of another branch."""
     project.replace("supabase/config.toml", '["public", ', '["public", "api", ')
     with psycopg.connect(empty_project) as session:
-        history(session, "29990101000000")
+        record(session, "29990101000000")
 
     succeed("init", "--db-url", empty_project)
 
@@ -420,7 +410,7 @@ def test_lost_manifest_of_a_pushed_project_is_written_again(
         succeed("init")
         complete = project.files()
         session.execute(project.migrations()[-1].read_bytes())
-        history(session, *(file.name.split("_")[0] for file in project.migrations()))
+        record(session, *(file.name.split("_")[0] for file in project.migrations()))
     (project.root / "supabase/tenantry.json").unlink()
 
     shown = succeed("init", "--db-url", empty_project)
@@ -465,3 +455,76 @@ def test_migrations_of_the_project_are_counted(
         file.unlink()
 
     assert shown in succeed("init", "--dry-run")
+
+
+# Files of the project ------------------------------------------------------------------------
+
+
+def test_file_of_the_project_with_the_name_of_ours_is_another_one(project: OwnProject) -> None:
+    project.replace("supabase/config.toml", '["public", ', '["public", "api", ')
+    own = "supabase/migrations/20250401000000_expose_schemas.sql"
+    project.write(own, "select 1;")
+
+    succeed("init")
+
+    assert names(project)[-2:] == [BASELINE, "expose_schemas.sql"]
+    assert own not in (project.root / "supabase/tenantry.json").read_text()
+
+
+def test_lines_that_files_of_the_project_have_are_not_asked_for(project: OwnProject) -> None:
+    succeed("init")
+    main = project.files()["functions/main.py"]
+    (project.root / "supabase/tenantry.json").unlink()
+    project.write("functions/requirements.txt", f"flask\ntenantry=={__version__}\n")
+
+    project.write("functions/main.py", f"import mine\n{main}")
+    shown = succeed("init", "--dry-run")
+    assert "is yours" not in shown
+    assert "functions/requirements.txt" not in shown
+
+    first, *others = main.splitlines()
+    project.write("functions/main.py", f"{first}\n")
+    asked = "".join(f"\n    {line}" for line in others if line not in first)
+    assert f"functions/main.py is yours. Add to it:{asked}\n" in succeed("init", "--dry-run")
+
+
+def test_name_in_a_file_and_in_the_database_is_named_once(
+    project: OwnProject, empty_project: str
+) -> None:
+    with psycopg.connect(empty_project) as session:
+        session.execute("create table public.tenants ()")
+    place = "supabase/migrations/20250401000000_create_tenants.sql"
+    project.write(place, "create table public.tenants ();")
+
+    refused = run("init", "--db-url", empty_project)
+
+    assert re.findall(r"^  (.*)$", refused.output, re.MULTILINE) == [
+        f"table public.tenants ({place})"
+    ]
+
+
+def test_link_in_the_project_stays_a_link(project: OwnProject) -> None:
+    project.write("shared/ignored", "node_modules\n")
+    (project.root / ".gitignore").symlink_to("shared/ignored")
+
+    succeed("init")
+
+    assert (project.root / ".gitignore").is_symlink()
+    assert project.files()["shared/ignored"] == "node_modules\n.tenantry/\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "supabase/tenantry.json is damaged: take it from your version control"),
+        ('{"name": "shop"}', "supabase/tenantry.json is damaged"),
+        ('{"release": "next"}', '"next" is not a release, such as'),
+    ],
+)
+def test_damaged_manifest_is_named(project: OwnProject, text: str, message: str) -> None:
+    project.write("supabase/tenantry.json", text)
+
+    for command in ("init", "upgrade", "uninstall"):
+        refused = run(command)
+        assert refused.exit_code == 1
+        assert message in refused.output

@@ -10,7 +10,7 @@ import pytest
 from psycopg import sql
 
 from support.catalog import KINDS, Facts, facts
-from support.own_project import OwnProject, run, succeed
+from support.own_project import OwnProject, record, run, succeed
 
 # What a project may have in its database, also beside Tenantry.
 SCHEMAS = ("public", "api", "auth", "tenancy", "tenant_template")
@@ -222,3 +222,37 @@ def test_interrupted_run_is_completed_by_a_repeat(project: OwnProject) -> None:
     succeed("uninstall")
 
     assert project.files() == complete
+
+
+def test_file_that_is_gone_is_no_obstacle(project: OwnProject) -> None:
+    succeed("init")
+    (project.root / "functions/main.py").unlink()
+    (project.root / ".gitignore").unlink()
+
+    assert "functions/main.py stays" not in succeed("uninstall", "--dry-run")
+    succeed("uninstall")
+
+    assert not (project.root / "functions").exists()
+
+
+def test_file_that_has_nothing_but_our_line_is_removed(project: OwnProject) -> None:
+    before = {*project.files()}
+    succeed("init")
+    assert ".gitignore" in project.files()
+
+    succeed("uninstall")
+
+    assert ".gitignore" not in project.files()
+    assert before <= {*project.files()}
+
+
+def test_draft_stands_behind_what_a_database_has(
+    project: OwnProject, session: psycopg.Connection
+) -> None:
+    succeed("init")
+    record(session, "29990101000000")
+    url = f"postgresql://postgres:{session.info.password}@127.0.0.1:{session.info.port}"
+
+    succeed("uninstall", "--db-url", f"{url}/{session.info.dbname}")
+
+    assert project.migrations()[-1].name == "29990101000001_remove_tenantry.sql"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from support.artificial_release import NEWER, UPGRADE, UPGRADE_FILE, ArtificialRelease
-from support.own_project import OwnProject, run, succeed
+from support.own_project import OwnProject, record, run, succeed
 from tenantry import __version__
 
 
@@ -113,12 +114,13 @@ def test_release_older_than_the_database_is_refused(
 def test_pin_in_requirements_of_the_project_is_replaced(
     project: OwnProject, newer: ArtificialRelease
 ) -> None:
-    project.write("functions/requirements.txt", f"flask\ntenantry == {__version__}  # ours\n")
+    lines = "flask\ntenantry == {0}  # ours\ntenantry[local]=={0}\n"
+    project.write("functions/requirements.txt", lines.format(__version__))
 
     newer.succeed(project, "upgrade")
 
     pinned = (project.root / "functions/requirements.txt").read_text()
-    assert pinned == f"flask\ntenantry=={NEWER}  # ours\n"
+    assert pinned == lines.replace(" == ", "==").format(NEWER)
 
 
 def test_name_that_the_new_release_needs_is_a_clash(
@@ -137,6 +139,39 @@ def test_name_that_the_new_release_needs_is_a_clash(
         refused.stderr
     )
     assert project.files() == before
+
+
+def test_names_and_versions_in_the_database_count(
+    project: OwnProject, newer: ArtificialRelease, empty_project: str
+) -> None:
+    with psycopg.connect(empty_project, autocommit=True) as session:
+        # A database that has nothing yet.
+        newer.succeed(project, "upgrade", "--dry-run", "--db-url", empty_project)
+        for file in project.migrations():
+            session.execute(file.read_bytes())
+        versions = (file.name.split("_")[0] for file in project.migrations())
+        record(session, *versions, "29990401000000")
+        session.execute("create function public.count_tenants() returns int return 1")
+
+        refused = newer.run(project, "upgrade", "--db-url", empty_project)
+
+        assert refused.returncode == 1
+        assert re.findall(r"^  (.*)$", refused.stderr, re.MULTILINE) == [
+            "function public.count_tenants (in the database)"
+        ]
+        session.execute("drop function public.count_tenants()")
+    newer.succeed(project, "upgrade", "--db-url", empty_project)
+    assert project.migrations()[-1].name == f"29990401000001_{UPGRADE_FILE}"
+
+
+def test_removal_by_a_newer_release_names_what_the_project_has(
+    project: OwnProject, newer: ArtificialRelease
+) -> None:
+    newer.succeed(project, "uninstall")
+
+    removal = project.migrations()[-1].read_text()
+    assert "public.suspend_tenant" in removal
+    assert "count_tenants" not in removal
 
 
 def test_project_without_tenantry_is_refused(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 from click.testing import CliRunner, Result
 
 from tenantry_cli.main import main
@@ -141,6 +142,18 @@ class OwnProject:
 
     def migrations(self) -> list[Path]:
         return sorted((self.root / "supabase" / "migrations").iterdir())
+
+
+def record(session: psycopg.Connection, *versions: str) -> None:
+    """Writes the history of the Supabase CLI, as a push does."""
+    session.execute("create schema if not exists supabase_migrations")
+    session.execute(
+        "create table if not exists supabase_migrations.schema_migrations (version text)"
+    )
+    for version in versions:
+        session.execute(
+            "insert into supabase_migrations.schema_migrations values (%s)", (version,)
+        )
 
 
 def run(command: str, *options: str) -> Result:
