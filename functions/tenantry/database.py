@@ -16,6 +16,7 @@ from tenantry.caller import Caller
 from tenantry.errors import (
     BusyError,
     NotAuthenticatedError,
+    ReadOnlyCallError,
     RefusedError,
     ReplyTooLargeError,
     ServiceError,
@@ -210,7 +211,11 @@ def _translated(error: APIError, status: int, caller: Caller) -> ServiceError:
             "The database does not have this function. The functions need a database with "
             f"release {__version__} of Tenantry."
         )
-    return UpstreamError(f"The database API answered {status} ({sqlstate or 'no code'}).")
+    if sqlstate == "25006":
+        return ReadOnlyCallError(hint="Let it write only if transaction_read_only is off.")
+    answer = f"The database API answered {status} ({sqlstate or 'no code'})"
+    # A pre-request function of the project refuses in words for a person.
+    return UpstreamError(f"{answer}: {error.message}" if custom else f"{answer}.")
 
 
 def _denial(our_code: str | None, status: int, error: APIError) -> ServiceError:

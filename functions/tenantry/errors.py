@@ -474,6 +474,10 @@ class UpstreamError(ServiceError):
     code = "upstream_error"
 
 
+class ReadOnlyCallError(UpstreamError):
+    """The project's pre-request function writes in a call that only reads."""
+
+
 class BusyError(ServiceError):
     """The database is busy with this tenant or row. Nothing was changed: try again."""
 

@@ -9,7 +9,12 @@ from pydantic_core import from_json
 
 from tenantry import __version__
 from tenantry.database import Database
-from tenantry.errors import NotAuthenticatedError, RefusedError, UpgradeNeededError
+from tenantry.errors import (
+    NotAuthenticatedError,
+    ReadOnlyCallError,
+    RefusedError,
+    UpgradeNeededError,
+)
 from tenantry.fields import Arguments, Result
 from tenantry.operations import Operation
 
@@ -50,8 +55,9 @@ class _Requirement:
             self._refusal = error.message
             self._next_question = time.monotonic() + _ASK_AGAIN_SECONDS
             raise
-        except (NotAuthenticatedError, RefusedError):
-            # The operation refuses this caller, too. The next caller asks again.
+        except (NotAuthenticatedError, RefusedError, ReadOnlyCallError):
+            # The operation refuses this caller, too, unless it writes. The next caller asks
+            # again.
             self._next_question = 0.0
         else:
             self._is_met = True

@@ -13,6 +13,18 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,199}")
 # The file of a release.
 _RELEASE = re.compile(r"\d+_tenantry_\d+_\d+_\d+(?:_\w+)?\.sql")
 _VERSION = "%Y%m%d%H%M%S"
+# The Supabase CLI skips every other file.
+_MIGRATION = re.compile(r"\d+_.*\.sql")
+
+
+def migrations_in(folder: Path) -> list[Path]:
+    """The files that the Supabase CLI applies, in their order."""
+    return sorted(file for file in folder.glob("*.sql") if _MIGRATION.fullmatch(file.name))
+
+
+def text_of(file: Path) -> str:
+    """The SQL of a file. Some editors write a byte order mark, which is no part of it."""
+    return file.read_text(encoding="utf-8-sig", errors="replace")
 
 
 def require_migration_name(name: str) -> None:
@@ -26,7 +38,7 @@ def require_migration_name(name: str) -> None:
 def next_migration_version(project: Project, *others: str) -> str:
     """A version later than every existing migration and the others, usually the time in UTC."""
     version = datetime.now(UTC).strftime(_VERSION)
-    files = (file.name.split("_")[0] for file in project.migrations.glob("*_*.sql"))
+    files = (file.name.split("_")[0] for file in migrations_in(project.migrations))
     versions = (*files, *others)
     latest = max((known for known in versions if len(known) == len(version)), default="")
     if latest < version:

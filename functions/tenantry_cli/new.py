@@ -9,6 +9,7 @@ from tenantry_cli.migration_files import (
     next_migration_version,
     require_migration_name,
     require_tenantry,
+    text_of,
 )
 from tenantry_cli.project import Project, find_project
 
@@ -91,7 +92,7 @@ def _require_registered(project: Project, version: str) -> None:
     """The files decide, because a new database has received nothing else."""
     calls = re.findall(
         rf"\b(register|withdraw)_tenant_migration\s*\([^;$]*?'{version}'",
-        "\n".join(file.read_text() for file in sorted(project.migrations.glob("*.sql"))),
+        "\n".join(text_of(file) for file in sorted(project.migrations.glob("*.sql"))),
     )
     if not calls:
         raise TenantryError(

@@ -97,8 +97,7 @@ def test_project_two_folders_down_is_found_from_within(
 def test_every_clash_is_named_before_anything_is_written(project: OwnProject) -> None:
     project.write(
         "supabase/migrations/20250401000000_create_companies.sql",
-        """
-        CREATE TABLE IF NOT EXISTS "public"."tenants" (id uuid PRIMARY KEY);
+        """\ufeffCREATE TABLE IF NOT EXISTS "public"."tenants" (id uuid PRIMARY KEY);
         create table billing.admin_users (id uuid);
         create or replace function revoke_admin(user_id uuid) returns void
             language sql as $$ select $$;

@@ -70,6 +70,18 @@ def test_custom_status_without_a_code_of_ours_is_502(
 ) -> None:
     reported = ask(member, upstream, error(418, "PT418", "Teapot.", details))
     assert (reported["status"], reported["code"]) == (502, "upstream_error")
+    # A pre-request function of the project raised it for a person.
+    assert reported["message"] == "The database API answered 418 (PT418): Teapot."
+
+
+def test_pre_request_function_that_writes_in_a_reading_call_is_named(
+    member: User, upstream: Upstream
+) -> None:
+    message = "cannot execute INSERT in a read-only transaction"
+    reported = ask(member, upstream, error(405, "25006", message))
+    assert (reported["status"], reported["code"]) == (502, "upstream_error")
+    assert "pre-request function writes" in str(reported["message"])
+    assert "transaction_read_only" in str(reported["hint"])
 
 
 def test_denial_by_postgresql_is_401_for_anon_and_403_for_a_signed_in_caller(

@@ -98,6 +98,14 @@ def test_upgraded_database_is_noticed_without_a_restart(
     assert upstream.questions == 2
 
 
+def test_pre_request_function_that_writes_does_not_stop_operations_that_write(
+    member: User, upstream: Upstream
+) -> None:
+    upstream.release = error(405, "25006", "cannot execute INSERT in a read-only transaction")
+
+    assert [passes(member, upstream) for _ in range(2)] == [True] * 2
+
+
 def test_caller_whom_the_database_refuses_leaves_the_question_open(
     member: User, upstream: Upstream
 ) -> None:

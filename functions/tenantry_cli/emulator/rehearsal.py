@@ -16,6 +16,7 @@ from psycopg import errors, sql
 
 from tenantry_cli.configuration import Configuration
 from tenantry_cli.emulator.postgres import Postgres
+from tenantry_cli.migration_files import migrations_in, text_of
 
 _TOKEN = re.compile(
     r"""
@@ -53,6 +54,7 @@ _AUTH_TRIGGER = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_EVENT_TRIGGER = re.compile(r"(?:create|alter|drop)\s+event\s+trigger\b", re.IGNORECASE)
 _SHOWN_CHARACTERS = 100
 
 
@@ -84,7 +86,7 @@ class LeftOut:
 @dataclass(frozen=True)
 class Rehearsal:
     left_out: tuple[LeftOut, ...]
-    # The files that lost statements, with the rest of their text.
+    # The files that have another text, because they lost statements or were adapted.
     replaced: dict[Path, str]
     # The statement that failed for another reason, if one did.
     failure: str = ""
@@ -109,10 +111,10 @@ def rehearsed(
     Ends at a statement that fails for another reason: a push says what is wrong with it.
     """
     adapted = adapted_files(root)
-    files = {file: adapted.get(file) or file.read_text() for file in _files(root, seeds=seeds)}
+    files = {file: adapted.get(file) or text_of(file) for file in _files(root, seeds=seeds)}
     applied = _applied(postgres)
     left_out: list[LeftOut] = []
-    replaced: dict[Path, str] = {}
+    replaced = dict(adapted)
     failure = ""
     with _database(postgres, "".join(files.values())) as url:
         with psycopg.connect(url) as connection:
@@ -139,7 +141,7 @@ def rehearsed(
                     # The lines keep their numbers.
                     gap = re.sub(r"[^\n]", " ", text[statement.start : statement.end])
                     kept = kept[: statement.start] + gap + kept[statement.end :]
-                if kept != text or file in adapted:
+                if kept != text:
                     replaced[file] = kept
                 if failure:
                     break
@@ -151,27 +153,34 @@ def rehearsed(
 
 
 def adapted_files(root: Path) -> dict[Path, str]:
-    """The migrations that drop a trigger of Auth, in words that `postgres` may use here."""
+    """The migrations with statements that only hosted Supabase allows `postgres`, in other
+    words."""
     adapted = {}
     for file in _files(root, seeds=False):
-        text = kept = file.read_text()
-        if not _AUTH_TRIGGER.search(text):
+        text = kept = text_of(file)
+        if not (_AUTH_TRIGGER.search(text) or _EVENT_TRIGGER.search(text)):
             continue
         for statement in reversed([*statements(text)]):
-            if (found := _AUTH_TRIGGER.fullmatch(statement.text)) is None:
-                continue
-            name = found["name"].strip('"') if '"' in found["name"] else found["name"].lower()
-            optional = "false" if found["optional"] is None else "true"
-            # The lines keep their numbers.
-            lines = "\n" * statement.text.count("\n")
-            call = (
-                f"select extensions.drop_auth_trigger('{name}', '{found['table'].lower()}', "
-                f"{optional}){lines};"
-            )
-            kept = kept[: statement.start] + call + kept[statement.end :]
+            if (call := _adapted(statement.text)) is not None:
+                kept = kept[: statement.start] + call + kept[statement.end :]
         if kept != text:
             adapted[file] = kept
     return adapted
+
+
+def _adapted(statement: str) -> str | None:
+    """A call of a function that does the same. The lines keep their numbers."""
+    if _EVENT_TRIGGER.match(statement):
+        return f"select extensions.change_event_trigger($_${statement.rstrip('; ')}$_$);"
+    if (found := _AUTH_TRIGGER.fullmatch(statement)) is None:
+        return None
+    name = found["name"].strip('"') if '"' in found["name"] else found["name"].lower()
+    optional = "false" if found["optional"] is None else "true"
+    lines = "\n" * statement.count("\n")
+    return (
+        f"select extensions.drop_auth_trigger('{name}', '{found['table'].lower()}', "
+        f"{optional}){lines};"
+    )
 
 
 def statements(text: str) -> Iterator[Statement]:
@@ -225,7 +234,7 @@ def _files(root: Path, *, seeds: bool) -> Iterator[Path]:
     """The migrations in their order, and the seeds."""
     told = Configuration.read(root / "supabase" / "config.toml")
     if told.has_migrations:
-        yield from sorted((root / "supabase" / "migrations").glob("*_*.sql"))
+        yield from migrations_in(root / "supabase" / "migrations")
     if seeds and told.has_seed:
         for pattern in told.seed_paths:
             # `./seeds/*.sql` and `../seeds/*.sql`.

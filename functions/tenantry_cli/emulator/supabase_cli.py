@@ -14,6 +14,7 @@ from psycopg import sql
 from tenantry_cli.emulator.components import Components
 from tenantry_cli.emulator.workdir import push_folder
 from tenantry_cli.errors import TenantryError
+from tenantry_cli.migration_files import migrations_in
 
 # The lines with which the CLI announces a file, and the kind of file.
 _STEPS = {"Applying migration": "Migration", "Seeding data from": "Seed"}
@@ -22,6 +23,7 @@ _SHOWN_LINES = 12
 _SHOWN_CHARACTERS = 300
 _CHATTER = (
     *("Target:", "Connecting to", "Confirmed by", *_STEPS, "NOTICE", "Try rerunning"),
+    "Skipping migration",
     # The seed is optional.
     "WARN: no files matched",
 )
@@ -94,7 +96,7 @@ def _without_file(root: Path, database_url: str) -> list[str]:
         applied = connection.execute(
             sql.SQL("select version, name from {} order by version").format(history)
         ).fetchall()
-    files = (root / "supabase" / "migrations").glob("*_*.sql")
+    files = migrations_in(root / "supabase" / "migrations")
     versions = {file.name.split("_")[0] for file in files}
     return [f"{version}_{name}" for version, name in applied if version not in versions]
 

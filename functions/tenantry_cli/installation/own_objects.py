@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tenantry_cli.migration_files import text_of
+
 # A quoted identifier stays; a comment, a text and the body of a routine or of a tenant
 # migration go.
 _OPAQUE = re.compile(
@@ -83,7 +85,7 @@ def own_objects(root: Path, files: Iterable[Path]) -> list[OwnObject]:
     found: dict[_Key, OwnObject] = {}
     for file in files:
         place = file.relative_to(root).as_posix()
-        for statement in _statements(file.read_text(errors="replace")):
+        for statement in _statements(text_of(file)):
             _follow(statement, place, found)
     return list(found.values())
 
@@ -92,7 +94,7 @@ def pre_request_function(files: Iterable[Path]) -> str | None:
     """The function that the last of the files has the Data API call before each request."""
     last = None
     for file in files:
-        for match in _PRE_REQUEST.finditer(_COMMENT.sub(" ", file.read_text(errors="replace"))):
+        for match in _PRE_REQUEST.finditer(_COMMENT.sub(" ", text_of(file))):
             last = match["function"]
     return last or None
 

@@ -15,7 +15,7 @@ from tenantry_cli.emulator.paths import DEFAULT_FUNCTIONS
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.installation.manifest import Manifest, digest, read, remove_draft, write
 from tenantry_cli.installation.own_objects import OwnObject, own_objects
-from tenantry_cli.migration_files import next_migration_version
+from tenantry_cli.migration_files import migrations_in, next_migration_version
 from tenantry_cli.project import Project
 from tenantry_cli.release import Release, ReleaseMigration, public_names, schemas_of
 
@@ -28,7 +28,6 @@ REQUIREMENTS = "functions/requirements.txt"
 IGNORED = ".tenantry/"
 # The cache that Python writes beside main.py.
 _FUNCTIONS_IGNORED = ("functions/.gitignore", "__pycache__/\n")
-_VERSION = re.compile(r"\d+_")
 _PIN = re.compile(r"^(tenantry(?:\[[^\]\n]*\])?)[ \t]*==[ \t]*[\w.]+", re.MULTILINE)
 
 
@@ -182,8 +181,7 @@ def clashes(
 
 def own_migrations(project: Project, ours: set[Path]) -> list[Path]:
     """The files that the Supabase CLI applies. It leaves out those without a version."""
-    files = sorted(project.migrations.glob("[0-9]*_*.sql"))
-    return [file for file in files if file not in ours and _VERSION.match(file.name)]
+    return [file for file in migrations_in(project.migrations) if file not in ours]
 
 
 @contextmanager

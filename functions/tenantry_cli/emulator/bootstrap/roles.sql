@@ -4,14 +4,15 @@
 create role postgres login password 'postgres'
     nosuperuser createdb createrole replication bypassrls;
 
-create role anon nologin noinherit;
-create role authenticated nologin noinherit;
-create role service_role nologin noinherit bypassrls;
+create role anon nologin;
+create role authenticated nologin;
+create role service_role nologin bypassrls;
 create role authenticator login password 'postgres' noinherit;
 create role supabase_auth_admin login password 'postgres' noinherit createrole;
 
 grant anon, authenticated, service_role to authenticator;
-grant anon, authenticated, service_role to postgres;
+-- With the admin option, a project makes a role of its own that is a member of one of these.
+grant anon, authenticated, service_role to postgres with admin option;
 grant pg_monitor, pg_read_all_data, pg_signal_backend to postgres;
 
 -- On hosted Supabase, the extension supautils lets `postgres` set pgrst.* for the reserved role

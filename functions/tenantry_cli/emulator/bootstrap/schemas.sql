@@ -72,3 +72,23 @@ create event trigger pgrst_ddl_watch on ddl_command_end
     execute function extensions.pgrst_ddl_watch();
 create event trigger pgrst_drop_watch on sql_drop
     execute function extensions.pgrst_drop_watch();
+
+-- On hosted Supabase, supautils lets `postgres` make event triggers. Their owner stays the
+-- superuser here, so a change of the owner, as pg_dump writes it, is left out.
+create function extensions.change_event_trigger(statement text)
+    returns void
+    security definer
+    set search_path = public, extensions
+    language plpgsql
+as $$
+begin
+    if statement !~* '^(create|alter|drop)\s+event\s+trigger\s[^;]*$' then
+        raise exception 'This is no statement on an event trigger: %', statement;
+    end if;
+    if statement !~* '\sowner\s+to\s' then
+        execute statement;
+    end if;
+end
+$$;
+revoke all on function extensions.change_event_trigger from public;
+grant execute on function extensions.change_event_trigger to postgres;
