@@ -17,6 +17,7 @@ import pytest
 from support.aged_log import seal_everything
 from support.commands import diagnosis, tenantry
 from support.removal import remove_tenant
+from tenantry import __version__
 from tenantry_cli.doctor.catalog import connect, examine_catalog
 from tenantry_cli.doctor.problem import Problem, lasting_problems
 from tenantry_cli.target import Target
@@ -191,6 +192,37 @@ def test_project_without_damage_has_no_problem(project: Target) -> None:
     result = tenantry(project, "doctor")
 
     assert (result.exit_code, result.output) == (0, "No problem was found.\n")
+
+
+def test_replaced_function_is_a_problem_until_it_is_restored(
+    project: Target, database: Database
+) -> None:
+    function = "tenancy.is_platform_staff()"
+    row = database.execute("select pg_get_functiondef(%s::regprocedure) as text", (function,))
+    definition = row.fetchone() or {}
+    database.execute(
+        "create or replace function tenancy.is_platform_staff() returns boolean stable"
+        " security definer set search_path = '' language plpgsql as 'begin return true; end'"
+    )
+    try:
+        result = tenantry(project, "doctor")
+        code, problems = diagnosis(project, "--fix")
+    finally:
+        database.execute(definition["text"].encode())
+
+    assert result.exit_code == 1
+    assert result.output == (
+        f"The body of the function {function} differs from release {__version__}.\n"
+        "    Restore it as postgres as `create or replace`: "
+        "supabase/migrations/*_tenantry_0_1_0.sql has `create function "
+        "tenancy.is_platform_staff`. Then run the doctor again.\n"
+    )
+    assert code == 1
+    assert {(problem["kind"], problem["object"]) for problem in problems} == {
+        ("unlike the release", function)
+    }
+    assert not any(problem["is_repairable"] for problem in problems)
+    assert diagnosis(project) == (0, [])
 
 
 def test_restrictive_policy_of_the_template_survives_the_repair_of_another(

@@ -231,6 +231,15 @@ FAULTS = (
         "lacks the trigger append_only",
     ),
     Fault(
+        "create function public.skip() returns trigger language plpgsql"
+        " as 'begin return null; end';"
+        "create trigger skip before insert on public.admin_audit_log"
+        " for each row execute function public.skip()",
+        "public.admin_audit_log",
+        "has the trigger skip",
+        "drop trigger skip on public.admin_audit_log;",
+    ),
+    Fault(
         "create rule forget as on insert to public.admin_audit_log do instead nothing",
         "public.admin_audit_log",
         "has the rule forget",
@@ -324,6 +333,15 @@ FAULTS = (
         "warning: public.tenants",
         "has the index by_name",
         "drop index public.by_name;",
+    ),
+    Fault(
+        "create function public.greet() returns trigger language plpgsql"
+        " as 'begin return null; end';"
+        "create trigger greet after insert on public.tenants"
+        " for each row execute function public.greet()",
+        "warning: public.tenants",
+        "has the trigger greet",
+        "drop trigger greet on public.tenants;",
     ),
     Fault(
         "comment on table public.tenants is 'Our customers.'",

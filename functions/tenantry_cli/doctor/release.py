@@ -20,8 +20,9 @@ _DROPPED = (
 )
 _GRANT = re.compile(r"(lost )?grant (.+) to (.+)")
 _API_ROLES = {"public", "anon", "authenticated", "service_role"}
-# What a project may have added. It gives nobody access.
-_OWN = ("comment", "index ", "trigger ")
+# What a project may have added to a table. It gives nobody access.
+_OWN = ("comment", "index ")
+_WITH_OWN_TRIGGERS = {"public.tenants", "public.admin_users", "public.user_schema_access"}
 _PLURAL = ("arguments", "attributes", "options", "settings")
 _POLICY = re.compile(r"(?:condition of )?(policy .+)")
 
@@ -29,8 +30,9 @@ _POLICY = re.compile(r"(?:condition of )?(policy .+)")
 def examine_release(connection: Connection) -> list[Problem]:
     released = released_objects()
     row = connection.execute("select tenancy.release()").fetchone() or {}
-    if row["release"] != released.version:
-        return [_other_release(row["release"], released.version)]
+    present = str(row["release"])
+    if present != released.version:
+        return [_other_release(present, released.version)]
     found = present_objects(connection, released.names_in_public)
     return [*_differences(released.version, released.objects, found)]
 
@@ -104,10 +106,12 @@ class _Difference:
     def _may_be_intended(self) -> bool:
         if self.expected is None and (grant := _GRANT.fullmatch(self.part)):
             return grant[1] is None and grant[3] not in _API_ROLES
-        if self.expected is None:
-            # A restrictive policy can only narrow access.
-            return self.part.startswith(_OWN) or str(self.found).startswith("restrictive ")
-        return self._is_comment
+        if self.expected is not None:
+            return self._is_comment
+        if self.part.startswith("trigger "):
+            return _identity(self.name) in _WITH_OWN_TRIGGERS
+        # A restrictive policy can only narrow access.
+        return self.part.startswith(_OWN) or str(self.found).startswith("restrictive ")
 
     @property
     def _is_comment(self) -> bool:

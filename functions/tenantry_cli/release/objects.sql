@@ -349,7 +349,8 @@ parts (object, part, content) as (
 
 select p.object, p.part,
     case
-        when length(p.content) <= 100 then p.content
+        -- What a sentence can show.
+        when length(p.content) <= 100 and strpos(p.content, e'\n') = 0 then p.content
         else 'sha256 ' || left(encode(sha256(convert_to(p.content, 'UTF8')), 'hex'), 32)
     end as content
 from parts p
