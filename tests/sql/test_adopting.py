@@ -462,8 +462,10 @@ def test_adopted_schema_receives_later_tenant_migrations(sql: Database) -> None:
 
     with sql.transaction(force_rollback=True):
         sql.execute(
-            "select tenancy.register_tenant_migration("
-            "'later', 'later', 'create table later (id int primary key)')"
+            "select tenancy.register_tenant_migration('later', 'later', 'create table later (id"
+            " int primary key); create function note() returns trigger language plpgsql as"
+            " $$ begin return new; end $$; create trigger again before insert on later"
+            " for each row execute function note()')"
         )
         migrated = sql.execute("select * from public.migrate_tenant('legacy')").fetchone()
         assert (migrated or {})["outcome"] == "migrated"
@@ -473,9 +475,19 @@ def test_adopted_schema_receives_later_tenant_migrations(sql: Database) -> None:
         # The schema of a former tenant at the version before gets it, too.
         sql.execute("select public.create_tenant_schema('former')")
         sql.execute("delete from public.tenants where schema_name = 'former'")
-        sql.execute("drop table former.later; drop function former.tg_later__audit()")
+        run(
+            sql,
+            "drop table former.later; drop function former.tg_later__audit();"
+            "drop function former.note()",
+        )
         adopt(sql, "former")
         assert sql.execute("select from former.later").rowcount == 0
+        assert problems(sql, "former") == []
+
+        # A routine comes back before the trigger that calls it.
+        sql.execute("delete from public.tenants where schema_name = 'former'")
+        sql.execute("drop function former.note() cascade")
+        adopt(sql, "former")
         assert problems(sql, "former") == []
 
         # A schema that has an object of that name is refused, and another one gets it.
