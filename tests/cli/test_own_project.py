@@ -103,6 +103,8 @@ def test_project_goes_on_beside_tenantry(
         for name in tenants:
             statement = sql.SQL("insert into {}.orders values (1, {})")
             session.execute(statement.format(sql.Identifier(name), name))
+        refused = newer.run(project, "demo", *given, "--anon-key", stack.anon_key)
+        assert "upgrade_needed: the database of " in refused.stderr
         newer.succeed(project, "upgrade")
         pushed = push(project, stack)
         assert pushed.returncode == 0, pushed.stderr
