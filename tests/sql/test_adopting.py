@@ -383,6 +383,10 @@ def test_members_and_nobody_else_reach_an_adopted_schema(sql: Database) -> None:
     sql.execute("update legacy.orders set total = 7 where id = 1")
     audit = sql.execute("select table_name, new_values from legacy.audit_log order by id desc")
     assert (audit.fetchone() or {})["new_values"]["total"] == 7
+    # A table that nobody reaches is audited, too.
+    sql.execute("insert into legacy.hidden values (2)")
+    audit = sql.execute("select table_name from legacy.audit_log order by id desc")
+    assert audit.fetchone() == {"table_name": "hidden"}
     sql.execute("select public.suspend_tenant('legacy')")
     assert answer(sql, "select from legacy.orders", user, writer) == "42501"
     assert answer(sql, "select from legacy.orders", "service_role") == "42501"
@@ -414,6 +418,11 @@ def test_conditions_of_each_command_stay(sql: Database) -> None:
         alter table old.docs enable row level security;
         create policy reads on old.docs for select using (true);
         create policy changes on old.docs for update using (owner = auth.uid());
+        create table old.drafts (id int);
+        alter table old.drafts enable row level security;
+        create policy reads on old.drafts for select using (true);
+        create policy changes on old.drafts for update using (id < 5) with check (id < 10);
+        insert into old.drafts values (1), (6);
         create table old.codes (id int);
         create table old.locked (id int);
         alter table old.locked enable row level security;
@@ -442,6 +451,8 @@ def test_conditions_of_each_command_stay(sql: Database) -> None:
         ("authenticated", "update old.docs set id = 3 where id in (1, 2)", 1),
         # The new row has to meet the condition, too.
         ("authenticated", "update old.docs set owner = gen_random_uuid()", "42501"),
+        ("authenticated", "update old.drafts set id = 9", 1),
+        ("authenticated", "update old.drafts set id = 10", "42501"),
         ("authenticated", "insert into old.docs values (3)", "42501"),
         ("authenticated", "delete from old.docs where id = 1", 0),
         ("service_role", "delete from old.docs where id = 1", 1),
@@ -605,6 +616,9 @@ def test_schema_of_a_former_tenant_is_adopted_and_its_layers_are_repaired(
     }
     assert problems(sql, "former") == []
     assert sql.execute("select from former.settings").rowcount == 1
+    sql.execute("insert into former.orders values (1)")
+    audit = sql.execute("select table_name from former.audit_log order by id desc")
+    assert audit.fetchone() == {"table_name": "orders"}
 
 
 REFUSALS = {
