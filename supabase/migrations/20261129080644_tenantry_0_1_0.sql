@@ -11081,6 +11081,7 @@ declare
     v_split tenancy.tenants_splits;
     v_statements record;
     v_list text;
+    v_is_new boolean;
 begin
     perform tenancy.lock_active_tenant(schema_name);
 
@@ -11099,6 +11100,7 @@ begin
     insert into tenancy.tenants_splits (relation, column_name, value, schema_name, compared_columns)
     values (relation, column_name, value, schema_name, v_statements.compared_columns)
     on conflict on constraint tenants_splits_value_key do nothing;
+    v_is_new := found;
     select p.* into strict v_split
     from tenancy.tenants_splits p
     where p.relation = begin_split.relation
@@ -11113,7 +11115,9 @@ begin
                 );
     end if;
     -- Before any row is copied, so that a row which the tenant writes meanwhile gets a new number.
-    perform tenancy.advance_split_sequences(v_split);
+    if v_is_new then
+        perform tenancy.advance_split_sequences(v_split);
+    end if;
 
     return v_split;
 end;
@@ -12163,6 +12167,7 @@ begin
         end if;
     end loop;
     foreach v_split in array v_splits loop
+        perform tenancy.advance_split_sequences(v_split);
         v_copied := 0;
         v_compared := tenancy.compare_split_rows(v_split, accept_changes => false);
         if v_compared.clashing_count + v_compared.changed_count > 0 then

@@ -213,6 +213,13 @@ def lasting(sql: Database, schema: str) -> set[tuple[Any, ...]]:
         return set(cursor.execute(LASTING, {"schema": found[0]}).fetchall())
 
 
+def next_customer(sql: Database) -> int:
+    """The number that the next row of acme gets."""
+    with sql.transaction(force_rollback=True):
+        run(sql, "insert into acme.customers (email) values ('next')")
+        return int(rows(sql, "select id from acme.customers where email = 'next'")[0][0])
+
+
 def states(report: dict[str, Any]) -> set[str]:
     return {part["state"] for result in report["tenants"] for part in result["tables"]}
 
@@ -234,9 +241,7 @@ def test_rows_move_and_everything_else_stays(sql: Database, db_url: str) -> None
     for name, id in ids.items():
         assert tenant_rows(sql, name) == before[name] == source_rows(sql, id)
     assert {name: lasting(sql, name) for name in (*ids, "public")} == kept
-    # The next rows get numbers of their own.
-    run(sql, "insert into acme.customers (email) values ('new')")
-    assert rows(sql, "select id from acme.customers where email = 'new'") == [(21,)]
+    assert next_customer(sql) == 21
     # The log says who made the rows appear.
     assert rows(
         sql,
@@ -272,6 +277,14 @@ def test_several_runs_follow_the_source_until_the_rows_are_verified(
     ids = make_tenants(sql, "acme", "globex")
     fill(sql, ids)
     assert states(split(db_url, *SHOP, FROM, "--copy-only")) == {"copied"}
+    # A row that the tenant writes meanwhile meets no copy.
+    assert next_customer(sql) == 21
+    for table in ("orders", "customers"):
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
+            sql.execute(
+                "select tenancy.delete_split_batch(%s, 'organization_id', %s, 'acme', null, 9)",
+                (f"public.{table}", ids["acme"]),
+            )
     run(sql, "delete from public.customers where id = 3")
     run(sql, "update public.customers set email = 'changed' where id = 4")
     # Two rows exchange a unique value, and one takes a value that another has given free.
@@ -297,6 +310,7 @@ def test_several_runs_follow_the_source_until_the_rows_are_verified(
     for name, id in ids.items():
         assert tenant_rows(sql, name) == source_rows(sql, id)
     assert len(tenant_rows(sql, "globex")[0]) == 21
+    assert next_customer(sql) == 1001
     # From now on no copy is removed: the source may be emptied by hand.
     before = tenant_rows(sql, "acme")
     run(sql, "truncate public.orders, public.customers")
@@ -357,7 +371,7 @@ def test_what_the_tenant_wrote_is_never_overwritten(sql: Database, db_url: str) 
 
     acme, globex = report["tenants"]
     assert [part["clashing"] for part in acme["tables"]] == [1, 0]
-    assert "1 rows of public.customers cannot be copied" in acme["error"]
+    assert "1 row of public.customers cannot be copied" in acme["error"]
     assert globex["error"] is None
     refused = split(db_url, *SHOP, FROM, "--delete-source", code=1)
     assert [part["deleted"] for part in refused["tenants"][0]["tables"]] == [0, 0]
@@ -444,19 +458,29 @@ def test_change_by_a_trigger_is_said_and_accepted(sql: Database, db_url: str) ->
         "tenant_template.notes.touch"
     ]
     report = split(db_url, *notes, "--delete-source", code=1)
-    assert "changed it" not in report["tenants"][0]["error"]
     assert (
-        "9 rows of public.notes are not what was copied (columns touched)"
+        "9 rows of public.notes differ from the source (columns touched)"
         in (report["tenants"][0]["error"])
     )
     assert rows(sql, "select count(*) from public.notes") == [(9,)]
 
+    # The copies follow the source all the same; this trigger does not run for an update.
+    run(sql, "update public.notes set what = 'changed' where id = 1")
+    run(sql, "delete from public.notes where id = 2")
+    report = split(db_url, *notes, code=1)
+    assert report["tenants"][0]["tables"][0]["changed"] == 7
+    assert rows(sql, "select id, what from acme.notes where id < 3") == [(1, "changed")]
+    assert states(split(db_url, *notes, "--accept-changes")) == {"verified"}
+    sql.execute("insert into public.notes values (%s, 10, 'late', 0)", (ids["acme"],))
+    report = split(db_url, *notes, "--delete-source", code=1)
+    assert report["tenants"][0]["tables"][0]["changed"] == 1
+
     accepted = split(db_url, *notes, "--accept-changes", "--delete-source")
     assert accepted["tenants"][0]["tables"][0]["deleted"] == 9
-    assert rows(sql, "select sum(touched)::int from acme.notes") == [(54,)]
+    assert rows(sql, "select count(*), sum(touched)::int from acme.notes") == [(9, 51)]
     # This table keeps the column, and a serial has gone past the numbers.
     run(sql, "insert into acme.notes (what) values ('next')")
-    assert rows(sql, "select id from acme.notes where organization_id is null") == [(10,)]
+    assert rows(sql, "select id from acme.notes where organization_id is null") == [(11,)]
 
 
 def test_table_that_references_itself_is_split(sql: Database, db_url: str) -> None:
@@ -492,7 +516,7 @@ def test_rows_without_a_tenant_are_refused_or_left(sql: Database, db_url: str) -
 
     refused = tenantry_split(db_url, *SHOP, FROM)
     assert refused.exit_code == 1
-    assert "2 rows with no value. The column is null." in refused.output
+    assert "rows with no value: 2. The column is null." in refused.output
     assert 'There is no tenant "elsewhere".' in refused.output
     assert 'Tenant "closed" is suspended.' in refused.output
     assert "Nothing was changed." in refused.output

@@ -40,7 +40,7 @@ _CTRL_C = "It was interrupted"
     metavar="N",
     help="Rows in one transaction.",
 )
-@click.option("--leave-unmatched", is_flag=True, help="Leave rows that belong to no tenant.")
+@click.option("--leave-unmatched", is_flag=True, help="Leave rows that no tenant can take.")
 @click.option("--copy-only", is_flag=True, help="Leave the verification to a later run.")
 @click.option(
     "--accept-changes",
@@ -128,7 +128,12 @@ def _run(database: Database, plan: Plan, report: Report, options: Options) -> No
         try:
             with progress_bar(console, is_shown=bool(plan.shares)) as progress:
                 task = progress.add_task("Rows", total=plan.rows)
-                Run(database, report, options, lambda rows: progress.advance(task, rows)).run()
+
+                def show_progress(rows: int, done: int) -> None:
+                    tenants = f"{done}/{len(plan.shares)} tenants, rows"
+                    progress.update(task, advance=rows, description=tenants)
+
+                Run(database, report, options, show_progress).run()
         except KeyboardInterrupt:
             report.ended_by = _CTRL_C
         except TenantryError as error:

@@ -143,7 +143,7 @@ def _show_findings(console: Console, findings: Iterable[Finding]) -> None:
 def _show_unmatched(console: Console, unmatched: Iterable[Unmatched]) -> None:
     for rows in unmatched:
         console.print(
-            f"{rows.table}: {rows.rows:,} rows with {rows.value or 'no value'}. {rows.reason}",
+            f"{rows.table}: rows with {rows.value or 'no value'}: {rows.rows:,}. {rows.reason}",
             markup=False,
             soft_wrap=True,
         )

@@ -38,16 +38,20 @@ class Run:
         database: Database,
         report: Report,
         options: Options,
-        advance: Callable[[int], object],
+        show: Callable[[int, int], object],
     ) -> None:
+        """`show` is called with the rows that came, and the number of tenants that are done."""
         self._database = database
         self._report = report
         self._options = options
-        self._advance = advance
+        self._show = show
+        self._done = 0
 
     def run(self) -> None:
         for result in self._report.tenants:
             self._attempt(result, self._move)
+            self._done += 1
+            self._show(0, self._done)
         if self._options.deletes:
             for result in self._report.tenants:
                 if result.error is None:
@@ -64,7 +68,7 @@ class Run:
 
     def _move(self, result: Result) -> None:
         for part in result.tables:
-            before = None
+            before = 0
             while part.state in (None, "copying"):
                 row = self._call(
                     "select state, rows_copied"
@@ -76,7 +80,7 @@ class Run:
                     level="repeatable read",
                 )[0]
                 part.state, part.rows_copied = row["state"], row["rows_copied"]
-                self._advance(part.rows_copied - (before or 0))
+                self._show(part.rows_copied - before, self._done)
                 before = part.rows_copied
         if self._options.verifies:
             self._verify(result)
@@ -149,7 +153,7 @@ def _difference(part: Part) -> str:
     sentences = []
     if part.clashing:
         sentences.append(
-            f"{part.clashing:,} rows of {part.table} cannot be copied: the tenant has other "
+            f"{_rows(part.clashing)} of {part.table} cannot be copied: the tenant has other "
             "rows with such keys, or a trigger of its table refuses them. Change these rows "
             "here or there."
         )
@@ -158,11 +162,15 @@ def _difference(part: Part) -> str:
             f" (columns {', '.join(part.changed_columns)})" if part.changed_columns else ""
         )
         sentences.append(
-            f"{part.changed:,} rows of {part.table} are not what was copied{columns}: a "
-            "trigger or the tenant has changed or deleted them. Look at them; --accept-changes "
-            "accepts them."
+            f"{_rows(part.changed)} of {part.table} differ from the source{columns}: a "
+            "trigger or the tenant has changed or deleted the copies. Look at them; "
+            "--accept-changes accepts them."
         )
     return " ".join(sentences)
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
 
 
 def _reason(error: psycopg.Error) -> str:

@@ -11,6 +11,7 @@ declare
     v_split tenancy.tenants_splits;
     v_statements record;
     v_list text;
+    v_is_new boolean;
 begin
     perform tenancy.lock_active_tenant(schema_name);
 
@@ -29,6 +30,7 @@ begin
     insert into tenancy.tenants_splits (relation, column_name, value, schema_name, compared_columns)
     values (relation, column_name, value, schema_name, v_statements.compared_columns)
     on conflict on constraint tenants_splits_value_key do nothing;
+    v_is_new := found;
     select p.* into strict v_split
     from tenancy.tenants_splits p
     where p.relation = begin_split.relation
@@ -43,7 +45,9 @@ begin
                 );
     end if;
     -- Before any row is copied, so that a row which the tenant writes meanwhile gets a new number.
-    perform tenancy.advance_split_sequences(v_split);
+    if v_is_new then
+        perform tenancy.advance_split_sequences(v_split);
+    end if;
 
     return v_split;
 end;

@@ -58,6 +58,7 @@ begin
         end if;
     end loop;
     foreach v_split in array v_splits loop
+        perform tenancy.advance_split_sequences(v_split);
         v_copied := 0;
         v_compared := tenancy.compare_split_rows(v_split, accept_changes => false);
         if v_compared.clashing_count + v_compared.changed_count > 0 then
