@@ -11577,7 +11577,7 @@ begin
             select l.key_hash, coalesce(l.copy_hash, l.row_hash) as copy_hash
             from tenancy.tenants_splits_rows l
             where l.split_id = $1
-                and l.key_hash not in (select %1$s from %2$s s where %3$s)
+                and not exists (select from %2$s s where %3$s and %1$s = l.key_hash)
         ),
         removed as (
             delete from %4$s t
