@@ -85,6 +85,11 @@ as $$
         from actual a
         where a.kind = e.kind and a.target = e.target and a.grantee = e.grantee and a.privilege = e.privilege
     )
+    union all
+    select 'missing grant', 'tenancy.guard_request() of ' || r.name,
+        format('The Data API may take on the role %s, which cannot execute the guard. Each of its requests fails.', r.name),
+        'select tenancy.install_guard();', 'select tenancy.install_guard();'
+    from tenancy.roles_without_guard() r (name)
     order by 1 desc, 2, 3;
 $$;
 

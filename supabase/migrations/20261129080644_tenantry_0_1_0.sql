@@ -9135,6 +9135,36 @@ $$;
 comment on function tenancy.find_pre_request() is
     'The pre-request function of the project, and whether the project has set it for "this database" or for "all databases". Null if it has none.';
 
+-- sql/20_tenancy/pre_request/grant_guard.sql
+
+create function tenancy.grant_guard()
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_role name;
+begin
+    for v_role in
+        select r.name
+        from tenancy.roles_without_guard() r (name)
+    loop
+        execute format('grant usage on schema tenancy to %I', v_role);
+        execute format(
+            'grant execute on function tenancy.guard_request(), '
+            'tenancy.require_access(text, tenancy.access_level)%s to %I',
+            case when to_regprocedure('tenancy.pre_request()') is not null then ', tenancy.pre_request()' end,
+            v_role
+        );
+    end loop;
+end;
+$$;
+
+comment on function tenancy.grant_guard() is
+    'Lets the API roles of the project execute the guard, before each of their requests. It refuses them every tenant, and lets other requests pass.';
+
 -- sql/20_tenancy/pre_request/install_guard.sql
 
 create function tenancy.install_guard()
@@ -9180,6 +9210,7 @@ begin
         if tenancy.calls_guard(v_function) and v_name = (
             select coalesce(s.in_this_database, s.in_all_databases) from tenancy.pre_request_settings() s
         ) then
+            perform tenancy.grant_guard();
             return;
         end if;
 
@@ -9197,6 +9228,7 @@ begin
         v_installed := 'tenancy.pre_request';
     end if;
 
+    perform tenancy.grant_guard();
     execute format(
         'alter role authenticator in database %I set pgrst.db_pre_request = %L',
         current_database(), v_installed
@@ -9206,7 +9238,7 @@ end;
 $$;
 
 comment on function tenancy.install_guard() is
-    'Has the Data API call the guard before each request. If the project has a pre-request function, the Data API calls tenancy.pre_request(), which this function makes: it calls the project''s function and then the guard. A repeat changes nothing. If the project''s function is missing, raises 42883. If the project shall have none any more: drop function tenancy.pre_request(), then call this function.';
+    'Has the Data API call the guard before each request. If the project has a pre-request function, the Data API calls tenancy.pre_request(), which this function makes: it calls the project''s function and then the guard. API roles of the project may execute the guard. A repeat changes nothing. If the project''s function is missing, raises 42883. If the project shall have none any more: drop function tenancy.pre_request(), then call this function.';
 
 -- sql/20_tenancy/pre_request/pre_request_settings.sql
 
@@ -9289,6 +9321,33 @@ $$;
 
 comment on function tenancy.resolve_pre_request(text) is
     'The function that PostgREST calls by this name; null if there is none.';
+
+-- sql/20_tenancy/pre_request/roles_without_guard.sql
+
+-- A project may have API roles of its own. A member of anon inherits what the guard needs.
+create function tenancy.roles_without_guard()
+    returns setof name
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select r.rolname
+    from pg_catalog.pg_roles r
+    where pg_has_role('authenticator', r.oid, 'member')
+        and r.rolname <> all ('{authenticator,anon,authenticated,service_role}')
+        and not r.rolname ~ '^pg_'
+        and not (
+            has_schema_privilege(r.oid, 'tenancy', 'usage')
+            and has_function_privilege(r.oid, 'tenancy.guard_request()', 'execute')
+            and has_function_privilege(r.oid, 'tenancy.require_access(text, tenancy.access_level)', 'execute')
+            and coalesce(has_function_privilege(r.oid, to_regprocedure('tenancy.pre_request()'), 'execute'), true)
+        )
+    order by 1;
+$$;
+
+comment on function tenancy.roles_without_guard() is
+    'The roles of the project that the Data API may take on, and whose requests all fail, because they cannot execute the guard.';
 
 -- sql/20_tenancy/privileges/apply_tenant_privileges.sql
 
@@ -16415,6 +16474,11 @@ as $$
         from actual a
         where a.kind = e.kind and a.target = e.target and a.grantee = e.grantee and a.privilege = e.privilege
     )
+    union all
+    select 'missing grant', 'tenancy.guard_request() of ' || r.name,
+        format('The Data API may take on the role %s, which cannot execute the guard. Each of its requests fails.', r.name),
+        'select tenancy.install_guard();', 'select tenancy.install_guard();'
+    from tenancy.roles_without_guard() r (name)
     order by 1 desc, 2, 3;
 $$;
 

@@ -990,6 +990,16 @@ def test_changed_call_of_project_function_and_guard_is_repaired(
     assert findings(database, None) == []
 
 
+def test_role_of_the_project_gets_the_guard(database: Database) -> None:
+    database.execute("create role shop_manager; grant shop_manager to authenticator")
+    missing = ("missing grant", "tenancy.guard_request() of shop_manager")
+    assert findings(database, None) == [missing]
+
+    database.execute("select tenancy.repair_findings(null, %s, %s)", missing)
+
+    assert findings(database, None) == []
+
+
 def test_missing_pre_request_function_of_the_project_is_named(database: Database) -> None:
     database.execute(
         "do $$ begin execute format('alter role authenticator in database %I set"

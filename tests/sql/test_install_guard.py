@@ -11,6 +11,7 @@ from psycopg.rows import dict_row, tuple_row
 from psycopg.sql import SQL, Composed, Identifier
 
 from support.databases import complete_database
+from tenantry_cli.doctor.release import examine_release
 from tenantry_cli.emulator.postgres import Postgres
 
 Database = psycopg.Connection[dict[str, Any]]
@@ -79,7 +80,9 @@ def found(database: Database) -> tuple[Any, ...]:
     return one(database, "select function_name, setting from tenancy.find_pre_request()")
 
 
-def request(database: Database, schema_name: str) -> tuple[list[str | None], str | None]:
+def request(
+    database: Database, schema_name: str, role: str = "authenticated"
+) -> tuple[list[str | None], str | None]:
     """The calls that a stranger's request leads to, and the code with which it is refused."""
     called: list[str | None] = []
     name = installed(database)
@@ -88,7 +91,7 @@ def request(database: Database, schema_name: str) -> tuple[list[str | None], str
     database.add_notice_handler(note)
     try:
         with database.transaction(force_rollback=True):
-            database.execute("set local role authenticated")
+            database.execute(SQL("set local role {}").format(Identifier(role)))
             database.execute(
                 SQL("set local search_path = {}, public, extensions").format(
                     Identifier(schema_name)
@@ -366,6 +369,36 @@ def test_function_is_the_one_that_the_data_api_calls(
     resolved = "select tenancy.resolve_pre_request(%s)::regprocedure::text"
     with database.cursor(row_factory=tuple_row) as cursor:
         assert cursor.execute(resolved, (name,)).fetchone() == (function,)
+
+
+@pytest.mark.parametrize("name", [None, "public.check"])
+def test_role_of_the_project_passes_the_guard_and_reaches_no_tenant(
+    database: Database, name: str | None
+) -> None:
+    database.execute("create role shop_manager")
+    database.execute("grant shop_manager to authenticator, current_user")
+    database.execute("create role shop_reader; grant anon to shop_reader")
+    database.execute("create role shop_owner")
+    database.execute("grant shop_reader to authenticator")
+    if name is not None:
+        declare(database, name)
+        configure(database, HERE, name)
+    assert without_guard(database) == ["shop_manager"]
+
+    install(database)
+
+    assert without_guard(database) == []
+    called = [] if name is None else [name]
+    assert request(database, "public", "shop_manager") == (called, None)
+    assert request(database, "acme", "shop_manager") == (called, "not_authenticated")
+    privilege = "select has_schema_privilege('shop_owner', 'tenancy', 'usage')"
+    assert one(database, privilege) == (False,)
+    assert examine_release(database) == []
+
+
+def without_guard(database: Database) -> list[str]:
+    query = "select name from tenancy.roles_without_guard() r (name)"
+    return [row["name"] for row in database.execute(query)]
 
 
 def test_data_api_is_told(url: str) -> None:

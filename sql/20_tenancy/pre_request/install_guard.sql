@@ -41,6 +41,7 @@ begin
         if tenancy.calls_guard(v_function) and v_name = (
             select coalesce(s.in_this_database, s.in_all_databases) from tenancy.pre_request_settings() s
         ) then
+            perform tenancy.grant_guard();
             return;
         end if;
 
@@ -58,6 +59,7 @@ begin
         v_installed := 'tenancy.pre_request';
     end if;
 
+    perform tenancy.grant_guard();
     execute format(
         'alter role authenticator in database %I set pgrst.db_pre_request = %L',
         current_database(), v_installed
@@ -67,4 +69,4 @@ end;
 $$;
 
 comment on function tenancy.install_guard() is
-    'Has the Data API call the guard before each request. If the project has a pre-request function, the Data API calls tenancy.pre_request(), which this function makes: it calls the project''s function and then the guard. A repeat changes nothing. If the project''s function is missing, raises 42883. If the project shall have none any more: drop function tenancy.pre_request(), then call this function.';
+    'Has the Data API call the guard before each request. If the project has a pre-request function, the Data API calls tenancy.pre_request(), which this function makes: it calls the project''s function and then the guard. API roles of the project may execute the guard. A repeat changes nothing. If the project''s function is missing, raises 42883. If the project shall have none any more: drop function tenancy.pre_request(), then call this function.';
