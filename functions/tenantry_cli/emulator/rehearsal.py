@@ -119,6 +119,9 @@ def rehearsed(
     with _database(postgres, "".join(files.values())) as url:
         with psycopg.connect(url) as connection:
             for file, text in files.items():
+                # These begin the transaction, in which each statement gets a savepoint.
+                connection.execute("reset all")
+                connection.execute("reset role")
                 kept = text
                 for statement in statements(text):
                     try:
@@ -146,8 +149,6 @@ def rehearsed(
                 if failure:
                     break
                 connection.commit()
-                connection.execute("reset all")
-                connection.execute("reset role")
         pending = (each for each in left_out if each.version not in applied)
         yield url, Rehearsal(tuple(pending), replaced, failure)
 

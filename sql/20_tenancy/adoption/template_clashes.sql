@@ -15,7 +15,6 @@ as $$
         select d.*,
             -- The layers of a table that has the template's shape are made again.
             d.object_kind in ('policy', 'trigger')
-            or (d.object_kind = 'routine' and d.difference = 'missing')
             or (
                 d.object_kind = 'table'
                 and regexp_replace(d.expected, ', (forced )?row level security', '', 'g')
