@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -269,6 +270,34 @@ def test_rows_move_and_everything_else_stays(sql: Database, db_url: str) -> None
     again = tenantry_split(db_url, *SHOP, FROM)
     assert again.exit_code == 0
     assert "Nothing to do" in again.output
+
+
+def test_people_read_counts_and_what_comes_next(sql: Database, db_url: str) -> None:
+    ids = make_tenants(sql, "acme", "globex")
+    fill(sql, ids, customers=3)
+
+    plan = tenantry_split(db_url, *SHOP, FROM, "--dry-run")
+    assert plan.exit_code == 0
+    assert "The rows can be split. Nothing was changed." in plan.output
+    copied = tenantry_split(db_url, *SHOP, FROM, "--copy-only")
+    assert "0 of 2 tenants are verified" in copied.output
+    verified = tenantry_split(db_url, *SHOP, FROM)
+    assert "2 of 2 tenants are verified" in verified.output
+    assert "and then with --delete-source." in verified.output
+    deleted = tenantry_split(db_url, *SHOP, FROM, "--delete-source")
+
+    numbers = [
+        re.findall(r"public\.orders\D*" + r"(\d+)\D+" * 6, result.output)
+        for result in (plan, copied, verified, deleted)
+    ]
+    # Tenants, rows, copied, verified, deleted, left.
+    assert numbers == [
+        [("2", "18", "0", "0", "0", "0")],
+        [("2", "18", "18", "0", "0", "0")],
+        [("2", "18", "18", "18", "0", "0")],
+        [("2", "18", "18", "18", "18", "0")],
+    ]
+    assert "delete-source" not in deleted.output
 
 
 def test_several_runs_follow_the_source_until_the_rows_are_verified(
