@@ -315,6 +315,8 @@ def test_adopted_schema_keeps_everything_and_gets_the_layers(sql: Database) -> N
         ("warning", "warning: unreachable table", "legacy.hidden"),
     }
     assert not {s for s in steps if s[0] == "refused"}
+    # The privileges on new tables are those of every tenant.
+    assert ("made", "grant", "table users to authenticated") not in steps
     details = {(s["object_kind"], s["object_name"]): s["detail"] for s in plan}
     assert "No API role reads it" in details["view", "loud"]
     assert "No API role reads it" not in details["view", "sent"]
