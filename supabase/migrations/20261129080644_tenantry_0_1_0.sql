@@ -11452,24 +11452,8 @@ begin
     end if;
     v_parts := tenancy.split_statements(relation, column_name, value, schema_name);
 
-    -- A foreign key may delete or change the rows that reference a deleted one. Nobody has
-    -- verified these, so a row goes when nothing references it any more.
-    select string_agg(
-        format(
-            ' and not exists (select from %s r where %s)',
-            k.conrelid::regclass,
-            (
-                select string_agg(format('r.%I = s.%I', a.attname, f.attname), ' and ')
-                from unnest(k.conkey, k.confkey) c (referencing, referenced)
-                join pg_catalog.pg_attribute a on a.attrelid = k.conrelid and a.attnum = c.referencing
-                join pg_catalog.pg_attribute f on f.attrelid = k.confrelid and f.attnum = c.referenced
-            )
-        ),
-        ''
-    )
-    into v_is_unreferenced
-    from pg_catalog.pg_constraint k
-    where k.contype = 'f' and k.confrelid = delete_split_batch.relation and k.conparentid = 0;
+    -- A row goes when nothing references it any more.
+    v_is_unreferenced := tenancy.split_unreferenced(relation, 's');
     perform tenancy.lock_relations(
         (
             select string_agg(r.name, ', ' order by r.name collate "C")
@@ -11616,7 +11600,7 @@ comment on function tenancy.note_equal_rows(tenancy.tenants_splits) is
 -- sql/20_tenancy/splitting/remove_split_rows.sql
 
 create function tenancy.remove_split_rows(split tenancy.tenants_splits)
-    returns void
+    returns bigint
     volatile
     security invoker
     set search_path = ''
@@ -11628,33 +11612,55 @@ declare
     v_parts constant record := tenancy.split_statements(
         split.relation, split.column_name, split.value, split.schema_name
     );
+    v_removed bigint;
+    v_kept bigint;
 begin
-    execute format(
-        $sql$
-        with gone as materialized (
-            select l.key_hash, coalesce(l.copy_hash, l.row_hash) as copy_hash
-            from tenancy.tenants_splits_rows l
-            where l.split_id = $1
-                and not exists (select from %2$s s where %3$s and %1$s = l.key_hash)
-        ),
-        removed as (
-            delete from %4$s t
-            using gone g
-            where %5$s = g.key_hash and %6$s = g.copy_hash
+    -- A row that is referenced by a removed row of its own table goes in a later round.
+    loop
+        execute format(
+            $sql$
+            with gone as materialized (
+                select l.key_hash, coalesce(l.copy_hash, l.row_hash) as copy_hash
+                from tenancy.tenants_splits_rows l
+                where l.split_id = $1
+                    and not exists (select from %2$s s where %3$s and %1$s = l.key_hash)
+            ),
+            present as materialized (
+                select g.key_hash
+                from %4$s t
+                join gone g on %5$s = g.key_hash
+            ),
+            removed as (
+                delete from %4$s t
+                using gone g
+                where %5$s = g.key_hash and %6$s = g.copy_hash%7$s
+                returning g.key_hash
+            ),
+            forgotten as (
+                delete from tenancy.tenants_splits_rows l
+                using gone g
+                left join present p on p.key_hash = g.key_hash
+                left join removed r on r.key_hash = g.key_hash
+                where l.split_id = $1 and l.key_hash = g.key_hash
+                    and (p.key_hash is null or r.key_hash is not null)
+            )
+            select (select count(*) from removed), (select count(*) from present) - (select count(*) from removed)
+            $sql$,
+            v_parts.key_hash_of_source, split.relation, v_parts.is_of_value,
+            v_parts.target::regclass, v_parts.key_hash_of_target, v_parts.row_hash_of_target,
+            tenancy.split_unreferenced(v_parts.target, 't')
         )
-        delete from tenancy.tenants_splits_rows l
-        using gone g
-        where l.split_id = $1 and l.key_hash = g.key_hash
-        $sql$,
-        v_parts.key_hash_of_source, split.relation, v_parts.is_of_value,
-        v_parts.target::regclass, v_parts.key_hash_of_target, v_parts.row_hash_of_target
-    )
-    using split.id;
+        into v_removed, v_kept
+        using split.id;
+        exit when v_removed = 0 or v_kept = 0;
+    end loop;
+
+    return v_kept;
 end;
 $$;
 
 comment on function tenancy.remove_split_rows(tenancy.tenants_splits) is
-    'Removes the copies of rows that are no longer in the source, unless the tenant has changed them. Only before the rows are verified, and under the locks of verify_split.';
+    'Removes the copies of rows that are no longer in the source, and returns how many stay, because the tenant has changed them or other rows reference them. Only before the rows are verified, and under the locks of verify_split.';
 
 -- sql/20_tenancy/splitting/split_deletion_findings.sql
 
@@ -12049,6 +12055,38 @@ $$;
 comment on function tenancy.split_table_text(regclass, text) is
     'The text of a tenant migration that creates the tenants'' table for a table of the project, without the column that names the tenant. Foreign keys, checks and indexes are missing.';
 
+-- sql/20_tenancy/splitting/split_unreferenced.sql
+
+create function tenancy.split_unreferenced(relation oid, alias text)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select coalesce(
+        string_agg(
+            format(
+                ' and not exists (select from %s r where %s)',
+                k.conrelid::regclass,
+                (
+                    select string_agg(format('r.%I = %s.%I', a.attname, alias, f.attname), ' and ')
+                    from unnest(k.conkey, k.confkey) c (referencing, referenced)
+                    join pg_catalog.pg_attribute a on a.attrelid = k.conrelid and a.attnum = c.referencing
+                    join pg_catalog.pg_attribute f on f.attrelid = k.confrelid and f.attnum = c.referenced
+                )
+            ),
+            ''
+        ),
+        ''
+    )
+    from pg_catalog.pg_constraint k
+    where k.contype = 'f' and k.confrelid = relation and k.conparentid = 0;
+$$;
+
+comment on function tenancy.split_unreferenced(oid, text) is
+    'SQL, to follow a condition: no foreign key references the row of this alias. A foreign key may delete or change the rows that reference a deleted one, and nobody has compared these.';
+
 -- sql/20_tenancy/splitting/split_values.sql
 
 create function tenancy.split_values(
@@ -12180,6 +12218,7 @@ create function tenancy.verify_split(
         clashing_count bigint,
         changed_count bigint,
         changed_columns text[],
+        kept_count bigint,
         checksum text
     )
     volatile
@@ -12206,6 +12245,7 @@ declare
     v_split tenancy.tenants_splits;
     v_compared record;
     v_copied bigint;
+    v_kept bigint[] := array_fill(0, array[cardinality(v_splits)]);
 begin
     -- Each statement has to see what was written before the lock.
     if current_setting('transaction_isolation') <> 'read committed' then
@@ -12221,7 +12261,7 @@ begin
     -- Rows that reference others go first.
     for place in reverse cardinality(v_splits)..1 loop
         if v_splits[place].state <> 'verified' then
-            perform tenancy.remove_split_rows(v_splits[place]);
+            v_kept[place] := tenancy.remove_split_rows(v_splits[place]);
         end if;
     end loop;
     foreach v_split in array v_splits loop
@@ -12264,6 +12304,7 @@ begin
         clashing_count := v_compared.clashing_count;
         changed_count := v_compared.changed_count;
         changed_columns := v_compared.changed_columns;
+        kept_count := v_kept[array_position(relations, v_split.relation)];
         checksum := encode(v_compared.checksum, 'hex');
         return next;
     end loop;

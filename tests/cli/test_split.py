@@ -347,6 +347,34 @@ def test_several_runs_follow_the_source_until_the_rows_are_verified(
     assert tenant_rows(sql, "acme") == before
 
 
+def test_rows_of_the_tenant_keep_the_copies_that_they_reference(
+    sql: Database, db_url: str
+) -> None:
+    ids = make_tenants(sql, "acme")
+    fill(sql, ids)
+    tables = (*SHOP, "public.tags")
+    for name, parent in (("a", None), ("b", "a"), ("c", "b")):
+        sql.execute("insert into public.tags values (%s, %s, %s)", (ids["acme"], name, parent))
+    split(db_url, *tables, FROM, "--copy-only")
+    run(
+        sql,
+        "insert into acme.orders (customer_id, total, mood, placed_at)"
+        " values (3, 500, 'good', now())",
+    )
+    run(sql, "delete from public.customers where id in (3, 4); delete from public.tags")
+
+    moved = tenantry_split(db_url, *tables, FROM)
+
+    # The copy of customer 4 and its orders go, and so do tags that reference one another.
+    assert "acme: copies in public.customers stay (1), although" in moved.output
+    assert moved.output.count("although") == 1
+    customers, orders = tenant_rows(sql, "acme")
+    left, left_orders = source_rows(sql, ids["acme"])
+    assert {*customers} == {*left, (3, "acme3")}
+    assert [order[1] for order in orders if order not in left_orders] == [3]
+    assert rows(sql, "select count(*) from acme.tags") == [(0,)]
+
+
 def test_rows_written_during_the_run_arrive(sql: Database, db_url: str) -> None:
     ids = make_tenants(sql, "acme")
     fill(sql, ids, customers=60)

@@ -29,6 +29,8 @@ class Part:
     clashing: int = 0
     changed: int = 0
     changed_columns: list[str] = field(default_factory=list)
+    # Copies that stay although the source has lost their rows.
+    kept: int = 0
     checksum: str | None = None
     deleted: int = 0
     # Rows that the deletion left in the source; null if there was none.
@@ -111,6 +113,16 @@ def show(console: Console, report: Report, *, deleted: bool) -> None:
         console.print(
             f"{result.schema_name}: {result.error}", markup=False, soft_wrap=True, style="red"
         )
+    for result in report.tenants:
+        for part in result.tables:
+            if part.kept:
+                console.print(
+                    f"{result.schema_name}: copies in {part.table} stay ({part.kept:,}), "
+                    "although the source has lost these rows: the tenant has changed them, or "
+                    "other rows reference them.",
+                    markup=False,
+                    soft_wrap=True,
+                )
     verified = [result for result in report.tenants if result.is_verified]
     console.print(
         f"{len(verified)} of {len(report.tenants)} tenants are verified "

@@ -88,7 +88,7 @@ class Run:
     def _verify(self, result: Result) -> None:
         rows = self._call(
             "select relation::text, state, row_count, rows_copied, clashing_count,"
-            " changed_count, changed_columns, checksum"
+            " changed_count, changed_columns, kept_count, checksum"
             " from tenancy.verify_split(%s::regclass[], %s, %s, %s, %s)",
             [part.table for part in result.tables],
             *self._of(result),
@@ -99,6 +99,7 @@ class Run:
             part.rows_copied, part.checksum = row["rows_copied"], row["checksum"]
             part.clashing, part.changed = row["clashing_count"], row["changed_count"]
             part.changed_columns = row["changed_columns"] or []
+            part.kept = row["kept_count"]
         result.error = (
             " ".join(_difference(part) for part in result.tables if part.state != "verified")
             or None

@@ -40,24 +40,8 @@ begin
     end if;
     v_parts := tenancy.split_statements(relation, column_name, value, schema_name);
 
-    -- A foreign key may delete or change the rows that reference a deleted one. Nobody has
-    -- verified these, so a row goes when nothing references it any more.
-    select string_agg(
-        format(
-            ' and not exists (select from %s r where %s)',
-            k.conrelid::regclass,
-            (
-                select string_agg(format('r.%I = s.%I', a.attname, f.attname), ' and ')
-                from unnest(k.conkey, k.confkey) c (referencing, referenced)
-                join pg_catalog.pg_attribute a on a.attrelid = k.conrelid and a.attnum = c.referencing
-                join pg_catalog.pg_attribute f on f.attrelid = k.confrelid and f.attnum = c.referenced
-            )
-        ),
-        ''
-    )
-    into v_is_unreferenced
-    from pg_catalog.pg_constraint k
-    where k.contype = 'f' and k.confrelid = delete_split_batch.relation and k.conparentid = 0;
+    -- A row goes when nothing references it any more.
+    v_is_unreferenced := tenancy.split_unreferenced(relation, 's');
     perform tenancy.lock_relations(
         (
             select string_agg(r.name, ', ' order by r.name collate "C")

@@ -13,6 +13,7 @@ create function tenancy.verify_split(
         clashing_count bigint,
         changed_count bigint,
         changed_columns text[],
+        kept_count bigint,
         checksum text
     )
     volatile
@@ -39,6 +40,7 @@ declare
     v_split tenancy.tenants_splits;
     v_compared record;
     v_copied bigint;
+    v_kept bigint[] := array_fill(0, array[cardinality(v_splits)]);
 begin
     -- Each statement has to see what was written before the lock.
     if current_setting('transaction_isolation') <> 'read committed' then
@@ -54,7 +56,7 @@ begin
     -- Rows that reference others go first.
     for place in reverse cardinality(v_splits)..1 loop
         if v_splits[place].state <> 'verified' then
-            perform tenancy.remove_split_rows(v_splits[place]);
+            v_kept[place] := tenancy.remove_split_rows(v_splits[place]);
         end if;
     end loop;
     foreach v_split in array v_splits loop
@@ -97,6 +99,7 @@ begin
         clashing_count := v_compared.clashing_count;
         changed_count := v_compared.changed_count;
         changed_columns := v_compared.changed_columns;
+        kept_count := v_kept[array_position(relations, v_split.relation)];
         checksum := encode(v_compared.checksum, 'hex');
         return next;
     end loop;
