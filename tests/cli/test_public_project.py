@@ -46,6 +46,10 @@ uri = "pg-functions://postgres/public/hook"
 
 [auth.external.slack]
 enabled = false
+
+[auth.email.template.invite]
+subject = "Join"
+content_path = "./supabase/templates/invite.html"
 """
 
 SERVICES = """
@@ -185,6 +189,7 @@ def shop(own_project: Trial) -> Trial:
     own_project.write("supabase/migrations/20260101000000_services.sql", SERVICES)
     own_project.write("supabase/migrations/20260102000000_missing.sql", MISSING)
     own_project.write("supabase/seeds/users/users.sql", USERS)
+    own_project.write("supabase/templates/invite.html", "<p>Join</p>\n")
     own_project.write("data/kept.sql", "insert into public.kept values (1), (2), (3);\n")
     return own_project
 
@@ -264,7 +269,9 @@ def test_configuration_is_followed(stack: Stack) -> None:
     (unknown,) = [each for each in stack.warnings if "api.schemas" in each]
     assert "exposes planned in api.schemas" in unknown
     (not_followed,) = [each for each in stack.warnings if "does not follow" in each]
-    assert not_followed.endswith(": auth.hook.custom_access_token.enabled.")
+    assert not_followed.endswith(
+        ": auth.email.template, auth.hook.custom_access_token.enabled."
+    )
 
     weak = auth(stack, "signup", email="new@shop.example", password="ninechars")
     assert (weak.status_code, weak.json()["error_code"]) == (422, "weak_password")

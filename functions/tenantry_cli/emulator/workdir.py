@@ -3,6 +3,7 @@ a form that this version of the CLI accepts. The files of the project never chan
 """
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -46,8 +47,22 @@ def command_folder(root: Path) -> Iterator[Path]:
         return
     # The CLI writes new migrations there, so this folder must be the project's own.
     (root / "supabase" / _MIGRATIONS).mkdir(exist_ok=True)
-    with _linked(root, accepted, {}) as folder:
+    with _linked(root, accepted, dict(_templates(root, told))) as folder:
         yield folder
+
+
+def _templates(root: Path, told: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """The e-mails that config.toml names. The CLI follows no link out of its folder."""
+    email = told.get("auth", {}).get("email", {})
+    for kind in ("template", "notification"):
+        for each in email.get(kind, {}).values():
+            path = each.get("content_path") if isinstance(each, dict) else None
+            if not isinstance(path, str):
+                continue
+            for folder in (root, root / "supabase"):
+                file = Path(os.path.normpath(folder / path))
+                if file.is_file() and file.is_relative_to(root):
+                    yield file, file.read_text(errors="surrogateescape")
 
 
 def _accepted(told: dict[str, Any]) -> dict[str, Any]:
@@ -93,7 +108,7 @@ def _link(source: Path, target: Path, replaced: Mapping[Path, str], without: str
         if entry.name == without:
             continue
         if entry in replaced:
-            (target / entry.name).write_text(replaced[entry])
+            (target / entry.name).write_text(replaced[entry], errors="surrogateescape")
         elif any(file.is_relative_to(entry) for file in replaced):
             _link(entry, target / entry.name, replaced)
         else:
