@@ -11138,7 +11138,6 @@ as $$
 declare
     v_split tenancy.tenants_splits;
     v_statements record;
-    v_list text;
     v_is_new boolean;
 begin
     perform tenancy.lock_active_tenant(schema_name);
@@ -11146,13 +11145,7 @@ begin
     -- A table that was dropped may have left rows, and another table may get its number.
     delete from tenancy.tenants_splits p
     where not exists (select from pg_catalog.pg_class c where c.oid = p.relation);
-    select string_agg(concat_ws(' ', f.object || ':', f.detail, f.remediation), E'\n') into v_list
-    from tenancy.split_findings(relation, column_name, schema_name) f
-    where f.kind not like 'warning: %';
-    if v_list is not null then
-        raise exception 'Table % does not fit the one of tenant "%":%', relation, schema_name, E'\n' || v_list
-            using errcode = 'object_not_in_prerequisite_state';
-    end if;
+    perform tenancy.require_fitting_table(relation, column_name, schema_name);
 
     v_statements := tenancy.split_statements(relation, column_name, value, schema_name);
     insert into tenancy.tenants_splits (relation, column_name, value, schema_name, compared_columns)
@@ -11467,6 +11460,8 @@ begin
         ),
         'share row exclusive'
     );
+    -- A column that came after the verification has values that nobody has copied.
+    perform tenancy.require_fitting_table(relation, column_name, schema_name);
 
     -- Triggers of the project may use names without a schema.
     perform set_config('search_path', 'public, extensions', true);
@@ -11661,6 +11656,31 @@ $$;
 
 comment on function tenancy.remove_split_rows(tenancy.tenants_splits) is
     'Removes the copies of rows that are no longer in the source, and returns how many stay, because the tenant has changed them or other rows reference them. Only before the rows are verified, and under the locks of verify_split.';
+
+-- sql/20_tenancy/splitting/require_fitting_table.sql
+
+create function tenancy.require_fitting_table(relation regclass, column_name text, schema_name text)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_list text;
+begin
+    select string_agg(concat_ws(' ', f.object || ':', f.detail, f.remediation), E'\n') into v_list
+    from tenancy.split_findings(relation, column_name, schema_name) f
+    where f.kind not like 'warning: %';
+    if v_list is not null then
+        raise exception 'Table % does not fit the one of tenant "%":%', relation, schema_name, E'\n' || v_list
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_fitting_table(regclass, text, text) is
+    'Refuses a table whose rows cannot be copied whole into the table of the same name in a tenant (55000).';
 
 -- sql/20_tenancy/splitting/split_deletion_findings.sql
 
@@ -11962,7 +11982,15 @@ begin
     target := tenancy.require_table(
         schema_name, (select c.relname from pg_catalog.pg_class c where c.oid = split_statements.relation)
     );
+    -- Values with different texts may be equal: in citext, in a collation without case, in numeric.
     select format('s.%I = %L::%s', column_name, value, format_type(a.atttypid, a.atttypmod))
+        || case
+            when a.atttypid not in ('uuid'::regtype, 'smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'text'::regtype, 'varchar'::regtype)
+                or exists (
+                    select from pg_catalog.pg_collation o where o.oid = a.attcollation and not o.collisdeterministic
+                ) then format(' and s.%I::text = %L collate "C"', column_name, value)
+            else ''
+        end
     into strict is_of_value
     from pg_catalog.pg_attribute a
     where a.attrelid = split_statements.relation and a.attname = column_name and not a.attisdropped;
@@ -11973,8 +12001,8 @@ begin
         string_agg(format('($1[%s])::%s', c.place_in_key, c.type), ', ' order by c.place_in_key) filter (where c.is_key),
         string_agg(format('s.%1$I = t.%1$I', c.name), ' and ' order by c.place_in_key) filter (where c.is_key),
         string_agg(format('t.%I', c.name), ', ' order by c.place_in_key) filter (where c.is_key),
-        string_agg(format('s.%I', c.name), ', ' order by c.place),
-        string_agg(format('t.%I', c.name), ', ' order by c.place),
+        string_agg(format('s.%I%s', c.name, c.cast_for_hash), ', ' order by c.place),
+        string_agg(format('t.%I%s', c.name, c.cast_for_hash), ', ' order by c.place),
         string_agg(quote_ident(c.name), ', ' order by c.place) filter (where not c.is_computed),
         string_agg(c.source_value, ', ' order by c.place) filter (where not c.is_computed),
         string_agg(format('%I = %s', c.name, c.source_value), ', ' order by c.place)
@@ -11993,6 +12021,8 @@ begin
             format_type(a.atttypid, a.atttypmod) as type,
             t.attgenerated <> '' as is_computed,
             t.attidentity = 'a' as is_always_identity,
+            -- The text of a regclass depends on the search path, which a deletion changes.
+            case when format_type(a.atttypid, null) ~ '^reg[a-z]+$' then '::oid' end as cast_for_hash,
             -- A wider type of the template may stand for the one of the project.
             case
                 when a.atttypid = t.atttypid then format('s.%I', a.attname)
@@ -12067,8 +12097,10 @@ as $$
     select coalesce(
         string_agg(
             format(
-                ' and not exists (select from %s r where %s)',
+                ' and not exists (select from %s r where %s%s)',
                 k.conrelid::regclass,
+                -- A row may reference itself.
+                case when k.conrelid = k.confrelid then format('(r.tableoid, r.ctid) <> (%1$I.tableoid, %1$I.ctid) and ', alias) end,
                 (
                     select string_agg(format('r.%I = %s.%I', a.attname, alias, f.attname), ' and ')
                     from unnest(k.conkey, k.confkey) c (referencing, referenced)
@@ -12108,10 +12140,11 @@ declare
     v_mapping constant text := case
         when tenants_from is null then
             'select t.id::text, t.schema_name from public.tenants t union all select t.schema_name, t.schema_name from public.tenants t'
-        else format('select m.%I::text, m.%I::text from %s m', key_column, name_column, tenants_from)
+        else format('select m.%I::text collate "C", m.%I::text collate "C" from %s m', key_column, name_column, tenants_from)
     end;
 begin
     return query execute format(
+        -- By their texts, because rows are copied by the text of the value.
         $sql$
         select v.value, t.schema_name, v.row_count,
             case
@@ -12125,7 +12158,7 @@ begin
             end
         from (
             select coalesce(c.value, p.value) as value, coalesce(c.row_count, 0) as row_count, p.schema_name as known_name
-            from (select s.%1$I::text as value, count(*) as row_count from %2$s s group by s.%1$I) c
+            from (select s.%1$I::text collate "C" as value, count(*) as row_count from %2$s s group by 1) c
             full join (
                 select p.value, p.schema_name from tenancy.tenants_splits p where p.relation = $1 and p.column_name = $2
             ) p on p.value = c.value

@@ -29,6 +29,8 @@ from tenantry_cli.main import main
 Database = psycopg.Connection[dict[str, Any]]
 
 TEMPLATE = """
+create schema if not exists extensions;
+create extension if not exists citext schema extensions;
 select tenancy.register_tenant_migration('shop', 'shop', $tenant$
 create type mood as enum ('good', 'bad', 'unknown');
 create table customers (
@@ -47,6 +49,7 @@ create table orders (
     handled_by text not null default 'nobody'
 );
 create table tags (name text primary key, parent text references tags (name));
+create table labels (id extensions.citext primary key, kind regclass);
 create table notes (organization_id uuid, id serial, what text, touched int, unique (id));
 create function touch() returns trigger language plpgsql
     as $$ begin new.touched := new.touched + 1; return new; end $$;
@@ -81,7 +84,7 @@ create table public.tags (
 );
 create table public.notes (organization_id uuid, id int primary key, what text, touched int);
 """
-TABLES = ("organizations", "customers", "orders", "tags", "notes", "loose")
+TABLES = ("organizations", "customers", "orders", "tags", "notes", "loose", "labels")
 # What has to be the same afterwards: constraints, triggers, policies, owners, privileges.
 LASTING = """
 select 'constraint', k.conname, concat(pg_get_constraintdef(k.oid), k.convalidated)
@@ -557,6 +560,86 @@ def test_table_that_references_itself_is_split(sql: Database, db_url: str) -> No
     for name in ids:
         assert rows_of(sql, name, "select count(*), count(parent) from {}.tags") == [(9, 8)]
     assert rows(sql, "select count(*) from public.tags") == [(0,)]
+
+
+@pytest.mark.parametrize("type", ["extensions.citext", "text collate public.caseless"])
+def test_values_that_differ_in_case_alone_are_two(
+    sql: Database, db_url: str, type: str
+) -> None:
+    make_tenants(sql, "acme")
+    run(
+        sql,
+        "create collation public.caseless"
+        " (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
+        f"create table public.labels (tenant {type}, id extensions.citext primary key);"
+        "insert into public.labels select case when n % 3 = 0 then 'ACME' else 'acme' end,"
+        " case when n % 2 = 0 then 'k' else 'K' end || n from generate_series(1, 9) n",
+    )
+    try:
+        refused = tenantry_split(db_url, "public.labels", "--by=tenant")
+        assert refused.exit_code == 1
+        assert "3 rows with ACME. No tenant has this id or schema name." in refused.output
+
+        run(sql, "update public.labels set tenant = 'acme'")
+        split(db_url, "public.labels", "--by=tenant", "--batch-size=2")
+        report = split(db_url, "public.labels", "--by=tenant", "--delete-source")
+        assert report["tenants"][0]["tables"][0]["deleted"] == 9
+        assert rows(sql, "select count(*) from acme.labels") == [(9,)]
+    finally:
+        run(sql, "drop table public.labels; drop collation public.caseless")
+
+
+def test_text_that_depends_on_the_search_path_is_deleted(sql: Database, db_url: str) -> None:
+    make_tenants(sql, "acme")
+    run(
+        sql,
+        "create table public.labels (tenant text, id extensions.citext primary key,"
+        " kind regclass);"
+        "insert into public.labels values ('acme', 'a', 'public.tenants'), ('acme', 'b', null)",
+    )
+
+    split(db_url, "public.labels", "--by=tenant", "--delete-source")
+
+    assert rows(sql, "select count(*) from public.labels") == [(0,)]
+    assert rows(sql, "select id::text, kind::text from acme.labels order by 1") == [
+        ("a", "tenants"),
+        ("b", None),
+    ]
+
+
+def test_row_that_references_itself_is_deleted(sql: Database, db_url: str) -> None:
+    ids = make_tenants(sql, "acme")
+    sql.execute(
+        "insert into public.tags select %s, 'n' || n, 'n' || (n + 1) / 2"
+        " from generate_series(1, 9) n",
+        (ids["acme"],),
+    )
+
+    split(db_url, "public.tags", "--by=organization_id", FROM, "--delete-source")
+
+    assert rows(sql, "select count(*) from public.tags") == [(0,)]
+    assert rows_of(sql, "acme", "select count(parent) from {}.tags") == [(9,)]
+
+
+def test_column_that_came_after_the_verification_is_not_deleted(
+    sql: Database, db_url: str
+) -> None:
+    ids = make_tenants(sql, "acme")
+    fill(sql, ids, customers=2)
+    split(db_url, *SHOP, FROM)
+    run(sql, "alter table public.orders add column remark text default 'important'")
+    verified = ("organization_id", ids["acme"], "acme", None, 10)
+
+    with pytest.raises(psycopg.Error, match="no such column") as refused:
+        sql.execute(
+            "select tenancy.delete_split_batch('public.orders', %s, %s, %s, %s, %s)", verified
+        )
+    assert refused.value.sqlstate == "55000"
+    assert rows(sql, "select count(*) from public.orders") == [(6,)]
+
+    run(sql, "alter table public.orders drop column remark")
+    split(db_url, *SHOP, FROM, "--delete-source")
+    assert rows(sql, "select count(*) from public.orders") == [(0,)]
 
 
 def test_rows_without_a_tenant_are_refused_or_left(sql: Database, db_url: str) -> None:

@@ -10,7 +10,6 @@ as $$
 declare
     v_split tenancy.tenants_splits;
     v_statements record;
-    v_list text;
     v_is_new boolean;
 begin
     perform tenancy.lock_active_tenant(schema_name);
@@ -18,13 +17,7 @@ begin
     -- A table that was dropped may have left rows, and another table may get its number.
     delete from tenancy.tenants_splits p
     where not exists (select from pg_catalog.pg_class c where c.oid = p.relation);
-    select string_agg(concat_ws(' ', f.object || ':', f.detail, f.remediation), E'\n') into v_list
-    from tenancy.split_findings(relation, column_name, schema_name) f
-    where f.kind not like 'warning: %';
-    if v_list is not null then
-        raise exception 'Table % does not fit the one of tenant "%":%', relation, schema_name, E'\n' || v_list
-            using errcode = 'object_not_in_prerequisite_state';
-    end if;
+    perform tenancy.require_fitting_table(relation, column_name, schema_name);
 
     v_statements := tenancy.split_statements(relation, column_name, value, schema_name);
     insert into tenancy.tenants_splits (relation, column_name, value, schema_name, compared_columns)

@@ -55,6 +55,8 @@ begin
         ),
         'share row exclusive'
     );
+    -- A column that came after the verification has values that nobody has copied.
+    perform tenancy.require_fitting_table(relation, column_name, schema_name);
 
     -- Triggers of the project may use names without a schema.
     perform set_config('search_path', 'public, extensions', true);

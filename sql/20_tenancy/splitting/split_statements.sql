@@ -32,7 +32,15 @@ begin
     target := tenancy.require_table(
         schema_name, (select c.relname from pg_catalog.pg_class c where c.oid = split_statements.relation)
     );
+    -- Values with different texts may be equal: in citext, in a collation without case, in numeric.
     select format('s.%I = %L::%s', column_name, value, format_type(a.atttypid, a.atttypmod))
+        || case
+            when a.atttypid not in ('uuid'::regtype, 'smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'text'::regtype, 'varchar'::regtype)
+                or exists (
+                    select from pg_catalog.pg_collation o where o.oid = a.attcollation and not o.collisdeterministic
+                ) then format(' and s.%I::text = %L collate "C"', column_name, value)
+            else ''
+        end
     into strict is_of_value
     from pg_catalog.pg_attribute a
     where a.attrelid = split_statements.relation and a.attname = column_name and not a.attisdropped;
@@ -43,8 +51,8 @@ begin
         string_agg(format('($1[%s])::%s', c.place_in_key, c.type), ', ' order by c.place_in_key) filter (where c.is_key),
         string_agg(format('s.%1$I = t.%1$I', c.name), ' and ' order by c.place_in_key) filter (where c.is_key),
         string_agg(format('t.%I', c.name), ', ' order by c.place_in_key) filter (where c.is_key),
-        string_agg(format('s.%I', c.name), ', ' order by c.place),
-        string_agg(format('t.%I', c.name), ', ' order by c.place),
+        string_agg(format('s.%I%s', c.name, c.cast_for_hash), ', ' order by c.place),
+        string_agg(format('t.%I%s', c.name, c.cast_for_hash), ', ' order by c.place),
         string_agg(quote_ident(c.name), ', ' order by c.place) filter (where not c.is_computed),
         string_agg(c.source_value, ', ' order by c.place) filter (where not c.is_computed),
         string_agg(format('%I = %s', c.name, c.source_value), ', ' order by c.place)
@@ -63,6 +71,8 @@ begin
             format_type(a.atttypid, a.atttypmod) as type,
             t.attgenerated <> '' as is_computed,
             t.attidentity = 'a' as is_always_identity,
+            -- The text of a regclass depends on the search path, which a deletion changes.
+            case when format_type(a.atttypid, null) ~ '^reg[a-z]+$' then '::oid' end as cast_for_hash,
             -- A wider type of the template may stand for the one of the project.
             case
                 when a.atttypid = t.atttypid then format('s.%I', a.attname)

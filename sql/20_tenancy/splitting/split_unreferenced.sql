@@ -8,8 +8,10 @@ as $$
     select coalesce(
         string_agg(
             format(
-                ' and not exists (select from %s r where %s)',
+                ' and not exists (select from %s r where %s%s)',
                 k.conrelid::regclass,
+                -- A row may reference itself.
+                case when k.conrelid = k.confrelid then format('(r.tableoid, r.ctid) <> (%1$I.tableoid, %1$I.ctid) and ', alias) end,
                 (
                     select string_agg(format('r.%I = %s.%I', a.attname, alias, f.attname), ' and ')
                     from unnest(k.conkey, k.confkey) c (referencing, referenced)

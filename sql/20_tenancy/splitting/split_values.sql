@@ -17,10 +17,11 @@ declare
     v_mapping constant text := case
         when tenants_from is null then
             'select t.id::text, t.schema_name from public.tenants t union all select t.schema_name, t.schema_name from public.tenants t'
-        else format('select m.%I::text, m.%I::text from %s m', key_column, name_column, tenants_from)
+        else format('select m.%I::text collate "C", m.%I::text collate "C" from %s m', key_column, name_column, tenants_from)
     end;
 begin
     return query execute format(
+        -- By their texts, because rows are copied by the text of the value.
         $sql$
         select v.value, t.schema_name, v.row_count,
             case
@@ -34,7 +35,7 @@ begin
             end
         from (
             select coalesce(c.value, p.value) as value, coalesce(c.row_count, 0) as row_count, p.schema_name as known_name
-            from (select s.%1$I::text as value, count(*) as row_count from %2$s s group by s.%1$I) c
+            from (select s.%1$I::text collate "C" as value, count(*) as row_count from %2$s s group by 1) c
             full join (
                 select p.value, p.schema_name from tenancy.tenants_splits p where p.relation = $1 and p.column_name = $2
             ) p on p.value = c.value
