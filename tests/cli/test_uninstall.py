@@ -208,6 +208,33 @@ def test_only_unchanged_files_are_removed(project: OwnProject) -> None:
     assert project.files() == after
 
 
+@pytest.mark.parametrize("before", [b"node_modules/\r\n.env\r\n", b"a\x0cb\n\xe9\n"])
+def test_other_lines_of_a_file_stay_to_the_byte(project: OwnProject, before: bytes) -> None:
+    ignored = project.root / ".gitignore"
+    ignored.write_bytes(before)
+    line_break = b"\r\n" if b"\r" in before else b"\n"
+
+    succeed("init")
+    assert ignored.read_bytes() == before + b".tenantry/" + line_break
+
+    succeed("uninstall")
+    assert ignored.read_bytes() == before
+
+
+def test_folder_of_functions_that_is_a_link_stays(project: OwnProject, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (project.root / "functions").symlink_to(elsewhere)
+
+    succeed("init")
+    assert (elsewhere / "main.py").exists()
+    succeed("uninstall")
+
+    assert (project.root / "functions").is_symlink()
+    assert [*elsewhere.iterdir()] == []
+    assert not (project.root / "supabase" / "tenantry.json").exists()
+
+
 def test_interrupted_run_is_completed_by_a_repeat(project: OwnProject) -> None:
     succeed("init")
     manifest = (project.root / "supabase/tenantry.json").read_text()

@@ -67,11 +67,12 @@ def read(file: Path) -> str:
 
 
 def write(file: Path, text: str) -> None:
-    """Writes all of the file or nothing: a rename is atomic."""
+    """Writes all of the file or nothing: a rename is atomic. Its line breaks stay as they are."""
     file.parent.mkdir(parents=True, exist_ok=True)
     target = file.resolve()
     draft = target.with_name(_DRAFT)
-    draft.write_text(text, errors=_ERRORS)
+    is_of_windows = target.exists() and b"\r\n" in target.read_bytes()
+    draft.write_text(text, errors=_ERRORS, newline="\r\n" if is_of_windows else None)
     draft.replace(target)
 
 

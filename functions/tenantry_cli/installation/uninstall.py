@@ -126,7 +126,8 @@ def _emulator_database(project: Project) -> str | None:
 def _remove_folder(folder: Path) -> None:
     """Removes the folder if it has nothing but what Python wrote there."""
     cache = folder / "__pycache__"
-    if folder.is_dir() and not {*folder.iterdir()} - {cache}:
+    # A link and its folder are the project's own.
+    if folder.is_dir() and not folder.is_symlink() and not {*folder.iterdir()} - {cache}:
         shutil.rmtree(folder)
 
 
@@ -134,8 +135,8 @@ def _take_line(project: Project, path: str, line: str) -> None:
     file = project.root / path
     if not file.exists():
         return
-    kept = [present for present in read(file).splitlines() if present.strip() != line]
+    kept = "\n".join(part for part in read(file).split("\n") if part.strip() != line)
     if kept:
-        write(file, "\n".join(kept) + "\n")
+        write(file, kept)
     else:
         file.unlink()
