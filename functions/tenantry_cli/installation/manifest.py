@@ -67,7 +67,7 @@ def read(file: Path) -> str:
 
 
 def write(file: Path, text: str) -> None:
-    """Writes all of the file or nothing: a rename is atomic. Its line breaks stay as they are."""
+    """Writes all of the file or nothing: a rename is atomic. Its line breaks stay."""
     file.parent.mkdir(parents=True, exist_ok=True)
     target = file.resolve()
     draft = target.with_name(_DRAFT)
