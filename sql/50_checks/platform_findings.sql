@@ -11,6 +11,8 @@ as $$
     union all
     select * from tenancy.check_guard()
     union all
+    select * from tenancy.check_api_roles()
+    union all
     select * from tenancy.check_registry()
     union all
     select * from tenancy.check_registry_access()

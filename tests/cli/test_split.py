@@ -505,6 +505,25 @@ def writing_late(sql: Database) -> Iterator[None]:
         run(sql, "drop function public.write_late() cascade")
 
 
+def test_rows_that_a_trigger_keeps_in_the_source_are_told(sql: Database, db_url: str) -> None:
+    ids = make_tenants(sql, "acme")
+    fill(sql, ids)
+    assert "Rows are left" not in tenantry_split(db_url, *SHOP, FROM).output
+    run(
+        sql,
+        "create function pg_temp.keep() returns trigger language plpgsql"
+        " as $$ begin return null; end $$;"
+        "create trigger keep before delete on public.customers"
+        " for each row when (old.id = 3) execute function pg_temp.keep()",
+    )
+
+    kept = tenantry_split(db_url, *SHOP, FROM, "--delete-source")
+
+    assert kept.exit_code == 0
+    assert "Rows are left in the source" in kept.output
+    assert rows(sql, "select id from public.customers") == [(3,)]
+
+
 def test_change_by_a_trigger_is_said_and_accepted(sql: Database, db_url: str) -> None:
     ids = make_tenants(sql, "acme")
     sql.execute(

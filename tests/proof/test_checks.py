@@ -1053,3 +1053,36 @@ def test_every_check_has_a_damage() -> None:
     named = set(re.findall(r"check_\w+", Path(__file__).read_text()))
 
     assert checks - named == set()
+
+
+# check_api_roles
+@pytest.mark.parametrize(
+    ("damage", "role", "remedy"),
+    [
+        (
+            "alter role authenticated bypassrls",
+            "authenticated",
+            "alter role authenticated nobypassrls nosuperuser;",
+        ),
+        (
+            "create role boss_of_checks bypassrls; grant boss_of_checks to anon",
+            "anon",
+            "revoke boss_of_checks from anon;",
+        ),
+    ],
+)
+def test_api_role_that_passes_policies_is_reported(
+    server: Postgres, database: Database, damage: str, role: str, remedy: str
+) -> None:
+    name = database.info.dbname
+    with psycopg.connect(server.admin_url(name), row_factory=dict_row) as superuser:
+        superuser.execute(damage.encode())
+        query = "select f.kind, f.object, f.remediation from tenancy.platform_findings() f"
+        found = [
+            (row["kind"], row["object"], row["remediation"]) for row in superuser.execute(query)
+        ]
+        assert ("API role passes policies", role, remedy) in found
+        superuser.execute(remedy.encode())
+        kinds = {row["kind"] for row in superuser.execute(query)}
+        superuser.rollback()
+    assert "API role passes policies" not in kinds

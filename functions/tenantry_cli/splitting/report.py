@@ -135,6 +135,12 @@ def show(console: Console, report: Report, *, deleted: bool) -> None:
         )
     elif not report.tenants:
         console.print("Nothing to do: no row of these tables belongs to a tenant.")
+    elif deleted and any(part.left for result in report.tenants for part in result.tables):
+        console.print(
+            "Rows are left in the source: they have come since the verification, or other rows "
+            "reference them, or a trigger keeps them. Run the command again.",
+            soft_wrap=True,
+        )
     elif not (deleted or report.failed):
         console.print(
             "The source still has its rows. When nothing writes it any more, run the command "
