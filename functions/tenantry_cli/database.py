@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import psycopg
@@ -11,6 +12,8 @@ from tenantry_cli.errors import TenantryError, as_sentence
 from tenantry_cli.target import DB_URL_NAMES
 
 _CONNECT_SECONDS = 15
+# After Ctrl-C the driver warns of the closed connection; the command says what that means.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 # What a server or the system says, and what the person can do about it.
 _REASONS = (
     (

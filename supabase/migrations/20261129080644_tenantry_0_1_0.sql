@@ -11763,9 +11763,20 @@ begin
     end if;
     if v_key is null then
         return query
-        select 'primary key', relation::text,
-            'It has no primary key, or none but the column that names the tenant. Rows could not be told apart.',
-            format('alter table %s add column id bigint generated always as identity primary key;', relation), null;
+        select 'primary key', relation::text, o.detail, o.remediation, null
+        from (
+            select 'It has no primary key. Rows could not be told apart.',
+                format('alter table %s add column id bigint generated always as identity primary key;', relation)
+            where not exists (
+                select from pg_catalog.pg_index i where i.indrelid = split_findings.relation and i.indisprimary
+            )
+            union all
+            select format('%I is its whole primary key, so it has at most one row for each tenant.', column_name),
+                'A list of the tenants stays shared. Another table needs a key beside this column.'
+            where exists (
+                select from pg_catalog.pg_index i where i.indrelid = split_findings.relation and i.indisprimary
+            )
+        ) o (detail, remediation);
         return;
     end if;
     if v_target is null then
@@ -12055,7 +12066,7 @@ create function tenancy.split_table_text(relation regclass, column_name text)
     language sql
 as $$
     select format(
-        E'create table %I (\n    %s,\n    primary key (%s)\n);',
+        E'-- Add the foreign keys, checks, unique constraints, indexes and triggers that it needs.\ncreate table %I (\n    %s,\n    primary key (%s)\n);',
         c.relname,
         string_agg(
             concat_ws(

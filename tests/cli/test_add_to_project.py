@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import secrets
 import shutil
@@ -16,7 +17,7 @@ import tempfile
 import time
 import venv
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,10 @@ from rich.console import Console
 from support.deployment import IMAGE_COMMAND, Deployment, image_variables
 from support.own_project import OwnProject
 from support.readme import PYTHON_APP, block
-from support.trial import free_port
 from support.waiting import until
 from tenantry import __version__
 from tenantry_cli.emulator.components import Components, install_components
+from tenantry_cli.emulator.ports import PortInUseError, Ports
 from tenantry_cli.emulator.stack import Stack
 from tenantry_cli.project import Project, find_project
 
@@ -119,12 +120,22 @@ class Place:
         project = OwnProject.create(self.folder / name)
         project.add_app()
         text = (project.root / "supabase" / "config.toml").read_text()
-        project.write("supabase/config.toml", text.replace("54321", str(free_port())))
+        project.write("supabase/config.toml", text.replace("54321", str(lasting_port())))
         try:
             yield project
         finally:
             self.run("tenantry down", project.root)
             shutil.rmtree(project.root)
+
+
+def lasting_port() -> int:
+    """The first port of a free block, where no other test looks for one. The installation takes
+    a minute, and the emulator is started afterwards."""
+    for gateway in random.SystemRandom().sample(range(12_000, 19_000, 7), 100):
+        with suppress(PortInUseError):
+            Ports(gateway).claim().close()
+            return gateway
+    raise AssertionError("no block of free ports")
 
 
 @contextmanager

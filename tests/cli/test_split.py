@@ -505,6 +505,19 @@ def writing_late(sql: Database) -> Iterator[None]:
         run(sql, "drop function public.write_late() cascade")
 
 
+def test_missing_index_for_the_deletion_is_told_before_the_copy(
+    sql: Database, db_url: str
+) -> None:
+    ids = make_tenants(sql, "acme")
+    fill(sql, ids, customers=334)
+    missing = "No index begins with the columns of this key, so public.orders is read once"
+    assert missing not in tenantry_split(db_url, *SHOP, FROM, "--dry-run").output
+    run(sql, "analyze public.orders")
+
+    assert missing in tenantry_split(db_url, *SHOP, FROM, "--dry-run").output
+    assert missing in tenantry_split(db_url, *SHOP, FROM, "--copy-only").stderr
+
+
 def test_rows_that_a_trigger_keeps_in_the_source_are_told(sql: Database, db_url: str) -> None:
     ids = make_tenants(sql, "acme")
     fill(sql, ids)
@@ -732,7 +745,7 @@ REFUSALS = (
     (
         "create table public.loose (organization_id uuid primary key)",
         LOOSE,
-        "none but the column that names the tenant",
+        "organization_id is its whole primary key",
     ),
     (
         "create table public.loose (organization_id uuid, id serial,"
@@ -939,6 +952,8 @@ def test_interrupted_run_says_how_far_it_is(sql: Database, db_url: str) -> None:
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=20)
     assert process.returncode == 130, errors
+    # Nothing of the driver's own.
+    assert "query cancellation" not in errors
     report = json.loads(output)
     assert report["ended_by"] == "It was interrupted"
     assert states(report) == {"copied"}

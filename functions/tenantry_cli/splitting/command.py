@@ -13,7 +13,7 @@ from tenantry_cli.errors import TenantryError
 from tenantry_cli.progress import progress_bar
 from tenantry_cli.signals import INTERRUPTED, terminated_like_ctrl_c
 from tenantry_cli.splitting.plan import Database, Mapping, Plan, make_plan
-from tenantry_cli.splitting.report import Report, show, show_json, show_plan
+from tenantry_cli.splitting.report import Report, show, show_json, show_plan, show_warnings
 from tenantry_cli.splitting.run import Options, Run
 from tenantry_cli.target import database_options
 
@@ -83,6 +83,8 @@ def split(
         report = Report.of(plan)
         is_refused = bool(plan.refused or (plan.unmatched and not leave_unmatched))
         if not (dry_run or is_refused):
+            # Before a long run, and not at its end.
+            show_warnings(Console(stderr=True, highlight=False), report)
             options = Options(column, batch_size, accept_changes, not copy_only, delete_source)
             _run(database, plan, report, options)
     console = Console(highlight=False)

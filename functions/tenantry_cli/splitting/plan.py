@@ -117,13 +117,14 @@ def make_plan(
                     "Drop one of these foreign keys for the time of the split.",
                 )
             )
-    if deleting:
-        plan.findings += _findings(
-            database,
-            "select kind, object, detail, remediation"
-            " from tenancy.split_deletion_findings(%s::regclass[])",
-            (names,),
-        )
+    deletion = _findings(
+        database,
+        "select kind, object, detail, remediation"
+        " from tenancy.split_deletion_findings(%s::regclass[])",
+        (names,),
+    )
+    # An index is better made before the rows are copied.
+    plan.findings += [each for each in deletion if deleting or each.is_warning]
     if not plan.refused:
         _match(database, plan, column, mapping, source)
     return plan

@@ -98,15 +98,19 @@ def show_plan(console: Console, report: Report, *, can_leave: bool) -> None:
     elif report.unmatched and not can_leave:
         console.print(
             "Some rows belong to no tenant that can take them. Nothing was changed. Mend them, "
-            "or leave them where they are with --leave-unmatched.",
+            "make the tenants with create_tenant_schema, or leave the rows where they are with "
+            "--leave-unmatched.",
             soft_wrap=True,
         )
     else:
         console.print("The rows can be split. Nothing was changed.")
 
 
-def show(console: Console, report: Report, *, deleted: bool) -> None:
+def show_warnings(console: Console, report: Report) -> None:
     _show_findings(console, [finding for finding in report.findings if finding.is_warning])
+
+
+def show(console: Console, report: Report, *, deleted: bool) -> None:
     _show_unmatched(console, report.unmatched)
     _show_counts(console, report)
     for result in report.failed:

@@ -6,7 +6,7 @@ create function tenancy.split_table_text(relation regclass, column_name text)
     language sql
 as $$
     select format(
-        E'create table %I (\n    %s,\n    primary key (%s)\n);',
+        E'-- Add the foreign keys, checks, unique constraints, indexes and triggers that it needs.\ncreate table %I (\n    %s,\n    primary key (%s)\n);',
         c.relname,
         string_agg(
             concat_ws(
