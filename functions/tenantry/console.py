@@ -17,10 +17,10 @@ from tenantry.settings import SETTINGS
 
 _NAME = "console"
 _FOLDER = Path(__file__).with_name("console_page")
-# Git does not keep this file, so it can be missing.
+# Git and the package do not keep this file, so it can be missing.
 _FROM_NPM = "supabase.js"
 _FILES = (
-    *("index.html", "console.css", "icon.svg", _FROM_NPM),
+    *("index.html", "console.css", "icon.svg"),
     *("console.js", "elements.js", "lists.js", "project.js"),
 )
 _TYPES = {".js": "text/javascript"}
@@ -69,7 +69,7 @@ def _respond(request: Request, line: LogLine) -> Response:
         response = reply(_config())
         response.headers["Cache-Control"] = "no-store"
         return response
-    if name not in _FILES:
+    if name not in (*_FILES, _FROM_NPM):
         raise ConsoleFileNotFoundError
     line.operation = name
     file = _page()[name]
@@ -84,11 +84,12 @@ def _respond(request: Request, line: LogLine) -> Response:
 @cache
 def _page() -> dict[str, _File]:
     """Reads the files at the first request: processes of the groups never serve them."""
-    if not (_FOLDER / _FROM_NPM).is_file():
+    script = next(filter(Path.is_file, (SETTINGS.supabase_js, _FOLDER / _FROM_NPM)), None)
+    if script is None:
         raise PageIncompleteError(
             hint="Run `tenantry bundle`, which adds supabase-js, and deploy again."
         )
-    return {name: _File.read(_FOLDER / name) for name in _FILES}
+    return {_FROM_NPM: _File.read(script)} | {n: _File.read(_FOLDER / n) for n in _FILES}
 
 
 def _config() -> dict[str, str | None]:

@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ class Settings:
     cache_wait_seconds: float
     functions_url: str | None
     public_supabase_url: str
+    supabase_js: Path
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -59,6 +61,10 @@ class Settings:
             if functions_url
             else None,
             public_supabase_url=_web_address("TENANTRY_PUBLIC_SUPABASE_URL", public_url),
+            # A deployed process works in the folder of main.py.
+            supabase_js=Path(
+                environment.get("TENANTRY_SUPABASE_JS", "").strip() or "console/supabase.js"
+            ),
         )
 
 

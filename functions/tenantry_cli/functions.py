@@ -40,7 +40,7 @@ def functions(url: str, anon_key: str, target: str | None, port: int) -> None:
     project = find_project()
     components = install_components(Console(stderr=True, highlight=False))
     with suppress(OSError):
-        # Without the copy, the console says what is missing.
+        # Only a deploy needs the copy: these functions get the path.
         copy_supabase_js(components, project)
     source = project.functions / "main.py"
     if not source.is_file():

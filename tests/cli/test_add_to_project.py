@@ -83,25 +83,25 @@ class Place:
         return subprocess.run(
             ["/bin/sh", "-euc", lines.replace(INSTALL, wheel)],
             cwd=folder,
-            env={
-                **{name: value for name, value in os.environ.items() if name[:3] == "PIP"},
-                "PATH": f"{self.programs}:{self.folder / 'cli'}:{os.defpath}",
-                "HOME": str(self.folder / "home"),
-                "TMPDIR": str(self.folder / "tmp"),
-                # The components are here already; without them they would be downloaded.
-                **{
-                    name: os.environ[name]
-                    for name in ("TENANTRY_CACHE_DIR",)
-                    if name in os.environ
-                },
-                "PIP_CACHE_DIR": str(self.folder / "pip"),
-                "REMOTE": remote,
-            },
+            env={**self.environment(), "REMOTE": remote},
             capture_output=True,
             text=True,
             timeout=TIMEOUT_SECONDS,
             check=False,
         )
+
+    def environment(self) -> dict[str, str]:
+        return {
+            **{name: value for name, value in os.environ.items() if name[:3] == "PIP"},
+            "PATH": f"{self.programs}:{self.folder / 'cli'}:{os.defpath}",
+            "HOME": str(self.folder / "home"),
+            "TMPDIR": str(self.folder / "tmp"),
+            # The components are here already; without them they would be downloaded.
+            **{
+                name: os.environ[name] for name in ("TENANTRY_CACHE_DIR",) if name in os.environ
+            },
+            "PIP_CACHE_DIR": str(self.folder / "pip"),
+        }
 
     def succeed(self, lines: str, folder: Path, remote: str = "") -> str:
         done = self.run(lines, folder, remote)
@@ -233,6 +233,40 @@ def own_answers(api_url: str, anon_key: str) -> list[tuple[int, Any]]:
     ]
 
 
+def console_of(functions_url: str) -> list[tuple[int, bool]]:
+    """What the console answers, and whether that is the page and supabase-js."""
+    parts = {"/console": "<title>", "/console/supabase.js": "createClient"}
+    replies = {path: httpx.get(functions_url + path) for path in parts}
+    return [(reply.status_code, parts[path] in reply.text) for path, reply in replies.items()]
+
+
+CONSOLE = [(200, True), (200, True)]
+
+
+@contextmanager
+def own_functions(place: Place, project: OwnProject) -> Iterator[str]:
+    """`tenantry functions` for the emulator of the project, until the end of the block."""
+    url = f"http://127.0.0.1:{(port := lasting_port())}/functions/v1"
+
+    def answers() -> bool:
+        with suppress(httpx.TransportError):
+            return httpx.get(f"{url}/").is_success
+        return False
+
+    process = subprocess.Popen(
+        [place.programs / "tenantry", "functions", "--port", str(port)],
+        cwd=project.root,
+        env=place.environment(),
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        until(answers)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(TIMEOUT_SECONDS)
+
+
 SHOP = [
     (200, [{"id": 1, "name": "Main Street"}]),
     (200, [{"name": "Main Street"}]),
@@ -266,6 +300,9 @@ def test_lines_lead_from_the_wheel_to_a_row_on_this_machine(place: Place) -> Non
         others = max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
         assert (time.monotonic() - started) / others < SECONDS
         assert own_answers(*given)[: len(SHOP)] == SHOP
+        assert console_of(status["FUNCTIONS_URL"]) == CONSOLE
+        with own_functions(place, project) as functions_url:
+            assert console_of(functions_url) == CONSOLE
         place.succeed("tenantry demo --remove && tenantry doctor", project.root)
         place.succeed("tenantry down", project.root)
         assert added(project, before) == ADDED
@@ -281,13 +318,16 @@ def test_lines_lead_to_a_row_in_a_hosted_project_of_a_monorepo(
         before, own = repository.files(), own_answers(stack.api_url, stack.anon_key)
         keys = f"--anon-key {stack.anon_key} --service-key {stack.service_role_key}"
         demo = f"tenantry demo --url {stack.api_url} {keys}"
+        place.succeed(INSTALL, place.folder)
         assert "has no Tenantry" in place.run(demo, place.folder).stderr
         variables = sign_up(stack.api_url, stack.anon_key)
 
         local = [line for line in ON_THIS_MACHINE.splitlines() if "tenantry init" in line]
-        lines = "\n".join([INSTALL, *local, HOSTED])
+        lines = "\n".join([*local, HOSTED])
         place.succeed(lines, project.root / "app", f"{stack.db_url}?sslmode=disable")
 
+        bundled = place.succeed("tenantry bundle", project.root / "app")
+        assert bundled == "functions/console/supabase.js\n"
         # The functions are deployed as the image of the Dockerfile.
         shutil.copytree(project.root / "functions", tmp_path / "image")
         deployment = Deployment(tmp_path / "image", place.programs)
@@ -297,6 +337,7 @@ def test_lines_lead_to_a_row_in_a_hosted_project_of_a_monorepo(
         }
         with deployment.serve("image", image_variables(settings), *IMAGE_COMMAND) as served:
             variables["FUNCTIONS_URL"] = served.url
+            assert console_of(served.url) == CONSOLE
             rows = rows_in_the_app(place, stack.api_url, stack.service_role_key, variables)
             demo += f" --functions-url {served.url}"
             assert "The demo is finished." in place.succeed(demo, place.folder)
@@ -306,7 +347,9 @@ def test_lines_lead_to_a_row_in_a_hosted_project_of_a_monorepo(
         assert rows == [{"key": "theme", "value": "teal"}]
         assert own_answers(stack.api_url, stack.anon_key) == own
         assert own[: len(SHOP)] == SHOP
-        assert added(repository, before) == [f"apps/backend/{path}" for path in ADDED]
+        assert added(repository, before) == sorted(
+            f"apps/backend/{path}" for path in [*ADDED, "functions/console/supabase.js"]
+        )
         assert place.outside() == []
 
 

@@ -8,7 +8,7 @@ import click
 import psutil
 from rich.console import Console
 
-from tenantry_cli.emulator.bundle import copy_supabase_js
+from tenantry_cli.emulator.bundle import bundle_supabase_js
 from tenantry_cli.emulator.components import install_components
 from tenantry_cli.emulator.ports import DEFAULT
 from tenantry_cli.emulator.stack import Stack, erase_database
@@ -178,11 +178,9 @@ def _is_new(before: State, state: State | None) -> bool:
 
 @click.command()
 def bundle() -> None:
-    """Copy supabase-js into the console's folder, for a deploy."""
+    """Add supabase-js to the functions, for a deploy of the console."""
     project = find_project()
-    copied = copy_supabase_js(install_components(Console(highlight=False)), project)
-    if copied is None:
-        raise TenantryError("The functions of this project have no console.")
+    copied = bundle_supabase_js(install_components(Console(highlight=False)), project)
     click.echo(copied.relative_to(project.root))
 
 

@@ -7,6 +7,7 @@ component.
 import argparse
 import gc
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -98,6 +99,8 @@ def main() -> None:
     arguments.add_argument("--port", type=int, required=True)
     arguments.add_argument("--target")
     given = arguments.parse_args()
+    # For the console. A deployment has a copy beside main.py.
+    os.environ["TENANTRY_SUPABASE_JS"] = str(given.supabase_js)
     app = create_app(given.source, given.swagger_ui, given.supabase_js, given.target)
     # The modules live as long as the process. Otherwise each full collection, and the end of
     # the worker, would visit all their objects and copy their memory.
