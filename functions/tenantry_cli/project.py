@@ -1,5 +1,6 @@
 """The folders of the project, and the folder with the state of the emulator."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,6 +45,13 @@ class Project:
                     "create the folder as a link to a writable one."
                 ) from error
         return state
+
+    @property
+    def database_of_root(self) -> Path:
+        """The folder with the database, if root started the emulator and the server's user
+        cannot reach `.tenantry/`."""
+        digest = hashlib.sha256(str(self.root).encode()).hexdigest()[:16]
+        return Path("/var/lib/tenantry") / digest
 
 
 def find_project() -> Project:

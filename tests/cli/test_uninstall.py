@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from psycopg import sql
 
 from support.catalog import KINDS, Facts, facts
 from support.own_project import OwnProject, record, run, succeed
+from tenantry_cli.emulator.stack import erase_database
+from tenantry_cli.project import Project
 
 # What a project may have in its database, also beside Tenantry.
 SCHEMAS = ("public", "api", "auth", "tenancy", "tenant_template")
@@ -206,6 +209,23 @@ def test_only_unchanged_files_are_removed(project: OwnProject) -> None:
     ]
     assert run("uninstall").exit_code == 1
     assert project.files() == after
+
+
+def test_folders_with_the_keys_and_the_database_are_named(project: OwnProject) -> None:
+    succeed("init")
+    # As root, PostgreSQL's own user cannot reach the project. The folder is made at the start.
+    project.root.chmod(0o700)
+    erase_database(Project(project.root))
+    folder = Project(project.root).database_of_root
+    try:
+        plan = succeed("uninstall", "--dry-run")
+    finally:
+        if folder.exists():
+            folder.rmdir()
+
+    database = f"{folder} stays: it has the emulator's database. Delete both"
+    assert (database in plan) == (os.geteuid() == 0)
+    assert (".tenantry/ stays: it has the emulator's keys." in plan) == (os.geteuid() == 0)
 
 
 @pytest.mark.parametrize("before", [b"node_modules/\r\n.env\r\n", b"a\x0cb\n\xe9\n"])

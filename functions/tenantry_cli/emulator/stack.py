@@ -1,7 +1,6 @@
 """All components: started in the order of their dependencies, stopped in reverse."""
 
 import fcntl
-import hashlib
 import json
 import os
 import secrets
@@ -250,8 +249,7 @@ def _cluster(project: Project) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise TenantryError(_already_up(project)) from None
-        digest = hashlib.sha256(str(project.root).encode()).hexdigest()[:16]
-        yield cluster_directory(project.state, Path("/var/lib/tenantry") / digest)
+        yield cluster_directory(project.state, project.database_of_root)
 
 
 def erase_database(project: Project) -> None:
@@ -416,7 +414,7 @@ class _Launch:
             "TENANTRY_FUNCTIONS_URL": stack.functions_url,
         }
         with suppress(OSError):
-            # Without the copy, the console says what is missing.
+            # Only a deploy needs the copy: these functions get the path.
             copy_supabase_js(self.components, self.project)
         source = self.project.functions / "main.py"
         if not source.exists() and _has_baseline(self.project):

@@ -64,9 +64,7 @@ def uninstall(dry_run: bool, db_url: str | None) -> None:
         if path not in removed and (project.root / path).exists():
             click.echo(f"{path} stays: {_reason(project, path)}.")
     if (project.root / _STATE).is_dir():
-        click.echo(
-            f"{_STATE}/ stays: it has the emulator's database and keys. Delete it by hand."
-        )
+        click.echo(_kept_state(project))
     if dry_run:
         click.echo("Dry run: nothing was changed.")
         return
@@ -109,6 +107,16 @@ def _reason(project: Project, path: str) -> str:
             f"it, delete it by hand, and the draft {REMOVAL} too"
         )
     return "it was changed since"
+
+
+def _kept_state(project: Project) -> str:
+    folder = project.database_of_root
+    if folder.is_dir():
+        return (
+            f"{_STATE}/ stays: it has the emulator's keys. {folder} stays: it has the "
+            "emulator's database. Delete both by hand, after `tenantry down`."
+        )
+    return f"{_STATE}/ stays: it has the emulator's database and keys. Delete it by hand."
 
 
 def _emulator_database(project: Project) -> str | None:
