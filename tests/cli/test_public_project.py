@@ -3,6 +3,8 @@ Vault, webhooks, seeds of users, and extensions that the emulator lacks.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -371,6 +373,25 @@ def test_supabase_cli_works_with_the_emulator_as_its_database(
     assert other.returncode != 0
     assert "`tenantry reset`" in shop.tenantry("supabase", "db", "reset").stderr
     assert (shop.directory / "supabase" / "config.toml").read_text() == CONFIG
+
+
+def test_supabase_cli_leaves_nothing_outside_the_project(
+    shop: Trial, stack: Stack, tmp_path: Path
+) -> None:
+    folders = {"HOME": tmp_path / "home", "TMPDIR": tmp_path / "tmp"}
+    for folder in folders.values():
+        folder.mkdir()
+    shown = replace(shop, env={**shop.env, **{n: str(f) for n, f in folders.items()}})
+
+    listed = shown.tenantry("supabase", "migration", "list")
+
+    assert "20260102000000" in listed.stdout
+    assert [*tmp_path.rglob("*")] == [*tmp_path.glob("*")]
+    # The access token of the person is still found.
+    (folders["HOME"] / ".supabase").mkdir()
+    (folders["HOME"] / ".supabase" / "access-token").write_text("no token")
+    refused = shown.tenantry("supabase", "projects", "list")
+    assert "Invalid access token format" in refused.stderr
 
 
 def test_file_is_cut_into_its_statements() -> None:

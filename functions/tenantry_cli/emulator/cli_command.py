@@ -1,5 +1,6 @@
 """`tenantry push` and `tenantry supabase`: the Supabase CLI with the running emulator."""
 
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from tenantry_cli.emulator.ports import Ports
 from tenantry_cli.emulator.postgres import Postgres
 from tenantry_cli.emulator.push import push_project
 from tenantry_cli.emulator.state import State, running
-from tenantry_cli.emulator.supabase_cli import quiet_environment
+from tenantry_cli.emulator.supabase_cli import NO_TELEMETRY, quiet_environment
 from tenantry_cli.emulator.workdir import command_folder
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.project import Project, find_project
@@ -66,6 +67,11 @@ def supabase(ctx: click.Context, arguments: tuple[str, ...]) -> None:
     if arguments[:2] == ("db", "reset") and not _has_choice(arguments):
         raise TenantryError("`tenantry reset` empties the database of the emulator.")
     database = []
+    home = _home(project)
+    environment = {**os.environ, **NO_TELEMETRY, "TMPDIR": home}
+    if _is_local(arguments):
+        # Other commands may need the access token in the person's own home.
+        environment |= {"SUPABASE_HOME": home}
     if _takes_database(arguments) and not _has_choice(arguments):
         url = running(project).connection["DB_URL"]
         database = [f"--remote={url}?sslmode=disable"]
@@ -73,6 +79,7 @@ def supabase(ctx: click.Context, arguments: tuple[str, ...]) -> None:
         done = subprocess.run(
             [components.supabase, *arguments, *database, "--workdir", folder],
             cwd=Path.cwd(),
+            env=environment,
             check=False,
         )
     ctx.exit(done.returncode)
@@ -85,10 +92,17 @@ def server_of(project: Project, components: Components, state: State) -> Postgre
 
 
 def _takes_database(arguments: Sequence[str]) -> bool:
+    return _begins(arguments, _WITH_DATABASE) and not _begins(arguments, _WITHOUT_DATABASE)
+
+
+def _is_local(arguments: Sequence[str]) -> bool:
+    """Whether the command concerns this machine alone."""
+    return _begins(arguments, _WITH_DATABASE) and not _has_choice(arguments)
+
+
+def _begins(arguments: Sequence[str], commands: tuple[str, ...]) -> bool:
     words = " ".join(each for each in arguments if not each.startswith("-")) + " "
-    return words.startswith(tuple(f"{each} " for each in _WITH_DATABASE)) and not (
-        words.startswith(tuple(f"{each} " for each in _WITHOUT_DATABASE))
-    )
+    return words.startswith(tuple(f"{each} " for each in commands))
 
 
 def _has_choice(arguments: Sequence[str]) -> bool:

@@ -16,6 +16,11 @@ from tenantry_cli.emulator.workdir import push_folder
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.migration_files import migrations_in
 
+NO_TELEMETRY = {
+    "DO_NOT_TRACK": "1",
+    "SUPABASE_TELEMETRY_DISABLED": "1",
+    "SUPABASE_NO_UPDATE_NOTIFIER": "1",
+}
 # The lines with which the CLI announces a file, and the kind of file.
 _STEPS = {"Applying migration": "Migration", "Seeding data from": "Seed"}
 _SHOWN_FILES = 4
@@ -132,9 +137,7 @@ def quiet_environment(home: str) -> dict[str, str]:
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": home,
         "LC_ALL": "C.UTF-8",
-        "DO_NOT_TRACK": "1",
-        "SUPABASE_TELEMETRY_DISABLED": "1",
-        "SUPABASE_NO_UPDATE_NOTIFIER": "1",
+        **NO_TELEMETRY,
         "SUPABASE_HOME": home,
     }
 
