@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from werkzeug.wrappers import Request, Response
@@ -12,6 +13,7 @@ from support.commands import tenantry
 from support.environment import Environment
 from support.hosted import serving
 from tenantry_cli.demo.project import PEOPLE, email_of
+from tenantry_cli.emulator.functions import create_app
 from tenantry_cli.target import Target
 
 TENANTS = ["demo_acme", "demo_globex"]
@@ -107,6 +109,7 @@ def newer_functions(request: Request) -> Response:
         ("older", "upgrade_needed: the database of "),
         ("functions", f"{NOWHERE} does not answer: no server listens there. Check the address"),
         ("no functions", "does not answer as Tenantry's functions. Serve the functions with"),
+        ("started early", "main.py is missing. If that is mended, or `tenantry init` was run"),
         ("no project", "this URL does not belong to a Supabase project"),
         ("nothing", f"{NOWHERE} does not answer"),
         ("anon key", "refuses the anon key (Invalid API key)"),
@@ -114,16 +117,18 @@ def newer_functions(request: Request) -> Response:
     ],
 )
 def test_project_that_does_not_fit_is_refused_before_anything_is_written(
-    environment: Environment, target: Target, case: str, sentence: str
+    environment: Environment, target: Target, tmp_path: Path, case: str, sentence: str
 ) -> None:
     with (
         serving(Request.application(newer_functions)) as newer,
         serving(Response("<p>Welcome</p>", 404)) as page,
+        serving(create_app(tmp_path / "main.py", tmp_path, tmp_path)) as early,
     ):
         given = {
             "older": replace(target, functions_url=newer),
             "functions": replace(target, functions_url=NOWHERE),
             "no functions": replace(target, functions_url=f"{target.api_url}/rest/v1"),
+            "started early": replace(target, functions_url=early),
             "no project": replace(target, api_url=page),
             "nothing": replace(target, api_url=NOWHERE),
             "anon key": replace(target, anon_key="sb_publishable_other"),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
 from support.own_project import OwnProject, record, run, succeed
 from tenantry import __version__
+from tenantry_cli.emulator.state import State, regular_file, write_state
 from tenantry_cli.installation.own_objects import own_objects, pre_request_function
-from tenantry_cli.project import find_project
+from tenantry_cli.project import Project, find_project
 
 ROOT = find_project().root
 BASELINE = f"tenantry_{__version__.replace('.', '_')}.sql"
@@ -291,6 +294,16 @@ def test_lost_manifest_is_written_again(project: OwnProject) -> None:
     assert "Writes:\n  supabase/tenantry.json\n" in succeed("init")
 
     assert project.files() == complete
+
+
+def test_running_emulator_has_to_be_started_again(project: OwnProject) -> None:
+    own = Project(project.root)
+    started = psutil.Process().create_time()
+    write_state(regular_file(own), State("run", 54321, os.getpid(), started, None))
+    assert "or `tenantry down` and `tenantry up` on this machine." in succeed("init")
+    for path in ("supabase/tenantry.json", ".tenantry/emulator.json"):
+        (project.root / path).unlink()
+    assert "or `tenantry up` on this machine." in succeed("init")
 
 
 def test_project_that_hides_public_is_told(project: OwnProject) -> None:

@@ -106,10 +106,17 @@ class DemoProject:
         url = f"{self.functions_url}/schema-management"
         try:
             reply = self._http.request("GET", url, headers=key_headers(self.target.anon_key))
-            return str(reply.json()["version"])
+            answer = reply.json()
+            if answer.get("code") == "unavailable":
+                raise TenantryError(
+                    f"The emulator was started without usable functions. {answer['message']} "
+                    "If that is mended, or `tenantry init` was run since, run `tenantry down` "
+                    "and `tenantry up`."
+                )
+            return str(answer["version"])
         except requests.ConnectionError as error:
             reason = unanswered(self.functions_url, error)
-        except (requests.RequestException, KeyError, TypeError, RecursionError):
+        except (requests.RequestException, AttributeError, KeyError, TypeError, RecursionError):
             # An error of JSON is an error of requests.
             reason = f"{url} does not answer as Tenantry's functions."
         raise TenantryError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,10 +67,23 @@ def init(dry_run: bool, db_url: str | None) -> None:
         click.echo("Dry run: nothing was written.")
         return
     plan.carry_out()
+    up = "`tenantry down` and `tenantry up`" if _is_up(project) else "`tenantry up`"
     click.echo(
         f"Tenantry {release.version} is in this project. Commit these files, then apply the "
-        "migrations: supabase db push --remote, or `tenantry up` on this machine."
+        f"migrations: supabase db push --remote, or {up} on this machine."
     )
+
+
+def _is_up(project: Project) -> bool:
+    """Whether an emulator of the project runs, which was started without Tenantry."""
+    if not (project.root / ".tenantry").is_dir():
+        return False
+    # The base installation has no emulator.
+    with suppress(ModuleNotFoundError, TenantryError):
+        from tenantry_cli.emulator.state import alive
+
+        return alive(project) is not None
+    return False
 
 
 def _report_present(project: Project, release: Release, manifest: Manifest) -> None:
