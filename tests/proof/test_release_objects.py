@@ -229,6 +229,7 @@ FAULTS = (
         "drop trigger append_only on public.admin_audit_log",
         "public.admin_audit_log",
         "lacks the trigger append_only",
+        "select tenancy.make_append_only('public', 'admin_audit_log');",
     ),
     Fault(
         "create function public.skip() returns trigger language plpgsql"
@@ -255,6 +256,7 @@ FAULTS = (
         "drop index public.tenants_created_by_idx",
         "public.tenants",
         "lacks the index tenants_created_by_idx",
+        "create index tenants_created_by_idx on public.tenants (created_by);",
     ),
     Fault(
         "alter table public.tenants add plan text not null default 'free'",
@@ -347,6 +349,7 @@ FAULTS = (
         "comment on table public.tenants is 'Our customers.'",
         "warning: public.tenants",
         "The comment of the table public.tenants differs",
+        "comment on table public.tenants is '",
     ),
     Fault(
         "create policy fewer on public.tenants as restrictive using (status = 'active')",
@@ -373,6 +376,33 @@ def test_difference_is_named_with_what_to_do(database: Database, fault: Fault) -
     assert fault.advice in problems[0].remediation
     # A person decides about the repair, or a check has it.
     assert problems[0].repair is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "drop index public.user_schema_access_schema_name_idx",
+        "drop index public.tenants_created_by_idx;"
+        "create index tenants_created_by_idx on public.tenants (status)",
+        "comment on table public.tenants is 'Our customers.'",
+        "comment on column public.tenants.schema_name is null",
+        'comment on column tenancy.tenant_migrations."position" is null',
+        "comment on column public.tenants.id is 'Ours.'",
+        # Its text is several literals, and its arguments have names of types of their own.
+        "comment on function public.get_admin_audit_log is null",
+        "comment on function tenancy.release() is 'Ours.'",
+        "drop trigger append_only on tenancy.retention_floors",
+    ],
+    ids=lambda damage: damage[:60],
+)
+def test_advice_is_the_statement_that_restores(database: Database, damage: str) -> None:
+    database.execute(damage.encode())
+
+    for problem in examine_release(database):
+        statement = problem.remediation.removeprefix("If nobody needs it: ")
+        database.execute(statement.encode())
+
+    assert found(database) == []
 
 
 def test_objects_of_the_project_are_not_named(database: Database) -> None:

@@ -29,6 +29,9 @@ _GUARD = (
 _OWN = ("comment", "index ")
 _WITH_OWN_TRIGGERS = {"public.tenants", "public.admin_users", "public.user_schema_access"}
 _PLURAL = ("arguments", "attributes", "options", "settings")
+_COMMENT = re.compile(r"^comment on (.+?) is\s+('(?:[^']|''|'\s*\n\s*')*');", re.MULTILINE)
+# A long text of the migrations is several literals.
+_BETWEEN_LITERALS = re.compile(r"'\s*\n\s*'")
 _POLICY = re.compile(r"(?:condition of )?(policy .+)")
 
 
@@ -200,7 +203,7 @@ class _Difference:
             f"The {self.part} of the {self.name} {verb} from release {self.version}{instead}.",
             f"alter {self.name} owner to {self.expected};"
             if self.part == "owner"
-            else _restoring(self.name, self.part),
+            else _restoring(self.name, self.part, is_present=True),
         )
 
 
@@ -226,11 +229,31 @@ def _removing(name: str, part: str) -> str:
         return f"alter {name} drop {part};"
     if kind == "index":
         return f"drop index {_identity(name).partition('.')[0]}.{part_name};"
+    if kind == "comment":
+        return f"comment on {_commented(name, part)} is null;"
     return "remove it."
 
 
-def _restoring(name: str, part: str = "") -> str:
-    """Where a person finds the statement of the release."""
+def _restoring(name: str, part: str = "", *, is_present: bool = False) -> str:
+    """The statement of the release, or where a person finds it."""
+    kind, _, part_name = part.partition(" ")
+    if kind == "comment" and (statement := _comments().get(_compact(_commented(name, part)))):
+        return statement
+    if part in ("trigger append_only", "trigger append_only_truncate"):
+        table = _identity(name)
+        schema, _, table_name = table.partition(".")
+        return (
+            f"drop trigger if exists append_only on {table}; "
+            f"drop trigger if exists append_only_truncate on {table}; "
+            f"select tenancy.make_append_only('{schema}', '{table_name}');"
+        )
+    if kind in ("index", "trigger"):
+        on = rf"on {re.escape(_identity(name))}\b"
+        create = rf"^create (?:\w+ )*{kind} {re.escape(part_name)}\b[^;]*?\b{on}[^;]*;"
+        for migration in _newest_migrations():
+            if found := re.search(create, migration.text, re.MULTILINE):
+                statement = " ".join(found[0].split())
+                return f"{_removing(name, part)} {statement}" if is_present else statement
     statements = [f"{_kind(name)} {_identity(name).partition('(')[0]}"]
     if policy := _POLICY.fullmatch(part):
         statements.insert(0, f"{policy[1]} on {_identity(name)}")
@@ -244,6 +267,29 @@ def _restoring(name: str, part: str = "") -> str:
                     f"has `create {statement}`. Then run the doctor again."
                 )
     return "Restore it as postgres, with the statements of Tenantry's migrations."
+
+
+def _commented(name: str, part: str) -> str:
+    """What `comment on` names: `table public.tenants`, or `column public.tenants.id`."""
+    column = part.partition(" of column ")[2]
+    return f"column {_identity(name)}.{column}" if column else name
+
+
+def _compact(name: str) -> str:
+    """As the migrations write it and as PostgreSQL does are one text then."""
+    for written, short in ((", ", ","), ("timestamp with time zone", "timestamptz"), ('"', "")):
+        name = name.replace(written, short)
+    return name
+
+
+@cache
+def _comments() -> dict[str, str]:
+    """The statements by what they comment on."""
+    return {
+        _compact(found[1]): f"comment on {found[1]} is {_BETWEEN_LITERALS.sub('', found[2])};"
+        for migration in reversed(_newest_migrations())
+        for found in _COMMENT.finditer(migration.text)
+    }
 
 
 @cache
