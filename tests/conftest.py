@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from support import sessions
 from support.databases import complete_database, empty_database
 from support.environment import Address, Environment
+from support.upstream import Upstream
 from tenantry_cli.emulator.postgres import Postgres
 from tenantry_cli.emulator.stack import Stack
 
@@ -121,6 +123,19 @@ def empty_project(server: Postgres) -> Iterator[str]:
     """The URL of a new database without migrations."""
     with empty_database(server) as name:
         yield server.url(name)
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    """A scripted PostgREST."""
+    server = Upstream()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield server
+    server.released.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 @pytest.fixture(scope="session")

@@ -75,19 +75,21 @@ def is_opaque(key: str) -> bool:
 
 def is_key_refused(reply: requests.Response) -> bool:
     """Whether the project does not know the key. A known key may lack a privilege (42501)."""
-    return reply.status_code == HTTPStatus.UNAUTHORIZED and _error(reply).get("code") != "42501"
+    return (
+        reply.status_code == HTTPStatus.UNAUTHORIZED and error_of(reply).get("code") != "42501"
+    )
 
 
 def refused_key(url: str, reply: requests.Response, *, is_anon: bool = False) -> TenantryError:
     option = _ANON_KEY if is_anon else _SERVICE_KEY
-    reason = _error(reply).get("message") or f"status {reply.status_code}"
+    reason = error_of(reply).get("message") or f"status {reply.status_code}"
     return TenantryError(
         f"{url} refuses the {'anon' if is_anon else 'service'} key ({reason}). Copy the key of "
         f"this project again, and give it with {option.both_names}."
     )
 
 
-def _error(reply: requests.Response) -> dict[str, Any]:
+def error_of(reply: requests.Response) -> dict[str, Any]:
     try:
         body = reply.json()
     except (ValueError, RecursionError):

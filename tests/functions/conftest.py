@@ -2,7 +2,6 @@
 
 import socket
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from typing import cast
 
@@ -21,18 +20,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "entry_point" in metafunc.fixturenames:
         # The console is a page and no group.
         metafunc.parametrize("entry_point", [n for n in entry_points() if n != "console"])
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    server = Upstream()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield server
-    server.released.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture

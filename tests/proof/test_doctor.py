@@ -17,7 +17,9 @@ import pytest
 from support.aged_log import seal_everything
 from support.commands import diagnosis, tenantry
 from support.removal import remove_tenant
+from support.upstream import Upstream, error
 from tenantry import __version__
+from tenantry_cli.doctor.answers import examine_answers
 from tenantry_cli.doctor.catalog import connect, examine_catalog
 from tenantry_cli.doctor.problem import Problem, lasting_problems
 from tenantry_cli.target import Target
@@ -479,6 +481,34 @@ def test_silent_data_api_is_a_problem_that_says_why(project: Target) -> None:
         "http://127.0.0.1:9 does not answer: no server listens there. Check the address and "
         "the port."
     )
+
+
+@pytest.mark.parametrize(("code", "is_likely"), [("P0001", True), ("PGRST002", False)])
+def test_refusal_is_quoted_and_the_pre_request_function_named_if_likely(
+    other_project: str, upstream: Upstream, code: str, is_likely: bool
+) -> None:
+    key = secrets.token_urlsafe()
+    target = Target(api_url="", anon_key="anon", service_key=key)
+    upstream.will(error(400, code, f"oops {key}\nagain"))
+    with connect(other_project) as connection:
+        connection.execute(
+            "create function public.check_request() returns void language plpgsql"
+            " as $$ begin raise 'oops'; end $$;"
+            "do $$ begin execute format('alter role authenticator in database %I set"
+            " pgrst.db_pre_request = ''public.check_request''', current_database()); end $$;"
+            "select tenancy.install_guard()"
+        )
+        [problem] = examine_answers(
+            connection, dataclasses.replace(target, api_url=upstream.url)
+        )
+        connection.rollback()
+
+    assert problem.detail == (
+        "The Data API answers the service key with 400 for the table tenants: oops … again."
+    )
+    named = "The likely cause is public.check_request, the pre-request function of the project."
+    assert problem.remediation.startswith(named) is is_likely
+    assert "above all schemas that are listed but missing" in problem.remediation
 
 
 def test_problem_of_a_single_examination_is_not_reported() -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import requests
 
 from tenantry_cli.doctor.problem import Connection, Problem
+from tenantry_cli.errors import as_sentence
 from tenantry_cli.http_client import HttpClient, unanswered
-from tenantry_cli.target import Target, is_key_refused, key_headers, refused_key
+from tenantry_cli.target import Target, error_of, is_key_refused, key_headers, refused_key
 
 _TIMEOUT_SECONDS = 30
+_MESSAGE_CHARACTERS = 300
 KINDS = ("Data API down", "wrong answer", "open to anybody")
 
 
@@ -21,10 +24,11 @@ def examine_answers(connection: Connection, target: Target) -> Iterator[Problem]
 
 def _examine(connection: Connection, target: Target, http: HttpClient) -> Iterator[Problem]:
     silence = ""
+    refusal: dict[str, Any] = {}
 
     def status(schema: str, path: str, key: str) -> int | None:
         """None if there was no answer."""
-        nonlocal silence
+        nonlocal silence, refusal
         try:
             reply = http.request(
                 "GET",
@@ -36,6 +40,7 @@ def _examine(connection: Connection, target: Target, http: HttpClient) -> Iterat
             return None
         if is_key_refused(reply):
             raise refused_key(target.api_url, reply, is_anon=key != target.service_key)
+        refusal = error_of(reply)
         return reply.status_code
 
     answered = status("public", "tenants?select=id&limit=0", target.service_key)
@@ -44,9 +49,10 @@ def _examine(connection: Connection, target: Target, http: HttpClient) -> Iterat
             "Data API down",
             "public",
             silence
-            or f"The Data API answers the service key with {answered} for the table tenants.",
-            "Repair the other problems first, above all schemas that are listed but missing. "
-            "Then run notify pgrst, 'reload config'.",
+            or f"The Data API answers the service key with {answered} for the table tenants"
+            f"{_quoted(refusal, target)}",
+            f"{_likely_cause(connection, refusal)}Repair the other problems first, above all "
+            "schemas that are listed but missing. Then run notify pgrst, 'reload config'.",
         )
         return
     tenants = connection.execute(
@@ -73,3 +79,25 @@ def _examine(connection: Connection, target: Target, http: HttpClient) -> Iterat
                 f"The Data API answers the anon key with {answered} for tenant {name}.",
                 f"select tenancy.apply_tenant_privileges('{name}');",
             )
+
+
+def _quoted(error: dict[str, Any], target: Target) -> str:
+    """The message of the reply. A function of the project may have written a key into it."""
+    message = " ".join(str(error.get("message") or "").split())
+    for key in (target.service_key, target.anon_key):
+        message = message.replace(key, "…")
+    return f": {as_sentence(message[:_MESSAGE_CHARACTERS])}" if message else "."
+
+
+def _likely_cause(connection: Connection, error: dict[str, Any]) -> str:
+    """Names the project's pre-request function, unless PostgREST itself refused."""
+    row = connection.execute(
+        "select f.function_name from tenancy.find_pre_request() f"
+    ).fetchone()
+    name = None if row is None else row["function_name"]
+    if name is None or not error or str(error.get("code")).startswith("PGRST"):
+        return ""
+    return (
+        f"The likely cause is {name}, the pre-request function of the project. The Data API "
+        "calls it before each request. "
+    )
