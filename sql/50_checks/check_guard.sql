@@ -9,9 +9,15 @@ as $$
         select
             coalesce(s.in_this_database, s.in_all_databases) as installed,
             f.function_name,
-            tenancy.resolve_pre_request(f.function_name) as pre_request
+            tenancy.resolve_pre_request(coalesce(f.function_name, l.name)) as pre_request,
+            l.name as unset_name,
+            format(
+                'To keep it: alter role authenticator set pgrst.db_pre_request = %L; select tenancy.install_guard();',
+                l.name
+            ) as keeping
         from tenancy.pre_request_settings() s
         cross join tenancy.find_pre_request() f
+        cross join tenancy.unset_pre_request() l (name)
     ),
     judged as (
         select
@@ -38,13 +44,33 @@ as $$
     from judged j
     where j.function_name is not null and j.pre_request is null and not j.is_bare
     union all
+    -- A person decides: the installation of the guard removes the call of the function.
+    select
+        'pre-request function without setting',
+        j.unset_name,
+        format(
+            'The role authenticator has no setting for the pre-request function %s of the project any more. %s',
+            j.unset_name,
+            case
+                when j.is_as_made then format('tenancy.pre_request() still calls %s and the guard.', j.unset_name)
+                else 'The function tenancy.pre_request() is not the one that tenancy.install_guard() makes.'
+            end
+        ),
+        format('%s If the project does not need it: select tenancy.install_guard();', j.keeping),
+        null
+    from judged j
+    where j.installed = 'tenancy.pre_request' and j.unset_name is not null
+    union all
     select v.kind, v.object, v.detail, 'select tenancy.install_guard();', 'select tenancy.install_guard();'
     from judged j
     cross join lateral (
         select
             'guard not installed' as kind,
             'tenancy.guard_request' as object,
-            'The guard is not installed. The Data API runs no function before a request.' as detail
+            concat(
+                'The guard is not installed. The Data API runs no function before a request.',
+                format(' So the function %s of the project is not called. ', j.unset_name) || j.keeping
+            ) as detail
         where j.is_bare
         union all
         select
@@ -58,13 +84,13 @@ as $$
                 'The function tenancy.pre_request() is not the one that tenancy.install_guard() makes%s.',
                 ' for the pre-request function ' || j.function_name || ' of the project'
             )
-        where j.installed = 'tenancy.pre_request' and not j.is_as_made
+        where j.installed = 'tenancy.pre_request' and not j.is_as_made and j.unset_name is null
             and (j.function_name is null or j.pre_request is not null)
         union all
         select
             'pre-request function not called', j.function_name,
             format('The pre-request function %s of the project is not called.', j.function_name)
-        where j.installed = 'tenancy.guard_request' and j.pre_request is not null
+        where j.installed = 'tenancy.guard_request' and j.function_name is not null and j.pre_request is not null
     ) v;
 $$;
 

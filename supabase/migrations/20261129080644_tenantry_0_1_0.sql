@@ -9178,6 +9178,7 @@ declare
     v_setting text;
     v_function oid;
     v_excluded text;
+    v_unset text;
     v_installed text := 'tenancy.guard_request';
 begin
     -- Two transactions that alter a role fail with "tuple concurrently updated".
@@ -9185,6 +9186,11 @@ begin
     select f.function_name, f.setting into v_name, v_setting from tenancy.find_pre_request() f;
 
     if v_name is null then
+        v_unset := tenancy.unset_pre_request();
+        if v_unset is not null then
+            raise warning 'The Data API does not call % any more, because the role authenticator has no setting for it. To have it called again: alter role authenticator set pgrst.db_pre_request = %; select tenancy.install_guard();',
+                v_unset, quote_literal(v_unset);
+        end if;
         if to_regprocedure('tenancy.pre_request()') is not null then
             drop function tenancy.pre_request();
         end if;
@@ -9347,6 +9353,28 @@ $$;
 
 comment on function tenancy.roles_without_guard() is
     'The roles of the project that the Data API may take on, and whose requests all fail, because they cannot execute the guard.';
+
+-- sql/20_tenancy/pre_request/unset_pre_request.sql
+
+create function tenancy.unset_pre_request()
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select l.name
+    from tenancy.find_pre_request() f
+    cross join substring(
+        obj_description(to_regprocedure('tenancy.pre_request()'), 'pg_proc')
+        from '^Calls (.+), which the project has set for all databases, and then the guard\.$'
+    ) l (name)
+    where f.function_name is null
+        and tenancy.resolve_pre_request(l.name) is not null;
+$$;
+
+comment on function tenancy.unset_pre_request() is
+    'The function of the project that tenancy.pre_request() was made for, if it still exists and the project has no setting for a pre-request function any more; otherwise null.';
 
 -- sql/20_tenancy/privileges/apply_tenant_privileges.sql
 
@@ -16439,9 +16467,15 @@ as $$
         select
             coalesce(s.in_this_database, s.in_all_databases) as installed,
             f.function_name,
-            tenancy.resolve_pre_request(f.function_name) as pre_request
+            tenancy.resolve_pre_request(coalesce(f.function_name, l.name)) as pre_request,
+            l.name as unset_name,
+            format(
+                'To keep it: alter role authenticator set pgrst.db_pre_request = %L; select tenancy.install_guard();',
+                l.name
+            ) as keeping
         from tenancy.pre_request_settings() s
         cross join tenancy.find_pre_request() f
+        cross join tenancy.unset_pre_request() l (name)
     ),
     judged as (
         select
@@ -16468,13 +16502,33 @@ as $$
     from judged j
     where j.function_name is not null and j.pre_request is null and not j.is_bare
     union all
+    -- A person decides: the installation of the guard removes the call of the function.
+    select
+        'pre-request function without setting',
+        j.unset_name,
+        format(
+            'The role authenticator has no setting for the pre-request function %s of the project any more. %s',
+            j.unset_name,
+            case
+                when j.is_as_made then format('tenancy.pre_request() still calls %s and the guard.', j.unset_name)
+                else 'The function tenancy.pre_request() is not the one that tenancy.install_guard() makes.'
+            end
+        ),
+        format('%s If the project does not need it: select tenancy.install_guard();', j.keeping),
+        null
+    from judged j
+    where j.installed = 'tenancy.pre_request' and j.unset_name is not null
+    union all
     select v.kind, v.object, v.detail, 'select tenancy.install_guard();', 'select tenancy.install_guard();'
     from judged j
     cross join lateral (
         select
             'guard not installed' as kind,
             'tenancy.guard_request' as object,
-            'The guard is not installed. The Data API runs no function before a request.' as detail
+            concat(
+                'The guard is not installed. The Data API runs no function before a request.',
+                format(' So the function %s of the project is not called. ', j.unset_name) || j.keeping
+            ) as detail
         where j.is_bare
         union all
         select
@@ -16488,13 +16542,13 @@ as $$
                 'The function tenancy.pre_request() is not the one that tenancy.install_guard() makes%s.',
                 ' for the pre-request function ' || j.function_name || ' of the project'
             )
-        where j.installed = 'tenancy.pre_request' and not j.is_as_made
+        where j.installed = 'tenancy.pre_request' and not j.is_as_made and j.unset_name is null
             and (j.function_name is null or j.pre_request is not null)
         union all
         select
             'pre-request function not called', j.function_name,
             format('The pre-request function %s of the project is not called.', j.function_name)
-        where j.installed = 'tenancy.guard_request' and j.pre_request is not null
+        where j.installed = 'tenancy.guard_request' and j.function_name is not null and j.pre_request is not null
     ) v;
 $$;
 

@@ -1000,6 +1000,84 @@ def test_role_of_the_project_gets_the_guard(database: Database) -> None:
     assert findings(database, None) == []
 
 
+UNSET = ("pre-request function without setting", "public.before")
+
+
+def forget_setting(database: Database) -> None:
+    """Installs the guard beside the project's function, whose setting is then removed."""
+    database.execute(
+        "create function public.before() returns void language plpgsql as 'begin return; end';"
+        "do $$ begin execute format('alter role authenticator in database %I reset"
+        " pgrst.db_pre_request', current_database()); end $$;"
+        "alter role authenticator set pgrst.db_pre_request = 'public.before';"
+        "select tenancy.install_guard()"
+    )
+    assert findings(database, None) == []
+    database.execute("alter role authenticator reset pgrst.db_pre_request")
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "alter function tenancy.pre_request() security definer"]
+)
+def test_function_without_setting_is_named_and_no_repair_removes_it(
+    database: Database, damage: str
+) -> None:
+    forget_setting(database)
+    database.execute(damage.encode())
+
+    assert findings(database, None) == [UNSET]
+    database.execute("select tenancy.repair_findings(null, %s, %s)", UNSET)
+    row = database.execute("select remediation from tenancy.platform_findings()").fetchone()
+    assert row is not None
+    keeping, _, removing = row["remediation"].partition(" If the project does not need it: ")
+
+    with database.transaction(force_rollback=True):
+        database.execute(removing.encode())
+        assert findings(database, None) == []
+    database.execute(keeping.removeprefix("To keep it: ").encode())
+    assert findings(database, None) == []
+    kept = database.execute(
+        "select f.function_name from tenancy.find_pre_request() f"
+    ).fetchone()
+    assert kept == {"function_name": "public.before"}
+
+
+def test_repair_that_installs_the_guard_names_the_function_without_setting(
+    database: Database,
+) -> None:
+    forget_setting(database)
+    database.execute(
+        "do $$ begin execute format('alter role authenticator in database %I reset"
+        " pgrst.db_pre_request', current_database()); end $$"
+    )
+    warnings: list[str | None] = []
+    database.add_notice_handler(lambda notice: warnings.append(notice.message_primary))
+
+    row = database.execute(
+        "select kind, object, detail from tenancy.platform_findings()"
+    ).fetchone()
+    assert row is not None
+    found = (row["kind"], row["object"])
+    assert found == ("guard not installed", "tenancy.guard_request")
+    keeping = "alter role authenticator set pgrst.db_pre_request = 'public.before'"
+    assert keeping in row["detail"]
+    database.execute("select tenancy.repair_findings(null, %s, %s)", found)
+
+    assert findings(database, None) == []
+    assert [keeping in (text or "") for text in warnings] == [True]
+
+
+def test_function_without_setting_that_is_gone_is_not_kept(database: Database) -> None:
+    forget_setting(database)
+    database.execute("drop function public.before()")
+
+    assert findings(database, None) == [("guard not called", "tenancy.pre_request")]
+    database.execute(
+        "select tenancy.repair_findings(null, 'guard not called', 'tenancy.pre_request')"
+    )
+    assert findings(database, None) == []
+
+
 def test_missing_pre_request_function_of_the_project_is_named(database: Database) -> None:
     database.execute(
         "do $$ begin execute format('alter role authenticator in database %I set"

@@ -10,6 +10,7 @@ declare
     v_setting text;
     v_function oid;
     v_excluded text;
+    v_unset text;
     v_installed text := 'tenancy.guard_request';
 begin
     -- Two transactions that alter a role fail with "tuple concurrently updated".
@@ -17,6 +18,11 @@ begin
     select f.function_name, f.setting into v_name, v_setting from tenancy.find_pre_request() f;
 
     if v_name is null then
+        v_unset := tenancy.unset_pre_request();
+        if v_unset is not null then
+            raise warning 'The Data API does not call % any more, because the role authenticator has no setting for it. To have it called again: alter role authenticator set pgrst.db_pre_request = %; select tenancy.install_guard();',
+                v_unset, quote_literal(v_unset);
+        end if;
         if to_regprocedure('tenancy.pre_request()') is not null then
             drop function tenancy.pre_request();
         end if;
