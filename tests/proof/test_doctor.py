@@ -292,6 +292,30 @@ def test_table_that_nobody_can_reach_is_a_warning(project: Target, database: Dat
     assert (report["problems"], report["repaired"]) == ([], [])
 
 
+def test_problems_that_follow_from_another_are_not_repaired_by_hand_at_once(
+    project: Target, database: Database
+) -> None:
+    """While a table is open, the doctor also advises to revoke the privileges on it."""
+    advice = (
+        "By hand, run one statement, then the doctor again: a problem may follow from another."
+    )
+    tenant = _create_tenant(database)
+    database.execute(f"grant select on {tenant}.settings to anon".encode())
+    alone = tenantry(project, "doctor").output
+    database.execute(f"revoke select on {tenant}.settings from anon".encode())
+    database.execute(f"alter table {tenant}.settings disable row level security".encode())
+
+    _, problems = diagnosis(project)
+    shown = tenantry(project, "doctor").output
+
+    assert {problem["remediation"].partition(" ")[0] for problem in problems} >= {"revoke"}
+    assert shown.endswith(f"repairs some of these problems. {advice}\n")
+    assert alone.endswith("repairs some of these problems.\n")
+    database.execute(problems[0]["remediation"].encode())
+    assert diagnosis(project) == (0, [])
+    _delete_tenant(database, tenant)
+
+
 def test_failed_repair_is_reported_for_each_of_its_problems(
     project: Target, database: Database
 ) -> None:

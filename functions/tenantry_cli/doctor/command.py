@@ -85,7 +85,14 @@ def doctor(target: Target, fix: bool, forget_missing: bool, as_json: bool) -> No
         if not problems:
             console.print("No problem was found.")
         elif not fix and _repairable(problems, forget_missing):
-            console.print("`tenantry doctor --fix` repairs some of these problems.")
+            several = (
+                " By hand, run one statement, then the doctor again: a problem may follow from "
+                "another."
+            )
+            console.print(
+                "`tenantry doctor --fix` repairs some of these problems."
+                f"{several if len(problems) > 1 else ''}"
+            )
     if problems:
         raise SystemExit(1)
 
