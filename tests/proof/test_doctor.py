@@ -300,10 +300,11 @@ def test_problems_that_follow_from_another_are_not_repaired_by_hand_at_once(
         "By hand, run one statement, then the doctor again: a problem may follow from another."
     )
     tenant = _create_tenant(database)
-    database.execute(f"grant select on {tenant}.settings to anon".encode())
+    table = f"table {tenant}.settings"
+    database.execute(f"grant select on {table} to anon".encode())
     alone = tenantry(project, "doctor").output
-    database.execute(f"revoke select on {tenant}.settings from anon".encode())
-    database.execute(f"alter table {tenant}.settings disable row level security".encode())
+    database.execute(f"revoke all on {table} from anon".encode())
+    database.execute(f"alter {table} disable row level security".encode())
 
     _, problems = diagnosis(project)
     shown = tenantry(project, "doctor").output

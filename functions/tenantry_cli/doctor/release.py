@@ -251,8 +251,8 @@ def _restoring(name: str, part: str = "", *, is_present: bool = False) -> str:
         on = rf"on {re.escape(_identity(name))}\b"
         create = rf"^create (?:\w+ )*{kind} {re.escape(part_name)}\b[^;]*?\b{on}[^;]*;"
         for migration in _newest_migrations():
-            if found := re.search(create, migration.text, re.MULTILINE):
-                statement = " ".join(found[0].split())
+            if written := re.search(create, migration.text, re.MULTILINE):
+                statement = " ".join(written[0].split())
                 return f"{_removing(name, part)} {statement}" if is_present else statement
     statements = [f"{_kind(name)} {_identity(name).partition('(')[0]}"]
     if policy := _POLICY.fullmatch(part):
