@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -15,27 +17,38 @@ from tenantry_cli.errors import TenantryError
 from tenantry_cli.project import find_project
 
 ROOT = find_project().root
+# A schema of the project's own, which is adopted in its database.
+LEGACY = """
+create schema legacy;
+create table legacy.orders (id integer primary key);
+"""
 
 
 def test_difference_has_what_the_project_lacks_and_none_of_fifty_tenants(
-    components: Components, server: Postgres
+    components: Components, server: Postgres, tmp_path: Path
 ) -> None:
+    supabase = tmp_path / "supabase"
+    shutil.copytree(ROOT / "supabase/migrations", supabase / "migrations")
+    shutil.copy(ROOT / "supabase/config.toml", supabase)
+    (supabase / "migrations/29990101000000_create_legacy.sql").write_text(LEGACY)
     with complete_database(server) as name:
         url = server.url(name)
         with psycopg.connect(url) as connection:
             for number in range(50):
                 connection.execute("select public.create_tenant_schema(%s)", [f"shop_{number}"])
+            connection.execute(LEGACY.encode())
+            connection.execute("select tenancy.register_tenant_schema('legacy')")
             connection.execute("create table public.made_by_hand (id integer primary key)")
             connection.execute("create schema warehouse")
             connection.execute("create view warehouse.stock as select 1 as id")
             connection.execute("create table shop_7.made_by_a_tenant (id integer)")
-        found = beyond_migrations(components, server, ROOT, url)
+        found = beyond_migrations(components, server, tmp_path, url)
 
     # All of them are in one of the two schemas, and Tenantry's own tables do not differ.
     assert re.findall(r"CREATE (?:SCHEMA|TABLE|VIEW) (\S+?);?\s", found) == [
         *('"warehouse"', '"public"."made_by_hand"', '"warehouse"."stock"'),
     ]
-    assert "shop_" not in found
+    assert not re.search("shop_|legacy", found)
     with psycopg.connect(server.admin_url()) as connection:
         left = "select from pg_database where datname ~ '^tenantry_rehearsal'"
         assert connection.execute(left).fetchall() == []

@@ -64,18 +64,25 @@ def beyond_migrations(components: Components, postgres: Postgres, root: Path, ur
     with rehearsed(postgres, root, seeds=False) as (from_url, rehearsal):
         if rehearsal.failure:
             raise TenantryError(f"A migration fails: {rehearsal.failure}")
-        schemas = {*_schemas(from_url), *_schemas(url)}
-        return difference(components, from_url, url, sorted(schemas)).strip()
+        urls = (from_url, url)
+        schemas = {schema for each in urls for schema in _schemas(each)}
+        # A schema that the migrations made may have been adopted in the other database.
+        tenants = {schema for each in urls for schema in _tenants(each)}
+        return difference(components, from_url, url, sorted(schemas - tenants)).strip()
 
 
 def _schemas(url: str) -> list[str]:
     with psycopg.connect(url) as connection:
-        tenants: list[str] = []
-        if connection.execute("select to_regclass('public.tenants')").fetchone() != (None,):
-            known = connection.execute("select schema_name from public.tenants").fetchall()
-            tenants = [schema for (schema,) in known]
         found = connection.execute(
             "select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> all (%s)",
-            [[*_OTHERS, *tenants]],
+            [_OTHERS],
         ).fetchall()
+    return [schema for (schema,) in found]
+
+
+def _tenants(url: str) -> list[str]:
+    with psycopg.connect(url) as connection:
+        if connection.execute("select to_regclass('public.tenants')").fetchone() == (None,):
+            return []
+        found = connection.execute("select schema_name from public.tenants").fetchall()
     return [schema for (schema,) in found]
