@@ -49,7 +49,8 @@ begin
     );
     if v_taken is not null then
         raise exception 'This project already has %. Tenantry makes objects with these names. '
-            'Rename yours, then push again. Nothing was changed.', v_taken;
+            'Rename yours by SQL, or in a migration whose file stands before this one; then '
+            'push again. Nothing was changed.', v_taken;
     end if;
 end;
 $$;
