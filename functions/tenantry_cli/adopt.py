@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from tenantry_cli.database import open_database
+from tenantry_cli.database import NO_TENANTRY, open_database
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.target import database_options
 
@@ -93,7 +93,7 @@ def _tenants(connection: psycopg.Connection[Any], schemas: tuple[str, ...]) -> s
     with connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute("select to_regclass('public.tenants') is null as is_missing")
         if cursor.fetchone() == {"is_missing": True}:
-            raise TenantryError("This database has no Tenantry. Push the migrations first.")
+            raise TenantryError(NO_TENANTRY)
         cursor.execute(
             "select schema_name from public.tenants where schema_name = any(%s)", ([*schemas],)
         )

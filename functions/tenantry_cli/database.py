@@ -11,6 +11,10 @@ from psycopg.conninfo import conninfo_to_dict
 from tenantry_cli.errors import TenantryError, as_sentence
 from tenantry_cli.target import DB_URL_NAMES
 
+NO_TENANTRY = (
+    "This database has no Tenantry. Run `tenantry init` in the folder of your project, unless "
+    "it was done before, and push the migrations."
+)
 _CONNECT_SECONDS = 15
 # After Ctrl-C the driver warns of the closed connection; the command says what that means.
 logging.getLogger("psycopg").setLevel(logging.ERROR)

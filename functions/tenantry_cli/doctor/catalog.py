@@ -8,7 +8,7 @@ from functools import partial
 import psycopg
 from psycopg.rows import dict_row
 
-from tenantry_cli.database import open_database
+from tenantry_cli.database import NO_TENANTRY, open_database
 from tenantry_cli.doctor.problem import Connection, Problem, lasting_problems
 from tenantry_cli.doctor.release import examine_release
 from tenantry_cli.errors import TenantryError, as_sentence
@@ -34,9 +34,7 @@ def connect(db_url: str) -> Connection:
         ).fetchone() or {"is_missing": True}
         connection.rollback()
         if found["is_missing"]:
-            raise TenantryError(
-                "This database has no schema tenancy. Push the migrations first."
-            )
+            raise TenantryError(NO_TENANTRY)
         if found["is_closed"]:
             raise _too_few_privileges(
                 f"the role {connection.info.user} may not use the schema tenancy"

@@ -118,7 +118,8 @@ def _plan(
     ).fetchone()
     if found != (True,):
         raise TenantryError(
-            "This database has no Tenantry, or an older one. Push the migrations first."
+            "This database has no Tenantry, or an older one. Run `tenantry init` or `tenantry "
+            "upgrade` in the folder of your project, and push the migrations."
         )
     return make_plan(database, tables, column, mapping, deleting=deleting)
 
