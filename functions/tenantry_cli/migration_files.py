@@ -12,6 +12,8 @@ from tenantry_cli.project import Project
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,199}")
 # The file of a release.
 _RELEASE = re.compile(r"\d+_tenantry_\d+_\d+_\d+(?:_\w+)?\.sql")
+# The name of the file that takes Tenantry out of a database.
+REMOVAL = "remove_tenantry"
 _VERSION = "%Y%m%d%H%M%S"
 # The Supabase CLI skips every other file.
 _MIGRATION = re.compile(r"\d+_.*\.sql")
@@ -51,9 +53,21 @@ def next_migration_version(project: Project, *others: str) -> str:
         ) from None
 
 
+def files_since_removal(project: Project) -> list[Path]:
+    """The files behind the last removal of Tenantry, in their order."""
+    files = sorted(project.migrations.glob("*.sql"))
+    removals = [file.name for file in files if file.stem.partition("_")[2] == REMOVAL]
+    return [file for file in files if file.name > max(removals, default="")]
+
+
+def has_tenantry(project: Project) -> bool:
+    """Whether the migrations make Tenantry, and none removes it later."""
+    return any(_RELEASE.fullmatch(file.name) for file in files_since_removal(project))
+
+
 def require_tenantry(project: Project) -> None:
-    """Refuses a project that has none of Tenantry's own migrations."""
-    if not any(_RELEASE.fullmatch(file.name) for file in project.migrations.glob("*.sql")):
+    """Refuses a project without Tenantry's own migrations."""
+    if not has_tenantry(project):
         raise TenantryError(
             f"{project.root} has no migration of Tenantry's in supabase/migrations. Run "
             "`tenantry init` first."

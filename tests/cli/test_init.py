@@ -441,6 +441,71 @@ def test_repeat_names_files_that_are_missing(project: OwnProject) -> None:
     assert "functions/main.py is missing: take it from your version" in succeed("init")
 
 
+def test_repeat_names_a_missing_main_of_the_project(project: OwnProject) -> None:
+    project.write("functions/main.py", "# Ours.\n")
+    succeed("init")
+    assert "is missing" not in succeed("init")
+    (project.root / "functions/main.py").unlink()
+
+    assert "functions/main.py is missing: take it from your version" in succeed("init")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["doctor", "--url=http://127.0.0.1:1", "--anon-key=a", "--service-key=b"],
+        ["adopt", "shop"],
+    ],
+)
+def test_commands_on_a_database_without_tenantry_name_init(
+    empty_project: str, command: list[str]
+) -> None:
+    assert "Run `tenantry init` in" in run(*command, "--db-url", empty_project).output
+
+
+def test_running_emulator_counts_without_being_given(
+    project: OwnProject, empty_project: str
+) -> None:
+    own = Project(project.root)
+    write_state(
+        regular_file(own),
+        State(
+            run_id="",
+            gateway_port=1,
+            supervisor_pid=os.getpid(),
+            supervisor_started=psutil.Process().create_time(),
+            throw_away=None,
+            connection={"DB_URL": empty_project},
+        ),
+    )
+    with psycopg.connect(empty_project) as session:
+        session.execute("create table public.tenants (id uuid)")
+
+    refused = run("init")
+
+    assert refused.exit_code == 1
+    assert "table public.tenants (in the emulator)" in refused.output
+    assert "in a new migration, push it, then run `tenantry init` again" in refused.output
+    with psycopg.connect(empty_project) as session:
+        session.execute("drop table public.tenants")
+        record(session, "29990101000000")
+    plan = succeed("init")
+    assert "\n  looked into the running emulator\n" in plan
+    # The hosted project may have another version.
+    assert "PostgreSQL 17 (supabase/config.toml)" in plan
+    assert project.migrations()[-1].name == f"29990101000001_{BASELINE}"
+
+    # The emulator has what the project has lost.
+    with psycopg.connect(empty_project, autocommit=True) as session:
+        for file in project.migrations():
+            session.execute(file.read_bytes())
+    succeed("uninstall")
+    assert "Push 29990101000002_remove_tenantry.sql first" in run("init").output
+    for file in project.migrations()[-2:]:
+        file.unlink()
+    assert "or empty the emulator: `tenantry reset`" in run("init").output
+
+
 def test_first_schema_of_the_list_stays_the_first(project: OwnProject) -> None:
     project.replace("supabase/config.toml", '["public", ', '["public", "o\'hara", ')
 

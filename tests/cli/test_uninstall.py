@@ -184,6 +184,9 @@ def test_only_unchanged_files_are_removed(project: OwnProject) -> None:
     project.write(".gitignore", "node_modules\n")
     before = project.files()
     succeed("init")
+    succeed("new", "add_parts")
+    (made,) = project.root.glob("supabase/migrations/*_add_parts.sql")
+    made.unlink()
     project.write("supabase/migrations/.tenantry-draft", "of an interrupted run")
     project.write("functions/main.py", "changed = True\n")
     (project.root / ".tenantry").mkdir()
@@ -208,6 +211,7 @@ def test_only_unchanged_files_are_removed(project: OwnProject) -> None:
         "remove_tenantry.sql",
     ]
     assert run("uninstall").exit_code == 1
+    assert "has no migration of Tenantry's" in run("new", "add_parts").output
     assert project.files() == after
 
 

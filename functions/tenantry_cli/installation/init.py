@@ -12,13 +12,17 @@ from tenantry_cli.errors import TenantryError
 from tenantry_cli.installation.manifest import Manifest
 from tenantry_cli.installation.own_objects import pre_request_function
 from tenantry_cli.installation.plan import (
+    MAIN,
     Plan,
     clashes,
+    looked_into,
     opened,
     own_migrations,
     placed_migrations,
     require_own_project,
+    way_out,
 )
+from tenantry_cli.migration_files import REMOVAL
 from tenantry_cli.project import Project, find_project
 from tenantry_cli.release import Release, installed_release, parse_version
 
@@ -60,7 +64,7 @@ def init(dry_run: bool, db_url: str | None) -> None:
     if manifest is not None:
         _report_present(project, release, manifest)
         return
-    with opened(db_url) as database:
+    with opened(project, db_url) as database:
         plan = _plan(project, release, database)
     plan.show()
     if dry_run:
@@ -92,7 +96,8 @@ def _report_present(project: Project, release: Release, manifest: Manifest) -> N
             f"This project has Tenantry {manifest.release}, and {release.version} is "
             "installed. Run `tenantry upgrade`."
         )
-    for path in manifest.files:
+    # A main.py that was the project's own is not in the manifest.
+    for path in dict.fromkeys((*manifest.files, MAIN)):
         if not (project.root / path).exists():
             click.echo(f"{path} is missing: take it from your version control.")
     click.echo(f"Tenantry {release.version} is in this project already. Nothing was changed.")
@@ -104,9 +109,9 @@ def _plan(project: Project, release: Release, database: Live | None) -> Plan:
     applied = set() if database is None else database.applied_versions()
     if database is not None and database.has_tenantry() and not versions & applied:
         raise TenantryError(
-            "The database has Tenantry already, and this project has not the migrations that "
-            "were pushed. Take them from the version control of the project, or give the "
-            "database of this project. Nothing was written."
+            f"The {database.place} has Tenantry already, and this project has not the "
+            "migrations that were pushed. "
+            f"{_way_to_migrations(project, database, applied)}. Nothing was written."
         )
     own = own_migrations(project, ours)
     source, major = _postgres(project, database)
@@ -117,10 +122,11 @@ def _plan(project: Project, release: Release, database: Live | None) -> Plan:
         raise TenantryError(
             "This project has what Tenantry cannot live beside:\n  "
             + "\n  ".join(obstacles)
-            + "\nTenantry makes objects with such names. Rename yours in a new migration, then "
+            + f"\nTenantry makes objects with such names. {way_out(database)}, then "
             "run `tenantry init` again. Nothing was written."
         )
     plan = Plan(project, Manifest(release.version))
+    plan.facts += looked_into(database)
     plan.facts.append(_counted(own))
     if major is not None:
         plan.facts.append(f"PostgreSQL {major} ({source})")
@@ -144,6 +150,17 @@ def _plan(project: Project, release: Release, database: Live | None) -> Plan:
     return plan
 
 
+def _way_to_migrations(project: Project, database: Live, applied: set[str]) -> str:
+    removals = project.migrations.glob(f"*_{REMOVAL}.sql")
+    pending = [file.name for file in sorted(removals) if file.name.split("_")[0] not in applied]
+    if pending:
+        return f"Push {pending[-1]} first, then run `tenantry init` again"
+    take = "Take them from the version control of the project, or "
+    if database.is_emulator:
+        return f"{take}empty the emulator: `tenantry reset`"
+    return f"{take}give the database of this project"
+
+
 def _counted(own: list[Path]) -> str:
     if not own:
         return "no migrations"
@@ -151,7 +168,8 @@ def _counted(own: list[Path]) -> str:
 
 
 def _postgres(project: Project, database: Live | None) -> tuple[str, int | None]:
-    if database is not None:
+    # The emulator may have another version than the hosted project.
+    if database is not None and not database.is_emulator:
         return "the database", database.major_version
     return "supabase/config.toml", project.configuration.major_version
 

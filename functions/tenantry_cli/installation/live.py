@@ -13,7 +13,6 @@ from tenantry_cli.errors import TenantryError, as_sentence
 from tenantry_cli.installation.own_objects import OwnObject
 from tenantry_cli.target import DB_URL_NAMES
 
-_PLACE = "in the database"
 # As the baseline itself looks: each table and each view has a type of its name.
 _OBJECTS = """
     select
@@ -54,8 +53,14 @@ _SETTING = """
 class Live:
     """A session that reads the catalog."""
 
-    def __init__(self, session: psycopg.Connection[Any]) -> None:
+    def __init__(self, session: psycopg.Connection[Any], *, is_emulator: bool) -> None:
         self._session = session
+        self.is_emulator = is_emulator
+
+    @property
+    def place(self) -> str:
+        """The word for the database in a sentence."""
+        return "emulator" if self.is_emulator else "database"
 
     @property
     def major_version(self) -> int:
@@ -63,7 +68,9 @@ class Live:
 
     def objects(self) -> list[OwnObject]:
         rows = self._session.execute(_OBJECTS)
-        return [OwnObject(kind, schema, name, _PLACE) for kind, schema, name in rows]
+        return [
+            OwnObject(kind, schema, name, f"in the {self.place}") for kind, schema, name in rows
+        ]
 
     def setting(self, name: str) -> str | None:
         """A setting of PostgREST on its role."""
@@ -100,11 +107,11 @@ class Live:
 
 
 @contextmanager
-def live(db_url: str) -> Iterator[Live]:
+def live(db_url: str, *, is_emulator: bool) -> Iterator[Live]:
     with open_database(db_url, autocommit=True) as session:
         session.read_only = True
         try:
-            yield Live(session)
+            yield Live(session, is_emulator=is_emulator)
         except psycopg.Error as error:
             raise TenantryError(
                 f"The database, given as {DB_URL_NAMES}, refused a query: "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,17 +15,22 @@ from tenantry_cli.emulator.paths import DEFAULT_FUNCTIONS
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.installation.manifest import Manifest, digest, read, remove_draft, write
 from tenantry_cli.installation.own_objects import OwnObject, own_objects
-from tenantry_cli.migration_files import migrations_in, next_migration_version
+from tenantry_cli.migration_files import (
+    files_since_removal,
+    migrations_in,
+    next_migration_version,
+)
 from tenantry_cli.project import Project
 from tenantry_cli.release import Release, ReleaseMigration, public_names, schemas_of
 
 if TYPE_CHECKING:
     from tenantry_cli.installation.live import Live
 
-REMOVAL = "remove_tenantry"
 MAIN = "functions/main.py"
 REQUIREMENTS = "functions/requirements.txt"
-IGNORED = ".tenantry/"
+# The folder of the emulator.
+STATE = ".tenantry"
+IGNORED = f"{STATE}/"
 # The cache that Python writes beside main.py.
 _FUNCTIONS_IGNORED = ("functions/.gitignore", "__pycache__/\n")
 _PIN = re.compile(r"^(tenantry(?:\[[^\]\n]*\])?)[ \t]*==[ \t]*[\w.]+", re.MULTILINE)
@@ -121,12 +126,8 @@ def require_own_project(project: Project) -> None:
 
 def placed(project: Project, name: str) -> list[Path]:
     """The files of that name since the last removal of Tenantry."""
-    files = sorted(project.migrations.glob("*.sql"))
-    removals = [file.name for file in files if file.stem.partition("_")[2] == REMOVAL]
     return [
-        file
-        for file in files
-        if file.stem.partition("_")[2] == name and file.name > max(removals, default="")
+        file for file in files_since_removal(project) if file.stem.partition("_")[2] == name
     ]
 
 
@@ -184,13 +185,42 @@ def own_migrations(project: Project, ours: set[Path]) -> list[Path]:
     return [file for file in migrations_in(project.migrations) if file not in ours]
 
 
+def way_out(database: Live | None) -> str:
+    """What to do about clashes. Tenantry's own file will stand behind that migration."""
+    pushed = "" if database is None else ", push it"
+    return f"Rename yours in a new migration{pushed}"
+
+
+def looked_into(database: Live | None) -> list[str]:
+    """The database whose objects and history count, as a fact of a plan."""
+    if database is None:
+        return []
+    which = "running emulator" if database.is_emulator else "database that was given"
+    return [f"looked into the {which}"]
+
+
 @contextmanager
-def opened(db_url: str | None) -> Iterator[Live | None]:
-    """The database, if its URL is given. Only then psycopg is needed."""
-    if db_url is None:
+def opened(project: Project, db_url: str | None) -> Iterator[Live | None]:
+    """The database that is given, else that of the emulator of the project, if one runs.
+
+    Only then psycopg is needed.
+    """
+    url = db_url or _emulator_database(project)
+    if url is None:
         yield None
         return
     from tenantry_cli.installation.live import live
 
-    with live(db_url) as database:
+    with live(url, is_emulator=not db_url) as database:
         yield database
+
+
+def _emulator_database(project: Project) -> str | None:
+    if not (project.root / STATE).is_dir():
+        return None
+    # The base installation has no emulator. Nothing here depends on it.
+    with suppress(ModuleNotFoundError, TenantryError):
+        from tenantry_cli.emulator.state import running
+
+        return running(project).connection["DB_URL"]
+    return None

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.installation.manifest import Manifest, read, write
-from tenantry_cli.installation.plan import REMOVAL, opened
+from tenantry_cli.installation.plan import STATE, opened
 from tenantry_cli.installation.removal import removal
 from tenantry_cli.installation.upgrade import require_not_newer
-from tenantry_cli.migration_files import next_migration_version
+from tenantry_cli.migration_files import REMOVAL, next_migration_version
 from tenantry_cli.project import Project, find_project
 from tenantry_cli.release import installed_release, parse_version
-
-_STATE = ".tenantry"
 
 
 @click.command()
@@ -35,13 +32,12 @@ def uninstall(dry_run: bool, db_url: str | None) -> None:
     manifest = Manifest.require(project)
     release = installed_release()
     require_not_newer("supabase/tenantry.json", manifest.release, release)
-    emulator = _emulator_database(project) if db_url is None else None
-    with opened(db_url or emulator) as database:
+    with opened(project, db_url) as database:
         tenants = [] if database is None else database.tenants()
         applied = set() if database is None else database.applied_versions()
-    if tenants:
+    if database is not None and tenants:
         raise TenantryError(
-            f"The {'emulator' if emulator else 'database'} has {len(tenants)} "
+            f"The {database.place} has {len(tenants)} "
             f"tenant{'s' if tenants[1:] else ''}, such as {tenants[0]}. Back up what you "
             "need, then suspend and delete each of them (suspend_tenant, "
             "delete_tenant_schema). Nothing was changed."
@@ -63,7 +59,7 @@ def uninstall(dry_run: bool, db_url: str | None) -> None:
     for path in manifest.files:
         if path not in removed and (project.root / path).exists():
             click.echo(f"{path} stays: {_reason(project, path)}.")
-    if (project.root / _STATE).is_dir():
+    if (project.root / STATE).is_dir():
         click.echo(_kept_state(project))
     if dry_run:
         click.echo("Dry run: nothing was changed.")
@@ -113,22 +109,10 @@ def _kept_state(project: Project) -> str:
     folder = project.database_of_root
     if folder.is_dir():
         return (
-            f"{_STATE}/ stays: it has the emulator's keys. {folder} stays: it has the "
+            f"{STATE}/ stays: it has the emulator's keys. {folder} stays: it has the "
             "emulator's database. Delete both by hand, after `tenantry down`."
         )
-    return f"{_STATE}/ stays: it has the emulator's database and keys. Delete it by hand."
-
-
-def _emulator_database(project: Project) -> str | None:
-    """The database of the emulator of this project, if one runs."""
-    if not (project.root / _STATE).is_dir():
-        return None
-    # The base installation has no emulator. Nothing here depends on it.
-    with suppress(ModuleNotFoundError, TenantryError):
-        from tenantry_cli.emulator.state import running
-
-        return running(project).connection["DB_URL"]
-    return None
+    return f"{STATE}/ stays: it has the emulator's database and keys. Delete it by hand."
 
 
 def _remove_folder(folder: Path) -> None:

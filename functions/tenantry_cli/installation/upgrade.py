@@ -8,7 +8,14 @@ import click
 
 from tenantry_cli.errors import TenantryError
 from tenantry_cli.installation.manifest import Manifest
-from tenantry_cli.installation.plan import Plan, clashes, opened, placed_migrations
+from tenantry_cli.installation.plan import (
+    Plan,
+    clashes,
+    looked_into,
+    opened,
+    placed_migrations,
+    way_out,
+)
 from tenantry_cli.installer import install_line
 from tenantry_cli.project import find_project
 from tenantry_cli.release import Release, installed_release, parse_version
@@ -28,9 +35,9 @@ def upgrade(dry_run: bool, db_url: str | None) -> None:
     manifest = Manifest.require(project)
     release = installed_release()
     require_not_newer("supabase/tenantry.json", manifest.release, release)
-    with opened(db_url) as database:
+    with opened(project, db_url) as database:
         if database is not None and (present := database.release()) is not None:
-            require_not_newer("the database", present, release)
+            require_not_newer(f"the {database.place}", present, release)
         if parse_version(manifest.release) == parse_version(release.version):
             click.echo(f"This project has Tenantry {release.version}. Nothing was changed.")
             return
@@ -41,12 +48,13 @@ def upgrade(dry_run: bool, db_url: str | None) -> None:
             raise TenantryError(
                 f"Tenantry {release.version} makes objects whose names are taken:\n  "
                 + "\n  ".join(taken)
-                + "\nRename yours in a new migration, then run `tenantry upgrade` again. "
+                + f"\n{way_out(database)}, then run `tenantry upgrade` again. "
                 "Nothing was written."
             )
         applied = () if database is None else database.applied_versions()
     plan = Plan(project, replace(manifest, release=release.version))
     plan.facts.append(f"Tenantry {manifest.release}; installed is {release.version}")
+    plan.facts += looked_into(database)
     for migration in new:
         plan.put_migration(migration.name, migration.text, *applied)
     plan.put_functions(release)
