@@ -450,17 +450,10 @@ def test_repeat_names_a_missing_main_of_the_project(project: OwnProject) -> None
     assert "functions/main.py is missing: take it from your version" in succeed("init")
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["doctor", "--url=http://127.0.0.1:1", "--anon-key=a", "--service-key=b"],
-        ["adopt", "shop"],
-    ],
-)
-def test_commands_on_a_database_without_tenantry_name_init(
-    empty_project: str, command: list[str]
-) -> None:
-    assert "Run `tenantry init` in" in run(*command, "--db-url", empty_project).output
+def test_doctor_names_init_in_a_database_without_tenantry(empty_project: str) -> None:
+    given = ("--url=http://127.0.0.1:1", "--anon-key=a", "--service-key=b")
+
+    assert "Run `tenantry init` in" in run("doctor", "--db-url", empty_project, *given).output
 
 
 def test_running_emulator_counts_without_being_given(

@@ -99,6 +99,15 @@ def test_project_goes_on_beside_tenantry(
         # A tenant migration of the project's own, then the upgrade.
         project.write("supabase/migrations/29990101000000_add_orders.sql", ORDERS)
         assert push(project, stack).returncode == 0
+
+        # A schema that was created behind the file that exposes those of config.toml.
+        project.replace("supabase/config.toml", '"public"]', '"public", "reports"]')
+        late = "supabase/migrations/2999010100000"
+        project.write(f"{late}1_create_reports.sql", "create schema reports;")
+        call = "select tenancy.expose_schema('reports');"
+        assert call in succeed("push")
+        project.write(f"{late}2_expose_reports.sql", call)
+        assert "expose_schema(" not in succeed("push")
         succeed("migrate", *given)
         for name in tenants:
             statement = sql.SQL("insert into {}.orders values (1, {})")

@@ -51,6 +51,20 @@ def test_project_is_the_folder_with_the_configuration_of_the_supabase_cli(
     ]
 
 
+def test_help_of_the_supabase_cli_needs_no_project(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tenantry_cli", "supabase", "db", "push", "--help"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "--include-all" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_folder_outside_every_project_is_refused_and_no_other_project_is_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

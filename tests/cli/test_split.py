@@ -845,7 +845,7 @@ def test_wrong_names_are_said(db_url: str, sql: Database, empty_project: str) ->
             [*SHOP, "--tenants-from=public.organizations(id, nothing)"],
             "nothing does not exist",
         ),
-        (empty_project, ["public.orders", "--by=x"], "Push the migrations first."),
+        (empty_project, ["public.orders", "--by=x"], "Run `tenantry init`"),
     ):
         result = tenantry_split(url, *options)
         assert result.exit_code == 1

@@ -1142,7 +1142,7 @@ def test_command_adopts_several_schemas_or_none(sql: Database, db_url: str) -> N
 def test_command_says_what_is_wrong(db_url: str, empty_project: str) -> None:
     for url, options, message in (
         (db_url, ["nowhere"], 'There is no schema "nowhere".'),
-        (empty_project, ["any"], "Push the migrations first."),
+        (empty_project, ["any"], "Run `tenantry init`"),
         (db_url, ["one", "two", "--display-name=x"], "one by one"),
     ):
         result = tenantry_adopt(url, *options)

@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from tenantry_cli.emulator.components import Components, install_components
+from tenantry_cli.emulator.exposure import unlisted
 from tenantry_cli.emulator.ports import Ports
 from tenantry_cli.emulator.postgres import Postgres
 from tenantry_cli.emulator.push import push_project
@@ -21,8 +22,9 @@ from tenantry_cli.project import Project, find_project
 # The commands that take a database, by their first words, and those below them that take none.
 _WITH_DATABASE = ("db", "migration", "migrations", "inspect db", "gen types", "test db")
 _WITHOUT_DATABASE = ("db start", "db schema", "migration new", "migrations new")
-# Whoever gives one of these has chosen a database, or asks for help.
-_CHOICES = ("--remote", "--from", "--to", "--local", "--linked", "--db-url", "--help", "-h")
+# Whoever gives one of these has chosen a database.
+_CHOICES = ("--remote", "--from", "--to", "--local", "--linked", "--db-url")
+_HELP = {"--help", "-h"}
 
 
 @click.command()
@@ -49,6 +51,8 @@ def push(port: int | None, leave_out_missing: bool) -> None:
     click.echo(pushed.summary)
     if pushed.left_out:
         click.echo(pushed.left_out)
+    for sentence in unlisted(project.configuration.schemas, state.connection["DB_URL"]):
+        click.echo(sentence)
 
 
 @click.command(
@@ -62,8 +66,11 @@ def supabase(ctx: click.Context, arguments: tuple[str, ...]) -> None:
 
     A command that takes a database gets the emulator's, unless --remote names another one.
     """
-    project = find_project()
     components = install_components(Console(quiet=True))
+    if not arguments or not _HELP.isdisjoint(arguments):
+        # Help needs no project.
+        ctx.exit(subprocess.run([components.supabase, *arguments], check=False).returncode)
+    project = find_project()
     if arguments[:2] == ("db", "reset") and not _has_choice(arguments):
         raise TenantryError("`tenantry reset` empties the database of the emulator.")
     database = []

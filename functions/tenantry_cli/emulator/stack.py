@@ -24,6 +24,7 @@ from tenantry_cli.configuration import Configuration
 from tenantry_cli.emulator.auth import start_auth
 from tenantry_cli.emulator.bundle import copy_supabase_js
 from tenantry_cli.emulator.components import Components, install_components
+from tenantry_cli.emulator.exposure import exposed, unlisted
 from tenantry_cli.emulator.keys import (
     Keys,
     SigningAlgorithm,
@@ -55,6 +56,7 @@ from tenantry_cli.emulator.state import (
 from tenantry_cli.emulator.supabase_cli import Push
 from tenantry_cli.errors import TenantryError, describe_os_error
 from tenantry_cli.http_client import HttpClient
+from tenantry_cli.migration_files import has_tenantry
 from tenantry_cli.project import Project, find_project
 
 _UPSTREAM_TIMEOUT_SECONDS = "10"
@@ -315,8 +317,8 @@ class _Launch:
         report("Applying supabase/migrations …")
         push = self._push(stack)
         report(push.summary)
-        exposed, missing = _exposed(self.configuration.schemas, stack.db_url)
-        postgrest = self._postgrest(stack, exposed)
+        schemas, missing = exposed(self.configuration.schemas, stack.db_url)
+        postgrest = self._postgrest(stack, schemas)
         postgrest.wait_until(
             lambda: _status(f"http://127.0.0.1:{self.ports.postgrest_admin}/ready") == 200,
             report,
@@ -331,6 +333,7 @@ class _Launch:
                 *push.warnings,
                 *([push.left_out] if push.left_out else []),
                 *missing,
+                *unlisted(schemas, stack.db_url),
                 *_not_followed(self.configuration),
                 *functions_environment(os.environ)[1],
                 *self._warnings(),
@@ -389,7 +392,7 @@ class _Launch:
             )
         )
 
-    def _postgrest(self, stack: Stack, exposed: Sequence[str]) -> Child:
+    def _postgrest(self, stack: Stack, schemas: Sequence[str]) -> Child:
         return self._keep(
             start_postgrest(
                 self.components,
@@ -399,7 +402,7 @@ class _Launch:
                 api_url=stack.api_url,
                 log=self._log("postgrest"),
                 env=self._env(),
-                schemas=exposed,
+                schemas=schemas,
                 extra_search_path=self.configuration.extra_search_path,
                 max_rows=self.configuration.max_rows,
             )
@@ -417,7 +420,7 @@ class _Launch:
             # Only a deploy needs the copy: these functions get the path.
             copy_supabase_js(self.components, self.project)
         source = self.project.functions / "main.py"
-        if not source.exists() and _has_baseline(self.project):
+        if not source.exists() and has_tenantry(self.project):
             source = DEFAULT_FUNCTIONS
         return self._python(
             "functions",
@@ -481,33 +484,6 @@ class _Launch:
         with HttpClient(timeout=10) as http:
             reply = http.request("GET", self._functions_url)
         return () if reply.ok else (reply.json()["message"],)
-
-
-def _has_baseline(project: Project) -> bool:
-    baselines = project.migrations.glob("*_tenantry_[0-9]*_[0-9]*_[0-9]*.sql")
-    removals = project.migrations.glob("*_remove_tenantry.sql")
-    last = max((file.name for file in removals), default="")
-    return any(file.name > last for file in baselines)
-
-
-def _exposed(schemas: Sequence[str], database_url: str) -> tuple[list[str], list[str]]:
-    """The schemas that the Data API can serve, and a sentence on those that it cannot.
-
-    One missing schema would close the whole Data API.
-    """
-    with psycopg.connect(database_url) as connection:
-        found = connection.execute(
-            "select nspname from pg_namespace where nspname = any (%s)", [list(schemas)]
-        ).fetchall()
-    exposed = [schema for schema in schemas if (schema,) in found]
-    missing = [schema for schema in schemas if schema not in exposed]
-    if not missing:
-        return exposed, []
-    return exposed, [
-        f"supabase/config.toml exposes {', '.join(missing)} in api.schemas, and no migration "
-        "creates it. The Data API serves the other schemas. Start the emulator again once a "
-        "migration creates it."
-    ]
 
 
 def _not_followed(configuration: Configuration) -> list[str]:
