@@ -130,8 +130,19 @@ ALLOWED = (
     ),
     Allowance(
         NOT_SANITIZED,
-        ("tenancy.leave_unaudited",),
-        "All names go through %I.",
+        ("tenancy.leave_unaudited", "tenancy.drop_keys_to_auth"),
+        "All names go through %I, or regclass prints them.",
+    ),
+    Allowance(
+        NOT_SANITIZED,
+        (
+            *("tenancy.advance_split_sequences", "tenancy.compare_split_rows"),
+            *("tenancy.copy_split_rows", "tenancy.delete_split_batch"),
+            *("tenancy.note_equal_rows", "tenancy.remove_split_rows"),
+            *("tenancy.split_values", "tenancy.update_split_rows"),
+        ),
+        "split_statements and split_unreferenced write names through %I, the value through %L "
+        "and types through format_type. regclass prints the tables.",
     ),
     Allowance(
         NOT_SANITIZED,
@@ -188,6 +199,11 @@ ALLOWED = (
         "plpgsql_check stops at that record, before the code that reads the variables.",
     ),
     Allowance(
+        "is maybe unmodified",
+        ("tenancy.split_values",),
+        "The query that is returned fills the columns.",
+    ),
+    Allowance(
         NO_RETURN,
         ("tenancy.advance_tenant",),
         "The loop ends with a return or an error.",
@@ -198,13 +214,18 @@ ALLOWED = (
             *("tenancy.lock_users", "tenancy.insert_profile", "tenancy.refresh_emails"),
             *("tenancy.last_entry_id", "tenancy.raise_busy", "tenancy.release_session_locks"),
             *("tenancy.try_statement", "tenancy.create_trial_routine"),
+            *("tenancy.compare_split_rows", "tenancy.copy_split_rows"),
+            *("tenancy.remove_split_rows", "tenancy.update_split_rows"),
         ),
         "They lock, unlock, write by dynamic SQL, must see rows committed meanwhile, or raise "
         "an error that the planner must not remove.",
     ),
     Allowance(
         CONVERSION,
-        ("tenancy.migration_status", "tenancy.column_type", "tenancy.verify_audit_log"),
+        (
+            *("tenancy.migration_status", "tenancy.column_type", "tenancy.verify_audit_log"),
+            "tenancy.update_split_rows",
+        ),
         "One conversion of a number for each call.",
         "integer",
     ),
@@ -219,6 +240,7 @@ ALLOWED = (
         (
             *("tenancy.column_type", "tenancy.verify_audit_log", "tenancy.platform_role"),
             *("tenancy.try_tables", "tenancy.with_key", "tenancy.release_session_locks"),
+            "tenancy.split_order",
         ),
         "A literal, or digits that a pattern has matched.",
         'cast "text" value',

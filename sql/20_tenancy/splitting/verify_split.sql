@@ -40,7 +40,7 @@ declare
     v_split tenancy.tenants_splits;
     v_compared record;
     v_copied bigint;
-    v_kept bigint[] := array_fill(0, array[cardinality(v_splits)]);
+    v_kept bigint[] := array_fill(0::bigint, array[cardinality(v_splits)]);
 begin
     -- Each statement has to see what was written before the lock.
     if current_setting('transaction_isolation') <> 'read committed' then
