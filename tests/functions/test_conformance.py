@@ -315,7 +315,7 @@ def test_no_generated_request_gets_a_reply_that_the_document_does_not_allow(
     ) -> None:
         @seed(round_)
         @settings(
-            max_examples=200 if soak else 13,
+            max_examples=200 if soak else 10,
             database=None,
             deadline=None,
             suppress_health_check=list(HealthCheck),
