@@ -14,6 +14,7 @@ import requests
 
 from support.trial import Trial
 from support.waiting import until
+from tenantry_cli.emulator.components import component_cache
 from tenantry_cli.emulator.rehearsal import statements
 from tenantry_cli.emulator.stack import EndedError, Stack
 
@@ -381,6 +382,8 @@ def test_supabase_cli_leaves_nothing_outside_the_project(
     folders = {"HOME": tmp_path / "home", "TMPDIR": tmp_path / "tmp"}
     for folder in folders.values():
         folder.mkdir()
+    # The cache of a user lies in the home.
+    folders["TENANTRY_CACHE_DIR"] = component_cache()
     shown = replace(shop, env={**shop.env, **{n: str(f) for n, f in folders.items()}})
 
     listed = shown.tenantry("supabase", "migration", "list")

@@ -150,7 +150,7 @@ def install_packages(
     `finish` completes a new `node_modules` before any other process can see it.
     """
     digest = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
-    cache = _cache()
+    cache = component_cache()
     home = cache / digest[:16]
     if not home.is_dir():
         try:
@@ -323,7 +323,8 @@ def _bytes_under(directory: Path) -> int:
     return total
 
 
-def _cache() -> Path:
+def component_cache() -> Path:
+    """The folder of all downloaded components."""
     if chosen := os.environ.get(_CACHE_VARIABLE):
         return Path(chosen).absolute()
     # As root, PostgreSQL runs as another user, who cannot read the home of root.
