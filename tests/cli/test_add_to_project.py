@@ -31,7 +31,11 @@ from support.own_project import OwnProject
 from support.readme import PYTHON_APP, block
 from support.waiting import until
 from tenantry import __version__
-from tenantry_cli.emulator.components import Components, install_components
+from tenantry_cli.emulator.components import (
+    Components,
+    component_cache,
+    install_components,
+)
 from tenantry_cli.emulator.ports import PortInUseError, Ports
 from tenantry_cli.emulator.stack import Stack
 from tenantry_cli.project import Project, find_project
@@ -96,10 +100,8 @@ class Place:
             "PATH": f"{self.programs}:{self.folder / 'cli'}:{os.defpath}",
             "HOME": str(self.folder / "home"),
             "TMPDIR": str(self.folder / "tmp"),
-            # The components are here already; without them they would be downloaded.
-            **{
-                name: os.environ[name] for name in ("TENANTRY_CACHE_DIR",) if name in os.environ
-            },
+            # The components are here already. The cache of a user lies in the home.
+            "TENANTRY_CACHE_DIR": str(component_cache()),
             "PIP_CACHE_DIR": str(self.folder / "pip"),
         }
 
