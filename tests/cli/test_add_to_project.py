@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
 import secrets
 import shutil
@@ -36,7 +35,7 @@ from tenantry_cli.emulator.components import (
     component_cache,
     install_components,
 )
-from tenantry_cli.emulator.ports import PortInUseError, Ports
+from tenantry_cli.emulator.ports import claim_free
 from tenantry_cli.emulator.stack import Stack
 from tenantry_cli.project import Project, find_project
 
@@ -133,11 +132,9 @@ class Place:
 def lasting_port() -> int:
     """The first port of a free block, where no other test looks for one. The installation takes
     a minute, and the emulator is started afterwards."""
-    for gateway in random.SystemRandom().sample(range(12_000, 19_000, 7), 100):
-        with suppress(PortInUseError):
-            Ports(gateway).claim().close()
-            return gateway
-    raise AssertionError("no block of free ports")
+    ports, claim = claim_free(range(12_000, 19_000, 7))
+    claim.close()
+    return ports.gateway
 
 
 @contextmanager

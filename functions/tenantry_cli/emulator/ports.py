@@ -3,7 +3,7 @@
 import random
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,10 +116,10 @@ def claim_soon(ports: Ports, report: Callable[[str], None]) -> ExitStack:
         time.sleep(_INTERVAL_SECONDS)
 
 
-def claim_free() -> tuple[Ports, ExitStack]:
-    """Claims a free block of ports."""
+def claim_free(gateways: Sequence[int] = _SPARE) -> tuple[Ports, ExitStack]:
+    """Claims a free block of ports; the first port of each possible block is given."""
     # Tests that fix the seed of `random` must not all choose the same block.
-    for gateway in random.SystemRandom().sample(_SPARE, len(_SPARE)):
+    for gateway in random.SystemRandom().sample(gateways, len(gateways)):
         ports = Ports(gateway)
         try:
             return ports, ports.claim()
