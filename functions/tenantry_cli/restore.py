@@ -145,7 +145,7 @@ def restore(file: Path, db_url: str) -> None:
         raise TenantryError(
             f"{file} has no Tenantry in it. Give a dump of the whole database, as "
             "`pg_dump --format=custom` writes it; one tenant is restored by the commands in "
-            "supabase/README.md."
+            "supabase/BACKUP.md."
         )
     with tempfile.NamedTemporaryFile("w", suffix=".list") as chosen:
         chosen.write("\n".join(entries))

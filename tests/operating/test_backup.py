@@ -1,4 +1,4 @@
-"""Backup, deletion and restoration of one tenant, with the commands of the README."""
+"""Backup, deletion and restoration of one tenant, with the commands of BACKUP.md."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def destroy(environment: Environment, tenant: str) -> None:
 
 
 def activate(environment: Environment, tenant: str, head: str) -> None:
-    """The README's last block: two checks, and the activation."""
+    """The last block of BACKUP.md: two checks, and the activation."""
     statements = block("sql", "get_schema_drift").replace("acme", tenant)
     drift, verification, activation = statements.replace("<head>", head).strip().splitlines()
     assert environment.sql.execute(drift.encode()).fetchall() == []

@@ -1,4 +1,4 @@
-"""The README's commands for the backup of one tenant, run unmodified."""
+"""The commands of supabase/BACKUP.md for the backup of one tenant, run unmodified."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The READMEs and the guide: their code blocks and their tables."""
+"""The READMEs, the guide and the page on backups: their code blocks and their tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 _ROOT = Path(__file__).parents[2]
 _FOLDERS = (".", "functions", "supabase", "sql", "tests")
 GUIDE = (_ROOT / "supabase" / "GUIDE.md").read_text()
-TEXT = "\n".join([*((_ROOT / folder / "README.md").read_text() for folder in _FOLDERS), GUIDE])
+_BACKUP = (_ROOT / "supabase" / "BACKUP.md").read_text()
+TEXT = "\n".join(
+    [*((_ROOT / folder / "README.md").read_text() for folder in _FOLDERS), GUIDE, _BACKUP]
+)
 
 
 def block(language: str, word: str) -> str:
