@@ -6243,11 +6243,21 @@ create function tenancy.expose_schema(schema_name text)
     language plpgsql
 as $$
 declare
+    v_list text;
     v_schemas text[];
 begin
     perform tenancy.lock_exposure();
-    v_schemas := tenancy.exposed_schemas();
+    v_list := tenancy.exposed_list();
 
+    -- A name that occurs nowhere in the text is not on the list. So the usual creation does not
+    -- split a list of thousands of names.
+    if v_list <> '' and strpos(v_list, schema_name) = 0 then
+        perform tenancy.set_exposed_list(v_list || ', ' || schema_name);
+        return;
+    end if;
+
+    -- The name may be a part of another one.
+    v_schemas := tenancy.exposed_schemas();
     if not schema_name = any (v_schemas) then
         perform tenancy.set_exposed_schemas(v_schemas || schema_name);
     end if;
@@ -6256,6 +6266,35 @@ $$;
 
 comment on function tenancy.expose_schema(text) is
     'Adds a schema to the list of schemas that the Data API exposes. The schema must exist when the transaction commits (55P03).';
+
+-- sql/20_tenancy/exposure/exposed_list.sql
+
+create function tenancy.exposed_list()
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return (
+        select substr(c.entry, length('pgrst.db_schemas=') + 1)
+        from pg_catalog.pg_db_role_setting s
+        cross join unnest(s.setconfig) c (entry)
+        where s.setrole = 'authenticator'::regrole
+            and s.setdatabase in (
+                0, (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+            )
+            and starts_with(c.entry, 'pgrst.db_schemas=')
+        -- The setting for this database overrides the one for the whole cluster.
+        order by s.setdatabase desc
+        limit 1
+    );
+end;
+$$;
+
+comment on function tenancy.exposed_list() is
+    'The schemas that the Data API exposes as PostgREST''s role has them, separated by commas; null if they are not set.';
 
 -- sql/20_tenancy/exposure/exposed_schemas.sql
 
@@ -6267,23 +6306,10 @@ create function tenancy.exposed_schemas()
     language plpgsql
 as $$
 declare
-    v_list text;
+    v_list constant text := tenancy.exposed_list();
 begin
-    -- The setting for this database overrides the one for the whole cluster.
-    select substr(c.entry, length('pgrst.db_schemas=') + 1) into v_list
-    from pg_catalog.pg_db_role_setting s
-    cross join unnest(s.setconfig) c (entry)
-    where s.setrole = 'authenticator'::regrole
-        and s.setdatabase in (
-            0, (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
-        )
-        and starts_with(c.entry, 'pgrst.db_schemas=')
-    order by s.setdatabase desc
-    limit 1;
-
     if v_list is not null then
-        -- The form that set_exposed_schemas writes. Every creation of a tenant reads the whole
-        -- list, and splitting it by a pattern is slow.
+        -- The form that set_exposed_schemas writes. Splitting a long list by a pattern is slow.
         if replace(v_list, ', ', '') !~ '[\s,]' then
             return string_to_array(v_list, ', ');
         end if;
@@ -6342,9 +6368,9 @@ $$;
 comment on function tenancy.reload_schema_cache() is
     'Makes PostgREST read the tables again once the transaction commits.';
 
--- sql/20_tenancy/exposure/set_exposed_schemas.sql
+-- sql/20_tenancy/exposure/set_exposed_list.sql
 
-create function tenancy.set_exposed_schemas(schema_names text[])
+create function tenancy.set_exposed_list(list text)
     returns void
     volatile
     security invoker
@@ -6353,9 +6379,7 @@ create function tenancy.set_exposed_schemas(schema_names text[])
 as $$
 begin
     execute format(
-        'alter role authenticator in database %I set pgrst.db_schemas = %L',
-        current_database(),
-        array_to_string(schema_names, ', ')
+        'alter role authenticator in database %I set pgrst.db_schemas = %L', current_database(), list
     );
 
     -- PostgREST needs both notifications: it reads first the list, then the tables.
@@ -6368,6 +6392,23 @@ begin
     if current_setting('request.method', true) is null then
         perform pg_notify('pgrst', '');
     end if;
+end;
+$$;
+
+comment on function tenancy.set_exposed_list(text) is
+    'Writes the list of schemas that the Data API exposes, as PostgREST reads it: names separated by commas. Only under lock_exposure.';
+
+-- sql/20_tenancy/exposure/set_exposed_schemas.sql
+
+create function tenancy.set_exposed_schemas(schema_names text[])
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.set_exposed_list(array_to_string(schema_names, ', '));
 end;
 $$;
 

@@ -187,6 +187,35 @@ def test_creation_that_is_rolled_back_leaves_the_list_unchanged(
     assert environment.rows(environment.service, name, "settings").status_code == 406
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("public, globex", "public, globex, acme"),
+        # A part of another name, at either end, is not that name.
+        ("public, acme_corp", "public, acme_corp, acme"),
+        ("public, the_acme", "public, the_acme, acme"),
+        # Already there, with separators that others may have written.
+        ("public, acme", "public, acme"),
+        ("acme", "acme"),
+        (" public,acme ,globex", " public,acme ,globex"),
+        (" public,acme_corp ,globex", "public, acme_corp, globex, acme"),
+        ("public,Odd name", "public,Odd name, acme"),
+        ("", "acme"),
+    ],
+)
+def test_a_schema_is_added_to_the_exposed_list_once(
+    environment: Environment, before: str, after: str
+) -> None:
+    with environment.sql.transaction(force_rollback=True):
+        environment.sql.execute("select tenancy.lock_exposure()")
+        environment.sql.execute("select tenancy.set_exposed_list(%s)", (before,))
+        for _ in range(2):
+            environment.sql.execute("select tenancy.expose_schema('acme')")
+        listed = environment.sql.execute("select tenancy.exposed_list() as list").fetchone()
+
+    assert listed == {"list": after}
+
+
 def _delete(environment: Environment, tenant: str) -> None:
     environment.suspend(tenant)
     environment.sql.execute("select public.delete_tenant_schema(%s)", (tenant,))

@@ -119,6 +119,20 @@ def _read(environment: Environment, tenants: list[str], operation: Operation) ->
     return rows
 
 
+def test_creation_appends_to_the_list_of_exposed_schemas_without_splitting_it(
+    environment: Environment,
+) -> None:
+    with psycopg.connect(environment.address.admin_db_url, row_factory=dict_row) as database:
+        database.execute("set track_functions = 'all'")
+        database.execute("set role postgres")
+        database.execute("select public.create_tenant_schema()")
+        counts = calls(database)
+        database.rollback()
+
+    assert counts["exposed_list"] == 1
+    assert counts["exposed_schemas"] == 0
+
+
 def test_every_creation_takes_the_same_locks(
     environment: Environment, tenants: list[str]
 ) -> None:

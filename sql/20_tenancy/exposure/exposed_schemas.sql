@@ -6,23 +6,10 @@ create function tenancy.exposed_schemas()
     language plpgsql
 as $$
 declare
-    v_list text;
+    v_list constant text := tenancy.exposed_list();
 begin
-    -- The setting for this database overrides the one for the whole cluster.
-    select substr(c.entry, length('pgrst.db_schemas=') + 1) into v_list
-    from pg_catalog.pg_db_role_setting s
-    cross join unnest(s.setconfig) c (entry)
-    where s.setrole = 'authenticator'::regrole
-        and s.setdatabase in (
-            0, (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
-        )
-        and starts_with(c.entry, 'pgrst.db_schemas=')
-    order by s.setdatabase desc
-    limit 1;
-
     if v_list is not null then
-        -- The form that set_exposed_schemas writes. Every creation of a tenant reads the whole
-        -- list, and splitting it by a pattern is slow.
+        -- The form that set_exposed_schemas writes. Splitting a long list by a pattern is slow.
         if replace(v_list, ', ', '') !~ '[\s,]' then
             return string_to_array(v_list, ', ');
         end if;

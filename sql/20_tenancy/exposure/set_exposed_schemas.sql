@@ -6,22 +6,7 @@ create function tenancy.set_exposed_schemas(schema_names text[])
     language plpgsql
 as $$
 begin
-    execute format(
-        'alter role authenticator in database %I set pgrst.db_schemas = %L',
-        current_database(),
-        array_to_string(schema_names, ', ')
-    );
-
-    -- PostgREST needs both notifications: it reads first the list, then the tables.
-    perform pg_notify('pgrst', 'reload config');
-    perform tenancy.reload_schema_cache();
-
-    -- In a transaction of several statements, an event trigger may have sent the second
-    -- notification before the first, and a repeated notification keeps its first place. The
-    -- empty payload reloads the tables, too, and is not merged with the others.
-    if current_setting('request.method', true) is null then
-        perform pg_notify('pgrst', '');
-    end if;
+    perform tenancy.set_exposed_list(array_to_string(schema_names, ', '));
 end;
 $$;
 
