@@ -38,6 +38,7 @@ class TenantMigrationStatus(Result):
     tenant_count: Annotated[int, Field(examples=[1])]
     up_to_date: Annotated[int, Field(examples=[1])]
     behind: Annotated[int, Field(examples=[0])]
+    pooled_behind: Annotated[int, Field(examples=[0])]
     stuck: Annotated[int, Field(examples=[0])]
     stuck_tenants: Annotated[list[StuckTenant], Field(examples=[[]])]
     unreachable_tables: Annotated[list[str], Field(examples=[[]])]
@@ -48,6 +49,7 @@ class TenantBehind(Result):
     schema_version: Annotated[str, Field(examples=["tenantry_0001"])]
     next_version: _LatestVersion
     pending: Annotated[int, Field(examples=[1])]
+    is_pooled: Annotated[bool, Field(examples=[False])]
     sqlstate: str | None
     message: str | None
     stuck_since: Timestamp | None

@@ -85,12 +85,14 @@ class DataApi:
         return self._request("GET", table, params=parameters)
 
     def tenants(self) -> Iterator[str]:
-        """The names of all tenants, in alphabetical order."""
+        """The names of all tenants, in alphabetical order, without those of the pool."""
         last = ""
         while page := self.rows(
             "tenants",
             select="schema_name",
             schema_name=f"gt.{last}",
+            # The service key reads the registry without policies.
+            status="neq.pooled",
             order="schema_name",
             limit=PAGE_SIZE,
         ):

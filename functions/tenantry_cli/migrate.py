@@ -110,7 +110,7 @@ def migrate(
             err=True,
         )
     report = Report(status["latest_version"], status["tenant_count"])
-    behind = _chosen(api, only) if status["behind"] else []
+    behind = _chosen(api, only) if status["behind"] or status["pooled_behind"] else []
     for name in {*only} - {tenant["schema_name"] for tenant in behind}:
         # The tenant is up to date, or does not exist; then this call reports the error.
         api.call("check_tenant_status", schema_name=name)
@@ -148,9 +148,11 @@ def migrate(
 
 
 def _chosen(api: DataApi, only: Sequence[str]) -> list[dict[str, Any]]:
-    return [
+    chosen = [
         tenant for tenant in tenants_behind(api) if not only or tenant["schema_name"] in only
     ]
+    # A canary has to be a tenant with rows, so the pool comes last.
+    return sorted(chosen, key=lambda tenant: bool(tenant["is_pooled"]))
 
 
 def _is_outdated(api: DataApi, report: Report) -> bool:

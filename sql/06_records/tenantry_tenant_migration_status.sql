@@ -3,6 +3,7 @@ create type public.tenantry_tenant_migration_status as (
     tenant_count integer,
     up_to_date integer,
     behind integer,
+    pooled_behind integer,
     stuck integer,
     stuck_tenants jsonb,
     unreachable_tables text[]
@@ -10,6 +11,8 @@ create type public.tenantry_tenant_migration_status as (
 
 comment on type public.tenantry_tenant_migration_status is
     'Result of get_migration_status, withdraw_tenant_migration and replace_tenant_migration.';
+comment on column public.tenantry_tenant_migration_status.pooled_behind is
+    'Tenants in the pool that are behind. The other numbers leave the pool out. list_tenants_behind lists them, too.';
 comment on column public.tenantry_tenant_migration_status.stuck is
     'Tenants behind whose next migration has failed and was rolled back.';
 comment on column public.tenantry_tenant_migration_status.stuck_tenants is

@@ -153,10 +153,10 @@ comment on type tenancy.tenant_migration_outcome is
 
 -- sql/05_enums/tenant_status.sql
 
-create type tenancy.tenant_status as enum ('active', 'suspended');
+create type tenancy.tenant_status as enum ('active', 'suspended', 'pooled');
 
 comment on type tenancy.tenant_status is
-    'The state of a tenant. active: the Data API serves its rows; suspended: it refuses everybody, the service key included.';
+    'The state of a tenant. active: the Data API serves its rows; suspended: it refuses everybody, the service key included; pooled: made in advance for create_tenant_schema, and until then a tenant for nobody.';
 
 -- sql/06_records/adoption_step.sql
 
@@ -501,6 +501,7 @@ create type public.tenantry_tenant_behind as (
     schema_version text,
     next_version text,
     pending integer,
+    is_pooled boolean,
     sqlstate text,
     message text,
     stuck_since timestamptz,
@@ -510,6 +511,8 @@ create type public.tenantry_tenant_behind as (
 
 comment on type public.tenantry_tenant_behind is
     'A tenant that lacks tenant migrations, and the error if it is stuck, because the next one has failed.';
+comment on column public.tenantry_tenant_behind.is_pooled is
+    'Whether it is in the pool and not a tenant yet.';
 comment on column public.tenantry_tenant_behind.stuck_since is
     'When its next migration failed first; null if it has not failed.';
 comment on column public.tenantry_tenant_behind.has_more is
@@ -567,6 +570,7 @@ create type public.tenantry_tenant_migration_status as (
     tenant_count integer,
     up_to_date integer,
     behind integer,
+    pooled_behind integer,
     stuck integer,
     stuck_tenants jsonb,
     unreachable_tables text[]
@@ -574,6 +578,8 @@ create type public.tenantry_tenant_migration_status as (
 
 comment on type public.tenantry_tenant_migration_status is
     'Result of get_migration_status, withdraw_tenant_migration and replace_tenant_migration.';
+comment on column public.tenantry_tenant_migration_status.pooled_behind is
+    'Tenants in the pool that are behind. The other numbers leave the pool out. list_tenants_behind lists them, too.';
 comment on column public.tenantry_tenant_migration_status.stuck is
     'Tenants behind whose next migration has failed and was rolled back.';
 comment on column public.tenantry_tenant_migration_status.stuck_tenants is
@@ -1459,7 +1465,8 @@ begin
     from public.user_schema_access a
     where a.schema_name = require_access.schema_name and a.user_id = v_caller.user_id;
 
-    if v_caller.kind = 'user' and v_access is null then
+    -- A tenant in the pool has no members. It refuses the service key like a stranger.
+    if v_access is null and (v_caller.kind = 'user' or v_status = 'pooled') then
         perform tenancy.log_refusal('forbidden', schema_name);
         raise exception 'You have no access to tenant "%".', schema_name
             using errcode = '42501', detail = 'forbidden',
@@ -1549,7 +1556,8 @@ create function tenancy.require_permission(
     schema_name text,
     platform tenancy.platform_role,
     member tenancy.access_level,
-    even_suspended boolean default false
+    even_suspended boolean default false,
+    even_pooled boolean default false
 )
     returns void
     stable
@@ -1567,9 +1575,11 @@ begin
     v_access := tenancy.access_level(schema_name);
     select t.status into v_status
     from public.tenants t
-    where t.schema_name = require_permission.schema_name;
+    where t.schema_name = require_permission.schema_name
+        and (t.status <> 'pooled' or even_pooled);
 
-    -- A stranger must not be able to distinguish an existing tenant from a missing one.
+    -- A stranger must not be able to distinguish an existing tenant from a missing one. A tenant in
+    -- the pool is missing for everybody.
     if v_status is null or (v_role is null and v_access is null) then
         perform tenancy.log_refusal('tenant_not_found', schema_name);
         raise exception 'There is no tenant %.', coalesce('"' || tenancy.printable(schema_name) || '"', 'without a name')
@@ -1604,8 +1614,8 @@ begin
 end;
 $$;
 
-comment on function tenancy.require_permission(text, tenancy.platform_role, tenancy.access_level, boolean) is
-    'Refuses a caller with neither this platform role nor this access level in an active tenant; with even_suspended, the access level also suffices in a suspended one (PT401 not_authenticated; 42501: forbidden, tenant_suspended; PT404 tenant_not_found, the same for a stranger and for a missing tenant).';
+comment on function tenancy.require_permission(text, tenancy.platform_role, tenancy.access_level, boolean, boolean) is
+    'Refuses a caller with neither this platform role nor this access level in an active tenant; with even_suspended, the access level also suffices in a suspended one (PT401 not_authenticated; 42501: forbidden, tenant_suspended; PT404 tenant_not_found, the same for a stranger, for a missing tenant and, without even_pooled, for a tenant in the pool).';
 
 -- sql/20_tenancy/access/require_platform_role.sql
 
@@ -6844,7 +6854,8 @@ comment on function tenancy.lock_tables(text, text[], text) is
 create function tenancy.lock_tenant(
     schema_name text,
     platform tenancy.platform_role,
-    member tenancy.access_level
+    member tenancy.access_level,
+    even_pooled boolean default false
 )
     returns public.tenants
     volatile
@@ -6856,7 +6867,7 @@ as $$
 declare
     v_tenant public.tenants;
 begin
-    perform tenancy.require_permission(schema_name, platform, member);
+    perform tenancy.require_permission(schema_name, platform, member, even_pooled => even_pooled);
     -- This lock tells cancel_changes which sessions change the tenant. Every holder shares it.
     perform pg_advisory_xact_lock_shared(hashtextextended('tenancy.changing.' || schema_name, 0));
     perform tenancy.require_not_closing(schema_name);
@@ -6876,14 +6887,14 @@ begin
 
     -- The closing may have begun while this call waited.
     perform tenancy.require_not_closing(schema_name);
-    perform tenancy.require_permission(schema_name, platform, member);
+    perform tenancy.require_permission(schema_name, platform, member, even_pooled => even_pooled);
 
     return v_tenant;
 end;
 $$;
 
-comment on function tenancy.lock_tenant(text, tenancy.platform_role, tenancy.access_level) is
-    'Locks a tenant''s registry row until the transaction ends, and returns it, for a caller with this permission (errors of require_permission). Call it before changing anything of the tenant. Waits at most 2.4 s, in two steps of 1.2 s, and not at all while another session has been changing the tenant for more than a second or has called lock_tenant_first (55P03).';
+comment on function tenancy.lock_tenant(text, tenancy.platform_role, tenancy.access_level, boolean) is
+    'Locks a tenant''s registry row until the transaction ends, and returns it, for a caller with this permission (errors of require_permission, which hides a tenant in the pool unless even_pooled). Call it before changing anything of the tenant. Waits at most 2.4 s, in two steps of 1.2 s, and not at all while another session has been changing the tenant for more than a second or has called lock_tenant_first (55P03).';
 
 -- sql/20_tenancy/locks/lock_tenant_first.sql
 
@@ -8010,14 +8021,24 @@ declare
     v_status public.tenantry_tenant_migration_status;
 begin
     v_status.latest_version := v_latest;
-    select count(*), count(*) filter (where t.schema_version = v_latest)
-    into v_status.tenant_count, v_status.up_to_date
+    select count(*) filter (where t.status <> 'pooled'),
+        count(*) filter (where t.status <> 'pooled' and t.schema_version = v_latest),
+        count(*) filter (where t.status = 'pooled' and t.schema_version <> v_latest)
+    into v_status.tenant_count, v_status.up_to_date, v_status.pooled_behind
     from public.tenants t;
     v_status.behind := v_status.tenant_count - v_status.up_to_date;
-    select count(*) into v_status.stuck from tenancy.unfinished_migrations u;
+    select count(*) into v_status.stuck
+    from tenancy.unfinished_migrations u
+    join public.tenants t on t.schema_name = u.schema_name
+    where t.status <> 'pooled';
     select coalesce(jsonb_agg(to_jsonb(u) order by u.schema_name), '[]') into v_status.stuck_tenants
     from (
-        select * from tenancy.unfinished_migrations order by schema_name limit 20
+        select m.*
+        from tenancy.unfinished_migrations m
+        join public.tenants t on t.schema_name = m.schema_name
+        where t.status <> 'pooled'
+        order by m.schema_name
+        limit 20
     ) u;
     v_status.unreachable_tables := array(
         select u.table_name from tenancy.unreachable_tables('tenant_template') u
@@ -9049,8 +9070,17 @@ as $$
 declare
     v_migration constant tenancy.tenant_migrations := tenancy.lock_tenant_migration(version);
     v_holders constant text[] := tenancy.tenants_with(v_migration);
+    v_is_pooled constant boolean := not exists (
+        select from public.tenants t where t.schema_name = any (v_holders) and t.status <> 'pooled'
+    );
     v_later tenancy.tenant_migrations;
 begin
+    if cardinality(v_holders) > 0 and v_is_pooled then
+        raise exception 'Tenant migration "%" cannot be withdrawn: % tenants of the pool have received it, and no other. Empty the pool: set tenancy.platform_settings.pool_size to 0 and run tenantry pool refill.',
+            version, cardinality(v_holders)
+            using errcode = 'PT409', detail = 'migration_received',
+                hint = 'Set tenancy.platform_settings.pool_size to 0, call refill_tenant_pool until the pool is empty, and withdraw again.';
+    end if;
     if cardinality(v_holders) > 0 then
         raise exception 'Tenant migration "%" cannot be withdrawn: % received it, such as "%". Replace it for the tenants that lack it, or register a migration that undoes it.',
             version,
@@ -9605,11 +9635,12 @@ declare
     v_grantees constant oid[] := array['anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole] || 0::oid;
     v_version text;
     v_position integer;
+    v_is_active boolean;
 begin
-    select m.version, m.position into v_version, v_position
+    select m.version, m.position, t.status = 'active' into v_version, v_position, v_is_active
     from public.tenants t
     join tenancy.tenant_migrations m on m.version = t.schema_version
-    where t.schema_name = grant_differences.schema_name and t.status = 'active';
+    where t.schema_name = grant_differences.schema_name and t.status in ('active', 'pooled');
 
     return query
     with limits as materialized (
@@ -9675,6 +9706,9 @@ begin
             from unnest(array['authenticated'::regrole::oid, 'service_role'::regrole]) r (oid)
             cross join string_to_table(o.verbs, ', ') e (verb)
             where v_position is not null
+                -- Without this privilege nobody reaches a tenant in the pool, so the others cost no
+                -- time when the tenant leaves the pool.
+                and (v_is_active or o.object_kind <> 'schema')
                 and not exists (
                     select
                     from limits l
@@ -9710,7 +9744,7 @@ end;
 $$;
 
 comment on function tenancy.grant_differences(text) is
-    'The privileges in a tenant that differ from the expected ones, by object and role. Expected for authenticated and service_role: nothing unless the tenant is active; the commands of each table''s policies, and those that a view can serve, without what a migration has revoked or limited to columns; execute on the routines that a migration declared callable. Expected for anon and PUBLIC: nothing.';
+    'The privileges in a tenant that differ from the expected ones, by object and role. Expected for authenticated and service_role: nothing in a suspended tenant; in one of the pool the same as in an active one, except usage of the schema; the commands of each table''s policies, and those that a view can serve, without what a migration has revoked or limited to columns; execute on the routines that a migration declared callable. Expected for anon and PUBLIC: nothing.';
 
 -- sql/20_tenancy/privileges/open_policies.sql
 
@@ -12249,7 +12283,7 @@ begin
             from (%3$s) m (value, name)
             group by m.value
         ) m on m.value = v.value
-        left join public.tenants t on t.schema_name = m.name and m.names = 1
+        left join public.tenants t on t.schema_name = m.name and m.names = 1 and t.status <> 'pooled'
         order by t.schema_name, v.value
         $sql$,
         column_name, relation, v_mapping
@@ -15608,10 +15642,11 @@ begin
             count(*) over (order by m.position desc)::integer - 1 as pending
         from tenancy.tenant_migrations m
     )
-    select p.schema_name, p.version, p.next_version, p.pending, p.sqlstate, p.message, p.stuck_since,
+    select p.schema_name, p.version, p.next_version, p.pending, p.is_pooled, p.sqlstate, p.message, p.stuck_since,
         p.failed_at, p.has_more
     from (
-        select t.schema_name, v.version, v.next_version, v.pending, u.sqlstate, u.message, u.stuck_since, u.failed_at,
+        select t.schema_name, v.version, v.next_version, v.pending, t.is_pooled,
+            u.sqlstate, u.message, u.stuck_since, u.failed_at,
             lead(true, 1, false) over by_name as has_more,
             row_number() over by_name as place,
             sum(500 + coalesce(octet_length(to_json(u.message)::text), 0)) over by_name as bytes
@@ -15620,7 +15655,7 @@ begin
         -- With `schema_version = …` the planner may prefer another index, because statistics from
         -- a time when all tenants had one version say that the condition excludes no row.
         cross join lateral (
-            select b.schema_name
+            select b.schema_name, b.status = 'pooled' as is_pooled
             from public.tenants b
             where (b.schema_version, b.schema_name) > (v.version, coalesce(after_schema_name, ''))
                 and b.schema_version <= v.version
@@ -15642,7 +15677,7 @@ end;
 $$;
 
 comment on function public.list_tenants_behind(text, integer) is
-    'Lists the tenants that lack tenant migrations, by name, one page at a time. '
+    'Lists the tenants that lack tenant migrations, by name, one page at a time, those of the pool included. '
     'A tenant whose next migration has failed is stuck: its row has the reason, and since when. A page has up to '
     'page_size tenants, from 1 to 1,000, and fewer if they are more than 4 MB. has_more of the '
     'last tenant says whether there is a next page: give its name as after_schema_name. '
@@ -15674,7 +15709,7 @@ declare
     v_table_name text;
     v_constraint_name text;
 begin
-    v_before := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
+    v_before := tenancy.lock_tenant(schema_name, platform => 'admin', member => null, even_pooled => true);
 
     v_migration := tenancy.next_migration(v_before.schema_version);
     if v_migration.version is null then
@@ -15734,7 +15769,7 @@ $$;
 
 comment on function public.migrate_tenant(text) is
     'Applies the next pending tenant migration to a tenant, completely or not at all. '
-    'A suspended tenant is migrated too and stays suspended. A failure is reported as the '
+    'A suspended tenant is migrated too and stays suspended, and so is a tenant of the pool. A failure is reported as the '
     'outcome "failed" with SQLSTATE and message. list_tenants_behind shows the failure until '
     'a repeated call succeeds. '
     'Callers: platform admin. '
@@ -16227,8 +16262,11 @@ create policy select_staff on public.admin_users
 create policy select_member on public.tenants
     for select to authenticated
     using (
-        schema_name = any ((select tenancy.member_tenants())::text[])
-        or (select tenancy.is_platform_staff())
+        status <> 'pooled'
+        and (
+            schema_name = any ((select tenancy.member_tenants())::text[])
+            or (select tenancy.is_platform_staff())
+        )
     );
 
 -- sql/40_policies/user_schema_access.sql
@@ -17680,7 +17718,7 @@ begin
         from objects o
         cross join unnest(o.privileges) u (privilege)
         cross join (values ('authenticated'), ('service_role')) r (role_name)
-        where v_status = 'active'
+        where (v_status = 'active' or (v_status = 'pooled' and o.kind <> 'schema'))
             and not exists (
                 select
                 from limits l
@@ -17692,7 +17730,7 @@ begin
         from limits l
         join objects o on o.kind = l.object_kind and o.own_name = l.object_name
         join pg_catalog.pg_attribute c on c.attrelid = o.relation and c.attnum > 0 and not c.attisdropped
-        where v_status = 'active'
+        where v_status in ('active', 'pooled')
             and l.privilege = any (o.privileges)
             and cardinality(l.columns) > 0
             and (c.attname = any (l.columns) or starts_with(c.attname, 'x_'))

@@ -16,6 +16,8 @@ ENUMS = """
     select format_type(enumtypid, null) as type,
            string_agg(enumlabel, ', ' order by enumsortorder) as labels
     from pg_catalog.pg_enum
+    -- No operation returns a tenant of the pool.
+    where enumlabel <> 'pooled'
     group by enumtypid
 """
 

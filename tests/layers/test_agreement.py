@@ -136,7 +136,7 @@ def claims(**values: Any) -> str:
     return json.dumps({"role": "authenticated", **values})
 
 
-@pytest.mark.parametrize("status", ["active", "suspended"])
+@pytest.mark.parametrize("status", ["active", "suspended", "pooled"])
 @pytest.mark.parametrize("state", STATES)
 def test_policies_and_guard_agree_about_users(
     question: Question, state: str, status: str

@@ -19,6 +19,8 @@ from tenantry_cli.main import main
 URL = "https://project.example"
 RPC = f"{URL}/rest/v1/rpc"
 KEY = "sb_secret_never_shown"
+STATUS = {"latest_version": "2", "pooled_behind": 0, "stuck": 0}
+BEHIND = {"schema_version": "1", "next_version": "2", "pending": 1, "is_pooled": False}
 REAL_RETRY = data_api._RETRY
 
 
@@ -88,8 +90,8 @@ def test_secret_key_is_no_token_and_a_jwt_is(upstream: responses.RequestsMock) -
 def test_busy_tenant_fails_and_the_others_are_migrated(
     upstream: responses.RequestsMock,
 ) -> None:
-    status = {"latest_version": "2", "tenant_count": 2, "behind": 2, "stuck": 0}
-    tenant = {"schema_version": "1", "next_version": "2", "pending": 1, "sqlstate": None}
+    status = STATUS | {"tenant_count": 2, "behind": 2}
+    tenant = BEHIND | {"sqlstate": None}
     upstream.post(f"{RPC}/get_migration_status", json=status)
     upstream.post(
         f"{RPC}/list_tenants_behind",
@@ -218,8 +220,8 @@ def test_drift_reports_that_a_named_tenant_is_missing(upstream: responses.Reques
 
 
 def test_one_tenant_is_reported_in_the_singular(upstream: responses.RequestsMock) -> None:
-    status = {"latest_version": "2", "tenant_count": 1, "behind": 1, "stuck": 0}
-    tenant = {"schema_name": "acme", "schema_version": "1", "next_version": "2", "pending": 1}
+    status = STATUS | {"tenant_count": 1, "behind": 1}
+    tenant = BEHIND | {"schema_name": "acme"}
     failed = {"sqlstate": "42P07", "message": "there already"}
     upstream.post(f"{RPC}/get_migration_status", json=status)
     upstream.post(f"{RPC}/list_tenants_behind", json=[tenant | failed])
@@ -240,8 +242,8 @@ def test_one_tenant_is_reported_in_the_singular(upstream: responses.RequestsMock
 def test_migrate_fails_if_the_function_is_missing(
     upstream: responses.RequestsMock,
 ) -> None:
-    status = {"latest_version": "2", "tenant_count": 1, "behind": 1, "stuck": 0}
-    tenant = {"schema_name": "acme", "schema_version": "1", "next_version": "2", "pending": 1}
+    status = STATUS | {"tenant_count": 1, "behind": 1}
+    tenant = BEHIND | {"schema_name": "acme"}
     unknown = {"code": "PGRST202", "message": "Could not find the function in the schema cache"}
     upstream.post(f"{RPC}/get_migration_status", json=status)
     upstream.post(f"{RPC}/list_tenants_behind", json=[tenant | {"sqlstate": None}])
@@ -267,7 +269,7 @@ def test_project_without_tenants_is_told_so(
     upstream: responses.RequestsMock, command: list[str], sentence: str
 ) -> None:
     upstream.assert_all_requests_are_fired = False
-    status = {"latest_version": "2", "tenant_count": 0, "behind": 0, "stuck": 0}
+    status = STATUS | {"tenant_count": 0, "behind": 0}
     upstream.post(f"{RPC}/get_migration_status", json=status)
     upstream.get(f"{URL}/rest/v1/tenants", json=[])
 
@@ -279,8 +281,8 @@ def test_project_without_tenants_is_told_so(
 def test_migrate_does_not_count_a_tenant_that_was_deleted_meanwhile(
     upstream: responses.RequestsMock,
 ) -> None:
-    status = {"latest_version": "2", "tenant_count": 1, "behind": 1, "stuck": 0}
-    tenant = {"schema_name": "acme", "schema_version": "1", "next_version": "2", "pending": 1}
+    status = STATUS | {"tenant_count": 1, "behind": 1}
+    tenant = BEHIND | {"schema_name": "acme"}
     gone = {"code": "PT404", "details": "tenant_not_found", "message": "No tenant."}
     upstream.post(f"{RPC}/get_migration_status", json=status)
     for _ in range(2):

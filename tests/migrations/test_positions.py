@@ -232,6 +232,7 @@ def test_older_version_registered_later_reaches_every_tenant(served: ServedFleet
         "tenant_count": 3,
         "up_to_date": 1,
         "behind": 2,
+        "pooled_behind": 0,
         "stuck": 0,
         "stuck_tenants": [],
         "unreachable_tables": [],

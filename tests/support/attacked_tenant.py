@@ -94,6 +94,19 @@ class AttackedTenant:
             "insert into {}.scraps values (1, 'secret'), (2, 'secret');"
         )
 
+    def pooled(self) -> list[Attack]:
+        """Attacks on this tenant while it is in the pool. A mistake has left the grant of a
+        member there: without one, nobody but the service key has anything to try."""
+        member = self.environment.member(self.name, "admin")
+        self.environment.put_into_pool(self.name)
+
+        def permit() -> None:
+            self.environment.take_from_pool(self.name)
+
+        return [
+            Attack(who, (READ, *WRITES), permit) for who in (member, self.environment.service)
+        ]
+
     def contents(self) -> list[dict[str, Any]]:
         return self.run(
             "select 'notes', to_jsonb(n) from {}.notes n union all "

@@ -89,6 +89,12 @@ class Leftovers:
             name = row["schema_name"]
             try:
                 with session.transaction():
+                    # A tenant in the pool is a missing one for every operation.
+                    session.execute(
+                        "update public.tenants set status = 'active'"
+                        " where schema_name = %s and status = 'pooled'",
+                        (name,),
+                    )
                     session.execute("select public.suspend_tenant(%s)", (name,))
                     session.execute("select public.delete_tenant_schema(%s)", (name,))
             except psycopg.Error as error:
@@ -232,6 +238,21 @@ class Environment:
 
     def suspend(self, schema_name: str) -> None:
         self.sql.execute("select public.suspend_tenant(%s)", (schema_name,))
+
+    def put_into_pool(self, schema_name: str) -> None:
+        """Makes a tenant look as if it were in the pool."""
+        self.sql.execute(
+            "update public.tenants set status = 'pooled', suspended_at = null"
+            " where schema_name = %s",
+            (schema_name,),
+        )
+        self.sql.execute("select tenancy.apply_tenant_privileges(%s)", (schema_name,))
+
+    def take_from_pool(self, schema_name: str) -> None:
+        self.sql.execute(
+            "update public.tenants set status = 'active' where schema_name = %s", (schema_name,)
+        )
+        self.sql.execute("select tenancy.apply_tenant_privileges(%s)", (schema_name,))
 
     def activate(self, schema_name: str) -> None:
         self.sql.execute("select public.activate_tenant(%s)", (schema_name,))

@@ -15,6 +15,11 @@ declare
     v_dependents text[];
 begin
     lock table public.tenants in access exclusive mode;
+    if exists (select from public.tenants t where t.status = 'pooled') then
+        raise exception 'There are tenants in the pool. Run: update tenancy.platform_settings '
+            'set pool_size = 0 where true; then tenantry pool refill, and push again. '
+            'Nothing was changed.';
+    end if;
     select array_agg(t.schema_name order by t.schema_name) into v_tenants from public.tenants t;
     if v_tenants is not null then
         raise exception 'Tenants exist (%), such as %. Back up what you need, then suspend and '

@@ -81,7 +81,8 @@ begin
     from public.user_schema_access a
     where a.schema_name = require_access.schema_name and a.user_id = v_caller.user_id;
 
-    if v_caller.kind = 'user' and v_access is null then
+    -- A tenant in the pool has no members. It refuses the service key like a stranger.
+    if v_access is null and (v_caller.kind = 'user' or v_status = 'pooled') then
         perform tenancy.log_refusal('forbidden', schema_name);
         raise exception 'You have no access to tenant "%".', schema_name
             using errcode = '42501', detail = 'forbidden',

@@ -7,7 +7,8 @@
 create function tenancy.lock_tenant(
     schema_name text,
     platform tenancy.platform_role,
-    member tenancy.access_level
+    member tenancy.access_level,
+    even_pooled boolean default false
 )
     returns public.tenants
     volatile
@@ -19,7 +20,7 @@ as $$
 declare
     v_tenant public.tenants;
 begin
-    perform tenancy.require_permission(schema_name, platform, member);
+    perform tenancy.require_permission(schema_name, platform, member, even_pooled => even_pooled);
     -- This lock tells cancel_changes which sessions change the tenant. Every holder shares it.
     perform pg_advisory_xact_lock_shared(hashtextextended('tenancy.changing.' || schema_name, 0));
     perform tenancy.require_not_closing(schema_name);
@@ -39,11 +40,11 @@ begin
 
     -- The closing may have begun while this call waited.
     perform tenancy.require_not_closing(schema_name);
-    perform tenancy.require_permission(schema_name, platform, member);
+    perform tenancy.require_permission(schema_name, platform, member, even_pooled => even_pooled);
 
     return v_tenant;
 end;
 $$;
 
-comment on function tenancy.lock_tenant(text, tenancy.platform_role, tenancy.access_level) is
-    'Locks a tenant''s registry row until the transaction ends, and returns it, for a caller with this permission (errors of require_permission). Call it before changing anything of the tenant. Waits at most 2.4 s, in two steps of 1.2 s, and not at all while another session has been changing the tenant for more than a second or has called lock_tenant_first (55P03).';
+comment on function tenancy.lock_tenant(text, tenancy.platform_role, tenancy.access_level, boolean) is
+    'Locks a tenant''s registry row until the transaction ends, and returns it, for a caller with this permission (errors of require_permission, which hides a tenant in the pool unless even_pooled). Call it before changing anything of the tenant. Waits at most 2.4 s, in two steps of 1.2 s, and not at all while another session has been changing the tenant for more than a second or has called lock_tenant_first (55P03).';

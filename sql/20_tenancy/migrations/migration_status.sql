@@ -10,14 +10,24 @@ declare
     v_status public.tenantry_tenant_migration_status;
 begin
     v_status.latest_version := v_latest;
-    select count(*), count(*) filter (where t.schema_version = v_latest)
-    into v_status.tenant_count, v_status.up_to_date
+    select count(*) filter (where t.status <> 'pooled'),
+        count(*) filter (where t.status <> 'pooled' and t.schema_version = v_latest),
+        count(*) filter (where t.status = 'pooled' and t.schema_version <> v_latest)
+    into v_status.tenant_count, v_status.up_to_date, v_status.pooled_behind
     from public.tenants t;
     v_status.behind := v_status.tenant_count - v_status.up_to_date;
-    select count(*) into v_status.stuck from tenancy.unfinished_migrations u;
+    select count(*) into v_status.stuck
+    from tenancy.unfinished_migrations u
+    join public.tenants t on t.schema_name = u.schema_name
+    where t.status <> 'pooled';
     select coalesce(jsonb_agg(to_jsonb(u) order by u.schema_name), '[]') into v_status.stuck_tenants
     from (
-        select * from tenancy.unfinished_migrations order by schema_name limit 20
+        select m.*
+        from tenancy.unfinished_migrations m
+        join public.tenants t on t.schema_name = m.schema_name
+        where t.status <> 'pooled'
+        order by m.schema_name
+        limit 20
     ) u;
     v_status.unreachable_tables := array(
         select u.table_name from tenancy.unreachable_tables('tenant_template') u

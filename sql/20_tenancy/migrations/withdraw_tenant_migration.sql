@@ -8,8 +8,17 @@ as $$
 declare
     v_migration constant tenancy.tenant_migrations := tenancy.lock_tenant_migration(version);
     v_holders constant text[] := tenancy.tenants_with(v_migration);
+    v_is_pooled constant boolean := not exists (
+        select from public.tenants t where t.schema_name = any (v_holders) and t.status <> 'pooled'
+    );
     v_later tenancy.tenant_migrations;
 begin
+    if cardinality(v_holders) > 0 and v_is_pooled then
+        raise exception 'Tenant migration "%" cannot be withdrawn: % tenants of the pool have received it, and no other. Empty the pool: set tenancy.platform_settings.pool_size to 0 and run tenantry pool refill.',
+            version, cardinality(v_holders)
+            using errcode = 'PT409', detail = 'migration_received',
+                hint = 'Set tenancy.platform_settings.pool_size to 0, call refill_tenant_pool until the pool is empty, and withdraw again.';
+    end if;
     if cardinality(v_holders) > 0 then
         raise exception 'Tenant migration "%" cannot be withdrawn: % received it, such as "%". Replace it for the tenants that lack it, or register a migration that undoes it.',
             version,

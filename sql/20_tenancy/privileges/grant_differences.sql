@@ -15,11 +15,12 @@ declare
     v_grantees constant oid[] := array['anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole] || 0::oid;
     v_version text;
     v_position integer;
+    v_is_active boolean;
 begin
-    select m.version, m.position into v_version, v_position
+    select m.version, m.position, t.status = 'active' into v_version, v_position, v_is_active
     from public.tenants t
     join tenancy.tenant_migrations m on m.version = t.schema_version
-    where t.schema_name = grant_differences.schema_name and t.status = 'active';
+    where t.schema_name = grant_differences.schema_name and t.status in ('active', 'pooled');
 
     return query
     with limits as materialized (
@@ -85,6 +86,9 @@ begin
             from unnest(array['authenticated'::regrole::oid, 'service_role'::regrole]) r (oid)
             cross join string_to_table(o.verbs, ', ') e (verb)
             where v_position is not null
+                -- Without this privilege nobody reaches a tenant in the pool, so the others cost no
+                -- time when the tenant leaves the pool.
+                and (v_is_active or o.object_kind <> 'schema')
                 and not exists (
                     select
                     from limits l
@@ -120,4 +124,4 @@ end;
 $$;
 
 comment on function tenancy.grant_differences(text) is
-    'The privileges in a tenant that differ from the expected ones, by object and role. Expected for authenticated and service_role: nothing unless the tenant is active; the commands of each table''s policies, and those that a view can serve, without what a migration has revoked or limited to columns; execute on the routines that a migration declared callable. Expected for anon and PUBLIC: nothing.';
+    'The privileges in a tenant that differ from the expected ones, by object and role. Expected for authenticated and service_role: nothing in a suspended tenant; in one of the pool the same as in an active one, except usage of the schema; the commands of each table''s policies, and those that a view can serve, without what a migration has revoked or limited to columns; execute on the routines that a migration declared callable. Expected for anon and PUBLIC: nothing.';

@@ -45,7 +45,7 @@ begin
             from (%3$s) m (value, name)
             group by m.value
         ) m on m.value = v.value
-        left join public.tenants t on t.schema_name = m.name and m.names = 1
+        left join public.tenants t on t.schema_name = m.name and m.names = 1 and t.status <> 'pooled'
         order by t.schema_name, v.value
         $sql$,
         column_name, relation, v_mapping

@@ -21,7 +21,7 @@ declare
     v_table_name text;
     v_constraint_name text;
 begin
-    v_before := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
+    v_before := tenancy.lock_tenant(schema_name, platform => 'admin', member => null, even_pooled => true);
 
     v_migration := tenancy.next_migration(v_before.schema_version);
     if v_migration.version is null then
@@ -81,7 +81,7 @@ $$;
 
 comment on function public.migrate_tenant(text) is
     'Applies the next pending tenant migration to a tenant, completely or not at all. '
-    'A suspended tenant is migrated too and stays suspended. A failure is reported as the '
+    'A suspended tenant is migrated too and stays suspended, and so is a tenant of the pool. A failure is reported as the '
     'outcome "failed" with SQLSTATE and message. list_tenants_behind shows the failure until '
     'a repeated call succeeds. '
     'Callers: platform admin. '
