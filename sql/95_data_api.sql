@@ -4,3 +4,5 @@ select tenancy.install_guard();
 
 select tenancy.lock_exposure();
 select tenancy.set_exposed_schemas(tenancy.exposed_schemas());
+
+select tenancy.set_cache_load_timeout();

@@ -23,6 +23,7 @@ begin
         group by e.name
         order by min(e.place)
     ));
+    perform tenancy.set_cache_load_timeout();
     -- Only the heads of a restored audit log stay valid.
     update tenancy.audit_seal_runs
     set oldest_running = '0', last_entry_id = 0, horizon = '0'

@@ -39,6 +39,8 @@ as $$
     union all
     select * from tenancy.check_cancelling()
     union all
+    select * from tenancy.check_cache_load()
+    union all
     select * from tenancy.check_stuck_tenants();
 $$;
 

@@ -4803,6 +4803,113 @@ $$;
 comment on function tenancy.require_restorable(text, anyelement) is
     'Refuses a row that a backup could not write as text or read again (PT422 invalid_request).';
 
+-- sql/20_tenancy/cache_load/cache_load_statements.sql
+
+-- PostgREST reads its schema cache as authenticator. Under the 8 s that Supabase gives this role,
+-- a slow load fails, nobody is served, and PostgREST loads again at once.
+create function tenancy.cache_load_statements(out role_name text, out statement text)
+    returns setof record
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    with limits as (
+        select s.in_all_databases as shared, s.in_this_database is null as is_missing
+        from tenancy.timeout_settings('authenticator') s
+        -- Everything else is the owner's decision.
+        where case
+            when s.in_this_database is null then s.in_all_databases = '8s'
+            else s.in_this_database = '60s' and s.in_all_databases is not null
+        end
+    ),
+    statements as (
+        -- A role without a timeout of its own has that of authenticator. PostgREST reads the
+        -- settings of its direct memberships. A role that cannot log in needs them nowhere else.
+        select r.rolname, format('alter role %I set statement_timeout = %L;', r.rolname, l.shared) as statement
+        from limits l
+        join pg_catalog.pg_auth_members m on m.member = to_regrole('authenticator')
+        join pg_catalog.pg_roles r on r.oid = m.roleid
+        cross join tenancy.timeout_settings(r.rolname) s
+        where not r.rolcanlogin
+            and r.rolname !~ '^pg_'
+            and s.in_all_databases is null
+        union
+        select
+            'authenticator',
+            format('alter role authenticator in database %I set statement_timeout = %L;', current_database(), '60s')
+        from limits l
+        where l.is_missing
+    )
+    select s.rolname::text, s.statement
+    from statements s
+    order by s.rolname = 'authenticator', s.rolname;
+$$;
+
+comment on function tenancy.cache_load_statements() is
+    'The statements that give authenticator 60 s for a statement in this database, and each API role without a timeout the one that it had from authenticator. No rows if nothing is missing, or if the owner has set another timeout.';
+
+-- sql/20_tenancy/cache_load/set_cache_load_timeout.sql
+
+create function tenancy.set_cache_load_timeout()
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_statements text[];
+    v_statement text;
+begin
+    -- Two transactions that alter a role fail with "tuple concurrently updated".
+    perform tenancy.lock_exposure();
+    v_statements := array(select s.statement from tenancy.cache_load_statements() s);
+    foreach v_statement in array v_statements loop
+        execute v_statement;
+    end loop;
+    if v_statements = '{}' then
+        return;
+    end if;
+
+    -- PostgREST reads the timeouts of the API roles, and then renews its connections: a session
+    -- keeps the settings with which it began.
+    perform pg_notify('pgrst', 'reload config');
+    perform tenancy.reload_schema_cache();
+exception
+    when insufficient_privilege then
+        raise warning 'The Data API loads its schema cache under a statement timeout of 8 s, which many tenants exceed. The role % may not change that. As a role that may: %',
+            current_user, array_to_string(v_statements, ' ');
+end;
+$$;
+
+comment on function tenancy.set_cache_load_timeout() is
+    'Gives the load of PostgREST''s schema cache 60 s, while each API role keeps its own statement timeout. Leaves a timeout that the owner has set. A repeat changes nothing. Without the privilege it changes nothing and raises a warning.';
+
+-- sql/20_tenancy/cache_load/timeout_settings.sql
+
+create function tenancy.timeout_settings(role_name name, out in_this_database text, out in_all_databases text)
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select
+        max(e.timeout) filter (where s.setdatabase <> 0),
+        max(e.timeout) filter (where s.setdatabase = 0)
+    from pg_catalog.pg_db_role_setting s
+    cross join unnest(s.setconfig) c (entry)
+    cross join substr(c.entry, length('statement_timeout=') + 1) e (timeout)
+    where s.setrole = to_regrole(quote_ident(role_name))
+        and s.setdatabase in (
+            0, (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+        )
+        and starts_with(c.entry, 'statement_timeout=');
+$$;
+
+comment on function tenancy.timeout_settings(name) is
+    'The statement timeouts that a role has for this database and for all databases, as they were written. The first overrides the second when the role logs in. PostgREST reads only the second for the roles that it takes on.';
+
 -- sql/20_tenancy/catalog/column_names.sql
 
 create function tenancy.column_names(relation oid, numbers smallint[])
@@ -16381,6 +16488,37 @@ $$;
 comment on function tenancy.check_audit_routines(text, tenancy.template_difference[], tenancy.schema_object[]) is
     'Check: trigger functions of the audit log that are missing, or differ from what audit_table creates.';
 
+-- sql/50_checks/check_cache_load.sql
+
+create function tenancy.check_cache_load()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select
+        case
+            when s.role_name = 'authenticator' then 'schema cache load without time limit'
+            else 'warning: API role without statement timeout'
+        end,
+        s.role_name,
+        case
+            when s.role_name = 'authenticator' then
+                'The load of the schema cache has only 8 s. Where it takes longer, the Data API answers nobody.'
+            else format(
+                'The role %I has no statement timeout of its own, so its requests have the 60 s of authenticator.',
+                s.role_name
+            )
+        end,
+        s.statement,
+        'select tenancy.set_cache_load_timeout();'
+    from tenancy.cache_load_statements() s;
+$$;
+
+comment on function tenancy.check_cache_load() is
+    'Check: the load of PostgREST''s schema cache has a statement timeout of its own, and so has each API role.';
+
 -- sql/50_checks/check_cancelling.sql
 
 -- Requests run in sessions of authenticator. suspend_tenant runs with the rights of its owner.
@@ -17962,6 +18100,7 @@ begin
         group by e.name
         order by min(e.place)
     ));
+    perform tenancy.set_cache_load_timeout();
     -- Only the heads of a restored audit log stay valid.
     update tenancy.audit_seal_runs
     set oldest_running = '0', last_entry_id = 0, horizon = '0'
@@ -18052,6 +18191,8 @@ as $$
     select * from tenancy.check_default_privileges()
     union all
     select * from tenancy.check_cancelling()
+    union all
+    select * from tenancy.check_cache_load()
     union all
     select * from tenancy.check_stuck_tenants();
 $$;
@@ -18387,5 +18528,7 @@ select tenancy.install_guard();
 
 select tenancy.lock_exposure();
 select tenancy.set_exposed_schemas(tenancy.exposed_schemas());
+
+select tenancy.set_cache_load_timeout();
 
 reset check_function_bodies;

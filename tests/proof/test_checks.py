@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
+from psycopg.sql import SQL, Identifier
 
 from support.databases import complete_database
 from tenantry_cli.emulator.postgres import Postgres
@@ -993,9 +994,26 @@ def test_changed_call_of_project_function_and_guard_is_repaired(
 def test_role_of_the_project_gets_the_guard(database: Database) -> None:
     database.execute("create role shop_manager; grant shop_manager to authenticator")
     missing = ("missing grant", "tenancy.guard_request() of shop_manager")
-    assert findings(database, None) == [missing]
+    # check_cache_load
+    unlimited = ("warning: API role without statement timeout", "shop_manager")
+    assert findings(database, None) == [missing, unlimited]
 
-    database.execute("select tenancy.repair_findings(null, %s, %s)", missing)
+    for finding in (missing, unlimited):
+        database.execute("select tenancy.repair_findings(null, %s, %s)", finding)
+
+    assert findings(database, None) == []
+
+
+def test_load_of_the_schema_cache_gets_its_time_limit_back(database: Database) -> None:
+    database.execute(
+        SQL("alter role authenticator in database {} reset statement_timeout").format(
+            Identifier(database.info.dbname)
+        )
+    )
+    unlimited = ("schema cache load without time limit", "authenticator")
+    assert findings(database, None) == [unlimited]
+
+    database.execute("select tenancy.repair_findings(null, %s, %s)", unlimited)
 
     assert findings(database, None) == []
 

@@ -136,6 +136,46 @@ begin
 end;
 $$;
 
+-- The time limit for the load of the schema cache, and the timeouts that kept the API roles
+-- from having it: they have the one of authenticator again. Roles belong to all databases.
+do $$
+declare
+    v_role name;
+    v_shared text;
+begin
+    select s.in_all_databases into v_shared
+    from tenancy.timeout_settings('authenticator') s
+    where s.in_this_database = '60s' and s.in_all_databases is not null;
+    if v_shared is null then
+        return;
+    end if;
+
+    execute format(
+        'alter role authenticator in database %I reset statement_timeout', current_database()
+    );
+    for v_role in
+        select r.rolname
+        from pg_catalog.pg_auth_members m
+        join pg_catalog.pg_roles r on r.oid = m.roleid
+        cross join tenancy.timeout_settings(r.rolname) s
+        where m.member = 'authenticator'::regrole
+            and not r.rolcanlogin
+            and r.rolname not in ('anon', 'authenticated')
+            and s.in_all_databases = v_shared
+            and not exists (
+                select
+                from pg_catalog.pg_db_role_setting o
+                cross join unnest(o.setconfig) c (entry)
+                where o.setrole = 'authenticator'::regrole
+                    and o.setdatabase <> 0
+                    and starts_with(c.entry, 'statement_timeout=')
+            )
+    loop
+        execute format('alter role %I reset statement_timeout', v_role);
+    end loop;
+end;
+$$;
+
 -- What tenancy.share_table has granted.
 do $$
 declare
