@@ -1,4 +1,4 @@
-"""What a tenant's members may know about the tenant."""
+"""What members may know about their tenants, and platform staff about all of them."""
 
 from typing import Annotated
 
@@ -41,6 +41,42 @@ class TenantMembership(Result):
     access_level: AccessLevel
 
 
+class ListedTenant(Result):
+    schema_name: SchemaName
+    display_name: TenantDisplayName
+    status: TenantStatus
+    schema_version: Annotated[str, Field(examples=["tenantry_0001"])]
+    bytes: Annotated[
+        int,
+        Field(
+            description="Size on disk, as of the last VACUUM or ANALYZE of each table.",
+            examples=[147456],
+        ),
+    ]
+    last_activity_at: Annotated[
+        Timestamp | None,
+        Field(
+            description="When the tenant was last in use, to within five minutes.",
+            examples=["2026-11-23T09:00:00.820727+00:00"],
+        ),
+    ]
+    created_at: Timestamp
+    cursor: Annotated[
+        str,
+        Field(
+            description="For the page behind this row, give it as after.",
+            examples=["WyJzY2hlbWFfbmFtZSIsIDAsICIiLCAiYWNtZSJd"],
+        ),
+    ]
+    total_count: Annotated[
+        int | None,
+        Field(
+            description="The number of tenants that match; null behind the first page.",
+            examples=[1],
+        ),
+    ]
+
+
 class CheckTenantStatus(Arguments):
     schema_name: SchemaName
 
@@ -56,12 +92,33 @@ class ListMyTenants(Arguments):
     ] = None
 
 
+class ListTenants(Arguments):
+    search: Annotated[
+        str | None,
+        Field(description="A part of the schema name or the display name.", examples=["acme"]),
+    ] = None
+    status: TenantStatus | None = None
+    sort: Annotated[
+        str,
+        Field(
+            description="schema_name, display_name, created_at, status, schema_version, bytes "
+            'or last_activity_at, alone or with ".desc" behind it.',
+            examples=["bytes.desc"],
+        ),
+    ] = "schema_name"
+    page_size: PageSize = 50
+    after: Annotated[
+        str | None, Field(description="The cursor of the last row of the previous page.")
+    ] = None
+
+
 GROUP = Group(
     "tenant-status",
     __doc__,
     Operation("check_tenant_status", CheckTenantStatus, TenantStatusReport),
     Operation("get_tenant_info", GetTenantInfo, TenantInfo),
     Operation("list_my_tenants", ListMyTenants, list[TenantMembership]),
+    Operation("list_tenants", ListTenants, list[ListedTenant]),
 )
 
 

@@ -43,6 +43,7 @@ as $$
         'public.check_tenant_status(text)',
         'public.get_tenant_info(text)',
         'public.list_my_tenants(integer, text)',
+        'public.list_tenants(text, tenancy.tenant_status, text, integer, text)',
         'public.create_user_profile(text, uuid, text, text, jsonb)',
         'public.ensure_user_profile(text, text)',
         'public.get_user_profile(text, uuid)',

@@ -64,6 +64,7 @@ begin
         'get_user_profile',
         'grant_schema_access',
         'list_my_tenants',
+        'list_tenants',
         'list_tenants_behind',
         'migrate_tenant',
         'promote_to_admin',
@@ -86,6 +87,7 @@ begin
         'tenantry_database_release',
         'tenantry_email_refresh',
         'tenantry_ensured_user_profile',
+        'tenantry_listed_tenant',
         'tenantry_schema_difference',
         'tenantry_schema_summary',
         'tenantry_schema_table',
@@ -202,6 +204,19 @@ comment on column tenancy.finding.detail is 'What is wrong with this object, as 
 comment on column tenancy.finding.remediation is 'What to do about it: a sentence, or SQL.';
 comment on column tenancy.finding.repair is
     'SQL that repairs this object and nothing else; null if a person has to decide. Only repair_findings runs it.';
+
+-- sql/06_records/list_place.sql
+
+create type tenancy.list_place as (
+    column_name text,
+    is_descending boolean,
+    number numeric,
+    words text,
+    schema_name text
+);
+
+comment on type tenancy.list_place is
+    'An order of the tenants, and a place in it. Without a schema_name it is the beginning.';
 
 -- sql/06_records/own_table.sql
 
@@ -409,6 +424,30 @@ create type public.tenantry_ensured_user_profile as (
 
 comment on type public.tenantry_ensured_user_profile is
     'The caller''s profile, and whether this call created it.';
+
+-- sql/06_records/tenantry_listed_tenant.sql
+
+create type public.tenantry_listed_tenant as (
+    schema_name text,
+    display_name text,
+    status tenancy.tenant_status,
+    schema_version text,
+    bytes bigint,
+    last_activity_at timestamptz,
+    created_at timestamptz,
+    cursor text,
+    total_count bigint
+);
+
+comment on type public.tenantry_listed_tenant is 'One tenant, as list_tenants returns it.';
+comment on column public.tenantry_listed_tenant.bytes is
+    'Size on disk: tables with their indexes and out-of-line values, as of the last VACUUM or ANALYZE of each.';
+comment on column public.tenantry_listed_tenant.last_activity_at is
+    'When a user or the service key last changed an audited row or called ensure_user_profile, to within five minutes; null if never.';
+comment on column public.tenantry_listed_tenant.cursor is
+    'The place of the row in this order. For the page behind it, give it as after.';
+comment on column public.tenantry_listed_tenant.total_count is
+    'Number of tenants that match. Only on the first page; null on the others.';
 
 -- sql/06_records/tenantry_schema_difference.sql
 
@@ -877,6 +916,25 @@ comment on table tenancy.shared_tables is
 comment on column tenancy.shared_tables.is_granted is
     'Whether share_table has granted SELECT to authenticated, so that unshare_table revokes it.';
 
+-- sql/10_tables/tenant_activity.sql
+
+-- Without a foreign key to tenants: checking it would lock the tenant's row, and a writer of the
+-- tenant would wait for every operation on the tenant.
+create table tenancy.tenant_activity (
+    schema_name text not null,
+    last_activity_at timestamptz not null,
+    constraint tenant_activity_pkey primary key (schema_name)
+)
+-- The next version of a row is written into the same page. There is no index to update.
+with (fillfactor = 50);
+
+alter table tenancy.tenant_activity enable row level security;
+
+comment on table tenancy.tenant_activity is
+    'When each tenant was used last, to within five minutes. A row that is older than the tenant belonged to a former tenant of the same name.';
+comment on column tenancy.tenant_activity.last_activity_at is
+    'When a user or the service key last changed a row of an audited table, or called ensure_user_profile. Tenant migrations, operations of the platform and SQL of the owner do not count, and neither do reads.';
+
 -- sql/10_tables/tenant_migrations.sql
 
 create table tenancy.tenant_migrations (
@@ -1172,6 +1230,16 @@ create view tenancy.calling_user as
 
 comment on view tenancy.calling_user is
     'The user who is calling: the subject of the token, if PostgREST switched to the role authenticated and the user is active in Auth. Otherwise there is no row.';
+
+-- sql/15_views/listed_tenants.sql
+
+create view tenancy.listed_tenants as
+    select t.schema_name, t.display_name, t.status, t.schema_version, t.created_at
+    from public.tenants t
+    where t.status <> 'pooled';
+
+comment on view tenancy.listed_tenants is
+    'The tenants that people see in lists and counts: all but those in the pool.';
 
 -- sql/15_views/open_tenants.sql
 
@@ -1833,6 +1901,84 @@ $$;
 
 comment on function tenancy.way_to_write(text, text, text) is
     'Which call inserts into, updates or deletes from a table that no request can write, as a sentence; null for tables other than those of Tenantry.';
+
+-- sql/20_tenancy/activity/forget_activity.sql
+
+create function tenancy.forget_activity(schema_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- A transaction that is writing the row may wait for this one. Its row stays, and means
+    -- nothing to a later tenant of the name.
+    if pg_try_advisory_xact_lock(hashtextextended('tenancy.activity.' || schema_name, 0)) then
+        delete from tenancy.tenant_activity a where a.schema_name = forget_activity.schema_name;
+    end if;
+end;
+$$;
+
+comment on function tenancy.forget_activity(text) is 'Removes what note_activity has noted of a tenant, unless it is being noted right now. Never waits.';
+
+-- sql/20_tenancy/activity/note_activity.sql
+
+-- Every audited statement calls this, so it does nearly always nothing: it writes at most once in
+-- five minutes. It never waits, because its callers write in transactions of any length. If
+-- another transaction is writing the same row, that transaction's time will do.
+create function tenancy.note_activity(schema_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_key constant bigint := hashtextextended('tenancy.changing.' || schema_name, 0);
+begin
+    if exists (
+        select
+        from tenancy.tenant_activity a
+        where a.schema_name = note_activity.schema_name
+            and a.last_activity_at > statement_timestamp() - interval '5 minutes'
+    ) then
+        return;
+    end if;
+
+    -- In a stricter isolation the write could fail, because another transaction has written the
+    -- row since this one began.
+    if current_setting('transaction_read_only')::boolean
+        or current_setting('transaction_isolation') <> 'read committed'
+    then
+        return;
+    end if;
+
+    -- lock_tenant has this key. A transaction that holds it is an operation on the tenant, such
+    -- as a tenant migration, and no activity of the tenant's people.
+    if exists (
+        select
+        from pg_catalog.pg_locks l
+        where l.pid = pg_backend_pid()
+            and l.locktype = 'advisory'
+            and l.classid::bigint = v_key >> 32 & 4294967295
+            and l.objid::bigint = v_key & 4294967295
+            and l.objsubid = 1
+    ) then
+        return;
+    end if;
+
+    if pg_try_advisory_xact_lock(hashtextextended('tenancy.activity.' || schema_name, 0)) then
+        insert into tenancy.tenant_activity as a (schema_name, last_activity_at)
+        values (note_activity.schema_name, statement_timestamp())
+        on conflict on constraint tenant_activity_pkey do update
+        set last_activity_at = excluded.last_activity_at;
+    end if;
+end;
+$$;
+
+comment on function tenancy.note_activity(text) is
+    'Notes that the tenant is in use, if that was not noted in the last five minutes. Never waits, and does nothing within an operation under lock_tenant, in a read-only transaction, and in one stricter than read committed.';
 
 -- sql/20_tenancy/adoption/adopt_schema.sql
 
@@ -4033,6 +4179,7 @@ begin
     -- old columns, until the migration ends and the function is replaced. So it compares them.
     -- The block with an exception clause writes nothing, so that it takes no transaction id.
     -- The label audit tells the variables from columns of the same names.
+    -- A statement that has changed no row is no activity: a stranger's finds none.
     -- Large is a row of more than 2,000 bytes. From 65,536 on, values may be too large for a
     -- document: a compressed one can be 255 times as large.
     -- The comments are here, because every tenant has a copy of the function.
@@ -4076,10 +4223,7 @@ begin
             from tenancy.audit_statements(%1$L, tg_table_name, '$1, $2', as_text => true) s
         )
         using v_caller.user_id, v_role;
-        return null;
-    end if;
-
-    if tg_op = 'INSERT' then
+    elsif tg_op = 'INSERT' then
         %4$s;
     elsif tg_op = 'DELETE' then
         %5$s;
@@ -4087,6 +4231,11 @@ begin
         %7$s;
     else
         %6$s;
+    end if;
+
+    get diagnostics v_size = row_count;
+    if v_size > 0 and v_caller.kind in ('user', 'service_role') then
+        perform tenancy.note_activity(%1$L);
     end if;
     return null;
 end;
@@ -4910,6 +5059,41 @@ $$;
 comment on function tenancy.timeout_settings(name) is
     'The statement timeouts that a role has for this database and for all databases, as they were written. The first overrides the second when the role logs in. PostgREST reads only the second for the roles that it takes on.';
 
+-- sql/20_tenancy/catalog/all_schema_bytes.sql
+
+-- The same sizes as schema_bytes, for every schema in one pass over the catalog. With thousands of
+-- tenants that costs less than a look-up for each.
+create function tenancy.all_schema_bytes(out schema_name text, out bytes bigint)
+    returns setof record
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    select n.nspname::text, s.pages * current_setting('block_size')::bigint
+    from (
+        select p.schema, sum(p.pages)::bigint as pages
+        from (
+            select c.relnamespace as schema, c.relpages as pages
+            from pg_catalog.pg_class c
+            where c.relkind in ('r', 'm', 'i')
+            union all
+            select c.relnamespace, t.relpages
+            from pg_catalog.pg_class c
+            join pg_catalog.pg_class t on t.oid = c.reltoastrelid
+            where c.relkind in ('r', 'm')
+        ) p
+        group by p.schema
+    ) s
+    join pg_catalog.pg_namespace n on n.oid = s.schema;
+end;
+$$;
+
+comment on function tenancy.all_schema_bytes() is
+    'Size of every schema on disk in bytes: tables with their indexes and out-of-line values, as of the last VACUUM or ANALYZE of each. One pass over the catalog.';
+
 -- sql/20_tenancy/catalog/column_names.sql
 
 create function tenancy.column_names(relation oid, numbers smallint[])
@@ -5389,6 +5573,46 @@ $$;
 
 comment on function tenancy.row_estimate(oid) is
     'Estimated number of rows of a table, from statistics; no row is counted.';
+
+-- sql/20_tenancy/catalog/schema_bytes.sql
+
+-- From relpages, because pg_relation_size opens each relation: a session would keep some
+-- kilobytes of each relation of each tenant, and read the size of each file.
+create function tenancy.schema_bytes(schema_name text)
+    returns bigint
+    stable
+    security invoker
+    set search_path = ''
+    -- Statistics of the catalog may be from a time with few tenants.
+    set enable_seqscan = off
+    set enable_hashjoin = off
+    set enable_mergejoin = off
+    language plpgsql
+as $$
+begin
+    return (
+        select coalesce(sum(p.pages), 0)::bigint * current_setting('block_size')::bigint
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_class c on c.oid = d.objid and c.relkind in ('r', 'm')
+        cross join lateral (
+            select c.relpages as pages
+            union all
+            select i.relpages
+            from pg_catalog.pg_index x
+            join pg_catalog.pg_class i on i.oid = x.indexrelid
+            where x.indrelid = c.oid
+            union all
+            select t.relpages from pg_catalog.pg_class t where t.oid = c.reltoastrelid
+        ) p
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = to_regnamespace(quote_ident(schema_name))
+            and d.classid = 'pg_class'::regclass
+    );
+end;
+$$;
+
+comment on function tenancy.schema_bytes(text) is
+    'Size of a schema on disk in bytes: tables with their indexes and out-of-line values, as of the last VACUUM or ANALYZE of each. Reads nothing of other schemas.';
 
 -- sql/20_tenancy/catalog/schema_privileges.sql
 
@@ -6736,6 +6960,249 @@ $$;
 
 comment on function tenancy.request_id() is
     'The request''s X-Request-Id as the caller sent it, unverified; null if it is missing or malformed.';
+
+-- sql/20_tenancy/listing/is_found.sql
+
+create function tenancy.is_found(search text, schema_name text, display_name text)
+    returns boolean
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- Not by LIKE: its wildcards would have to be escaped.
+    return strpos(lower(schema_name), lower(search)) > 0 or strpos(lower(display_name), lower(search)) > 0;
+end;
+$$;
+
+comment on function tenancy.is_found(text, text, text) is
+    'Whether a tenant''s schema name or display name contains this text, whatever the case of its letters.';
+
+-- sql/20_tenancy/listing/list_cursor.sql
+
+create function tenancy.list_cursor(place tenancy.list_place)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- It holds the row's value at this time, so that a row that changes or goes afterwards shifts
+    -- no page. Encoded, so that nobody builds one by hand.
+    return translate(
+        encode(
+            convert_to(
+                jsonb_build_array(tenancy.sort_name(place), place.number, place.words, place.schema_name)::text,
+                'UTF8'
+            ),
+            'base64'
+        ),
+        E'\n', ''
+    );
+end;
+$$;
+
+comment on function tenancy.list_cursor(tenancy.list_place) is 'The text for a place in a list of tenants that require_list_place reads.';
+
+-- sql/20_tenancy/listing/require_list_place.sql
+
+create function tenancy.require_list_place(sort text, after text)
+    returns tenancy.list_place
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_parts constant text[] := regexp_match(
+        sort,
+        '^(schema_name|display_name|created_at|status|schema_version|bytes|last_activity_at)(?:\.(asc|desc))?$'
+    );
+    v_place tenancy.list_place;
+    v_cursor jsonb;
+begin
+    if v_parts is null then
+        raise exception '"sort" is no order of the tenants.'
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Send schema_name, display_name, created_at, status, schema_version, bytes or last_activity_at, alone or with ".desc" behind it.';
+    end if;
+
+    v_place.column_name := v_parts[1];
+    v_place.is_descending := coalesce(v_parts[2] = 'desc', false);
+    if after is null then
+        return v_place;
+    end if;
+
+    begin
+        v_cursor := convert_from(decode(after, 'base64'), 'UTF8')::jsonb;
+        v_place.number := (v_cursor ->> 1)::numeric;
+        v_place.words := v_cursor ->> 2;
+        v_place.schema_name := v_cursor ->> 3;
+    exception
+        -- Not a cursor. What decodes and parses texts has errors of its own for each mistake.
+        when data_exception or untranslatable_character or program_limit_exceeded then
+            v_place.schema_name := null;
+    end;
+
+    if v_place.schema_name is null
+        or v_place.number is null
+        or v_place.words is null
+        or v_cursor ->> 0 is distinct from tenancy.sort_name(v_place)
+    then
+        raise exception '"after" is no cursor of this order.'
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Send the cursor of the last row of the previous page, with the same sort.';
+    end if;
+
+    return v_place;
+end;
+$$;
+
+comment on function tenancy.require_list_place(text, text) is
+    'Reads the arguments sort and after of list_tenants (PT422 invalid_request).';
+
+-- sql/20_tenancy/listing/sort_keys.sql
+
+create function tenancy.sort_keys(column_name text, out schema_name text, out number numeric, out words text)
+    returns setof record
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    case column_name
+        when 'display_name' then
+            return query select t.schema_name, 0::numeric, lower(t.display_name) from public.tenants t;
+        when 'created_at' then
+            -- extract returns microseconds as they are.
+            return query select t.schema_name, extract(epoch from t.created_at), '' from public.tenants t;
+        when 'status' then
+            return query select t.schema_name, 0::numeric, t.status::text from public.tenants t;
+        when 'schema_version' then
+            -- The order of the registration, in which the migrations are applied.
+            return query
+            select t.schema_name, m.position::numeric, ''
+            from public.tenants t
+            join tenancy.tenant_migrations m on m.version = t.schema_version;
+        when 'bytes' then
+            return query
+            select t.schema_name, coalesce(s.bytes, 0)::numeric, ''
+            from public.tenants t
+            left join tenancy.all_schema_bytes() s on s.schema_name = t.schema_name;
+        when 'last_activity_at' then
+            -- Never is earlier than every time.
+            return query
+            select t.schema_name, coalesce(extract(epoch from a.last_activity_at), -1), ''
+            from public.tenants t
+            left join tenancy.tenant_activity a
+                on a.schema_name = t.schema_name and a.last_activity_at >= t.created_at;
+    end case;
+end;
+$$;
+
+comment on function tenancy.sort_keys(text) is
+    'What each tenant is sorted by in this order: the number, then the words, then the schema name. One pass over the registry, or over the catalog for bytes.';
+
+-- sql/20_tenancy/listing/sort_name.sql
+
+create function tenancy.sort_name(place tenancy.list_place)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return place.column_name || case when place.is_descending then '.desc' else '' end;
+end;
+$$;
+
+comment on function tenancy.sort_name(tenancy.list_place) is 'The order as the argument sort names it.';
+
+-- sql/20_tenancy/listing/tenant_places.sql
+
+create function tenancy.tenant_places(
+    search text,
+    status tenancy.tenant_status,
+    after tenancy.list_place,
+    page_size integer
+)
+    returns setof tenancy.list_place
+    stable
+    security invoker
+    set search_path = ''
+    -- Which plan reads least depends on which arguments are null.
+    set plan_cache_mode = force_custom_plan
+    language plpgsql
+as $$
+declare
+    v_column constant text := after.column_name;
+    v_is_descending constant boolean := after.is_descending;
+    v_number constant numeric := after.number;
+    v_words constant text := after.words;
+    v_name constant text := after.schema_name;
+begin
+    if v_column = 'schema_name' then
+        -- One of the two parts has a condition that is false before any row is read. The other
+        -- follows the index until the page is full.
+        return query
+        with matching as not materialized (
+            select t.schema_name
+            from tenancy.listed_tenants t
+            where (tenant_places.status is null or t.status = tenant_places.status)
+                and (
+                    tenant_places.search is null
+                    or tenancy.is_found(tenant_places.search, t.schema_name, t.display_name)
+                )
+        )
+        (
+            select v_column, v_is_descending, 0::numeric, '', m.schema_name
+            from matching m
+            where not v_is_descending and m.schema_name > coalesce(v_name, '')
+            order by m.schema_name
+            limit page_size
+        )
+        union all
+        (
+            select v_column, v_is_descending, 0::numeric, '', m.schema_name
+            from matching m
+            where v_is_descending and (v_name is null or m.schema_name < v_name)
+            order by m.schema_name desc
+            limit page_size
+        );
+        return;
+    end if;
+
+    return query
+    select v_column, v_is_descending, k.number, k.words, k.schema_name
+    from tenancy.sort_keys(v_column) k
+    join tenancy.listed_tenants t on t.schema_name = k.schema_name
+    where (tenant_places.status is null or t.status = tenant_places.status)
+        and (
+            tenant_places.search is null
+            or tenancy.is_found(tenant_places.search, t.schema_name, t.display_name)
+        )
+        and (
+            v_name is null
+            or case
+                when v_is_descending then (k.number, k.words, k.schema_name) < (v_number, v_words, v_name)
+                else (k.number, k.words, k.schema_name) > (v_number, v_words, v_name)
+            end
+        )
+    order by
+        case when v_is_descending then k.number end desc,
+        case when v_is_descending then k.words end desc,
+        case when v_is_descending then k.schema_name end desc,
+        k.number, k.words, k.schema_name
+    limit page_size;
+end;
+$$;
+
+comment on function tenancy.tenant_places(text, tenancy.tenant_status, tenancy.list_place, integer) is
+    'The places of the tenants on one page of list_tenants, in its order. By schema name it reads the index as far as the page goes; any other order reads all tenants once.';
 
 -- sql/20_tenancy/locks/advisory_locks.sql
 
@@ -15441,6 +15908,7 @@ begin
         jsonb_build_object('before', to_jsonb(v_tenant), 'audit_log', v_log, 'removed', v_removed)
     );
     perform tenancy.drop_tenant_schema(schema_name);
+    perform tenancy.forget_activity(schema_name);
 
     return v_tenant;
 exception
@@ -16077,6 +16545,87 @@ comment on function public.list_my_tenants(integer, text) is
     'Callers: anyone signed in. '
     'Errors: invalid_request, not_authenticated, busy.';
 
+-- sql/30_rpc/tenant_status/list_tenants.sql
+
+create function public.list_tenants(
+    search text default null,
+    status tenancy.tenant_status default null,
+    sort text default 'schema_name',
+    page_size integer default 50,
+    after text default null
+)
+    returns setof public.tenantry_listed_tenant
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_after tenancy.list_place;
+    v_total bigint;
+    v_places tenancy.list_place[];
+begin
+    perform tenancy.require_platform_role('viewer');
+    perform tenancy.require_text('search', search, 200);
+    perform tenancy.require_page_size(page_size);
+    v_after := tenancy.require_list_place(sort, after);
+
+    if v_after.schema_name is null then
+        select count(*) into v_total
+        from tenancy.listed_tenants t
+        where (list_tenants.status is null or t.status = list_tenants.status)
+            and (
+                list_tenants.search is null
+                or tenancy.is_found(list_tenants.search, t.schema_name, t.display_name)
+            );
+    end if;
+
+    v_places := array(
+        select p from tenancy.tenant_places(search, list_tenants.status, v_after, page_size) p
+    );
+
+    -- `offset 0` keeps PostgreSQL from reading all tenants for the few of the page.
+    return query
+    select t.schema_name, t.display_name, t.status, t.schema_version,
+        -- The size by which the page is sorted, if it is.
+        case
+            when v_after.column_name = 'bytes' then v_places[i.place].number::bigint
+            else tenancy.schema_bytes(t.schema_name)
+        end,
+        a.last_activity_at, t.created_at, tenancy.list_cursor(v_places[i.place]), v_total
+    from generate_subscripts(v_places, 1) i (place)
+    cross join lateral (
+        select * from tenancy.listed_tenants l where l.schema_name = v_places[i.place].schema_name offset 0
+    ) t
+    left join lateral (
+        select n.last_activity_at
+        from tenancy.tenant_activity n
+        where n.schema_name = t.schema_name and n.last_activity_at >= t.created_at
+        offset 0
+    ) a on true
+    order by i.place;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.list_tenants(text, tenancy.tenant_status, text, integer, text) is
+    'Lists tenants, one page at a time. '
+    'search finds tenants whose schema name or display name contains this text, in upper or lower '
+    'case; no character of it is a wildcard. sort is schema_name, display_name, created_at, status, '
+    'schema_version (the order in which the versions were registered), bytes or last_activity_at '
+    '(never is earliest), alone or with .asc or .desc behind it; tenants with the same value are '
+    'in the order of their names. bytes is the size on disk as of the last VACUUM or ANALYZE of '
+    'each table. last_activity_at is when a user or the service key last changed an audited row '
+    'or called ensure_user_profile, to within five minutes; it is null if that has never '
+    'happened. A page has up to page_size tenants, from 1 to 1,000; a page that is not full is '
+    'the last one. For the next page, give the cursor of the last tenant of this page as after, '
+    'with the same search, status and sort. Every tenant that does not change meanwhile is on exactly '
+    'one page. total_count is the number of tenants that match, on the first page alone. '
+    'Callers: platform viewer. '
+    'Errors: invalid_request, forbidden, not_authenticated, busy.';
+
 -- sql/30_rpc/user_profiles/create_user_profile.sql
 
 create function public.create_user_profile(
@@ -16147,6 +16696,8 @@ declare
     v_is_new boolean := false;
 begin
     perform tenancy.require_permission(schema_name, platform => null, member => 'read');
+    -- Before lock_tenant, under which nothing counts as activity.
+    perform tenancy.note_activity(schema_name);
 
     -- Without a lock, because every sign-in calls this and nearly always finds a profile. If
     -- there is none, the block is rolled back, which unlocks the table. Otherwise this call
@@ -18320,6 +18871,7 @@ as $$
         'public.check_tenant_status(text)',
         'public.get_tenant_info(text)',
         'public.list_my_tenants(integer, text)',
+        'public.list_tenants(text, tenancy.tenant_status, text, integer, text)',
         'public.create_user_profile(text, uuid, text, text, jsonb)',
         'public.ensure_user_profile(text, text)',
         'public.get_user_profile(text, uuid)',
@@ -18438,6 +18990,7 @@ revoke all on function
     public.check_tenant_status(text),
     public.get_tenant_info(text),
     public.list_my_tenants(integer, text),
+    public.list_tenants(text, tenancy.tenant_status, text, integer, text),
     public.create_user_profile(text, uuid, text, text, jsonb),
     public.ensure_user_profile(text, text),
     public.get_user_profile(text, uuid),
@@ -18482,6 +19035,7 @@ grant execute on function
     public.check_tenant_status(text),
     public.get_tenant_info(text),
     public.list_my_tenants(integer, text),
+    public.list_tenants(text, tenancy.tenant_status, text, integer, text),
     public.create_user_profile(text, uuid, text, text, jsonb),
     public.ensure_user_profile(text, text),
     public.get_user_profile(text, uuid),

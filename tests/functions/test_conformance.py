@@ -77,7 +77,7 @@ def delete_tenants(environment: Environment) -> None:
 # The examples ---------------------------------------------------------------------------
 
 VARYING = {
-    *("row_estimate", "total_bytes", "request_id", "head"),
+    *("row_estimate", "total_bytes", "request_id", "head", "bytes", "cursor"),
     *("schema_version", "latest_version", "next_version", "version"),
     # The example of a list is one row, and real pages have more.
     "has_more",

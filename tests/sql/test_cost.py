@@ -77,13 +77,26 @@ def _find_dependents(database: Database, tenant: str) -> None:
     database.execute("select tenancy.require_no_dependents(%s)", (tenant,))
 
 
+def _list_a_page(database: Database, tenant: str) -> None:
+    # The page behind this tenant. The first one also counts all tenants.
+    page = database.execute(
+        "select * from public.list_tenants(page_size => 5,"
+        " after => tenancy.list_cursor(row('schema_name', false, 0, '', %s)))",
+        (tenant,),
+    ).fetchall()
+    assert all(row["schema_name"] > tenant for row in page)
+
+
 def _read_the_whole_catalog(database: Database, tenant: str) -> None:
     database.execute(
         "select from pg_catalog.pg_class c where c.oid::regclass::text = %s", [tenant]
     )
 
 
-OPERATIONS = (_create, _suspend_and_activate, _inspect, _delete_user, _find_dependents)
+OPERATIONS = (
+    *(_create, _suspend_and_activate, _inspect, _delete_user, _find_dependents),
+    _list_a_page,
+)
 
 
 def test_no_operation_reads_more_rows_with_more_tenants(

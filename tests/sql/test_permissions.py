@@ -59,6 +59,7 @@ revoke_admin           out    out      no       no      no      no      no      
 check_tenant_status    out    out      none     none    ok      ok      ok           ok     ok    ok          ok
 get_tenant_info        out    out      none     none    ok      ok      ok           ok     ok    ok          ok
 list_my_tenants        out    out      ok       ok      ok      ok      ok           ok     ok    ok          ok
+list_tenants           out    out      no       no      no      no      no           ok     ok    ok          ok
 get_schema_tables      out    out      none     none    ok/shut ok/shut ok/shut      ok     ok    ok          ok
 get_table_columns      out    out      none     none    ok/shut ok/shut ok/shut      ok     ok    ok          ok
 get_table_foreign_keys out    out      none     none    ok/shut ok/shut ok/shut      ok     ok    ok          ok
@@ -314,6 +315,11 @@ def before_long_ago(callers: Callers, tenant: str, caller: Person) -> Arguments:
     return {"schema_name": tenant, "before": "2020-01-01T00:00:00Z"}
 
 
+def with_this_tenant_alone(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    # Other tests create and delete tenants meanwhile.
+    return {"search": tenant}
+
+
 def nothing(callers: Callers, tenant: str, caller: Person) -> Arguments:
     return {}
 
@@ -349,6 +355,7 @@ ARRANGE: dict[str, Arrange] = {
     "check_tenant_status": of_tenant,
     "get_tenant_info": of_tenant,
     "list_my_tenants": nothing,
+    "list_tenants": with_this_tenant_alone,
     "get_schema_tables": of_tenant,
     "get_table_columns": of_settings,
     "get_table_foreign_keys": of_settings,

@@ -14,6 +14,7 @@ begin
     -- old columns, until the migration ends and the function is replaced. So it compares them.
     -- The block with an exception clause writes nothing, so that it takes no transaction id.
     -- The label audit tells the variables from columns of the same names.
+    -- A statement that has changed no row is no activity: a stranger's finds none.
     -- Large is a row of more than 2,000 bytes. From 65,536 on, values may be too large for a
     -- document: a compressed one can be 255 times as large.
     -- The comments are here, because every tenant has a copy of the function.
@@ -57,10 +58,7 @@ begin
             from tenancy.audit_statements(%1$L, tg_table_name, '$1, $2', as_text => true) s
         )
         using v_caller.user_id, v_role;
-        return null;
-    end if;
-
-    if tg_op = 'INSERT' then
+    elsif tg_op = 'INSERT' then
         %4$s;
     elsif tg_op = 'DELETE' then
         %5$s;
@@ -68,6 +66,11 @@ begin
         %7$s;
     else
         %6$s;
+    end if;
+
+    get diagnostics v_size = row_count;
+    if v_size > 0 and v_caller.kind in ('user', 'service_role') then
+        perform tenancy.note_activity(%1$L);
     end if;
     return null;
 end;

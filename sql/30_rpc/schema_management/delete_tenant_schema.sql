@@ -52,6 +52,7 @@ begin
         jsonb_build_object('before', to_jsonb(v_tenant), 'audit_log', v_log, 'removed', v_removed)
     );
     perform tenancy.drop_tenant_schema(schema_name);
+    perform tenancy.forget_activity(schema_name);
 
     return v_tenant;
 exception

@@ -12,6 +12,8 @@ declare
     v_is_new boolean := false;
 begin
     perform tenancy.require_permission(schema_name, platform => null, member => 'read');
+    -- Before lock_tenant, under which nothing counts as activity.
+    perform tenancy.note_activity(schema_name);
 
     -- Without a lock, because every sign-in calls this and nearly always finds a profile. If
     -- there is none, the block is rolled back, which unlocks the table. Otherwise this call
