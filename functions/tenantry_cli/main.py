@@ -30,6 +30,7 @@ _SECTIONS = {
     },
     "A running project": {
         "demo": "tenantry_cli.demo.command",
+        "tenants": "tenantry_cli.tenants",
         "migrate": "tenantry_cli.migrate",
         "drift": "tenantry_cli.drift",
         "adopt": "tenantry_cli.adopt",
