@@ -57,6 +57,12 @@ class TenantBehind(Result):
     has_more: HasMore
 
 
+class TenantDrift(Result):
+    schema_name: SchemaName
+    has_drift: Annotated[bool, Field(examples=[False])]
+    has_more: HasMore
+
+
 class TenantMigrationResult(Result):
     schema_name: SchemaName
     outcome: MigrationOutcome
@@ -83,6 +89,11 @@ class GetMigrationStatus(Arguments):
 
 
 class ListTenantsBehind(Arguments):
+    after_schema_name: str | None = None
+    page_size: PageSize = 100
+
+
+class ListTenantDrift(Arguments):
     after_schema_name: str | None = None
     page_size: PageSize = 100
 
@@ -142,6 +153,7 @@ GROUP = Group(
     Operation("migrate_tenant", MigrateTenant, TenantMigrationResult, changes=_all_columns),
     Operation("withdraw_tenant_migration", WithdrawTenantMigration, TenantMigrationStatus),
     Operation("replace_tenant_migration", ReplaceTenantMigration, TenantMigrationStatus),
+    Operation("list_tenant_drift", ListTenantDrift, list[TenantDrift]),
     Operation("get_schema_drift", GetSchemaDrift, list[SchemaDifference]),
     release.OPERATION,
 )

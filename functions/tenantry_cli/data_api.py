@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -83,21 +82,6 @@ class DataApi:
     def rows(self, table: str, **parameters: str | int) -> Any:
         """Rows of a table of the registry, at most `PAGE_SIZE`."""
         return self._request("GET", table, params=parameters)
-
-    def tenants(self) -> Iterator[str]:
-        """The names of all tenants, in alphabetical order, without those of the pool."""
-        last = ""
-        while page := self.rows(
-            "tenants",
-            select="schema_name",
-            schema_name=f"gt.{last}",
-            # The service key reads the registry without policies.
-            status="neq.pooled",
-            order="schema_name",
-            limit=PAGE_SIZE,
-        ):
-            yield from (row["schema_name"] for row in page)
-            last = page[-1]["schema_name"]
 
     def _request(self, method: str, path: str, **request: Any) -> Any:
         url = f"{self.url}/rest/v1/{path}"

@@ -36,6 +36,7 @@ as $$
         'public.get_database_release()',
         'public.get_migration_status()',
         'public.get_schema_drift(text, integer, text, text)',
+        'public.list_tenant_drift(text, integer)',
         'public.list_tenants_behind(text, integer)',
         'public.migrate_tenant(text)',
         'public.replace_tenant_migration(text, text)',

@@ -64,6 +64,7 @@ begin
         'get_user_profile',
         'grant_schema_access',
         'list_my_tenants',
+        'list_tenant_drift',
         'list_tenants',
         'list_tenants_behind',
         'migrate_tenant',
@@ -94,6 +95,7 @@ begin
         'tenantry_table_column',
         'tenantry_table_foreign_key',
         'tenantry_tenant_behind',
+        'tenantry_tenant_drift',
         'tenantry_tenant_info',
         'tenantry_tenant_membership',
         'tenantry_tenant_migration_result',
@@ -555,6 +557,19 @@ comment on column public.tenantry_tenant_behind.is_pooled is
 comment on column public.tenantry_tenant_behind.stuck_since is
     'When its next migration failed first; null if it has not failed.';
 comment on column public.tenantry_tenant_behind.has_more is
+    'Whether another tenant follows. Of the last tenant of a page: whether there is a next page.';
+
+-- sql/06_records/tenantry_tenant_drift.sql
+
+create type public.tenantry_tenant_drift as (
+    schema_name text,
+    has_drift boolean,
+    has_more boolean
+);
+
+comment on type public.tenantry_tenant_drift is
+    'Whether a tenant differs from the reference schema at its version. get_schema_drift lists the differences.';
+comment on column public.tenantry_tenant_drift.has_more is
     'Whether another tenant follows. Of the last tenant of a page: whether there is a next page.';
 
 -- sql/06_records/tenantry_tenant_info.sql
@@ -6409,6 +6424,92 @@ $$;
 comment on function tenancy.template_objects(text, text) is
     'The objects that a tenant at this version must have: those of the reference schema at this version, with the tenant''s schema name.';
 
+-- sql/20_tenancy/drift/tenant_drift.sql
+
+create function tenancy.tenant_drift(schema_name text)
+    returns setof public.tenantry_schema_difference
+    stable
+    security invoker
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_version constant text := (
+        select t.schema_version from public.tenants t where t.schema_name = tenant_drift.schema_name
+    );
+begin
+    return query
+    select d.*
+    from tenancy.schema_differences(
+        schema_name,
+        v_version,
+        array(select row(o.*)::tenancy.schema_object from tenancy.schema_objects(schema_name) o)
+    ) d
+    union all
+    select 'grant', format('on %s %s to %s', g.object_kind, g.object_name, g.grantee),
+        case when g.found is null then 'missing' when g.expected is null then 'extra' else 'different' end,
+        g.expected,
+        g.found,
+        null::text
+    from tenancy.grant_differences(schema_name) g
+    union all
+    select 'migration', u.version, 'missing', m.name,
+        format('failed %s times since %s: %s (%s)', u.attempts, u.stuck_since, u.message, u.sqlstate),
+        null::text
+    from tenancy.unfinished_migrations u
+    join tenancy.tenant_migrations m on m.version = u.version
+    where u.schema_name = tenant_drift.schema_name;
+end;
+$$;
+
+comment on function tenancy.tenant_drift(text) is
+    'The differences between a tenant and the reference schema at its version: objects, privileges, and the migration at which it is stuck. Without their repairs.';
+
+-- sql/20_tenancy/drift/tenants_like_template.sql
+
+-- Most tenants are the template and nothing else. Equal schemas with equal privileges, versions
+-- and statuses have equal findings, so one of them is examined in place of all.
+-- plpgsql, because it keeps the plan for the next tenants: planning costs more than running.
+create function tenancy.tenants_like_template(schema_names text[], out schema_name text, out example text)
+    returns setof record
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    select e.schema_name,
+        min(e.schema_name) over (partition by e.schema_version, e.status, e.digest)
+    from (
+        select t.schema_name, t.schema_version, t.status, tenancy.privileges_digest(t.schema_name) as digest
+        from public.tenants t
+        where t.schema_name = any (schema_names)
+            and not exists (
+                select from tenancy.tenants_own_objects o where o.schema_name = t.schema_name
+            )
+            and (
+                select array_agg(
+                    array[f.object_kind, f.object_name, f.definition]
+                    order by f.object_kind collate "C", f.object_name collate "C"
+                )
+                from tenancy.schema_objects(t.schema_name) f
+            ) = (
+                select array_agg(
+                    array[o.object_kind, o.object_name, o.definition]
+                    order by o.object_kind collate "C", o.object_name collate "C"
+                )
+                from tenancy.template_objects(t.schema_name, t.schema_version) o
+            )
+    ) e;
+end;
+$$;
+
+comment on function tenancy.tenants_like_template(text[]) is
+    'Those of the named tenants that have exactly the objects of the template at their version. Those with one example have the same version, status and privileges, too, so what the checks say of the example they say of each.';
+
 -- sql/20_tenancy/drift/unextended_tables.sql
 
 create function tenancy.unextended_tables(schema_name text, version text)
@@ -10486,6 +10587,72 @@ $$;
 
 comment on function tenancy.policy_verbs(oid) is
     'The commands for which a table has a policy for signed-in users, as GRANT lists them; null if there is none.';
+
+-- sql/20_tenancy/privileges/privileges_digest.sql
+
+-- All that the privileges in a schema depend on, beside its objects. Names of the tenant itself
+-- are left out, so that two tenants can have the same digest.
+-- plpgsql, because it keeps the plan for the next tenant: planning costs more than running.
+create function tenancy.privileges_digest(schema_name text)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    -- Each step reads few rows by index.
+    set enable_hashjoin = off
+    set enable_mergejoin = off
+    set plan_cache_mode = force_generic_plan
+    language plpgsql
+as $$
+declare
+    v_schema constant oid := to_regnamespace(quote_ident(schema_name))::oid;
+    v_text text;
+begin
+    select string_agg(format('%s %L %s', o.kind, o.name, o.state), ' ' order by o.kind, o.name, o.state)
+    into v_text
+    from (
+        select 'schema' as kind, '' as name, n.nspacl::text as state
+        from pg_catalog.pg_namespace n
+        where n.oid = v_schema
+        union all
+        select 'relation', c.relname::text, c.relacl::text
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_class c on c.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass and d.refobjid = v_schema and d.classid = 'pg_class'::regclass
+        union all
+        select 'column', format('%I.%I', c.relname, a.attname), a.attacl::text
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_class c on c.oid = d.objid
+        join pg_catalog.pg_attribute a on a.attrelid = c.oid
+        where d.refclassid = 'pg_namespace'::regclass and d.refobjid = v_schema and d.classid = 'pg_class'::regclass
+            and a.attacl is not null
+        union all
+        -- The owner has the privileges that are not written down. schema_objects leaves out the
+        -- attributes of an audit routine.
+        select 'routine',
+            format(
+                '%I(%s)', p.proname,
+                replace(pg_get_function_identity_arguments(p.oid), quote_ident(schema_name) || '.', '')
+            ),
+            concat_ws(
+                ' ', p.proacl::text, p.proowner::regrole, p.prosecdef, 'search_path=""' = any (p.proconfig),
+                (
+                    select string_agg(e.deptype::text, '' order by e.deptype)
+                    from pg_catalog.pg_depend e
+                    where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype in ('e', 'i')
+                )
+            )
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_proc p on p.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass and d.refobjid = v_schema and d.classid = 'pg_proc'::regclass
+    ) o;
+
+    return encode(sha256(convert_to(v_text, 'UTF8')), 'hex');
+end;
+$$;
+
+comment on function tenancy.privileges_digest(text) is
+    'A hash of the privileges in a schema, with the attributes of its routines. Two tenants with equal objects and equal digests give the same privileges to the same roles.';
 
 -- sql/20_tenancy/privileges/record_limits.sql
 
@@ -16129,47 +16296,18 @@ create function public.get_schema_drift(
     stable
     security definer
     set search_path = ''
-    set timezone = 'UTC'
-    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
-declare
-    v_version text;
 begin
     perform tenancy.require_permission(schema_name, platform => 'admin', member => null);
     perform tenancy.require_page_size(page_size);
-
-    select t.schema_version into v_version
-    from public.tenants t
-    where t.schema_name = get_schema_drift.schema_name;
 
     return query
     select d.object_kind, d.object_name, d.difference, d.expected, d.found,
         nullif(
             tenancy.difference_statements(schema_name, d.object_kind, d.object_name, d.expected, d.found), ''
         )
-    from (
-        select d.*
-        from tenancy.schema_differences(
-            schema_name,
-            v_version,
-            array(select row(o.*)::tenancy.schema_object from tenancy.schema_objects(schema_name) o)
-        ) d
-        union all
-        select 'grant', format('on %s %s to %s', g.object_kind, g.object_name, g.grantee),
-            case when g.found is null then 'missing' when g.expected is null then 'extra' else 'different' end,
-            g.expected,
-            g.found,
-            null::text
-        from tenancy.grant_differences(schema_name) g
-        union all
-        select 'migration', u.version, 'missing', m.name,
-            format('failed %s times since %s: %s (%s)', u.attempts, u.stuck_since, u.message, u.sqlstate),
-            null::text
-        from tenancy.unfinished_migrations u
-        join tenancy.tenant_migrations m on m.version = u.version
-        where u.schema_name = get_schema_drift.schema_name
-    ) d
+    from tenancy.tenant_drift(schema_name) d
     where (d.object_kind, d.object_name) > (coalesce(after_object_kind, ''), coalesce(after_object_name, ''))
     order by d.object_kind, d.object_name
     limit page_size;
@@ -16193,6 +16331,70 @@ comment on function public.get_schema_drift(text, integer, text, text) is
     'a person has to decide. '
     'Callers: platform admin. '
     'Errors: invalid_request, tenant_not_found, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/tenant_migrations/list_tenant_drift.sql
+
+create function public.list_tenant_drift(
+    after_schema_name text default null,
+    page_size integer default 100
+)
+    returns setof public.tenantry_tenant_drift
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_names text[];
+    v_has_more boolean;
+begin
+    perform tenancy.require_platform_role('admin');
+    perform tenancy.require_page_size(page_size);
+
+    v_names := array(
+        select t.schema_name
+        from public.tenants t
+        where t.schema_name > coalesce(after_schema_name, '') and t.status <> 'pooled'
+        order by t.schema_name
+        limit page_size + 1
+    );
+    v_has_more := cardinality(v_names) > page_size;
+    v_names := v_names[:page_size];
+
+    return query
+    with alike as materialized (
+        select a.schema_name, a.example from tenancy.tenants_like_template(v_names) a
+    ),
+    examples as materialized (
+        select e.example, exists (select from tenancy.grant_differences(e.example)) as has_drift
+        from (select distinct a.example from alike a) e
+    )
+    select n.schema_name,
+        case
+            when e.example is null then exists (select from tenancy.tenant_drift(n.schema_name))
+            else e.has_drift
+                or exists (select from tenancy.unfinished_migrations u where u.schema_name = n.schema_name)
+        end,
+        n.place < cardinality(v_names) or v_has_more
+    from unnest(v_names) with ordinality n (schema_name, place)
+    left join alike a on a.schema_name = n.schema_name
+    left join examples e on e.example = a.example
+    order by n.place;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.list_tenant_drift(text, integer) is
+    'Lists the tenants, by name, one page at a time, each with whether it differs from the '
+    'reference schema at its version. '
+    'Tenants of the pool are left out. '
+    'get_schema_drift lists the differences of one tenant. A page has up to page_size tenants, '
+    'from 1 to 1,000. has_more of the last tenant says whether there is a next page: give its '
+    'name as after_schema_name. '
+    'Callers: platform admin. '
+    'Errors: invalid_request, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/tenant_migrations/list_tenants_behind.sql
 
@@ -18864,6 +19066,7 @@ as $$
         'public.get_database_release()',
         'public.get_migration_status()',
         'public.get_schema_drift(text, integer, text, text)',
+        'public.list_tenant_drift(text, integer)',
         'public.list_tenants_behind(text, integer)',
         'public.migrate_tenant(text)',
         'public.replace_tenant_migration(text, text)',
@@ -18924,6 +19127,41 @@ $$;
 comment on function tenancy.tenant_findings(text) is
     'What is wrong with one tenant, or with the reference schema: the results of the checks on its schema.';
 
+-- sql/50_checks/tenants_to_examine.sql
+
+-- A check of one tenant may read what tenants_like_template compares, the list of exposed schemas,
+-- and what is the same for all tenants. tenants_to_examine has to know of anything else.
+create function tenancy.tenants_to_examine(schema_names text[])
+    returns setof text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    with alike as materialized (
+        select a.schema_name, a.example from tenancy.tenants_like_template(schema_names) a
+    ),
+    sound as materialized (
+        select e.example
+        from (select distinct a.example from alike a) e
+        where not exists (
+            select from tenancy.tenant_findings(e.example) f where f.kind <> 'not listed'
+        )
+    )
+    select n.schema_name
+    from unnest(schema_names) n (schema_name)
+    where n.schema_name <> all (tenancy.exposed_schemas())
+        or n.schema_name not in (
+            select a.schema_name from alike a join sound s on s.example = a.example
+        );
+end;
+$$;
+
+comment on function tenancy.tenants_to_examine(text[]) is
+    'Those of the named tenants that may have a finding. tenant_findings has none for the others, because it has none for a tenant that equals them.';
+
 -- sql/90_privileges/registry.sql
 
 -- The tables of public are read through policies and written through RPCs. No insert, update or
@@ -18983,6 +19221,7 @@ revoke all on function
     public.get_database_release(),
     public.get_migration_status(),
     public.get_schema_drift(text, integer, text, text),
+    public.list_tenant_drift(text, integer),
     public.list_tenants_behind(text, integer),
     public.migrate_tenant(text),
     public.replace_tenant_migration(text, text),
@@ -19028,6 +19267,7 @@ grant execute on function
     public.get_database_release(),
     public.get_migration_status(),
     public.get_schema_drift(text, integer, text, text),
+    public.list_tenant_drift(text, integer),
     public.list_tenants_behind(text, integer),
     public.migrate_tenant(text),
     public.replace_tenant_migration(text, text),

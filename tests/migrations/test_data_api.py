@@ -10,6 +10,7 @@ import pytest
 import requests
 import responses
 from click.testing import CliRunner
+from responses.matchers import json_params_matcher
 from tenacity import stop_after_attempt, wait_none
 
 from tenantry_cli import data_api
@@ -163,12 +164,50 @@ GONE = {
 }
 
 
+def drifting(*tenants: tuple[str, bool], has_more: bool = False) -> list[dict[str, Any]]:
+    """A page of list_tenant_drift."""
+    return [
+        {
+            "schema_name": name,
+            "has_drift": has_drift,
+            "has_more": has_more or name != tenants[-1][0],
+        }
+        for name, has_drift in tenants
+    ]
+
+
+def test_drift_asks_for_the_differences_of_differing_tenants_alone(
+    upstream: responses.RequestsMock,
+) -> None:
+    pages = {
+        None: drifting(("acme", False), ("bolt", True), has_more=True),
+        "bolt": drifting(("cyan", False)),
+    }
+
+    def page(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        return 200, {}, json.dumps(pages[json.loads(request.body or "")["after_schema_name"]])
+
+    difference = {"object_kind": "grant", "object_name": "x", "difference": "extra"}
+    upstream.post(f"{RPC}/get_migration_status", json={"tenant_count": 3})
+    upstream.add_callback("POST", f"{RPC}/list_tenant_drift", page)
+    asked = upstream.post(
+        f"{RPC}/get_schema_drift",
+        json=[difference | {"expected": None, "found": "select", "repair": None}],
+        match=[json_params_matcher({"schema_name": "bolt"}, strict_match=False)],
+    )
+
+    done = CliRunner().invoke(main, ["drift", "--url", URL, "--service-key", KEY])
+
+    assert done.exit_code == 1, done.output
+    assert "2 of 3 tenants" in done.output
+    assert asked.call_count == 1
+
+
 def test_drift_leaves_out_a_tenant_that_was_deleted_meanwhile(
     upstream: responses.RequestsMock,
 ) -> None:
-    names = [{"schema_name": "acme"}, {"schema_name": "bolt"}]
-    upstream.get(f"{URL}/rest/v1/tenants", json=names)
-    upstream.get(f"{URL}/rest/v1/tenants", json=[])
+    upstream.post(f"{RPC}/get_migration_status", json={"tenant_count": 2})
+    upstream.post(f"{RPC}/list_tenant_drift", json=drifting(("acme", True), ("bolt", True)))
 
     def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
         is_gone = json.loads(request.body or "")["schema_name"] == "acme"
@@ -271,7 +310,7 @@ def test_project_without_tenants_is_told_so(
     upstream.assert_all_requests_are_fired = False
     status = STATUS | {"tenant_count": 0, "behind": 0}
     upstream.post(f"{RPC}/get_migration_status", json=status)
-    upstream.get(f"{URL}/rest/v1/tenants", json=[])
+    upstream.post(f"{RPC}/list_tenant_drift", json=[])
 
     done = CliRunner().invoke(main, [*command, "--url", URL, "--service-key", KEY])
 

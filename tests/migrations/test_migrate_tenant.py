@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import jwt
 import psycopg
 from psycopg import sql
 
+from support.counting import calls
 from support.environment import Person
 from support.fleet import Fleet, ServedFleet
 
@@ -354,6 +356,7 @@ def test_only_platform_admins_may_migrate_and_read_the_status(served: ServedFlee
     operations: list[tuple[str, dict[str, str]]] = [
         ("get_migration_status", {}),
         ("list_tenants_behind", {}),
+        ("list_tenant_drift", {}),
         ("migrate_tenant", {"schema_name": tenant}),
         ("get_schema_drift", {"schema_name": tenant}),
     ]
@@ -392,6 +395,54 @@ def test_drift_lists_the_kind_and_the_difference(fleet: Fleet) -> None:
             found = [(d["object_kind"], d["difference"]) for d in fleet.drift(tenant)]
         assert (kind, difference) in found, change
     assert fleet.drift(tenant) == []
+
+
+def test_listed_drift_agrees_with_the_differences_of_each_tenant(fleet: Fleet) -> None:
+    names = fleet.tenants(4)
+    own, damaged = names[0], names[2]
+    fleet.sql.execute("select public.create_table(%s, 'notes', '[]')", (own,))
+    fleet.suspend(names[1])
+
+    def listed() -> dict[str, bool]:
+        """By pages of three tenants."""
+        found: dict[str, bool] = {}
+        last = None
+        while True:
+            page = fleet.query("list_tenant_drift", after_schema_name=last, page_size=3)
+            assert [row["has_more"] for row in page] == [True] * 3 or len(found) == 3
+            found |= {row["schema_name"]: row["has_drift"] for row in page}
+            if not page[-1]["has_more"]:
+                return found
+            last = page[-1]["schema_name"]
+
+    assert listed() == dict.fromkeys(names, False)
+    for tenant in (own, damaged):
+        for change, *_ in CHANGES:
+            with fleet.sql.transaction(force_rollback=True):
+                fleet.sql.execute(identifiers(change, tenant))
+                found = listed()
+                assert found == {name: name == tenant for name in names}, change
+                assert found == {name: fleet.drift(name) != [] for name in names}, change
+
+    fleet.sql.execute(
+        identifiers("insert into {}.users (id, role) values (%s, 'x')", damaged),
+        (uuid.uuid4(),),
+    )
+    fleet.register("alter table users add constraint longer check (length(role) > 1)")
+    assert fleet.migrate(damaged)["outcome"] == "failed"
+    assert listed() == {name: name == damaged for name in names}
+
+
+def test_listing_drift_compares_privileges_once_for_equal_tenants(fleet: Fleet) -> None:
+    fleet.tenants(6)
+    with psycopg.connect(fleet.address.db_url) as database:
+        database.execute("set track_functions = 'all'")
+        database.execute("select public.list_tenant_drift()")
+        counted = calls(database)
+        database.rollback()
+
+    assert (counted["schema_objects"], counted["grant_differences"]) == (6, 1)
+    assert counted["tenant_drift"] == 0
 
 
 def test_grants_to_other_roles_are_no_drift_and_are_kept(fleet: Fleet) -> None:

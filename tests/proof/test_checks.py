@@ -6,6 +6,7 @@ there has every kind of object that a template may have.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 
+from support.counting import calls
 from support.databases import complete_database
 from tenantry_cli.emulator.postgres import Postgres
 from tenantry_cli.project import find_project
@@ -550,6 +552,15 @@ def findings(database: Database, schema: str | None) -> list[tuple[str, str]]:
     return [(row["kind"], row["object"]) for row in rows]
 
 
+def to_examine(database: Database, *tenants: str) -> list[str]:
+    """Those of the tenants that the doctor examines one by one."""
+    rows = database.execute(
+        "select n.name from tenancy.tenants_to_examine(%s) n (name) order by n.name",
+        ([*tenants],),
+    )
+    return [row["name"] for row in rows]
+
+
 def repair(database: Database, schema: str | None) -> None:
     """Repairs everything, as the command does."""
     for _ in range(4):
@@ -642,6 +653,56 @@ def test_damage_to_a_tenant_is_found_and_repaired(database: Database, damage: Da
     after = catalog(database, "acme")
     assert {name: text for name, text in after.items() if "leak" not in name} == before
     assert catalog(database, "globex") == elsewhere
+
+
+def test_damage_to_a_tenant_that_was_like_the_template_is_not_passed_over(
+    database: Database,
+) -> None:
+    """One of several equal tenants is examined in place of all."""
+    tenants = ["dunder", "initech"]
+    for tenant in tenants:
+        database.execute("select public.create_tenant_schema(%s)", (tenant,))
+    assert to_examine(database, *tenants) == []
+
+    # The two tenants have no tables of their own.
+    damages = [damage for damage in TENANT_DAMAGES if "notes" not in damage.sql]
+    for damage, damaged in zip(damages, itertools.cycle(tenants), strict=False):
+        with database.transaction(force_rollback=True):
+            database.execute(damage.sql.replace("acme", damaged).encode())
+            assert findings(database, damaged), damage.sql
+            assert to_examine(database, *tenants) == [damaged], damage.sql
+
+
+def test_problem_of_all_tenants_is_not_passed_over(database: Database) -> None:
+    plant(
+        database,
+        "tenancy.grant_differences(text)",
+        "where g.expected is distinct from g.found",
+        "where g.expected is not null",
+    )
+    tenants = ["globex", "initech"]
+    database.execute("select public.create_tenant_schema('initech')")
+    for tenant in tenants:
+        database.execute("select public.suspend_tenant(%s)", (tenant,))
+
+    assert to_examine(database, *tenants) == tenants
+
+
+def test_tenants_like_the_template_are_examined_once(database: Database) -> None:
+    tenants = [f"equal_{number}" for number in range(5)]
+    for tenant in tenants:
+        database.execute("select public.create_tenant_schema(%s)", (tenant,))
+    for tenant in tenants[:2]:
+        database.execute("select public.suspend_tenant(%s)", (tenant,))
+    database.execute("set local track_functions = 'all'")
+
+    # Acme has a table of its own.
+    assert to_examine(database, *tenants, "acme") == ["acme"]
+
+    counted = calls(database)
+    assert counted["schema_objects"] == len(tenants) + 1 + counted["tenant_findings"]
+    # One of those that are active, and one of those that are suspended.
+    assert counted["tenant_findings"] == 2
 
 
 @pytest.mark.parametrize("damage", REFERENCE_DAMAGES, ids=lambda each: each.sql)

@@ -18,6 +18,7 @@ from support.aged_log import seal_everything
 from support.commands import diagnosis, tenantry
 from support.removal import remove_tenant
 from support.upstream import Upstream, error
+from support.waiting import until
 from tenantry import __version__
 from tenantry_cli.doctor.answers import examine_answers
 from tenantry_cli.doctor.catalog import connect, examine_catalog
@@ -506,6 +507,51 @@ def test_silent_data_api_is_a_problem_that_says_why(project: Target) -> None:
         "http://127.0.0.1:9 does not answer: no server listens there. Check the address and "
         "the port."
     )
+
+
+def test_data_api_is_asked_for_a_sample_and_for_tenants_that_stand_out(
+    project: Target, database: Database
+) -> None:
+    tenants = _create_tenants(database, 4)
+    opened, refused, unlisted, _ = tenants
+
+    with connect(str(project.db_url)) as connection:
+
+        def asked(sample: int) -> tuple[list[tuple[str, str]], int]:
+            """The problems, and the number of tenants that were asked for."""
+            totals = [0]
+            problems = examine_answers(
+                connection, project, lambda done, total: totals.append(total), sample
+            )
+            found = [(problem.kind, problem.object) for problem in problems]
+            connection.rollback()
+            return found, totals[-1]
+
+        # PostgREST serves the new tenants.
+        until(lambda: asked(20) == ([], 4))
+        assert asked(0) == ([], 0)
+
+        database.execute(f"grant usage on schema {opened} to anon")
+        database.execute(f"grant select on {opened}.settings to anon")
+        database.execute(f"revoke all on {refused}.settings from service_role")
+        database.execute("select tenancy.unexpose_schema(%s)", (unlisted,))
+        database.execute(
+            "alter role authenticator in database postgres reset pgrst.db_pre_request"
+        )
+        database.execute("notify pgrst, 'reload config'")
+        try:
+            problems = sorted(
+                [
+                    ("open to anybody", opened),
+                    ("wrong answer", refused),
+                    ("wrong answer", unlisted),
+                ],
+                key=lambda problem: problem[1],
+            )
+            until(lambda: asked(0) == (problems, 3))
+            assert asked(20) == (problems, 4)
+        finally:
+            database.execute("select tenancy.install_guard()")
 
 
 @pytest.mark.parametrize(("code", "is_likely"), [("P0001", True), ("PGRST002", False)])

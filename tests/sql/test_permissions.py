@@ -79,6 +79,7 @@ redact_audit_log       out    out      none     none    no      no      no      
 get_database_release   out    out      ok       ok      ok      ok      ok           ok     ok    ok          ok
 get_migration_status   out    out      no       no      no      no      no           no     ok    ok          ok
 list_tenants_behind    out    out      no       no      no      no      no           no     ok    ok          ok
+list_tenant_drift      out    out      no       no      no      no      no           no     ok    ok          ok
 migrate_tenant         out    out      none     none    no      no      no           no     ok    ok          ok
 get_schema_drift       out    out      none     none    no      no      no           no     ok    ok          ok
 withdraw_tenant_migration out out      no       no      no      no      no           no     no    lost        lost
@@ -375,6 +376,7 @@ ARRANGE: dict[str, Arrange] = {
     "get_database_release": nothing,
     "get_migration_status": nothing,
     "list_tenants_behind": nothing,
+    "list_tenant_drift": nothing,
     "migrate_tenant": of_tenant,
     "get_schema_drift": of_tenant,
     "withdraw_tenant_migration": of_no_migration,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import requests
@@ -15,14 +16,59 @@ from tenantry_cli.target import Target, error_of, is_key_refused, key_headers, r
 _TIMEOUT_SECONDS = 30
 _MESSAGE_CHARACTERS = 300
 KINDS = ("Data API down", "wrong answer", "open to anybody")
+# How many tenants are asked for though nothing is unusual about them: this many of the newest,
+# which PostgREST may not have read yet, and about as many of the others.
+SAMPLE = 20
+# No schema has this name.
+_UNKNOWN = "tenantry-doctor"
+# PostgREST's reply to the name of an unknown schema, in its message or its hint.
+_SERVED = re.compile(r"(?:following|exposed): ([^\n]+)")
+_TENANTS = """
+select t.schema_name, t.status,
+    coalesce(
+        (t.status = 'active') <> (
+            has_schema_privilege('service_role', n.oid, 'usage')
+            and has_column_privilege('service_role', c.oid, a.attnum, 'select')
+        )
+        or (
+            has_schema_privilege('anon', n.oid, 'usage')
+            and has_any_column_privilege('anon', c.oid, 'select')
+        ),
+        true
+    )
+    or row_number() over (order by t.created_at desc) <= %(sample)s
+    or row_number() over (order by t.schema_name)
+        %% (count(*) over () / nullif(%(sample)s, 0) + 1) = 1 as is_chosen
+from public.tenants t
+join pg_catalog.pg_namespace n on n.nspname = t.schema_name
+left join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = 'settings'
+left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname = 'key'
+order by t.schema_name
+"""
 
 
-def examine_answers(connection: Connection, target: Target) -> Iterator[Problem]:
+def examine_answers(
+    connection: Connection,
+    target: Target,
+    report: Callable[[int, int], None] = lambda done, total: None,
+    sample: int = SAMPLE,
+) -> Iterator[Problem]:
+    """Asks for tenants whose privileges do not fit their status, or that PostgREST does not
+    list, and for a sample of the others. For all of them, if PostgREST does not tell its list.
+
+    `report` receives the number of tenants asked for and the number of all of these.
+    """
     with HttpClient(timeout=_TIMEOUT_SECONDS) as http:
-        yield from _examine(connection, target, http)
+        yield from _examine(connection, target, http, report, sample)
 
 
-def _examine(connection: Connection, target: Target, http: HttpClient) -> Iterator[Problem]:
+def _examine(
+    connection: Connection,
+    target: Target,
+    http: HttpClient,
+    report: Callable[[int, int], None],
+    sample: int,
+) -> Iterator[Problem]:
     silence = ""
     refusal: dict[str, Any] = {}
 
@@ -55,11 +101,16 @@ def _examine(connection: Connection, target: Target, http: HttpClient) -> Iterat
             "schemas that are listed but missing. Then run notify pgrst, 'reload config'.",
         )
         return
-    tenants = connection.execute(
-        "select t.schema_name, t.status from public.tenants t "
-        "where to_regnamespace(t.schema_name) is not null order by 1"
-    ).fetchall()
-    for row in tenants:
+    status(_UNKNOWN, "", target.service_key)
+    served = _SERVED.search(f"{refusal.get('message')}\n{refusal.get('hint')}")
+    listed = set(served[1].split(", ")) if served else set()
+    tenants = [
+        row
+        for row in connection.execute(_TENANTS, {"sample": sample}).fetchall()
+        if row["is_chosen"] or row["schema_name"] not in listed
+    ]
+    for number, row in enumerate(tenants):
+        report(number, len(tenants))
         name, is_active = row["schema_name"], row["status"] == "active"
         query = "settings?select=key&limit=0"
         answered = status(name, query, target.service_key)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import TypeVar
 
 import psycopg
 from psycopg.rows import dict_row
@@ -16,11 +17,16 @@ from tenantry_cli.errors import TenantryError, as_sentence
 _TENANTS = "select t.schema_name from public.tenants t order by t.schema_name"
 _PLATFORM = "select f.* from tenancy.platform_findings() f"
 _TENANT = "select f.* from tenancy.tenant_findings(%s) f"
+_TO_EXAMINE = "select n.schema_name from tenancy.tenants_to_examine(%s) n (schema_name)"
 _REFERENCE = "tenant_template"
 # The kind of the problem that the checks themselves fail.
 BROKEN = "checks broken"
 # A check fails if an object that it reads is deleted meanwhile.
 _ATTEMPTS = 3
+# Tenants compared in one statement, which takes about a second on a busy machine.
+_PART = 100
+
+_Result = TypeVar("_Result")
 
 
 def connect(db_url: str) -> Connection:
@@ -53,8 +59,13 @@ def connect(db_url: str) -> Connection:
     return connection
 
 
-def examine_catalog(connection: Connection) -> list[Problem]:
-    """The problems in the order of their repairs."""
+def examine_catalog(
+    connection: Connection, report: Callable[[int, int], None] = lambda done, total: None
+) -> list[Problem]:
+    """The problems in the order of their repairs.
+
+    `report` receives the number of examined tenants and the number of all.
+    """
     released = lasting_problems(
         lambda: _in_one_snapshot(connection, lambda: examine_release(connection))
     )
@@ -63,8 +74,9 @@ def examine_catalog(connection: Connection) -> list[Problem]:
         # A check says more about the same difference, and may have a repair.
         known = {problem.remediation for problem in found}
         found += [problem for problem in released if problem.remediation not in known]
-        for tenant in (*_tenants(connection), _REFERENCE):
+        for tenant in _suspected_tenants(connection, report):
             found += lasting_problems(partial(_check, connection, tenant))
+        found += lasting_problems(partial(_check, connection, _REFERENCE))
     except TenantryError as error:
         if not released:
             raise
@@ -78,6 +90,30 @@ def examine_catalog(connection: Connection) -> list[Problem]:
             ),
         ]
     return found
+
+
+def _suspected_tenants(
+    connection: Connection, report: Callable[[int, int], None]
+) -> Iterator[str]:
+    """The tenants that may have a problem: one statement clears a hundred others."""
+    names = _tenants(connection)
+    for start in range(0, len(names), _PART):
+        report(start, len(names))
+        yield from _part_to_examine(connection, names[start : start + _PART])
+    report(len(names), len(names))
+
+
+def _part_to_examine(connection: Connection, names: list[str]) -> list[str]:
+    def suspected() -> list[str]:
+        return [row["schema_name"] for row in connection.execute(_TO_EXAMINE, (names,))]
+
+    try:
+        return _in_one_snapshot(connection, suspected)
+    except TenantryError:
+        if connection.closed:
+            raise
+        # The check of each tenant says what is wrong.
+        return names
 
 
 def _tenants(connection: Connection) -> list[str]:
@@ -103,9 +139,7 @@ def _check(connection: Connection, tenant: str | None) -> list[Problem]:
     return _in_one_snapshot(connection, findings)
 
 
-def _in_one_snapshot(
-    connection: Connection, examine: Callable[[], list[Problem]]
-) -> list[Problem]:
+def _in_one_snapshot(connection: Connection, examine: Callable[[], _Result]) -> _Result:
     """Repeats what failed: catalog functions ignore the snapshot, so they fail if an object
     of the snapshot was deleted.
     """

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import click
 import psycopg
@@ -14,6 +15,7 @@ from tenantry_cli.doctor.answers import KINDS, examine_answers
 from tenantry_cli.doctor.catalog import BROKEN, connect, examine_catalog
 from tenantry_cli.doctor.problem import Connection, Problem, lasting_problems
 from tenantry_cli.errors import TenantryError
+from tenantry_cli.progress import progress_bar
 from tenantry_cli.target import Target, target_options
 from tenantry_cli.waiting import WaitTimeoutError, wait_until
 
@@ -22,6 +24,11 @@ _SETTLING_SECONDS = 30
 _INTERVAL_SECONDS = 0.2
 # A repair may depend on two others: a privilege on a policy, and the policy on a routine.
 _ROUNDS = 4
+# With fewer tenants a progress bar would only flash.
+_MANY = 50
+
+# Takes what is done, and returns what takes the numbers of done tenants and of all.
+Show = Callable[[str], Callable[[int, int], None]]
 
 
 @click.command()
@@ -49,10 +56,10 @@ def doctor(target: Target, fix: bool, forget_missing: bool, as_json: bool) -> No
     if forget_missing and not fix:
         raise TenantryError("--forget-missing has an effect only with --fix. Give --fix too.")
     outcomes: dict[Problem, str | None] = {}
-    with connect(target.db_url) as connection:
-        found = _examine(connection, target)
+    with connect(target.db_url) as connection, _progress() as show:
+        found = _examine(connection, target, show)
         if fix and _repairable(found, forget_missing):
-            outcomes, found = _repaired(connection, target, found, forget_missing)
+            outcomes, found = _repaired(connection, target, found, forget_missing, show)
     problems = [problem for problem in found if not problem.is_warning]
     warnings = [problem for problem in found if problem.is_warning]
     repaired = [problem for problem, error in outcomes.items() if error is None]
@@ -97,16 +104,39 @@ def doctor(target: Target, fix: bool, forget_missing: bool, as_json: bool) -> No
         raise SystemExit(1)
 
 
-def _examine(connection: Connection, target: Target) -> list[Problem]:
-    found = examine_catalog(connection)
+@contextmanager
+def _progress() -> Iterator[Show]:
+    with progress_bar(Console(stderr=True), is_shown=True) as progress:
+        task = progress.add_task("", total=None, visible=False)
+
+        def show(description: str) -> Callable[[int, int], None]:
+            def report(done: int, total: int) -> None:
+                progress.update(
+                    task,
+                    description=description,
+                    completed=done,
+                    total=total,
+                    visible=total > _MANY,
+                )
+
+            return report
+
+        yield show
+
+
+def _examine(connection: Connection, target: Target, show: Show) -> list[Problem]:
+    found = examine_catalog(connection, show("Comparing tenants"))
     if not any(problem.kind == BROKEN for problem in found):
-        found += lasting_problems(lambda: _examine_answers(connection, target))
+        report = show("Asking the Data API")
+        found += lasting_problems(lambda: _examine_answers(connection, target, report))
     return found
 
 
-def _examine_answers(connection: Connection, target: Target) -> list[Problem]:
+def _examine_answers(
+    connection: Connection, target: Target, report: Callable[[int, int], None]
+) -> list[Problem]:
     try:
-        found = list(examine_answers(connection, target))
+        found = list(examine_answers(connection, target, report))
         # The next examination needs a new snapshot.
         connection.rollback()
     except psycopg.Error as error:
@@ -117,7 +147,11 @@ def _examine_answers(connection: Connection, target: Target) -> list[Problem]:
 
 
 def _repaired(
-    connection: Connection, target: Target, found: list[Problem], forget_missing: bool
+    connection: Connection,
+    target: Target,
+    found: list[Problem],
+    forget_missing: bool,
+    show: Show,
 ) -> tuple[dict[Problem, str | None], list[Problem]]:
     """The repaired problems, each with the error or None, and the problems that are left.
 
@@ -129,10 +163,10 @@ def _repaired(
     for _ in range(_ROUNDS):
         before = _repairable(found, forget_missing)
         outcomes |= _repair(connection, before)
-        found = examine_catalog(connection)
+        found = examine_catalog(connection, show("Comparing tenants"))
         if _repairable(found, forget_missing) in ([], before):
             break
-    return outcomes, _settled(connection, target)
+    return outcomes, _settled(connection, target, show)
 
 
 def _repairable(problems: list[Problem], forget_missing: bool) -> list[Problem]:
@@ -175,14 +209,14 @@ def _attempt(connection: Connection, key: tuple[str | None, str, str]) -> str | 
     return None
 
 
-def _settled(connection: Connection, target: Target) -> list[Problem]:
+def _settled(connection: Connection, target: Target, show: Show) -> list[Problem]:
     """The problems that remain after PostgREST has read its settings again."""
     problems: list[Problem] = []
     is_announced = False
 
     def is_settled() -> bool:
         nonlocal problems, is_announced
-        problems = _examine(connection, target)
+        problems = _examine(connection, target, show)
         # Only answers of the Data API change without another repair.
         if not any(problem.kind in KINDS for problem in problems):
             return True

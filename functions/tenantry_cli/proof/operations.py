@@ -233,6 +233,7 @@ _SPECIAL: Mapping[str, _Special] = {
     "prune_audit_log": _Special(_fixed(before="1970-01-01T00:00:00Z")),
     "redact_audit_log": _Special(_fixed(user_id="00000000-0000-0000-0000-000000000000")),
     "list_tenants": _Special(_fixed(page_size=1)),
+    "list_tenant_drift": _Special(_fixed(page_size=1), may_be_empty=True),
     "list_tenants_behind": _Special(_fixed(page_size=1), may_be_empty=True),
     "get_schema_drift": _Special(may_be_empty=True),
     "withdraw_tenant_migration": _Special(

@@ -8,47 +8,18 @@ create function public.get_schema_drift(
     stable
     security definer
     set search_path = ''
-    set timezone = 'UTC'
-    set datestyle = 'ISO, MDY'
     language plpgsql
 as $$
-declare
-    v_version text;
 begin
     perform tenancy.require_permission(schema_name, platform => 'admin', member => null);
     perform tenancy.require_page_size(page_size);
-
-    select t.schema_version into v_version
-    from public.tenants t
-    where t.schema_name = get_schema_drift.schema_name;
 
     return query
     select d.object_kind, d.object_name, d.difference, d.expected, d.found,
         nullif(
             tenancy.difference_statements(schema_name, d.object_kind, d.object_name, d.expected, d.found), ''
         )
-    from (
-        select d.*
-        from tenancy.schema_differences(
-            schema_name,
-            v_version,
-            array(select row(o.*)::tenancy.schema_object from tenancy.schema_objects(schema_name) o)
-        ) d
-        union all
-        select 'grant', format('on %s %s to %s', g.object_kind, g.object_name, g.grantee),
-            case when g.found is null then 'missing' when g.expected is null then 'extra' else 'different' end,
-            g.expected,
-            g.found,
-            null::text
-        from tenancy.grant_differences(schema_name) g
-        union all
-        select 'migration', u.version, 'missing', m.name,
-            format('failed %s times since %s: %s (%s)', u.attempts, u.stuck_since, u.message, u.sqlstate),
-            null::text
-        from tenancy.unfinished_migrations u
-        join tenancy.tenant_migrations m on m.version = u.version
-        where u.schema_name = get_schema_drift.schema_name
-    ) d
+    from tenancy.tenant_drift(schema_name) d
     where (d.object_kind, d.object_name) > (coalesce(after_object_kind, ''), coalesce(after_object_name, ''))
     order by d.object_kind, d.object_name
     limit page_size;
