@@ -1,4 +1,9 @@
-"""The progress bar of commands that work tenant by tenant."""
+"""How far a command is: a bar where it works tenant by tenant, and sentences elsewhere."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import (
@@ -11,6 +16,29 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+_TOLD_SECONDS = 3
+
+
+@contextmanager
+def telling(
+    report: Callable[[str], None], sentence: str, seconds: float = _TOLD_SECONDS
+) -> Iterator[None]:
+    """Reports the sentence from time to time, with the seconds that the block has taken."""
+    is_over = threading.Event()
+    began = time.monotonic()
+
+    def tell() -> None:
+        while not is_over.wait(seconds):
+            report(f"{sentence}, {time.monotonic() - began:.0f} s …")
+
+    teller = threading.Thread(target=tell, name="teller", daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        teller.join()
 
 
 def progress_bar(console: Console, *, is_shown: bool) -> Progress:

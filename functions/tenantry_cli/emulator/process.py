@@ -14,7 +14,7 @@ from tenantry_cli.waiting import WaitTimeoutError, wait_until
 _INTERVAL_SECONDS = 0.05
 # A child that stays silent for this long has failed, whatever the number of tenants is.
 _READY_SECONDS = 900
-_TOLD_SECONDS = 10
+_TOLD_SECONDS = 3
 _LAST_LINES = 8
 
 
@@ -36,6 +36,7 @@ class Child:
         self.name = name
         self.log = log
         self._stop_signal = stop_signal
+        self._is_stopping = False
         self._stop_seconds = stop_seconds
         with log.open("wb") as output, runnable(command[0], user):
             self._process = subprocess.Popen(
@@ -63,19 +64,25 @@ class Child:
         self,
         ready: Callable[[], bool],
         report: Callable[[str], None] = lambda sentence: None,
+        task: str = "",
+        seconds: float = _TOLD_SECONDS,
     ) -> None:
         """Returns once `ready` holds. Raises an error if the child ends before that.
 
-        Many tenants may need minutes, so `report` says from time to time what is awaited.
+        Many tenants may need minutes, so `report` says every `seconds` what is awaited: `task`
+        is what the child does meanwhile.
         """
+        doing = f", which {task}" if task else ""
         began = told = time.monotonic()
 
-        def pause(seconds: float) -> None:
+        def pause(interval: float) -> None:
             nonlocal told
-            self._require_alive_for(seconds)
-            if (now := time.monotonic()) - told > _TOLD_SECONDS:
+            self._require_alive_for(interval)
+            if (now := time.monotonic()) - told > seconds:
                 told = now
-                report(f"Waiting for {self.name}, {now - began:.0f} s …{self.last_lines(1)}")
+                report(
+                    f"Waiting for {self.name}{doing}, {now - began:.0f} s …{self.last_lines(1)}"
+                )
 
         try:
             wait_until(
@@ -95,8 +102,14 @@ class Child:
         lines = self.log.read_text(errors="replace").splitlines()[-number:]
         return "".join(f"\n  {line}" for line in lines)
 
+    def request_stop(self) -> None:
+        """Does not wait for the end, so that several children can stop at the same time."""
+        if not self._is_stopping:
+            self._is_stopping = True
+            self._process.send_signal(self._stop_signal)
+
     def stop(self) -> None:
-        self._process.send_signal(self._stop_signal)
+        self.request_stop()
         try:
             self._process.wait(self._stop_seconds)
         except subprocess.TimeoutExpired:
@@ -107,6 +120,23 @@ class Child:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
             raise TenantryError(self.exit_report())
+
+
+class Children:
+    """The children of one emulator, which all stop at the same time: PostgreSQL writes what it
+    has in memory while the others end."""
+
+    def __init__(self) -> None:
+        self._children: list[Child] = []
+
+    def add(self, child: Child) -> None:
+        self._children.append(child)
+
+    def stop(self, child: Child) -> None:
+        """Returns when this child has ended."""
+        for each in reversed(self._children):
+            each.request_stop()
+        child.stop()
 
 
 @contextmanager

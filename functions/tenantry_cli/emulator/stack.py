@@ -41,7 +41,7 @@ from tenantry_cli.emulator.postgres import (
     cluster_directory,
 )
 from tenantry_cli.emulator.postgrest import start_postgrest
-from tenantry_cli.emulator.process import Child
+from tenantry_cli.emulator.process import Child, Children
 from tenantry_cli.emulator.proxies import functions_environment
 from tenantry_cli.emulator.push import push_project
 from tenantry_cli.emulator.state import (
@@ -57,6 +57,7 @@ from tenantry_cli.emulator.supabase_cli import Push
 from tenantry_cli.errors import TenantryError, describe_os_error
 from tenantry_cli.http_client import HttpClient
 from tenantry_cli.migration_files import has_tenantry
+from tenantry_cli.progress import telling
 from tenantry_cli.project import Project, find_project
 
 _UPSTREAM_TIMEOUT_SECONDS = "10"
@@ -290,6 +291,7 @@ class _Launch:
     leave_out_missing: bool
     cleanup: ExitStack
     run_id: str = field(default_factory=lambda: secrets.token_hex(16))
+    children: Children = field(default_factory=Children)
 
     def run(
         self, default_privileges: DefaultPrivileges, report: Callable[[str], None]
@@ -315,13 +317,15 @@ class _Launch:
         postgres.keep_pristine()
 
         report("Applying supabase/migrations …")
-        push = self._push(stack)
+        with telling(report, "Still applying supabase/migrations"):
+            push = self._push(stack)
         report(push.summary)
         schemas, missing = exposed(self.configuration.schemas, stack.db_url)
         postgrest = self._postgrest(stack, schemas)
         postgrest.wait_until(
             lambda: _status(f"http://127.0.0.1:{self.ports.postgrest_admin}/ready") == 200,
             report,
+            "reads the schemas of all tenants",
         )
         gateway.wait_until(lambda: _status(stack.api_url) is not None, report)
         functions.wait_until(lambda: _status(self._functions_url) is not None, report)
@@ -459,7 +463,8 @@ class _Launch:
         )
 
     def _keep(self, child: Child) -> Child:
-        self.cleanup.callback(child.stop)
+        self.children.add(child)
+        self.cleanup.callback(self.children.stop, child)
         return child
 
     def _log(self, name: str) -> Path:
