@@ -41,6 +41,8 @@ as $$
     union all
     select * from tenancy.check_cache_load()
     union all
+    select * from tenancy.check_catalog_statistics()
+    union all
     select * from tenancy.check_stuck_tenants();
 $$;
 

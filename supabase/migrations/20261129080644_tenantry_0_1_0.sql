@@ -5013,6 +5013,38 @@ $$;
 comment on function tenancy.cache_load_statements() is
     'The statements that give authenticator 60 s for a statement in this database, and each API role without a timeout the one that it had from authenticator. No rows if nothing is missing, or if the owner has set another timeout.';
 
+-- sql/20_tenancy/cache_load/refresh_catalog_statistics.sql
+
+create function tenancy.refresh_catalog_statistics()
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_catalog regclass;
+begin
+    for v_catalog in
+        select s.catalog
+        from tenancy.stale_catalogs() s (catalog)
+        -- PostgreSQL allows it to the owner of the database, and warns anybody else.
+        where exists (
+            select
+            from pg_catalog.pg_database d
+            where d.datname = current_database() and pg_has_role(d.datdba, 'usage')
+        )
+    loop
+        -- The lock lasts to the end of the transaction. Readers and writers do not wait for it, and
+        -- who would wait skips the catalog.
+        execute format('analyze (skip_locked) %s', v_catalog);
+    end loop;
+end;
+$$;
+
+comment on function tenancy.refresh_catalog_statistics() is
+    'Collects the statistics of the stale catalogs, if the caller owns the database. Whatever adds many objects calls it before it adds them.';
+
 -- sql/20_tenancy/cache_load/set_cache_load_timeout.sql
 
 create function tenancy.set_cache_load_timeout()
@@ -5049,6 +5081,32 @@ $$;
 
 comment on function tenancy.set_cache_load_timeout() is
     'Gives the load of PostgREST''s schema cache 60 s, while each API role keeps its own statement timeout. Leaves a timeout that the owner has set. A repeat changes nothing. Without the privilege it changes nothing and raises a warning.';
+
+-- sql/20_tenancy/cache_load/stale_catalogs.sql
+
+-- PostgreSQL counts changed rows for autovacuum, which may come a minute later or after a long
+-- queue. Many tenants have tables and constraints of the same names. Without statistics of that,
+-- the load of PostgREST's schema cache compares each with each.
+create function tenancy.stale_catalogs(least_changes integer default 500)
+    returns setof regclass
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select c.oid::regclass
+    from pg_catalog.pg_class c
+    where c.oid in (
+            'pg_catalog.pg_namespace'::regclass, 'pg_catalog.pg_class'::regclass,
+            'pg_catalog.pg_constraint'::regclass
+        )
+        -- In proportion to the size, so that the statistics cost each creation the same.
+        and pg_stat_get_mod_since_analyze(c.oid) > least_changes + greatest(c.reltuples, 0) / 2
+    order by c.oid;
+$$;
+
+comment on function tenancy.stale_catalogs(integer) is
+    'The catalogs of PostgreSQL with the names that tenants share, of which more than half has changed since their statistics were collected, and at least a number of rows.';
 
 -- sql/20_tenancy/cache_load/timeout_settings.sql
 
@@ -15990,6 +16048,7 @@ begin
     -- Log first: `create schema` invalidates every cached plan.
     perform tenancy.log_action('tenant.create', v_tenant, jsonb_build_object('after', to_jsonb(v_tenant)));
 
+    perform tenancy.refresh_catalog_statistics();
     begin
         perform tenancy.build_tenant_schema(v_schema_name);
     exception
@@ -16493,6 +16552,7 @@ begin
         return row(schema_name, 'up_to_date', v_before.schema_version, 0, null, null)::public.tenantry_tenant_migration_result;
     end if;
 
+    perform tenancy.refresh_catalog_statistics();
     begin
         v_after := tenancy.advance_tenant(v_before, v_migration);
     exception
@@ -17301,6 +17361,44 @@ $$;
 
 comment on function tenancy.check_cancelling() is
     'Check: the owner of suspend_tenant may cancel the statements that cancel_changes has to cancel.';
+
+-- sql/50_checks/check_catalog_statistics.sql
+
+create function tenancy.check_catalog_statistics()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select
+        'warning: stale catalog statistics',
+        s.catalog::text,
+        format(
+            'More than half of %s has changed since PostgreSQL collected its statistics. The Data API may take long to load its schema cache.',
+            s.catalog
+        ),
+        format('analyze %s;', s.catalog),
+        'select tenancy.refresh_catalog_statistics();'
+    from tenancy.stale_catalogs(5000) s (catalog)
+    union all
+    select
+        'warning: bloated catalog',
+        c.oid::regclass::text,
+        format(
+            'The catalog %s has %s deleted rows beside %s present ones, so everything that reads it is slow.',
+            c.oid::regclass, pg_stat_get_dead_tuples(c.oid), pg_stat_get_live_tuples(c.oid)
+        ),
+        format('Outside a transaction: vacuum analyze %s;', c.oid::regclass),
+        null
+    from pg_catalog.pg_class c
+    where c.relnamespace = 'pg_catalog'::regnamespace
+        and c.relkind = 'r'
+        and pg_stat_get_dead_tuples(c.oid) > 10000 + pg_stat_get_live_tuples(c.oid);
+$$;
+
+comment on function tenancy.check_catalog_statistics() is
+    'Check: the catalogs of PostgreSQL, which the load of the schema cache reads, have statistics and are not bloated.';
 
 -- sql/50_checks/check_default_privileges.sql
 
@@ -18946,6 +19044,8 @@ as $$
     select * from tenancy.check_cancelling()
     union all
     select * from tenancy.check_cache_load()
+    union all
+    select * from tenancy.check_catalog_statistics()
     union all
     select * from tenancy.check_stuck_tenants();
 $$;

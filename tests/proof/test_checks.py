@@ -1202,6 +1202,7 @@ def test_owner_who_may_not_cancel_is_reported(url: str, server: Postgres) -> Non
     assert repaired == []
 
 
+# check_catalog_statistics: tests/sql/test_catalog_statistics.py
 def test_every_check_has_a_damage() -> None:
     """Each comment above names the check of the damages below it."""
     checks = {

@@ -46,6 +46,7 @@ begin
     -- Log first: `create schema` invalidates every cached plan.
     perform tenancy.log_action('tenant.create', v_tenant, jsonb_build_object('after', to_jsonb(v_tenant)));
 
+    perform tenancy.refresh_catalog_statistics();
     begin
         perform tenancy.build_tenant_schema(v_schema_name);
     exception

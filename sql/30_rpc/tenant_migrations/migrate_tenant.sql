@@ -28,6 +28,7 @@ begin
         return row(schema_name, 'up_to_date', v_before.schema_version, 0, null, null)::public.tenantry_tenant_migration_result;
     end if;
 
+    perform tenancy.refresh_catalog_statistics();
     begin
         v_after := tenancy.advance_tenant(v_before, v_migration);
     exception
