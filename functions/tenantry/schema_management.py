@@ -1,4 +1,5 @@
-"""Creating, registering, renaming, suspending, activating and deleting tenants."""
+"""Creating, registering, renaming, suspending, activating and deleting tenants, and the pool of
+ready ones."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -34,6 +35,17 @@ class Tenant(Result):
     updated_at: Timestamp
 
 
+class TenantPool(Result):
+    pool_size: Annotated[int, Field(examples=[20])]
+    ready: Annotated[int, Field(examples=[12])]
+    waiting: Annotated[int, Field(examples=[6])]
+    behind: Annotated[int, Field(examples=[0])]
+    missing: Annotated[int, Field(examples=[2])]
+    surplus: Annotated[int, Field(examples=[0])]
+    made: Annotated[int, Field(examples=[6])]
+    removed: Annotated[int, Field(examples=[0])]
+
+
 _NewDisplayName = Annotated[TenantDisplayName, Field(min_length=1, max_length=200)]
 
 
@@ -65,6 +77,14 @@ class ActivateTenant(Arguments):
 
 class DeleteTenantSchema(Arguments):
     schema_name: SchemaName
+
+
+class GetTenantPool(Arguments):
+    pass
+
+
+class RefillTenantPool(Arguments):
+    pass
 
 
 _REGISTERED = {"schema_name": "legacy", "display_name": "Legacy Ltd"}
@@ -105,6 +125,8 @@ GROUP = Group(
         reply_example=_SUSPENDED,
         changes=_removal,
     ),
+    Operation("get_tenant_pool", GetTenantPool, TenantPool, reply_example={"made": 0}),
+    Operation("refill_tenant_pool", RefillTenantPool, TenantPool),
 )
 
 

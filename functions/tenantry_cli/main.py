@@ -32,6 +32,7 @@ _SECTIONS = {
         "demo": "tenantry_cli.demo.command",
         "tenants": "tenantry_cli.tenants",
         "migrate": "tenantry_cli.migrate",
+        "pool": "tenantry_cli.pool",
         "drift": "tenantry_cli.drift",
         "adopt": "tenantry_cli.adopt",
         "split": "tenantry_cli.splitting.command",

@@ -8,6 +8,8 @@ create table tenancy.platform_settings (
     max_default_bytes integer not null default 8192,
     max_unique_columns integer not null default 32,
     audit_retention_days integer not null default 90,
+    pool_size integer not null default 0,
+    pool_wait_seconds integer not null default 60,
     constraint platform_settings_pkey primary key (singleton),
     constraint platform_settings_is_singleton check (singleton),
     constraint platform_settings_max_tables_positive check (max_tables > 0),
@@ -21,7 +23,10 @@ create table tenancy.platform_settings (
         ) >= 0
     ),
     -- A time before which nothing can have happened would overflow, and mean nothing.
-    constraint platform_settings_audit_retention_possible check (audit_retention_days between 0 and 36500)
+    constraint platform_settings_audit_retention_possible check (audit_retention_days between 0 and 36500),
+    constraint platform_settings_pool_possible check (
+        pool_size between 0 and 1000 and pool_wait_seconds between 0 and 86400
+    )
 );
 
 alter table tenancy.platform_settings enable row level security;
@@ -44,5 +49,9 @@ comment on column tenancy.platform_settings.max_unique_columns is
     'Number of unique columns in one call of create_table.';
 comment on column tenancy.platform_settings.audit_retention_days is
     'Number of days for which prune_audit_log must keep every entry of every audit log. A larger number applies at once. A smaller one applies when the number of days before it has passed. Each change is logged as audit.retention.';
+comment on column tenancy.platform_settings.pool_size is
+    'Number of tenants that refill_tenant_pool makes in advance, up to 1,000. create_tenant_schema without a name takes them.';
+comment on column tenancy.platform_settings.pool_wait_seconds is
+    'Number of seconds after which a tenant in the pool can be taken, counted from when it was made or migrated. PostgREST has to load its schema cache in this time: choose at least twice what a load takes.';
 
 insert into tenancy.platform_settings default values;

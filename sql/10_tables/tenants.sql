@@ -31,6 +31,9 @@ create index tenants_created_by_idx on public.tenants (created_by);
 -- version, and then the function reads no row.
 create index tenants_schema_version_idx on public.tenants (schema_version, schema_name);
 
+-- create_tenant_schema looks for the one that has been in the pool the longest.
+create index tenants_pooled_idx on public.tenants (schema_version, updated_at) where status = 'pooled';
+
 alter table public.tenants enable row level security;
 
 comment on table public.tenants is

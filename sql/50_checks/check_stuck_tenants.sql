@@ -19,6 +19,9 @@ as $$
             '--retry-failed.',
         null::text
     from tenancy.unfinished_migrations u
+    join public.tenants t on t.schema_name = u.schema_name
+    -- check_pool reports the others.
+    where t.status <> 'pooled'
     order by u.schema_name;
 $$;
 

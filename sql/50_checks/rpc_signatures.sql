@@ -30,6 +30,8 @@ as $$
         'public.activate_tenant(text)',
         'public.create_tenant_schema(text, text)',
         'public.delete_tenant_schema(text)',
+        'public.get_tenant_pool()',
+        'public.refill_tenant_pool()',
         'public.register_tenant_schema(text, text)',
         'public.rename_tenant(text, text)',
         'public.suspend_tenant(text, text)',

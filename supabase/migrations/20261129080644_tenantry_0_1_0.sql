@@ -61,6 +61,7 @@ begin
         'get_table_columns',
         'get_table_foreign_keys',
         'get_tenant_info',
+        'get_tenant_pool',
         'get_user_profile',
         'grant_schema_access',
         'list_my_tenants',
@@ -71,6 +72,7 @@ begin
         'promote_to_admin',
         'prune_audit_log',
         'redact_audit_log',
+        'refill_tenant_pool',
         'refresh_user_emails',
         'register_tenant_schema',
         'rename_tenant',
@@ -100,11 +102,13 @@ begin
         'tenantry_tenant_membership',
         'tenantry_tenant_migration_result',
         'tenantry_tenant_migration_status',
+        'tenantry_tenant_pool',
         'tenantry_tenant_status_report',
         'tenantry_user_profile',
         'tenants',
         'tenants_created_by_idx',
         'tenants_pkey',
+        'tenants_pooled_idx',
         'tenants_schema_name_key',
         'tenants_schema_version_idx',
         'update_user_profile',
@@ -641,6 +645,36 @@ comment on column public.tenantry_tenant_migration_status.stuck_tenants is
 comment on column public.tenantry_tenant_migration_status.unreachable_tables is
     'Tables of the template that no signed-in user can reach, because their policies let nobody in. The migration may have meant it so.';
 
+-- sql/06_records/tenantry_tenant_pool.sql
+
+create type public.tenantry_tenant_pool as (
+    pool_size integer,
+    ready integer,
+    waiting integer,
+    behind integer,
+    missing integer,
+    surplus integer,
+    made integer,
+    removed integer
+);
+
+comment on type public.tenantry_tenant_pool is
+    'The pool of ready tenants. Result of get_tenant_pool and refill_tenant_pool.';
+comment on column public.tenantry_tenant_pool.pool_size is
+    'Number of tenants that the pool should have: tenancy.platform_settings.pool_size.';
+comment on column public.tenantry_tenant_pool.ready is
+    'Tenants that create_tenant_schema can take now.';
+comment on column public.tenantry_tenant_pool.waiting is
+    'Tenants that were made or migrated less than tenancy.platform_settings.pool_wait_seconds ago, so that PostgREST may not know their tables yet.';
+comment on column public.tenantry_tenant_pool.behind is
+    'Tenants that lack tenant migrations. tenantry migrate migrates them.';
+comment on column public.tenantry_tenant_pool.missing is
+    'Number of tenants that calls of refill_tenant_pool still have to make.';
+comment on column public.tenantry_tenant_pool.surplus is
+    'Number of tenants that calls of refill_tenant_pool still have to remove: those beyond pool_size, and those that cannot be used, because a tenant migration has failed there or the schema is gone.';
+comment on column public.tenantry_tenant_pool.made is 'Number of tenants that this call has made.';
+comment on column public.tenantry_tenant_pool.removed is 'Number of tenants that this call has removed.';
+
 -- sql/06_records/tenantry_tenant_status_report.sql
 
 create type public.tenantry_tenant_status_report as (
@@ -844,6 +878,8 @@ create table tenancy.platform_settings (
     max_default_bytes integer not null default 8192,
     max_unique_columns integer not null default 32,
     audit_retention_days integer not null default 90,
+    pool_size integer not null default 0,
+    pool_wait_seconds integer not null default 60,
     constraint platform_settings_pkey primary key (singleton),
     constraint platform_settings_is_singleton check (singleton),
     constraint platform_settings_max_tables_positive check (max_tables > 0),
@@ -857,7 +893,10 @@ create table tenancy.platform_settings (
         ) >= 0
     ),
     -- A time before which nothing can have happened would overflow, and mean nothing.
-    constraint platform_settings_audit_retention_possible check (audit_retention_days between 0 and 36500)
+    constraint platform_settings_audit_retention_possible check (audit_retention_days between 0 and 36500),
+    constraint platform_settings_pool_possible check (
+        pool_size between 0 and 1000 and pool_wait_seconds between 0 and 86400
+    )
 );
 
 alter table tenancy.platform_settings enable row level security;
@@ -880,6 +919,10 @@ comment on column tenancy.platform_settings.max_unique_columns is
     'Number of unique columns in one call of create_table.';
 comment on column tenancy.platform_settings.audit_retention_days is
     'Number of days for which prune_audit_log must keep every entry of every audit log. A larger number applies at once. A smaller one applies when the number of days before it has passed. Each change is logged as audit.retention.';
+comment on column tenancy.platform_settings.pool_size is
+    'Number of tenants that refill_tenant_pool makes in advance, up to 1,000. create_tenant_schema without a name takes them.';
+comment on column tenancy.platform_settings.pool_wait_seconds is
+    'Number of seconds after which a tenant in the pool can be taken, counted from when it was made or migrated. PostgREST has to load its schema cache in this time: choose at least twice what a load takes.';
 
 insert into tenancy.platform_settings default values;
 
@@ -1058,6 +1101,9 @@ create index tenants_created_by_idx on public.tenants (created_by);
 -- list_tenants_behind looks up the tenants of each older version. Usually no tenant has an older
 -- version, and then the function reads no row.
 create index tenants_schema_version_idx on public.tenants (schema_version, schema_name);
+
+-- create_tenant_schema looks for the one that has been in the pool the longest.
+create index tenants_pooled_idx on public.tenants (schema_version, updated_at) where status = 'pooled';
 
 alter table public.tenants enable row level security;
 
@@ -8740,6 +8786,31 @@ $$;
 
 comment on function tenancy.make_reference() is 'Creates the reference schema if it does not exist.';
 
+-- sql/20_tenancy/migrations/make_tenant_schema.sql
+
+create function tenancy.make_tenant_schema(schema_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.build_tenant_schema(schema_name);
+exception
+    when deadlock_detected or lock_not_available then
+        raise;
+    when others then
+        -- What the template needs was dropped or changed after the migration was registered.
+        raise exception '%', rtrim(tenancy.one_line(sqlerrm), '.') || '.'
+            using errcode = 'PT409', detail = 'template_broken',
+                hint = 'Restore what this tenant migration needs, or replace it with replace_tenant_migration, or withdraw it with withdraw_tenant_migration. Until then no tenant can be created. tenantry doctor tells more.';
+end;
+$$;
+
+comment on function tenancy.make_tenant_schema(text) is
+    'Creates a tenant''s schema like build_tenant_schema, and says what to do if that fails (PT409 template_broken, 55P03).';
+
 -- sql/20_tenancy/migrations/migration_status.sql
 
 create function tenancy.migration_status()
@@ -9859,6 +9930,200 @@ $$;
 comment on function tenancy.without_comments(text) is
     'The text of a tenant migration without its comments. For searches: it does not know what a literal contains.';
 
+-- sql/20_tenancy/pool/claim_pooled_tenant.sql
+
+-- No DDL on tables and no reload: PostgREST knows the schema and its tables already. Callers at
+-- the same time take different tenants, and none of them waits.
+create function tenancy.claim_pooled_tenant(display_name text, created_by uuid)
+    returns public.tenants
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_version constant text := tenancy.lock_latest_version();
+    v_tenant public.tenants;
+begin
+    update public.tenants t
+    set
+        -- Entries about the time in the pool keep the old id, and the tenant's admins do not see them.
+        id = gen_random_uuid(),
+        display_name = coalesce(claim_pooled_tenant.display_name, t.schema_name),
+        status = 'active',
+        created_at = now(),
+        created_by = claim_pooled_tenant.created_by,
+        updated_at = now()
+    where t.id = (
+        select p.id
+        from public.tenants p
+        where p.status = 'pooled'
+            and p.schema_version = v_version
+            -- PostgREST has to know the tables, and SQL cannot see what PostgREST knows.
+            and p.updated_at <= now() - (
+                select make_interval(secs => s.pool_wait_seconds) from tenancy.platform_settings s
+            )
+            and exists (select from pg_catalog.pg_namespace n where n.nspname = p.schema_name)
+            -- A grant that was there before would open the tenant to a stranger.
+            and not exists (select from public.user_schema_access a where a.schema_name = p.schema_name)
+        order by p.updated_at
+        limit 1
+        for update skip locked
+    )
+    returning * into v_tenant;
+
+    return v_tenant;
+end;
+$$;
+
+comment on function tenancy.claim_pooled_tenant(text, uuid) is
+    'Makes an active tenant of one in the pool and returns it; null if none is ready. open_pooled_tenant opens it. Only after lock_users (55P03).';
+
+-- sql/20_tenancy/pool/fill_pool.sql
+
+-- All schemas of a call are exposed in one step at the end, because the exposure lock is the last
+-- one. The call is short, because it keeps writers of shared tables waiting and needs some
+-- hundred entries of PostgreSQL's lock table.
+create function tenancy.fill_pool(at_most integer)
+    returns text[]
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_until constant timestamptz := clock_timestamp() + interval '250 milliseconds';
+    v_version constant text := tenancy.lock_latest_version();
+    v_name text;
+    v_made text[] := array[]::text[];
+begin
+    perform tenancy.refresh_catalog_statistics();
+    while cardinality(v_made) < least(at_most, 10) and clock_timestamp() < v_until loop
+        v_name := tenancy.opaque_schema_name();
+        insert into public.tenants (schema_name, display_name, status, schema_version)
+        values (v_name, v_name, 'pooled', v_version);
+        perform tenancy.make_tenant_schema(v_name);
+        v_made := v_made || v_name;
+    end loop;
+
+    perform tenancy.lock_exposure();
+    perform tenancy.set_exposed_schemas(tenancy.exposed_schemas() || v_made);
+
+    return v_made;
+end;
+$$;
+
+comment on function tenancy.fill_pool(integer) is
+    'Makes tenants for the pool, at least one and as many as fit 250 ms, and returns their schema names (PT409 template_broken, 55P03).';
+
+-- sql/20_tenancy/pool/pool_status.sql
+
+create function tenancy.pool_status()
+    returns public.tenantry_tenant_pool
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_latest constant text := tenancy.latest_tenant_version();
+    v_settings tenancy.platform_settings;
+    v_count integer;
+    v_pool public.tenantry_tenant_pool;
+begin
+    select * into strict v_settings from tenancy.platform_settings;
+    v_pool.pool_size := v_settings.pool_size;
+    v_pool.surplus := cardinality(tenancy.surplus_pooled_tenants());
+    select count(*) filter (where t.schema_version = v_latest and t.updated_at <= w.until),
+        count(*) filter (where t.schema_version = v_latest and t.updated_at > w.until),
+        count(*) filter (where t.schema_version <> v_latest),
+        count(*)
+    into v_pool.ready, v_pool.waiting, v_pool.behind, v_count
+    from public.tenants t
+    cross join (select now() - make_interval(secs => v_settings.pool_wait_seconds)) w (until)
+    where t.status = 'pooled';
+    v_pool.missing := greatest(v_settings.pool_size - v_count + v_pool.surplus, 0);
+    v_pool.made := 0;
+    v_pool.removed := 0;
+
+    return v_pool;
+end;
+$$;
+
+comment on function tenancy.pool_status() is
+    'The state of the pool, as get_tenant_pool returns it.';
+
+-- sql/20_tenancy/pool/remove_pooled_tenant.sql
+
+-- One tenant in a call: dropping a schema needs many entries of PostgreSQL's lock table, and the
+-- exposure lock, which is the last one, at its end.
+create function tenancy.remove_pooled_tenant(candidates uuid[])
+    returns text[]
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+begin
+    -- A tenant that is being taken or migrated stays.
+    select t.* into v_tenant
+    from public.tenants t
+    where t.id = any (candidates) and t.status = 'pooled'
+    order by array_position(candidates, t.id)
+    limit 1
+    for update skip locked;
+    if v_tenant.id is null then
+        return array[]::text[];
+    end if;
+
+    delete from public.tenants t where t.id = v_tenant.id;
+    if to_regnamespace(v_tenant.schema_name) is null then
+        perform tenancy.unexpose_schema(v_tenant.schema_name);
+    else
+        perform tenancy.drop_tenant_schema(v_tenant.schema_name);
+    end if;
+
+    return array[v_tenant.schema_name];
+end;
+$$;
+
+comment on function tenancy.remove_pooled_tenant(uuid[]) is
+    'Drops the first of these tenants that is still in the pool and free, and returns its schema name (55P03).';
+
+-- sql/20_tenancy/pool/surplus_pooled_tenants.sql
+
+create function tenancy.surplus_pooled_tenants()
+    returns uuid[]
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    with pool as (
+        select t.id,
+            row_number() over (
+                -- Those that are ready stay.
+                order by t.schema_version = tenancy.latest_tenant_version() desc, t.updated_at
+            ) as place,
+            not exists (select from pg_catalog.pg_namespace n where n.nspname = t.schema_name)
+                or exists (select from tenancy.unfinished_migrations u where u.schema_name = t.schema_name)
+                as is_unusable
+        from public.tenants t
+        where t.status = 'pooled'
+    )
+    select array(
+        select p.id
+        from pool p
+        where p.is_unusable or p.place > (select s.pool_size from tenancy.platform_settings s)
+        order by p.is_unusable desc, p.place desc
+    );
+$$;
+
+comment on function tenancy.surplus_pooled_tenants() is
+    'The tenants of the pool that are too many, and those that nobody can use, because a tenant migration has failed there or the schema is gone, by id.';
+
 -- sql/20_tenancy/pre_request/calls_guard.sql
 
 create function tenancy.calls_guard(pre_request oid)
@@ -10183,7 +10448,7 @@ comment on function tenancy.unset_pre_request() is
 
 -- sql/20_tenancy/privileges/apply_tenant_privileges.sql
 
--- The only function that grants privileges in a tenant. It changes only what grant_differences
+-- The only function that grants privileges in a tenant, beside open_pooled_tenant. It changes only what grant_differences
 -- reports, because writing all privileges again would cost more the larger the schema is.
 create function tenancy.apply_tenant_privileges(schema_name text)
     returns void
@@ -10525,6 +10790,24 @@ $$;
 
 comment on function tenancy.open_policies(text) is
     'The permissive policies of a schema for signed-in users whose condition is the same for members and strangers.';
+
+-- sql/20_tenancy/privileges/open_pooled_tenant.sql
+
+-- apply_tenant_privileges would compute every privilege of the tenant again.
+create function tenancy.open_pooled_tenant(schema_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    execute format('grant usage on schema %I to authenticated, service_role', schema_name);
+end;
+$$;
+
+comment on function tenancy.open_pooled_tenant(text) is
+    'Grants the only privilege that a tenant in the pool lacks. Only in the transaction that makes the tenant active.';
 
 -- sql/20_tenancy/privileges/open_reference.sql
 
@@ -16024,6 +16307,15 @@ begin
     perform tenancy.lock_users(array[v_creator]);
     -- Check again under the lock: the caller may have been deleted while this call waited.
     perform tenancy.require_platform_role('admin');
+    if schema_name is null then
+        v_tenant := tenancy.claim_pooled_tenant(display_name, v_creator);
+        if v_tenant.id is not null then
+            -- Log first: the grant invalidates every cached plan.
+            perform tenancy.log_action('tenant.create', v_tenant, jsonb_build_object('after', to_jsonb(v_tenant)));
+            perform tenancy.open_pooled_tenant(v_tenant.schema_name);
+            return v_tenant;
+        end if;
+    end if;
     insert into public.tenants (schema_name, display_name, schema_version, created_by)
     values (
         v_schema_name,
@@ -16049,18 +16341,7 @@ begin
     perform tenancy.log_action('tenant.create', v_tenant, jsonb_build_object('after', to_jsonb(v_tenant)));
 
     perform tenancy.refresh_catalog_statistics();
-    begin
-        perform tenancy.build_tenant_schema(v_schema_name);
-    exception
-        when deadlock_detected or lock_not_available then
-            raise;
-        when others then
-            -- What the template needs was dropped or changed after the migration was registered.
-            raise exception '%', rtrim(tenancy.one_line(sqlerrm), '.') || '.'
-                using errcode = 'PT409', detail = 'template_broken',
-                    hint = 'Restore what this tenant migration needs, or replace it with replace_tenant_migration, or withdraw it with withdraw_tenant_migration. Until then no tenant can be created. tenantry doctor tells more.';
-    end;
-
+    perform tenancy.make_tenant_schema(v_schema_name);
     perform tenancy.expose_schema(v_schema_name);
 
     return v_tenant;
@@ -16073,7 +16354,8 @@ $$;
 comment on function public.create_tenant_schema(text, text) is
     'Creates a tenant: a schema with the template''s tables, which the Data API serves within '
     'moments. '
-    'Without schema_name the tenant gets a random name that reveals nothing. '
+    'Without schema_name the tenant gets a random name that reveals nothing, and is taken from '
+    'the pool if one is ready there. '
     'Callers: platform admin. '
     'Errors: invalid_schema_name, invalid_request, tenant_exists, schema_exists, template_broken, '
     'forbidden, not_authenticated, busy.';
@@ -16149,6 +16431,87 @@ comment on function public.delete_tenant_schema(text) is
     'no longer serves the tenant. admin_audit_log keeps its entries about the tenant. '
     'Callers: super_admin. '
     'Errors: tenant_not_found, tenant_active, has_dependents, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/schema_management/get_tenant_pool.sql
+
+create function public.get_tenant_pool()
+    returns public.tenantry_tenant_pool
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_platform_role('viewer');
+
+    return tenancy.pool_status();
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.get_tenant_pool() is
+    'Returns how many tenants the pool has, and how many it should have. '
+    'Callers: platform viewer. '
+    'Errors: forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/schema_management/refill_tenant_pool.sql
+
+create function public.refill_tenant_pool()
+    returns public.tenantry_tenant_pool
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    -- As in create_tenant_schema.
+    set plan_cache_mode = force_generic_plan
+    language plpgsql
+as $$
+declare
+    v_surplus uuid[];
+    v_made text[] := array[]::text[];
+    v_removed text[] := array[]::text[];
+    v_pool public.tenantry_tenant_pool;
+begin
+    perform tenancy.require_platform_role('admin');
+
+    -- Two calls at a time would both make what is missing. The second one only reports.
+    if pg_try_advisory_xact_lock(hashtextextended('tenancy.pool', 0)) then
+        v_surplus := tenancy.surplus_pooled_tenants();
+        v_pool := tenancy.pool_status();
+        if cardinality(v_surplus) > 0 then
+            v_removed := tenancy.remove_pooled_tenant(v_surplus);
+        elsif v_pool.missing > 0 then
+            v_made := tenancy.fill_pool(at_most => v_pool.missing);
+        end if;
+    end if;
+
+    if cardinality(v_made || v_removed) > 0 then
+        perform tenancy.log_action(
+            'pool.refill', null, jsonb_build_object('made', v_made, 'removed', v_removed)
+        );
+    end if;
+
+    v_pool := tenancy.pool_status();
+    v_pool.made := cardinality(v_made);
+    v_pool.removed := cardinality(v_removed);
+    return v_pool;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.refill_tenant_pool() is
+    'Makes tenants for the pool, or removes one that is too many. '
+    'The pool should have tenancy.platform_settings.pool_size tenants. '
+    'create_tenant_schema without a name takes a tenant of the pool, which the Data API serves at '
+    'once. A call does what fits a short transaction, so repeat it until missing and surplus are 0, '
+    'or call it on a schedule. A call that finds another one running changes nothing. '
+    'Callers: platform admin. '
+    'Errors: template_broken, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/schema_management/register_tenant_schema.sql
 
@@ -18029,6 +18392,70 @@ $$;
 comment on function tenancy.check_policies(text, tenancy.template_difference[]) is
     'Check: policies on tables of the template that are missing, different or extra. Repairs one policy and leaves the others of its table.';
 
+-- sql/50_checks/check_pool.sql
+
+create function tenancy.check_pool()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select
+        'grants in the pool',
+        t.schema_name,
+        format('%s users have access to tenant %s, which is in the pool and belongs to nobody yet.', count(*), t.schema_name),
+        'Delete these grants: ' || s.statement,
+        s.statement
+    from public.tenants t
+    join public.user_schema_access a on a.schema_name = t.schema_name
+    cross join lateral format('delete from public.user_schema_access where schema_name = %L;', t.schema_name) s (statement)
+    where t.status = 'pooled'
+    group by t.schema_name, s.statement
+    union all
+    select
+        'warning: unusable tenant in the pool',
+        t.schema_name,
+        format('Tenant %s is in the pool, and nobody can use it: %s', t.schema_name, r.reason),
+        'Run tenantry pool refill, which replaces it.',
+        null::text
+    from public.tenants t
+    left join tenancy.unfinished_migrations u on u.schema_name = t.schema_name
+    cross join lateral (
+        select case
+            when u.schema_name is not null then format('tenant migration %s has failed there: %s', u.version, u.message)
+            when not exists (select from pg_catalog.pg_namespace n where n.nspname = t.schema_name)
+            then 'its schema does not exist.'
+        end
+    ) r (reason)
+    where t.status = 'pooled' and r.reason is not null
+    union all
+    select
+        'warning: pool too small',
+        'tenancy.platform_settings',
+        format(
+            'The pool has %s tenants at the latest version and should have %s. Without a ready one, creating a tenant takes longer and PostgREST loads its schema cache.',
+            p.count, s.pool_size
+        ),
+        case
+            when p.behind > 0 then format('%s tenants of the pool lack tenant migrations: run tenantry migrate. ', p.behind)
+            else ''
+        end || 'Run tenantry pool refill, and schedule refill_tenant_pool.',
+        null::text
+    from tenancy.platform_settings s
+    cross join (
+        select count(*) filter (where m.is_latest) as count, count(*) filter (where not m.is_latest) as behind
+        from public.tenants t
+        cross join lateral (select t.schema_version = tenancy.latest_tenant_version()) m (is_latest)
+        where t.status = 'pooled'
+    ) p
+    where p.count < s.pool_size
+    order by 1, 2;
+$$;
+
+comment on function tenancy.check_pool() is
+    'Check: tenants of the pool that somebody has access to or that nobody can use, and a pool that has fewer tenants at the latest version than it should.';
+
 -- sql/50_checks/check_publications.sql
 
 create function tenancy.check_publications()
@@ -18458,6 +18885,9 @@ as $$
             '--retry-failed.',
         null::text
     from tenancy.unfinished_migrations u
+    join public.tenants t on t.schema_name = u.schema_name
+    -- check_pool reports the others.
+    where t.status <> 'pooled'
     order by u.schema_name;
 $$;
 
@@ -19047,6 +19477,8 @@ as $$
     union all
     select * from tenancy.check_catalog_statistics()
     union all
+    select * from tenancy.check_pool()
+    union all
     select * from tenancy.check_stuck_tenants();
 $$;
 
@@ -19160,6 +19592,8 @@ as $$
         'public.activate_tenant(text)',
         'public.create_tenant_schema(text, text)',
         'public.delete_tenant_schema(text)',
+        'public.get_tenant_pool()',
+        'public.refill_tenant_pool()',
         'public.register_tenant_schema(text, text)',
         'public.rename_tenant(text, text)',
         'public.suspend_tenant(text, text)',
@@ -19315,6 +19749,8 @@ revoke all on function
     public.activate_tenant(text),
     public.create_tenant_schema(text, text),
     public.delete_tenant_schema(text),
+    public.get_tenant_pool(),
+    public.refill_tenant_pool(),
     public.register_tenant_schema(text, text),
     public.rename_tenant(text, text),
     public.suspend_tenant(text, text),
@@ -19361,6 +19797,8 @@ grant execute on function
     public.activate_tenant(text),
     public.create_tenant_schema(text, text),
     public.delete_tenant_schema(text),
+    public.get_tenant_pool(),
+    public.refill_tenant_pool(),
     public.register_tenant_schema(text, text),
     public.rename_tenant(text, text),
     public.suspend_tenant(text, text),

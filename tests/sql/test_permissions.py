@@ -46,6 +46,8 @@ rename_tenant          out    out      none     none    no      no      ok/shut 
 suspend_tenant         out    out      none     none    no      no      no           no     ok    ok          ok
 activate_tenant        out    out      none     none    no      no      no           no     ok    ok          ok
 delete_tenant_schema   out    out      none     none    no      no      no           no     no    open/ok     open/ok
+get_tenant_pool        out    out      no       no      no      no      no           ok     ok    ok          ok
+refill_tenant_pool     out    out      no       no      no      no      no           no     ok    ok          ok
 ensure_user_profile    out    out      none     none    ok/shut ok/shut ok/shut      no     no    no          no
 create_user_profile    out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 get_user_profile       out    out      none     none    ok/shut ok/shut ok/shut      no     no    no          no
@@ -343,6 +345,8 @@ ARRANGE: dict[str, Arrange] = {
     "suspend_tenant": of_tenant,
     "activate_tenant": of_tenant,
     "delete_tenant_schema": of_tenant,
+    "get_tenant_pool": nothing,
+    "refill_tenant_pool": nothing,
     "ensure_user_profile": without_a_profile,
     "create_user_profile": about_a_newcomer,
     "get_user_profile": about_a_profile,

@@ -224,7 +224,7 @@ ALLOWED = (
         CONVERSION,
         (
             *("tenancy.migration_status", "tenancy.column_type", "tenancy.verify_audit_log"),
-            "tenancy.update_split_rows",
+            *("tenancy.update_split_rows", "tenancy.pool_status"),
         ),
         "One conversion of a number for each call.",
         "integer",

@@ -1,4 +1,4 @@
--- The only function that grants privileges in a tenant. It changes only what grant_differences
+-- The only function that grants privileges in a tenant, beside open_pooled_tenant. It changes only what grant_differences
 -- reports, because writing all privileges again would cost more the larger the schema is.
 create function tenancy.apply_tenant_privileges(schema_name text)
     returns void

@@ -22,6 +22,15 @@ begin
     perform tenancy.lock_users(array[v_creator]);
     -- Check again under the lock: the caller may have been deleted while this call waited.
     perform tenancy.require_platform_role('admin');
+    if schema_name is null then
+        v_tenant := tenancy.claim_pooled_tenant(display_name, v_creator);
+        if v_tenant.id is not null then
+            -- Log first: the grant invalidates every cached plan.
+            perform tenancy.log_action('tenant.create', v_tenant, jsonb_build_object('after', to_jsonb(v_tenant)));
+            perform tenancy.open_pooled_tenant(v_tenant.schema_name);
+            return v_tenant;
+        end if;
+    end if;
     insert into public.tenants (schema_name, display_name, schema_version, created_by)
     values (
         v_schema_name,
@@ -47,18 +56,7 @@ begin
     perform tenancy.log_action('tenant.create', v_tenant, jsonb_build_object('after', to_jsonb(v_tenant)));
 
     perform tenancy.refresh_catalog_statistics();
-    begin
-        perform tenancy.build_tenant_schema(v_schema_name);
-    exception
-        when deadlock_detected or lock_not_available then
-            raise;
-        when others then
-            -- What the template needs was dropped or changed after the migration was registered.
-            raise exception '%', rtrim(tenancy.one_line(sqlerrm), '.') || '.'
-                using errcode = 'PT409', detail = 'template_broken',
-                    hint = 'Restore what this tenant migration needs, or replace it with replace_tenant_migration, or withdraw it with withdraw_tenant_migration. Until then no tenant can be created. tenantry doctor tells more.';
-    end;
-
+    perform tenancy.make_tenant_schema(v_schema_name);
     perform tenancy.expose_schema(v_schema_name);
 
     return v_tenant;
@@ -71,7 +69,8 @@ $$;
 comment on function public.create_tenant_schema(text, text) is
     'Creates a tenant: a schema with the template''s tables, which the Data API serves within '
     'moments. '
-    'Without schema_name the tenant gets a random name that reveals nothing. '
+    'Without schema_name the tenant gets a random name that reveals nothing, and is taken from '
+    'the pool if one is ready there. '
     'Callers: platform admin. '
     'Errors: invalid_schema_name, invalid_request, tenant_exists, schema_exists, template_broken, '
     'forbidden, not_authenticated, busy.';

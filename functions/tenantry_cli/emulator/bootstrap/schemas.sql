@@ -32,7 +32,8 @@ alter default privileges for role supabase_auth_admin in schema auth
 grant usage on schema public to anon, authenticated, service_role;
 grant all on schema public to postgres;
 
--- Every DDL statement makes PostgREST reload its schema cache, as on hosted Supabase.
+-- DDL statements of these kinds make PostgREST reload its schema cache, as on hosted Supabase. Others,
+-- such as GRANT and CREATE POLICY, do not.
 create function extensions.pgrst_ddl_watch()
     returns event_trigger
     language plpgsql
@@ -41,7 +42,10 @@ begin
     if exists (
         select
         from pg_catalog.pg_event_trigger_ddl_commands() as command
-        where command.command_tag ~ '^(CREATE|ALTER|COMMENT|GRANT|REVOKE)'
+        where command.command_tag ~ concat(
+            '^((CREATE|ALTER) (SCHEMA|TABLE|FOREIGN TABLE|VIEW|MATERIALIZED VIEW|FUNCTION|TYPE)',
+            '|CREATE (TABLE AS|TRIGGER|RULE)|SELECT INTO|COMMENT)$'
+        )
             and command.schema_name is distinct from 'pg_temp'
     ) then
         notify pgrst, 'reload schema';
