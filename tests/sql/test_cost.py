@@ -73,6 +73,15 @@ def _delete_user(database: Database, tenant: str) -> None:
     database.execute("delete from auth.users where id = %s", (user["id"],))
 
 
+def _take_from_pool(database: Database, tenant: str) -> None:
+    database.execute("update tenancy.platform_settings set pool_wait_seconds = 0 where true")
+    database.execute(
+        "update public.tenants set status = 'pooled' where schema_name = %s", (tenant,)
+    )
+    row = database.execute("select schema_name from public.create_tenant_schema()").fetchone()
+    assert row == {"schema_name": tenant}
+
+
 def _find_dependents(database: Database, tenant: str) -> None:
     database.execute("select tenancy.require_no_dependents(%s)", (tenant,))
 
