@@ -305,7 +305,7 @@ FAULTS = (
     Fault(
         "alter type tenancy.tenant_status add value 'deleted'",
         "tenancy.tenant_status",
-        "'active', 'suspended', 'deleted' instead of 'active', 'suspended'",
+        "'active', 'suspended', 'pooled', 'deleted' instead of 'active', 'suspended', 'pooled'",
         "has `create type tenancy.tenant_status`",
     ),
     Fault(
