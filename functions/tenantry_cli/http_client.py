@@ -107,11 +107,12 @@ def retrying(
         wait=wait or wait_none(),
         retry=retry_if_exception_type(errors)
         | retry_if_result(lambda response: response.status_code in statuses),
-        retry_error_callback=_last_outcome,
+        retry_error_callback=last_outcome,
     )
 
 
-def _last_outcome(state: RetryCallState) -> Any:
+def last_outcome(state: RetryCallState) -> Any:
+    """What the last attempt has returned, or raised."""
     return state.outcome.result() if state.outcome else None
 
 

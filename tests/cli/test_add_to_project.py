@@ -366,7 +366,7 @@ def test_project_that_exposes_a_schema_first_is_proved(place: Place, tmp_path: P
             [*ADDED, "supabase/migrations/expose_schemas.sql"]
         )
         report = tmp_path / "proof.json"
-        place.succeed(f"tenantry prove --brief --json '{report}'", project.root)
+        place.succeed(f"tenantry prove --json '{report}'", project.root)
         proved = json.loads(report.read_text())
         assert (proved["is_proved"], proved["findings"]) == (True, [])
         assert proved["attempts"] > 500

@@ -63,7 +63,7 @@ def test_sound_project_is_proved_although_no_proxy_answers(
     # Only the gateway is known, as with a hosted project.
     hosted = dataclasses.replace(target, postgrest_url=None)
 
-    result = tenantry(hosted, "prove", "--brief", "--json", str(file))
+    result = tenantry(hosted, "prove", "--json", str(file))
 
     assert result.exit_code == 0, result.output
     assert "Attempts by identity and object" in result.output
@@ -183,7 +183,7 @@ def test_second_interruption_does_not_stop_the_removal(
     # The progress is shown in a terminal only.
     terminal, child_end = pty.openpty()
     running = subprocess.Popen(
-        [sys.executable, "-m", "tenantry_cli", "prove", "--brief", *chain(*options.items())],
+        [sys.executable, "-m", "tenantry_cli", "prove", *chain(*options.items())],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=child_end,
@@ -345,7 +345,7 @@ def test_leak_is_shown_with_its_request(
     with serving(careless) as url:
         # Through the Data API alone.
         attacked = Target(url, target.anon_key, target.service_key)
-        result = tenantry(attacked, "prove", "--brief", "--json", str(file))
+        result = tenantry(attacked, "prove", "--json", str(file))
 
     assert result.exit_code == 1, result.output
     leaks = [

@@ -47,7 +47,7 @@ def test_hosted_project_is_proved_and_nothing_stays(
     }
     file = tmp_path / "proof.json"
 
-    result = tenantry(Target(url, *keys[kind]), "prove", "--brief", "--json", str(file))
+    result = tenantry(Target(url, *keys[kind]), "prove", "--json", str(file))
 
     assert result.exit_code == 0, result.output
     report = json.loads(file.read_text())

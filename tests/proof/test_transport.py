@@ -9,6 +9,7 @@ import requests
 import responses
 
 from tenantry_cli.errors import TenantryError
+from tenantry_cli.proof import transport as transport_module
 from tenantry_cli.proof.transport import Request, Transport
 
 URL = "https://project.example/rest/v1/rpc/suspend_tenant"
@@ -92,3 +93,24 @@ def test_call_fails_after_four_broken_connections(
     with pytest.raises(TenantryError, match="does not answer: the connection failed"):
         transport.send(CALL)
     assert broken.call_count == 4
+
+
+def test_call_waits_until_the_schemas_are_read(
+    upstream: responses.RequestsMock, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading the schemas of many tenants takes longer than a tenant is locked."""
+    pauses: list[float] = []
+    for name in ("_RETRY_BUSY", "_RETRY_LOADING"):
+        monkeypatch.setattr(
+            transport_module, name, getattr(transport_module, name).copy(sleep=pauses.append)
+        )
+    loading = {
+        "code": "PGRST002",
+        "message": "Could not query the database for the schema cache.",
+    }
+    for _ in range(40):
+        upstream.post(URL, status=503, json=loading)
+    upstream.post(URL, json=[])
+
+    assert transport.send(CALL).status == 200
+    assert len(upstream.calls) == 41

@@ -279,6 +279,11 @@ class _Campaign:
     def _note_omissions(self) -> None:
         target = self._environment.target
         notes = self._result.notes
+        if not self._plan.is_full:
+            notes.append(
+                "One entry point and the most used verbs were tried. --full tries all of them, "
+                "the functions and a missing tenant, too."
+            )
         if own := sorted(self._environment.open_paths):
             notes.append(
                 "Anybody sees these functions and tables of your own in public, which the "

@@ -58,7 +58,11 @@ def _separate_exit_code(command: Callable[..., None]) -> Callable[..., None]:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write a report to this file.",
 )
-@click.option("--brief", is_flag=True, help="Try fewer entry points and verbs.")
+@click.option(
+    "--full",
+    is_flag=True,
+    help="Try every entry point, verb and tenant too, which takes some minutes.",
+)
 @click.option(
     "--keep-accounts",
     is_flag=True,
@@ -66,7 +70,7 @@ def _separate_exit_code(command: Callable[..., None]) -> Callable[..., None]:
 )
 @_separate_exit_code
 @target_options
-def prove(target: Target, file: Path | None, brief: bool, keep_accounts: bool) -> None:
+def prove(target: Target, file: Path | None, full: bool, keep_accounts: bool) -> None:
     """Prove that no identity has access to another tenant's data.
 
     The command creates temporary tenants and users in the project, and removes them. Without
@@ -79,7 +83,7 @@ def prove(target: Target, file: Path | None, brief: bool, keep_accounts: bool) -
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDTH)
     with interruptible():
-        selection = Selection.BRIEF if brief else Selection.FULL
+        selection = Selection.FULL if full else Selection.BRIEF
         result = _run(target, selection, console, keeps_accounts=keep_accounts)
     show(result, console)
     failures = list(result.remains)

@@ -12,17 +12,33 @@ from typing import Any
 import psycopg
 import requests
 from psycopg import sql
+from tenacity import Retrying, retry_if_result, stop_after_delay
 from tenacity.wait import wait_fixed
 
 from tenantry.catalogue import catalogue
 from tenantry_cli.database import open_database
 from tenantry_cli.errors import TenantryError
-from tenantry_cli.http_client import BUSY_STATUSES, HttpClient, retrying, unanswered
+from tenantry_cli.http_client import (
+    BUSY_STATUSES,
+    HttpClient,
+    last_outcome,
+    retrying,
+    unanswered,
+)
 from tenantry_cli.signals import completed
 
 _TIMEOUT_SECONDS = 60
 # The database does not wait while another session keeps the tenant for more than a second.
 _RETRY_BUSY = retrying(9, statuses=BUSY_STATUSES, wait=wait_fixed(0.5))
+# PostgREST reads the schemas of all tenants anew, because the proof has made tables. With
+# thousands of tenants on a busy machine that takes longer, and serves nobody meanwhile.
+_LOADING = "PGRST002"
+_RETRY_LOADING = Retrying(
+    stop=stop_after_delay(90),
+    wait=wait_fixed(1),
+    retry=retry_if_result(lambda reply: _is_loading(reply)),
+    retry_error_callback=last_outcome,
+)
 # A server may close an idle connection at the moment when it is used again.
 _RETRY_CONNECTION = retrying(
     4, errors=(requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
@@ -109,6 +125,10 @@ class Reply:
         return _error_codes(self.json)
 
 
+def _is_loading(reply: requests.Response) -> bool:
+    return reply.status_code == HTTPStatus.SERVICE_UNAVAILABLE and _LOADING in reply.text
+
+
 def _error_codes(body: Any) -> set[str]:
     if not isinstance(body, dict):
         return set()
@@ -157,7 +177,7 @@ def is_overload(status: int, text: str) -> bool:
 def overloaded(url: str, status: int) -> TenantryError:
     return TenantryError(
         f"The project is overloaded: {url} answered {status} at every try, so nothing is "
-        "proved. Run the proof again when less happens in the project, or with --brief."
+        "proved. Run the proof again when less happens in the project, and without --full."
     )
 
 
@@ -173,7 +193,7 @@ class Transport:
     def send(self, what: Request | Statement) -> Reply:
         if isinstance(what, Statement):
             return self._run(what)
-        reply: requests.Response = _RETRY_BUSY(self._request, what)
+        reply: requests.Response = _RETRY_LOADING(_RETRY_BUSY, self._request, what)
         return Reply(
             reply.status_code,
             reply.content.decode(errors="replace"),
