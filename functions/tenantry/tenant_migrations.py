@@ -16,7 +16,9 @@ from tenantry.schema_cache import ColumnChange
 
 MigrationOutcome = TypeAliasType(
     "MigrationOutcome",
-    Annotated[Literal["migrated", "up_to_date", "failed"], Field(examples=["migrated"])],
+    Annotated[
+        Literal["migrated", "up_to_date", "failed", "in_progress"], Field(examples=["migrated"])
+    ],
 )
 _LatestVersion = Annotated[str, Field(examples=["20270120090000"])]
 
@@ -70,6 +72,9 @@ class TenantMigrationResult(Result):
     pending: Annotated[int, Field(examples=[0])]
     sqlstate: str | None
     message: str | None
+    rows_done: Annotated[int | None, Field(examples=[None])]
+    rows_left: Annotated[int | None, Field(examples=[None])]
+    seconds_left: Annotated[int | None, Field(examples=[None])]
 
 
 class SchemaDifference(Result):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import time
+from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +19,7 @@ from tenantry_cli.target import (
     is_key_refused,
     key_headers,
     refused_key,
+    service_and_database_options,
     service_options,
 )
 
@@ -51,6 +55,10 @@ _TIMEOUT_SECONDS = (10, 330)
 class UnansweredError(TenantryError):
     """The Data API did not answer, or could not answer anybody."""
 
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
 
 class RefusedError(TenantryError):
     """The database refused the call and gave a reason."""
@@ -78,6 +86,20 @@ class DataApi:
     def call(self, function: str, **arguments: Any) -> Any:
         """The result of the function."""
         return self._request("POST", f"rpc/{function}", json=arguments)
+
+    def probe(self) -> float:
+        """The seconds that one small request takes; infinite if nobody is served."""
+        begun = time.monotonic()
+        try:
+            reply = self._http.request(
+                "GET", f"{self.url}/rest/v1/tenants", params={"select": "id", "limit": 1}
+            )
+        except requests.RequestException:
+            # The next call says why.
+            return 0.0
+        if reply.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+            return math.inf
+        return time.monotonic() - begun
 
     def rows(self, table: str, **parameters: str | int) -> Any:
         """Rows of a table of the registry, at most `PAGE_SIZE`."""
@@ -144,7 +166,7 @@ def _refusal(reply: requests.Response) -> TenantryError:
         detail = None
     # With the code "busy" one tenant is locked. Any other such status concerns every tenant.
     if reply.status_code in _RETRIED_STATUSES and detail != "busy":
-        return UnansweredError(f"{message} (status {reply.status_code})")
+        return UnansweredError(f"{message} (status {reply.status_code})", reply.status_code)
     return RefusedError(reply.status_code, detail or code, message)
 
 
@@ -153,3 +175,18 @@ def project_options(command: Command) -> Command:
 
     Without the options it is the Data API of the running emulator."""
     return service_options(command, "api", DataApi)
+
+
+def project_and_database_options(command: Command) -> Command:
+    """Adds `--db-url`, too, and passes its value, or None, as `db_url`."""
+
+    @wraps(command)
+    def with_both(
+        *positional: Any, project: tuple[DataApi, str | None], **arguments: Any
+    ) -> Any:
+        api, db_url = project
+        return command(*positional, api=api, db_url=db_url, **arguments)
+
+    return service_and_database_options(
+        with_both, "project", lambda url, key, db_url: (DataApi(url, key), db_url)
+    )

@@ -1,11 +1,8 @@
 """`tenantry migrate`: migrates every tenant to the latest version and reports failures."""
 
 import json
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -16,46 +13,15 @@ from rich.text import Text
 from tenantry_cli.data_api import (
     PAGE_SIZE,
     DataApi,
-    RefusedError,
     UnansweredError,
-    project_options,
+    project_and_database_options,
 )
 from tenantry_cli.errors import as_sentence
-from tenantry_cli.progress import progress_bar
+from tenantry_cli.phase_session import PhaseSession
+from tenantry_cli.roll_out import Failure, Report, RollOut
 from tenantry_cli.signals import INTERRUPTED, terminated_like_ctrl_c
 
 _CTRL_C = "It was interrupted"
-
-
-@dataclass(frozen=True)
-class Failure:
-    schema_name: str
-    version: str | None
-    sqlstate: str | None
-    message: str | None
-
-
-@dataclass
-class Report:
-    """The result of a run; its fields are the keys of `--json`."""
-
-    latest_version: str
-    tenants: int = 0
-    migrated: list[str] = field(default_factory=list)
-    failed: list[Failure] = field(default_factory=list)
-    # Tenants that failed in an earlier run and were not tried in this one.
-    skipped: list[Failure] = field(default_factory=list)
-    not_started: list[str] = field(default_factory=list)
-    # Tenants that somebody else deleted during this run.
-    deleted: list[str] = field(default_factory=list)
-    migrations_applied: int = 0
-    seconds: float = 0
-    # Why the run ended before all tenants were tried.
-    ended_by: str | None = None
-
-    @property
-    def is_complete(self) -> bool:
-        return not (self.failed or self.skipped or self.not_started or self.ended_by)
 
 
 @click.command()
@@ -80,7 +46,7 @@ class Report:
 @click.option("--retry-failed", is_flag=True, help="Try tenants that failed before, too.")
 @click.option("--stop-on-error", is_flag=True, help="Start no other tenant after a failure.")
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
-@project_options
+@project_and_database_options
 @click.pass_context
 def migrate(
     context: click.Context,
@@ -92,6 +58,7 @@ def migrate(
     stop_on_error: bool,
     as_json: bool,
     api: DataApi,
+    db_url: str | None,
 ) -> None:
     """Migrate every tenant to the latest version of the template.
 
@@ -128,7 +95,8 @@ def migrate(
         return
 
     console = Console(stderr=True, highlight=False)
-    run = _Run(api, report, workers, stop_on_error, console)
+    session = PhaseSession(db_url) if db_url else None
+    run = RollOut(api, session, report, workers, stop_on_error, console)
     with terminated_like_ctrl_c():
         try:
             run.run(names, canary)
@@ -139,6 +107,9 @@ def migrate(
             report.ended_by = _CTRL_C
         except UnansweredError as error:
             report.ended_by = str(error)
+        finally:
+            if session is not None:
+                session.close()
     if as_json:
         click.echo(json.dumps(asdict(report), indent=2))
     else:
@@ -178,98 +149,6 @@ def tenants_behind(api: DataApi) -> Iterator[dict[str, Any]]:
     while page := api.call("list_tenants_behind", after_schema_name=last, page_size=PAGE_SIZE):
         yield from page
         last = page[-1]["schema_name"]
-
-
-class _Run:
-    def __init__(
-        self,
-        api: DataApi,
-        report: Report,
-        workers: int,
-        stop_on_error: bool,
-        console: Console,
-    ) -> None:
-        self._api = api
-        self._report = report
-        self._workers = workers
-        self._stop_on_error = stop_on_error
-        self._console = console
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-
-    @property
-    def has_stopped(self) -> bool:
-        return self._stop.is_set()
-
-    def run(self, names: Sequence[str], canary: int) -> None:
-        started = time.monotonic()
-        progress = progress_bar(self._console, is_shown=bool(names))
-        # In a second round these tenants are behind again.
-        self._report.migrated = [each for each in self._report.migrated if each not in names]
-        try:
-            with progress:
-                task = progress.add_task("Migrating", total=len(names))
-                for group in filter(None, (names[:canary], names[canary:])):
-                    self._all(group, lambda: progress.advance(task))
-                    # The other tenants are migrated only if all canaries succeeded.
-                    if canary and self._report.failed:
-                        self._stop.set()
-                        break
-        finally:
-            settled = {
-                *self._report.migrated,
-                *self._report.deleted,
-                *(failure.schema_name for failure in self._report.failed),
-            }
-            self._report.not_started = [name for name in names if name not in settled]
-            self._report.seconds = round(self._report.seconds + time.monotonic() - started, 3)
-
-    def _all(self, names: Iterable[str], advance: Callable[[], None]) -> None:
-        """Returns, or raises, when no migration runs any more."""
-        with ThreadPoolExecutor(self._workers) as pool:
-            futures = [pool.submit(self._tenant, name) for name in names]
-            try:
-                for future in as_completed(futures):
-                    future.result()
-                    advance()
-            except BaseException:
-                # On Ctrl-C the running migrations finish, and no other starts.
-                self._stop.set()
-                raise
-
-    def _tenant(self, name: str) -> None:
-        pending = 1
-        while pending and not self._stop.is_set():
-            try:
-                result = self._api.call("migrate_tenant", schema_name=name)
-            except RefusedError as error:
-                if error.code == "tenant_not_found":
-                    with self._lock:
-                        self._report.deleted.append(name)
-                    return
-                self._fail(Failure(name, None, error.code, str(error)))
-                return
-            except UnansweredError:
-                self._stop.set()
-                raise
-            if result["outcome"] == "failed":
-                self._fail(
-                    Failure(name, result["version"], result["sqlstate"], result["message"])
-                )
-                return
-            pending = result["pending"]
-            if result["outcome"] == "migrated":
-                with self._lock:
-                    self._report.migrations_applied += 1
-        if not pending:
-            with self._lock:
-                self._report.migrated.append(name)
-
-    def _fail(self, failure: Failure) -> None:
-        with self._lock:
-            self._report.failed.append(failure)
-        if self._stop_on_error:
-            self._stop.set()
 
 
 def _show_plan(report: Report, behind: Sequence[dict[str, Any]], as_json: bool) -> None:

@@ -200,6 +200,20 @@ def service_options(command: Command, name: str, make: Callable[[str, str], Any]
     )
 
 
+def service_and_database_options(
+    command: Command, name: str, make: Callable[[str, str, str | None], Any]
+) -> Command:
+    """The same with the URL of the database, which may be left out."""
+    return _with_options(
+        command,
+        (_URL, _SERVICE_KEY, _DB_URL),
+        name,
+        lambda known: make(
+            str(known["API_URL"]), str(known["SERVICE_ROLE_KEY"]), known["DB_URL"]
+        ),
+    )
+
+
 def public_options(command: Command) -> Command:
     """Adds the options of a client app, and passes their values as `url` and `anon_key`."""
 

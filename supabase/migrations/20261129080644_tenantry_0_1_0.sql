@@ -144,6 +144,13 @@ create type tenancy.access_level as enum ('read', 'write', 'admin');
 comment on type tenancy.access_level is
     'What a user may do in one tenant. read: read rows; write: also write rows; admin: also administer the tenant.';
 
+-- sql/05_enums/migration_phase.sql
+
+create type tenancy.migration_phase as enum ('change', 'backfill', 'index');
+
+comment on type tenancy.migration_phase is
+    'Kind of a tenant migration. change: any statements, in one short transaction; backfill: one statement that is repeated over parts of a table, each in a transaction of its own; index: one index, which can be built while the table is written.';
+
 -- sql/05_enums/platform_role.sql
 
 -- Declared from least to most: comparisons such as `role >= 'admin'` rely on the order.
@@ -154,10 +161,10 @@ comment on type tenancy.platform_role is
 
 -- sql/05_enums/tenant_migration_outcome.sql
 
-create type tenancy.tenant_migration_outcome as enum ('migrated', 'up_to_date', 'failed');
+create type tenancy.tenant_migration_outcome as enum ('migrated', 'up_to_date', 'failed', 'in_progress');
 
 comment on type tenancy.tenant_migration_outcome is
-    'Outcome of migrate_tenant. A failed migration leaves the tenant as it was.';
+    'Outcome of migrate_tenant. A failed migration leaves the tenant as it was; a failed backfill keeps its earlier batches. in_progress: one batch of a backfill is done, and the next call does the next.';
 
 -- sql/05_enums/tenant_status.sql
 
@@ -613,13 +620,22 @@ create type public.tenantry_tenant_migration_result as (
     version text,
     pending integer,
     sqlstate text,
-    message text
+    message text,
+    rows_done bigint,
+    rows_left bigint,
+    seconds_left integer
 );
 
 comment on type public.tenantry_tenant_migration_result is 'Result of migrate_tenant.';
 comment on column public.tenantry_tenant_migration_result.version is
     'The tenant migration that was applied or has failed; of a tenant that is up to date, its version.';
 comment on column public.tenantry_tenant_migration_result.pending is 'Number of tenant migrations that this tenant still lacks.';
+comment on column public.tenantry_tenant_migration_result.rows_done is
+    'Of a backfill: the rows that it has changed so far.';
+comment on column public.tenantry_tenant_migration_result.rows_left is
+    'Of a backfill: an estimate of the rows that it has not read yet.';
+comment on column public.tenantry_tenant_migration_result.seconds_left is
+    'Of a backfill: an estimate from the last batch, without pauses between calls.';
 
 -- sql/06_records/tenantry_tenant_migration_status.sql
 
@@ -1001,6 +1017,10 @@ create table tenancy.tenant_migrations (
     name text not null,
     statements text not null,
     callable_routines text[] not null default '{}',
+    phase tenancy.migration_phase not null default 'change',
+    limit_seconds integer not null default 5,
+    batch integer,
+    audit_rows boolean not null default false,
     registered_at timestamptz not null default now(),
     constraint tenant_migrations_pkey primary key (version),
     constraint tenant_migrations_position_key unique (position),
@@ -1009,7 +1029,10 @@ create table tenancy.tenant_migrations (
     constraint tenant_migrations_version_is_name check (version ~ '^[a-z0-9][a-z0-9_]{0,62}$'),
     -- A null would make every comparison with the list unknown.
     constraint tenant_migrations_callable_routines_are_names
-        check (array_position(callable_routines, null) is null)
+        check (array_position(callable_routines, null) is null),
+    constraint tenant_migrations_limit_is_possible check (limit_seconds between 1 and 3600),
+    constraint tenant_migrations_batch_iff_backfill
+        check ((phase = 'backfill') = (batch is not null) and batch between 1 and 1000000)
 );
 
 alter table tenancy.tenant_migrations enable row level security;
@@ -1024,6 +1047,14 @@ comment on column tenancy.tenant_migrations.statements is
     'SQL as for one tenant: unqualified names, run with the tenant''s schema first in search_path.';
 comment on column tenancy.tenant_migrations.callable_routines is
     'Names of routines that the API may call from this migration on, while the tenant is active.';
+comment on column tenancy.tenant_migrations.phase is
+    'How a tenant receives the migration. All phases share one order.';
+comment on column tenancy.tenant_migrations.limit_seconds is
+    'How long the migration may keep tables of a tenant locked. PostgREST waits for a locked table when it loads its schema cache, and then nobody is served. More than 5 seconds only in a session of the database: the Data API always gives 5.';
+comment on column tenancy.tenant_migrations.batch is
+    'Of a backfill: the number of rows that the first batch reads. Later batches are as large as a second allows.';
+comment on column tenancy.tenant_migrations.audit_rows is
+    'Of a backfill: whether the audit log of the tenant gets an entry for each row. Otherwise it gets one for each batch.';
 
 -- sql/10_tables/tenant_template_limits.sql
 
@@ -1191,6 +1222,50 @@ comment on column tenancy.tenants_splits_rows.key_hash is 'SHA-256 of the row''s
 comment on column tenancy.tenants_splits_rows.row_hash is 'SHA-256 of the source row, as it was copied.';
 comment on column tenancy.tenants_splits_rows.copy_hash is
     'SHA-256 of the copy, if a trigger of the tenant''s table has changed it and nobody has accepted that; else null.';
+
+-- sql/10_tables/unfinished_backfills.sql
+
+create table tenancy.unfinished_backfills (
+    schema_name text not null,
+    version text collate "C" not null,
+    table_name text not null,
+    pass integer not null default 1,
+    next_block bigint not null default 0,
+    end_block bigint not null,
+    batch_blocks bigint not null,
+    rows_a_block double precision not null,
+    rows_done bigint not null default 0,
+    rows_done_in_first_pass bigint not null default 0,
+    rows_done_in_pass bigint not null default 0,
+    seconds double precision not null default 0,
+    seconds_a_block double precision not null default 0,
+    started_at timestamptz not null default now(),
+    writing_in xid8,
+    constraint unfinished_backfills_pkey primary key (schema_name),
+    constraint unfinished_backfills_schema_name_fkey foreign key (schema_name)
+        references public.tenants (schema_name) on delete cascade,
+    constraint unfinished_backfills_version_fkey foreign key (version)
+        references tenancy.tenant_migrations (version) on delete cascade
+);
+
+create index unfinished_backfills_version_idx on tenancy.unfinished_backfills (version);
+
+alter table tenancy.unfinished_backfills enable row level security;
+
+comment on table tenancy.unfinished_backfills is
+    'Tenants in which a backfill has begun, and how far it is. The row goes when the tenant has the version.';
+comment on column tenancy.unfinished_backfills.pass is
+    'A backfill reads the table block by block, again and again until nothing is left to change: rows move and are added meanwhile.';
+comment on column tenancy.unfinished_backfills.next_block is
+    'Where the next batch begins. The pass ends at end_block.';
+comment on column tenancy.unfinished_backfills.batch_blocks is
+    'Size of the next batch, adapted to the time that the batches take.';
+comment on column tenancy.unfinished_backfills.rows_a_block is
+    'Estimate of the rows in a block of 8 KiB, from the first blocks of the pass.';
+comment on column tenancy.unfinished_backfills.rows_done is 'Rows that the backfill has changed so far.';
+comment on column tenancy.unfinished_backfills.seconds is 'Time that the batches have taken.';
+comment on column tenancy.unfinished_backfills.writing_in is
+    'The transaction that runs a batch now. It shows the audit triggers that a change belongs to the backfill; no other transaction ever sees it.';
 
 -- sql/10_tables/unfinished_migrations.sql
 
@@ -4252,10 +4327,31 @@ declare
     v_role constant text := case v_caller.kind when 'nobody' then session_user else v_caller.kind end;
     v_size integer;
     v_is_unusual boolean;
+    v_backfill text;
+    v_rows bigint;
 begin
     if tg_op = 'TRUNCATE' then
         insert into %1$I.audit_log (actor_id, actor_role, action, table_name)
         values (audit.v_caller.user_id, audit.v_role, 'truncate', %2$L);
+        return null;
+    end if;
+
+    if current_setting('tenancy.backfill', true) <> '' then
+        v_backfill := tenancy.running_backfill(%1$L);
+    end if;
+    if v_backfill is not null then
+        if tg_op = 'DELETE' then
+            select count(*) into v_rows from old_rows;
+        else
+            select count(*) into v_rows from new_rows;
+        end if;
+        if v_rows > 0 then
+            insert into %1$I.audit_log (actor_id, actor_role, action, table_name, new_values)
+            values (
+                audit.v_caller.user_id, audit.v_role, lower(tg_op), %2$L,
+                jsonb_build_object('backfill', v_backfill, 'rows', v_rows)
+            );
+        end if;
         return null;
     end if;
 
@@ -5012,6 +5108,28 @@ $$;
 
 comment on function tenancy.require_restorable(text, anyelement) is
     'Refuses a row that a backup could not write as text or read again (PT422 invalid_request).';
+
+-- sql/20_tenancy/audit_triggers/running_backfill.sql
+
+create function tenancy.running_backfill(schema_name text)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return (
+        select b.version
+        from tenancy.unfinished_backfills b
+        where b.schema_name = running_backfill.schema_name
+            and b.writing_in = pg_current_xact_id_if_assigned()
+    );
+end;
+$$;
+
+comment on function tenancy.running_backfill(text) is
+    'The version of the backfill of which this transaction runs a batch in this tenant; null if none. Nobody but Tenantry can write what it reads.';
 
 -- sql/20_tenancy/cache_load/cache_load_statements.sql
 
@@ -7942,7 +8060,11 @@ create function tenancy.add_tenant_migration(
     version text,
     name text,
     statements text,
-    callable_routines text[] default '{}'
+    callable_routines text[] default '{}',
+    phase tenancy.migration_phase default 'change',
+    limit_seconds integer default 5,
+    batch integer default null,
+    audit_rows boolean default false
 )
     returns void
     volatile
@@ -7965,18 +8087,29 @@ begin
     if found then
         if v_migration.statements = add_tenant_migration.statements
             and v_migration.callable_routines = add_tenant_migration.callable_routines
+            and v_migration.phase = add_tenant_migration.phase
         then
+            -- How a tenant receives it may change at any time; what it receives may not.
+            update tenancy.tenant_migrations m
+            set limit_seconds = add_tenant_migration.limit_seconds,
+                batch = add_tenant_migration.batch,
+                audit_rows = add_tenant_migration.audit_rows
+            where m.version = v_migration.version
+                and (m.limit_seconds, m.batch, m.audit_rows) is distinct from (
+                    add_tenant_migration.limit_seconds, add_tenant_migration.batch, add_tenant_migration.audit_rows
+                );
             return;
         end if;
         raise exception 'Tenant migration % is registered already, with another text. Tenants may have received it: register the change under a new version.', version;
     end if;
     perform tenancy.require_registration(version, name, statements, callable_routines);
 
-    insert into tenancy.tenant_migrations (version, position, name, statements, callable_routines)
+    insert into tenancy.tenant_migrations
+        (version, position, name, statements, callable_routines, phase, limit_seconds, batch, audit_rows)
     values (
         version,
         (select coalesce(max(m.position), 0) + 1 from tenancy.tenant_migrations m),
-        name, statements, callable_routines
+        name, statements, callable_routines, phase, limit_seconds, batch, audit_rows
     )
     returning * into v_migration;
 
@@ -7991,8 +8124,112 @@ begin
 end;
 $$;
 
-comment on function tenancy.add_tenant_migration(text, text, text, text[]) is
-    'Adds a tenant migration after all that this database has registered, and applies it to the reference schema. Existing tenants stay as they are, new tenants start with it. One tenant is created and rolled back, to show that tenants can be created. callable_routines names routines that the API may call. Warns of each table that no client can reach any more. Repeating a registration changes nothing; another text under a registered version is refused.';
+comment on function tenancy.add_tenant_migration(text, text, text, text[], tenancy.migration_phase, integer, integer, boolean) is
+    'Adds a tenant migration after all that this database has registered, and applies it to the reference schema. Existing tenants stay as they are, new tenants start with it. One tenant is created and rolled back, to show that tenants can be created. callable_routines names routines that the API may call. Warns of each table that no client can reach any more. Repeating a registration changes nothing but limit_seconds, batch and audit_rows; another text under a registered version is refused.';
+
+-- sql/20_tenancy/migrations/advance_backfill.sql
+
+-- A table is read block by block: that needs no key and no index, and reads nothing twice in a
+-- pass, where a search for the rows that are left would read all dead rows before them again.
+-- A row that moves or comes meanwhile is found by the next pass.
+create function tenancy.advance_backfill(tenant public.tenants, migration tenancy.tenant_migrations)
+    returns tenancy.unfinished_backfills
+    volatile
+    security invoker
+    set search_path = ''
+    -- A member's transaction may hold a row. The rows of the batch are locked meanwhile.
+    set lock_timeout = '500ms'
+    language plpgsql
+as $$
+declare
+    v_batch_seconds constant double precision := 0.8;
+    v_leftovers constant text[] := tenancy.session_leftovers();
+    v_locks constant text[] := tenancy.advisory_locks();
+    v_backfill tenancy.unfinished_backfills := tenancy.begin_backfill(tenant.schema_name, migration);
+    v_begun constant timestamptz := clock_timestamp();
+    v_batch_begun timestamptz;
+    v_seconds double precision;
+    v_end bigint;
+    v_rows bigint;
+    v_is_interrupted boolean := false;
+begin
+    -- Small batches share a call, so that a small tenant passes in one.
+    loop
+        if v_backfill.next_block >= v_backfill.end_block then
+            -- From the second pass on, what has been added behind the end belongs to the pass. In
+            -- the first, most of it are the rows that the backfill itself has changed.
+            v_end := tenancy.block_count(tenant.schema_name, v_backfill.table_name);
+            if v_backfill.pass > 1 and v_end > v_backfill.end_block then
+                v_backfill.end_block := v_end;
+            elsif v_backfill.rows_done_in_pass = 0 then
+                exit;
+            else
+                perform tenancy.require_end_of_backfill(v_backfill);
+                if v_backfill.pass = 1 then
+                    v_backfill.rows_done_in_first_pass := v_backfill.rows_done_in_pass;
+                end if;
+                v_backfill.pass := v_backfill.pass + 1;
+                v_backfill.next_block := 0;
+                v_backfill.end_block := v_end;
+                v_backfill.rows_done_in_pass := 0;
+                v_backfill.rows_a_block := tenancy.rows_a_block(tenant.schema_name, v_backfill.table_name);
+            end if;
+        end if;
+        exit when v_is_interrupted or clock_timestamp() >= v_begun + v_batch_seconds * interval '0.5 seconds';
+
+        v_batch_begun := clock_timestamp();
+        v_end := least(v_backfill.next_block + v_backfill.batch_blocks, v_backfill.end_block);
+        begin
+            update tenancy.unfinished_backfills b
+            set writing_in = pg_current_xact_id()
+            where b.schema_name = tenant.schema_name;
+            v_rows := tenancy.run_backfill_batch(tenant.schema_name, migration, v_backfill.next_block, v_end);
+            perform tenancy.require_clean_session(migration, v_leftovers, v_locks);
+        exception
+            when query_canceled or lock_not_available or deadlock_detected then
+                perform tenancy.release_session_locks(v_locks);
+                perform tenancy.require_not_closing(tenant.schema_name);
+                if v_end - v_backfill.next_block <= 1 and sqlstate = '57014' then
+                    raise exception 'A batch of one block of table "%" took too long. Another session may hold its rows, or the statement reads too much for each row: it may need an index.', v_backfill.table_name
+                        using errcode = 'query_canceled';
+                end if;
+                v_is_interrupted := true;
+                v_backfill.batch_blocks := greatest(1, (v_end - v_backfill.next_block) / 4);
+                continue;
+            when others then
+                perform tenancy.release_session_locks(v_locks);
+                raise;
+        end;
+        v_seconds := extract(epoch from clock_timestamp() - v_batch_begun);
+        v_backfill.seconds := v_backfill.seconds + v_seconds;
+        v_backfill.seconds_a_block := v_seconds / (v_end - v_backfill.next_block);
+        v_backfill.rows_done := v_backfill.rows_done + v_rows;
+        v_backfill.rows_done_in_pass := v_backfill.rows_done_in_pass + v_rows;
+        v_backfill.batch_blocks := greatest(1, v_backfill.batch_blocks * least(4, greatest(0.25, v_batch_seconds / v_seconds)));
+        v_backfill.next_block := v_end;
+    end loop;
+
+    update tenancy.unfinished_backfills b
+    set pass = v_backfill.pass,
+        next_block = v_backfill.next_block,
+        end_block = v_backfill.end_block,
+        batch_blocks = v_backfill.batch_blocks,
+        rows_a_block = v_backfill.rows_a_block,
+        rows_done = v_backfill.rows_done,
+        rows_done_in_first_pass = v_backfill.rows_done_in_first_pass,
+        rows_done_in_pass = v_backfill.rows_done_in_pass,
+        seconds = v_backfill.seconds,
+        seconds_a_block = v_backfill.seconds_a_block,
+        writing_in = null
+    where b.schema_name = tenant.schema_name
+    returning b.* into strict v_backfill;
+
+    return v_backfill;
+end;
+$$;
+
+comment on function tenancy.advance_backfill(public.tenants, tenancy.tenant_migrations) is
+    'Runs the next batch of a backfill, of about a second, and returns how far the tenant is; next_block is end_block when nothing is left to do. A batch that is cancelled or meets a locked row changes nothing, and the next one is smaller. Raises if the statement fails or reaches no end. Only under lock_tenant.';
 
 -- sql/20_tenancy/migrations/advance_reference.sql
 
@@ -8024,6 +8261,11 @@ declare
 begin
     perform tenancy.require_migration_text(migration);
     perform tenancy.make_reference();
+    if migration.phase = 'backfill' then
+        perform tenancy.backfill_table('tenant_template', migration);
+    elsif migration.phase = 'index' then
+        perform tenancy.index_name(migration);
+    end if;
     -- apply_tenant_migration switches safeupdate off, too. Here that happens before the settings
     -- are recorded, so that it does not look like a change by the migration.
     perform set_config('safeupdate.enabled', 'off', true);
@@ -8148,6 +8390,8 @@ declare
     v_after public.tenants;
     v_leftovers constant text[] := tenancy.session_leftovers();
     v_locks constant text[] := tenancy.advisory_locks();
+    v_begun timestamptz;
+    v_seconds double precision;
 begin
     if tenancy.has_own_objects(tenant.schema_name, tenant.schema_version) then
         -- Before the own objects are recorded: this refresh is not a change by the migration.
@@ -8166,6 +8410,7 @@ begin
     end if;
 
     loop
+        v_begun := clock_timestamp();
         begin
             perform tenancy.apply_tenant_migration(tenant.schema_name, migration);
             update public.tenants t
@@ -8176,6 +8421,10 @@ begin
             -- The reference schema has no rows, for which a migration may leave something.
             perform tenancy.require_clean_session(migration, v_leftovers, v_locks);
             perform tenancy.require_template(tenant.schema_name, migration.version, v_own);
+            -- In a session of the database, whose statements may have no timeout.
+            if clock_timestamp() > v_begun + migration.limit_seconds * interval '1 second' then
+                raise query_canceled;
+            end if;
             return v_after;
         exception
             when lock_not_available or deadlock_detected then
@@ -8183,7 +8432,26 @@ begin
                 if clock_timestamp() >= v_give_up then
                     raise;
                 end if;
-            when others or query_canceled then
+            when query_canceled then
+                perform tenancy.release_session_locks(v_locks);
+                perform tenancy.require_not_closing(tenant.schema_name);
+                v_seconds := extract(epoch from clock_timestamp() - v_begun);
+                -- The time was spent on waiting, or a person has cancelled it.
+                if v_seconds < 0.8 * least(migration.limit_seconds, 5) then
+                    raise lock_not_available;
+                end if;
+                raise exception 'It was cancelled after % seconds, in which tables of the tenant were locked. %',
+                    round(v_seconds::numeric, 1),
+                    case
+                        when migration.limit_seconds > 5 then format(
+                            'Its limit is %s seconds, which only a session of the database has: run `tenantry migrate` with --db-url.',
+                            migration.limit_seconds
+                        )
+                        when migration.phase = 'index' then 'Run `tenantry migrate` with --db-url, which builds a large index while the table is written.'
+                        else 'Replace it by a migration that changes no rows, and register what is left as a backfill or an index; or register it again with a higher limit_seconds.'
+                    end
+                    using errcode = 'query_canceled';
+            when others then
                 perform tenancy.release_session_locks(v_locks);
                 raise;
         end;
@@ -8231,7 +8499,12 @@ begin
 
     -- Only the statements run with this path; afterwards the empty path is set again.
     perform set_config('search_path', v_path, true);
-    execute migration.statements;
+    if migration.phase = 'backfill' then
+        -- For no row at all: advance_backfill runs it for the rows of a tenant.
+        execute migration.statements using '(0,0)'::tid, '(0,0)'::tid;
+    elsif migration.phase = 'change' or not tenancy.is_index_ready(schema_name, migration) then
+        execute migration.statements;
+    end if;
     -- PostgreSQL shows a new channel only after the commit. So nothing is refused here, but the
     -- session listens to what it listened to before.
     unlisten *;
@@ -8298,6 +8571,139 @@ $$;
 
 comment on function tenancy.apply_tenant_migration(text, tenancy.tenant_migrations) is
     'Runs one tenant migration in one schema and makes new tables tenant tables: members read, writers write, unless the migration writes policies or enables row level security itself; every change is audited, unless the migration called leave_unaudited. pin_routines gives its routines the tenant''s search path. Refuses a migration that drops or disables audit triggers (55000). apply_tenant_privileges sets the privileges afterwards.';
+
+-- sql/20_tenancy/migrations/backfill_table.sql
+
+-- The plan of PostgreSQL says what the statement does. Text would have to be parsed.
+create function tenancy.backfill_table(schema_name text, migration tenancy.tenant_migrations)
+    returns text
+    volatile
+    security invoker
+    set search_path = ''
+    -- So the plan shows a range of blocks as such, if the statement has one, in an empty table, too.
+    set enable_seqscan = off
+    set enable_indexscan = off
+    set enable_indexonlyscan = off
+    set enable_bitmapscan = off
+    language plpgsql
+as $$
+declare
+    v_plan jsonb;
+    v_writes jsonb;
+    v_scan jsonb;
+    v_problem text;
+begin
+    perform set_config('search_path', tenancy.tenant_search_path(schema_name), true);
+    begin
+        execute format(
+            E'explain (verbose, costs off, format json) with backfill as (%s\n returning 1) select count(*) from backfill',
+            tenancy.single_statement(migration.statements)
+        )
+        into v_plan
+        using '(11,1)'::tid, '(23,1)'::tid;
+    exception
+        when syntax_error then
+            v_problem := format('PostgreSQL says: %s. Write one UPDATE or DELETE without RETURNING', sqlerrm);
+    end;
+    perform set_config('search_path', '', true);
+
+    if v_problem is null then
+        select jsonb_agg(w) into v_writes
+        from jsonb_path_query(v_plan, 'strict $.** ? (@."Node Type" == "ModifyTable")') w;
+        v_scan := jsonb_path_query_first(
+            v_plan,
+            'strict $.** ? (@."Node Type" == "Tid Range Scan" && @.Schema == $schema && @.Alias == $alias)',
+            jsonb_build_object('schema', schema_name, 'alias', v_writes -> 0 -> 'Alias')
+        );
+        v_problem := case
+            when jsonb_array_length(v_writes) is distinct from 1
+                or v_writes -> 0 ->> 'Operation' not in ('Update', 'Delete')
+                then 'Write one UPDATE or DELETE: a backfill repeats it for one part of the table after the other'
+            when v_writes -> 0 ? 'Target Tables'
+                then 'It changes a table with partitions or children. Write a backfill for each of them, with "only"'
+            when v_writes -> 0 ->> 'Schema' is distinct from schema_name
+                then 'It does not change a table of the tenant. Leave names unqualified: it runs in each tenant'
+            when v_scan is null
+                or v_scan ->> 'TID Cond' !~ 'ctid >= ''\(11,1\)''::tid'
+                or v_scan ->> 'TID Cond' !~ 'ctid < ''\(23,1\)''::tid'
+                then format(
+                    'Restrict it to the part of the table that is its turn: add "and %1$s.ctid >= $1 and %1$s.ctid < $2" to its condition',
+                    coalesce(v_writes -> 0 ->> 'Alias', 'the table')
+                )
+            when v_writes -> 0 ->> 'Operation' = 'Update'
+                and not v_scan ? 'Filter'
+                and not jsonb_path_exists(v_plan, 'strict $.** ? (@."Join Type" like_regex "." || @."Parent Relationship" == "SubPlan")')
+                then 'Add a condition that is false for a row once it is changed, such as "total is null": the backfill ends when no row is left'
+        end;
+    end if;
+    if v_problem is not null then
+        raise exception 'Tenant migration % cannot be run in batches. %.', migration.version, v_problem
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+
+    return v_writes -> 0 ->> 'Relation Name';
+end;
+$$;
+
+comment on function tenancy.backfill_table(text, tenancy.tenant_migrations) is
+    'The table whose rows a backfill changes in this schema. Refuses a statement that is not one UPDATE or DELETE of a part of one of its tables, or that has no condition on what is left to do (55000).';
+
+-- sql/20_tenancy/migrations/begin_backfill.sql
+
+create function tenancy.begin_backfill(schema_name text, migration tenancy.tenant_migrations)
+    returns tenancy.unfinished_backfills
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_backfill tenancy.unfinished_backfills;
+begin
+    select * into v_backfill
+    from tenancy.unfinished_backfills b
+    where b.schema_name = begin_backfill.schema_name;
+    if found and v_backfill.version = migration.version then
+        return v_backfill;
+    end if;
+
+    delete from tenancy.unfinished_backfills b where b.schema_name = begin_backfill.schema_name;
+    v_backfill.table_name := tenancy.backfill_table(schema_name, migration);
+    v_backfill.rows_a_block := tenancy.rows_a_block(schema_name, v_backfill.table_name);
+    insert into tenancy.unfinished_backfills as b
+        (schema_name, version, table_name, end_block, batch_blocks, rows_a_block)
+    values (
+        schema_name, migration.version, v_backfill.table_name,
+        tenancy.block_count(schema_name, v_backfill.table_name),
+        greatest(1, migration.batch / greatest(v_backfill.rows_a_block, 1)),
+        v_backfill.rows_a_block
+    )
+    returning b.* into v_backfill;
+
+    return v_backfill;
+end;
+$$;
+
+comment on function tenancy.begin_backfill(text, tenancy.tenant_migrations) is
+    'How far a tenant is with a backfill, which begins if it has not begun. Only under lock_tenant.';
+
+-- sql/20_tenancy/migrations/block_count.sql
+
+create function tenancy.block_count(schema_name text, table_name text)
+    returns bigint
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return pg_relation_size(tenancy.require_table(schema_name, table_name)::regclass)
+        / current_setting('block_size')::integer;
+end;
+$$;
+
+comment on function tenancy.block_count(text, text) is
+    'Blocks of a tenant''s table, without its indexes and large values (PT404 table_not_found).';
 
 -- sql/20_tenancy/migrations/build_tenant_schema.sql
 
@@ -8421,6 +8827,31 @@ $$;
 
 comment on function tenancy.check_creatable(text, text[]) is
     'The problem, if no tenant could be created at this version, if a new tenant would differ from the reference schema, if it could hold no profiles, or if people would have more or less access to these tables than they should; otherwise null. Creates a tenant and rolls it back (40P01, 55P03).';
+
+-- sql/20_tenancy/migrations/end_backfill.sql
+
+create function tenancy.end_backfill(tenant public.tenants, migration tenancy.tenant_migrations)
+    returns public.tenants
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_after public.tenants;
+begin
+    delete from tenancy.unfinished_backfills b where b.schema_name = tenant.schema_name;
+    update public.tenants t
+    set schema_version = migration.version, updated_at = now()
+    where t.id = tenant.id
+    returning * into strict v_after;
+
+    return v_after;
+end;
+$$;
+
+comment on function tenancy.end_backfill(public.tenants, tenancy.tenant_migrations) is
+    'Gives a tenant the version of a backfill that has nothing left to do. Only under lock_tenant.';
 
 -- sql/20_tenancy/migrations/external_changes.sql
 
@@ -8684,6 +9115,74 @@ $$;
 comment on function tenancy.failure_message(text, text, text, text, text) is
     'The message about a migration that failed in a tenant, without values of the tenant, from what PostgreSQL says about the error.';
 
+-- sql/20_tenancy/migrations/find_index.sql
+
+create function tenancy.find_index(schema_name text, index_name text)
+    returns pg_catalog.pg_index
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select i
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_index i on i.indexrelid = c.oid
+    where c.relname = index_name and c.relnamespace = to_regnamespace(quote_ident(schema_name));
+$$;
+
+comment on function tenancy.find_index(text, text) is 'The index of this name in a schema; null if there is none.';
+
+-- sql/20_tenancy/migrations/index_name.sql
+
+create function tenancy.index_name(migration tenancy.tenant_migrations)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_text constant text := tenancy.single_statement(migration.statements);
+    v_name constant text := substring(
+        v_text from '(?i)^\s*create\s+(?:unique\s+)?index\s+("[^"]+"|[a-z_][a-z0-9_$]*)\s+on\s'
+    );
+begin
+    if v_name is null or v_text ~ ';' then
+        raise exception 'Tenant migration % must be one statement: create [unique] index <name> on <table> (…). Without CONCURRENTLY, which `tenantry migrate` adds for large tables, and without IF NOT EXISTS.', migration.version
+            using errcode = 'feature_not_supported';
+    end if;
+
+    return (parse_ident(v_name))[1];
+end;
+$$;
+
+comment on function tenancy.index_name(tenancy.tenant_migrations) is
+    'The name of the index that a registered index creates. Refuses another statement (0A000).';
+
+-- sql/20_tenancy/migrations/is_index_ready.sql
+
+create function tenancy.is_index_ready(schema_name text, migration tenancy.tenant_migrations)
+    returns boolean
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_index constant pg_catalog.pg_index := tenancy.find_index(schema_name, tenancy.index_name(migration));
+begin
+    -- An interrupted CREATE INDEX CONCURRENTLY has left it.
+    if not v_index.indisvalid then
+        execute format('drop index %s', v_index.indexrelid::regclass);
+    end if;
+
+    return coalesce(v_index.indisvalid, false);
+end;
+$$;
+
+comment on function tenancy.is_index_ready(text, tenancy.tenant_migrations) is
+    'Whether `tenantry migrate` has built a registered index in this schema already. Drops an invalid one of its name. require_template compares the index with the reference schema.';
+
 -- sql/20_tenancy/migrations/latest_tenant_version.sql
 
 create function tenancy.latest_tenant_version()
@@ -8878,6 +9377,67 @@ $$;
 comment on function tenancy.next_migration(text) is
     'The tenant migration that a tenant at this version receives next; null if there is none. Locks it, so that it is neither withdrawn nor replaced until the transaction ends (55P03).';
 
+-- sql/20_tenancy/migrations/next_phase.sql
+
+-- Only a session of the database can build an index without CREATE INDEX blocking writers, and
+-- can give a migration more time than the Data API does.
+create function tenancy.next_phase(
+    schema_name text,
+    out version text,
+    out phase tenancy.migration_phase,
+    out limit_seconds integer,
+    out search_path text,
+    out build_index text,
+    out drop_index text
+)
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_migration tenancy.tenant_migrations;
+    v_index pg_catalog.pg_index;
+    v_table text;
+begin
+    select m.* into v_migration
+    from public.tenants t
+    join tenancy.tenant_migrations c on c.version = t.schema_version
+    join tenancy.tenant_migrations m on m.position = c.position + 1
+    where t.schema_name = next_phase.schema_name;
+    version := v_migration.version;
+    phase := v_migration.phase;
+    limit_seconds := v_migration.limit_seconds;
+    search_path := tenancy.tenant_search_path(schema_name);
+    if phase is distinct from 'index' then
+        return;
+    end if;
+
+    v_index := tenancy.find_index(schema_name, tenancy.index_name(v_migration));
+    if v_index.indisvalid then
+        return;
+    end if;
+    if v_index.indexrelid is not null then
+        drop_index := format('drop index concurrently %s', v_index.indexrelid::regclass);
+    end if;
+    select o.table_name into v_table
+    from tenancy.tenant_template_objects o
+    where o.version = v_migration.version
+        and o.object_kind = 'index'
+        and o.object_name = o.table_name || '.' || tenancy.index_name(v_migration);
+    -- The index of a small table is built in less time than it would wait for other transactions.
+    if pg_relation_size(tenancy.find_table(schema_name, v_table)::regclass) < 16 * 1024 * 1024 then
+        return;
+    end if;
+    build_index := regexp_replace(
+        tenancy.single_statement(v_migration.statements), '\mindex\M', 'index concurrently', 'i'
+    );
+end;
+$$;
+
+comment on function tenancy.next_phase(text) is
+    'What a tenant receives next; null if nothing. Of an index of a large table that is not there yet: the statement that builds it without blocking writers, for this search_path, and the one that drops what an interrupted build has left.';
+
 -- sql/20_tenancy/migrations/pending_migrations.sql
 
 create function tenancy.pending_migrations(version text)
@@ -9041,6 +9601,76 @@ $$;
 comment on function tenancy.rebuild_reference(integer) is
     'Builds the reference schema again from all registered migrations, and records its objects from this position on (PT422 migration_refused). Only under lock_tenant_migration.';
 
+-- sql/20_tenancy/migrations/record_failed_migration.sql
+
+create function tenancy.record_failed_migration(schema_name text, version text, code text, message text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    insert into tenancy.unfinished_migrations as u
+        (schema_name, version, sqlstate, message, stuck_since, failed_at, attempts)
+    values (schema_name, version, code, message, clock_timestamp(), clock_timestamp(), 1)
+    on conflict on constraint unfinished_migrations_pkey do update
+    set version = excluded.version,
+        sqlstate = excluded.sqlstate,
+        message = excluded.message,
+        stuck_since = case when u.version = excluded.version then u.stuck_since else excluded.stuck_since end,
+        failed_at = excluded.failed_at,
+        attempts = case when u.version = excluded.version then u.attempts + 1 else 1 end;
+$$;
+
+comment on function tenancy.record_failed_migration(text, text, text, text) is
+    'Records that the next migration of a tenant has failed and was rolled back: the tenant is stuck. Only under lock_tenant.';
+
+-- sql/20_tenancy/migrations/register_tenant_backfill.sql
+
+create function tenancy.register_tenant_backfill(
+    version text,
+    name text,
+    statement text,
+    batch integer default 10000,
+    audit_rows boolean default false
+)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_project_registration(version, statement);
+
+    perform tenancy.add_tenant_migration(
+        version, name, statement, phase => 'backfill', batch => coalesce(batch, 10000), audit_rows => audit_rows
+    );
+end;
+$$;
+
+comment on function tenancy.register_tenant_backfill(text, text, text, integer, boolean) is
+    'Registers a backfill: one UPDATE or DELETE that `tenantry migrate` repeats for one part of a table after the other, from row $1 to before row $2 of its ctid, until it changes none. Each batch of about a second is a transaction; the first one reads that many rows. New tenants pass it. The audit log of the tenant gets an entry for each batch, or with audit_rows for each row.';
+
+-- sql/20_tenancy/migrations/register_tenant_index.sql
+
+create function tenancy.register_tenant_index(version text, name text, statement text)
+    returns void
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_project_registration(version, statement);
+
+    perform tenancy.add_tenant_migration(version, name, statement, phase => 'index');
+end;
+$$;
+
+comment on function tenancy.register_tenant_index(text, text, text) is
+    'Registers an index. `tenantry migrate` with the URL of the database builds it in a large table while the table is written; otherwise it is built within 5 seconds, in which nobody writes the table.';
+
 -- sql/20_tenancy/migrations/register_tenant_migration.sql
 
 -- Tenantry's own tenant migrations arrive with an upgrade, under versions that begin with
@@ -9054,7 +9684,8 @@ create function tenancy.register_tenant_migration(
     version text,
     name text,
     statements text,
-    callable_routines text[] default '{}'
+    callable_routines text[] default '{}',
+    limit_seconds integer default 5
 )
     returns void
     volatile
@@ -9063,20 +9694,17 @@ create function tenancy.register_tenant_migration(
     language plpgsql
 as $$
 begin
-    if version like 'tenantry\_%' then
-        raise exception 'Tenant migration % has a version with the prefix tenantry_, which is reserved for Tenantry''s own migrations. Give it another version, such as the timestamp that `tenantry new` writes.', version;
+    perform tenancy.require_project_registration(version, statements);
+    if limit_seconds > 5 then
+        raise warning 'Tenant migration %: tables of a tenant may be locked for % seconds. The Data API waits for them when it loads its schema cache, and until then no tenant is served. Only `tenantry migrate` with the URL of the database gives so much time.', version, limit_seconds;
     end if;
 
-    if statements ~ '^\s*$' then
-        raise exception 'Tenant migration % is empty: fill it in, then push again. Its text cannot be changed once it is registered.', version;
-    end if;
-
-    perform tenancy.add_tenant_migration(version, name, statements, callable_routines);
+    perform tenancy.add_tenant_migration(version, name, statements, callable_routines, limit_seconds => limit_seconds);
 end;
 $$;
 
-comment on function tenancy.register_tenant_migration(text, text, text, text[]) is
-    'Registers a tenant migration of the project: see add_tenant_migration. A version with the prefix tenantry_ and an empty text are refused.';
+comment on function tenancy.register_tenant_migration(text, text, text, text[], integer) is
+    'Registers a tenant migration of the project: see add_tenant_migration. It is cancelled in a tenant if it would keep tables locked for more than limit_seconds, 1 to 3600. A version with the prefix tenantry_ and an empty text are refused.';
 
 -- sql/20_tenancy/migrations/replace_tenant_migration.sql
 
@@ -9121,6 +9749,7 @@ begin
         callable_routines = coalesce(replace_tenant_migration.callable_routines, m.callable_routines)
     where m.version = v_migration.version;
     delete from tenancy.unfinished_migrations u where u.version = v_migration.version;
+    delete from tenancy.unfinished_backfills b where b.version = v_migration.version;
     perform tenancy.rebuild_reference(v_migration.position);
 
     select string_agg(distinct d.difference, ', ' order by d.difference) into v_problem
@@ -9200,6 +9829,8 @@ begin
         )
             -- A migration that has only comments refreshes audit triggers, which are new here.
             and m.statements !~ '^(\s|--[^\n]*(\n|$))*$'
+            -- A new tenant has no rows.
+            and m.phase <> 'backfill'
         order by m.position
     loop
         perform tenancy.apply_tenant_migration(schema_name, v_migration);
@@ -9382,6 +10013,28 @@ $$;
 comment on function tenancy.require_effective_revokes(tenancy.tenant_migrations) is
     'Refuses a tenant migration that revokes a privilege on columns which the role has on the whole table (55000). Only between open_reference and apply_tenant_privileges.';
 
+-- sql/20_tenancy/migrations/require_end_of_backfill.sql
+
+create function tenancy.require_end_of_backfill(backfill tenancy.unfinished_backfills)
+    returns void
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if backfill.pass > 1 and backfill.rows_done_in_pass >= greatest(1000, backfill.rows_done_in_first_pass / 2)
+        or backfill.pass >= 20
+    then
+        raise exception 'The backfill reaches no end: pass % over table "%" has changed % rows again. Replace its statement by one whose condition is false for a changed row, and let the application or a default fill new rows.', backfill.pass, backfill.table_name, backfill.rows_done_in_pass
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_end_of_backfill(tenancy.unfinished_backfills) is
+    'Refuses to begin another pass of a backfill whose passes do not change fewer rows (55000).';
+
 -- sql/20_tenancy/migrations/require_executable_routines.sql
 
 create function tenancy.require_executable_routines()
@@ -9484,6 +10137,29 @@ $$;
 
 comment on function tenancy.require_migration_text(tenancy.tenant_migrations) is
     'Refuses statements of a tenant migration whose harm would show only in a tenant, after the commit, or when a routine is called (0A000).';
+
+-- sql/20_tenancy/migrations/require_project_registration.sql
+
+create function tenancy.require_project_registration(version text, statements text)
+    returns void
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if version like 'tenantry\_%' then
+        raise exception 'Tenant migration % has a version with the prefix tenantry_, which is reserved for Tenantry''s own migrations. Give it another version, such as the timestamp that `tenantry new` writes.', version;
+    end if;
+
+    if statements ~ '^\s*$' then
+        raise exception 'Tenant migration % is empty: fill it in, then push again. Its text cannot be changed once it is registered.', version;
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_project_registration(text, text) is
+    'Refuses a version that is reserved for Tenantry, and an empty text.';
 
 -- sql/20_tenancy/migrations/require_registration.sql
 
@@ -9766,6 +10442,78 @@ $$;
 comment on function tenancy.require_unchanged_outside(tenancy.tenant_migrations, text[], text[], refcursor) is
     'Refuses a tenant migration that has created, changed or dropped something outside the reference schema, from what external_changes and external_locks reported before it and an open cursor on present_objects (55000).';
 
+-- sql/20_tenancy/migrations/rows_a_block.sql
+
+-- Statistics may be missing or old, and reading a few blocks costs little.
+create function tenancy.rows_a_block(schema_name text, table_name text)
+    returns double precision
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_read constant bigint := least(tenancy.block_count(schema_name, table_name), 50);
+    v_rows bigint;
+begin
+    if v_read = 0 then
+        return 0;
+    end if;
+    execute format(
+        'select count(*) from only %I.%I where ctid >= ''(0,0)'' and ctid < ''(%s,0)''', schema_name, table_name, v_read
+    ) into v_rows;
+
+    return v_rows::double precision / v_read;
+end;
+$$;
+
+comment on function tenancy.rows_a_block(text, text) is
+    'Estimate of the rows in one block of a tenant''s table, from its first 50 blocks (PT404 table_not_found).';
+
+-- sql/20_tenancy/migrations/run_backfill_batch.sql
+
+create function tenancy.run_backfill_batch(
+    schema_name text,
+    migration tenancy.tenant_migrations,
+    first_block bigint,
+    end_block bigint
+)
+    returns bigint
+    volatile
+    security invoker
+    set search_path = ''
+    -- The same as of apply_tenant_migration.
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    language plpgsql
+as $$
+declare
+    v_path constant text := tenancy.tenant_search_path(schema_name);
+    v_rows bigint;
+begin
+    perform set_config('safeupdate.enabled', 'off', true);
+    -- The audit triggers look at the row of unfinished_backfills only if this parameter is set.
+    -- Alone it means nothing, because everybody may set it.
+    if not migration.audit_rows then
+        perform set_config('tenancy.backfill', migration.version, true);
+    end if;
+
+    perform set_config('search_path', v_path, true);
+    execute migration.statements
+    using format('(%s,0)', first_block)::tid, format('(%s,0)', end_block)::tid;
+    get diagnostics v_rows = row_count;
+    set constraints all immediate;
+    perform set_config('search_path', '', true);
+    perform set_config('tenancy.backfill', '', true);
+
+    return v_rows;
+end;
+$$;
+
+comment on function tenancy.run_backfill_batch(text, tenancy.tenant_migrations, bigint, bigint) is
+    'Runs the statement of a backfill for the blocks from the first to before the end, and returns how many rows it has changed. Only between the writing of writing_in and its removal, and under lock_tenant.';
+
 -- sql/20_tenancy/migrations/session_leftovers.sql
 
 create function tenancy.session_leftovers()
@@ -9821,6 +10569,21 @@ $$;
 
 comment on function tenancy.session_parameters(text) is
     'Every parameter of this session with its value, and of those without a definition the ones that these statements name or that Tenantry reads.';
+
+-- sql/20_tenancy/migrations/single_statement.sql
+
+create function tenancy.single_statement(statements text)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select regexp_replace(tenancy.without_comments(statements), '[\s;]+$', '');
+$$;
+
+comment on function tenancy.single_statement(text) is
+    'The text of a backfill or an index without comments and without the semicolon at its end.';
 
 -- sql/20_tenancy/migrations/tenant_search_path.sql
 
@@ -16892,8 +17655,9 @@ create function public.migrate_tenant(schema_name text)
     set search_path = ''
     set timezone = 'UTC'
     set datestyle = 'ISO, MDY'
-    -- A backfill may take long. The wait for a lock ends much earlier.
-    set statement_timeout = '300s'
+    -- PostgREST sets it before the call. While a migration keeps a table closed, PostgREST cannot
+    -- load its schema cache, and nobody is served.
+    set statement_timeout = '5s'
     -- A session migrates few tenants, so a generic plan from the first call on saves planning.
     set plan_cache_mode = force_generic_plan
     language plpgsql
@@ -16902,6 +17666,8 @@ declare
     v_before public.tenants;
     v_after public.tenants;
     v_migration tenancy.tenant_migrations;
+    v_backfill tenancy.unfinished_backfills;
+    v_rows_left bigint;
     v_sqlstate text;
     v_message text;
     v_details text;
@@ -16912,12 +17678,16 @@ begin
 
     v_migration := tenancy.next_migration(v_before.schema_version);
     if v_migration.version is null then
-        return row(schema_name, 'up_to_date', v_before.schema_version, 0, null, null)::public.tenantry_tenant_migration_result;
+        return row(schema_name, 'up_to_date', v_before.schema_version, 0, null, null, null, null, null)::public.tenantry_tenant_migration_result;
     end if;
 
     perform tenancy.refresh_catalog_statistics();
     begin
-        v_after := tenancy.advance_tenant(v_before, v_migration);
+        if v_migration.phase = 'backfill' then
+            v_backfill := tenancy.advance_backfill(v_before, v_migration);
+        else
+            v_after := tenancy.advance_tenant(v_before, v_migration);
+        end if;
     exception
         when others or query_canceled then
             get stacked diagnostics
@@ -16934,32 +17704,41 @@ begin
     end;
 
     if v_sqlstate is not null then
-        insert into tenancy.unfinished_migrations as u
-            (schema_name, version, sqlstate, message, stuck_since, failed_at, attempts)
-        values (schema_name, v_migration.version, v_sqlstate, v_message, clock_timestamp(), clock_timestamp(), 1)
-        on conflict on constraint unfinished_migrations_pkey do update
-        set version = excluded.version,
-            sqlstate = excluded.sqlstate,
-            message = excluded.message,
-            stuck_since = case when u.version = excluded.version then u.stuck_since else excluded.stuck_since end,
-            failed_at = excluded.failed_at,
-            attempts = case when u.version = excluded.version then u.attempts + 1 else 1 end;
+        perform tenancy.record_failed_migration(schema_name, v_migration.version, v_sqlstate, v_message);
         return row(
             schema_name, 'failed', v_migration.version,
-            tenancy.pending_migrations(v_before.schema_version), v_sqlstate, v_message
+            tenancy.pending_migrations(v_before.schema_version), v_sqlstate, v_message, null, null, null
         )::public.tenantry_tenant_migration_result;
     end if;
 
     delete from tenancy.unfinished_migrations u where u.schema_name = migrate_tenant.schema_name;
+    if v_backfill.next_block < v_backfill.end_block then
+        v_rows_left := (v_backfill.end_block - v_backfill.next_block) * v_backfill.rows_a_block;
+        return row(
+            schema_name, 'in_progress', v_migration.version,
+            tenancy.pending_migrations(v_before.schema_version), null, null, v_backfill.rows_done, v_rows_left,
+            ceil((v_backfill.end_block - v_backfill.next_block) * v_backfill.seconds_a_block)
+        )::public.tenantry_tenant_migration_result;
+    elsif v_migration.phase = 'backfill' then
+        v_after := tenancy.end_backfill(v_before, v_migration);
+    else
+        perform tenancy.reload_schema_cache();
+    end if;
     perform tenancy.log_action(
         'tenant.migrate', v_after,
         jsonb_build_object('before', to_jsonb(v_before), 'after', to_jsonb(v_after), 'name', v_migration.name)
+            || case
+                when v_migration.phase = 'backfill' then jsonb_build_object(
+                    'rows', v_backfill.rows_done, 'seconds', round(v_backfill.seconds::numeric, 3)
+                )
+                else '{}'
+            end
     );
-    perform tenancy.reload_schema_cache();
 
     return row(
         schema_name, 'migrated', v_after.schema_version,
-        tenancy.pending_migrations(v_after.schema_version), null, null
+        tenancy.pending_migrations(v_after.schema_version), null, null, v_backfill.rows_done,
+        case v_migration.phase when 'backfill' then 0 end, case v_migration.phase when 'backfill' then 0 end
     )::public.tenantry_tenant_migration_result;
 exception
     when deadlock_detected or lock_not_available or query_canceled then
@@ -16969,7 +17748,10 @@ $$;
 
 comment on function public.migrate_tenant(text) is
     'Applies the next pending tenant migration to a tenant, completely or not at all. '
-    'A suspended tenant is migrated too and stays suspended, and so is a tenant of the pool. A failure is reported as the '
+    'It is cancelled after 5 s. Of a backfill a call runs one batch of about a second, and '
+    'answers "in_progress" with rows_done, rows_left and seconds_left: repeat the call. '
+    'A suspended tenant is migrated too and stays suspended, and so is a tenant of the pool. A '
+    'failure is reported as the '
     'outcome "failed" with SQLSTATE and message. list_tenants_behind shows the failure until '
     'a repeated call succeeds. '
     'Callers: platform admin. '

@@ -162,6 +162,9 @@ def test_reply_about_a_migration_waits_for_all_tables_of_the_tenant(
         "pending": 0,
         "sqlstate": None,
         "message": None,
+        "rows_done": None,
+        "rows_left": None,
+        "seconds_left": None,
     }
     tables = [{"table_name": name, **TABLE} for name in ("orders", "users")]
     columns = [result([COLUMN]), result([{**COLUMN, "column_name": "title"}])]

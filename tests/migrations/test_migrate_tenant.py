@@ -33,6 +33,9 @@ def test_migrated_table_is_protected_audited_and_served(served: ServedFleet) -> 
         "pending": 0,
         "sqlstate": None,
         "message": None,
+        "rows_done": None,
+        "rows_left": None,
+        "seconds_left": None,
     }
 
     served.wait_until_served(tenant, table, "total")
@@ -589,3 +592,49 @@ def test_audit_triggers_follow_tables_that_exchange_their_names(fleet: Fleet) ->
     fleet.sql.execute(identifiers("insert into {}.{} values (1)", tenant, one))
     [entry] = entries(fleet, tenant)
     assert (entry["table_name"], entry["new_values"]) == (one, {"id": 1, "b": None})
+
+
+def test_migration_that_keeps_tables_locked_for_5_seconds_is_cancelled(
+    served: ServedFleet,
+) -> None:
+    tenant, table = served.tenant(), served.table()
+    served.register(f"create table {table} (id bigint primary key)")
+    served.migrate(tenant)
+    served.register(
+        f"alter table {table} add column total bigint;"
+        # Only where there are rows.
+        f"do $$begin perform pg_sleep(30) from {table}; end$$"
+    )
+    served.sql.execute(identifiers("insert into {}.{} values (1)", tenant, table))
+
+    result = served.migrate(tenant)
+    assert (result["outcome"], result["sqlstate"]) == ("failed", "57014")
+    assert result["message"].startswith("It was cancelled after")
+    assert "register what is left as a backfill" in result["message"]
+    served.sql.execute(identifiers("delete from {}.{}", tenant, table))
+    assert served.migrate(tenant)["outcome"] == "migrated"
+
+
+def test_limit_holds_in_a_session_without_a_timeout(fleet: Fleet) -> None:
+    tenant, table = fleet.tenant(), fleet.table()
+    fleet.register(f"create table {table} (id bigint primary key)")
+    fleet.migrate(tenant)
+    version = fleet.register(
+        f"alter table {table} add column total bigint;"
+        f"do $$begin perform pg_sleep(1.1) from {table}; end$$"
+    )
+    fleet.sql.execute(identifiers("insert into {}.{} values (1)", tenant, table))
+
+    def limit(seconds: int) -> None:
+        """Repeats the registration with another limit."""
+        fleet.sql.execute(
+            "select tenancy.register_tenant_migration("
+            "m.version, m.name, m.statements, limit_seconds => %s)"
+            " from tenancy.tenant_migrations m where m.version = %s",
+            (seconds, version),
+        )
+
+    limit(1)
+    assert fleet.migrate(tenant)["sqlstate"] == "57014"
+    limit(30)
+    assert fleet.migrate(tenant)["outcome"] == "migrated"

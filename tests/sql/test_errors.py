@@ -59,6 +59,9 @@ def test_every_error_has_a_code_and_says_what_to_do() -> None:
     for_operators = {
         *("This project already has", "Tenant migration %", "A tenant migration must"),
         'Tenant migration "%" fails',
+        # The outcome of migrate_tenant.
+        *("The backfill reaches no end", "A batch of one block of table"),
+        "It was cancelled after % seconds",
         *("After tenant migration %", "The tenant template does not"),
         "After the repair there would be",
         *("The migration would", "The tenant migration would", "The tenant would differ"),

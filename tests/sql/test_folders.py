@@ -117,9 +117,12 @@ def definers_that_only_the_owner_executes(
 def test_helper_that_only_the_owner_executes_runs_as_its_caller(
     database: psycopg.Connection[dict[str, Any]],
 ) -> None:
-    # These two are definers, so that the reference schema belongs to their owner and not to the
+    # These are definers, so that the reference schema belongs to their owner and not to the
     # role that pushes.
-    registering = {"add_tenant_migration", "register_tenant_migration"}
+    registering = {
+        *("add_tenant_migration", "register_tenant_migration"),
+        *("register_tenant_backfill", "register_tenant_index"),
+    }
     assert definers_that_only_the_owner_executes(database) == registering
 
     database.execute("alter function tenancy.platform_role() security definer")

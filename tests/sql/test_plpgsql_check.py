@@ -83,7 +83,10 @@ ALLOWED = (
     ),
     Allowance(
         NOT_SANITIZED,
-        ("tenancy.apply_tenant_migration",),
+        (
+            *("tenancy.apply_tenant_migration", "tenancy.run_backfill_batch"),
+            "tenancy.backfill_table",
+        ),
         "A tenant migration is SQL on purpose. Only a push registers one.",
     ),
     Allowance(
@@ -216,6 +219,7 @@ ALLOWED = (
             *("tenancy.try_statement", "tenancy.create_trial_routine"),
             *("tenancy.compare_split_rows", "tenancy.copy_split_rows"),
             *("tenancy.remove_split_rows", "tenancy.update_split_rows"),
+            "tenancy.is_index_ready",
         ),
         "They lock, unlock, write by dynamic SQL, must see rows committed meanwhile, or raise "
         "an error that the planner must not remove.",
@@ -228,6 +232,15 @@ ALLOWED = (
         ),
         "One conversion of a number for each call.",
         "integer",
+    ),
+    Allowance(
+        CONVERSION,
+        (
+            *("tenancy.advance_backfill", "tenancy.advance_tenant", "tenancy.rows_a_block"),
+            "public.migrate_tenant",
+        ),
+        "A few conversions of times and estimates for each batch.",
+        "double precision",
     ),
     Allowance(
         CONVERSION,

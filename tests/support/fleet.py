@@ -91,6 +91,23 @@ class Fleet(Environment):
         )
         return version
 
+    def register_backfill(self, statement: str, batch: int = 10_000, **options: Any) -> str:
+        """Registers a backfill, and returns its version."""
+        version = f"test_{99_999 - next(_NUMBERS)}"
+        self.sql.execute(
+            "select tenancy.register_tenant_backfill(%s, 'test', %s, %s, %s)",
+            (version, statement, batch, options.get("audit_rows", False)),
+        )
+        return version
+
+    def register_index(self, statement: str) -> str:
+        """Registers an index, and returns its version."""
+        version = f"test_{99_999 - next(_NUMBERS)}"
+        self.sql.execute(
+            "select tenancy.register_tenant_index(%s, 'test', %s)", (version, statement)
+        )
+        return version
+
     def latest(self) -> str:
         row = self.sql.execute("select tenancy.latest_tenant_version() as version").fetchone()
         assert row is not None

@@ -26,10 +26,31 @@ declare
     v_role constant text := case v_caller.kind when 'nobody' then session_user else v_caller.kind end;
     v_size integer;
     v_is_unusual boolean;
+    v_backfill text;
+    v_rows bigint;
 begin
     if tg_op = 'TRUNCATE' then
         insert into %1$I.audit_log (actor_id, actor_role, action, table_name)
         values (audit.v_caller.user_id, audit.v_role, 'truncate', %2$L);
+        return null;
+    end if;
+
+    if current_setting('tenancy.backfill', true) <> '' then
+        v_backfill := tenancy.running_backfill(%1$L);
+    end if;
+    if v_backfill is not null then
+        if tg_op = 'DELETE' then
+            select count(*) into v_rows from old_rows;
+        else
+            select count(*) into v_rows from new_rows;
+        end if;
+        if v_rows > 0 then
+            insert into %1$I.audit_log (actor_id, actor_role, action, table_name, new_values)
+            values (
+                audit.v_caller.user_id, audit.v_role, lower(tg_op), %2$L,
+                jsonb_build_object('backfill', v_backfill, 'rows', v_rows)
+            );
+        end if;
         return null;
     end if;
 

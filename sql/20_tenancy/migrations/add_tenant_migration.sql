@@ -2,7 +2,11 @@ create function tenancy.add_tenant_migration(
     version text,
     name text,
     statements text,
-    callable_routines text[] default '{}'
+    callable_routines text[] default '{}',
+    phase tenancy.migration_phase default 'change',
+    limit_seconds integer default 5,
+    batch integer default null,
+    audit_rows boolean default false
 )
     returns void
     volatile
@@ -25,18 +29,29 @@ begin
     if found then
         if v_migration.statements = add_tenant_migration.statements
             and v_migration.callable_routines = add_tenant_migration.callable_routines
+            and v_migration.phase = add_tenant_migration.phase
         then
+            -- How a tenant receives it may change at any time; what it receives may not.
+            update tenancy.tenant_migrations m
+            set limit_seconds = add_tenant_migration.limit_seconds,
+                batch = add_tenant_migration.batch,
+                audit_rows = add_tenant_migration.audit_rows
+            where m.version = v_migration.version
+                and (m.limit_seconds, m.batch, m.audit_rows) is distinct from (
+                    add_tenant_migration.limit_seconds, add_tenant_migration.batch, add_tenant_migration.audit_rows
+                );
             return;
         end if;
         raise exception 'Tenant migration % is registered already, with another text. Tenants may have received it: register the change under a new version.', version;
     end if;
     perform tenancy.require_registration(version, name, statements, callable_routines);
 
-    insert into tenancy.tenant_migrations (version, position, name, statements, callable_routines)
+    insert into tenancy.tenant_migrations
+        (version, position, name, statements, callable_routines, phase, limit_seconds, batch, audit_rows)
     values (
         version,
         (select coalesce(max(m.position), 0) + 1 from tenancy.tenant_migrations m),
-        name, statements, callable_routines
+        name, statements, callable_routines, phase, limit_seconds, batch, audit_rows
     )
     returning * into v_migration;
 
@@ -51,5 +66,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.add_tenant_migration(text, text, text, text[]) is
-    'Adds a tenant migration after all that this database has registered, and applies it to the reference schema. Existing tenants stay as they are, new tenants start with it. One tenant is created and rolled back, to show that tenants can be created. callable_routines names routines that the API may call. Warns of each table that no client can reach any more. Repeating a registration changes nothing; another text under a registered version is refused.';
+comment on function tenancy.add_tenant_migration(text, text, text, text[], tenancy.migration_phase, integer, integer, boolean) is
+    'Adds a tenant migration after all that this database has registered, and applies it to the reference schema. Existing tenants stay as they are, new tenants start with it. One tenant is created and rolled back, to show that tenants can be created. callable_routines names routines that the API may call. Warns of each table that no client can reach any more. Repeating a registration changes nothing but limit_seconds, batch and audit_rows; another text under a registered version is refused.';

@@ -26,6 +26,11 @@ declare
 begin
     perform tenancy.require_migration_text(migration);
     perform tenancy.make_reference();
+    if migration.phase = 'backfill' then
+        perform tenancy.backfill_table('tenant_template', migration);
+    elsif migration.phase = 'index' then
+        perform tenancy.index_name(migration);
+    end if;
     -- apply_tenant_migration switches safeupdate off, too. Here that happens before the settings
     -- are recorded, so that it does not look like a change by the migration.
     perform set_config('safeupdate.enabled', 'off', true);

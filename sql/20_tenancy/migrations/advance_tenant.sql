@@ -15,6 +15,8 @@ declare
     v_after public.tenants;
     v_leftovers constant text[] := tenancy.session_leftovers();
     v_locks constant text[] := tenancy.advisory_locks();
+    v_begun timestamptz;
+    v_seconds double precision;
 begin
     if tenancy.has_own_objects(tenant.schema_name, tenant.schema_version) then
         -- Before the own objects are recorded: this refresh is not a change by the migration.
@@ -33,6 +35,7 @@ begin
     end if;
 
     loop
+        v_begun := clock_timestamp();
         begin
             perform tenancy.apply_tenant_migration(tenant.schema_name, migration);
             update public.tenants t
@@ -43,6 +46,10 @@ begin
             -- The reference schema has no rows, for which a migration may leave something.
             perform tenancy.require_clean_session(migration, v_leftovers, v_locks);
             perform tenancy.require_template(tenant.schema_name, migration.version, v_own);
+            -- In a session of the database, whose statements may have no timeout.
+            if clock_timestamp() > v_begun + migration.limit_seconds * interval '1 second' then
+                raise query_canceled;
+            end if;
             return v_after;
         exception
             when lock_not_available or deadlock_detected then
@@ -50,7 +57,26 @@ begin
                 if clock_timestamp() >= v_give_up then
                     raise;
                 end if;
-            when others or query_canceled then
+            when query_canceled then
+                perform tenancy.release_session_locks(v_locks);
+                perform tenancy.require_not_closing(tenant.schema_name);
+                v_seconds := extract(epoch from clock_timestamp() - v_begun);
+                -- The time was spent on waiting, or a person has cancelled it.
+                if v_seconds < 0.8 * least(migration.limit_seconds, 5) then
+                    raise lock_not_available;
+                end if;
+                raise exception 'It was cancelled after % seconds, in which tables of the tenant were locked. %',
+                    round(v_seconds::numeric, 1),
+                    case
+                        when migration.limit_seconds > 5 then format(
+                            'Its limit is %s seconds, which only a session of the database has: run `tenantry migrate` with --db-url.',
+                            migration.limit_seconds
+                        )
+                        when migration.phase = 'index' then 'Run `tenantry migrate` with --db-url, which builds a large index while the table is written.'
+                        else 'Replace it by a migration that changes no rows, and register what is left as a backfill or an index; or register it again with a higher limit_seconds.'
+                    end
+                    using errcode = 'query_canceled';
+            when others then
                 perform tenancy.release_session_locks(v_locks);
                 raise;
         end;

@@ -9,7 +9,8 @@ create function tenancy.register_tenant_migration(
     version text,
     name text,
     statements text,
-    callable_routines text[] default '{}'
+    callable_routines text[] default '{}',
+    limit_seconds integer default 5
 )
     returns void
     volatile
@@ -18,17 +19,14 @@ create function tenancy.register_tenant_migration(
     language plpgsql
 as $$
 begin
-    if version like 'tenantry\_%' then
-        raise exception 'Tenant migration % has a version with the prefix tenantry_, which is reserved for Tenantry''s own migrations. Give it another version, such as the timestamp that `tenantry new` writes.', version;
+    perform tenancy.require_project_registration(version, statements);
+    if limit_seconds > 5 then
+        raise warning 'Tenant migration %: tables of a tenant may be locked for % seconds. The Data API waits for them when it loads its schema cache, and until then no tenant is served. Only `tenantry migrate` with the URL of the database gives so much time.', version, limit_seconds;
     end if;
 
-    if statements ~ '^\s*$' then
-        raise exception 'Tenant migration % is empty: fill it in, then push again. Its text cannot be changed once it is registered.', version;
-    end if;
-
-    perform tenancy.add_tenant_migration(version, name, statements, callable_routines);
+    perform tenancy.add_tenant_migration(version, name, statements, callable_routines, limit_seconds => limit_seconds);
 end;
 $$;
 
-comment on function tenancy.register_tenant_migration(text, text, text, text[]) is
-    'Registers a tenant migration of the project: see add_tenant_migration. A version with the prefix tenantry_ and an empty text are refused.';
+comment on function tenancy.register_tenant_migration(text, text, text, text[], integer) is
+    'Registers a tenant migration of the project: see add_tenant_migration. It is cancelled in a tenant if it would keep tables locked for more than limit_seconds, 1 to 3600. A version with the prefix tenantry_ and an empty text are refused.';

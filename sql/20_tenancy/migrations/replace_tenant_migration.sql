@@ -39,6 +39,7 @@ begin
         callable_routines = coalesce(replace_tenant_migration.callable_routines, m.callable_routines)
     where m.version = v_migration.version;
     delete from tenancy.unfinished_migrations u where u.version = v_migration.version;
+    delete from tenancy.unfinished_backfills b where b.version = v_migration.version;
     perform tenancy.rebuild_reference(v_migration.position);
 
     select string_agg(distinct d.difference, ', ' order by d.difference) into v_problem

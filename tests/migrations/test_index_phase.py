@@ -1,0 +1,143 @@
+"""A registered index can be built in a large table while the table is written."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from support.fleet import Fleet
+
+
+def identifiers(text: str, *names: str) -> sql.Composed:
+    return sql.SQL(text).format(*map(sql.Identifier, names))
+
+
+def with_table(fleet: Fleet) -> tuple[str, str]:
+    tenant, table = fleet.tenant(), fleet.table()
+    fleet.register(
+        f"create table {table} (id bigint primary key, total bigint)"
+        # Large with few rows.
+        " with (fillfactor = 10);"
+        f"select tenancy.leave_unaudited(current_schema(), '{table}')"
+    )
+    fleet.migrate(tenant)
+    return tenant, table
+
+
+def index(fleet: Fleet, tenant: str, table: str) -> tuple[int, bool] | None:
+    """The oid of the registered index, and whether it is valid."""
+    row = fleet.sql.execute(
+        "select i.indexrelid::bigint as oid, i.indisvalid from pg_index i"
+        " where i.indexrelid = to_regclass(%s)",
+        (f"{tenant}.{table}_total",),
+    ).fetchone()
+    return (row["oid"], row["indisvalid"]) if row else None
+
+
+def register(fleet: Fleet, table: str) -> str:
+    return fleet.register_index(f"create index {table}_total on {table} (total);")
+
+
+def enlarge(fleet: Fleet, tenant: str, table: str) -> None:
+    """Makes the table as large as an index of it needs to be built concurrently."""
+    fleet.sql.execute(
+        identifiers("insert into {}.{} select generate_series(1, 50000)", tenant, table)
+    )
+
+
+def next_phase(fleet: Fleet, tenant: str) -> dict[str, str | None]:
+    row = fleet.sql.execute("select * from tenancy.next_phase(%s)", (tenant,)).fetchone()
+    assert row is not None
+    return dict(row)
+
+
+def test_tenants_and_new_tenants_receive_a_registered_index(fleet: Fleet) -> None:
+    tenant, table = with_table(fleet)
+    version = register(fleet, table)
+    assert next_phase(fleet, tenant)["build_index"] is None
+
+    result = fleet.migrate(tenant)
+    assert (result["outcome"], result["version"]) == ("migrated", version)
+    new = fleet.tenant()
+    for each in (tenant, new):
+        found = index(fleet, each, table)
+        assert found is not None
+        assert found[1]
+        assert fleet.drift(each) == []
+
+
+def test_index_that_was_built_beforehand_is_kept(fleet: Fleet) -> None:
+    tenant, table = with_table(fleet)
+    enlarge(fleet, tenant, table)
+    register(fleet, table)
+
+    phase = next_phase(fleet, tenant)
+    assert (phase["phase"], phase["drop_index"]) == ("index", None)
+    build = phase["build_index"]
+    assert build == f"create index concurrently {table}_total on {table} (total)"
+    fleet.sql.execute("select set_config('search_path', %s, false)", (phase["search_path"],))
+    fleet.sql.execute(sql.SQL(build))
+    fleet.sql.execute("reset search_path")
+    built = index(fleet, tenant, table)
+
+    assert next_phase(fleet, tenant)["build_index"] is None
+    assert fleet.migrate(tenant)["outcome"] == "migrated"
+    assert index(fleet, tenant, table) == built
+    assert fleet.drift(tenant) == []
+
+
+def test_invalid_index_is_dropped_and_built_again(fleet: Fleet) -> None:
+    tenant, table = with_table(fleet)
+    enlarge(fleet, tenant, table)
+    fleet.sql.execute(identifiers("update {}.{} set total = 1", tenant, table))
+    # A unique index that fails leaves an invalid one, as an interrupted build does.
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        fleet.sql.execute(
+            sql.SQL("create unique index concurrently {} on {} (total)").format(
+                sql.Identifier(f"{table}_total"), sql.Identifier(tenant, table)
+            )
+        )
+    register(fleet, table)
+    assert next_phase(fleet, tenant)["drop_index"] == (
+        f"drop index concurrently {tenant}.{table}_total"
+    )
+
+    result = fleet.migrate(tenant)
+    assert result["outcome"] == "migrated", result
+    found = index(fleet, tenant, table)
+    assert found is not None
+    assert found[1]
+    assert fleet.drift(tenant) == []
+
+
+def test_other_index_under_the_name_is_reported(fleet: Fleet) -> None:
+    tenant, table = with_table(fleet)
+    fleet.sql.execute(
+        sql.SQL("create index {} on {} (id)").format(
+            sql.Identifier(f"{table}_total"), sql.Identifier(tenant, table)
+        )
+    )
+    register(fleet, table)
+
+    result = fleet.migrate(tenant)
+    assert result["outcome"] == "failed"
+    assert f"{table}_total is different" in result["message"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("create index on {} (total)", id="no name"),
+        pytest.param("create index concurrently a on {} (total)", id="concurrently"),
+        pytest.param("create index if not exists a on {} (total)", id="if not exists"),
+        pytest.param("create index a on {} (total); drop table {}", id="two statements"),
+        pytest.param("create table more (id bigint)", id="no index"),
+    ],
+)
+def test_statement_that_is_not_one_named_index_is_refused(fleet: Fleet, text: str) -> None:
+    _, table = with_table(fleet)
+
+    with pytest.raises(psycopg.Error, match="must be one statement"):
+        fleet.register_index(text.replace("{}", table))
+    register(fleet, table)
