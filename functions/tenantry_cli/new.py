@@ -25,6 +25,25 @@ select tenancy.register_tenant_migration('{version}', '{name}', $tenant$
 
 $tenant$);
 """
+_BACKFILL = """\
+-- One UPDATE or DELETE. `tenantry migrate` repeats it for one part of the table after the
+-- other, from $1 to $2, each in a transaction of about a second, until it changes no row. Its
+-- condition must be false for a row that is changed. It is not run in new tenants: a default or
+-- the application has to fill new rows. The audit log gets an entry for each batch, or for each
+-- row after audit_rows => true.
+select tenancy.register_tenant_backfill('{version}', '{name}', $tenant$
+update <table> set <column> = <value>
+where <column> is null
+    and ctid >= $1 and ctid < $2
+$tenant$);
+"""
+_INDEX = """\
+-- One index with a name. `tenantry migrate` with the URL of the database builds it in a large
+-- table while the table is written. Otherwise it is built within 5 seconds, and writers wait.
+select tenancy.register_tenant_index('{version}', '{name}', $tenant$
+create index <name> on <table> (<columns>)
+$tenant$);
+"""
 # As the table of tenant migrations allows.
 _VERSION = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")
 _REPLACEMENT = """\
@@ -44,15 +63,20 @@ select public.withdraw_tenant_migration('{version}');
 @click.argument("name")
 @click.option("--replace", metavar="VERSION", help="Correct the text of a tenant migration.")
 @click.option("--withdraw", metavar="VERSION", help="Withdraw a tenant migration.")
-def new(name: str, replace: str | None, withdraw: str | None) -> None:
+@click.option("--backfill", is_flag=True, help="Change the rows of a table in short batches.")
+@click.option("--index", is_flag=True, help="Add an index while the table is written.")
+def new(
+    name: str, replace: str | None, withdraw: str | None, backfill: bool, index: bool
+) -> None:
     """Begin a tenant migration, which every tenant will receive.
 
     NAME says what the migration does, verb first: add_orders. With --replace or --withdraw the
     file concerns a migration that was registered before, in a new database, too.
     """
     require_migration_name(name)
-    if replace is not None and withdraw is not None:
-        raise click.UsageError("Give either --replace or --withdraw.")
+    given = (replace is not None, withdraw is not None, backfill, index)
+    if sum(given) > 1:
+        raise click.UsageError("Give one of --replace, --withdraw, --backfill and --index.")
     for version in filter(None, (replace, withdraw)):
         if not _VERSION.fullmatch(version):
             raise click.UsageError(f'"{version}" is not a version of a tenant migration.')
@@ -73,7 +97,8 @@ def new(name: str, replace: str | None, withdraw: str | None) -> None:
         click.echo(f"{written} Fill it in; `supabase db push` replaces the text, and")
         click.echo("`tenantry migrate` applies it to the tenants that lack the migration.")
     else:
-        path.write_text(tenant_migration(version, name))
+        text = _BACKFILL if backfill else _INDEX if index else _TENANT_MIGRATION
+        path.write_text(text.format(version=version, name=name))
         click.echo(f"{written} Fill it in; `supabase db push`")
         click.echo("registers it, and `tenantry migrate` applies it to every tenant.")
 
@@ -91,7 +116,7 @@ def _require_new_name(project: Project, name: str) -> None:
 def _require_registered(project: Project, version: str) -> None:
     """The files decide, because a new database has received nothing else."""
     calls = re.findall(
-        rf"\b(register|withdraw)_tenant_migration\s*\([^;$]*?'{version}'",
+        rf"\b(register|withdraw)_tenant_(?:migration|backfill|index)\s*\([^;$]*?'{version}'",
         "\n".join(text_of(file) for file in sorted(project.migrations.glob("*.sql"))),
     )
     if not calls:

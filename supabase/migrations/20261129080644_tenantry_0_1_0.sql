@@ -9457,6 +9457,91 @@ $$;
 comment on function tenancy.pending_migrations(text) is
     'How many tenant migrations a tenant at this version still lacks.';
 
+-- sql/20_tenancy/migrations/phases_advice.sql
+
+create function tenancy.phases_advice(version text, name text, statements text)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_name constant text := '("[^"]+"|[a-z_][a-z0-9_$]*)';
+    v_update constant text := '(?i)^update\s+(?:only\s+)?' || v_name || '(?:\s+(?:as\s+)?(?!set\M)([a-z_]\w*))?\s+set\s+' || v_name;
+    v_index constant text := '(?i)^create\s+(?:unique\s+)?index\s+' || v_name || '\s+on\s+(?:only\s+)?' || v_name;
+    v_statements constant text[] := tenancy.split_statements(statements);
+    -- Tables that the migration both changes and updates, and has not created.
+    v_tables constant text[] := array(
+        select distinct u.parts[1]
+        from unnest(v_statements) s (statement)
+        cross join lateral regexp_match(s.statement, v_update) u (parts)
+        where exists (
+            select from unnest(v_statements) a (statement)
+            where a.statement ~* '^alter\s+table\s'
+                and (regexp_match(a.statement, '(?i)^alter\s+table\s+(?:if\s+exists\s+)?(?:only\s+)?' || v_name))[1] = u.parts[1]
+        )
+            and not exists (
+                select from unnest(v_statements) c (statement)
+                where (regexp_match(c.statement, '(?i)^create\s+table\s+(?:if\s+not\s+exists\s+)?' || v_name))[1] = u.parts[1]
+            )
+    );
+    v_statement text;
+    v_parts text[];
+    v_part text;
+    v_change text := '';
+    v_kinds text[] := '{}';
+    v_texts text[] := '{}';
+begin
+    if cardinality(v_tables) = 0 then
+        return null;
+    end if;
+
+    foreach v_statement in array v_statements || ''::text loop
+        v_parts := regexp_match(v_statement, v_update);
+        if v_statement <> '' and not coalesce(
+            v_parts[1] = any (v_tables) or (regexp_match(v_statement, v_index))[2] = any (v_tables), false
+        ) then
+            v_change := v_change || v_statement || E';\n';
+            continue;
+        end if;
+        if v_change <> '' then
+            v_kinds := v_kinds || 'migration'::text;
+            v_texts := v_texts || v_change;
+            v_change := '';
+        end if;
+        if v_parts is null and v_statement <> '' then
+            v_kinds := v_kinds || 'index'::text;
+            v_texts := v_texts || (v_statement || E'\n');
+        elsif v_statement <> '' then
+            v_part := format('%1$s.ctid >= $1 and %1$s.ctid < $2', coalesce(v_parts[2], v_parts[1]));
+            v_kinds := v_kinds || 'backfill'::text;
+            v_texts := v_texts || (
+                case (select count(*) from regexp_matches(v_statement, '\mwhere\M', 'gi'))
+                    when 0 then format(E'%s\nwhere %s is null and %s', v_statement, v_parts[3], v_part)
+                    when 1 then regexp_replace(v_statement, '\mwhere\M\s*(.*)$', format(E'where (\\1)\n    and %s', v_part), 'i')
+                    else format(E'%s\n-- Add to its condition: and %s', v_statement, v_part)
+                end || E'\n'
+            );
+        end if;
+    end loop;
+
+    return (
+        select string_agg(
+            format(
+                E'select tenancy.register_tenant_%s(%L, %L, $tenant$\n%s$tenant$);',
+                p.kind, version || case p.place when 1 then '' else '_' || p.place end, name, p.text
+            ),
+            E'\n' order by p.place
+        )
+        from unnest(v_kinds, v_texts) with ordinality p (kind, text, place)
+    );
+end;
+$$;
+
+comment on function tenancy.phases_advice(text, text, text) is
+    'The same tenant migration as registrations of its phases: change, backfill, index. Null unless it changes a table and updates the rows of that table. A person has to read it: nobody parses the SQL.';
+
 -- sql/20_tenancy/migrations/pin_routines.sql
 
 -- Without this, an unqualified name in a body would mean whatever the search path of the caller
@@ -9693,6 +9778,8 @@ create function tenancy.register_tenant_migration(
     set search_path = ''
     language plpgsql
 as $$
+declare
+    v_phases text;
 begin
     perform tenancy.require_project_registration(version, statements);
     if limit_seconds > 5 then
@@ -9700,6 +9787,11 @@ begin
     end if;
 
     perform tenancy.add_tenant_migration(version, name, statements, callable_routines, limit_seconds => limit_seconds);
+
+    v_phases := tenancy.phases_advice(version, name, statements);
+    if v_phases is not null then
+        raise warning E'Tenant migration % changes a table and updates its rows in one transaction, in which nobody uses the table. In a tenant with many rows it is cancelled after % seconds. Unless all tenants are small, withdraw it and register it in phases:\n\n%', version, limit_seconds, v_phases;
+    end if;
 end;
 $$;
 
@@ -10584,6 +10676,57 @@ $$;
 
 comment on function tenancy.single_statement(text) is
     'The text of a backfill or an index without comments and without the semicolon at its end.';
+
+-- sql/20_tenancy/migrations/split_statements.sql
+
+create function tenancy.split_statements(statements text)
+    returns text[]
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_rest text := statements;
+    v_token text;
+    v_tag text;
+    v_statement text := '';
+    v_found text[] := '{}';
+begin
+    while v_rest <> '' loop
+        v_tag := substring(v_rest from '^\$[A-Za-z_]*\$');
+        v_token := case
+            when v_rest ~ '^--' then substring(v_rest from '^[^\n]*\n?')
+            when v_rest ~ '^/\*' then left(v_rest, strpos(v_rest, '*/') + 1)
+            when v_tag is not null
+                then left(v_rest, length(v_tag) + strpos(substr(v_rest, length(v_tag) + 1), v_tag) + length(v_tag) - 1)
+            else coalesce(
+                substring(v_rest from '^''(?:[^'']|'''')*'''),
+                substring(v_rest from '^"(?:[^"]|"")*"'),
+                substring(v_rest from '^[^-/$''";]+'),
+                left(v_rest, 1)
+            )
+        end;
+        v_rest := substr(v_rest, greatest(length(v_token), 1) + 1);
+        if v_token = ';' then
+            v_found := v_found || v_statement;
+            v_statement := '';
+        elsif v_token !~ '^(--|/\*)' then
+            v_statement := v_statement || v_token;
+        end if;
+    end loop;
+
+    return array(
+        select trim(E' \t\r\n' from s.statement)
+        from unnest(v_found || v_statement) with ordinality s (statement, place)
+        where s.statement ~ '\S'
+        order by s.place
+    );
+end;
+$$;
+
+comment on function tenancy.split_statements(text) is
+    'The statements of a tenant migration one by one, without comments. For advice: it does not know bodies of standard SQL (begin atomic).';
 
 -- sql/20_tenancy/migrations/tenant_search_path.sql
 

@@ -71,3 +71,22 @@ def test_version_that_a_file_withdraws_is_refused(migrations: Path, option: str)
         "statements => $tenant$ select 1 $tenant$);"
     )
     assert new("correct_it", option, first).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "call"),
+    [
+        ("--backfill", "register_tenant_backfill"),
+        ("--index", "register_tenant_index"),
+    ],
+)
+def test_phase_is_drafted_and_can_be_withdrawn(
+    migrations: Path, option: str, call: str
+) -> None:
+    assert new("fill_totals", option).exit_code == 0
+    [file] = migrations.glob("*_fill_totals.sql")
+    phase = file.name.split("_")[0]
+
+    assert f"select tenancy.{call}('{phase}', 'fill_totals', $tenant$" in file.read_text()
+    assert new("fill_more", option, "--withdraw", phase).exit_code == 2
+    assert new("withdraw_it", "--withdraw", phase).exit_code == 0

@@ -340,3 +340,54 @@ def test_statement_that_cannot_run_in_batches_is_refused(
     with pytest.raises(psycopg.Error, match=f"(?s){reason}"):
         fleet.register_backfill(text.replace("{}", table).replace("[part]", _PART))
     fleet.register_backfill(statement(table).replace("net", "id"))
+
+
+_MIXED = """
+    -- Totals; of all orders.
+    alter table {} add column "Price" bigint default 1;
+    update {} o set total = net * "Price" where total is null or net = 0;
+    update {} set net = 1;
+    create index {}_total on {} (total);
+    alter table {} alter column total set not null
+"""
+_PHASES = """
+select tenancy.register_tenant_migration('[v]', 'test', $tenant$
+alter table {} add column "Price" bigint default 1;
+$tenant$);
+select tenancy.register_tenant_backfill('[v]_2', 'test', $tenant$
+update {} o set total = net * "Price" where (total is null or net = 0)
+    and o.ctid >= $1 and o.ctid < $2
+$tenant$);
+select tenancy.register_tenant_backfill('[v]_3', 'test', $tenant$
+update {} set net = 1
+where net is null and {}.ctid >= $1 and {}.ctid < $2
+$tenant$);
+select tenancy.register_tenant_index('[v]_4', 'test', $tenant$
+create index {}_total on {} (total)
+$tenant$);
+select tenancy.register_tenant_migration('[v]_5', 'test', $tenant$
+alter table {} alter column total set not null;
+$tenant$);"""
+
+
+def test_migration_that_also_updates_rows_is_warned_of_with_its_phases(fleet: Fleet) -> None:
+    _, table = filled(fleet, 0)
+    warnings: list[str] = []
+    fleet.sql.add_notice_handler(lambda notice: warnings.append(notice.message_primary or ""))
+
+    version = fleet.register(_MIXED.replace("{}", table))
+    others = [
+        fleet.register(f"alter table {table} add column note text"),
+        fleet.register(f"update {table} set note = 'x' where id = 1"),  # noqa: S608
+    ]
+
+    [warning] = warnings
+    assert "changes a table and updates its rows in one transaction" in warning
+    phases = warning[warning.index("\nselect") :]
+    assert phases == _PHASES.replace("{}", table).replace("[v]", version)
+    # They can be registered as they are.
+    for each in (*reversed(others), version):
+        fleet.sql.execute("select public.withdraw_tenant_migration(%s)", (each,))
+    fleet.sql.execute(phases.encode())
+    assert fleet.latest() == f"{version}_5"
+    assert len([text for text in warnings if "one transaction" in text]) == 1

@@ -18,6 +18,8 @@ create function tenancy.register_tenant_migration(
     set search_path = ''
     language plpgsql
 as $$
+declare
+    v_phases text;
 begin
     perform tenancy.require_project_registration(version, statements);
     if limit_seconds > 5 then
@@ -25,6 +27,11 @@ begin
     end if;
 
     perform tenancy.add_tenant_migration(version, name, statements, callable_routines, limit_seconds => limit_seconds);
+
+    v_phases := tenancy.phases_advice(version, name, statements);
+    if v_phases is not null then
+        raise warning E'Tenant migration % changes a table and updates its rows in one transaction, in which nobody uses the table. In a tenant with many rows it is cancelled after % seconds. Unless all tenants are small, withdraw it and register it in phases:\n\n%', version, limit_seconds, v_phases;
+    end if;
 end;
 $$;
 
