@@ -9497,7 +9497,7 @@ begin
         return null;
     end if;
 
-    foreach v_statement in array v_statements || ''::text loop
+    foreach v_statement in array array_append(v_statements, '') loop
         v_parts := regexp_match(v_statement, v_update);
         if v_statement <> '' and not coalesce(
             v_parts[1] = any (v_tables) or (regexp_match(v_statement, v_index))[2] = any (v_tables), false
@@ -9506,17 +9506,18 @@ begin
             continue;
         end if;
         if v_change <> '' then
-            v_kinds := v_kinds || 'migration'::text;
-            v_texts := v_texts || v_change;
+            v_kinds := array_append(v_kinds, 'migration');
+            v_texts := array_append(v_texts, v_change);
             v_change := '';
         end if;
         if v_parts is null and v_statement <> '' then
-            v_kinds := v_kinds || 'index'::text;
-            v_texts := v_texts || (v_statement || E'\n');
+            v_kinds := array_append(v_kinds, 'index');
+            v_texts := array_append(v_texts, v_statement || E'\n');
         elsif v_statement <> '' then
             v_part := format('%1$s.ctid >= $1 and %1$s.ctid < $2', coalesce(v_parts[2], v_parts[1]));
-            v_kinds := v_kinds || 'backfill'::text;
-            v_texts := v_texts || (
+            v_kinds := array_append(v_kinds, 'backfill');
+            v_texts := array_append(
+                v_texts,
                 case (select count(*) from regexp_matches(v_statement, '\mwhere\M', 'gi'))
                     when 0 then format(E'%s\nwhere %s is null and %s', v_statement, v_parts[3], v_part)
                     when 1 then regexp_replace(v_statement, '\mwhere\M\s*(.*)$', format(E'where (\\1)\n    and %s', v_part), 'i')
@@ -10709,7 +10710,7 @@ begin
         end;
         v_rest := substr(v_rest, greatest(length(v_token), 1) + 1);
         if v_token = ';' then
-            v_found := v_found || v_statement;
+            v_found := array_append(v_found, v_statement);
             v_statement := '';
         elsif v_token !~ '^(--|/\*)' then
             v_statement := v_statement || v_token;
@@ -10718,7 +10719,7 @@ begin
 
     return array(
         select trim(E' \t\r\n' from s.statement)
-        from unnest(v_found || v_statement) with ordinality s (statement, place)
+        from unnest(array_append(v_found, v_statement)) with ordinality s (statement, place)
         where s.statement ~ '\S'
         order by s.place
     );

@@ -36,7 +36,7 @@ begin
         return null;
     end if;
 
-    foreach v_statement in array v_statements || ''::text loop
+    foreach v_statement in array array_append(v_statements, '') loop
         v_parts := regexp_match(v_statement, v_update);
         if v_statement <> '' and not coalesce(
             v_parts[1] = any (v_tables) or (regexp_match(v_statement, v_index))[2] = any (v_tables), false
@@ -45,17 +45,18 @@ begin
             continue;
         end if;
         if v_change <> '' then
-            v_kinds := v_kinds || 'migration'::text;
-            v_texts := v_texts || v_change;
+            v_kinds := array_append(v_kinds, 'migration');
+            v_texts := array_append(v_texts, v_change);
             v_change := '';
         end if;
         if v_parts is null and v_statement <> '' then
-            v_kinds := v_kinds || 'index'::text;
-            v_texts := v_texts || (v_statement || E'\n');
+            v_kinds := array_append(v_kinds, 'index');
+            v_texts := array_append(v_texts, v_statement || E'\n');
         elsif v_statement <> '' then
             v_part := format('%1$s.ctid >= $1 and %1$s.ctid < $2', coalesce(v_parts[2], v_parts[1]));
-            v_kinds := v_kinds || 'backfill'::text;
-            v_texts := v_texts || (
+            v_kinds := array_append(v_kinds, 'backfill');
+            v_texts := array_append(
+                v_texts,
                 case (select count(*) from regexp_matches(v_statement, '\mwhere\M', 'gi'))
                     when 0 then format(E'%s\nwhere %s is null and %s', v_statement, v_parts[3], v_part)
                     when 1 then regexp_replace(v_statement, '\mwhere\M\s*(.*)$', format(E'where (\\1)\n    and %s', v_part), 'i')

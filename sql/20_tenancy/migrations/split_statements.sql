@@ -28,7 +28,7 @@ begin
         end;
         v_rest := substr(v_rest, greatest(length(v_token), 1) + 1);
         if v_token = ';' then
-            v_found := v_found || v_statement;
+            v_found := array_append(v_found, v_statement);
             v_statement := '';
         elsif v_token !~ '^(--|/\*)' then
             v_statement := v_statement || v_token;
@@ -37,7 +37,7 @@ begin
 
     return array(
         select trim(E' \t\r\n' from s.statement)
-        from unnest(v_found || v_statement) with ordinality s (statement, place)
+        from unnest(array_append(v_found, v_statement)) with ordinality s (statement, place)
         where s.statement ~ '\S'
         order by s.place
     );
