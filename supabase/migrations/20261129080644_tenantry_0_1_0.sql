@@ -9490,8 +9490,8 @@ declare
     v_parts text[];
     v_part text;
     v_change text := '';
-    v_kinds text[] := '{}';
-    v_texts text[] := '{}';
+    v_kinds text[] := array[]::text[];
+    v_texts text[] := array[]::text[];
 begin
     if cardinality(v_tables) = 0 then
         return null;
@@ -10692,7 +10692,7 @@ declare
     v_token text;
     v_tag text;
     v_statement text := '';
-    v_found text[] := '{}';
+    v_found text[] := array[]::text[];
 begin
     while v_rest <> '' loop
         v_tag := substring(v_rest from '^\$[A-Za-z_]*\$');

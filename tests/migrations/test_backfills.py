@@ -350,7 +350,7 @@ _MIXED = """
     create index {}_total on {} (total);
     alter table {} alter column total set not null
 """
-_PHASES = """
+_PHASES = """\
 select tenancy.register_tenant_migration('[v]', 'test', $tenant$
 alter table {} add column "Price" bigint default 1;
 $tenant$);
@@ -370,24 +370,39 @@ alter table {} alter column total set not null;
 $tenant$);"""
 
 
-def test_migration_that_also_updates_rows_is_warned_of_with_its_phases(fleet: Fleet) -> None:
+def test_phases_of_a_mixed_migration_are_written_out(fleet: Fleet) -> None:
+    _, table = filled(fleet, 0)
+
+    def advice(statements: str) -> str | None:
+        row = fleet.sql.execute(
+            "select tenancy.phases_advice('mixed', 'test', %s) as text",
+            (statements.replace("{}", table),),
+        ).fetchone()
+        assert row is not None
+        text: str | None = row["text"]
+        return text
+
+    phases = _PHASES.replace("{}", table).replace("[v]", "mixed")
+    assert advice(_MIXED) == phases
+    assert advice("alter table {} add column note text") is None
+    assert advice("update {} set note = 'x' where id = 1") is None
+    assert (
+        advice("create table {} (id int); alter table {} add a int; update {} set a=1") is None
+    )
+
+    # The change and the first backfill can be registered as they are.
+    fleet.sql.execute(
+        phases[: phases.index("select tenancy", phases.index("mixed_2"))].encode()
+    )
+
+
+def test_migration_that_also_updates_rows_is_warned_of(fleet: Fleet) -> None:
     _, table = filled(fleet, 0)
     warnings: list[str] = []
     fleet.sql.add_notice_handler(lambda notice: warnings.append(notice.message_primary or ""))
 
-    version = fleet.register(_MIXED.replace("{}", table))
-    others = [
-        fleet.register(f"alter table {table} add column note text"),
-        fleet.register(f"update {table} set note = 'x' where id = 1"),  # noqa: S608
-    ]
+    fleet.register(f"alter table {table} add column note text; update {table} set note = 'x'")  # noqa: S608
 
     [warning] = warnings
     assert "changes a table and updates its rows in one transaction" in warning
-    phases = warning[warning.index("\nselect") :]
-    assert phases == _PHASES.replace("{}", table).replace("[v]", version)
-    # They can be registered as they are.
-    for each in (*reversed(others), version):
-        fleet.sql.execute("select public.withdraw_tenant_migration(%s)", (each,))
-    fleet.sql.execute(phases.encode())
-    assert fleet.latest() == f"{version}_5"
-    assert len([text for text in warnings if "one transaction" in text]) == 1
+    assert "select tenancy.register_tenant_backfill(" in warning

@@ -29,8 +29,8 @@ declare
     v_parts text[];
     v_part text;
     v_change text := '';
-    v_kinds text[] := '{}';
-    v_texts text[] := '{}';
+    v_kinds text[] := array[]::text[];
+    v_texts text[] := array[]::text[];
 begin
     if cardinality(v_tables) = 0 then
         return null;

@@ -10,7 +10,7 @@ declare
     v_token text;
     v_tag text;
     v_statement text := '';
-    v_found text[] := '{}';
+    v_found text[] := array[]::text[];
 begin
     while v_rest <> '' loop
         v_tag := substring(v_rest from '^\$[A-Za-z_]*\$');
