@@ -17,6 +17,7 @@ from tenantry.fields import (
     Timestamp,
 )
 from tenantry.operations import Group, Operation
+from tenantry.tenant_migrations import StuckTenant
 
 
 class TenantStatusReport(Result):
@@ -77,8 +78,51 @@ class ListedTenant(Result):
     ]
 
 
+class VersionInUse(Result):
+    version: Annotated[str, Field(examples=["tenantry_0001"])]
+    name: Annotated[str, Field(examples=["template"])]
+    tenants: Annotated[int, Field(examples=[1])]
+    pending: Annotated[
+        int, Field(description="The number of migrations behind it.", examples=[0])
+    ]
+
+
+class TenantSize(Result):
+    schema_name: SchemaName
+    display_name: TenantDisplayName
+    bytes: Annotated[int, Field(examples=[147456])]
+
+
+class DayOfGrowth(Result):
+    day: Annotated[str, Field(examples=["2026-11-23"], json_schema_extra={"format": "date"})]
+    tenants: Annotated[int, Field(description="At the end of the day.", examples=[1])]
+    created: Annotated[int, Field(examples=[1])]
+    deleted: Annotated[int, Field(examples=[0])]
+
+
+class PlatformHealth(Result):
+    tenant_count: Annotated[int, Field(examples=[1])]
+    active: Annotated[int, Field(examples=[1])]
+    suspended: Annotated[int, Field(examples=[0])]
+    latest_version: Annotated[str, Field(examples=["tenantry_0001"])]
+    up_to_date: Annotated[int, Field(examples=[1])]
+    behind: Annotated[int, Field(examples=[0])]
+    stuck: Annotated[int, Field(examples=[0])]
+    versions: list[VersionInUse]
+    stuck_tenants: Annotated[list[StuckTenant], Field(examples=[[]])]
+    total_bytes: Annotated[int, Field(examples=[147456])]
+    largest_tenants: list[TenantSize]
+    growth: Annotated[
+        list[DayOfGrowth], Field(description="The last 90 days, in UTC, today included.")
+    ]
+
+
 class CheckTenantStatus(Arguments):
     schema_name: SchemaName
+
+
+class GetPlatformHealth(Arguments):
+    pass
 
 
 class GetTenantInfo(Arguments):
@@ -117,6 +161,7 @@ GROUP = Group(
     __doc__,
     Operation("check_tenant_status", CheckTenantStatus, TenantStatusReport),
     Operation("get_tenant_info", GetTenantInfo, TenantInfo),
+    Operation("get_platform_health", GetPlatformHealth, PlatformHealth),
     Operation("list_my_tenants", ListMyTenants, list[TenantMembership]),
     Operation("list_tenants", ListTenants, list[ListedTenant]),
 )

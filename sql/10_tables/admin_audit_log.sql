@@ -14,6 +14,9 @@ create table public.admin_audit_log (
 
 create index admin_audit_log_tenant_id_idx on public.admin_audit_log (tenant_id, id);
 create index admin_audit_log_actor_id_idx on public.admin_audit_log (actor_id, id);
+-- tenant_growth reads the deletions of all time.
+create index admin_audit_log_deletions_idx on public.admin_audit_log (occurred_at)
+    where action = 'tenant.delete';
 
 alter table public.admin_audit_log enable row level security;
 

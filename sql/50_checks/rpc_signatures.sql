@@ -44,6 +44,7 @@ as $$
         'public.replace_tenant_migration(text, text)',
         'public.withdraw_tenant_migration(text)',
         'public.check_tenant_status(text)',
+        'public.get_platform_health()',
         'public.get_tenant_info(text)',
         'public.list_my_tenants(integer, text)',
         'public.list_tenants(text, tenancy.tenant_status, text, integer, text)',

@@ -37,6 +37,7 @@ begin
         'add_foreign_key',
         'admin_audit_log',
         'admin_audit_log_actor_id_idx',
+        'admin_audit_log_deletions_idx',
         'admin_audit_log_pkey',
         'admin_audit_log_tenant_id_idx',
         'admin_users',
@@ -55,6 +56,7 @@ begin
         'get_audit_log',
         'get_database_release',
         'get_migration_status',
+        'get_platform_health',
         'get_schema_drift',
         'get_schema_summary',
         'get_schema_tables',
@@ -91,6 +93,7 @@ begin
         'tenantry_email_refresh',
         'tenantry_ensured_user_profile',
         'tenantry_listed_tenant',
+        'tenantry_platform_health',
         'tenantry_schema_difference',
         'tenantry_schema_summary',
         'tenantry_schema_table',
@@ -462,6 +465,35 @@ comment on column public.tenantry_listed_tenant.cursor is
 comment on column public.tenantry_listed_tenant.total_count is
     'Number of tenants that match. Only on the first page; null on the others.';
 
+-- sql/06_records/tenantry_platform_health.sql
+
+create type public.tenantry_platform_health as (
+    tenant_count integer,
+    active integer,
+    suspended integer,
+    latest_version text,
+    up_to_date integer,
+    behind integer,
+    stuck integer,
+    versions jsonb,
+    stuck_tenants jsonb,
+    total_bytes bigint,
+    largest_tenants jsonb,
+    growth jsonb
+);
+
+comment on type public.tenantry_platform_health is 'The state of the platform, as get_platform_health returns it.';
+comment on column public.tenantry_platform_health.versions is
+    'The versions that tenants have, the latest first: version, name, tenants, and pending, the number of migrations behind it.';
+comment on column public.tenantry_platform_health.stuck_tenants is
+    'The first 20 tenants whose next migration has failed, with the reason.';
+comment on column public.tenantry_platform_health.total_bytes is
+    'Size of all tenants on disk, as of the last VACUUM or ANALYZE of each table.';
+comment on column public.tenantry_platform_health.largest_tenants is
+    'The ten largest tenants: schema_name, display_name, bytes.';
+comment on column public.tenantry_platform_health.growth is
+    'The last 90 days (UTC), today included: day, tenants at its end, created and deleted on it.';
+
 -- sql/06_records/tenantry_schema_difference.sql
 
 create type public.tenantry_schema_difference as (
@@ -736,6 +768,9 @@ create table public.admin_audit_log (
 
 create index admin_audit_log_tenant_id_idx on public.admin_audit_log (tenant_id, id);
 create index admin_audit_log_actor_id_idx on public.admin_audit_log (actor_id, id);
+-- tenant_growth reads the deletions of all time.
+create index admin_audit_log_deletions_idx on public.admin_audit_log (occurred_at)
+    where action = 'tenant.delete';
 
 alter table public.admin_audit_log enable row level security;
 
@@ -7096,6 +7131,71 @@ $$;
 
 comment on function tenancy.unexpose_schema(text) is
     'Removes a schema from the list of schemas that the Data API exposes (55P03).';
+
+-- sql/20_tenancy/health/tenant_growth.sql
+
+-- From the registry and from the entries of the deletions, which no pruning removes. Both are
+-- few: the log has an index of these entries alone.
+create function tenancy.tenant_growth(days integer)
+    returns jsonb
+    stable
+    security invoker
+    set search_path = ''
+    set timezone = 'UTC'
+    language plpgsql
+as $$
+begin
+    return (
+        with lives as (
+            select t.created_at::date as created, null::date as deleted
+            from tenancy.listed_tenants t
+            union all
+            select (l.details -> 'before' ->> 'created_at')::timestamptz::date, l.occurred_at::date
+            from public.admin_audit_log l
+            where l.action = 'tenant.delete' and l.details -> 'before' ->> 'status' <> 'pooled'
+        ),
+        changes as (
+            select c.day, sum(c.created) as created, sum(c.deleted) as deleted
+            from (
+                select l.created as day, 1 as created, 0 as deleted from lives l
+                union all
+                select l.deleted, 0, 1 from lives l where l.deleted is not null
+            ) c
+            group by c.day
+        ),
+        calendar as (
+            select current_date - i.ago as day from generate_series(0, days - 1) i (ago)
+        )
+        select jsonb_agg(
+            jsonb_build_object(
+                'day', d.day,
+                'tenants', d.tenants,
+                'created', d.created,
+                'deleted', d.deleted
+            )
+            order by d.day
+        )
+        from (
+            select c.day,
+                coalesce(h.created, 0) as created,
+                coalesce(h.deleted, 0) as deleted,
+                coalesce(
+                    (
+                        select sum(b.created - b.deleted)
+                        from changes b
+                        where b.day < current_date - days + 1
+                    ),
+                    0
+                ) + sum(coalesce(h.created - h.deleted, 0)) over (order by c.day) as tenants
+            from calendar c
+            left join changes h on h.day = c.day
+        ) d
+    );
+end;
+$$;
+
+comment on function tenancy.tenant_growth(integer) is
+    'The number of tenants at the end of each of the last days (UTC), today included, and how many were created and deleted on it.';
 
 -- sql/20_tenancy/identity/access_level.sql
 
@@ -18016,6 +18116,85 @@ comment on function public.check_tenant_status(text) is
     'Callers: member, member of a suspended tenant, platform viewer. '
     'Errors: tenant_not_found, not_authenticated, busy.';
 
+-- sql/30_rpc/tenant_status/get_platform_health.sql
+
+create function public.get_platform_health()
+    returns public.tenantry_platform_health
+    stable
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_migrations public.tenantry_tenant_migration_status;
+    v_health public.tenantry_platform_health;
+begin
+    perform tenancy.require_platform_role('viewer');
+
+    v_migrations := tenancy.migration_status();
+    v_health.latest_version := v_migrations.latest_version;
+    v_health.tenant_count := v_migrations.tenant_count;
+    v_health.up_to_date := v_migrations.up_to_date;
+    v_health.behind := v_migrations.behind;
+    v_health.stuck := v_migrations.stuck;
+    v_health.stuck_tenants := v_migrations.stuck_tenants;
+
+    select (count(*) filter (where t.status = 'active'))::integer,
+        (count(*) filter (where t.status = 'suspended'))::integer
+    into v_health.active, v_health.suspended
+    from tenancy.listed_tenants t;
+
+    select coalesce(
+        jsonb_agg(
+            jsonb_build_object('version', m.version, 'name', m.name, 'tenants', t.tenants, 'pending', m.pending)
+            order by m.pending
+        ),
+        '[]'
+    )
+    into v_health.versions
+    from (
+        select l.schema_version, count(*) as tenants from tenancy.listed_tenants l group by l.schema_version
+    ) t
+    join (
+        select n.version, n.name, count(*) over (order by n.position desc) - 1 as pending
+        from tenancy.tenant_migrations n
+    ) m on m.version = t.schema_version;
+
+    select coalesce(sum(s.bytes), 0)::bigint,
+        coalesce(
+            jsonb_agg(
+                jsonb_build_object('schema_name', s.schema_name, 'display_name', s.display_name, 'bytes', s.bytes)
+                order by s.place
+            ) filter (where s.place <= 10),
+            '[]'
+        )
+    into v_health.total_bytes, v_health.largest_tenants
+    from (
+        select t.schema_name, t.display_name, b.bytes,
+            row_number() over (order by b.bytes desc, t.schema_name) as place
+        from tenancy.listed_tenants t
+        join tenancy.all_schema_bytes() b on b.schema_name = t.schema_name
+    ) s;
+
+    v_health.growth := tenancy.tenant_growth(90);
+
+    return v_health;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.get_platform_health() is
+    'Returns the state of the platform: how many tenants there are and in which state, their '
+    'versions, the tenants that are stuck, the largest tenants, and the growth of the last 90 days. '
+    'It reads the registry and the catalog once each, and no row of a tenant. Sizes are as of the '
+    'last VACUUM or ANALYZE of each table. '
+    'Callers: platform viewer. '
+    'Errors: forbidden, not_authenticated, busy.';
+
 -- sql/30_rpc/tenant_status/get_tenant_info.sql
 
 create function public.get_tenant_info(schema_name text)
@@ -20532,6 +20711,7 @@ as $$
         'public.replace_tenant_migration(text, text)',
         'public.withdraw_tenant_migration(text)',
         'public.check_tenant_status(text)',
+        'public.get_platform_health()',
         'public.get_tenant_info(text)',
         'public.list_my_tenants(integer, text)',
         'public.list_tenants(text, tenancy.tenant_status, text, integer, text)',
@@ -20689,6 +20869,7 @@ revoke all on function
     public.replace_tenant_migration(text, text),
     public.withdraw_tenant_migration(text),
     public.check_tenant_status(text),
+    public.get_platform_health(),
     public.get_tenant_info(text),
     public.list_my_tenants(integer, text),
     public.list_tenants(text, tenancy.tenant_status, text, integer, text),
@@ -20737,6 +20918,7 @@ grant execute on function
     public.replace_tenant_migration(text, text),
     public.withdraw_tenant_migration(text),
     public.check_tenant_status(text),
+    public.get_platform_health(),
     public.get_tenant_info(text),
     public.list_my_tenants(integer, text),
     public.list_tenants(text, tenancy.tenant_status, text, integer, text),
