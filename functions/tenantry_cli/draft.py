@@ -15,6 +15,7 @@ Read the draft. `supabase db diff` does not compare
   - data: a change of the tenant template is a row, so register it as a tenant migration
   - settings of roles, such as the Data API's in 95_data_api.sql
   - schema auth and the objects of extensions
+  - the creation script: end the file with `select tenancy.renew_creation_script();`
 Add what is missing and run the command again. It then finds no difference."""
 _REFERENCE = """\
 The draft alters tenant_template. Only a tenant migration may do that: replace these statements

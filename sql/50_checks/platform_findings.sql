@@ -45,7 +45,9 @@ as $$
     union all
     select * from tenancy.check_pool()
     union all
-    select * from tenancy.check_stuck_tenants();
+    select * from tenancy.check_stuck_tenants()
+    union all
+    select * from tenancy.check_creation_script();
 $$;
 
 comment on function tenancy.platform_findings() is

@@ -1133,6 +1133,38 @@ alter table tenancy.tenant_template_objects enable row level security;
 comment on table tenancy.tenant_template_objects is
     'The objects of the reference schema after each tenant migration. A tenant is compared with the objects of its own version, also after later migrations have changed the reference schema.';
 
+-- sql/10_tables/tenant_template_scripts.sql
+
+create table tenancy.tenant_template_scripts (
+    version text collate "C" not null,
+    release text not null,
+    default_privileges text not null,
+    statements text,
+    grants text,
+    opening text,
+    obstacle text,
+    constraint tenant_template_scripts_pkey primary key (version),
+    constraint tenant_template_scripts_version_fkey foreign key (version)
+        references tenancy.tenant_migrations (version) on delete cascade,
+    constraint tenant_template_scripts_is_script_or_obstacle check (
+        num_nulls(statements, grants, opening) = case when obstacle is null then 0 else 3 end
+    )
+);
+
+alter table tenancy.tenant_template_scripts enable row level security;
+
+comment on table tenancy.tenant_template_scripts is
+    'One script that makes a tenant at the latest version of the template, for run_creation_script. It is compiled from a replay of the tenant migrations, and compared with it. Without it, a new tenant replays them.';
+comment on column tenancy.tenant_template_scripts.release is
+    'The release of Tenantry that compiled the script. Another release may replay otherwise, and does not use it.';
+comment on column tenancy.tenant_template_scripts.default_privileges is
+    'The default privileges of the project when the script was compiled. Under others it would grant something else, and is not used.';
+comment on column tenancy.tenant_template_scripts.statements is
+    'SQL that creates the schema and everything in it, without a privilege for the API roles. {tenant_identifier} and {tenant_literal} stand for the schema''s name.';
+comment on column tenancy.tenant_template_scripts.grants is 'SQL that grants the privileges on the objects of the schema.';
+comment on column tenancy.tenant_template_scripts.opening is 'SQL that grants the privileges on the schema.';
+comment on column tenancy.tenant_template_scripts.obstacle is 'Why there is no script, in words.';
+
 -- sql/10_tables/tenants.sql
 
 create table public.tenants (
@@ -6015,6 +6047,908 @@ $$;
 
 comment on function tenancy.table_oids(text) is 'The oids of the tables in one schema.';
 
+-- sql/20_tenancy/creation/compile_creation.sql
+
+-- The script is no second place that decides: it repeats what the replay has made, and is used only
+-- if both have made the same.
+create function tenancy.compile_creation(
+    schema_name text,
+    out statements text,
+    out grants text,
+    out opening text,
+    out obstacle text
+)
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_other_name constant text := tenancy.opaque_schema_name();
+begin
+    obstacle := tenancy.compiling_obstacle(schema_name);
+    if obstacle is null then
+        statements := tenancy.script_text(schema_name, tenancy.creation_statements(schema_name));
+        grants := tenancy.script_text(schema_name, tenancy.grant_statements(schema_name, of_schema => false));
+        opening := tenancy.script_text(schema_name, tenancy.grant_statements(schema_name, of_schema => true));
+
+        insert into public.tenants (schema_name, display_name, schema_version, status, suspended_at)
+        select v_other_name, v_other_name, t.schema_version, 'suspended', now()
+        from public.tenants t
+        where t.schema_name = compile_creation.schema_name;
+        perform tenancy.run_creation_script(v_other_name, statements);
+        obstacle := 'The script would open a closed tenant: '
+            || (select string_agg(d.object_name, ', ') from tenancy.grant_differences(v_other_name) d);
+    end if;
+    if obstacle is null then
+        update public.tenants t
+        set status = 'active', suspended_at = null
+        where t.schema_name = v_other_name;
+        perform tenancy.run_creation_script(v_other_name, concat_ws(E'\n', grants, opening));
+        obstacle := 'The script would make other objects: '
+            || tenancy.creation_differences(schema_name, v_other_name);
+    end if;
+
+    -- Rolls back the second tenant.
+    raise sqlstate 'TN000';
+exception
+    when deadlock_detected or lock_not_available then
+        raise;
+    when others then
+        if sqlstate <> 'TN000' then
+            obstacle := 'The script fails: ' || tenancy.one_line(sqlerrm);
+        end if;
+        if obstacle is not null then
+            obstacle := left(obstacle, 1000);
+            statements := null;
+            grants := null;
+            opening := null;
+        end if;
+end;
+$$;
+
+comment on function tenancy.compile_creation(text) is
+    'The script that makes a tenant as this one, which a replay has just made; or the obstacle. Runs the script in another schema, compares both, and rolls it back (40P01, 55P03).';
+
+-- sql/20_tenancy/creation/compiling_obstacle.sql
+
+create function tenancy.compiling_obstacle(schema_name text)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_namespace constant oid := to_regnamespace(quote_ident(schema_name))::oid;
+    v_obstacle text;
+    v_relation record;
+    v_is_used boolean;
+begin
+    select format('A script cannot make the %s %s', i.type, i.name) into v_obstacle
+    from pg_catalog.pg_depend d
+    left join pg_catalog.pg_class c on d.classid = 'pg_class'::regclass and c.oid = d.objid
+    left join pg_catalog.pg_type t on d.classid = 'pg_type'::regclass and t.oid = d.objid
+    left join pg_catalog.pg_proc p on d.classid = 'pg_proc'::regclass and p.oid = d.objid
+    cross join lateral pg_identify_object(d.classid, d.objid, d.objsubid) i
+    where d.refclassid = 'pg_namespace'::regclass
+        and d.refobjid = v_namespace
+        and coalesce(
+            c.relkind not in ('r', 'v', 'S', 'c')
+                or c.relispartition
+                or exists (select from pg_catalog.pg_inherits h where h.inhrelid = c.oid),
+            t.typtype not in ('c', 'd', 'e'),
+            p.prokind not in ('f', 'p'),
+            d.classid <> 'pg_statistic_ext'::regclass
+        )
+    order by i.type, i.name
+    limit 1;
+    if v_obstacle is not null then
+        return v_obstacle;
+    end if;
+
+    for v_relation in
+        select c.oid::regclass as name, c.relname, s.seqstart
+        from pg_catalog.pg_class c
+        left join pg_catalog.pg_sequence s on s.seqrelid = c.oid
+        where c.relnamespace = v_namespace and c.relkind in ('r', 'S')
+        order by c.relname
+    loop
+        if v_relation.seqstart is null then
+            execute format('select exists (select from %s)', v_relation.name) into v_is_used;
+        else
+            execute format('select is_called or last_value <> %s from %s', v_relation.seqstart, v_relation.name)
+            into v_is_used;
+        end if;
+        if v_is_used then
+            return format(
+                case when v_relation.seqstart is null
+                    then 'Tenant migrations write rows into table "%s"'
+                    else 'Tenant migrations take numbers from sequence "%s"'
+                end,
+                v_relation.relname
+            );
+        end if;
+    end loop;
+    return null;
+end;
+$$;
+
+comment on function tenancy.compiling_obstacle(text) is
+    'What a replayed schema has that no script repeats, in words: an object of a kind that creation_statements does not know, rows, or a sequence that has given a number; null if there is nothing.';
+
+-- sql/20_tenancy/creation/creation_differences.sql
+
+-- The replayed and the compiled schema have random names, which occur nowhere else.
+create function tenancy.creation_differences(replayed text, compiled text)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    with descriptions as materialized (
+        select d.schema_name, d.is_detail, d.kind,
+            replace(d.name, d.schema_name, '{schema}') as name,
+            replace(d.definition, d.schema_name, '{schema}') as definition
+        from (
+            select true as is_detail, t.schema_name, t.kind, t.name, t.definition
+            from tenancy.schema_details(array[replayed, compiled, 'tenant_template']) t
+            union all
+            select false, s.name, o.object_kind, o.object_name, o.definition
+            from unnest(array[replayed, compiled]) s (name)
+            cross join lateral tenancy.schema_objects(s.name) o
+        ) d
+    ),
+    compared as (
+        select d.is_detail, d.kind, d.name,
+            count(*) filter (where d.schema_name = replayed) as times_replayed,
+            count(*) filter (where d.schema_name = compiled) as times_compiled,
+            count(*) filter (where d.schema_name = 'tenant_template') as times_in_template
+        from descriptions d
+        group by d.is_detail, d.kind, d.name, d.definition
+    )
+    select string_agg(distinct concat_ws(' ', c.kind, c.name), ', ')
+    from compared c
+    where c.times_replayed <> c.times_compiled
+        -- A text may depend on the schema's name in a way that no placeholder repeats. Nobody has
+        -- privileges in the reference schema, and it has a comment of its own.
+        or (
+            c.is_detail
+            and c.times_replayed <> c.times_in_template
+            and c.kind not in ('privileges', 'comment of schema')
+        );
+$$;
+
+comment on function tenancy.creation_differences(text, text) is
+    'The objects in which a replayed and a compiled schema differ, except for their names; null if there is none. Objects that differ between the replayed and the reference schema count, too. Reads the whole catalog.';
+
+-- sql/20_tenancy/creation/creation_order.sql
+
+create function tenancy.creation_order(
+    schema_name text,
+    out catalog oid,
+    out object oid,
+    out place integer
+)
+    returns setof record
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_namespace constant oid := to_regnamespace(quote_ident(schema_name))::oid;
+    v_open text[];
+    v_from text[];
+    v_to text[];
+    v_next text[];
+    v_place integer := 0;
+begin
+    -- Objects, and what comes with them: the type of a table, its defaults, keys and checks.
+    with objects as materialized (
+        select 'pg_class'::regclass::oid as catalog, c.oid, c.relkind
+        from pg_catalog.pg_class c
+        where c.relnamespace = v_namespace
+            and c.relkind in ('r', 'v', 'S')
+            -- An identity column makes its sequence.
+            and not exists (
+                select from pg_catalog.pg_depend d
+                where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'i'
+                    and c.relkind = 'S'
+            )
+        union all
+        select 'pg_type'::regclass, t.oid, t.typtype
+        from pg_catalog.pg_type t
+        left join pg_catalog.pg_class c on c.oid = t.typrelid
+        where t.typnamespace = v_namespace and (t.typtype in ('d', 'e') or c.relkind = 'c')
+        union all
+        -- Trigger functions come with their triggers.
+        select 'pg_proc'::regclass, p.oid, p.prokind
+        from pg_catalog.pg_proc p
+        join pg_catalog.pg_language l on l.oid = p.prolang
+        where p.pronamespace = v_namespace
+            and p.prokind in ('f', 'p')
+            and p.prorettype <> 'trigger'::regtype
+            and l.lanname not in ('internal', 'c')
+    ),
+    members as materialized (
+        select o.catalog, o.oid, format('%s %s', o.catalog, o.oid) as object, o.relkind from objects o
+        union all
+        select 'pg_type'::regclass, t.oid, format('%s %s', o.catalog, o.oid), o.relkind
+        from objects o
+        join pg_catalog.pg_type t on t.typrelid = o.oid
+        where o.catalog = 'pg_class'::regclass
+        union all
+        select 'pg_class'::regclass, t.typrelid, format('%s %s', o.catalog, o.oid), o.relkind
+        from objects o
+        join pg_catalog.pg_type t on t.oid = o.oid and t.typrelid <> 0
+        where o.catalog = 'pg_type'::regclass
+        union all
+        select 'pg_type'::regclass, a.oid, format('%s %s', o.catalog, o.oid), o.relkind
+        from objects o
+        join pg_catalog.pg_type t on o.oid in (t.oid, t.typrelid)
+        join pg_catalog.pg_type a on a.oid = t.typarray
+        where o.catalog in ('pg_type'::regclass, 'pg_class'::regclass)
+        union all
+        select 'pg_attrdef'::regclass, d.oid, format('%s %s', o.catalog, o.oid), o.relkind
+        from objects o
+        join pg_catalog.pg_attrdef d on d.adrelid = o.oid
+        union all
+        select 'pg_constraint'::regclass, k.oid, format('%s %s', o.catalog, o.oid), o.relkind
+        from objects o
+        join pg_catalog.pg_constraint k on o.oid in (k.conrelid, k.contypid)
+        where k.contype <> 'f'
+        union all
+        select 'pg_rewrite'::regclass, r.oid, format('%s %s', o.catalog, o.oid), o.relkind
+        from objects o
+        join pg_catalog.pg_rewrite r on r.ev_class = o.oid
+    )
+    select array(select m.object from members m group by m.object),
+        array_agg(e.from_object), array_agg(e.to_object)
+    into v_open, v_from, v_to
+    from (
+        select distinct m.object as from_object, t.object as to_object
+        from members m
+        join pg_catalog.pg_depend d on d.classid = m.catalog and d.objid = m.oid
+        join members t on t.catalog = d.refclassid and t.oid = d.refobjid
+        -- A sequence depends on the column that owns it, and exists before it.
+        where m.object <> t.object and m.relkind <> 'S'
+    ) e;
+
+    -- Each round places what needs only objects that have a place. A circle stays out.
+    loop
+        v_next := array(
+            select o.object
+            from unnest(v_open) o (object)
+            where not exists (
+                select from unnest(v_from, v_to) e (from_object, to_object)
+                where e.from_object = o.object and e.to_object = any (v_open)
+            )
+        );
+        exit when cardinality(v_next) = 0;
+        return query
+        select split_part(n.object, ' ', 1)::oid, split_part(n.object, ' ', 2)::oid, v_place
+        from unnest(v_next) n (object);
+        v_open := array(select o.object from unnest(v_open) o (object) where o.object <> all (v_next));
+        v_place := v_place + 1;
+    end loop;
+end;
+$$;
+
+comment on function tenancy.creation_order(text) is
+    'The types, sequences, tables, views and routines of a schema, each with its place in an order in which they can be created. Left out are trigger functions, what comes with another object, and objects that need each other.';
+
+-- sql/20_tenancy/creation/creation_statements.sql
+
+-- What these statements leave out is a difference, for which compile_creation looks.
+create function tenancy.creation_statements(schema_name text)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    -- The texts run in other sessions.
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+    set lc_monetary = 'C'
+    set quote_all_identifiers = off
+    set jit = off
+    language sql
+as $$
+    with relations as materialized (
+        select c.*
+        from pg_catalog.pg_class c
+        where c.relnamespace = to_regnamespace(quote_ident(schema_name))
+    ),
+    tables as materialized (
+        select r.* from relations r where r.relkind = 'r'
+    ),
+    routines as materialized (
+        select p.* from pg_catalog.pg_proc p where p.pronamespace = to_regnamespace(quote_ident(schema_name))
+    ),
+    statements as (
+        select 1 as step, 0 as place, '' as name, format('create schema %I;', schema_name) as statement
+        union all
+        select 2, o.place, coalesce(c.relname, t.typname, p.proname), case
+            when c.relkind = 'r' then tenancy.table_statement(c.oid)
+            when c.relkind = 'v' then format(
+                'create view %s%s as %s',
+                c.oid::regclass, tenancy.relation_options(c.reloptions), pg_get_viewdef(c.oid)
+            )
+            when c.relkind = 'S' then (
+                select format(
+                    'create sequence %s as %s start with %s increment by %s minvalue %s maxvalue %s cache %s %s;',
+                    c.oid::regclass, format_type(s.seqtypid, null), s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache,
+                    case when s.seqcycle then 'cycle' else 'no cycle' end
+                )
+                from pg_catalog.pg_sequence s
+                where s.seqrelid = c.oid
+            )
+            when t.oid is not null then tenancy.type_statement(t.oid)
+            else tenancy.routine_statements(p.oid)
+        end
+        from tenancy.creation_order(schema_name) o
+        left join pg_catalog.pg_class c on o.catalog = 'pg_class'::regclass and c.oid = o.object
+        left join pg_catalog.pg_type t on o.catalog = 'pg_type'::regclass and t.oid = o.object
+        left join routines p on o.catalog = 'pg_proc'::regclass and p.oid = o.object
+        union all
+        select 3, 0, r.relname, format(
+            'alter sequence %s owned by %s.%I;', r.oid::regclass, d.refobjid::regclass, a.attname
+        )
+        from relations r
+        join pg_catalog.pg_depend d on d.classid = 'pg_class'::regclass and d.objid = r.oid and d.deptype = 'a'
+        join pg_catalog.pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+        where r.relkind = 'S' and d.refclassid = 'pg_class'::regclass
+        union all
+        select 4, 0, i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) || ';'
+        from tables t
+        join pg_catalog.pg_index i on i.indrelid = t.oid
+        where not exists (select from pg_catalog.pg_constraint k where k.conindid = i.indexrelid and k.conrelid = t.oid)
+        union all
+        -- After the indexes, which a foreign key and the identity of a replica may need.
+        select 5, 0, t.relname, (
+            select format('alter table %s %s;', t.oid::regclass, string_agg(c.change, ', ' order by c.step, c.change))
+            from (
+                select 1 as step, 'enable row level security' as change where t.relrowsecurity
+                union all
+                select 1, 'force row level security' where t.relforcerowsecurity
+                union all
+                select 1, case t.relreplident
+                    when 'f' then 'replica identity full'
+                    when 'n' then 'replica identity nothing'
+                    when 'i' then 'replica identity using index ' || quote_ident(x.relname)
+                end
+                from (select) only_row
+                left join pg_catalog.pg_index i on i.indrelid = t.oid and i.indisreplident
+                left join pg_catalog.pg_class x on x.oid = i.indexrelid
+                where t.relreplident <> 'd'
+                union all
+                select 1, format('cluster on %I', x.relname)
+                from pg_catalog.pg_index i
+                join pg_catalog.pg_class x on x.oid = i.indexrelid
+                where i.indrelid = t.oid and i.indisclustered
+                union all
+                select 2, format('alter column %I %s', a.attname, s.change)
+                from pg_catalog.pg_attribute a
+                join pg_catalog.pg_type y on y.oid = a.atttypid
+                cross join lateral (
+                    values
+                    ('set statistics ' || nullif(a.attstattarget, -1)),
+                    (case when a.attstorage <> y.typstorage then 'set storage ' || case a.attstorage
+                        when 'p' then 'plain' when 'e' then 'external' when 'm' then 'main' else 'extended'
+                    end end),
+                    ('set compression ' || case a.attcompression when 'p' then 'pglz' when 'l' then 'lz4' end),
+                    ('set (' || array_to_string(a.attoptions, ', ') || ')')
+                ) s (change)
+                where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped and s.change is not null
+                union all
+                select 3, format('add constraint %I %s', k.conname, pg_get_constraintdef(k.oid))
+                from pg_catalog.pg_constraint k
+                where k.conrelid = t.oid and (k.contype = 'f' or not k.convalidated)
+            ) c
+        )
+        from tables t
+        union all
+        select 6, 0, s.stxname, pg_get_statisticsobjdef(s.oid) || ';'
+        from pg_catalog.pg_statistic_ext s
+        where s.stxnamespace = to_regnamespace(quote_ident(schema_name))
+        union all
+        select 7, 0, format('%s %s', t.relname, p.polname), concat_ws(
+            ' ',
+            format(
+                'create policy %I on %s as %s for %s to %s',
+                p.polname, t.oid::regclass,
+                case when p.polpermissive then 'permissive' else 'restrictive' end,
+                case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'all' end,
+                (
+                    select string_agg(case o.role when 0 then 'public' else o.role::regrole::text end, ', ' order by o.place)
+                    from unnest(p.polroles) with ordinality o (role, place)
+                )
+            ),
+            'using (' || pg_get_expr(p.polqual, p.polrelid) || ')',
+            'with check (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')'
+        ) || ';'
+        from tables t
+        join pg_catalog.pg_policy p on p.polrelid = t.oid
+        union all
+        select 8, 0, p.oid::regprocedure::text, tenancy.routine_statements(p.oid)
+        from routines p
+        where p.prorettype = 'trigger'::regtype
+        union all
+        -- Triggers that call a function outside the schema.
+        select 9, 0, format('%s %s', r.relname, g.tgname), pg_get_triggerdef(g.oid) || ';'
+        from relations r
+        join pg_catalog.pg_trigger g on g.tgrelid = r.oid
+        where not g.tgisinternal and g.tgfoid not in (select p.oid from routines p)
+        union all
+        select 10, 0, format('%s %s', r.relname, g.tgname), format(
+            'alter table %s %s trigger %I;',
+            r.oid::regclass, case g.tgenabled when 'D' then 'disable' when 'A' then 'enable always' else 'enable replica' end, g.tgname
+        )
+        from relations r
+        join pg_catalog.pg_trigger g on g.tgrelid = r.oid
+        where not g.tgisinternal and g.tgenabled <> 'O'
+        union all
+        select 11, 0, i.identity, format(
+            'comment on %s %s is %L;',
+            case
+                when i.type ~ ' column$' then 'column'
+                when i.type = 'table constraint' then 'constraint'
+                when i.type = 'statistics object' then 'statistics'
+                else i.type
+            end,
+            i.identity, d.description
+        )
+        from (
+            select 'pg_class'::regclass::oid as catalog, r.oid from relations r
+            union all
+            select 'pg_namespace'::regclass, to_regnamespace(quote_ident(schema_name))
+            union all
+            select 'pg_type'::regclass, y.oid
+            from pg_catalog.pg_type y
+            where y.typnamespace = to_regnamespace(quote_ident(schema_name))
+            union all
+            select 'pg_constraint'::regclass, k.oid
+            from relations r
+            join pg_catalog.pg_constraint k on k.conrelid = r.oid
+            union all
+            select 'pg_trigger'::regclass, g.oid
+            from relations r
+            join pg_catalog.pg_trigger g on g.tgrelid = r.oid
+            union all
+            select 'pg_policy'::regclass, p.oid
+            from relations r
+            join pg_catalog.pg_policy p on p.polrelid = r.oid
+        ) o (catalog, oid)
+        join pg_catalog.pg_description d on d.classoid = o.catalog and d.objoid = o.oid
+        cross join lateral pg_identify_object(d.classoid, d.objoid, d.objsubid) i
+        union all
+        -- Only where the project's default privileges open new tables: find_creation_script compares
+        -- them with those of the compilation.
+        select 12, 0, k.kind, format(
+            'revoke all on %s %s from public, anon, authenticated, service_role;',
+            k.kind, string_agg(r.oid::regclass::text, ', ' order by r.relname)
+        )
+        from relations r
+        cross join lateral (select case r.relkind when 'S' then 'sequence' else 'table' end as kind) k
+        where r.relkind in ('r', 'v', 'S')
+            and exists (
+                select
+                from pg_catalog.pg_default_acl d
+                cross join aclexplode(d.defaclacl) e
+                where d.defaclnamespace = 0
+                    and d.defaclobjtype in ('r', 'S')
+                    and e.grantee in (0, 'anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole)
+            )
+        group by k.kind
+    )
+    select string_agg(s.statement, E'\n' order by s.step, s.place, s.name) from statements s;
+$$;
+
+comment on function tenancy.creation_statements(text) is
+    'The statements that create a schema as this one is, without a privilege for the API roles.';
+
+-- sql/20_tenancy/creation/default_privileges.sql
+
+create function tenancy.default_privileges()
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return coalesce(
+        (
+            select string_agg(format('%s %s %s', d.defaclrole::regrole, d.defaclobjtype, d.defaclacl), ', ' order by d.oid)
+            from pg_catalog.pg_default_acl d
+            where d.defaclnamespace = 0
+        ),
+        ''
+    );
+end;
+$$;
+
+comment on function tenancy.default_privileges() is
+    'The default privileges that objects in a new schema get, as text.';
+
+-- sql/20_tenancy/creation/find_creation_script.sql
+
+create function tenancy.find_creation_script(schema_name text)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return (
+        select concat_ws(
+            E'\n',
+            s.statements,
+            case when t.status in ('active', 'pooled') then s.grants end,
+            case t.status when 'active' then s.opening end
+        )
+        from public.tenants t
+        join tenancy.tenant_template_scripts s on s.version = t.schema_version
+        where t.schema_name = find_creation_script.schema_name
+            and s.statements is not null
+            and s.release = tenancy.release()
+            and s.default_privileges = tenancy.default_privileges()
+            -- A name that needs quotes is written in two ways, and within a text a replay may have
+            -- written either.
+            and quote_ident(t.schema_name) = t.schema_name
+    );
+end;
+$$;
+
+comment on function tenancy.find_creation_script(text) is
+    'The script that makes this tenant at the version and with the status in its registry row; null if the tenant migrations have to be replayed.';
+
+-- sql/20_tenancy/creation/grant_statements.sql
+
+create function tenancy.grant_statements(schema_name text, of_schema boolean)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    set jit = off
+    language sql
+as $$
+    with objects as materialized (
+        select 'schema' as kind, quote_ident(n.nspname) as name, n.nspowner as owner, n.nspacl as acl, null::oid as relation
+        from pg_catalog.pg_namespace n
+        where n.nspname = schema_name
+        union all
+        select case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass::text, c.relowner, c.relacl, c.oid
+        from pg_catalog.pg_class c
+        where c.relnamespace = to_regnamespace(quote_ident(schema_name))
+        union all
+        select case p.prokind when 'p' then 'procedure' else 'function' end, p.oid::regprocedure::text, p.proowner, p.proacl, null
+        from pg_catalog.pg_proc p
+        where p.pronamespace = to_regnamespace(quote_ident(schema_name))
+        union all
+        select 'type', t.oid::regtype::text, t.typowner, t.typacl, null
+        from pg_catalog.pg_type t
+        where t.typnamespace = to_regnamespace(quote_ident(schema_name))
+    ),
+    privileges as (
+        select o.kind, o.name, a.grantee, string_agg(a.privilege, ', ' order by a.privilege) as list
+        from objects o
+        cross join lateral (
+            select e.grantee, lower(e.privilege_type) from aclexplode(o.acl) e
+            union all
+            select e.grantee, format('%s (%I)', lower(e.privilege_type), c.attname)
+            from pg_catalog.pg_attribute c
+            cross join aclexplode(c.attacl) e
+            where c.attrelid = o.relation
+        ) a (grantee, privilege)
+        -- Default privileges of the project for its own roles come by themselves.
+        where a.grantee <> o.owner
+            and not exists (
+                select
+                from pg_catalog.pg_default_acl d
+                cross join aclexplode(d.defaclacl) e
+                where d.defaclrole = o.owner
+                    and d.defaclnamespace = 0
+                    and e.grantee = a.grantee
+                    and e.grantee not in ('anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole)
+                    and d.defaclobjtype = case o.kind
+                        when 'schema' then 'n' when 'table' then 'r' when 'sequence' then 'S' when 'type' then 'T' else 'f'
+                    end::"char"
+                    and lower(e.privilege_type) = a.privilege
+            )
+        group by o.kind, o.name, a.grantee
+    ),
+    grantees as (
+        select p.kind, p.name, p.list,
+            string_agg(case p.grantee when 0 then 'public' else p.grantee::regrole::text end, ', ' order by p.grantee) as roles
+        from privileges p
+        group by p.kind, p.name, p.list
+    )
+    select coalesce(
+        string_agg(
+            format('grant %s on %s %s to %s;', g.list, g.kind, g.names, g.roles), E'\n'
+            order by g.kind, g.names
+        ),
+        ''
+    )
+    from (
+        select p.kind, p.list, p.roles, string_agg(p.name, ', ' order by p.name) as names
+        from grantees p
+        where (p.kind = 'schema') = of_schema
+        group by p.kind, p.list, p.roles
+    ) g;
+$$;
+
+comment on function tenancy.grant_statements(text, boolean) is
+    'The statements that grant the privileges on the objects of this schema again, or those on the schema itself, except those of the owner.';
+
+-- sql/20_tenancy/creation/outside_writes.sql
+
+create function tenancy.outside_writes(schema_name text)
+    returns text[]
+    volatile
+    security invoker
+    set search_path = ''
+    set jit = off
+    language sql
+as $$
+    select array(
+        select format('%I.%I: %s', s.schemaname, s.relname, s.n_tup_ins + s.n_tup_upd + s.n_tup_del)
+        from pg_catalog.pg_stat_xact_user_tables s
+        where s.schemaname <> outside_writes.schema_name and s.n_tup_ins + s.n_tup_upd + s.n_tup_del > 0
+        order by 1
+    )
+    -- Without counts nobody knows.
+    || case current_setting('track_counts') when 'off' then array[gen_random_uuid()::text] else '{}' end;
+$$;
+
+comment on function tenancy.outside_writes(text) is
+    'How many rows this transaction has written so far, by table, except in this schema and in PostgreSQL''s own tables. Differs from itself if PostgreSQL does not count.';
+
+-- sql/20_tenancy/creation/relation_options.sql
+
+create function tenancy.relation_options(options text[])
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select ' with (' || string_agg(format('%I=%L', o.option_name, o.option_value), ', ' order by o.place) || ')'
+    from pg_catalog.pg_options_to_table(options) with ordinality o (option_name, option_value, place);
+$$;
+
+comment on function tenancy.relation_options(text[]) is
+    'The options of a table or view as a statement writes them; null if there are none.';
+
+-- sql/20_tenancy/creation/routine_statements.sql
+
+-- PostgreSQL finds a function by its name among those of all tenants. So the routine has the
+-- schema's name, which is unique, until the statements that name it are done.
+create function tenancy.routine_statements(routine oid)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select concat_ws(
+        E'\n',
+        format(
+            'create %s %s(%s;',
+            p.keyword, p.name_now, substr(p.definition, length(p.beginning) + 1)
+        ),
+        -- The text names them as the trigger's definition does.
+        (
+            select string_agg(
+                replace(
+                    pg_get_triggerdef(g.oid),
+                    format('EXECUTE FUNCTION %s(', p.name), format('EXECUTE FUNCTION %s(', p.name_now)
+                ) || ';',
+                E'\n' order by g.tgrelid::regclass::text, g.tgname
+            )
+            from pg_catalog.pg_trigger g
+            where g.tgfoid = p.oid and not g.tgisinternal
+        ),
+        (
+            select format('comment on %s %s is %L;', p.keyword, p.name_now, d.description)
+            from pg_catalog.pg_description d
+            where d.classoid = 'pg_proc'::regclass and d.objoid = p.oid
+        ),
+        format('revoke all on %s %s from public, anon, authenticated, service_role;', p.keyword, p.name_now),
+        format('alter %s %s rename to %I;', p.keyword, p.name_now, p.proname)
+    )
+    from (
+        select r.*, n.keyword, format('%I.%I', s.nspname, r.proname) as name,
+            format('%1$I.%1$I', s.nspname) as name_now,
+            pg_get_functiondef(r.oid) as definition,
+            format('CREATE OR REPLACE %s %I.%I(', upper(n.keyword), s.nspname, r.proname) as beginning
+        from pg_catalog.pg_proc r
+        join pg_catalog.pg_namespace s on s.oid = r.pronamespace
+        cross join lateral (select case r.prokind when 'p' then 'procedure' else 'function' end as keyword) n
+        where r.oid = routine
+    ) p
+    where starts_with(p.definition, p.beginning);
+$$;
+
+comment on function tenancy.routine_statements(oid) is
+    'The statements that create a function or procedure and the triggers that call it, without a privilege for the API roles. Null if its definition has an unknown form.';
+
+-- sql/20_tenancy/creation/run_creation_script.sql
+
+create function tenancy.run_creation_script(schema_name text, script text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    -- The functions were checked when their migration was registered.
+    set check_function_bodies = off
+    language plpgsql
+as $$
+begin
+    execute replace(
+        replace(script, '{tenant_literal}', quote_literal(schema_name)),
+        '{tenant_identifier}', quote_ident(schema_name)
+    );
+end;
+$$;
+
+comment on function tenancy.run_creation_script(text, text) is
+    'Runs a text of tenant_template_scripts for one schema.';
+
+-- sql/20_tenancy/creation/script_text.sql
+
+-- The schema has a random name, so whatever equals it in the text is that name.
+create function tenancy.script_text(schema_name text, statements text)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if strpos(statements, '{tenant_') > 0 then
+        raise exception 'The template has a text with "{tenant_"';
+    end if;
+    if statements ~ format('[\w$"]%1$s|%1$s[\w$"]', schema_name) then
+        raise exception 'The template has a name that holds the name of the schema';
+    end if;
+
+    return replace(
+        replace(statements, quote_literal(schema_name), '{tenant_literal}'),
+        quote_ident(schema_name), '{tenant_identifier}'
+    );
+end;
+$$;
+
+comment on function tenancy.script_text(text, text) is
+    'Statements for a schema with a random name, with {tenant_identifier} and {tenant_literal} in place of the name. Refuses a text in which they could not be told from the rest (P0001).';
+
+-- sql/20_tenancy/creation/table_statement.sql
+
+create function tenancy.table_statement(relation oid)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select format(
+        'create %stable %s (%s)%s;',
+        case c.relpersistence when 'u' then 'unlogged ' end,
+        c.oid::regclass,
+        concat_ws(
+            ', ',
+            (
+                select string_agg(
+                    concat_ws(
+                        ' ',
+                        quote_ident(a.attname), format_type(a.atttypid, a.atttypmod),
+                        case when a.attcollation <> t.typcollation then 'collate ' || a.attcollation::regcollation end,
+                        case
+                            when a.attgenerated = 's' then
+                                format('generated always as (%s) stored', pg_get_expr(d.adbin, d.adrelid))
+                            when a.attidentity <> '' then format(
+                                'generated %s as identity (sequence name %s start with %s increment by %s minvalue %s maxvalue %s cache %s %s)',
+                                case a.attidentity when 'a' then 'always' else 'by default' end,
+                                s.seqrelid::regclass, s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache,
+                                case when s.seqcycle then 'cycle' else 'no cycle' end
+                            )
+                            else 'default ' || pg_get_expr(d.adbin, d.adrelid)
+                        end,
+                        case when a.attnotnull then 'not null' end
+                    ),
+                    ', ' order by a.attnum
+                )
+                from pg_catalog.pg_attribute a
+                join pg_catalog.pg_type t on t.oid = a.atttypid
+                left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+                left join pg_catalog.pg_depend i
+                    on i.refclassid = 'pg_class'::regclass
+                    and i.refobjid = a.attrelid
+                    and i.refobjsubid = a.attnum
+                    and i.classid = 'pg_class'::regclass
+                    and i.deptype = 'i'
+                left join pg_catalog.pg_sequence s on s.seqrelid = i.objid
+                where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+            ),
+            (
+                select string_agg(format('constraint %I %s', k.conname, pg_get_constraintdef(k.oid)), ', ' order by k.conname)
+                from pg_catalog.pg_constraint k
+                where k.conrelid = c.oid and k.contype in ('p', 'u', 'c', 'x') and k.convalidated
+            )
+        ),
+        tenancy.relation_options(c.reloptions)
+    )
+    from pg_catalog.pg_class c
+    where c.oid = relation;
+$$;
+
+comment on function tenancy.table_statement(oid) is
+    'The statement that creates a table with its columns, keys and checks.';
+
+-- sql/20_tenancy/creation/type_statement.sql
+
+create function tenancy.type_statement(type oid)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select case t.typtype
+        when 'e' then format(
+            'create type %s as enum (%s);',
+            t.oid::regtype,
+            (
+                select string_agg(quote_literal(e.enumlabel), ', ' order by e.enumsortorder)
+                from pg_catalog.pg_enum e
+                where e.enumtypid = t.oid
+            )
+        )
+        when 'd' then concat_ws(
+            ' ',
+            format('create domain %s as %s', t.oid::regtype, format_type(t.typbasetype, t.typtypmod)),
+            case when t.typcollation <> b.typcollation then 'collate ' || t.typcollation::regcollation end,
+            'default ' || pg_get_expr(t.typdefaultbin, 0),
+            case when t.typnotnull then 'not null' end,
+            (
+                select string_agg(format('constraint %I %s', k.conname, pg_get_constraintdef(k.oid)), ' ' order by k.conname)
+                from pg_catalog.pg_constraint k
+                where k.contypid = t.oid and k.contype = 'c'
+            )
+        ) || ';'
+        when 'c' then format(
+            'create type %s as (%s);',
+            t.oid::regtype,
+            (
+                select string_agg(
+                    concat_ws(
+                        ' ',
+                        quote_ident(a.attname), format_type(a.atttypid, a.atttypmod),
+                        case when a.attcollation <> f.typcollation then 'collate ' || a.attcollation::regcollation end
+                    ),
+                    ', ' order by a.attnum
+                )
+                from pg_catalog.pg_attribute a
+                join pg_catalog.pg_type f on f.oid = a.atttypid
+                where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
+            )
+        )
+    end
+    from pg_catalog.pg_type t
+    left join pg_catalog.pg_type b on b.oid = t.typbasetype
+    where t.oid = type;
+$$;
+
+comment on function tenancy.type_statement(oid) is
+    'The statement that creates an enum, a domain or a composite type.';
+
 -- sql/20_tenancy/drift/has_own_objects.sql
 
 -- Most tenants have no own objects, so a migration has nothing to protect. Comparing names
@@ -6265,6 +7199,226 @@ $$;
 
 comment on function tenancy.require_template(text, text, tenancy.schema_object[]) is
     'Requires that a tenant equals the template at this version, and that its own objects are as they were before (55000).';
+
+-- sql/20_tenancy/drift/schema_details.sql
+
+-- Together with schema_objects everything that distinguishes two schemas. An object of a kind that
+-- neither knows appears by its name. One query for several schemas, because planning costs most.
+create function tenancy.schema_details(
+    schema_names text[],
+    out schema_name text,
+    out kind text,
+    out name text,
+    out definition text
+)
+    returns setof record
+    stable
+    security invoker
+    set search_path = ''
+    set jit = off
+    language sql
+as $$
+    with namespaces as materialized (
+        select n.* from pg_catalog.pg_namespace n where n.nspname = any (schema_names)
+    ),
+    relations as materialized (
+        select c.* from pg_catalog.pg_class c where c.relnamespace in (select n.oid from namespaces n)
+    ),
+    columns as materialized (
+        select r.relnamespace, r.relname, r.relowner, a.*
+        from relations r
+        join pg_catalog.pg_attribute a on a.attrelid = r.oid
+        where a.attnum > 0 and not a.attisdropped
+    ),
+    routines as materialized (
+        select p.*, format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid)) as signature
+        from pg_catalog.pg_proc p
+        where p.pronamespace in (select n.oid from namespaces n)
+    ),
+    types as materialized (
+        select t.* from pg_catalog.pg_type t where t.typnamespace in (select n.oid from namespaces n)
+    ),
+    statistics as materialized (
+        select s.* from pg_catalog.pg_statistic_ext s where s.stxnamespace in (select n.oid from namespaces n)
+    ),
+    members as materialized (
+        select n.oid as namespace, 'pg_namespace'::regclass::oid as catalog, n.oid from namespaces n
+        union all
+        select r.relnamespace, 'pg_class'::regclass, r.oid from relations r
+        union all
+        select p.pronamespace, 'pg_proc'::regclass, p.oid from routines p
+        union all
+        select t.typnamespace, 'pg_type'::regclass, t.oid from types t
+        union all
+        select s.stxnamespace, 'pg_statistic_ext'::regclass, s.oid from statistics s
+        union all
+        select k.connamespace, 'pg_constraint'::regclass, k.oid
+        from pg_catalog.pg_constraint k
+        where k.connamespace in (select n.oid from namespaces n)
+        union all
+        select r.relnamespace, 'pg_trigger'::regclass, g.oid
+        from relations r
+        join pg_catalog.pg_trigger g on g.tgrelid = r.oid
+        union all
+        select r.relnamespace, 'pg_policy'::regclass, p.oid
+        from relations r
+        join pg_catalog.pg_policy p on p.polrelid = r.oid
+        union all
+        select r.relnamespace, 'pg_rewrite'::regclass, w.oid
+        from relations r
+        join pg_catalog.pg_rewrite w on w.ev_class = r.oid
+    ),
+    privileges as (
+        select n.oid as namespace, 'schema' as title, n.nspowner as owner, coalesce(n.nspacl, acldefault('n', n.nspowner)) as entries
+        from namespaces n
+        union all
+        select r.relnamespace, 'relation ' || r.relname, r.relowner,
+            coalesce(r.relacl, acldefault(case r.relkind when 'S' then 's' else 'r' end::"char", r.relowner))
+        from relations r
+        where r.relkind not in ('i', 'I', 'c')
+        union all
+        select c.relnamespace, format('column %s.%s', c.relname, c.attname), c.relowner, c.attacl
+        from columns c
+        where c.attacl is not null
+        union all
+        select p.pronamespace, 'routine ' || p.signature, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
+        from routines p
+        union all
+        select t.typnamespace, 'type ' || t.typname, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner))
+        from types t
+        union all
+        select n.oid, 'default for ' || d.defaclobjtype::text, d.defaclrole, d.defaclacl
+        from namespaces n
+        join pg_catalog.pg_default_acl d on d.defaclnamespace = n.oid
+    )
+    select n.nspname::text, d.kind, d.name, d.definition
+    from (
+        select p.namespace, 'privileges' as kind, p.title as name, concat_ws(
+            ', ',
+            p.owner::regrole::text,
+            (select string_agg(e::text, ', ' order by e::text) from unnest(p.entries) e)
+        ) as definition
+        from privileges p
+        union all
+        select r.relnamespace, 'relation', r.relname::text, concat_ws(
+            ', ',
+            r.relkind::text, r.relpersistence::text,
+            (select m.amname from pg_catalog.pg_am m where m.oid = r.relam),
+            'tablespace ' || nullif(r.reltablespace, 0)::text,
+            'of ' || nullif(r.reloftype, 0)::regtype::text,
+            'replica identity ' || r.relreplident::text,
+            (select string_agg(o, ' ' order by o) from unnest(r.reloptions) o),
+            (
+                select string_agg(format('toast.%s', o), ' ' order by o)
+                from pg_catalog.pg_class t
+                cross join unnest(t.reloptions) o
+                where t.oid = r.reltoastrelid
+            ),
+            (
+                select concat_ws(
+                    ' ',
+                    case when i.indisclustered then 'clustered' end,
+                    case when i.indisreplident then 'replica identity' end,
+                    case when not i.indisvalid or not i.indisready then 'invalid' end
+                )
+                from pg_catalog.pg_index i
+                where i.indexrelid = r.oid
+            ),
+            (
+                select string_agg('inherits ' || i.inhparent::regclass::text, ' ' order by i.inhseqno)
+                from pg_catalog.pg_inherits i
+                where i.inhrelid = r.oid
+            )
+        )
+        from relations r
+        union all
+        select c.relnamespace, 'column', format('%s.%s', c.relname, c.attname), concat_ws(
+            ', ',
+            row_number() over (partition by c.attrelid order by c.attnum),
+            'storage ' || c.attstorage::text,
+            'compression ' || nullif(c.attcompression::text, ''),
+            'statistics ' || nullif(c.attstattarget, -1)::text,
+            array_to_string(c.attoptions, ' '),
+            array_to_string(c.attfdwoptions, ' '),
+            case when c.attndims > 0 then 'array' end,
+            'inherited ' || nullif(c.attinhcount, 0)::text,
+            case when not c.attislocal then 'not local' end,
+            -- Of a view, too.
+            (
+                select 'default ' || pg_get_expr(d.adbin, d.adrelid)
+                from pg_catalog.pg_attrdef d
+                where d.adrelid = c.attrelid and d.adnum = c.attnum
+            )
+        )
+        from columns c
+        union all
+        select k.connamespace, 'constraint', concat_ws('.', r.relname, t.typname, k.conname), concat_ws(
+            ', ',
+            k.contype::text,
+            pg_get_constraintdef(k.oid),
+            case when not k.convalidated then 'not valid' end,
+            case when k.connoinherit then 'no inherit' end,
+            k.conindid::regclass::text
+        )
+        from pg_catalog.pg_constraint k
+        left join relations r on r.oid = k.conrelid
+        left join types t on t.oid = k.contypid
+        where k.connamespace in (select n.oid from namespaces n)
+        union all
+        select r.relnamespace, 'trigger', format('%s.%s', r.relname, g.tgname), format('%s, enabled %s', pg_get_triggerdef(g.oid), g.tgenabled)
+        from relations r
+        join pg_catalog.pg_trigger g on g.tgrelid = r.oid
+        where not g.tgisinternal
+        union all
+        select r.relnamespace, 'rule', format('%s.%s', r.relname, w.rulename), pg_get_ruledef(w.oid)
+        from relations r
+        join pg_catalog.pg_rewrite w on w.ev_class = r.oid
+        union all
+        select t.typnamespace, 'domain', t.typname::text, concat_ws(
+            ', ', format_type(t.typbasetype, t.typtypmod), t.typcollation::regcollation::text, t.typdefault,
+            case when t.typnotnull then 'not null' end
+        )
+        from types t
+        where t.typtype = 'd'
+        union all
+        select s.stxnamespace, 'statistics', s.stxname::text, concat_ws(
+            ', ', pg_get_statisticsobjdef(s.oid), s.stxowner::regrole::text, nullif(s.stxstattarget, -1)::text
+        )
+        from statistics s
+        union all
+        select m.namespace, case d.classoid when 'pg_namespace'::regclass then 'comment of schema' else 'comment' end, format('%s %s', i.type, i.identity), d.description
+        from members m
+        join pg_catalog.pg_description d on d.classoid = m.catalog and d.objoid = m.oid
+        cross join lateral pg_identify_object(d.classoid, d.objoid, d.objsubid) i
+        union all
+        select m.namespace, 'security label', format('%s %s %s', l.provider, i.type, i.identity), l.label
+        from members m
+        join pg_catalog.pg_seclabel l on l.classoid = m.catalog and l.objoid = m.oid
+        cross join lateral pg_identify_object(l.classoid, l.objoid, l.objsubid) i
+        union all
+        select n.oid, 'object', format('%s %s', i.type, i.identity), d.deptype::text
+        from namespaces n
+        join pg_catalog.pg_depend d on d.refclassid = 'pg_namespace'::regclass and d.refobjid = n.oid
+        cross join lateral pg_identify_object(d.classid, d.objid, d.objsubid) i
+        union all
+        -- What is published, and which extension an object belongs to.
+        select m.namespace, 'dependent', format('%s %s', i.type, i.identity), format('%s of %s', d.deptype, o.identity)
+        from members m
+        join pg_catalog.pg_depend d on d.refclassid = m.catalog and d.refobjid = m.oid
+        cross join lateral pg_identify_object(d.classid, d.objid, d.objsubid) i
+        cross join lateral pg_identify_object(d.refclassid, d.refobjid, d.refobjsubid) o
+        where d.classid in ('pg_publication_rel'::regclass, 'pg_publication_namespace'::regclass)
+        union all
+        select m.namespace, 'member', format('%s %s', i.type, i.identity), d.refobjid::text
+        from members m
+        join pg_catalog.pg_depend d on d.classid = m.catalog and d.objid = m.oid and d.deptype in ('e', 'x')
+        cross join lateral pg_identify_object(d.classid, d.objid, d.objsubid) i
+    ) d
+    join namespaces n on n.oid = d.namespace;
+$$;
+
+comment on function tenancy.schema_details(text[]) is
+    'What schema_objects leaves out of these schemas, each as text: privileges and owners, comments, order and storage of columns, options of relations, statistics, and objects of every other kind. Reads the whole catalog.';
 
 -- sql/20_tenancy/drift/schema_differences.sql
 
@@ -6977,7 +8131,8 @@ create function tenancy.exposed_list()
 as $$
 begin
     return (
-        select substr(c.entry, length('pgrst.db_schemas=') + 1)
+        -- substr would count the characters of a list of thousands of names.
+        select replace(c.entry, 'pgrst.db_schemas=', '')
         from pg_catalog.pg_db_role_setting s
         cross join unnest(s.setconfig) c (entry)
         where s.setrole = 'authenticator'::regrole
@@ -8814,11 +9969,26 @@ create function tenancy.build_tenant_schema(schema_name text)
     set search_path = ''
     language plpgsql
 as $$
+declare
+    v_script constant text := tenancy.find_creation_script(schema_name);
 begin
     perform tenancy.lock_shared_tables('tenant_template', 'share row exclusive');
     -- PostgREST receives notifications in the order of sending, and must know the new list of
     -- schemas before an event trigger on the first DDL statement makes it read the tables.
     perform pg_notify('pgrst', 'reload config');
+    if v_script is not null then
+        begin
+            perform tenancy.run_creation_script(schema_name, v_script);
+            return;
+        exception
+            when deadlock_detected or lock_not_available then
+                raise;
+            when others then
+                -- Nothing of it is left. The replay names the migration that fails.
+                raise log 'The creation script of the tenant template fails: %', sqlerrm;
+        end;
+    end if;
+
     execute format('create schema %I', schema_name);
     perform tenancy.replay_migrations(schema_name);
     perform tenancy.apply_tenant_privileges(schema_name);
@@ -8826,7 +9996,7 @@ end;
 $$;
 
 comment on function tenancy.build_tenant_schema(text) is
-    'Creates a tenant''s schema by replaying the tenant migrations up to the version in its registry row. Names the migration that fails. Only in the transaction that inserts that row.';
+    'Creates a tenant''s schema at the version in its registry row, by the creation script or by replaying the tenant migrations. Names the migration that fails. Only in the transaction that inserts that row.';
 
 -- sql/20_tenancy/migrations/check_creatable.sql
 
@@ -8838,7 +10008,11 @@ create function tenancy.check_creatable(
     tried_tables text[],
     out problem text,
     out details text,
-    out hint text
+    out hint text,
+    out statements text,
+    out grants text,
+    out opening text,
+    out obstacle text
 )
     volatile
     security invoker
@@ -8848,11 +10022,15 @@ as $$
 declare
     v_schema_name constant text := tenancy.opaque_schema_name();
     v_user_id constant uuid := gen_random_uuid();
+    v_writes text[];
     v_context text;
     v_cause text;
 begin
     insert into public.tenants (schema_name, display_name, schema_version)
     values (v_schema_name, v_schema_name, version);
+    -- Without the script, which the rollback below brings back, the migrations are replayed.
+    delete from tenancy.tenant_template_scripts s where s.version = check_creatable.version;
+    v_writes := tenancy.outside_writes(v_schema_name);
     perform tenancy.build_tenant_schema(v_schema_name);
 
     select
@@ -8872,6 +10050,15 @@ begin
     if problem is null then
         details := null;
         hint := null;
+        obstacle := case
+            when tenancy.outside_writes(v_schema_name) <> v_writes then 'Tenant migrations write rows outside the tenant'
+            when exists (
+                select from tenancy.tenant_migrations m where tenancy.sends_notifications(m.statements)
+            ) then 'Tenant migrations send notifications'
+        end;
+        if obstacle is null then
+            select * into statements, grants, opening, obstacle from tenancy.compile_creation(v_schema_name);
+        end if;
         problem := tenancy.try_tables(v_schema_name, tried_tables);
     end if;
     if problem is null then
@@ -8926,7 +10113,7 @@ end;
 $$;
 
 comment on function tenancy.check_creatable(text, text[]) is
-    'The problem, if no tenant could be created at this version, if a new tenant would differ from the reference schema, if it could hold no profiles, or if people would have more or less access to these tables than they should; otherwise null. Creates a tenant and rolls it back (40P01, 55P03).';
+    'The creation script at this version, or the obstacle; and the problem, if no tenant could be created at this version, if a new tenant would differ from the reference schema, if it could hold no profiles, or if people would have more or less access to these tables than they should; otherwise null. Creates a tenant and rolls it back (40P01, 55P03).';
 
 -- sql/20_tenancy/migrations/end_backfill.sql
 
@@ -9899,6 +11086,46 @@ $$;
 comment on function tenancy.register_tenant_migration(text, text, text, text[], integer) is
     'Registers a tenant migration of the project: see add_tenant_migration. It is cancelled in a tenant if it would keep tables locked for more than limit_seconds, 1 to 3600. A version with the prefix tenantry_ and an empty text are refused.';
 
+-- sql/20_tenancy/migrations/renew_creation_script.sql
+
+create function tenancy.renew_creation_script(
+    version text default tenancy.latest_tenant_version(),
+    tried_tables text[] default '{}',
+    out problem text,
+    out details text,
+    out hint text
+)
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_found record;
+begin
+    select * into v_found from tenancy.check_creatable(version, tried_tables);
+
+    -- New tenants start at the latest version, so there is one script.
+    delete from tenancy.tenant_template_scripts where true;
+    insert into tenancy.tenant_template_scripts (version, release, default_privileges, statements, grants, opening, obstacle)
+    values (
+        version,
+        tenancy.release(),
+        tenancy.default_privileges(),
+        case when v_found.problem is null then v_found.statements end,
+        case when v_found.problem is null then v_found.grants end,
+        case when v_found.problem is null then v_found.opening end,
+        coalesce(v_found.problem, v_found.obstacle)
+    );
+    problem := v_found.problem;
+    details := v_found.details;
+    hint := v_found.hint;
+end;
+$$;
+
+comment on function tenancy.renew_creation_script(text, text[]) is
+    'Compiles and stores the script that makes new tenants at this version, which is the latest one, or the obstacle. Returns what check_creatable finds (40P01, 55P03).';
+
 -- sql/20_tenancy/migrations/replace_tenant_migration.sql
 
 -- Tenants that have the old text keep it. So wherever such a tenant stands, the new text must
@@ -10128,7 +11355,7 @@ declare
     v_found record;
     v_before record;
 begin
-    select * into v_found from tenancy.check_creatable(version, tried_tables);
+    select * into v_found from tenancy.renew_creation_script(version, tried_tables);
     if v_found.problem is null then
         return;
     end if;
@@ -10158,7 +11385,7 @@ end;
 $$;
 
 comment on function tenancy.require_creatable(text, text[]) is
-    'Refuses a tenant migration after which no tenant could be created; only warns if none could be created before it. tried_tables are the tables that members and strangers try; null for all.';
+    'Stores the creation script at this version, and refuses a tenant migration after which no tenant could be created; only warns if none could be created before it. tried_tables are the tables that members and strangers try; null for all.';
 
 -- sql/20_tenancy/migrations/require_effective_revokes.sql
 
@@ -10706,6 +11933,22 @@ $$;
 
 comment on function tenancy.run_backfill_batch(text, tenancy.tenant_migrations, bigint, bigint) is
     'Runs the statement of a backfill for the blocks from the first to before the end, and returns how many rows it has changed. Only between the writing of writing_in and its removal, and under lock_tenant.';
+
+-- sql/20_tenancy/migrations/sends_notifications.sql
+
+create function tenancy.sends_notifications(statements text)
+    returns boolean
+    immutable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    -- Not in the body of a routine, which does not run now.
+    select regexp_replace(tenancy.without_comments(statements), '\mas\s+?\$(\w*?)\$.*?\$\1\$', '', 'gi') ~* '\m(pg_)?notify\M';
+$$;
+
+comment on function tenancy.sends_notifications(text) is
+    'Whether the text of a tenant migration says NOTIFY or pg_notify outside the bodies of routines.';
 
 -- sql/20_tenancy/migrations/session_leftovers.sql
 
@@ -15703,8 +16946,11 @@ create function tenancy.opaque_schema_name()
     set search_path = ''
     language sql
 as $$
-    -- Hashed, because some digits of a version 4 uuid are fixed.
-    select 't_' || left(md5(gen_random_uuid()::text), 20);
+    -- Hashed, because some digits of a version 4 uuid are fixed. With more letters than hexadecimal
+    -- digits have, the server also compresses the list of exposed schemas in less time.
+    select 't_' || left(
+        translate(lower(encode(sha256(convert_to(gen_random_uuid()::text, 'UTF8')), 'base64')), '+/=', ''), 20
+    );
 $$;
 
 comment on function tenancy.opaque_schema_name() is
@@ -18868,6 +20114,42 @@ $$;
 comment on function tenancy.check_catalog_statistics() is
     'Check: the catalogs of PostgreSQL, which the load of the schema cache reads, have statistics and are not bloated.';
 
+-- sql/50_checks/check_creation_script.sql
+
+create function tenancy.check_creation_script()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select
+        'warning: creation script',
+        'tenant migration ' || f.version,
+        'New tenants are not made by a creation script, but by all tenant migrations, which takes longer. '
+            || coalesce(f.reason, rtrim(f.obstacle, '.') || '.'),
+        case when f.reason is null
+            then 'New tenants are complete. If creating one has to be faster, change the tenant migrations that are the reason.'
+            else 'Compile the script: select tenancy.renew_creation_script();'
+        end,
+        case when f.reason is not null then 'select tenancy.renew_creation_script()' end
+    from (
+        select l.version, s.statements, s.obstacle, case
+            when s.version is null then 'There is no script for the latest version of the template.'
+            when s.release <> tenancy.release() then format('The script is from release %s.', s.release)
+            when s.default_privileges <> tenancy.default_privileges() then
+                'The default privileges have changed since the script was compiled.'
+        end as reason
+        from (select tenancy.latest_tenant_version() as version) l
+        left join tenancy.tenant_template_scripts s on s.version = l.version
+        where l.version is not null
+    ) f
+    where f.statements is null or f.reason is not null;
+$$;
+
+comment on function tenancy.check_creation_script() is
+    'Check: whether new tenants are made by the creation script, or why they are not.';
+
 -- sql/50_checks/check_default_privileges.sql
 
 create function tenancy.check_default_privileges()
@@ -20584,7 +21866,9 @@ as $$
     union all
     select * from tenancy.check_pool()
     union all
-    select * from tenancy.check_stuck_tenants();
+    select * from tenancy.check_stuck_tenants()
+    union all
+    select * from tenancy.check_creation_script();
 $$;
 
 comment on function tenancy.platform_findings() is

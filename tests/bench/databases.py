@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import secrets
+import string
 import tempfile
 import threading
 import time
@@ -31,8 +33,10 @@ _CREATORS = 2
 
 
 def new_name() -> str:
-    """A name as long as those that `create_tenant_schema` generates."""
-    return f"t_{uuid.uuid4().hex[:20]}"
+    """A name like those that `create_tenant_schema` generates."""
+    return "t_" + "".join(
+        secrets.choice(string.ascii_lowercase + string.digits) for _ in range(20)
+    )
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,10 @@ class Database:
                 for done in [creators.submit(create_some) for _ in range(_CREATORS)]:
                     done.result()
         self.settle()
+
+    def churn(self, times: int) -> None:
+        for _ in range(times):
+            self.remove(self.create())
 
     def settle(self) -> None:
         """Writes the statistics that autovacuum would write later."""

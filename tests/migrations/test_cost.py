@@ -24,9 +24,11 @@ def calls_for(fleet: Fleet, tenant: str) -> Counter[str]:
         return calls(database)
 
 
-def replayed(fleet: Fleet) -> int:
+def replayed(fleet: Fleet, *, with_script: bool = False) -> int:
     """How many tenant migrations a new tenant replays; it is rolled back afterwards."""
     with tracked(fleet) as database:
+        if not with_script:
+            database.execute("delete from tenancy.tenant_template_scripts where true")
         database.execute("select public.create_tenant_schema()")
         return calls(database)["apply_tenant_migration"]
 
@@ -109,6 +111,32 @@ def test_new_tenant_replays_only_migrations_with_statements(fleet: Fleet) -> Non
 
     fleet.register(f"-- Something.\ncreate table {fleet.table()} (id bigint primary key)")
     assert replayed(fleet) == before + 1
+
+
+def test_creation_by_script_decides_nothing_and_calls_nothing_for_each_migration(
+    fleet: Fleet,
+) -> None:
+    def calls_of_a_creation() -> Counter[str]:
+        with tracked(fleet) as database:
+            database.execute("select public.create_tenant_schema()")
+            return calls(database)
+
+    before = calls_of_a_creation()
+    for _ in range(3):
+        fleet.register(f"create table {fleet.table()} (id bigint primary key)")
+    after = calls_of_a_creation()
+
+    # An event trigger of the platform counts the statements that change the catalog. A
+    # hand-written script of the same objects has as many.
+    assert before.pop("pgrst_ddl_watch") <= 50
+    assert after.pop("pgrst_ddl_watch") <= 50 + 3 * 14
+    assert after == before
+    assert before["run_creation_script"] == 1
+    assert before.keys().isdisjoint(
+        {"apply_tenant_migration", "enable_tenant_table", "audit_table", "grant_differences"}
+    )
+    assert max(before.values()) <= 7
+    assert before.total() <= 40
 
 
 def test_migration_requests_one_reload_of_the_schema_cache(fleet: Fleet) -> None:

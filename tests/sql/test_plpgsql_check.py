@@ -91,6 +91,12 @@ ALLOWED = (
     ),
     Allowance(
         NOT_SANITIZED,
+        ("tenancy.run_creation_script",),
+        "compile_creation writes the text as the catalog prints it. quote_ident and "
+        "quote_literal print the schema's name.",
+    ),
+    Allowance(
+        NOT_SANITIZED,
         ("tenancy.column_default", "tenancy.add_column"),
         "format_type prints the type for column_type. column_definition joins a name through "
         "%I, that type, and a default through %L or from a list.",
@@ -217,6 +223,7 @@ ALLOWED = (
             *("tenancy.lock_users", "tenancy.insert_profile", "tenancy.refresh_emails"),
             *("tenancy.last_entry_id", "tenancy.raise_busy", "tenancy.release_session_locks"),
             *("tenancy.try_statement", "tenancy.create_trial_routine"),
+            "tenancy.run_creation_script",
             *("tenancy.compare_split_rows", "tenancy.copy_split_rows"),
             *("tenancy.remove_split_rows", "tenancy.update_split_rows"),
             "tenancy.is_index_ready",

@@ -100,7 +100,7 @@ def test_default_schema_name_is_opaque(
     )
 
     name = done.result["schema_name"]
-    assert re.fullmatch("t_[0-9a-f]{20}", name)
+    assert re.fullmatch("t_[0-9a-z]{20}", name)
     assert done.result["display_name"] == "Acme"
     assert done.entry["schema_name"] == name
     assert tables(environment, name) == {"settings", "users", "audit_log"}

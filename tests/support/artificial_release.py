@@ -25,6 +25,7 @@ $tenant$);
 create or replace function tenancy.release() returns text immutable
     set search_path = '' language sql
 as $$ select '0.1.1'; $$;
+select tenancy.renew_creation_script();
 """
 _CHANGELOG = """\
 # Changelog

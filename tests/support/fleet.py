@@ -40,6 +40,9 @@ class Fleet(Environment):
     def __init__(self, address: Address) -> None:
         super().__init__(address)
         self._released = self._registered()
+        self._script = self.sql.execute(
+            "select to_jsonb(s) as script from tenancy.tenant_template_scripts s"
+        ).fetchone()
 
     def _registered(self) -> int:
         row = self.sql.execute("select count(*) from tenancy.tenant_migrations").fetchone()
@@ -73,6 +76,12 @@ class Fleet(Environment):
                 " from (select * from tenancy.tenant_migrations order by position) m"
             )
             self.sql.execute("select tenancy.apply_tenant_privileges('tenant_template')")
+            if self._script is not None:
+                self.sql.execute(
+                    "insert into tenancy.tenant_template_scripts select s.* from"
+                    " jsonb_populate_record(null::tenancy.tenant_template_scripts, %s) s",
+                    (Jsonb(self._script["script"]),),
+                )
 
     def table(self) -> str:
         """A table name that no tenant migration has used."""

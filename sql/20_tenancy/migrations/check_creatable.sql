@@ -6,7 +6,11 @@ create function tenancy.check_creatable(
     tried_tables text[],
     out problem text,
     out details text,
-    out hint text
+    out hint text,
+    out statements text,
+    out grants text,
+    out opening text,
+    out obstacle text
 )
     volatile
     security invoker
@@ -16,11 +20,15 @@ as $$
 declare
     v_schema_name constant text := tenancy.opaque_schema_name();
     v_user_id constant uuid := gen_random_uuid();
+    v_writes text[];
     v_context text;
     v_cause text;
 begin
     insert into public.tenants (schema_name, display_name, schema_version)
     values (v_schema_name, v_schema_name, version);
+    -- Without the script, which the rollback below brings back, the migrations are replayed.
+    delete from tenancy.tenant_template_scripts s where s.version = check_creatable.version;
+    v_writes := tenancy.outside_writes(v_schema_name);
     perform tenancy.build_tenant_schema(v_schema_name);
 
     select
@@ -40,6 +48,15 @@ begin
     if problem is null then
         details := null;
         hint := null;
+        obstacle := case
+            when tenancy.outside_writes(v_schema_name) <> v_writes then 'Tenant migrations write rows outside the tenant'
+            when exists (
+                select from tenancy.tenant_migrations m where tenancy.sends_notifications(m.statements)
+            ) then 'Tenant migrations send notifications'
+        end;
+        if obstacle is null then
+            select * into statements, grants, opening, obstacle from tenancy.compile_creation(v_schema_name);
+        end if;
         problem := tenancy.try_tables(v_schema_name, tried_tables);
     end if;
     if problem is null then
@@ -94,4 +111,4 @@ end;
 $$;
 
 comment on function tenancy.check_creatable(text, text[]) is
-    'The problem, if no tenant could be created at this version, if a new tenant would differ from the reference schema, if it could hold no profiles, or if people would have more or less access to these tables than they should; otherwise null. Creates a tenant and rolls it back (40P01, 55P03).';
+    'The creation script at this version, or the obstacle; and the problem, if no tenant could be created at this version, if a new tenant would differ from the reference schema, if it could hold no profiles, or if people would have more or less access to these tables than they should; otherwise null. Creates a tenant and rolls it back (40P01, 55P03).';

@@ -9,7 +9,7 @@ declare
     v_found record;
     v_before record;
 begin
-    select * into v_found from tenancy.check_creatable(version, tried_tables);
+    select * into v_found from tenancy.renew_creation_script(version, tried_tables);
     if v_found.problem is null then
         return;
     end if;
@@ -39,4 +39,4 @@ end;
 $$;
 
 comment on function tenancy.require_creatable(text, text[]) is
-    'Refuses a tenant migration after which no tenant could be created; only warns if none could be created before it. tried_tables are the tables that members and strangers try; null for all.';
+    'Stores the creation script at this version, and refuses a tenant migration after which no tenant could be created; only warns if none could be created before it. tried_tables are the tables that members and strangers try; null for all.';

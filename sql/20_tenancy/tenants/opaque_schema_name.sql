@@ -5,8 +5,11 @@ create function tenancy.opaque_schema_name()
     set search_path = ''
     language sql
 as $$
-    -- Hashed, because some digits of a version 4 uuid are fixed.
-    select 't_' || left(md5(gen_random_uuid()::text), 20);
+    -- Hashed, because some digits of a version 4 uuid are fixed. With more letters than hexadecimal
+    -- digits have, the server also compresses the list of exposed schemas in less time.
+    select 't_' || left(
+        translate(lower(encode(sha256(convert_to(gen_random_uuid()::text, 'UTF8')), 'base64')), '+/=', ''), 20
+    );
 $$;
 
 comment on function tenancy.opaque_schema_name() is
