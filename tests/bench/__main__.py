@@ -70,7 +70,7 @@ def main(
         def step(description: str) -> None:
             progress.console.print(f"{time.monotonic() - begun:6.0f} s  {description}")
 
-        whole = progress.add_task("All", total=len(sizes) + 8)
+        whole = progress.add_task("All", total=len(sizes) + 9)
         step("starting an emulator")
         stack = running.enter_context(Stack.start(port=None, ephemeral=True))
         few = running.enter_context(new_database(stack, "few", by_processor))
@@ -88,6 +88,8 @@ def main(
             functions.measure_calls(results, stack, rounds)
         if part("script", "2   against a hand-written script"):
             lifecycle.measure_script(results, few, rounds)
+        if part("pool", "14  taking a tenant from the pool"):
+            lifecycle.measure_pool(results, few, rounds)
         if part("audit", "12  audited updates"):
             lifecycle.measure_audit(results, few, rounds)
         if part("large", "4   a tenant of 300 tables"):

@@ -119,6 +119,34 @@ def measure_script(results: Results, few: Database, rounds: int) -> None:
     )
 
 
+def measure_pool(results: Results, few: Database, rounds: int) -> None:
+    """Row 14: create_tenant_schema with a ready tenant in the pool, and without."""
+    few.sql.execute(
+        "update tenancy.platform_settings set pool_size = 1, pool_wait_seconds = 0 where true"
+    )
+
+    def take() -> float:
+        few.sql.execute("select public.refill_tenant_pool()")
+        begun = few.clock()
+        name = few.one("select schema_name from public.create_tenant_schema()")
+        taken = few.clock() - begun
+        few.remove(name)
+        return taken
+
+    series = alternating(
+        {"taken": take, "created": creation(few)}, rounds=rounds, repeats=5, warm_up=3
+    )
+    few.sql.execute("update tenancy.platform_settings set pool_size = 0 where true")
+    few.sql.execute("select public.refill_tenant_pool()")
+    results.ratio(
+        14,
+        "create_tenant_schema with a ready tenant in the pool ÷ without a pool",
+        series["taken"],
+        series["created"],
+        0.15,
+    )
+
+
 def measure_large_tenant(results: Results, few: Database, rounds: int) -> None:
     """Row 4, second part: the cost of suspending by the number of a tenant's tables."""
     large, small = few.create(), few.create()

@@ -491,6 +491,12 @@ PLATFORM_LEFT_ALONE = (
         "stuck tenant",
         "acme",
     ),
+    # check_pool
+    Damage(
+        "update tenancy.platform_settings set pool_size = 1 where true",
+        "warning: pool too small",
+        "tenancy.platform_settings",
+    ),
     # check_template_references
     Damage(
         "insert into tenancy.tenant_template_objects values ('20260101000000', 'constraint',"
@@ -673,6 +679,29 @@ def test_damage_to_a_tenant_that_was_like_the_template_is_not_passed_over(
             database.execute(damage.sql.replace("acme", damaged).encode())
             assert findings(database, damaged), damage.sql
             assert to_examine(database, *tenants) == [damaged], damage.sql
+
+
+def test_open_tenant_of_the_pool_is_found_and_closed(database: Database) -> None:
+    database.execute("update public.tenants set status = 'pooled' where schema_name = 'globex'")
+    database.execute("select tenancy.apply_tenant_privileges('globex')")
+    before = catalog(database, "globex")
+    assert findings(database, "globex") == to_examine(database, "globex") == []
+
+    for damage in (
+        Damage("grant usage on schema globex to authenticated", "wrong grants", "globex"),
+        Damage("grant usage on schema globex to service_role", "wrong grants", "globex"),
+        Damage("grant usage on schema globex to public", "wrong grants", "globex"),
+        Damage(
+            "revoke select on globex.users from authenticated", "wrong grants", "globex.users"
+        ),
+        Damage("select tenancy.unexpose_schema('globex')", "not listed", "globex"),
+    ):
+        database.execute(damage.sql.encode())
+        assert findings(database, "globex") == [(damage.kind, damage.object)]
+        assert to_examine(database, "globex") == ["globex"]
+        repair(database, "globex")
+        assert findings(database, "globex") == []
+        assert catalog(database, "globex") == before
 
 
 def test_problem_of_all_tenants_is_not_passed_over(database: Database) -> None:
