@@ -11,14 +11,18 @@ create function public.create_tenant_schema(schema_name text default null, displ
     language plpgsql
 as $$
 declare
-    v_schema_name constant text := coalesce(schema_name, tenancy.opaque_schema_name());
+    v_schema_name text := schema_name;
     v_creator constant uuid := (tenancy.caller()).user_id;
     v_tenant public.tenants;
 begin
     perform tenancy.require_platform_role('admin');
 
-    perform tenancy.require_schema_name(v_schema_name);
-    perform tenancy.require_text('display_name', coalesce(display_name, v_schema_name), 200, shortest => 1);
+    if schema_name is not null then
+        perform tenancy.require_schema_name(schema_name);
+    end if;
+    if display_name is not null then
+        perform tenancy.require_text('display_name', display_name, 200, shortest => 1);
+    end if;
     perform tenancy.lock_users(array[v_creator]);
     -- Check again under the lock: the caller may have been deleted while this call waited.
     perform tenancy.require_platform_role('admin');
@@ -30,6 +34,7 @@ begin
             perform tenancy.open_pooled_tenant(v_tenant.schema_name);
             return v_tenant;
         end if;
+        v_schema_name := tenancy.opaque_schema_name();
     end if;
     insert into public.tenants (schema_name, display_name, schema_version, created_by)
     values (
