@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from responses.matchers import json_params_matcher
 from tenacity import stop_after_attempt, wait_none
 
-from tenantry_cli import data_api
+from tenantry_cli import data_api, roll_out
 from tenantry_cli.data_api import DataApi, RefusedError, UnansweredError
 from tenantry_cli.main import main
 
@@ -117,6 +117,28 @@ def test_busy_tenant_fails_and_the_others_are_migrated(
     assert report["migrated"] == ["bolt"]
     assert [(f["schema_name"], f["sqlstate"]) for f in report["failed"]] == [("acme", "busy")]
     assert KEY not in done.output
+
+
+def test_run_waits_while_others_keep_the_data_api_from_serving(
+    upstream: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roll_out, "_PAUSE_SECONDS", 0)
+    upstream.post(f"{RPC}/get_migration_status", json=STATUS | {"tenant_count": 1, "behind": 1})
+    upstream.post(
+        f"{RPC}/list_tenants_behind", json=[BEHIND | {"schema_name": "acme", "sqlstate": None}]
+    )
+    upstream.post(f"{RPC}/list_tenants_behind", json=[])
+    # More than the attempts of one call.
+    for _ in range(10):
+        upstream.post(f"{RPC}/migrate_tenant", status=503, json={"message": "No cache."})
+    done = {"outcome": "migrated", "version": "2", "pending": 0, "rows_done": None}
+    upstream.post(f"{RPC}/migrate_tenant", json=done)
+
+    ended = CliRunner().invoke(main, ["migrate", "--url", URL, "--service-key", KEY])
+
+    assert ended.exit_code == 0, ended.output
+    assert "1 tenant is now at 2" in ended.output
+    assert "serves nobody (503)" in ended.output
 
 
 def test_answer_without_json_is_reported_in_one_sentence(
