@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from selenium.webdriver.common.keys import Keys
 
 from support.console import Console
 from support.deployment import Deployment
-from support.environment import Environment, Person
+from support.entry_points import HOLD_TENANT, holding
+from support.environment import Address, Environment, Person
+from support.fleet import ServedFleet
 
 pytestmark = pytest.mark.long
 
@@ -231,6 +234,132 @@ def test_page_of_large_entries_has_a_next_page(
     assert "Show more" not in console.buttons()
 
 
+# Health and the roll-out ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def served(own_address: Address) -> Iterator[ServedFleet]:
+    """A separate emulator: a registered migration concerns all tenants."""
+    served = ServedFleet(own_address)
+    try:
+        yield served
+    finally:
+        served.close()
+
+
+@pytest.fixture
+def own_console(console: Console, served: ServedFleet) -> Console:
+    return Console(console.browser, f"{served.address.api_url}/functions/v1/console")
+
+
+def health(console: Console) -> str:
+    console.open("#/nowhere")
+    console.until(lambda: console.title == "There is nothing here")
+    console.open("#/health")
+    console.until(lambda: console.title == "Health")
+    return console.text("main")
+
+
+def test_health_shows_the_platform_and_rolls_out_with_canaries(
+    served: ServedFleet, own_console: Console
+) -> None:
+    console = own_console
+    signed_in(console, staff(served, "admin"))
+    assert "There are no tenants yet." in health(console)
+    [plot] = console.shown("svg")
+    assert "0 at the start, 0 at the end, 0 at most." in (
+        plot.get_attribute("aria-label") or ""
+    )
+    assert "Start roll-out" not in console.buttons()
+
+    tenants, table = served.tenants(4), served.table()
+    served.suspend(tenants[2])
+    served.sql.execute(
+        SQL("create table {}.{} ()").format(*map(Identifier, (tenants[0], table)))
+    )
+    served.register(f"create table {table} (id bigint primary key)")
+    shown = health(console)
+    assert "Behind\n4" in shown
+    assert "Suspended\n1" in shown
+    assert "0 at the start, 4 at the end, 4 at most." in shown
+
+    console.write("Canaries", "1")
+    console.use("Start roll-out")
+    console.until(lambda: "failed" in console.text("#notice"))
+    assert console.text("#notice") == (
+        "0 tenants are migrated. 1 failed. A canary failed, so no other was started."
+    )
+    assert tenants[0] in console.text("[aria-labelledby=stuck]")
+    assert "Behind\n4" in console.text("main")
+
+    # The failed one is left out until somebody has acted.
+    console.use("Start roll-out")
+    console.until(lambda: "3 tenants" in console.text("#notice"))
+    assert console.text("#notice") == "3 tenants are migrated."
+    assert "Up to date\n3" in console.text("main")
+    assert {served.versions()[name] for name in tenants[1:]} == {served.latest()}
+    assert console.errors() == []
+
+
+def test_roll_out_stops_after_the_tenant_at_hand_and_goes_on(
+    served: ServedFleet, own_console: Console
+) -> None:
+    console = own_console
+    first, second, third = served.tenants(3)
+    before = served.latest()
+    version = served.register(f"create table {served.table()} (id bigint primary key)")
+    signed_in(console, staff(served, "admin"))
+    health(console)
+    with holding(served.address, HOLD_TENANT, second):
+        console.use("Start roll-out")
+        console.until(lambda: second in console.text(".hint"))
+        console.use("Stop")
+        console.until(lambda: "stopped" in console.text("#notice"))
+        assert console.text("#notice") == "1 tenant is migrated. The roll-out was stopped."
+        assert served.versions() == {first: version, second: before, third: before}
+    console.use("Start roll-out")
+    console.until(lambda: "2 tenants are migrated." in console.text("#notice"))
+    assert {*served.versions().values()} == {version}
+    assert "Start roll-out" not in console.buttons()
+
+
+def test_viewer_sees_the_health_and_starts_nothing(
+    served: ServedFleet, own_console: Console
+) -> None:
+    served.tenants(1)
+    served.register(f"create table {served.table()} (id bigint primary key)")
+    signed_in(own_console, staff(served, "viewer"))
+    assert "Behind\n1" in health(own_console)
+    assert own_console.buttons() == {"Sign out"}
+
+
+def test_list_of_many_tenants_is_sorted_and_comes_in_pages(
+    served: ServedFleet, own_console: Console
+) -> None:
+    # Rows alone: creating as many tenants would take long.
+    served.sql.execute(
+        "insert into public.tenants (schema_name, display_name, schema_version, created_at)"
+        " select 'row_' || i, 'Row ' || i, %s, now() - make_interval(hours => i)"
+        " from generate_series(100, 152) i",
+        (served.latest(),),
+    )
+    try:
+        signed_in(own_console, staff(served, "viewer"))
+        assert "53 tenants." in own_console.text("main")
+        own_console.reach("Sort by")
+        own_console.press("Oldest")
+        own_console.use("Search")
+        own_console.until(lambda: own_console.text("#notice") == "53 tenants.")
+        names = [each.text for each in own_console.shown("tbody td:first-child")]
+        assert names == [f"Row {number}" for number in range(152, 102, -1)]
+        own_console.use("Show more")
+        own_console.until(lambda: own_console.text("#notice") == "3 more, 53 in all.")
+        names = [each.text for each in own_console.shown("tbody td:first-child")]
+        assert names == [f"Row {number}" for number in range(152, 99, -1)]
+    finally:
+        served.sql.execute("delete from public.tenants where schema_name like 'row_%'")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_view_is_accessible_and_fits_a_phone(
     environment: Environment, console: Console, axe: Path, scheme: str
@@ -251,6 +380,7 @@ def test_every_view_is_accessible_and_fits_a_phone(
         f"tenants/{tenant}/tables/users": "h3",
         f"tenants/{tenant}/changes": ".empty, table",
         "tenants/no_such_tenant": ".problem",
+        "health": "svg",
         "log": "table",
     }.items():
         # First another address, so that the previous view is gone.

@@ -4,6 +4,7 @@ import {
   badge, button, bytes, code, count, element, facts, heading, json, moment, person,
   problem, waiting,
 } from './elements.js'
+import { healthView, stuckPart } from './health.js'
 import { pages, rowsOf } from './lists.js'
 import {
   call, caller, connect, grants, signIn, signOut, tenant, tenants, whenSignedOut,
@@ -16,7 +17,8 @@ const account = document.getElementById('account')
 
 let me = null
 let turn = 0
-const search = { text: '', status: '' }
+const NO_SEARCH = { text: '', status: '', sort: 'schema_name' }
+const search = { ...NO_SEARCH }
 
 // Hides buttons whose calls would be refused. The database decides about each call.
 const manages = () => me.role === 'admin' || me.role === 'super_admin'
@@ -66,27 +68,30 @@ const TENANT_COLUMNS = [
   ['Name', (row) => link(row.display_name, 'tenants', row.schema_name)],
   ['Schema', (row) => code(row.schema_name)],
   ['Status', (row) => badge(row.status)],
+  ['Version', (row) => code(row.schema_version)],
+  ['Size', (row) => bytes(row.bytes)],
+  ['Last activity', (row) => moment(row.last_activity_at)],
   ['Created', (row) => moment(row.created_at)],
 ]
 
-const STUCK_COLUMNS = [
-  ['Tenant', (row) => link(row.schema_name, 'tenants', row.schema_name)],
-  ['At migration', (row) => code(row.version)],
-  ['Since', (row) => moment(row.stuck_since)],
-  ['Reason', (row) => `${row.message} (${row.sqlstate})`],
-]
+const SORTS = {
+  schema_name: 'Schema name',
+  display_name: 'Name',
+  'created_at.desc': 'Newest first',
+  created_at: 'Oldest first',
+  'bytes.desc': 'Largest first',
+  'last_activity_at.desc': 'Last used first',
+  last_activity_at: 'Longest unused first',
+  schema_version: 'Version, oldest first',
+  status: 'Status',
+}
+
+const options = (texts, chosen) => Object.entries(texts).map(([value, text]) =>
+  element('option', { value, selected: value === chosen }, text))
 
 // Viewers may not ask for the state of the migrations.
 const stuckTenants = async () => manages()
   ? (await call('tenant-migrations', 'get_migration_status', {})).stuck_tenants : []
-
-function stuckPart(rows) {
-  if (!rows.length) return null
-  return element('section', { 'aria-labelledby': 'stuck' },
-    element('h2', { id: 'stuck' }, 'Stuck tenants'),
-    element('p', { class: 'hint' }, 'Their next tenant migration has failed. They keep working, and stay behind.'),
-    rowsOf('Stuck tenants', STUCK_COLUMNS, rows, ''))
-}
 
 async function tenantsView() {
   const list = element('div')
@@ -97,8 +102,10 @@ async function tenantsView() {
     element('div', { class: 'field' },
       element('label', { for: 'search-status' }, 'Status'),
       element('select', { id: 'search-status', name: 'status' },
-        ...[['', 'Any'], ['active', 'Active'], ['suspended', 'Suspended']].map(([value, text]) =>
-          element('option', { value, selected: value === search.status }, text)))),
+        ...options({ '': 'Any', active: 'Active', suspended: 'Suspended' }, search.status))),
+    element('div', { class: 'field' },
+      element('label', { for: 'search-sort' }, 'Sort by'),
+      element('select', { id: 'search-sort', name: 'sort' }, ...options(SORTS, search.sort))),
     element('button', { type: 'submit' }, 'Search'))
   const problems = element('div', { class: 'problems' })
 
@@ -107,15 +114,20 @@ async function tenantsView() {
       ? 'No tenant matches. Search for a shorter name, or for any status.'
       : 'There are no tenants yet.'
     const asked = { ...search }
-    list.replaceChildren(await pages(
-      'Tenants', TENANT_COLUMNS, (last, size) => tenants(asked, last, size), emptyText, announce))
+    let total = 0
+    const found = await pages('Tenants', TENANT_COLUMNS, async (last, size) => {
+      const rows = await tenants(asked, last, size)
+      if (last === null) total = rows[0]?.total_count ?? 0
+      return rows
+    }, emptyText, announce)
+    const counted = total === 0 ? 'No tenant found.' : total === 1 ? '1 tenant.' : `${count(total)} tenants.`
+    list.replaceChildren(...(total ? [element('p', { class: 'hint' }, counted)] : []), found)
+    return counted
   }
 
-  submits(form, problems, async ({ text, status }) => {
-    Object.assign(search, { text: text.trim(), status })
-    await fill()
-    const found = list.querySelectorAll('tbody tr').length
-    announce(found === 0 ? 'No tenant found.' : found === 1 ? '1 tenant.' : `${found} tenants shown.`)
+  submits(form, problems, async ({ text, status, sort }) => {
+    Object.assign(search, { text: text.trim(), status, sort })
+    announce(await fill())
   })
   const [stuck] = await Promise.all([stuckTenants(), fill()])
   return {
@@ -123,7 +135,7 @@ async function tenantsView() {
     nodes: [
       element('div', { class: 'title' },
         heading('Tenants'), manages() ? button('New tenant', askForTenant, 'primary') : null),
-      stuckPart(stuck), form, problems, list,
+      stuckPart(stuck, link), form, problems, list,
     ].filter(Boolean),
   }
 }
@@ -347,6 +359,7 @@ function view() {
   const path = location.hash.replace(/^#\/?/, '').split('/').map(decoded)
   if (path[0] === '') return tenantsView()
   if (path[0] === 'tenants') return path[1] ? tenantView(...path.slice(1)) : tenantsView()
+  if (path[0] === 'health') return healthView({ link, manages: manages(), show })
   if (path[0] === 'log') return logView()
   return nowhereView()
 }
@@ -366,7 +379,7 @@ async function show(message = '') {
   content.setAttribute('aria-busy', 'true')
   account.hidden = me === null
   sections.hidden = me === null || me.role === null
-  const section = location.hash.startsWith('#/log') ? '#/log' : '#/tenants'
+  const section = ['#/health', '#/log'].find((each) => location.hash.startsWith(each)) ?? '#/tenants'
   for (const each of sections.children) {
     if (each.getAttribute('href') === section) each.setAttribute('aria-current', 'page')
     else each.removeAttribute('aria-current')
@@ -448,7 +461,7 @@ async function leave() {
 function forget() {
   if (me === null) return
   me = null
-  Object.assign(search, { text: '', status: '' })
+  Object.assign(search, NO_SEARCH)
   for (const dialog of document.querySelectorAll('dialog')) dialog.close()
   history.replaceState(null, '', '#/tenants')
   show()

@@ -89,19 +89,10 @@ async function rows(query) {
 // Each page begins after the last row's key: hosted projects cut a reply at 1,000 rows, and
 // rows that are added or deleted in between shift no page.
 
-export function tenants({ text, status }, last, size) {
-  let query = client.from('tenants').select('schema_name, display_name, status, created_at')
-  if (text) {
-    const pattern = quoted(`%${text.replace(/[\\%_]/g, '\\$&')}%`)
-    query = query.or(`schema_name.ilike.${pattern},display_name.ilike.${pattern}`)
-  }
-  if (status) query = query.eq('status', status)
-  if (last) query = query.gt('schema_name', last.schema_name)
-  return rows(query.order('schema_name').limit(size))
-}
-
-// Quoted for PostgREST: commas and brackets then have no special meaning.
-const quoted = (text) => `"${text.replace(/[\\"]/g, '\\$&')}"`
+export const tenants = ({ text, status, sort }, last, size) => call('tenant-status', 'list_tenants', {
+  sort, page_size: size, after: last?.cursor ?? null,
+  ...(text ? { search: text } : {}), ...(status ? { status } : {}),
+})
 
 export async function tenant(name) {
   const [found] = await rows(client.from('tenants').select('*').eq('schema_name', name))

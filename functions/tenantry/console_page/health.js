@@ -1,0 +1,58 @@
+// The view "Health": versions, stuck tenants, roll-out, growth, largest tenants.
+
+import { bytes, code, count, element, facts, heading, moment } from './elements.js'
+import { rowsOf } from './lists.js'
+import { growth } from './plot.js'
+import { call } from './project.js'
+import { rollOut } from './rollout.js'
+
+const section = (id, title, ...nodes) =>
+  element('section', { 'aria-labelledby': id }, element('h2', { id }, title), ...nodes)
+
+export function stuckPart(rows, link) {
+  if (!rows.length) return null
+  return section('stuck', 'Stuck tenants',
+    element('p', { class: 'hint' }, 'Their next tenant migration has failed. They keep working, and stay behind.'),
+    rowsOf('Stuck tenants', [
+      ['Tenant', (row) => link(row.schema_name, 'tenants', row.schema_name)],
+      ['At migration', (row) => code(row.version)],
+      ['Since', (row) => moment(row.stuck_since)],
+      ['Reason', (row) => `${row.message} (${row.sqlstate})`],
+    ], rows, ''))
+}
+
+export async function healthView({ link, manages, show }) {
+  const found = await call('tenant-status', 'get_platform_health', {})
+  return {
+    title: 'Health',
+    nodes: [
+      heading('Health'),
+      facts({
+        Tenants: count(found.tenant_count),
+        Active: count(found.active),
+        Suspended: count(found.suspended),
+        'Up to date': count(found.up_to_date),
+        Behind: count(found.behind),
+        Stuck: count(found.stuck),
+        'Size on disk': bytes(found.total_bytes),
+      }),
+      stuckPart(found.stuck_tenants, link),
+      manages && found.behind > 0 ? rollOut(show) : null,
+      section('versions', 'Versions',
+        rowsOf('Versions', [
+          ['Version', (row) => code(row.version)],
+          ['Name', (row) => row.name],
+          ['Tenants', (row) => count(row.tenants)],
+          ['Migrations behind', (row) => count(row.pending)],
+        ], found.versions, 'There are no tenants yet.')),
+      section('growth', 'Growth', ...growth(found.growth)),
+      section('largest', 'Largest tenants',
+        rowsOf('Largest tenants', [
+          ['Name', (row) => link(row.display_name, 'tenants', row.schema_name)],
+          ['Schema', (row) => code(row.schema_name)],
+          ['Size', (row) => bytes(row.bytes)],
+        ], found.largest_tenants, 'There are no tenants yet.'),
+        element('p', { class: 'hint' }, 'Sizes are as of the last VACUUM or ANALYZE of each table.')),
+    ].filter(Boolean),
+  }
+}
