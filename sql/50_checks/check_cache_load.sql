@@ -21,8 +21,31 @@ as $$
         end,
         s.statement,
         'select tenancy.set_cache_load_timeout();'
-    from tenancy.cache_load_statements() s;
+    from tenancy.cache_load_statements() s
+    union all
+    select
+        'warning: slow schema cache load',
+        'authenticator',
+        format(
+            'The load of the schema cache took %s s with %s tenants, and may take %s s. Past that the Data API answers nobody.%s',
+            round(m.milliseconds / 1000.0, 1), m.tenant_count, round(l.milliseconds / 1000.0, 1),
+            (
+                select format(' By the forecast it takes %s s with %s tenants.', f.limit_seconds, f.tenants)
+                from tenancy.cache_load_forecast() f
+                where f.limit_seconds = 60
+            )
+        ),
+        'Run the doctor again when the database is less busy. If the load stays slow, give the database more '
+            'processor time, or spread the tenants over two projects.',
+        null
+    from (
+        select c.milliseconds, c.tenant_count
+        from tenancy.cache_load_measurements c
+        order by c.measured_at desc
+        limit 1
+    ) m
+    join tenancy.cache_load_limit() l (milliseconds) on m.milliseconds > l.milliseconds / 2;
 $$;
 
 comment on function tenancy.check_cache_load() is
-    'Check: the load of PostgREST''s schema cache has a statement timeout of its own, and so has each API role.';
+    'Check: the load of PostgREST''s schema cache has a statement timeout of its own, so has each API role, and the last measured load took at most half of it.';

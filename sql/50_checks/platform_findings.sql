@@ -43,6 +43,8 @@ as $$
     union all
     select * from tenancy.check_catalog_statistics()
     union all
+    select * from tenancy.check_dump_locks()
+    union all
     select * from tenancy.check_pool()
     union all
     select * from tenancy.check_stuck_tenants()

@@ -904,6 +904,28 @@ comment on column tenancy.audit_seals.lasting_hash is
 comment on column tenancy.audit_seals.is_anchor is
     'Whether all entries up to this link were pruned, except the lasting ones. The chain over all entries starts here.';
 
+-- sql/10_tables/cache_load_measurements.sql
+
+create table tenancy.cache_load_measurements (
+    measured_at timestamptz not null default clock_timestamp(),
+    tenant_count integer not null,
+    relation_count integer not null,
+    milliseconds integer not null,
+    constraint cache_load_measurements_pkey primary key (measured_at),
+    constraint cache_load_measurements_not_negative
+    check (least(tenant_count, relation_count, milliseconds) >= 0)
+);
+
+alter table tenancy.cache_load_measurements enable row level security;
+
+comment on table tenancy.cache_load_measurements is
+    'How long PostgREST took to load its schema cache. The doctor adds a row. record_cache_load keeps the latest 500.';
+comment on column tenancy.cache_load_measurements.tenant_count is 'Number of tenants, the pool included.';
+comment on column tenancy.cache_load_measurements.relation_count is
+    'Number of tables and views in the exposed schemas, which the load reads.';
+comment on column tenancy.cache_load_measurements.milliseconds is
+    'Milliseconds of the load''s transaction in the database, by the wall clock.';
+
 -- sql/10_tables/owner_calls.sql
 
 create table tenancy.owner_calls (
@@ -5198,6 +5220,79 @@ $$;
 comment on function tenancy.running_backfill(text) is
     'The version of the backfill of which this transaction runs a batch in this tenant; null if none. Nobody but Tenantry can write what it reads.';
 
+-- sql/20_tenancy/cache_load/cache_load_forecast.sql
+
+-- A load costs 0.1 s at once, something for each relation, and something for each pair. With ten
+-- to five thousand tenants of three tables, measured on two cores, the last two are equal at
+-- about 5,000 relations.
+create function tenancy.cache_load_forecast(out limit_seconds integer, out tenants integer)
+    returns setof record
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    with recent as (
+        -- The slower ones: a forecast is made for a busy moment.
+        select percentile_cont(0.75) within group (
+            order by greatest(m.milliseconds - 100, m.milliseconds / 10.0)
+                / (m.relation_count * (1 + m.relation_count / 5000.0))
+        ) as milliseconds_each
+        from (
+            select m.milliseconds, m.relation_count
+            from tenancy.cache_load_measurements m
+            -- Fewer say nothing of many.
+            where m.relation_count >= 300
+            order by m.measured_at desc
+            limit 10
+        ) m
+    ),
+    latest as (
+        select m.relation_count / m.tenant_count::float8 as relations_of_tenant
+        from tenancy.cache_load_measurements m
+        where m.relation_count >= 300 and m.tenant_count > 0
+        order by m.measured_at desc
+        limit 1
+    )
+    select
+        s.seconds,
+        -- Solves r + r² / 5000 = time / milliseconds_each.
+        floor(
+            2500 * (sqrt(1 + s.seconds * 1000 / (1250 * r.milliseconds_each)) - 1) / l.relations_of_tenant
+        )::integer
+    from recent r
+    cross join latest l
+    cross join unnest(array[8, 30, 60]) s (seconds)
+    where r.milliseconds_each > 0
+    order by s.seconds;
+$$;
+
+comment on function tenancy.cache_load_forecast() is
+    'With how many tenants, of as many tables as those here have, a load of the schema cache takes 8, 30 and 60 seconds. No rows before it was measured with 300 tables.';
+
+-- sql/20_tenancy/cache_load/cache_load_limit.sql
+
+create function tenancy.cache_load_limit()
+    returns integer
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select nullif(
+        case
+            when t.timeout ~ '^\d+$' then t.timeout::numeric
+            when t.timeout ~ '^\d+ *(ms|s|min|h)$' then extract(epoch from t.timeout::interval) * 1000
+        end,
+        0
+    )::integer
+    from tenancy.timeout_settings('authenticator') s
+    cross join lateral (select coalesce(s.in_this_database, s.in_all_databases)) t (timeout);
+$$;
+
+comment on function tenancy.cache_load_limit() is
+    'How many milliseconds a statement of the load of the schema cache may take. Null if authenticator has no limit.';
+
 -- sql/20_tenancy/cache_load/cache_load_statements.sql
 
 -- PostgREST reads its schema cache as authenticator. Under the 8 s that Supabase gives this role,
@@ -5243,6 +5338,80 @@ $$;
 
 comment on function tenancy.cache_load_statements() is
     'The statements that give authenticator 60 s for a statement in this database, and each API role without a timeout the one that it had from authenticator. No rows if nothing is missing, or if the owner has set another timeout.';
+
+-- sql/20_tenancy/cache_load/dump_locks.sql
+
+-- pg_dump keeps a lock on each table, view and sequence until it ends. All sessions share the
+-- locks. The number is the one for which PostgreSQL reserves memory when it starts.
+create function tenancy.dump_locks(out needed integer, out available integer, out most_tenants integer)
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select
+        n.needed,
+        a.available,
+        case
+            when t.tenants > 0 and n.of_tenants > 0 then
+                greatest(0, floor((a.available - n.needed + n.of_tenants) * t.tenants / n.of_tenants::float8))::integer
+        end
+    from (
+        select
+            count(*)::integer as needed,
+            count(*) filter (where s.id is not null)::integer as of_tenants
+        from pg_catalog.pg_class c
+        join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+        left join public.tenants s on s.schema_name = n.nspname
+        where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+            and n.nspname <> 'information_schema'
+            and n.nspname !~ '^pg_'
+    ) n
+    cross join (select count(*)::integer as tenants from public.tenants) t
+    cross join (
+        select current_setting('max_locks_per_transaction')::integer * sum(s.setting::integer)::integer as available
+        from pg_catalog.pg_settings s
+        where s.name in (
+            'max_connections', 'max_prepared_transactions', 'autovacuum_max_workers',
+            'max_worker_processes', 'max_wal_senders'
+        )
+    ) a;
+$$;
+
+comment on function tenancy.dump_locks() is
+    'How many locks a dump of the whole database needs, how many the server has for all sessions, and with how many tenants like those here the first number reaches the second (null without tenants).';
+
+-- sql/20_tenancy/cache_load/record_cache_load.sql
+
+create function tenancy.record_cache_load(milliseconds integer)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    insert into tenancy.cache_load_measurements (tenant_count, relation_count, milliseconds)
+    select
+        (select count(*) from public.tenants),
+        count(*),
+        milliseconds
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p', 'v', 'm', 'f')
+        and n.nspname = any (tenancy.exposed_schemas());
+
+    delete from tenancy.cache_load_measurements m
+    where m.measured_at < (
+        select k.measured_at
+        from tenancy.cache_load_measurements k
+        order by k.measured_at desc
+        offset 499
+        limit 1
+    );
+$$;
+
+comment on function tenancy.record_cache_load(integer) is
+    'Keeps how many milliseconds a load of the schema cache took, with the present number of tenants and tables.';
 
 -- sql/20_tenancy/cache_load/refresh_catalog_statistics.sql
 
@@ -20045,11 +20214,34 @@ as $$
         end,
         s.statement,
         'select tenancy.set_cache_load_timeout();'
-    from tenancy.cache_load_statements() s;
+    from tenancy.cache_load_statements() s
+    union all
+    select
+        'warning: slow schema cache load',
+        'authenticator',
+        format(
+            'The load of the schema cache took %s s with %s tenants, and may take %s s. Past that the Data API answers nobody.%s',
+            round(m.milliseconds / 1000.0, 1), m.tenant_count, round(l.milliseconds / 1000.0, 1),
+            (
+                select format(' By the forecast it takes %s s with %s tenants.', f.limit_seconds, f.tenants)
+                from tenancy.cache_load_forecast() f
+                where f.limit_seconds = 60
+            )
+        ),
+        'Run the doctor again when the database is less busy. If the load stays slow, give the database more '
+            'processor time, or spread the tenants over two projects.',
+        null
+    from (
+        select c.milliseconds, c.tenant_count
+        from tenancy.cache_load_measurements c
+        order by c.measured_at desc
+        limit 1
+    ) m
+    join tenancy.cache_load_limit() l (milliseconds) on m.milliseconds > l.milliseconds / 2;
 $$;
 
 comment on function tenancy.check_cache_load() is
-    'Check: the load of PostgREST''s schema cache has a statement timeout of its own, and so has each API role.';
+    'Check: the load of PostgREST''s schema cache has a statement timeout of its own, so has each API role, and the last measured load took at most half of it.';
 
 -- sql/50_checks/check_cancelling.sql
 
@@ -20199,6 +20391,31 @@ $$;
 
 comment on function tenancy.check_default_privileges() is
     'Check: default privileges of API roles in tenants and in Tenantry''s schemas. Those in every schema are the project''s own, so they are only a warning.';
+
+-- sql/50_checks/check_dump_locks.sql
+
+create function tenancy.check_dump_locks()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select
+        'warning: dump of everything',
+        current_database()::text,
+        format(
+            'A dump of the whole database needs %s locks, and the server has %s for all sessions. It runs out of them with about %s tenants.',
+            d.needed, d.available, d.most_tenants
+        ),
+        'Dump tenant by tenant, and the other schemas with --exclude-schema, as supabase/BACKUP.md says. Or raise max_locks_per_transaction.',
+        null
+    from tenancy.dump_locks() d
+    where d.needed > d.available / 2;
+$$;
+
+comment on function tenancy.check_dump_locks() is
+    'Check: a dump of everything needs at most half of the server''s locks.';
 
 -- sql/50_checks/check_exposed_schemas.sql
 
@@ -21868,6 +22085,8 @@ as $$
     select * from tenancy.check_cache_load()
     union all
     select * from tenancy.check_catalog_statistics()
+    union all
+    select * from tenancy.check_dump_locks()
     union all
     select * from tenancy.check_pool()
     union all

@@ -1235,6 +1235,7 @@ def test_owner_who_may_not_cancel_is_reported(url: str, server: Postgres) -> Non
 
 
 # check_catalog_statistics: tests/sql/test_catalog_statistics.py
+# check_dump_locks: tests/sql/test_capacity.py
 def test_every_check_has_a_damage() -> None:
     """Each comment above names the check of the damages below it."""
     checks = {

@@ -208,7 +208,7 @@ class ServedFleet(Fleet):
 
     def wait_until_served(self, schema_name: str, table: str, column: str) -> None:
         """Waits until PostgREST has reloaded its schema cache after the commit."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             reply = self.rows(
                 self.service,

@@ -17,6 +17,7 @@ from support.environment import Environment, Person
 @dataclass(frozen=True)
 class Answer:
     began: float
+    seconds: float
     schema_name: str
     status: int
     text: str
@@ -36,7 +37,10 @@ def reading(
             while not over.is_set():
                 began = time.monotonic()
                 reply = client.get(f"{environment.address.postgrest_url}/{table}")
-                answers.append(Answer(began, schema_name, reply.status_code, reply.text))
+                seconds = time.monotonic() - began
+                answers.append(
+                    Answer(began, seconds, schema_name, reply.status_code, reply.text)
+                )
 
     with ThreadPoolExecutor(len(reads)) as threads:
         readers = [threads.submit(read, *each) for each in reads]

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tenantry_cli.doctor.answers import KINDS, examine_answers
+from tenantry_cli.doctor.cache_load import measure_cache_load
 from tenantry_cli.doctor.catalog import BROKEN, connect, examine_catalog
 from tenantry_cli.doctor.problem import Connection, Problem, lasting_problems
 from tenantry_cli.errors import TenantryError
@@ -57,6 +58,9 @@ def doctor(target: Target, fix: bool, forget_missing: bool, as_json: bool) -> No
         raise TenantryError("--forget-missing has an effect only with --fix. Give --fix too.")
     outcomes: dict[Problem, str | None] = {}
     with connect(target.db_url) as connection, _progress() as show:
+        # A damaged database is what the doctor is for: the checks say what is wrong.
+        with suppress(psycopg.Error):
+            measure_cache_load(target.db_url)
         found = _examine(connection, target, show)
         if fix and _repairable(found, forget_missing):
             outcomes, found = _repaired(connection, target, found, forget_missing, show)
