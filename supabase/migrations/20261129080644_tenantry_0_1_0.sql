@@ -9858,11 +9858,10 @@ begin
                 end if;
             when query_canceled then
                 perform tenancy.release_session_locks(v_locks);
-                perform tenancy.require_not_closing(tenant.schema_name);
                 v_seconds := extract(epoch from clock_timestamp() - v_begun);
                 -- The time was spent on waiting, or a person has cancelled it.
                 if v_seconds < 0.8 * least(migration.limit_seconds, 5) then
-                    raise lock_not_available;
+                    perform tenancy.raise_busy();
                 end if;
                 raise exception 'It was cancelled after % seconds, in which tables of the tenant were locked. %',
                     round(v_seconds::numeric, 1),
@@ -9885,7 +9884,7 @@ end;
 $$;
 
 comment on function tenancy.advance_tenant(public.tenants, tenancy.tenant_migrations) is
-    'Migrates a tenant to its next version, or raises and leaves the tenant as it was. Only under lock_tenant.';
+    'Migrates a tenant to its next version, or raises and leaves the tenant as it was (PT429 busy if it was cancelled while it waited). Only under lock_tenant.';
 
 -- sql/20_tenancy/migrations/apply_tenant_migration.sql
 
@@ -19360,9 +19359,11 @@ begin
                 v_details = pg_exception_detail,
                 v_table_name = table_name,
                 v_constraint_name = constraint_name;
-            -- A migration that a suspension cancelled has not failed.
-            if v_sqlstate = '57014' then
+            -- A migration that a suspension cancelled has not failed, nor one that only waited.
+            if v_sqlstate in ('57014', '55P03') then
                 perform tenancy.require_not_closing(schema_name);
+            elsif v_sqlstate = 'PT429' then
+                raise;
             end if;
             v_message := tenancy.failure_message(v_sqlstate, v_message, v_details, v_table_name, v_constraint_name);
     end;

@@ -422,16 +422,31 @@ def test_nobody_queues_behind_a_suspension(environment: Environment) -> None:
     assert update()[0].status_code == 200
 
 
-def test_migration_that_a_suspension_cancels_is_not_a_failed_one(other_project: str) -> None:
+@pytest.mark.parametrize(
+    "registration",
+    [
+        pytest.param(
+            "migration('slow', 'Slow',"
+            " $$ select pg_sleep(case when current_schema() = 'acme' then 20 else 0 end) $$)",
+            id="change",
+        ),
+        pytest.param(
+            "backfill('slow', 'Slow', $$ update settings set value = '2'"
+            " where value = '1' and ctid >= $1 and ctid < $2 and pg_sleep(20) is not null $$)",
+            id="backfill",
+        ),
+    ],
+)
+def test_migration_that_a_suspension_cancels_is_not_a_failed_one(
+    other_project: str, registration: str
+) -> None:
     def call(statement: str) -> tuple[Any, ...]:
         with psycopg.connect(other_project, autocommit=True) as connection:
             return connection.execute(statement.encode()).fetchone() or ()
 
     call("select public.create_tenant_schema('acme')")
-    call(
-        "select tenancy.register_tenant_migration('slow', 'Slow',"
-        " $$ select pg_sleep(case when current_schema() = 'acme' then 20 else 0 end) $$)"
-    )
+    call("insert into acme.settings (key, value) values ('a', '1') returning key")
+    call(f"select tenancy.register_tenant_{registration}")
     with ThreadPoolExecutor(1) as thread:
         migration = thread.submit(call, "select public.migrate_tenant('acme')")
         until(

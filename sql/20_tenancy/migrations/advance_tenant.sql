@@ -59,11 +59,10 @@ begin
                 end if;
             when query_canceled then
                 perform tenancy.release_session_locks(v_locks);
-                perform tenancy.require_not_closing(tenant.schema_name);
                 v_seconds := extract(epoch from clock_timestamp() - v_begun);
                 -- The time was spent on waiting, or a person has cancelled it.
                 if v_seconds < 0.8 * least(migration.limit_seconds, 5) then
-                    raise lock_not_available;
+                    perform tenancy.raise_busy();
                 end if;
                 raise exception 'It was cancelled after % seconds, in which tables of the tenant were locked. %',
                     round(v_seconds::numeric, 1),
@@ -86,4 +85,4 @@ end;
 $$;
 
 comment on function tenancy.advance_tenant(public.tenants, tenancy.tenant_migrations) is
-    'Migrates a tenant to its next version, or raises and leaves the tenant as it was. Only under lock_tenant.';
+    'Migrates a tenant to its next version, or raises and leaves the tenant as it was (PT429 busy if it was cancelled while it waited). Only under lock_tenant.';

@@ -46,9 +46,11 @@ begin
                 v_details = pg_exception_detail,
                 v_table_name = table_name,
                 v_constraint_name = constraint_name;
-            -- A migration that a suspension cancelled has not failed.
-            if v_sqlstate = '57014' then
+            -- A migration that a suspension cancelled has not failed, nor one that only waited.
+            if v_sqlstate in ('57014', '55P03') then
                 perform tenancy.require_not_closing(schema_name);
+            elsif v_sqlstate = 'PT429' then
+                raise;
             end if;
             v_message := tenancy.failure_message(v_sqlstate, v_message, v_details, v_table_name, v_constraint_name);
     end;
