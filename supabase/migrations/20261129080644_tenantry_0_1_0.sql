@@ -1421,7 +1421,7 @@ create view tenancy.active_users as
     from auth.users u
     where u.deleted_at is null
         -- Not now(), which is the start of the transaction.
-        and (u.banned_until is null or u.banned_until <= statement_timestamp());
+        and (u.banned_until > statement_timestamp()) is not true;
 
 comment on view tenancy.active_users is
     'The users of Auth who are neither banned nor deleted. Everybody else is nobody, and nobody can give them anything.';
@@ -1430,28 +1430,34 @@ comment on view tenancy.active_users is
 
 -- The user who is calling. Both layers that decide about rows read this view, and so does
 -- caller(). It calls no function of ours: a function in a view runs with the privileges of
--- whoever reads the view.
+-- whoever reads the view. Every request evaluates it twice, so the shape matters: a subselect
+-- costs less than a join, which would describe all the columns of auth.users.
 create view tenancy.calling_user as
     select u.id as user_id
-    from (
-        -- The claim that auth.uid() reads. auth.uid() raises an error for a subject that is no
-        -- UUID, and a token of another issuer may have any subject. `offset 0` keeps PostgreSQL
-        -- from parsing the claims once for every use of the subject.
-        select coalesce(
-            nullif(current_setting('request.jwt.claim.sub', true), ''),
-            nullif(current_setting('request.jwt.claims', true), '')::json ->> 'sub'
-        ) as subject
-        from (values (1)) v (one)
-        offset 0
-    ) c
-    inner join tenancy.active_users u
-        on u.id = case
-            -- A regular expression costs as much as the rest of this view.
-            when c.subject like '________-____-____-____-____________'
-                and translate(c.subject, '0123456789abcdefABCDEF', '') = '----'
-            then c.subject::uuid
-        end
-    where current_setting('role', true) = 'authenticated';
+    from tenancy.active_users u
+    where u.id = (
+        select
+            case
+                when current_setting('role', true) = 'authenticated'
+                    -- 36 characters with four hyphens in their places and digits elsewhere. One
+                    -- regular expression of all this costs four times as much.
+                    and c.subject like '________-____-____-____-____________'
+                    and c.subject not like '%-%-%-%-%-%'
+                    and c.subject ~ '^[0-9a-fA-F-]+$'
+                then c.subject::uuid
+            end
+        from (
+            -- The claim that auth.uid() reads. auth.uid() raises an error for a subject that is no
+            -- UUID, and a token of another issuer may have any subject. `offset 0` keeps PostgreSQL
+            -- from parsing the claims once for every use of the subject.
+            select coalesce(
+                nullif(current_setting('request.jwt.claim.sub', true), ''),
+                nullif(current_setting('request.jwt.claims', true), '')::json ->> 'sub'
+            ) as subject
+            from (values (1)) v (one)
+            offset 0
+        ) c
+    );
 
 comment on view tenancy.calling_user is
     'The user who is calling: the subject of the token, if PostgREST switched to the role authenticated and the user is active in Auth. Otherwise there is no row.';
@@ -1471,14 +1477,18 @@ comment on view tenancy.listed_tenants is
 -- The question of the policies. The guard asks a query of its own, in require_access. The two
 -- share only the tables of the registry and calling_user, so that one mistake does not open both
 -- layers. A view, because PostgreSQL plans it with the statement; a function would cost more than
--- this query. security_barrier, because API roles can read the view.
+-- this query. security_barrier, because API roles can read the view. Subselects and no joins: they
+-- keep the plan small, and the same with any number of tenants.
 create view tenancy.open_tenants with (security_barrier = true) as
-    select t.schema_name, a.access_level
-    from tenancy.calling_user u
-    inner join public.user_schema_access a on a.user_id = u.user_id
-    inner join public.tenants t on t.schema_name = a.schema_name
-    where t.status = 'active'
-        and (a.expires_at is null or a.expires_at > statement_timestamp());
+    select a.schema_name, a.access_level
+    from public.user_schema_access a
+    where a.user_id = (select u.user_id from tenancy.calling_user u)
+        and (a.expires_at <= statement_timestamp()) is not true
+        and (
+            select t.status
+            from public.tenants t
+            where t.schema_name = a.schema_name
+        ) = 'active';
 
 comment on view tenancy.open_tenants is
     'The active tenants on which the caller holds an unexpired grant, with the level. For policies: ask it in an uncorrelated subselect, so that it runs once a statement.';
@@ -1614,19 +1624,18 @@ comment on function tenancy.as_owner(text, jsonb) is
 -- PostgREST calls this function before every request (`db-pre-request`), as the role of the
 -- request and with its search_path. The first element of search_path is the schema that
 -- PostgREST really uses. The profile headers may differ from it, because a caller can send
--- two. So this is an invoker function with qualified names and no `set search_path`. It has one
--- expression, because PostgreSQL plans each expression anew when search_path changes.
+-- two. So this is an invoker function with qualified names and no `set search_path`. PostgreSQL
+-- replaces the call of such a SQL function by its one expression: the statement of PostgREST calls
+-- require_access itself, and nothing else is planned when search_path changes.
 create function tenancy.guard_request()
     returns void
     stable
     security invoker
-    language plpgsql
+    language sql
 as $$
-begin
-    perform tenancy.require_access(
+    select tenancy.require_access(
         btrim(split_part(current_setting('search_path'), ',', 1), '"')
     );
-end;
 $$;
 
 comment on function tenancy.guard_request() is
@@ -1685,23 +1694,23 @@ create function tenancy.require_access(schema_name text, level tenancy.access_le
     language plpgsql
 as $$
 declare
-    v_level constant tenancy.access_level := coalesce(
-        level,
-        case
-            when current_setting('request.method', true) in ('GET', 'HEAD')
-                -- For a call of a routine, read suffices: policies or the routine check what it
-                -- writes.
-                or current_setting('request.path', true) like '/rpc/%'
-            then 'read'::tenancy.access_level
-            else 'write'::tenancy.access_level
-        end
-    );
-    v_is_write constant boolean := level is null and v_level = 'write';
+    v_level tenancy.access_level := coalesce(level, 'read');
+    v_is_write boolean := false;
     v_caller tenancy.caller;
     v_status tenancy.tenant_status;
     v_access tenancy.access_level;
     v_expires_at timestamptz;
 begin
+    -- PostgreSQL prepares each expression of this function for every request, so a read comes past
+    -- few of them.
+    if level is null and (current_setting('request.method', true) in ('GET', 'HEAD')) is not true then
+        -- For a call of a routine, read suffices: policies or the routine check what it writes.
+        if (current_setting('request.path', true) like '/rpc/%') is not true then
+            v_level := 'write';
+            v_is_write := true;
+        end if;
+    end if;
+
     -- The RPCs are in public. Each checks the permission of its caller, so the guard does not.
     if schema_name = 'public' then
         if v_is_write then
@@ -1713,12 +1722,11 @@ begin
     -- First only whether the answer is yes, as for almost every request of a user.
     select a.access_level into v_access
     from public.user_schema_access a
-    join public.tenants t on t.schema_name = a.schema_name
     where a.schema_name = require_access.schema_name
         and a.user_id = (select u.user_id from tenancy.calling_user u)
         and a.access_level >= v_level
         and coalesce(a.expires_at, 'infinity') > statement_timestamp()
-        and t.status = 'active';
+        and (select t.status from public.tenants t where t.schema_name = a.schema_name) = 'active';
     if found then
         if v_is_write then
             perform tenancy.require_writable(schema_name, v_access);
@@ -2027,15 +2035,16 @@ declare
     end;
     -- Each write of a tenant comes here. An expression costs a tenth of a query of the catalog.
     v_relation constant regclass := to_regclass(quote_ident(schema_name) || '.' || quote_ident(v_table));
+    v_is_granted boolean;
     v_way text;
+    v_is_for_admins boolean;
 begin
-    if not has_table_privilege(current_setting('role', true), v_relation, v_verb)
-        -- A tenant migration may have limited the privilege to columns.
-        and (
-            v_verb = 'delete'
-            or not has_any_column_privilege(current_setting('role', true), v_relation, v_verb)
-        )
-    then
+    v_is_granted := has_table_privilege(current_setting('role', true), v_relation, v_verb);
+    -- A tenant migration may have limited the privilege to columns.
+    if not v_is_granted and v_verb <> 'delete' then
+        v_is_granted := has_any_column_privilege(current_setting('role', true), v_relation, v_verb);
+    end if;
+    if not v_is_granted then
         v_way := coalesce(
             tenancy.way_to_write(schema_name, v_table, v_verb),
             case when exists (select from tenancy.shared_tables s where s.relation = v_relation) then
@@ -2062,20 +2071,28 @@ begin
                 hint = 'Operations are called as RPCs or as HTTPS functions.';
     end if;
 
-    if level < 'admin'
-        and exists (select from pg_catalog.pg_policy p where p.polrelid = v_relation and p.polname = v_verb || '_admin')
-        -- Only if the policy of this name is the one of enable_tenant_table and no other helps.
-        and (
-            select bool_and(
-                pg_get_expr(coalesce(p.polwithcheck, p.polqual), p.polrelid)
-                ~ '^\(?EXISTS \( SELECT\s+FROM tenancy\.\w+ o\s+WHERE \(\(o\.schema_name = ''[a-z0-9_]+''::text\) AND \(o\.access_level >= ''admin''::tenancy\.access_level\)\)\)\)?$'
-            )
-            from pg_catalog.pg_policy p
-            where p.polrelid = v_relation
-                and p.polpermissive
-                and p.polcmd::text in ('*', case v_verb when 'insert' then 'a' when 'update' then 'w' else 'd' end)
-        )
-    then
+    if level < 'admin' then
+        -- Two queries, because PostgreSQL prepares the whole of a query even if the first condition
+        -- decides it, as for almost every write.
+        if exists (
+            select from pg_catalog.pg_policy p
+            where p.polrelid = v_relation and p.polname = v_verb || '_admin'
+        ) then
+            -- Only if the policy of this name is the one of enable_tenant_table and no other helps.
+            v_is_for_admins := (
+                select bool_and(
+                    pg_get_expr(coalesce(p.polwithcheck, p.polqual), p.polrelid)
+                    ~ '^\(?EXISTS \( SELECT\s+FROM tenancy\.\w+ o\s+WHERE \(\(o\.schema_name = ''[a-z0-9_]+''::text\) AND \(o\.access_level >= ''admin''::tenancy\.access_level\)\)\)\)?$'
+                )
+                from pg_catalog.pg_policy p
+                where p.polrelid = v_relation
+                    and p.polpermissive
+                    and p.polcmd::text in ('*', case v_verb when 'insert' then 'a' when 'update' then 'w' else 'd' end)
+            );
+        end if;
+    end if;
+
+    if v_is_for_admins then
         perform tenancy.log_refusal('forbidden', schema_name);
         raise exception 'Your access level in tenant "%" is below "admin", which writing table "%" needs.',
             schema_name, v_table

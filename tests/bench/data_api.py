@@ -1,4 +1,4 @@
-"""Costs at the Data API: reads through the layers, a new tenant's first reply, memory."""
+"""Costs at the Data API: a new tenant's first reply, the memory of a connection."""
 
 from __future__ import annotations
 
@@ -8,65 +8,11 @@ from pathlib import Path
 
 from .databases import Caller, Database, data_api, new_name, until
 from .results import Results
-from .rounds import Action, alternating, timed
+from .rounds import Action, alternating
 
 # Row 11: reads per second on one connection, and the lifetime of that connection.
 _PACE = 100
 _LIFETIME_SECONDS = 2
-
-
-def measure_reads(results: Results, few: Database, rounds: int) -> None:
-    """Row 7: reads through grants, policies and the guard, compared with two other reads: of the
-    same table without layers, and of that table with an empty guard, the minimum of any guard."""
-    tenant = few.create()
-    for statement in (
-        "create schema if not exists bare",
-        f"create table bare.settings (like {tenant}.settings including all)",
-        "grant usage on schema bare to authenticated",
-        "grant select on bare.settings to authenticated",
-        f"insert into {tenant}.settings (key, value, updated_at)"
-        " select 'key_' || i, to_jsonb(md5(i::text)), now() from generate_series(1, 1000) i",
-        f"insert into bare.settings select * from {tenant}.settings",
-        "create function bare.guard() returns void language plpgsql as 'begin end'",
-    ):
-        few.sql.execute(statement.encode())
-    few.settle()
-    token = few.member(tenant)
-    with ExitStack() as cleanup:
-        ours = cleanup.enter_context(data_api(few))
-        # Configured by its environment alone: the role's settings would install the guard.
-        alone = {"PGRST_DB_CONFIG": "false", "PGRST_DB_SCHEMAS": "bare"}
-        bare = cleanup.enter_context(data_api(few, **alone))
-        idle = cleanup.enter_context(data_api(few, PGRST_DB_PRE_REQUEST="bare.guard", **alone))
-        callers = {
-            "layers": (Caller(ours.port, token), tenant),
-            "idle": (Caller(idle.port, token), "bare"),
-            "bare": (Caller(bare.port, token), "bare"),
-        }
-        for path, measured, bar, repeats in (
-            ("/settings?key=eq.key_500", "a point read", 1.10, 300),
-            ("/settings", "1,000 rows", 1.03, 40),
-        ):
-            sides = {
-                name: _get(caller, path, profile) for name, (caller, profile) in callers.items()
-            }
-            series = alternating(sides, rounds=rounds, repeats=repeats, warm_up=100)
-            results.ratio(
-                7,
-                f"{measured} through PostgREST behind the three layers ÷ bare",
-                series["layers"],
-                series["bare"],
-                bar,
-            )
-            results.ratio(
-                7,
-                f"{measured} behind a guard that does nothing ÷ bare",
-                series["idle"],
-                series["bare"],
-                None,
-            )
-    few.remove(tenant)
-    few.sql.execute("drop schema bare cascade")
 
 
 def measure_first_reply(
@@ -212,7 +158,3 @@ def _anonymous_bytes(pid: int) -> int:
         return 0
     (line,) = (line for line in status.splitlines() if line.startswith("RssAnon:"))
     return int(line.split()[1]) * 1024
-
-
-def _get(caller: Caller, path: str, profile: str) -> Action:
-    return timed(lambda: caller.get(path, profile=profile))

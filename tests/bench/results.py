@@ -54,6 +54,34 @@ class Results:
             )
         )
 
+    def excess(
+        self,
+        number: int,
+        measured: str,
+        above: Series,
+        floor: Series,
+        below: Series,
+        bar: float | None,
+    ) -> None:
+        """How much further one side is above the base than another one, as a share of the base."""
+        by_round = Series(
+            tuple(
+                (a - f) / b
+                for a, f, b in zip(above.rounds, floor.rounds, below.rounds, strict=True)
+            )
+        )
+        self.rows.append(
+            Row(
+                number,
+                measured,
+                by_round.median,
+                by_round.spread,
+                bar,
+                _milliseconds(above.median),
+                _milliseconds(floor.median),
+            )
+        )
+
     def quantity(
         self, number: int, measured: str, value: float, unit: str, bar: float | None, note: str
     ) -> None:
@@ -65,18 +93,29 @@ class Results:
     def table(self) -> Table:
         table = Table(title="What it costs")
         for heading in ("", "measured", "median", "spread", "bar", "", "above", "below"):
-            table.add_column(heading)
+            # Only what is measured may wrap.
+            table.add_column(heading, no_wrap=heading != "measured")
         for row in self._sorted():
             table.add_row(*_cells(row), style=_STYLES[row.verdict])
         return table
 
     def markdown(self) -> str:
+        """The rows as `tests/README.md` shows them."""
         lines = [
-            "| | measured | median | spread | bar | | above | below |",
-            "|--:|---|--:|---|--:|---|--:|--:|",
-            *(f"| {' | '.join(_cells(row))} |" for row in self._sorted()),
+            "| | measured | median | rounds | target | |",
+            "|--:|---|--:|---|--:|---|",
+            *(_line(row) for row in self._sorted()),
         ]
         return "\n".join(lines) + "\n"
+
+    def misses(self) -> list[str]:
+        """A sentence for each row that misses its target."""
+        return [
+            f"Misses its target: {row.measured}: {row.value:.2f}{row.unit}, target"
+            f" ≤ {row.bar:g}{row.unit}."
+            for row in self._sorted()
+            if row.verdict == "misses"
+        ]
 
     def write_json(self, path: Path) -> None:
         growth = {
@@ -111,6 +150,12 @@ def _cells(row: Row) -> list[str]:
         row.above,
         row.below,
     ]
+
+
+def _line(row: Row) -> str:
+    number, measured, value, spread, bar, *_ = _cells(row)
+    mark = {"holds": "●", "misses": "○", "reported": ""}[row.verdict]
+    return f"| {number} | {measured} | {value} | {spread} | {bar} | {mark} |".replace("  ", " ")
 
 
 def _milliseconds(seconds: float) -> str:

@@ -107,22 +107,35 @@ POLICY_FAULTS = (
     Fault(
         "policies ignore expiry",
         "open_tenants",
-        (Edit(OPEN, "(a.expires_at > statement_timestamp())", "true"),),
+        (Edit(OPEN, "((expires_at <= statement_timestamp()) IS NOT TRUE)", "true"),),
     ),
     Fault(
         "policies ignore suspension",
         "open_tenants",
-        (Edit(OPEN, "(t.status = 'active'::tenancy.tenant_status)", "true"),),
+        (Edit(OPEN, ") = 'active'::tenancy.tenant_status", ") is not null"),),
     ),
     Fault(
         "policies let strangers in",
         "open_tenants",
-        (Edit(OPEN, "(a.user_id = u.user_id)", "true"),),
+        (
+            Edit(
+                OPEN,
+                "(user_id = ( SELECT u.user_id",
+                "(user_id is not null or user_id = ( SELECT u.user_id",
+            ),
+        ),
     ),
     Fault(
         "policies take access to one tenant for access to all",
         "open_tenants",
-        (Edit(OPEN, "(t.schema_name = a.schema_name)", "true"),),
+        (
+            Edit(
+                OPEN,
+                "FROM user_schema_access a",
+                "FROM (select t.schema_name, g.access_level, g.user_id, g.expires_at"
+                " from public.user_schema_access g, public.tenants t) a",
+            ),
+        ),
     ),
     Fault(
         "policies ignore the tenant",
@@ -197,7 +210,13 @@ GUARD_FAULTS = (
     Fault(
         "the guard ignores suspension",
         "require_access",
-        (Edit(REQUIRE, "and t.status = 'active'", ""),),
+        (
+            Edit(
+                REQUIRE,
+                "where t.schema_name = a.schema_name) = 'active'",
+                "where true limit 1) is not null",
+            ),
+        ),
     ),
     Fault(
         "the guard lets the service into suspended tenants",
@@ -264,11 +283,8 @@ GUARD_FAULTS = (
         (
             Edit(
                 GUARD,
-                "    perform tenancy.require_access(",
-                "    if current_setting('request.path', true) like '/rpc/%' then\n"
-                "        return;\n"
-                "    end if;\n"
-                "    perform tenancy.require_access(",
+                "    );",
+                "    ) where current_setting('request.path', true) not like '/rpc/%';",
             ),
         ),
     ),
@@ -283,11 +299,8 @@ GUARD_FAULTS = (
         (
             Edit(
                 GUARD,
-                "    perform tenancy.require_access(",
-                "    if current_setting('role', true) = 'anon' then\n"
-                "        return;\n"
-                "    end if;\n"
-                "    perform tenancy.require_access(",
+                "    );",
+                "    ) where current_setting('role', true) <> 'anon';",
             ),
         ),
     ),
@@ -413,7 +426,7 @@ FAULTS = (
         (
             Edit(
                 "tenancy.active_users",
-                "((banned_until IS NULL) OR (banned_until <= statement_timestamp()))",
+                "((banned_until > statement_timestamp()) IS NOT TRUE)",
                 "true",
             ),
         ),

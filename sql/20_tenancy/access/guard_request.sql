@@ -1,19 +1,18 @@
 -- PostgREST calls this function before every request (`db-pre-request`), as the role of the
 -- request and with its search_path. The first element of search_path is the schema that
 -- PostgREST really uses. The profile headers may differ from it, because a caller can send
--- two. So this is an invoker function with qualified names and no `set search_path`. It has one
--- expression, because PostgreSQL plans each expression anew when search_path changes.
+-- two. So this is an invoker function with qualified names and no `set search_path`. PostgreSQL
+-- replaces the call of such a SQL function by its one expression: the statement of PostgREST calls
+-- require_access itself, and nothing else is planned when search_path changes.
 create function tenancy.guard_request()
     returns void
     stable
     security invoker
-    language plpgsql
+    language sql
 as $$
-begin
-    perform tenancy.require_access(
+    select tenancy.require_access(
         btrim(split_part(current_setting('search_path'), ',', 1), '"')
     );
-end;
 $$;
 
 comment on function tenancy.guard_request() is

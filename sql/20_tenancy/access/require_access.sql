@@ -8,23 +8,23 @@ create function tenancy.require_access(schema_name text, level tenancy.access_le
     language plpgsql
 as $$
 declare
-    v_level constant tenancy.access_level := coalesce(
-        level,
-        case
-            when current_setting('request.method', true) in ('GET', 'HEAD')
-                -- For a call of a routine, read suffices: policies or the routine check what it
-                -- writes.
-                or current_setting('request.path', true) like '/rpc/%'
-            then 'read'::tenancy.access_level
-            else 'write'::tenancy.access_level
-        end
-    );
-    v_is_write constant boolean := level is null and v_level = 'write';
+    v_level tenancy.access_level := coalesce(level, 'read');
+    v_is_write boolean := false;
     v_caller tenancy.caller;
     v_status tenancy.tenant_status;
     v_access tenancy.access_level;
     v_expires_at timestamptz;
 begin
+    -- PostgreSQL prepares each expression of this function for every request, so a read comes past
+    -- few of them.
+    if level is null and (current_setting('request.method', true) in ('GET', 'HEAD')) is not true then
+        -- For a call of a routine, read suffices: policies or the routine check what it writes.
+        if (current_setting('request.path', true) like '/rpc/%') is not true then
+            v_level := 'write';
+            v_is_write := true;
+        end if;
+    end if;
+
     -- The RPCs are in public. Each checks the permission of its caller, so the guard does not.
     if schema_name = 'public' then
         if v_is_write then
@@ -36,12 +36,11 @@ begin
     -- First only whether the answer is yes, as for almost every request of a user.
     select a.access_level into v_access
     from public.user_schema_access a
-    join public.tenants t on t.schema_name = a.schema_name
     where a.schema_name = require_access.schema_name
         and a.user_id = (select u.user_id from tenancy.calling_user u)
         and a.access_level >= v_level
         and coalesce(a.expires_at, 'infinity') > statement_timestamp()
-        and t.status = 'active';
+        and (select t.status from public.tenants t where t.schema_name = a.schema_name) = 'active';
     if found then
         if v_is_write then
             perform tenancy.require_writable(schema_name, v_access);

@@ -15,15 +15,16 @@ declare
     end;
     -- Each write of a tenant comes here. An expression costs a tenth of a query of the catalog.
     v_relation constant regclass := to_regclass(quote_ident(schema_name) || '.' || quote_ident(v_table));
+    v_is_granted boolean;
     v_way text;
+    v_is_for_admins boolean;
 begin
-    if not has_table_privilege(current_setting('role', true), v_relation, v_verb)
-        -- A tenant migration may have limited the privilege to columns.
-        and (
-            v_verb = 'delete'
-            or not has_any_column_privilege(current_setting('role', true), v_relation, v_verb)
-        )
-    then
+    v_is_granted := has_table_privilege(current_setting('role', true), v_relation, v_verb);
+    -- A tenant migration may have limited the privilege to columns.
+    if not v_is_granted and v_verb <> 'delete' then
+        v_is_granted := has_any_column_privilege(current_setting('role', true), v_relation, v_verb);
+    end if;
+    if not v_is_granted then
         v_way := coalesce(
             tenancy.way_to_write(schema_name, v_table, v_verb),
             case when exists (select from tenancy.shared_tables s where s.relation = v_relation) then
@@ -50,20 +51,28 @@ begin
                 hint = 'Operations are called as RPCs or as HTTPS functions.';
     end if;
 
-    if level < 'admin'
-        and exists (select from pg_catalog.pg_policy p where p.polrelid = v_relation and p.polname = v_verb || '_admin')
-        -- Only if the policy of this name is the one of enable_tenant_table and no other helps.
-        and (
-            select bool_and(
-                pg_get_expr(coalesce(p.polwithcheck, p.polqual), p.polrelid)
-                ~ '^\(?EXISTS \( SELECT\s+FROM tenancy\.\w+ o\s+WHERE \(\(o\.schema_name = ''[a-z0-9_]+''::text\) AND \(o\.access_level >= ''admin''::tenancy\.access_level\)\)\)\)?$'
-            )
-            from pg_catalog.pg_policy p
-            where p.polrelid = v_relation
-                and p.polpermissive
-                and p.polcmd::text in ('*', case v_verb when 'insert' then 'a' when 'update' then 'w' else 'd' end)
-        )
-    then
+    if level < 'admin' then
+        -- Two queries, because PostgreSQL prepares the whole of a query even if the first condition
+        -- decides it, as for almost every write.
+        if exists (
+            select from pg_catalog.pg_policy p
+            where p.polrelid = v_relation and p.polname = v_verb || '_admin'
+        ) then
+            -- Only if the policy of this name is the one of enable_tenant_table and no other helps.
+            v_is_for_admins := (
+                select bool_and(
+                    pg_get_expr(coalesce(p.polwithcheck, p.polqual), p.polrelid)
+                    ~ '^\(?EXISTS \( SELECT\s+FROM tenancy\.\w+ o\s+WHERE \(\(o\.schema_name = ''[a-z0-9_]+''::text\) AND \(o\.access_level >= ''admin''::tenancy\.access_level\)\)\)\)?$'
+                )
+                from pg_catalog.pg_policy p
+                where p.polrelid = v_relation
+                    and p.polpermissive
+                    and p.polcmd::text in ('*', case v_verb when 'insert' then 'a' when 'update' then 'w' else 'd' end)
+            );
+        end if;
+    end if;
+
+    if v_is_for_admins then
         perform tenancy.log_refusal('forbidden', schema_name);
         raise exception 'Your access level in tenant "%" is below "admin", which writing table "%" needs.',
             schema_name, v_table
