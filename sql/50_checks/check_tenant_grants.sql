@@ -174,7 +174,7 @@ begin
         from objects o
         cross join unnest(o.privileges) u (privilege)
         cross join (values ('authenticated'), ('service_role')) r (role_name)
-        where (v_status = 'active' or (v_status = 'pooled' and o.kind <> 'schema'))
+        where (v_status = 'active' or (v_status = 'pooled' and o.kind = 'schema'))
             and not exists (
                 select
                 from limits l
@@ -186,7 +186,7 @@ begin
         from limits l
         join objects o on o.kind = l.object_kind and o.own_name = l.object_name
         join pg_catalog.pg_attribute c on c.attrelid = o.relation and c.attnum > 0 and not c.attisdropped
-        where v_status in ('active', 'pooled')
+        where v_status = 'active'
             and l.privilege = any (o.privileges)
             and cardinality(l.columns) > 0
             and (c.attname = any (l.columns) or starts_with(c.attname, 'x_'))

@@ -6775,8 +6775,8 @@ begin
         select concat_ws(
             E'\n',
             s.statements,
-            case when t.status in ('active', 'pooled') then s.grants end,
-            case t.status when 'active' then s.opening end
+            case t.status when 'active' then s.grants end,
+            case when t.status in ('active', 'pooled') then s.opening end
         )
         from public.tenants t
         join tenancy.tenant_template_scripts s on s.version = t.schema_version
@@ -12451,6 +12451,43 @@ $$;
 comment on function tenancy.fill_pool(integer) is
     'Makes tenants for the pool, at least one and as many as fit 250 ms, and returns their schema names (PT409 template_broken, 55P03).';
 
+-- sql/20_tenancy/pool/open_pooled_tenant.sql
+
+-- Grants on tables, and not on the schema: a grant on a schema makes every session forget its plans,
+-- and the next request of each is planned anew.
+create function tenancy.open_pooled_tenant(schema_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- Computing the privileges costs more than granting them.
+    perform tenancy.run_creation_script(
+        schema_name,
+        (
+            select s.grants
+            from public.tenants t
+            join tenancy.tenant_template_scripts s on s.version = t.schema_version
+            where t.schema_name = open_pooled_tenant.schema_name
+                and s.statements is not null
+                and s.release = tenancy.release()
+                and s.default_privileges = tenancy.default_privileges()
+        )
+    );
+exception
+    when deadlock_detected or lock_not_available then
+        raise;
+    when others then
+        -- There is no script, or the tenant differs from it.
+        perform tenancy.apply_tenant_privileges(schema_name);
+end;
+$$;
+
+comment on function tenancy.open_pooled_tenant(text) is
+    'Grants what a tenant in the pool lacks: everything but usage of the schema. Only in the transaction that makes the tenant active.';
+
 -- sql/20_tenancy/pool/pool_status.sql
 
 create function tenancy.pool_status()
@@ -13068,12 +13105,15 @@ declare
     v_grantees constant oid[] := array['anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole] || 0::oid;
     v_version text;
     v_position integer;
-    v_is_active boolean;
+    v_is_pooled boolean;
 begin
-    select m.version, m.position, t.status = 'active' into v_version, v_position, v_is_active
+    v_is_pooled := exists (
+        select from public.tenants t where t.schema_name = grant_differences.schema_name and t.status = 'pooled'
+    );
+    select m.version, m.position into v_version, v_position
     from public.tenants t
     join tenancy.tenant_migrations m on m.version = t.schema_version
-    where t.schema_name = grant_differences.schema_name and t.status in ('active', 'pooled');
+    where t.schema_name = grant_differences.schema_name and t.status = 'active';
 
     return query
     with limits as materialized (
@@ -13138,10 +13178,8 @@ begin
             select r.oid, e.verb, true
             from unnest(array['authenticated'::regrole::oid, 'service_role'::regrole]) r (oid)
             cross join string_to_table(o.verbs, ', ') e (verb)
-            where v_position is not null
-                -- Without this privilege nobody reaches a tenant in the pool, so the others cost no
-                -- time when the tenant leaves the pool.
-                and (v_is_active or o.object_kind <> 'schema')
+            -- Of a tenant in the pool only the schema: open_pooled_tenant grants the rest.
+            where (v_position is not null or (v_is_pooled and o.object_kind = 'schema'))
                 and not exists (
                     select
                     from limits l
@@ -13177,7 +13215,7 @@ end;
 $$;
 
 comment on function tenancy.grant_differences(text) is
-    'The privileges in a tenant that differ from the expected ones, by object and role. Expected for authenticated and service_role: nothing in a suspended tenant; in one of the pool the same as in an active one, except usage of the schema; the commands of each table''s policies, and those that a view can serve, without what a migration has revoked or limited to columns; execute on the routines that a migration declared callable. Expected for anon and PUBLIC: nothing.';
+    'The privileges in a tenant that differ from the expected ones, by object and role. Expected for authenticated and service_role: nothing in a suspended tenant; only usage of the schema in one of the pool; the commands of each table''s policies, and those that a view can serve, without what a migration has revoked or limited to columns; execute on the routines that a migration declared callable. Expected for anon and PUBLIC: nothing.';
 
 -- sql/20_tenancy/privileges/open_policies.sql
 
@@ -13225,24 +13263,6 @@ $$;
 
 comment on function tenancy.open_policies(text) is
     'The permissive policies of a schema for signed-in users whose condition is the same for members and strangers.';
-
--- sql/20_tenancy/privileges/open_pooled_tenant.sql
-
--- apply_tenant_privileges would compute every privilege of the tenant again.
-create function tenancy.open_pooled_tenant(schema_name text)
-    returns void
-    volatile
-    security invoker
-    set search_path = ''
-    language plpgsql
-as $$
-begin
-    execute format('grant usage on schema %I to authenticated, service_role', schema_name);
-end;
-$$;
-
-comment on function tenancy.open_pooled_tenant(text) is
-    'Grants the only privilege that a tenant in the pool lacks. Only in the transaction that makes the tenant active.';
 
 -- sql/20_tenancy/privileges/open_reference.sql
 
@@ -18752,7 +18772,6 @@ begin
     if schema_name is null then
         v_tenant := tenancy.claim_pooled_tenant(display_name, v_creator);
         if v_tenant.id is not null then
-            -- Log first: the grant invalidates every cached plan.
             perform tenancy.log_action('tenant.create', v_tenant, jsonb_build_object('after', to_jsonb(v_tenant)));
             perform tenancy.open_pooled_tenant(v_tenant.schema_name);
             return v_tenant;
@@ -21764,7 +21783,7 @@ begin
         from objects o
         cross join unnest(o.privileges) u (privilege)
         cross join (values ('authenticated'), ('service_role')) r (role_name)
-        where (v_status = 'active' or (v_status = 'pooled' and o.kind <> 'schema'))
+        where (v_status = 'active' or (v_status = 'pooled' and o.kind = 'schema'))
             and not exists (
                 select
                 from limits l
@@ -21776,7 +21795,7 @@ begin
         from limits l
         join objects o on o.kind = l.object_kind and o.own_name = l.object_name
         join pg_catalog.pg_attribute c on c.attrelid = o.relation and c.attnum > 0 and not c.attisdropped
-        where v_status in ('active', 'pooled')
+        where v_status = 'active'
             and l.privilege = any (o.privileges)
             and cardinality(l.columns) > 0
             and (c.attname = any (l.columns) or starts_with(c.attname, 'x_'))

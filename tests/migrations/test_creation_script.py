@@ -462,8 +462,8 @@ def test_script_grants_what_the_status_of_the_tenant_allows(database: Database) 
         assert differences(database, status) == []
 
     assert granted["suspended"] == set()
-    assert granted["pooled"] == {"table", "view", "sequence", "routine"}
-    assert granted["active"] == {"schema"} | granted["pooled"]
+    assert granted["pooled"] == {"schema"}
+    assert granted["active"] == {"schema", "table", "view", "sequence", "routine"}
 
 
 def test_default_privileges_of_the_project_do_not_open_what_the_script_makes(

@@ -693,12 +693,14 @@ def test_open_tenant_of_the_pool_is_found_and_closed(database: Database) -> None
     assert to_examine(database, "globex") == []
 
     for damage in (
-        Damage("grant usage on schema globex to authenticated", "wrong grants", "globex"),
-        Damage("grant usage on schema globex to service_role", "wrong grants", "globex"),
-        Damage("grant usage on schema globex to public", "wrong grants", "globex"),
+        Damage("grant select on globex.users to authenticated", "wrong grants", "globex.users"),
         Damage(
-            "revoke select on globex.users from authenticated", "wrong grants", "globex.users"
+            "grant select (email) on globex.users to service_role",
+            "wrong grants",
+            "globex.users.email",
         ),
+        Damage("grant usage on schema globex to anon", "wrong grants", "globex"),
+        Damage("revoke usage on schema globex from service_role", "wrong grants", "globex"),
         Damage("select tenancy.unexpose_schema('globex')", "not listed", "globex"),
     ):
         database.execute(damage.sql.encode())

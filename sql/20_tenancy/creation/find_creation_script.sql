@@ -10,8 +10,8 @@ begin
         select concat_ws(
             E'\n',
             s.statements,
-            case when t.status in ('active', 'pooled') then s.grants end,
-            case t.status when 'active' then s.opening end
+            case t.status when 'active' then s.grants end,
+            case when t.status in ('active', 'pooled') then s.opening end
         )
         from public.tenants t
         join tenancy.tenant_template_scripts s on s.version = t.schema_version

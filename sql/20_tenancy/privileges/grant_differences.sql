@@ -15,12 +15,15 @@ declare
     v_grantees constant oid[] := array['anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole] || 0::oid;
     v_version text;
     v_position integer;
-    v_is_active boolean;
+    v_is_pooled boolean;
 begin
-    select m.version, m.position, t.status = 'active' into v_version, v_position, v_is_active
+    v_is_pooled := exists (
+        select from public.tenants t where t.schema_name = grant_differences.schema_name and t.status = 'pooled'
+    );
+    select m.version, m.position into v_version, v_position
     from public.tenants t
     join tenancy.tenant_migrations m on m.version = t.schema_version
-    where t.schema_name = grant_differences.schema_name and t.status in ('active', 'pooled');
+    where t.schema_name = grant_differences.schema_name and t.status = 'active';
 
     return query
     with limits as materialized (
@@ -85,10 +88,8 @@ begin
             select r.oid, e.verb, true
             from unnest(array['authenticated'::regrole::oid, 'service_role'::regrole]) r (oid)
             cross join string_to_table(o.verbs, ', ') e (verb)
-            where v_position is not null
-                -- Without this privilege nobody reaches a tenant in the pool, so the others cost no
-                -- time when the tenant leaves the pool.
-                and (v_is_active or o.object_kind <> 'schema')
+            -- Of a tenant in the pool only the schema: open_pooled_tenant grants the rest.
+            where (v_position is not null or (v_is_pooled and o.object_kind = 'schema'))
                 and not exists (
                     select
                     from limits l
@@ -124,4 +125,4 @@ end;
 $$;
 
 comment on function tenancy.grant_differences(text) is
-    'The privileges in a tenant that differ from the expected ones, by object and role. Expected for authenticated and service_role: nothing in a suspended tenant; in one of the pool the same as in an active one, except usage of the schema; the commands of each table''s policies, and those that a view can serve, without what a migration has revoked or limited to columns; execute on the routines that a migration declared callable. Expected for anon and PUBLIC: nothing.';
+    'The privileges in a tenant that differ from the expected ones, by object and role. Expected for authenticated and service_role: nothing in a suspended tenant; only usage of the schema in one of the pool; the commands of each table''s policies, and those that a view can serve, without what a migration has revoked or limited to columns; execute on the routines that a migration declared callable. Expected for anon and PUBLIC: nothing.';

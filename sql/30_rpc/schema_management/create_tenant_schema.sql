@@ -29,7 +29,6 @@ begin
     if schema_name is null then
         v_tenant := tenancy.claim_pooled_tenant(display_name, v_creator);
         if v_tenant.id is not null then
-            -- Log first: the grant invalidates every cached plan.
             perform tenancy.log_action('tenant.create', v_tenant, jsonb_build_object('after', to_jsonb(v_tenant)));
             perform tenancy.open_pooled_tenant(v_tenant.schema_name);
             return v_tenant;
