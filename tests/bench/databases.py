@@ -168,7 +168,7 @@ class Caller:
         profile: str | None = None,
         body: object = None,
     ) -> tuple[int, bytes]:
-        headers = {"Authorization": f"Bearer {self._token}", "apikey": self._token}
+        headers = {"Authorization": f"Bearer {self._token}"}
         if profile is not None:
             headers |= {"Accept-Profile": profile, "Content-Profile": profile}
         content = None
