@@ -967,8 +967,9 @@ create table tenancy.platform_settings (
     ),
     -- A time before which nothing can have happened would overflow, and mean nothing.
     constraint platform_settings_audit_retention_possible check (audit_retention_days between 0 and 36500),
+    -- Without BETWEEN, which a restored dump nests in another way.
     constraint platform_settings_pool_possible check (
-        pool_size between 0 and 1000 and pool_wait_seconds between 0 and 86400
+        pool_size >= 0 and pool_size <= 1000 and pool_wait_seconds >= 0 and pool_wait_seconds <= 86400
     )
 );
 
