@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 
@@ -130,6 +132,29 @@ def test_load_of_postgrest_is_measured_and_500_measurements_are_kept(
         assert row["relation_count"] >= 4
         assert len(rows) == 500
         assert rows[0]["milliseconds"] == 7
+
+
+def test_long_statement_of_a_load_is_seen(server: Postgres, url: str) -> None:
+    """PostgreSQL shows 1,024 bytes of a statement. PostgREST names the tables after them."""
+    authenticator = server.url(conninfo_to_dict(url)["dbname"], "authenticator")
+    statement = SQL("select pg_get_expr(null, 0), {} from pg_class, pg_sleep(1.5)").format(
+        "x" * 1100
+    )
+    with psycopg.connect(authenticator, autocommit=True) as listener:
+        listener.execute('listen "pgrst"')
+
+        def load() -> None:
+            for _ in listener.notifies(timeout=20, stop_after=1):
+                with psycopg.connect(authenticator) as session:
+                    session.execute(statement)
+
+        with ThreadPoolExecutor(1) as thread:
+            loading = thread.submit(load)
+            milliseconds = measure_cache_load(url)
+            loading.result()
+
+    assert milliseconds is not None
+    assert milliseconds >= 1400
 
 
 def test_database_without_postgrest_is_not_measured(url: str) -> None:
