@@ -20261,9 +20261,10 @@ as $$
             'The load of the schema cache took %s s with %s tenants, and may take %s s. Past that the Data API answers nobody.%s',
             round(m.milliseconds / 1000.0, 1), m.tenant_count, round(l.milliseconds / 1000.0, 1),
             (
-                select format(' By the forecast it takes %s s with %s tenants.', f.limit_seconds, f.tenants)
+                select ' By the forecast it takes ' || string_agg(
+                    format('%s s with %s tenants', f.limit_seconds, f.tenants), ', ' order by f.limit_seconds
+                ) || '.'
                 from tenancy.cache_load_forecast() f
-                where f.limit_seconds = 60
             )
         ),
         'Run the doctor again when the database is less busy. If the load stays slow, give the database more '

@@ -88,6 +88,11 @@ def test_doctor_warns_from_half_of_the_limit(database: Database) -> None:
     assert warning.startswith(
         "The load of the schema cache took 31.0 s with 3000 tenants, and may take 60.0 s."
     )
+    expected = ", ".join(
+        f"{seconds} s with {tenants} tenants" for seconds, tenants in forecast(database).items()
+    )
+    assert expected.startswith("8 s with ")
+    assert warning.endswith(f" By the forecast it takes {expected}.")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +141,7 @@ def test_load_of_postgrest_is_measured_and_500_measurements_are_kept(
 
 def test_long_statement_of_a_load_is_seen(server: Postgres, url: str) -> None:
     """PostgreSQL shows 1,024 bytes of a statement. PostgREST names the tables after them."""
-    authenticator = server.url(conninfo_to_dict(url)["dbname"], "authenticator")
+    authenticator = server.url(str(conninfo_to_dict(url)["dbname"]), "authenticator")
     statement = SQL("select pg_get_expr(null, 0), {} from pg_class, pg_sleep(1.5)").format(
         "x" * 1100
     )
