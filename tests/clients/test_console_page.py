@@ -271,6 +271,7 @@ def test_health_shows_the_platform_and_rolls_out_with_canaries(
         plot.get_attribute("aria-label") or ""
     )
     assert "Start roll-out" not in console.buttons()
+    assert "Missing" in console.text("[aria-labelledby=pool]")
 
     tenants, table = served.tenants(4), served.table()
     served.suspend(tenants[2])

@@ -1,4 +1,4 @@
-// The view "Health": versions, stuck tenants, roll-out, growth, largest tenants.
+// The view "Health": versions, stuck tenants, roll-out, pool, growth, largest tenants.
 
 import { bytes, code, count, element, facts, heading, moment } from './elements.js'
 import { rowsOf } from './lists.js'
@@ -22,7 +22,10 @@ export function stuckPart(rows, link) {
 }
 
 export async function healthView({ link, manages, show }) {
-  const found = await call('tenant-status', 'get_platform_health', {})
+  const [found, pool] = await Promise.all([
+    call('tenant-status', 'get_platform_health', {}),
+    call('schema-management', 'get_tenant_pool', {}),
+  ])
   return {
     title: 'Health',
     nodes: [
@@ -37,7 +40,7 @@ export async function healthView({ link, manages, show }) {
         'Size on disk': bytes(found.total_bytes),
       }),
       stuckPart(found.stuck_tenants, link),
-      manages && found.behind > 0 ? rollOut(show) : null,
+      manages && found.behind + pool.behind > 0 ? rollOut(show) : null,
       section('versions', 'Versions',
         rowsOf('Versions', [
           ['Version', (row) => code(row.version)],
@@ -45,6 +48,13 @@ export async function healthView({ link, manages, show }) {
           ['Tenants', (row) => count(row.tenants)],
           ['Migrations behind', (row) => count(row.pending)],
         ], found.versions, 'There are no tenants yet.')),
+      section('pool', 'Pool of ready tenants', facts({
+        Size: count(pool.pool_size),
+        Ready: count(pool.ready),
+        'Ready soon': count(pool.waiting),
+        Behind: count(pool.behind),
+        Missing: count(pool.missing),
+      })),
       section('growth', 'Growth', ...growth(found.growth)),
       section('largest', 'Largest tenants',
         rowsOf('Largest tenants', [
