@@ -215,8 +215,9 @@ parts (object, part, content) as (
     union all
     select r.object, 'definition',
         -- PostgreSQL 15 writes the alias before a column also where there is only one relation.
+        -- In subselects every version writes it.
         case
-            when v.text ~ 'FROM.*(JOIN|FROM)' then v.text
+            when v.text ~ 'JOIN' then v.text
             else coalesce(regexp_replace(v.text, '\m' || v.alias || '\.', '', 'g'), v.text)
         end
     from relations r
