@@ -107,7 +107,14 @@ POLICY_FAULTS = (
     Fault(
         "policies ignore expiry",
         "open_tenants",
-        (Edit(OPEN, "((expires_at <= statement_timestamp()) IS NOT TRUE)", "true"),),
+        (
+            # PostgreSQL 15 writes `a.` before the columns.
+            Edit(
+                OPEN,
+                "<= statement_timestamp()) IS NOT TRUE)",
+                "<= statement_timestamp()) IS NOT TRUE OR true)",
+            ),
+        ),
     ),
     Fault(
         "policies ignore suspension",
@@ -120,8 +127,8 @@ POLICY_FAULTS = (
         (
             Edit(
                 OPEN,
-                "(user_id = ( SELECT u.user_id",
-                "(user_id is not null or user_id = ( SELECT u.user_id",
+                "user_id = ( SELECT u.user_id",
+                "user_id is not null or user_id = ( SELECT u.user_id",
             ),
         ),
     ),
