@@ -36,13 +36,13 @@ class Tenant(Result):
 
 
 class TenantPool(Result):
-    pool_size: Annotated[int, Field(examples=[20])]
-    ready: Annotated[int, Field(examples=[12])]
-    waiting: Annotated[int, Field(examples=[6])]
+    pool_size: Annotated[int, Field(examples=[1])]
+    ready: Annotated[int, Field(examples=[0])]
+    waiting: Annotated[int, Field(examples=[1])]
     behind: Annotated[int, Field(examples=[0])]
-    missing: Annotated[int, Field(examples=[2])]
+    missing: Annotated[int, Field(examples=[0])]
     surplus: Annotated[int, Field(examples=[0])]
-    made: Annotated[int, Field(examples=[6])]
+    made: Annotated[int, Field(examples=[1])]
     removed: Annotated[int, Field(examples=[0])]
 
 
@@ -125,7 +125,12 @@ GROUP = Group(
         reply_example=_SUSPENDED,
         changes=_removal,
     ),
-    Operation("get_tenant_pool", GetTenantPool, TenantPool, reply_example={"made": 0}),
+    Operation(
+        "get_tenant_pool",
+        GetTenantPool,
+        TenantPool,
+        reply_example={"waiting": 0, "missing": 1, "made": 0},
+    ),
     Operation("refill_tenant_pool", RefillTenantPool, TenantPool),
 )
 
