@@ -100,6 +100,37 @@ class DayOfGrowth(Result):
     deleted: Annotated[int, Field(examples=[0])]
 
 
+class CacheLoad(Result):
+    measured_at: Timestamp
+    tenants: Annotated[int, Field(description="At that time, the pool included.", examples=[1])]
+    milliseconds: Annotated[int, Field(examples=[160])]
+    limit_milliseconds: Annotated[
+        int | None,
+        Field(
+            description="What a load may take. Past it the Data API answers nobody.",
+            examples=[60000],
+        ),
+    ]
+
+
+class LoadForecast(Result):
+    seconds: Annotated[int, Field(examples=[60])]
+    tenants: Annotated[
+        int, Field(description="With so many a load takes as long.", examples=[9400])
+    ]
+
+
+class DumpLocks(Result):
+    needed: Annotated[int, Field(examples=[60])]
+    available: Annotated[
+        int, Field(description="What the server has for all sessions.", examples=[7488])
+    ]
+    most_tenants: Annotated[
+        int | None,
+        Field(description="With so many a dump runs out of locks.", examples=[1480]),
+    ]
+
+
 class PlatformHealth(Result):
     tenant_count: Annotated[int, Field(examples=[1])]
     active: Annotated[int, Field(examples=[1])]
@@ -115,6 +146,18 @@ class PlatformHealth(Result):
     growth: Annotated[
         list[DayOfGrowth], Field(description="The last 90 days, in UTC, today included.")
     ]
+    cache_load: Annotated[
+        CacheLoad | None,
+        Field(
+            description="The last measured load of the schema cache; null before the doctor "
+            "measured one."
+        ),
+    ]
+    cache_load_forecast: Annotated[
+        list[LoadForecast],
+        Field(description="Empty before a load was measured with 300 tables."),
+    ]
+    dump_locks: Annotated[DumpLocks, Field(description="Of a dump of the whole database.")]
 
 
 class CheckTenantStatus(Arguments):

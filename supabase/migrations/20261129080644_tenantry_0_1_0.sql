@@ -479,7 +479,10 @@ create type public.tenantry_platform_health as (
     stuck_tenants jsonb,
     total_bytes bigint,
     largest_tenants jsonb,
-    growth jsonb
+    growth jsonb,
+    cache_load jsonb,
+    cache_load_forecast jsonb,
+    dump_locks jsonb
 );
 
 comment on type public.tenantry_platform_health is 'The state of the platform, as get_platform_health returns it.';
@@ -493,6 +496,12 @@ comment on column public.tenantry_platform_health.largest_tenants is
     'The ten largest tenants: schema_name, display_name, bytes.';
 comment on column public.tenantry_platform_health.growth is
     'The last 90 days (UTC), today included: day, tenants at its end, created and deleted on it.';
+comment on column public.tenantry_platform_health.cache_load is
+    'The last measured load of PostgREST''s schema cache: measured_at, tenants, milliseconds, and limit_milliseconds (null without a limit). Null before the doctor measured one.';
+comment on column public.tenantry_platform_health.cache_load_forecast is
+    'With how many tenants the load takes 8, 30 and 60 seconds: seconds, tenants. Empty before it was measured with 300 tables.';
+comment on column public.tenantry_platform_health.dump_locks is
+    'The locks that a dump of everything takes: needed, available, and most_tenants, with how many it runs out of them (null without tenants).';
 
 -- sql/06_records/tenantry_schema_difference.sql
 
@@ -19638,6 +19647,28 @@ begin
 
     v_health.growth := tenancy.tenant_growth(90);
 
+    select jsonb_build_object(
+        'measured_at', m.measured_at,
+        'tenants', m.tenant_count,
+        'milliseconds', m.milliseconds,
+        'limit_milliseconds', tenancy.cache_load_limit()
+    )
+    into v_health.cache_load
+    from tenancy.cache_load_measurements m
+    order by m.measured_at desc
+    limit 1;
+
+    select coalesce(
+        jsonb_agg(
+            jsonb_build_object('seconds', f.limit_seconds, 'tenants', f.tenants) order by f.limit_seconds
+        ),
+        '[]'
+    )
+    into v_health.cache_load_forecast
+    from tenancy.cache_load_forecast() f;
+
+    select to_jsonb(d) into v_health.dump_locks from tenancy.dump_locks() d;
+
     return v_health;
 exception
     when deadlock_detected or lock_not_available or query_canceled then
@@ -19647,8 +19678,9 @@ $$;
 
 comment on function public.get_platform_health() is
     'Returns the state of the platform: how many tenants there are and in which state, their '
-    'versions, the tenants that are stuck, the largest tenants, and the growth of the last 90 days. '
-    'It reads the registry and the catalog once each, and no row of a tenant. Sizes are as of the '
+    'versions, the tenants that are stuck, the largest tenants, the growth of the last 90 days, and '
+    'how many tenants fit. It reads no row of a tenant, and measures nothing: the load of the schema '
+    'cache is the last one that the doctor measured. Sizes are as of the '
     'last VACUUM or ANALYZE of each table. '
     'Callers: platform viewer. '
     'Errors: forbidden, not_authenticated, busy.';

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -322,6 +323,81 @@ def test_roll_out_stops_after_the_tenant_at_hand_and_goes_on(
     console.until(lambda: "2 tenants are migrated." in console.text("#notice"))
     assert {*served.versions().values()} == {version}
     assert "Start roll-out" not in console.buttons()
+
+
+def test_health_shows_how_many_tenants_fit(
+    served: ServedFleet, own_console: Console, axe: Path
+) -> None:
+    console = own_console
+    served.sql.execute("truncate tenancy.cache_load_measurements")
+    served.tenants(1)
+    signed_in(console, staff(served, "viewer"))
+    health(console)
+    shown = console.text("[aria-labelledby=room]")
+    assert "not measured yet. tenantry doctor measures it." in shown
+    assert "It runs out of them with about" in shown
+    assert not console.shown("[aria-labelledby=room] table")
+
+    measured = "insert into tenancy.cache_load_measurements values (now(), %s, %s, %s)"
+    served.sql.execute(measured, (10, 30, 160))
+    try:
+        health(console)
+        shown = console.text("[aria-labelledby=room]")
+        assert "Load of the schema cache\n0.2 s" in shown
+        assert "There is no forecast before a load was measured with 300 tables." in shown
+
+        served.sql.execute(measured, (3000, 9000, 4000))
+        health(console)
+        shown = console.text("[aria-labelledby=room]")
+        assert "Load of the schema cache\n4 s" in shown
+        assert "It may take\n60 s" in shown
+        assert "With tenants\n3,000" in shown
+        [forecast] = served.query("get_platform_health")
+        assert console.text("[aria-labelledby=room] tbody").splitlines() == [
+            f"{row['seconds']} s {row['tenants']:,}" for row in forecast["cache_load_forecast"]
+        ]
+        for width in (390, 1280):
+            console.width(width)
+            assert not console.is_wider_than_the_screen(), width
+            assert console.violations(axe) == [], width
+    finally:
+        served.sql.execute("truncate tenancy.cache_load_measurements")
+    assert console.errors() == []
+
+
+def test_roll_out_tells_the_rows_that_a_backfill_has_left(
+    served: ServedFleet, own_console: Console
+) -> None:
+    console, table, [tenant] = own_console, served.table(), served.tenants(1)
+    served.register(f"create table {table} (id bigint primary key, total bigint)")
+    served.migrate(tenant)
+    served.sql.execute(
+        SQL("insert into {}.{} select generate_series(1, 500)").format(
+            Identifier(tenant), Identifier(table)
+        )
+    )
+    # About 0.5 s for the rows of a block: several calls.
+    version = served.register_backfill(
+        f"update {table} set total = id where total is null"  # noqa: S608
+        " and ctid >= $1 and ctid < $2"
+        " and case when total is null then pg_sleep(0.0025) is not null end",
+        batch=1,
+    )
+    signed_in(console, staff(served, "admin"))
+    health(console)
+    console.browser.execute_script(
+        "window.told = [];"
+        "new MutationObserver(() => window.told.push(document.body.innerText))"
+        ".observe(document.querySelector('[aria-labelledby=rollout]'),"
+        " {childList: true, subtree: true});"
+    )
+    console.use("Start roll-out")
+    console.until(lambda: "1 tenant is migrated." in console.text("#notice"))
+    told = "\n".join(console.browser.execute_script("return window.told"))
+    left = {int(rows) for rows in re.findall(rf"1 of 1: {tenant}, about (\d+) rows left", told)}
+    assert max(left) > 0
+    assert served.versions() == {tenant: version}
+    assert console.errors() == []
 
 
 def test_viewer_sees_the_health_and_starts_nothing(

@@ -85,6 +85,8 @@ VARYING = {
     *("schema_version", "latest_version", "next_version", "version"),
     # Its days depend on today.
     "growth",
+    # What was measured, and how many locks the server has.
+    *("cache_load", "cache_load_forecast", "dump_locks"),
     # The example of a list is one row, and real pages have more.
     "has_more",
 }

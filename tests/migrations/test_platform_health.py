@@ -31,7 +31,7 @@ def backdate(fleet: Fleet, tenant: str, days: int) -> None:
 def test_project_without_tenants_has_zeros_and_no_gaps(fleet: Fleet) -> None:
     found = health(fleet)
 
-    growth = found.pop("growth")
+    growth, locks = found.pop("growth"), found.pop("dump_locks")
     assert found == {
         "tenant_count": 0,
         "active": 0,
@@ -44,7 +44,11 @@ def test_project_without_tenants_has_zeros_and_no_gaps(fleet: Fleet) -> None:
         "stuck_tenants": [],
         "total_bytes": 0,
         "largest_tenants": [],
+        "cache_load": None,
+        "cache_load_forecast": [],
     }
+    assert locks["most_tenants"] is None
+    assert 0 < locks["needed"] < locks["available"]
     assert {day["tenants"] for day in growth} == {0}
     days = [date.fromisoformat(day["day"]) for day in growth]
     assert days == [days[-1] - timedelta(days=ago) for ago in reversed(range(DAYS))]
@@ -136,6 +140,36 @@ def test_growth_counts_the_deleted_tenants_while_they_lived(fleet: Fleet) -> Non
     assert young in fleet.versions()
 
 
+def test_last_load_of_the_schema_cache_comes_with_its_forecast(fleet: Fleet) -> None:
+    fleet.tenants(1)
+    with fleet.sql.transaction(force_rollback=True):
+        fleet.sql.execute(
+            "insert into tenancy.cache_load_measurements values"
+            " ('2026-11-23 14:30+00', 1000, 3000, 800), ('2026-11-22 14:30+00', 900, 2700, 700)"
+        )
+        fleet.sql.execute(
+            SQL("alter role authenticator in database {} set statement_timeout = '45s'").format(
+                Identifier(fleet.sql.info.dbname)
+            )
+        )
+        found = health(fleet)
+        forecast = fleet.sql.execute("select * from tenancy.cache_load_forecast()").fetchall()
+        locks = fleet.sql.execute("select * from tenancy.dump_locks()").fetchone()
+
+    assert found["cache_load"] == {
+        "measured_at": "2026-11-23T14:30:00+00:00",
+        "tenants": 1000,
+        "milliseconds": 800,
+        "limit_milliseconds": 45000,
+    }
+    assert found["cache_load_forecast"] == [
+        {"seconds": row["limit_seconds"], "tenants": row["tenants"]} for row in forecast
+    ]
+    assert [row["seconds"] for row in found["cache_load_forecast"]] == [8, 30, 60]
+    assert found["dump_locks"] == locks
+    assert found["dump_locks"]["most_tenants"] > 1
+
+
 def test_viewer_may_ask_and_a_stranger_may_not(fleet: Fleet) -> None:
     [found] = fleet.query_as(fleet.staff("viewer"), "get_platform_health")
     assert found["tenant_count"] == 0
@@ -162,5 +196,6 @@ def test_catalog_is_read_once(fleet: Fleet) -> None:
         session.execute("select public.get_platform_health()")
         after = number(read)
         session.rollback()
-    # The sizes read tables, their indexes and their out-of-line tables.
-    assert after - before <= 3 * relations + 100
+    # The sizes read tables, their indexes and their out-of-line tables. The locks of a dump are
+    # counted in one pass more.
+    assert after - before <= 4 * relations + 100

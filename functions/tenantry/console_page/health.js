@@ -1,4 +1,4 @@
-// The view "Health": versions, stuck tenants, roll-out, pool, growth, largest tenants.
+// The view "Health": versions, stuck tenants, roll-out, pool, room for more, growth, largest tenants.
 
 import { bytes, code, count, element, facts, heading, moment } from './elements.js'
 import { rowsOf } from './lists.js'
@@ -19,6 +19,37 @@ export function stuckPart(rows, link) {
       ['Since', (row) => moment(row.stuck_since)],
       ['Reason', (row) => `${row.message} (${row.sqlstate})`],
     ], rows, ''))
+}
+
+// Minutes and hours are rare here, and seconds compare with the forecast.
+const seconds = (milliseconds) => `${count(Math.round(milliseconds / 100) / 10)} s`
+
+function cacheLoad(load, forecast) {
+  if (load === null) {
+    return [element('p', { class: 'hint' },
+      'The load of the schema cache was not measured yet. ', code('tenantry doctor'), ' measures it.')]
+  }
+  return [
+    facts({
+      'Load of the schema cache': seconds(load.milliseconds),
+      'With tenants': count(load.tenants),
+      Measured: moment(load.measured_at),
+      'It may take': load.limit_milliseconds === null ? 'any time' : seconds(load.limit_milliseconds),
+    }),
+    element('p', { class: 'hint' },
+      'A load that takes longer than it may is stopped, and then the Data API answers nobody. ',
+      code('tenantry doctor'), ' measures a load.'),
+    rowsOf('Forecast', [
+      ['A load will take', (row) => `${count(row.seconds)} s`],
+      ['With tenants', (row) => count(row.tenants)],
+    ], forecast, 'There is no forecast before a load was measured with 300 tables.'),
+  ]
+}
+
+function dumpLocks({ needed, available, most_tenants }) {
+  const end = most_tenants === null ? '' : ` It runs out of them with about ${count(most_tenants)} tenants.`
+  return element('p', {},
+    `A dump of everything needs ${count(needed)} locks of the server's ${count(available)}.${end}`)
 }
 
 export async function healthView({ link, manages, show }) {
@@ -55,6 +86,8 @@ export async function healthView({ link, manages, show }) {
         Behind: count(pool.behind),
         Missing: count(pool.missing),
       })),
+      section('room', 'Room for more tenants',
+        ...cacheLoad(found.cache_load, found.cache_load_forecast), dumpLocks(found.dump_locks)),
       section('growth', 'Growth', ...growth(found.growth)),
       section('largest', 'Largest tenants',
         rowsOf('Largest tenants', [

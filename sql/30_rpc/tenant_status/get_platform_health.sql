@@ -60,6 +60,28 @@ begin
 
     v_health.growth := tenancy.tenant_growth(90);
 
+    select jsonb_build_object(
+        'measured_at', m.measured_at,
+        'tenants', m.tenant_count,
+        'milliseconds', m.milliseconds,
+        'limit_milliseconds', tenancy.cache_load_limit()
+    )
+    into v_health.cache_load
+    from tenancy.cache_load_measurements m
+    order by m.measured_at desc
+    limit 1;
+
+    select coalesce(
+        jsonb_agg(
+            jsonb_build_object('seconds', f.limit_seconds, 'tenants', f.tenants) order by f.limit_seconds
+        ),
+        '[]'
+    )
+    into v_health.cache_load_forecast
+    from tenancy.cache_load_forecast() f;
+
+    select to_jsonb(d) into v_health.dump_locks from tenancy.dump_locks() d;
+
     return v_health;
 exception
     when deadlock_detected or lock_not_available or query_canceled then
@@ -69,8 +91,9 @@ $$;
 
 comment on function public.get_platform_health() is
     'Returns the state of the platform: how many tenants there are and in which state, their '
-    'versions, the tenants that are stuck, the largest tenants, and the growth of the last 90 days. '
-    'It reads the registry and the catalog once each, and no row of a tenant. Sizes are as of the '
+    'versions, the tenants that are stuck, the largest tenants, the growth of the last 90 days, and '
+    'how many tenants fit. It reads no row of a tenant, and measures nothing: the load of the schema '
+    'cache is the last one that the doctor measured. Sizes are as of the '
     'last VACUUM or ANALYZE of each table. '
     'Callers: platform viewer. '
     'Errors: forbidden, not_authenticated, busy.';
