@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -81,7 +82,10 @@ def found(database: Database) -> tuple[Any, ...]:
 
 
 def request(
-    database: Database, schema_name: str, role: str = "authenticated"
+    database: Database,
+    schema_name: str,
+    role: str = "authenticated",
+    extra: tuple[str, ...] = ("public", "extensions"),
 ) -> tuple[list[str | None], str | None]:
     """The calls that a stranger's request leads to, and the code with which it is refused."""
     called: list[str | None] = []
@@ -93,8 +97,8 @@ def request(
         with database.transaction(force_rollback=True):
             database.execute(SQL("set local role {}").format(Identifier(role)))
             database.execute(
-                SQL("set local search_path = {}, public, extensions").format(
-                    Identifier(schema_name)
+                SQL("set local search_path = {}").format(
+                    SQL(", ").join(map(Identifier, (schema_name, *extra)))
                 )
             )
             database.execute(SQL("select {}()").format(identifier(name)))
@@ -150,6 +154,51 @@ def test_search_path_of_the_project_function_does_not_mislead_the_guard(
     install(database)
 
     assert request(database, "acme") == (["app.check"], "not_authenticated")
+
+
+# PostgREST puts the extra schemas of the project behind that of the request. One that comes
+# before pg_catalog may hold objects with the names of built-in ones.
+HOSTILE = """
+create schema hostile;
+grant usage on schema hostile to public;
+create function hostile.btrim(text, text) returns text language sql as $$ select 'public' $$;
+create function hostile.split_part(text, text, integer) returns text
+    language sql as $$ select 'public' $$;
+create function hostile.current_setting(text) returns text
+    language sql as $$ select 'public' $$;
+create domain hostile.text as pg_catalog.text check (value <> 'acme');
+"""
+
+
+@pytest.mark.parametrize("name", [None, "app.check"])
+def test_extra_schema_before_the_built_in_one_does_not_mislead_the_guard(
+    database: Database, name: str | None
+) -> None:
+    if name is not None:
+        declare(database, name)
+    configure(database, HERE, name)
+    install(database)
+    called = [] if name is None else [name]
+    extra = ("hostile", "pg_catalog")
+    database.execute(HOSTILE)
+
+    assert request(database, "acme", extra=extra) == (called, "not_authenticated")
+    assert request(database, "public", extra=extra) == (called, None)
+
+
+@pytest.mark.parametrize("name", ["tenancy.guard_request()", "tenancy.pre_request()"])
+def test_guard_calls_no_function_by_an_unqualified_name(database: Database, name: str) -> None:
+    """The one function of the release without `set search_path`, and the one that is made."""
+    declare(database, "app.check")
+    configure(database, HERE, "app.check")
+    install(database)
+
+    row = database.execute(
+        "select prosrc from pg_proc where oid = %s::regprocedure", (name,)
+    ).fetchone()
+    assert row is not None
+    unqualified = r"(?<![.\w\"])(?!exists\b)[a-z_]+(?=\()|(?<![.\w\"])text\b"
+    assert re.findall(unqualified, re.sub("--.*", "", row["prosrc"])) == []
 
 
 def test_installing_twice_changes_nothing(database: Database) -> None:

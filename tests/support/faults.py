@@ -490,9 +490,9 @@ FAULTS = (
         (
             Edit(
                 "tenancy.guard_request()",
-                "split_part(current_setting('search_path'), ',', 1), '\"'",
+                "pg_catalog.split_part(pg_catalog.current_setting('search_path'), ',', 1)",
                 "coalesce(current_setting('request.headers', true)::json ->> 'accept-profile', "
-                "'public'), '\"'",
+                "'public')",
             ),
         ),
     ),

@@ -1,7 +1,8 @@
 -- PostgREST calls this function before every request (`db-pre-request`), as the role of the
 -- request and with its search_path. The first element of search_path is the schema that
 -- PostgREST really uses. The profile headers may differ from it, because a caller can send
--- two. So this is an invoker function with qualified names and no `set search_path`. PostgreSQL
+-- two. So this is an invoker function with no `set search_path`, and it qualifies every name, those
+-- of pg_catalog, too: an extra schema of the project may come before it. PostgreSQL
 -- replaces the call of such a SQL function by its one expression: the statement of PostgREST calls
 -- require_access itself, and nothing else is planned when search_path changes.
 create function tenancy.guard_request()
@@ -11,7 +12,9 @@ create function tenancy.guard_request()
     language sql
 as $$
     select tenancy.require_access(
-        btrim(split_part(current_setting('search_path'), ',', 1), '"')
+        pg_catalog.btrim(
+            pg_catalog.split_part(pg_catalog.current_setting('search_path'), ',', 1), '"'
+        )
     );
 $$;
 

@@ -9,7 +9,9 @@ as $$
         $body$
 declare
     -- First: the function of the project may change search_path.
-    v_schema constant text := btrim(split_part(current_setting('search_path'), ',', 1), '"');
+    v_schema constant pg_catalog.text := pg_catalog.btrim(
+        pg_catalog.split_part(pg_catalog.current_setting('search_path'), ',', 1), '"'
+    );
 begin
     perform %I.%I();
     perform tenancy.require_access(v_schema);
