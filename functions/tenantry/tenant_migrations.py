@@ -44,6 +44,7 @@ class TenantMigrationStatus(Result):
     stuck: Annotated[int, Field(examples=[0])]
     stuck_tenants: Annotated[list[StuckTenant], Field(examples=[[]])]
     unreachable_tables: Annotated[list[str], Field(examples=[[]])]
+    warnings: Annotated[list[str], Field(examples=[[]])]
 
 
 class TenantBehind(Result):

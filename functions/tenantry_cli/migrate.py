@@ -68,7 +68,7 @@ def migrate(
     exits 0.
     """
     status = api.call("get_migration_status")
-    # The Supabase CLI does not show the warning that the push of the migration has raised.
+    # The Supabase CLI does not show the warnings that the push of a migration has raised.
     for table in status.get("unreachable_tables", ()):
         click.echo(
             f'Warning: no signed-in user can reach table "{table}" of the template. Unless '
@@ -76,6 +76,8 @@ def migrate(
             "to authenticated.",
             err=True,
         )
+    for warning in status.get("warnings", ()):
+        click.echo(f"Warning: {warning}", err=True)
     report = Report(status["latest_version"], status["tenant_count"])
     behind = _chosen(api, only) if status["behind"] or status["pooled_behind"] else []
     for name in {*only} - {tenant["schema_name"] for tenant in behind}:

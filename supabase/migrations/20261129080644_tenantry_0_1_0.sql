@@ -688,7 +688,8 @@ create type public.tenantry_tenant_migration_status as (
     pooled_behind integer,
     stuck integer,
     stuck_tenants jsonb,
-    unreachable_tables text[]
+    unreachable_tables text[],
+    warnings text[]
 );
 
 comment on type public.tenantry_tenant_migration_status is
@@ -701,6 +702,8 @@ comment on column public.tenantry_tenant_migration_status.stuck_tenants is
     'The first 20 of them by name, as {schema_name, version, sqlstate, message, stuck_since, failed_at, attempts}. list_tenants_behind lists all.';
 comment on column public.tenantry_tenant_migration_status.unreachable_tables is
     'Tables of the template that no signed-in user can reach, because their policies let nobody in. The migration may have meant it so.';
+comment on column public.tenantry_tenant_migration_status.warnings is
+    'What the registration has warned of, for each migration that some tenant lacks: it locks tables for long, or could be phases.';
 
 -- sql/06_records/tenantry_tenant_pool.sql
 
@@ -10831,6 +10834,20 @@ begin
     v_status.unreachable_tables := array(
         select u.table_name from tenancy.unreachable_tables('tenant_template') u
     );
+    v_status.warnings := array(
+        select w.warning
+        from tenancy.tenant_migrations m
+        cross join lateral tenancy.registration_warnings(m.version, m.name, m.statements, m.limit_seconds) w (warning)
+        where m.phase = 'change'
+            and m.version !~ '^tenantry_'
+            and m.position > (
+                select min(r.position)
+                from public.tenants t
+                join tenancy.tenant_migrations r on r.version = t.schema_version
+                where t.status <> 'pooled'
+            )
+        order by m.position
+    );
 
     return v_status;
 end;
@@ -11265,24 +11282,47 @@ create function tenancy.register_tenant_migration(
     language plpgsql
 as $$
 declare
-    v_phases text;
+    v_warning text;
 begin
     perform tenancy.require_project_registration(version, statements);
-    if limit_seconds > 5 then
-        raise warning 'Tenant migration %: tables of a tenant may be locked for % seconds. The Data API waits for them when it loads its schema cache, and until then no tenant is served. Only `tenantry migrate` with the URL of the database gives so much time.', version, limit_seconds;
-    end if;
-
     perform tenancy.add_tenant_migration(version, name, statements, callable_routines, limit_seconds => limit_seconds);
 
-    v_phases := tenancy.phases_advice(version, name, statements);
-    if v_phases is not null then
-        raise warning E'Tenant migration % changes a table and updates its rows in one transaction, in which nobody uses the table. In a tenant with many rows it is cancelled after % seconds. Unless all tenants are small, withdraw it and register it in phases:\n\n%', version, limit_seconds, v_phases;
-    end if;
+    -- The Supabase CLI does not show it. get_migration_status repeats it until every tenant has the
+    -- migration.
+    for v_warning in select * from tenancy.registration_warnings(version, name, statements, limit_seconds) loop
+        raise warning '%', v_warning;
+    end loop;
 end;
 $$;
 
 comment on function tenancy.register_tenant_migration(text, text, text, text[], integer) is
     'Registers a tenant migration of the project: see add_tenant_migration. It is cancelled in a tenant if it would keep tables locked for more than limit_seconds, 1 to 3600. A version with the prefix tenantry_ and an empty text are refused.';
+
+-- sql/20_tenancy/migrations/registration_warnings.sql
+
+create function tenancy.registration_warnings(version text, name text, statements text, limit_seconds integer)
+    returns setof text
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select format(
+        'Tenant migration %s: tables of a tenant may be locked for %s seconds. The Data API waits for them when it loads its schema cache, and until then no tenant is served. Only `tenantry migrate` with the URL of the database gives so much time.',
+        version, limit_seconds
+    )
+    where limit_seconds > 5
+    union all
+    select format(
+        E'Tenant migration %s changes a table and updates its rows in one transaction, in which nobody uses the table. In a tenant with many rows it is cancelled after %s seconds. Unless all tenants are small, withdraw it and register it in phases:\n\n%s',
+        version, limit_seconds, p.phases
+    )
+    from tenancy.phases_advice(version, name, statements) p (phases)
+    where p.phases is not null;
+$$;
+
+comment on function tenancy.registration_warnings(text, text, text, integer) is
+    'What a person has to know of a tenant migration before tenants receive it: that it locks tables for long, or that it could be phases.';
 
 -- sql/20_tenancy/migrations/renew_creation_script.sql
 
@@ -19179,7 +19219,8 @@ comment on function public.get_migration_status() is
     'Returns the latest tenant migration, and the numbers of tenants that are up to date, that '
     'are behind, and that are stuck. '
     'A tenant is stuck if its next migration has failed; the result has the reasons of the '
-    'first 20. It also names the tables of the template that no signed-in user can reach. '
+    'first 20. It also names the tables of the template that no signed-in user can reach, and '
+    'repeats what the registrations of pending migrations have warned of. '
     'Callers: platform admin. '
     'Errors: forbidden, not_authenticated, busy.';
 

@@ -341,7 +341,8 @@ def test_event_trigger_of_the_project_runs(stack: Stack) -> None:
 def test_push_applies_what_is_pending(shop: Trial, stack: Stack) -> None:
     shop.write(
         "supabase/migrations/20260103000000_later.sql",
-        "create table public.later (id integer);\ncreate extension pg_net;\n",
+        "create table public.later (id integer);\ncreate extension pg_net;\n"
+        "do $$ begin raise warning E'It is later.\\nMuch later.'; end $$;\n",
     )
     refused = shop.tenantry("push")
     assert refused.returncode == 1
@@ -353,7 +354,9 @@ def test_push_applies_what_is_pending(shop: Trial, stack: Stack) -> None:
 
     assert pushed.returncode == 0, pushed.stderr
     assert "Applied 1: 20260103000000_later.sql" in pushed.stdout
-    assert shop.tenantry("push").stdout == "There is no new migration.\n"
+    assert pushed.stderr == "Warning: It is later.\nMuch later.\n"
+    again = shop.tenantry("push")
+    assert (again.stdout, again.stderr) == ("There is no new migration.\n", "")
     until(lambda: rest(stack, "later", stack.anon_key).status_code == 200)
 
 
@@ -369,7 +372,18 @@ def test_supabase_cli_works_with_the_emulator_as_its_database(
     made = shop.tenantry("supabase", "migration", "new", "more")
     assert made.returncode == 0, made.stderr
     (file,) = shop.project.migrations.glob("*_more.sql")
+    # The CLI itself shows no warning.
+    file.write_text("do $$ begin raise warning 'It is more.'; end $$;")
+    pushed = shop.tenantry("supabase", "db", "push", "--yes")
+    assert pushed.returncode == 0, pushed.stderr
+    assert "Warning: It is more.\n" in pushed.stderr
+    version = file.name.split("_")[0]
+    with psycopg.connect(stack.db_url) as database:
+        database.execute(
+            "delete from supabase_migrations.schema_migrations where version = %s", (version,)
+        )
     file.unlink()
+    assert shop.tenantry("push").stdout == "There is no new migration.\n"
     other = shop.tenantry("supabase", "db", "lint", "--remote=postgresql://127.0.0.1:1/none")
     assert other.returncode != 0
     assert "`tenantry reset`" in shop.tenantry("supabase", "db", "reset").stderr

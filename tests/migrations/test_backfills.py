@@ -397,7 +397,7 @@ def test_phases_of_a_mixed_migration_are_written_out(fleet: Fleet) -> None:
 
 
 def test_migration_that_also_updates_rows_is_warned_of(fleet: Fleet) -> None:
-    _, table = filled(fleet, 0)
+    tenant, table = filled(fleet, 0)
     warnings: list[str] = []
     fleet.sql.add_notice_handler(lambda notice: warnings.append(notice.message_primary or ""))
 
@@ -406,3 +406,6 @@ def test_migration_that_also_updates_rows_is_warned_of(fleet: Fleet) -> None:
     [warning] = warnings
     assert "changes a table and updates its rows in one transaction" in warning
     assert "select tenancy.register_tenant_backfill(" in warning
+    assert warning in fleet.status()["warnings"]
+    fleet.migrate(tenant)
+    assert warning not in fleet.status()["warnings"]

@@ -79,13 +79,19 @@ def test_stop_on_error_starts_no_other_tenant(served: ServedFleet) -> None:
 
 def test_dry_run_changes_nothing_and_tenant_option_selects_one(served: ServedFleet) -> None:
     tenants = served.tenants(2)
-    before = served.versions()
-    version = served.register("select 1")
+    before, table = served.versions(), served.table()
+    served.register(f"create table {table} (id integer primary key, total integer)")
+    version = served.register(
+        f"alter table {table} alter total set default 0; update {table} set total = 0"  # noqa: S608
+    )
 
     planned = served.command("migrate", "--dry-run")
 
     assert planned.exit_code == 0
-    assert f"{tenants[0]}: {before[tenants[0]]} → {version}, 1 to apply" in planned.stdout
+    assert f"{tenants[0]}: {before[tenants[0]]} → {version}, 2 to apply" in planned.stdout
+    # A push to a hosted project cannot show it.
+    assert f"Warning: Tenant migration {version} changes a table" in planned.stderr
+    assert "select tenancy.register_tenant_backfill(" in planned.stderr
     assert served.versions() == before
     assert served.roll_out("--tenant", tenants[1])["migrated"] == [tenants[1]]
     assert served.versions()[tenants[0]] == before[tenants[0]]

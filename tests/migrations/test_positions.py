@@ -236,6 +236,7 @@ def test_older_version_registered_later_reaches_every_tenant(served: ServedFleet
         "stuck": 0,
         "stuck_tenants": [],
         "unreachable_tables": [],
+        "warnings": [],
     }
     assert sorted(served.roll_out()["migrated"]) == sorted(tenants[:2])
     for tenant in tenants:

@@ -440,7 +440,7 @@ def comparable(body: Any, arguments: Arguments) -> Any:
     varying |= {"sealed_now", "sealed_total", "head", "checked"}
     # Counts of all tenants: concurrent tests create and delete tenants.
     varying |= {"tenant_count", "up_to_date", "behind", "pooled_behind", "stuck"}
-    varying |= {"stuck_tenants", "active", "suspended", "versions"}
+    varying |= {"stuck_tenants", "warnings", "active", "suspended", "versions"}
     varying |= {"total_bytes", "largest_tenants", "growth"}
     return {
         name: value is not None if name.endswith("_at") else value

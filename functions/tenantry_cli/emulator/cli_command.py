@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -13,6 +13,7 @@ from tenantry_cli.emulator.exposure import unlisted
 from tenantry_cli.emulator.ports import Ports
 from tenantry_cli.emulator.postgres import Postgres
 from tenantry_cli.emulator.push import push_project
+from tenantry_cli.emulator.server_log import warnings_from_now
 from tenantry_cli.emulator.state import State, running
 from tenantry_cli.emulator.supabase_cli import NO_TELEMETRY, quiet_environment
 from tenantry_cli.emulator.workdir import command_folder
@@ -22,6 +23,8 @@ from tenantry_cli.project import Project, find_project
 # The commands that take a database, by their first words, and those below them that take none.
 _WITH_DATABASE = ("db", "migration", "migrations", "inspect db", "gen types", "test db")
 _WITHOUT_DATABASE = ("db start", "db schema", "migration new", "migrations new")
+# Those that apply migrations.
+_APPLYING = ("db push", "migration up", "migrations up")
 # Whoever gives one of these has chosen a database.
 _CHOICES = ("--remote", "--from", "--to", "--local", "--linked", "--db-url")
 _HELP = {"--help", "-h"}
@@ -45,10 +48,12 @@ def push(port: int | None, leave_out_missing: bool) -> None:
         project.root,
         env=quiet_environment(_home(project)),
         leave_out_missing=leave_out_missing,
+        log=_server_log(project, state),
     )
     if pushed.warnings:
         raise TenantryError("\n".join(pushed.warnings))
     click.echo(pushed.summary)
+    _show_warnings(pushed.server_warnings)
     if pushed.left_out:
         click.echo(pushed.left_out)
     for sentence in unlisted(project.configuration.schemas, state.connection["DB_URL"]):
@@ -74,14 +79,18 @@ def supabase(ctx: click.Context, arguments: tuple[str, ...]) -> None:
     if arguments[:2] == ("db", "reset") and not _has_choice(arguments):
         raise TenantryError("`tenantry reset` empties the database of the emulator.")
     database = []
+    warnings: Callable[[], tuple[str, ...]] = tuple
     home = _home(project)
     environment = {**os.environ, **NO_TELEMETRY, "TMPDIR": home}
     if _is_local(arguments):
         # Other commands may need the access token in the person's own home.
         environment |= {"SUPABASE_HOME": home}
     if _takes_database(arguments) and not _has_choice(arguments):
-        url = running(project).connection["DB_URL"]
+        state = running(project)
+        url = state.connection["DB_URL"]
         database = [f"--remote={url}?sslmode=disable"]
+        if _begins(arguments, _APPLYING):
+            warnings = warnings_from_now(_server_log(project, state))
     with command_folder(project.root) as folder:
         done = subprocess.run(
             [components.supabase, *arguments, *database, "--workdir", folder],
@@ -89,6 +98,7 @@ def supabase(ctx: click.Context, arguments: tuple[str, ...]) -> None:
             env=environment,
             check=False,
         )
+    _show_warnings(warnings())
     ctx.exit(done.returncode)
 
 
@@ -96,6 +106,16 @@ def server_of(project: Project, components: Components, state: State) -> Postgre
     """The database server of a running emulator."""
     port = Ports(state.gateway_port).database
     return Postgres(components.postgres, project.state / "postgres", port)
+
+
+def _server_log(project: Project, state: State) -> Path:
+    home = Path(state.throw_away) if state.throw_away else project.state
+    return home / "logs" / "postgres.log"
+
+
+def _show_warnings(warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        click.echo(f"Warning: {warning}", err=True)
 
 
 def _takes_database(arguments: Sequence[str]) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tenantry_cli.emulator.components import Components
 from tenantry_cli.emulator.postgres import Postgres
 from tenantry_cli.emulator.rehearsal import Rehearsal, adapted_files, rehearse
+from tenantry_cli.emulator.server_log import warnings_from_now
 from tenantry_cli.emulator.supabase_cli import Push, push_migrations
 from tenantry_cli.errors import TenantryError
 
@@ -18,10 +19,14 @@ def push_project(
     *,
     env: Mapping[str, str],
     leave_out_missing: bool,
+    log: Path,
 ) -> Push:
+    """Pushes. `log` is that of the server, in which it writes its warnings."""
     rehearsal = (
         rehearse(postgres, root) if leave_out_missing else Rehearsal((), adapted_files(root))
     )
+    # After the rehearsal, which has the same warnings.
+    warnings = warnings_from_now(log)
     try:
         push = push_migrations(
             components,
@@ -39,6 +44,7 @@ def push_project(
             "Apply them in a hosted project. `tenantry up --leave-out-missing` goes on without "
             "them."
         ) from error
+    push = replace(push, server_warnings=warnings())
     if not rehearsal.left_out:
         return push
     return replace(

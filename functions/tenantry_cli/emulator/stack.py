@@ -320,6 +320,8 @@ class _Launch:
         with telling(report, "Still applying supabase/migrations"):
             push = self._push(stack)
         report(push.summary)
+        for warning in push.server_warnings:
+            report(f"Warning: {warning}")
         schemas, missing = exposed(self.configuration.schemas, stack.db_url)
         postgrest = self._postgrest(stack, schemas)
         postgrest.wait_until(
@@ -353,6 +355,7 @@ class _Launch:
             self.project.root,
             env=self._env(),
             leave_out_missing=self.leave_out_missing,
+            log=self._log("postgres"),
         )
 
     @property

@@ -42,6 +42,8 @@ class Push:
     warnings: tuple[str, ...] = ()
     # What was left out of the files, if anything was.
     left_out: str = ""
+    # What the server has warned of meanwhile. The CLI does not show it.
+    server_warnings: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:

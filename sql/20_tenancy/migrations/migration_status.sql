@@ -32,6 +32,20 @@ begin
     v_status.unreachable_tables := array(
         select u.table_name from tenancy.unreachable_tables('tenant_template') u
     );
+    v_status.warnings := array(
+        select w.warning
+        from tenancy.tenant_migrations m
+        cross join lateral tenancy.registration_warnings(m.version, m.name, m.statements, m.limit_seconds) w (warning)
+        where m.phase = 'change'
+            and m.version !~ '^tenantry_'
+            and m.position > (
+                select min(r.position)
+                from public.tenants t
+                join tenancy.tenant_migrations r on r.version = t.schema_version
+                where t.status <> 'pooled'
+            )
+        order by m.position
+    );
 
     return v_status;
 end;

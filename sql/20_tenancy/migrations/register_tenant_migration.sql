@@ -19,19 +19,16 @@ create function tenancy.register_tenant_migration(
     language plpgsql
 as $$
 declare
-    v_phases text;
+    v_warning text;
 begin
     perform tenancy.require_project_registration(version, statements);
-    if limit_seconds > 5 then
-        raise warning 'Tenant migration %: tables of a tenant may be locked for % seconds. The Data API waits for them when it loads its schema cache, and until then no tenant is served. Only `tenantry migrate` with the URL of the database gives so much time.', version, limit_seconds;
-    end if;
-
     perform tenancy.add_tenant_migration(version, name, statements, callable_routines, limit_seconds => limit_seconds);
 
-    v_phases := tenancy.phases_advice(version, name, statements);
-    if v_phases is not null then
-        raise warning E'Tenant migration % changes a table and updates its rows in one transaction, in which nobody uses the table. In a tenant with many rows it is cancelled after % seconds. Unless all tenants are small, withdraw it and register it in phases:\n\n%', version, limit_seconds, v_phases;
-    end if;
+    -- The Supabase CLI does not show it. get_migration_status repeats it until every tenant has the
+    -- migration.
+    for v_warning in select * from tenancy.registration_warnings(version, name, statements, limit_seconds) loop
+        raise warning '%', v_warning;
+    end loop;
 end;
 $$;
 

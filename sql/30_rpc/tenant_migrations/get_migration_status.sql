@@ -21,6 +21,7 @@ comment on function public.get_migration_status() is
     'Returns the latest tenant migration, and the numbers of tenants that are up to date, that '
     'are behind, and that are stuck. '
     'A tenant is stuck if its next migration has failed; the result has the reasons of the '
-    'first 20. It also names the tables of the template that no signed-in user can reach. '
+    'first 20. It also names the tables of the template that no signed-in user can reach, and '
+    'repeats what the registrations of pending migrations have warned of. '
     'Callers: platform admin. '
     'Errors: forbidden, not_authenticated, busy.';
