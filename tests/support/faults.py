@@ -1014,7 +1014,8 @@ FAULTS = (
         "get_schema_tables",
         (
             Edit(
-                "tenancy.require_permission(text,tenancy.platform_role,tenancy.access_level,boolean)",
+                "tenancy.require_permission(text,tenancy.platform_role,tenancy.access_level,boolean,"
+                "boolean)",
                 "if v_status = 'active' or even_suspended then",
                 "if true then",
             ),
@@ -1030,8 +1031,9 @@ FAULTS = (
                 "",
             ),
             Edit(
-                "tenancy.lock_tenant(text,tenancy.platform_role,tenancy.access_level)",
-                "perform tenancy.require_permission(schema_name, platform, member);",
+                "tenancy.lock_tenant(text,tenancy.platform_role,tenancy.access_level,boolean)",
+                "perform tenancy.require_permission(schema_name, platform, member,"
+                " even_pooled => even_pooled);",
                 "",
             ),
         ),
