@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from support.counting import calls
 from support.environment import Environment
 
 
@@ -74,6 +75,50 @@ def test_guard_is_planned_into_the_statement_of_postgrest(environment: Environme
     (output,) = row["QUERY PLAN"][0]["Plan"]["Output"]
     assert output.startswith("tenancy.require_access(")
     assert "guard_request" not in output
+
+
+def test_guard_asks_one_query_whether_a_usual_write_may_be_refused(
+    environment: Environment, tenant: str
+) -> None:
+    member = environment.member(tenant, "write")
+    notes = sql.Identifier(tenant, "notes")
+    request = {
+        "search_path": f'"{tenant}", public',
+        "request.jwt.claims": json.dumps({"sub": member.id}),
+        "request.method": "POST",
+        "request.path": "/notes",
+    }
+    with psycopg.connect(environment.address.admin_db_url) as connection:
+        connection.execute("set local track_functions = 'pl'")
+        # The sizes of small tables decide nothing here.
+        connection.execute("set local enable_seqscan = off")
+        for setting in request.items():
+            connection.execute("select set_config(%s, %s, true)", setting)
+
+        def guard() -> tuple[set[str], int]:
+            """The functions that ran for an insert, and the blocks that were read."""
+            before = calls(connection)
+            connection.execute("set local role authenticated")
+            row = connection.execute(
+                "explain (analyze, buffers, format json) select tenancy.guard_request()"
+            ).fetchone()
+            connection.execute("reset role")
+            assert row is not None
+            plan = row[0][0]["Plan"]
+            ran = calls(connection) - before
+            return {*ran}, plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+
+        guard()  # The first request of a session makes the plans.
+        functions, blocks = guard()
+        connection.execute(sql.SQL("revoke insert on {} from authenticated").format(notes))
+        connection.execute(sql.SQL("grant insert (id) on {} to authenticated").format(notes))
+        looking_closely, _ = guard()
+        connection.rollback()
+
+    assert functions == {"require_access"}
+    # The three rows of the question, and the policies of the table by their key.
+    assert blocks <= 16
+    assert looking_closely == {"require_access", "require_writable"}
 
 
 @pytest.mark.parametrize(

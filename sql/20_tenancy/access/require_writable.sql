@@ -13,7 +13,6 @@ declare
     v_verb constant text := case current_setting('request.method', true)
         when 'PATCH' then 'update' when 'DELETE' then 'delete' else 'insert'
     end;
-    -- Each write of a tenant comes here. An expression costs a tenth of a query of the catalog.
     v_relation constant regclass := to_regclass(quote_ident(schema_name) || '.' || quote_ident(v_table));
     v_is_granted boolean;
     v_way text;
@@ -51,26 +50,22 @@ begin
                 hint = 'Operations are called as RPCs or as HTTPS functions.';
     end if;
 
-    if level < 'admin' then
-        -- Two queries, because PostgreSQL prepares the whole of a query even if the first condition
-        -- decides it, as for almost every write.
-        if exists (
+    v_is_for_admins := level < 'admin'
+        and exists (
             select from pg_catalog.pg_policy p
             where p.polrelid = v_relation and p.polname = v_verb || '_admin'
-        ) then
-            -- Only if the policy of this name is the one of enable_tenant_table and no other helps.
-            v_is_for_admins := (
-                select bool_and(
-                    pg_get_expr(coalesce(p.polwithcheck, p.polqual), p.polrelid)
-                    ~ '^\(?EXISTS \( SELECT\s+FROM tenancy\.\w+ o\s+WHERE \(\(o\.schema_name = ''[a-z0-9_]+''::text\) AND \(o\.access_level >= ''admin''::tenancy\.access_level\)\)\)\)?$'
-                )
-                from pg_catalog.pg_policy p
-                where p.polrelid = v_relation
-                    and p.polpermissive
-                    and p.polcmd::text in ('*', case v_verb when 'insert' then 'a' when 'update' then 'w' else 'd' end)
-            );
-        end if;
-    end if;
+        )
+        -- Only if the policy of this name is the one of enable_tenant_table and no other helps.
+        and (
+            select bool_and(
+                pg_get_expr(coalesce(p.polwithcheck, p.polqual), p.polrelid)
+                ~ '^\(?EXISTS \( SELECT\s+FROM tenancy\.\w+ o\s+WHERE \(\(o\.schema_name = ''[a-z0-9_]+''::text\) AND \(o\.access_level >= ''admin''::tenancy\.access_level\)\)\)\)?$'
+            )
+            from pg_catalog.pg_policy p
+            where p.polrelid = v_relation
+                and p.polpermissive
+                and p.polcmd::text in ('*', case v_verb when 'insert' then 'a' when 'update' then 'w' else 'd' end)
+        );
 
     if v_is_for_admins then
         perform tenancy.log_refusal('forbidden', schema_name);
