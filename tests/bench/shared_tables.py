@@ -75,47 +75,84 @@ DESIGNS = (
     ),
     Design(
         "tenant_rbac",
-        "supabase-tenant-rbac, policy that asks for the role in each row's group",
+        "supabase-tenant-rbac, policy that asks for membership or the role in each row's group",
+        # All functions set search_path, so PostgreSQL calls each of them for each row.
         """
+        create table tenant_rbac.user_claims (
+            user_id uuid primary key references auth.users (id) on delete cascade,
+            claims jsonb not null default '{}'
+        );
+        insert into tenant_rbac.user_claims
+            select m.user_id,
+                jsonb_object_agg(
+                    m.tenant_id,
+                    jsonb_build_object('roles', jsonb_build_array(m.role), 'permissions', '[]'::jsonb)
+                )
+            from tenant_rbac.members m group by m.user_id;
+        alter table tenant_rbac.user_claims enable row level security;
+        create policy own_claims on tenant_rbac.user_claims for select to authenticated
+            using (user_id = (select auth.uid()));
+        grant select on tenant_rbac.user_claims to authenticated;
         create function tenant_rbac.db_pre_request() returns void
-            stable security definer set search_path = public language plpgsql
+            stable set search_path = tenant_rbac language plpgsql
         as $$
         declare
-            v_groups jsonb;
+            v_claims jsonb := '{}';
         begin
-            select u.raw_app_meta_data -> 'groups' into v_groups
-            from auth.users u where u.id = auth.uid();
-            perform set_config('request.groups', coalesce(v_groups, '{}')::text, true);
+            select c.claims into v_claims from user_claims c where c.user_id = auth.uid();
+            perform set_config('request.groups', v_claims::text, true);
         end $$;
-        create function tenant_rbac.get_user_claims() returns jsonb stable language sql
+        create function tenant_rbac.stored_claims() returns jsonb
+            stable set search_path = tenant_rbac language sql
         as $$
-            select coalesce(
-                nullif(current_setting('request.groups', true), '')::jsonb,
-                auth.jwt() -> 'app_metadata' -> 'groups'
-            )
+            select c.claims from user_claims c where c.user_id = auth.uid()
         $$;
-        create function tenant_rbac.jwt_is_expired() returns boolean stable language plpgsql
+        create function tenant_rbac.get_claims() returns jsonb
+            stable set search_path = tenant_rbac language sql
+        as $$
+            select case
+                when current_setting('request.groups', true) <> ''
+                    then current_setting('request.groups', true)::jsonb
+                else stored_claims()
+            end
+        $$;
+        create function tenant_rbac.is_expired() returns boolean
+            stable set search_path = tenant_rbac language plpgsql
         as $$
         begin
-            return extract(epoch from now()) > coalesce(auth.jwt() ->> 'exp', '0')::numeric;
+            return coalesce(to_timestamp((auth.jwt() ->> 'exp')::bigint) < now(), true);
         end $$;
-        create function tenant_rbac.user_has_group_role(group_id uuid, group_role text)
-            returns boolean stable language plpgsql
+        create function tenant_rbac.is_member(group_id uuid) returns boolean
+            stable set search_path = tenant_rbac language plpgsql
         as $$
         declare
-            v_role text := auth.role();
+            v_caller constant text := auth.role();
         begin
-            if v_role = 'authenticated' then
-                if tenant_rbac.jwt_is_expired() then
-                    raise exception 'invalid_jwt';
+            if v_caller = 'authenticated' then
+                if is_expired() then
+                    raise exception 'The token has expired.';
                 end if;
-                return coalesce(tenant_rbac.get_user_claims() -> group_id::text ? group_role, false);
+                return get_claims() ? group_id::text;
             end if;
-            return v_role is null and session_user = 'postgres';
+            return v_caller = 'service_role' or session_user = 'postgres';
+        end $$;
+        create function tenant_rbac.has_role(group_id uuid, role text) returns boolean
+            stable set search_path = tenant_rbac language plpgsql
+        as $$
+        declare
+            v_caller constant text := auth.role();
+        begin
+            if v_caller = 'authenticated' then
+                if is_expired() then
+                    raise exception 'The token has expired.';
+                end if;
+                return get_claims() #> array[group_id::text, 'roles'] ? has_role.role;
+            end if;
+            return v_caller = 'service_role' or session_user = 'postgres';
         end $$;
         """,
-        "tenant_rbac.user_has_group_role(tenant_id, 'owner')",
-        "tenant_rbac.user_has_group_role(tenant_id, 'owner')",
+        "tenant_rbac.is_member(tenant_id)",
+        "tenant_rbac.has_role(tenant_id, 'owner')",
         guard="tenant_rbac.db_pre_request",
     ),
 )
@@ -166,16 +203,6 @@ create policy writes on %(schema)s.events for insert to authenticated with check
 
 def prepare(few: Database, user_id: str) -> None:
     """Makes every design, each in its schema, with the user as an owner in five tenants."""
-    groups = [f"00000000-0000-4000-8000-{number:012}" for number in range(1, 6)]
-    few.sql.execute(
-        "select set_config('bench.groups', %s, false)",
-        ("{" + ", ".join(f'"{group}": ["owner"]' for group in groups) + "}",),
-    )
-    few.sql.execute(
-        "update auth.users set raw_app_meta_data ="
-        " jsonb_build_object('groups', current_setting('bench.groups')::jsonb) where id = %s",
-        (user_id,),
-    )
     for design in DESIGNS:
         text = _TABLES
         for name, value in {
