@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 
 import click
 import psycopg
@@ -13,6 +14,7 @@ from rich.markup import escape
 
 from tenantry_cli.doctor.answers import KINDS, examine_answers
 from tenantry_cli.doctor.cache_load import measure_cache_load
+from tenantry_cli.doctor.capacity import capacity_of
 from tenantry_cli.doctor.catalog import BROKEN, connect, examine_catalog
 from tenantry_cli.doctor.problem import Connection, Problem, lasting_problems
 from tenantry_cli.errors import TenantryError
@@ -64,6 +66,9 @@ def doctor(target: Target, fix: bool, forget_missing: bool, as_json: bool) -> No
         found = _examine(connection, target, show)
         if fix and _repairable(found, forget_missing):
             outcomes, found = _repaired(connection, target, found, forget_missing, show)
+    capacity = None
+    with suppress(psycopg.Error):
+        capacity = capacity_of(target.db_url)
     problems = [problem for problem in found if not problem.is_warning]
     warnings = [problem for problem in found if problem.is_warning]
     repaired = [problem for problem, error in outcomes.items() if error is None]
@@ -80,6 +85,7 @@ def doctor(target: Target, fix: bool, forget_missing: bool, as_json: bool) -> No
             ],
             "warnings": [warning.as_json() for warning in warnings],
             "repaired": [problem.as_json() for problem in repaired],
+            "capacity": None if capacity is None else asdict(capacity),
         }
         click.echo(json.dumps(report, indent=2))
     else:
@@ -104,6 +110,8 @@ def doctor(target: Target, fix: bool, forget_missing: bool, as_json: bool) -> No
                 "`tenantry doctor --fix` repairs some of these problems."
                 f"{several if len(problems) > 1 else ''}"
             )
+        if capacity is not None and str(capacity):
+            console.print(str(capacity))
     if problems:
         raise SystemExit(1)
 
