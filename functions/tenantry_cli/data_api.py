@@ -24,6 +24,8 @@ from tenantry_cli.target import (
 )
 
 PAGE_SIZE = 1000
+# Seconds that the Data API gives to a migration.
+SHORT_SECONDS = 5
 
 _RETRIED_STATUSES = {
     # busy, or a limit of the gateway on the number of requests.

@@ -1,9 +1,11 @@
 """`tenantry migrate`: migrates every tenant to the latest version and reports failures."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -17,9 +19,11 @@ from tenantry_cli.data_api import (
     project_and_database_options,
 )
 from tenantry_cli.errors import as_sentence
-from tenantry_cli.phase_session import PhaseSession
 from tenantry_cli.roll_out import Failure, Report, RollOut
 from tenantry_cli.signals import INTERRUPTED, terminated_like_ctrl_c
+
+if TYPE_CHECKING:
+    from tenantry_cli.phase_session import PhaseSession
 
 _CTRL_C = "It was interrupted"
 
@@ -97,7 +101,7 @@ def migrate(
         return
 
     console = Console(stderr=True, highlight=False)
-    session = PhaseSession(db_url) if db_url else None
+    session = _session(db_url) if db_url else None
     run = RollOut(api, session, report, workers, stop_on_error, console)
     with terminated_like_ctrl_c():
         try:
@@ -118,6 +122,12 @@ def migrate(
         _show(Console(highlight=False), report, only)
     if not report.is_complete:
         context.exit(INTERRUPTED if report.ended_by == _CTRL_C else 1)
+
+
+def _session(db_url: str) -> PhaseSession:
+    from tenantry_cli.phase_session import PhaseSession
+
+    return PhaseSession(db_url)
 
 
 def _chosen(api: DataApi, only: Sequence[str]) -> list[dict[str, Any]]:

@@ -11,12 +11,10 @@ import psycopg
 from psycopg.rows import class_row, dict_row
 from psycopg.sql import SQL
 
-from tenantry_cli.data_api import UnansweredError
+from tenantry_cli.data_api import SHORT_SECONDS, UnansweredError
 from tenantry_cli.database import open_database
 from tenantry_cli.errors import TenantryError
 
-# Seconds that the Data API gives to a migration.
-SHORT_SECONDS = 5
 # Errors that another attempt may not meet.
 _PASSING = (
     psycopg.errors.QueryCanceled,

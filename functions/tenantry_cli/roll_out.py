@@ -8,16 +8,18 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import Progress
 
-from tenantry_cli.data_api import DataApi, RefusedError, UnansweredError
+from tenantry_cli.data_api import SHORT_SECONDS, DataApi, RefusedError, UnansweredError
 from tenantry_cli.long_tenant import LongTenant
 from tenantry_cli.pace import Pace
-from tenantry_cli.phase_session import SHORT_SECONDS, PhaseSession
 from tenantry_cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from tenantry_cli.phase_session import PhaseSession
 
 # How long others may keep the Data API from serving anybody.
 _PATIENCE_SECONDS = 900
