@@ -9990,7 +9990,7 @@ begin
     perform set_config('search_path', v_path, true);
     if migration.phase = 'backfill' then
         -- For no row at all: advance_backfill runs it for the rows of a tenant.
-        execute migration.statements using '(0,0)'::tid, '(0,0)'::tid;
+        execute tenancy.single_statement(migration.statements) using '(0,0)'::tid, '(0,0)'::tid;
     elsif migration.phase = 'change' or not tenancy.is_index_ready(schema_name, migration) then
         execute migration.statements;
     end if;
@@ -10663,22 +10663,31 @@ create function tenancy.index_name(migration tenancy.tenant_migrations)
     language plpgsql
 as $$
 declare
-    v_text constant text := tenancy.single_statement(migration.statements);
+    v_statements constant text[] := tenancy.split_statements(migration.statements);
     v_name constant text := substring(
-        v_text from '(?i)^\s*create\s+(?:unique\s+)?index\s+("[^"]+"|[a-z_][a-z0-9_$]*)\s+on\s'
+        v_statements[1]
+        from '(?i)^create\s+(?:unique\s+)?index\s+("(?:[^"]|"")+"|(?:[a-z_]|[^\u0001-\u007f])(?:[a-z0-9_$]|[^\u0001-\u007f])*)\s+on\s'
     );
+    v_index text;
 begin
-    if v_name is null or v_text ~ ';' then
+    if v_name is null or cardinality(v_statements) <> 1 then
         raise exception 'Tenant migration % must be one statement: create [unique] index <name> on <table> (…). Without CONCURRENTLY, which `tenantry migrate` adds for large tables, and without IF NOT EXISTS.', migration.version
             using errcode = 'feature_not_supported';
     end if;
+    v_index := (parse_ident(v_name))[1];
+    -- PostgreSQL would cut it off, and nobody would find the index by the name that is written here.
+    if octet_length(v_index) > 63 then
+        raise exception 'Tenant migration % gives its index a name of % bytes, "%". PostgreSQL keeps 63: write a shorter name.',
+            migration.version, octet_length(v_index), v_index
+            using errcode = 'name_too_long';
+    end if;
 
-    return (parse_ident(v_name))[1];
+    return v_index;
 end;
 $$;
 
 comment on function tenancy.index_name(tenancy.tenant_migrations) is
-    'The name of the index that a registered index creates. Refuses another statement (0A000).';
+    'The name of the index that a registered index creates. Refuses another statement (0A000), and a name that is too long (42622).';
 
 -- sql/20_tenancy/migrations/is_index_ready.sql
 
@@ -11674,7 +11683,7 @@ declare
 begin
     select c.relname, v.verb, a.grantee::regrole as grantee into v_table
     from regexp_matches(
-        lower(tenancy.without_comments(migration.statements)),
+        lower(tenancy.without_comments(migration.statements, even_in_bodies => true)),
         '\mrevoke\s+((?:(?!\mon\M)[^;(])*\([^;)]*\)(?:(?!\mon\M)[^;])*)\son\s+(?:table\s+)?([^;]*?)\s+from\s+([^;]+)',
         'g'
     ) r (parts)
@@ -11806,7 +11815,7 @@ create function tenancy.require_migration_text(migration tenancy.tenant_migratio
     language plpgsql
 as $$
 declare
-    v_code constant text := tenancy.without_comments(migration.statements);
+    v_code constant text := tenancy.without_comments(migration.statements, even_in_bodies => true);
 begin
     if migration.statements ~ '\mtenant_template\M' then
         raise exception 'Tenant migration % names the reference schema tenant_template. Leave names unqualified: the migration runs once in each tenant.', migration.version;
@@ -12191,7 +12200,8 @@ begin
     end if;
 
     perform set_config('search_path', v_path, true);
-    execute migration.statements
+    -- What backfill_table has examined.
+    execute tenancy.single_statement(migration.statements)
     using format('(%s,0)', first_block)::tid, format('(%s,0)', end_block)::tid;
     get diagnostics v_rows = row_count;
     set constraints all immediate;
@@ -12214,8 +12224,15 @@ create function tenancy.sends_notifications(statements text)
     set search_path = ''
     language sql
 as $$
-    -- Not in the body of a routine, which does not run now.
-    select regexp_replace(tenancy.without_comments(statements), '\mas\s+?\$(\w*?)\$.*?\$\1\$', '', 'gi') ~* '\m(pg_)?notify\M';
+    select coalesce(bool_or(t.token ~* '\m(pg_)?notify\M'), false)
+    from (
+        select p.kind, p.token, lag(p.token) over (order by p.place) as code_before
+        from tenancy.sql_tokens(
+            tenancy.without_comments(statements, even_in_bodies => true)
+        ) with ordinality p (kind, token, place)
+    ) t
+    -- Not the body of a routine, which does not run now.
+    where not (t.kind = 'literal' and t.token like '$%' and coalesce(t.code_before ~* '\mas\s*$', false));
 $$;
 
 comment on function tenancy.sends_notifications(text) is
@@ -12301,47 +12318,160 @@ create function tenancy.split_statements(statements text)
     set search_path = ''
     language plpgsql
 as $$
-declare
-    v_rest text := statements;
-    v_token text;
-    v_tag text;
-    v_statement text := '';
-    v_found text[] := array[]::text[];
 begin
-    while v_rest <> '' loop
-        v_tag := substring(v_rest from '^\$[A-Za-z_]*\$');
-        v_token := case
-            when v_rest ~ '^--' then substring(v_rest from '^[^\n]*\n?')
-            when v_rest ~ '^/\*' then left(v_rest, strpos(v_rest, '*/') + 1)
-            when v_tag is not null
-                then left(v_rest, length(v_tag) + strpos(substr(v_rest, length(v_tag) + 1), v_tag) + length(v_tag) - 1)
-            else coalesce(
-                substring(v_rest from '^''(?:[^'']|'''')*'''),
-                substring(v_rest from '^"(?:[^"]|"")*"'),
-                substring(v_rest from '^[^-/$''";]+'),
-                left(v_rest, 1)
-            )
-        end;
-        v_rest := substr(v_rest, greatest(length(v_token), 1) + 1);
-        if v_token = ';' then
-            v_found := array_append(v_found, v_statement);
-            v_statement := '';
-        elsif v_token !~ '^(--|/\*)' then
-            v_statement := v_statement || v_token;
-        end if;
-    end loop;
-
     return array(
         select trim(E' \t\r\n' from s.statement)
-        from unnest(array_append(v_found, v_statement)) with ordinality s (statement, place)
+        from (
+            select t.number, string_agg(t.token, '' order by t.place) filter (where t.kind <> 'end') as statement
+            from (
+                select p.*, count(*) filter (where p.kind = 'end') over (order by p.place) - (p.kind = 'end')::integer as number
+                from tenancy.sql_tokens(statements) with ordinality p (kind, token, place)
+                where p.kind <> 'comment'
+            ) t
+            group by t.number
+        ) s
         where s.statement ~ '\S'
-        order by s.place
+        order by s.number
     );
 end;
 $$;
 
 comment on function tenancy.split_statements(text) is
-    'The statements of a tenant migration one by one, without comments. For advice: it does not know bodies of standard SQL (begin atomic).';
+    'The statements of a tenant migration one by one, without comments. It does not know bodies of standard SQL (begin atomic).';
+
+-- sql/20_tenancy/migrations/sql_tokens.sql
+
+-- As the scanner of PostgreSQL reads a text. Quotes mean nothing in a comment, comments mean nothing
+-- in quotes, and comments nest. One pass over the text, so that a long one takes no long time.
+create function tenancy.sql_tokens(statements text, out kind text, out token text)
+    returns setof record
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_atoms constant text[] := array(
+        select m.parts[1]
+        from regexp_matches(
+            statements, '(--|[^-/*''"$\\;\n\r]+|.)', 'g'
+        ) with ordinality m (parts, place)
+        order by m.place
+    );
+    v_number integer := 1;
+    v_atom text;
+    v_size integer;
+    v_tag text;
+    v_tag_size integer;
+    -- Of each atom that begins a token.
+    v_kinds text[] := array_fill(null::text, array[cardinality(v_atoms)]);
+    v_is_new boolean := true;
+    v_depth integer;
+    -- The code since the last literal, of a longer one only the end, and whether a backslash escapes there.
+    v_between text := '';
+    v_escapes boolean := false;
+begin
+    while v_number <= cardinality(v_atoms) loop
+        v_atom := v_atoms[v_number];
+        kind := 'code';
+        v_size := 1;
+        if v_atom = '--' then
+            kind := 'comment';
+            while v_atoms[v_number + v_size] not in (E'\n', E'\r') loop
+                v_size := v_size + 1;
+            end loop;
+        elsif v_atom = '/' and v_atoms[v_number + 1] = '*' then
+            kind := 'comment';
+            v_depth := 1;
+            v_size := 2;
+            while v_depth > 0 and v_number + v_size <= cardinality(v_atoms) loop
+                case v_atoms[v_number + v_size] || coalesce(v_atoms[v_number + v_size + 1], '')
+                    when '/*' then
+                        v_depth := v_depth + 1;
+                        v_size := v_size + 2;
+                    when '*/' then
+                        v_depth := v_depth - 1;
+                        v_size := v_size + 2;
+                    else
+                        v_size := v_size + 1;
+                end case;
+            end loop;
+        elsif v_atom = '"' then
+            kind := 'identifier';
+            while v_atoms[v_number + v_size] <> '"' loop
+                v_size := v_size + 1;
+            end loop;
+            v_size := v_size + 1;
+        elsif v_atom = '''' then
+            kind := 'literal';
+            -- A literal that goes on in another line is of the same kind there.
+            v_escapes := v_between ~* '(^|[^a-z0-9_$\u0080-\uffff])e$'
+                or (v_escapes and v_between ~ '^\s*[\n\r]\s*$');
+            loop
+                if v_escapes and v_atoms[v_number + v_size] = '\' then
+                    -- A run of other characters begins with the escaped one.
+                    v_size := v_size + 2;
+                elsif v_atoms[v_number + v_size] = '''' and v_atoms[v_number + v_size + 1] = '''' then
+                    v_size := v_size + 2;
+                elsif coalesce(v_atoms[v_number + v_size], '''') = '''' then
+                    v_size := v_size + 1;
+                    exit;
+                else
+                    v_size := v_size + 1;
+                end if;
+            end loop;
+        elsif v_atom = '$' and v_between !~* '[a-z0-9_$\u0080-\uffff]$' then
+            v_tag := case
+                when v_atoms[v_number + 1] = '$' then ''
+                when v_atoms[v_number + 2] = '$'
+                    then substring(v_atoms[v_number + 1] from '(?i)^[a-z_\u0080-\uffff][a-z0-9_\u0080-\uffff]*$')
+            end;
+            if v_tag is not null then
+                kind := 'literal';
+                v_tag_size := case v_tag when '' then 2 else 3 end;
+                v_size := v_tag_size;
+                while v_number + v_size <= cardinality(v_atoms) loop
+                    if v_atoms[v_number + v_size] = '$'
+                        and v_atoms[v_number + v_size + v_tag_size - 1] = '$'
+                        and (v_tag = '' or v_atoms[v_number + v_size + 1] = v_tag)
+                    then
+                        v_size := v_size + v_tag_size;
+                        exit;
+                    end if;
+                    v_size := v_size + 1;
+                end loop;
+            end if;
+        elsif v_atom = ';' then
+            kind := 'end';
+        end if;
+
+        if kind <> 'code' or v_is_new then
+            v_kinds[v_number] := kind;
+        end if;
+        v_is_new := kind <> 'code';
+        v_between := case
+            when kind = 'comment' then v_between || ' '
+            when kind = 'identifier' then '"'
+            when kind <> 'code' then ''
+            when v_between ~ '^\s*$' then v_between || v_atom
+            else 'x ' || right(v_between, 1) || v_atom
+        end;
+        v_number := v_number + v_size;
+    end loop;
+
+    return query
+    select min(t.kind), string_agg(t.atom, '' order by t.place)
+    from (
+        select a.*, count(a.kind) over (order by a.place) as number
+        from unnest(v_atoms, v_kinds) with ordinality a (atom, kind, place)
+    ) t
+    group by t.number
+    order by t.number;
+end;
+$$;
+
+comment on function tenancy.sql_tokens(text) is
+    'The text in its order as tokens of these kinds: "comment", "literal" in single or dollar quotes, "identifier" in double quotes, "end" for a semicolon, and "code" for what is between them.';
 
 -- sql/20_tenancy/migrations/tenant_search_path.sql
 
@@ -12436,7 +12566,7 @@ comment on function tenancy.withdraw_tenant_migration(text) is
 
 -- sql/20_tenancy/migrations/without_comments.sql
 
-create function tenancy.without_comments(statements text)
+create function tenancy.without_comments(statements text, even_in_bodies boolean default false)
     returns text
     immutable
     security invoker
@@ -12444,12 +12574,28 @@ create function tenancy.without_comments(statements text)
     language plpgsql
 as $$
 begin
-    return regexp_replace(regexp_replace(statements, '--[^\n]*', ' ', 'g'), '/\*.*?\*/', ' ', 'g');
+    if statements !~ '--|/\*' then
+        return statements;
+    end if;
+
+    return (
+        select string_agg(
+            case
+                when t.kind = 'comment' then ' '
+                when even_in_bodies and t.kind = 'literal' and b.parts is not null
+                    then b.parts[1] || tenancy.without_comments(b.parts[2], even_in_bodies) || b.parts[3]
+                else t.token
+            end,
+            '' order by t.place
+        )
+        from tenancy.sql_tokens(statements) with ordinality t (kind, token, place)
+        cross join lateral regexp_match(t.token, '^([$][^$]*[$])(.*)([$][^$]*[$])$') b (parts)
+    );
 end;
 $$;
 
-comment on function tenancy.without_comments(text) is
-    'The text of a tenant migration without its comments. For searches: it does not know what a literal contains.';
+comment on function tenancy.without_comments(text, boolean) is
+    'The text of a tenant migration without its comments. Literals stay as they are; with even_in_bodies those in dollar quotes lose their comments too, for searches in the bodies of routines.';
 
 -- sql/20_tenancy/pool/claim_pooled_tenant.sql
 

@@ -94,6 +94,29 @@ def test_small_tenant_passes_a_backfill_in_one_call(fleet: Fleet) -> None:
     assert fleet.migrate(tenant)["outcome"] == "up_to_date"
 
 
+def test_literals_of_a_backfill_may_contain_comments(fleet: Fleet) -> None:
+    tenant, table = filled(fleet, 10)
+    fleet.register_backfill(
+        statement(table) + " and replace(net::text, '--', '-') <> '; */'"
+        r" and net::text not in (E'it\'s -- x', $q$ -- $q$) /* a /* b */ c */;"
+    )
+
+    assert fleet.migrate(tenant)["outcome"] == "migrated"
+    assert left(fleet, tenant, table) == 0
+
+
+def test_literals_do_not_hide_a_second_statement_of_a_backfill(fleet: Fleet) -> None:
+    _, table = filled(fleet, 0)
+    latest = fleet.latest()
+
+    with pytest.raises(psycopg.Error, match="cannot be run in batches"):
+        fleet.register_backfill(
+            f"{statement(table)} and net::text <> '/*'; delete from settings"  # noqa: S608
+            " where key <> '*/'"
+        )
+    assert fleet.latest() == latest
+
+
 def test_new_tenant_starts_behind_a_backfill(fleet: Fleet) -> None:
     _, table = filled(fleet, 0)
     version = fleet.register_backfill(f"{statement(table)} and 1 / (id - id) = 0")

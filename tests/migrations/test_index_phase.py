@@ -125,6 +125,34 @@ def test_other_index_under_the_name_is_reported(fleet: Fleet) -> None:
     assert f"{table}_total is different" in result["message"]
 
 
+def test_index_keeps_the_comments_that_a_literal_contains(fleet: Fleet) -> None:
+    tenant, table = with_table(fleet)
+    enlarge(fleet, tenant, table)
+    condition = "where total::text <> '/*' and total::text <> '*/; --'"
+    fleet.register_index(f"create index {table}_total on {table} (total) {condition} -- all")
+
+    phase = next_phase(fleet, tenant)
+    assert phase["build_index"] == (
+        f"create index concurrently {table}_total on {table} (total) {condition}"
+    )
+    assert fleet.migrate(tenant)["outcome"] == "migrated"
+
+
+def test_index_may_have_any_name_that_postgresql_keeps(fleet: Fleet) -> None:
+    tenant, table = with_table(fleet)
+    enlarge(fleet, tenant, table)
+    for name in ('"a""b; c"', "Größe$1", '"' + "ü" * 31 + '"'):
+        fleet.register_index(f"create index {name} on {table} (total)")
+
+        assert f"concurrently {name} on" in str(next_phase(fleet, tenant)["build_index"])
+        assert fleet.migrate(tenant)["outcome"] == "migrated"
+    assert next_phase(fleet, tenant)["version"] is None
+    # PostgreSQL would cut these off.
+    for name in ("a" * 64, '"' + "ü" * 32 + '"'):
+        with pytest.raises(psycopg.errors.NameTooLong, match=r"64 bytes.* keeps 63"):
+            fleet.register_index(f"create index {name} on {table} (total)")
+
+
 @pytest.mark.parametrize(
     "text",
     [

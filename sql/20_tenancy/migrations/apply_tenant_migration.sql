@@ -34,7 +34,7 @@ begin
     perform set_config('search_path', v_path, true);
     if migration.phase = 'backfill' then
         -- For no row at all: advance_backfill runs it for the rows of a tenant.
-        execute migration.statements using '(0,0)'::tid, '(0,0)'::tid;
+        execute tenancy.single_statement(migration.statements) using '(0,0)'::tid, '(0,0)'::tid;
     elsif migration.phase = 'change' or not tenancy.is_index_ready(schema_name, migration) then
         execute migration.statements;
     end if;

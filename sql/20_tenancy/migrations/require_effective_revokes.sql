@@ -12,7 +12,7 @@ declare
 begin
     select c.relname, v.verb, a.grantee::regrole as grantee into v_table
     from regexp_matches(
-        lower(tenancy.without_comments(migration.statements)),
+        lower(tenancy.without_comments(migration.statements, even_in_bodies => true)),
         '\mrevoke\s+((?:(?!\mon\M)[^;(])*\([^;)]*\)(?:(?!\mon\M)[^;])*)\son\s+(?:table\s+)?([^;]*?)\s+from\s+([^;]+)',
         'g'
     ) r (parts)

@@ -8,7 +8,7 @@ create function tenancy.require_migration_text(migration tenancy.tenant_migratio
     language plpgsql
 as $$
 declare
-    v_code constant text := tenancy.without_comments(migration.statements);
+    v_code constant text := tenancy.without_comments(migration.statements, even_in_bodies => true);
 begin
     if migration.statements ~ '\mtenant_template\M' then
         raise exception 'Tenant migration % names the reference schema tenant_template. Leave names unqualified: the migration runs once in each tenant.', migration.version;

@@ -26,7 +26,8 @@ begin
     end if;
 
     perform set_config('search_path', v_path, true);
-    execute migration.statements
+    -- What backfill_table has examined.
+    execute tenancy.single_statement(migration.statements)
     using format('(%s,0)', first_block)::tid, format('(%s,0)', end_block)::tid;
     get diagnostics v_rows = row_count;
     set constraints all immediate;
