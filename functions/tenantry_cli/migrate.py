@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +87,7 @@ def migrate(
     for name in {*only} - {tenant["schema_name"] for tenant in behind}:
         # The tenant is up to date, or does not exist; then this call reports the error.
         api.call("check_tenant_status", schema_name=name)
+    pooled = {tenant["schema_name"] for tenant in behind if tenant["is_pooled"]}
     # A tenant that is named is tried again even if it failed before.
     failed_before = [] if retry_failed or only else [t for t in behind if t["sqlstate"]]
     report.skipped = [
@@ -119,7 +120,7 @@ def migrate(
     if as_json:
         click.echo(json.dumps(asdict(report), indent=2))
     else:
-        _show(Console(highlight=False), report, only)
+        _show(Console(highlight=False), report, only, pooled)
     if not report.is_complete:
         context.exit(INTERRUPTED if report.ended_by == _CTRL_C else 1)
 
@@ -184,7 +185,9 @@ def _show_plan(report: Report, behind: Sequence[dict[str, Any]], as_json: bool) 
     )
 
 
-def _show(console: Console, report: Report, only: Sequence[str]) -> None:
+def _show(
+    console: Console, report: Report, only: Sequence[str], pooled: Collection[str]
+) -> None:
     if report.ended_by:
         console.print(
             f"The run has ended early: {as_sentence(report.ended_by)} Run the command again."
@@ -202,8 +205,11 @@ def _show(console: Console, report: Report, only: Sequence[str]) -> None:
         )
         console.print(f"Nothing to do: {everybody} at {report.latest_version}.")
         return
+    of_pool = sum(name in pooled for name in report.migrated)
     console.print(
-        f"{_counted(len(report.migrated), 'tenant', 'is', 'are')} now at "
+        f"{_counted(len(report.migrated) - of_pool, 'tenant')}"
+        + (f" and {of_pool} of the pool" if of_pool else "")
+        + f" {'is' if len(report.migrated) == 1 else 'are'} now at "
         f"{report.latest_version} ({_counted(report.migrations_applied, 'migration')} in "
         f"{report.seconds:.1f} s)."
         if report.migrated

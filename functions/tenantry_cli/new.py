@@ -76,7 +76,9 @@ def new(
     require_migration_name(name)
     given = (replace is not None, withdraw is not None, backfill, index)
     if sum(given) > 1:
-        raise click.UsageError("Give one of --replace, --withdraw, --backfill and --index.")
+        raise click.UsageError(
+            "Give only one of --replace, --withdraw, --backfill and --index."
+        )
     for version in filter(None, (replace, withdraw)):
         if not _VERSION.fullmatch(version):
             raise click.UsageError(f'"{version}" is not a version of a tenant migration.')
@@ -91,16 +93,21 @@ def new(
     written = f"Wrote {path.relative_to(project.root)}."
     if withdraw is not None:
         path.write_text(_WITHDRAWAL.format(version=withdraw))
-        click.echo(f"{written} `supabase db push` withdraws the tenant migration.")
+        click.echo(f"{written} `supabase db push`, or on the emulator")
+        click.echo("`tenantry push`, withdraws the tenant migration.")
     elif replace is not None:
         path.write_text(_REPLACEMENT.format(version=replace))
-        click.echo(f"{written} Fill it in; `supabase db push` replaces the text, and")
+        click.echo(f"{written} Fill it in; `supabase db push`, or on the")
+        click.echo("emulator `tenantry push`, replaces the text, and")
         click.echo("`tenantry migrate` applies it to the tenants that lack the migration.")
     else:
         text = _BACKFILL if backfill else _INDEX if index else _TENANT_MIGRATION
         path.write_text(text.format(version=version, name=name))
-        click.echo(f"{written} Fill it in; `supabase db push`")
-        click.echo("registers it, and `tenantry migrate` applies it to every tenant.")
+        click.echo(f"{written} Fill it in; `supabase db push`, or on the")
+        click.echo(
+            "emulator `tenantry push`, registers it, and `tenantry migrate` applies it to "
+            "every tenant."
+        )
 
 
 def _require_new_name(project: Project, name: str) -> None:

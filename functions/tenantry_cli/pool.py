@@ -87,13 +87,15 @@ def _show(state: dict[str, Any], as_json: bool) -> None:
     if state["made"] or state["removed"]:
         click.echo(f"{state['made']} made, {state['removed']} removed.")
     click.echo(
-        f"The pool should have {state['pool_size']} tenants. {state['ready']} are ready"
-        f"{_part(state['waiting'], 'wait until PostgREST has loaded them')}"
-        f"{_part(state['behind'], 'lack tenant migrations: tenantry migrate')}."
+        f"The pool should have {_counted(state['pool_size'], 'tenant', 'tenants')}. "
+        f"{_counted(state['ready'], 'is', 'are')} ready"
+        f"{_part(state['waiting'], 'waits', 'wait', 'until PostgREST has loaded its tables')}"
+        f"{_part(state['behind'], 'lacks', 'lack', 'tenant migrations: tenantry migrate')}."
     )
     if state["missing"] or state["surplus"]:
         click.echo(
-            f"{state['missing']} are missing, {state['surplus']} are too many or unusable: "
+            f"{_counted(state['missing'], 'is', 'are')} missing, "
+            f"{_counted(state['surplus'], 'is', 'are')} too many or unusable: "
             "tenantry pool refill"
         )
     if not state["pool_size"]:
@@ -103,5 +105,9 @@ def _show(state: dict[str, Any], as_json: bool) -> None:
         )
 
 
-def _part(count: int, text: str) -> str:
-    return f", {count} {text}" if count else ""
+def _part(count: int, one: str, many: str, text: str) -> str:
+    return f", {_counted(count, one, many)} {text}" if count else ""
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.filesize import decimal
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -17,6 +16,9 @@ _COLUMNS = (
     *("schema_name", "display_name", "created_at", "status", "schema_version", "bytes"),
     "last_activity_at",
 )
+_UNITS = ("bytes", "KB", "MB", "GB", "TB")
+# The heading of the column.
+_SIZE = "size"
 # What a program needs for the next page, and nobody else.
 _PAGING = ("cursor", "total_count")
 # Output that is no terminal has no width of its own, and 80 columns would fold every row.
@@ -28,7 +30,7 @@ _WIDTH = 240
 @click.option("--status", type=click.Choice(["active", "suspended"]), help="Only these.")
 @click.option(
     "--sort",
-    type=click.Choice(_COLUMNS),
+    type=click.Choice((*_COLUMNS, _SIZE)),
     default="schema_name",
     show_default=True,
     help="What to sort by.",
@@ -53,6 +55,7 @@ def tenants(
     ensure_user_profile, to within five minutes.
     """
     wanted = {"search": search, "status": status}
+    sort = "bytes" if sort == _SIZE else sort
     order = f"{sort}.desc" if descending else sort
     rows = list(islice(_rows(api, wanted | {"sort": order}, most or PAGE_SIZE), most))
     total = rows[0]["total_count"] if rows else 0
@@ -89,11 +92,19 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         cells = (
             *(row["schema_name"], row["display_name"], row["status"], row["schema_version"]),
-            *(decimal(row["bytes"]), _moment(row["last_activity_at"])),
+            *(_size(row["bytes"]), _moment(row["last_activity_at"])),
             _moment(row["created_at"]),
         )
         table.add_row(*(Text(cell, overflow="fold") for cell in cells))
     return table
+
+
+def _size(count: int) -> str:
+    """As the console shows it: 1 KB is 1,024 bytes."""
+    step = 0
+    while step < len(_UNITS) - 1 and count >= 1024 ** (step + 1):
+        step += 1
+    return f"{round(count / 1024**step):,} {_UNITS[step]}"
 
 
 def _moment(time: str | None) -> str:

@@ -51,8 +51,8 @@ comment on column tenancy.platform_settings.max_unique_columns is
 comment on column tenancy.platform_settings.audit_retention_days is
     'Number of days for which prune_audit_log must keep every entry of every audit log. A larger number applies at once. A smaller one applies when the number of days before it has passed. Each change is logged as audit.retention.';
 comment on column tenancy.platform_settings.pool_size is
-    'Number of tenants that refill_tenant_pool makes in advance, up to 1,000. create_tenant_schema without a name takes them.';
+    'Number of tenants that refill_tenant_pool makes in advance, 0 to 1,000. create_tenant_schema without a name takes them.';
 comment on column tenancy.platform_settings.pool_wait_seconds is
-    'Number of seconds after which a tenant in the pool can be taken, counted from when it was made or migrated. PostgREST has to load its schema cache in this time: choose at least twice what a load takes.';
+    'Number of seconds after which a tenant in the pool can be taken, 0 to 86,400, counted from when it was made or migrated. PostgREST has to load its schema cache in this time: choose at least twice what a load takes.';
 
 insert into tenancy.platform_settings default values;

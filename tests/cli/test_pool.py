@@ -61,7 +61,8 @@ def test_refill_of_a_full_pool_calls_nothing_more(upstream: responses.RequestsMo
 
     assert done.exit_code == 0
     assert done.stdout == (
-        "The pool should have 3 tenants. 1 are ready, 2 wait until PostgREST has loaded them.\n"
+        "The pool should have 3 tenants. 1 is ready, 2 wait until "
+        "PostgREST has loaded its tables.\n"
     )
     assert len(upstream.calls) == 1
 

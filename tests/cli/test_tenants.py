@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -37,7 +38,8 @@ def test_tenants_are_listed_for_a_person_and_for_a_program(environment: Environm
     lines = [line for line in shown.stdout.splitlines() if mark in line]
     assert [name for name in names if name in "".join(lines)] == names
     assert "suspended" in lines[2]
-    assert "KB" in lines[0] or "kB" in lines[0]
+    # The size, in the unit of the console.
+    assert re.search(r" \d+ KB ", lines[0])
     assert shown.stdout.endswith("3 of 3 tenants.\n")
 
     rows = json.loads(
@@ -58,6 +60,10 @@ def test_tenants_are_listed_for_a_person_and_for_a_program(environment: Environm
         )
     ] == [names[2]]
     assert "2 of 3 tenants." in command(environment, "--search", mark, "--most", "2").stdout
+    by_size = command(environment, "--search", mark, "--sort", "size", "--json")
+    sizes = [row["bytes"] for row in json.loads(by_size.stdout)]
+    assert len(sizes) == 3
+    assert sizes == sorted(sizes)
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -101,6 +107,6 @@ def test_every_page_is_read() -> None:
 
 
 def test_unknown_order_is_refused_with_the_known_ones() -> None:
-    done = CliRunner().invoke(main, ["tenants", "--sort", "size"])
+    done = CliRunner().invoke(main, ["tenants", "--sort", "weight"])
     assert done.exit_code == 2
     assert "last_activity_at" in done.output

@@ -300,6 +300,22 @@ def test_one_tenant_is_reported_in_the_singular(upstream: responses.RequestsMock
     assert "1 tenant is now at 2 (1 migration in" in migrated.output
 
 
+def test_tenants_of_the_pool_are_counted_apart(upstream: responses.RequestsMock) -> None:
+    status = STATUS | {"tenant_count": 1, "behind": 1, "pooled_behind": 2}
+    names = {"acme": False, "t_1": True, "t_2": True}
+    behind = [
+        BEHIND | {"schema_name": n, "is_pooled": p, "sqlstate": None} for n, p in names.items()
+    ]
+    upstream.post(f"{RPC}/get_migration_status", json=status)
+    upstream.post(f"{RPC}/list_tenants_behind", json=behind)
+    upstream.post(f"{RPC}/list_tenants_behind", json=[])
+    upstream.post(f"{RPC}/migrate_tenant", json={"outcome": "migrated", "pending": 0})
+
+    migrated = CliRunner().invoke(main, ["migrate", "--url", URL, "--service-key", KEY])
+
+    assert "1 tenant and 2 of the pool are now at 2 (3 migrations in" in migrated.output
+
+
 def test_migrate_fails_if_the_function_is_missing(
     upstream: responses.RequestsMock,
 ) -> None:
