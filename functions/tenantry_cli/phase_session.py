@@ -42,6 +42,14 @@ class NextPhase:
         return self.build_index is not None or (self.limit_seconds or 0) > SHORT_SECONDS
 
 
+@dataclass(frozen=True)
+class BuildFailure:
+    """Why an index could not be built, without values of the tenant."""
+
+    sqlstate: str | None
+    message: str
+
+
 class PhaseSession:
     """One session of the database, for one tenant at a time."""
 
@@ -73,7 +81,7 @@ class PhaseSession:
             [phase] = cursor.fetchall()
             return phase
 
-    def build_index(self, schema_name: str, stop: threading.Event) -> str | None:
+    def build_index(self, schema_name: str, stop: threading.Event) -> BuildFailure | None:
         """Builds the next index of the tenant, while the table is written.
 
         Returns why it failed. Two runs take turns."""
@@ -94,8 +102,7 @@ class PhaseSession:
             except _PASSING:
                 return None
             except psycopg.Error as error:
-                self._record(schema_name, phase, error)
-                return error.diag.message_primary or str(error)
+                return self._record(schema_name, phase, error)
             return None
         finally:
             if self._connection is not None and not self._connection.closed:
@@ -126,19 +133,23 @@ class PhaseSession:
         ).fetchall()
         return bool(first)
 
-    def _record(self, schema_name: str, phase: NextPhase, error: psycopg.Error) -> None:
-        self._execute(
-            "select tenancy.record_failed_migration(t.schema_name, %s, %s,"
-            " tenancy.failure_message(%s, %s, null, '', ''))"
-            " from public.tenants t where t.schema_name = %s",
+    def _record(self, schema_name: str, phase: NextPhase, error: psycopg.Error) -> BuildFailure:
+        [(message,)] = self._execute(
+            "select tenancy.failure_message(%s, %s, %s, %s, %s)",
             (
-                phase.version,
                 error.sqlstate,
-                error.sqlstate,
-                error.diag.message_primary,
-                schema_name,
+                error.diag.message_primary or str(error),
+                error.diag.message_detail,
+                error.diag.table_name or "",
+                error.diag.constraint_name or "",
             ),
+        ).fetchall()
+        self._execute(
+            "select tenancy.record_failed_migration(t.schema_name, %s, %s, %s)"
+            " from public.tenants t where t.schema_name = %s",
+            (phase.version, error.sqlstate, message, schema_name),
         )
+        return BuildFailure(error.sqlstate, message)
 
     def _execute(
         self, statement: str, values: tuple[Any, ...] | None = None

@@ -173,9 +173,9 @@ class RollOut:
             if self._session and phase and phase.build_index and builds < _ATTEMPTS:
                 builds += 1
                 row.say(f"building an index ({phase.version})")
-                reason = self._session.build_index(name, self._stop)
-                if reason is not None:
-                    self._fail(Failure(name, phase.version, None, reason))
+                failure = self._session.build_index(name, self._stop)
+                if failure is not None:
+                    self._fail(Failure(name, phase.version, failure.sqlstate, failure.message))
                     return
                 continue
             begun = time.monotonic()

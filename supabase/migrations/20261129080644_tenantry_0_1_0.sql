@@ -10689,6 +10689,50 @@ $$;
 comment on function tenancy.index_name(tenancy.tenant_migrations) is
     'The name of the index that a registered index creates. Refuses another statement (0A000), and a name that is too long (42622).';
 
+-- sql/20_tenancy/migrations/is_index_as_registered.sql
+
+create function tenancy.is_index_as_registered(
+    schema_name text,
+    migration tenancy.tenant_migrations,
+    found_index pg_catalog.pg_index
+)
+    returns boolean
+    stable
+    security invoker
+    set search_path = ''
+    -- The same as of schema_objects, which has written the expected text.
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+    set lc_monetary = 'C'
+    set quote_all_identifiers = off
+    language plpgsql
+as $$
+declare
+    v_table constant text := (select c.relname::text from pg_catalog.pg_class c where c.oid = found_index.indrelid);
+begin
+    -- What the tenant has of its own is reported and not dropped.
+    if not tenancy.is_template_table(schema_name, v_table)
+        or exists (select from pg_catalog.pg_constraint k where k.conindid = found_index.indexrelid)
+    then
+        return true;
+    end if;
+
+    return found_index.indisvalid and not exists (
+        select
+        from tenancy.template_objects(schema_name, migration.version) e
+        where e.object_kind = 'index'
+            and e.object_name = e.table_name || '.' || tenancy.index_name(migration)
+            and e.definition <> pg_get_indexdef(found_index.indexrelid)
+    );
+end;
+$$;
+
+comment on function tenancy.is_index_as_registered(text, tenancy.tenant_migrations, pg_catalog.pg_index) is
+    'Whether this index in a tenant is the one of a registered index: false for an invalid one, and for one that was built for an earlier text. True for an index of a table or constraint of the tenant''s own, which require_template reports.';
+
 -- sql/20_tenancy/migrations/is_index_ready.sql
 
 create function tenancy.is_index_ready(schema_name text, migration tenancy.tenant_migrations)
@@ -10701,17 +10745,22 @@ as $$
 declare
     v_index constant pg_catalog.pg_index := tenancy.find_index(schema_name, tenancy.index_name(migration));
 begin
-    -- An interrupted CREATE INDEX CONCURRENTLY has left it.
-    if not v_index.indisvalid then
+    -- In the reference schema nobody builds one: there the name is taken.
+    if v_index.indexrelid is null or schema_name = 'tenant_template' then
+        return false;
+    end if;
+    -- An interrupted CREATE INDEX CONCURRENTLY has left it, or an earlier text.
+    if not tenancy.is_index_as_registered(schema_name, migration, v_index) then
         execute format('drop index %s', v_index.indexrelid::regclass);
+        return false;
     end if;
 
-    return coalesce(v_index.indisvalid, false);
+    return true;
 end;
 $$;
 
 comment on function tenancy.is_index_ready(text, tenancy.tenant_migrations) is
-    'Whether `tenantry migrate` has built a registered index in this schema already. Drops an invalid one of its name. require_template compares the index with the reference schema.';
+    'Whether `tenantry migrate` has built a registered index in this schema already. Drops an invalid or another one of its name on a table of the template. require_template compares the index with the reference schema.';
 
 -- sql/20_tenancy/migrations/latest_tenant_version.sql
 
@@ -10958,10 +11007,10 @@ begin
     end if;
 
     v_index := tenancy.find_index(schema_name, tenancy.index_name(v_migration));
-    if v_index.indisvalid then
-        return;
-    end if;
     if v_index.indexrelid is not null then
+        if tenancy.is_index_as_registered(schema_name, v_migration, v_index) then
+            return;
+        end if;
         drop_index := format('drop index concurrently %s', v_index.indexrelid::regclass);
     end if;
     select o.table_name into v_table
@@ -10980,7 +11029,7 @@ end;
 $$;
 
 comment on function tenancy.next_phase(text) is
-    'What a tenant receives next; null if nothing. Of an index of a large table that is not there yet: the statement that builds it without blocking writers, for this search_path, and the one that drops what an interrupted build has left.';
+    'What a tenant receives next; null if nothing. Of an index of a large table that is not there yet: the statement that builds it without blocking writers, for this search_path, and the one that drops what an interrupted build or an earlier text has left.';
 
 -- sql/20_tenancy/migrations/pending_migrations.sql
 
@@ -11427,6 +11476,7 @@ declare
     v_before tenancy.tenant_template_objects[];
     v_limits_before tenancy.tenant_template_limits[];
     v_problem text;
+    v_after tenancy.tenant_migrations;
 begin
     perform tenancy.require_statements(version, statements);
     v_before := array(
@@ -11447,7 +11497,12 @@ begin
     update tenancy.tenant_migrations m
     set statements = replace_tenant_migration.statements,
         callable_routines = coalesce(replace_tenant_migration.callable_routines, m.callable_routines)
-    where m.version = v_migration.version;
+    where m.version = v_migration.version
+    returning m.* into v_after;
+    -- An index of the same name is built anew wherever it differs.
+    if v_migration.phase = 'index' and tenancy.index_name(v_after) <> tenancy.index_name(v_migration) then
+        perform tenancy.require_no_leftover_index(v_migration, 'replaced by an index of another name');
+    end if;
     delete from tenancy.unfinished_migrations u where u.version = v_migration.version;
     delete from tenancy.unfinished_backfills b where b.version = v_migration.version;
     perform tenancy.rebuild_reference(v_migration.position);
@@ -11837,6 +11892,51 @@ $$;
 
 comment on function tenancy.require_migration_text(tenancy.tenant_migrations) is
     'Refuses statements of a tenant migration whose harm would show only in a tenant, after the commit, or when a routine is called (0A000).';
+
+-- sql/20_tenancy/migrations/require_no_leftover_index.sql
+
+-- `tenantry migrate` builds the index of a large table before the tenant has the version.
+create function tenancy.require_no_leftover_index(migration tenancy.tenant_migrations, doing text)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tenants bigint;
+    v_first text;
+    v_statements text;
+begin
+    if migration.phase <> 'index' then
+        return;
+    end if;
+
+    select count(*), min(t.schema_name),
+        string_agg(format('drop index concurrently %I.%I;', t.schema_name, c.relname), ' ' order by t.schema_name)
+    into v_tenants, v_first, v_statements
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    join pg_catalog.pg_index i on i.indexrelid = c.oid
+    join pg_catalog.pg_class r on r.oid = i.indrelid
+    join public.tenants t on t.schema_name = n.nspname
+    join tenancy.tenant_migrations m on m.version = t.schema_version
+    where c.relname = tenancy.index_name(migration)
+        and m.position = migration.position - 1
+        and tenancy.is_template_table(t.schema_name, r.relname::text);
+    if v_tenants > 0 then
+        raise exception 'Tenant migration "%" cannot be % yet: `tenantry migrate` has built its index in %, such as "%", which would keep it without the migration. First run: %',
+            migration.version, doing,
+            case v_tenants when 1 then 'one tenant' else v_tenants || ' tenants' end, v_first,
+            left(v_statements, 1000)
+            using errcode = 'PT409', detail = 'migration_received',
+                hint = 'Nothing was changed. Stop `tenantry migrate`, drop these indexes, and try again.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_no_leftover_index(tenancy.tenant_migrations, text) is
+    'Refuses to withdraw or replace a registered index that tenants without its version have already (PT409 migration_received), with the statements that drop it. Only under lock_tenant_migration.';
 
 -- sql/20_tenancy/migrations/require_project_registration.sql
 
@@ -12544,6 +12644,7 @@ begin
             using errcode = 'PT409', detail = 'migration_received',
                 hint = 'Replace it for the tenants that lack it, or register a migration that undoes it.';
     end if;
+    perform tenancy.require_no_leftover_index(v_migration, 'withdrawn');
 
     -- With it go what is recorded of the reference schema, and the failures.
     delete from tenancy.tenant_migrations m where m.version = v_migration.version;

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import psycopg
 import pytest
 from psycopg import sql
 
 from support.fleet import Fleet
+from tenantry_cli.phase_session import BuildFailure, PhaseSession
 
 
 def identifiers(text: str, *names: str) -> sql.Composed:
@@ -111,18 +114,93 @@ def test_invalid_index_is_dropped_and_built_again(fleet: Fleet) -> None:
     assert fleet.drift(tenant) == []
 
 
-def test_other_index_under_the_name_is_reported(fleet: Fleet) -> None:
+def test_other_index_under_the_name_is_built_anew(fleet: Fleet) -> None:
+    """As an earlier text has left it, which was replaced."""
     tenant, table = with_table(fleet)
     fleet.sql.execute(
         sql.SQL("create index {} on {} (id)").format(
             sql.Identifier(f"{table}_total"), sql.Identifier(tenant, table)
         )
     )
+    other = index(fleet, tenant, table)
+    register(fleet, table)
+    assert next_phase(fleet, tenant)["drop_index"] == (
+        f"drop index concurrently {tenant}.{table}_total"
+    )
+
+    assert fleet.migrate(tenant)["outcome"] == "migrated"
+    assert index(fleet, tenant, table) not in (other, None)
+    assert fleet.drift(tenant) == []
+
+
+def test_index_under_the_name_of_another_in_the_template_is_refused(fleet: Fleet) -> None:
+    _, table = with_table(fleet)
     register(fleet, table)
 
-    result = fleet.migrate(tenant)
-    assert result["outcome"] == "failed"
-    assert f"{table}_total is different" in result["message"]
+    with pytest.raises(psycopg.Error, match=f'"{table}_total" already exists'):
+        fleet.register_index(f"create index {table}_total on {table} (id)")
+
+
+def test_index_of_an_own_table_under_the_name_is_kept(fleet: Fleet) -> None:
+    tenant, table = with_table(fleet)
+    fleet.sql.execute(identifiers("create table {}.own (id bigint)", tenant))
+    fleet.sql.execute(
+        sql.SQL("create index {} on {} (id)").format(
+            sql.Identifier(f"{table}_total"), sql.Identifier(tenant, "own")
+        )
+    )
+    own = index(fleet, tenant, table)
+    register(fleet, table)
+
+    assert fleet.migrate(tenant)["outcome"] == "failed"
+    assert index(fleet, tenant, table) == own
+
+
+def test_index_that_tenants_have_beforehand_is_not_forgotten(fleet: Fleet) -> None:
+    tenant, table = with_table(fleet)
+    version = register(fleet, table)
+    fleet.sql.execute(
+        sql.SQL("create index {} on {} (total)").format(
+            sql.Identifier(f"{table}_total"), sql.Identifier(tenant, table)
+        )
+    )
+    drop = f"drop index concurrently {tenant}.{table}_total"
+    other = f"create index {table}_other on {table} (total)"
+    for call in (
+        sql.SQL("public.withdraw_tenant_migration({})").format(version),
+        sql.SQL("public.replace_tenant_migration({}, {})").format(version, other),
+    ):
+        with pytest.raises(psycopg.Error, match=f"First run: {drop};") as refused:
+            fleet.sql.execute(sql.SQL("select {}").format(call))
+        assert refused.value.diag.message_detail == "migration_received"
+
+    fleet.sql.execute(drop.encode())
+    fleet.sql.execute("select public.withdraw_tenant_migration(%s)", (version,))
+    fleet.register(f"alter table {table} add column note text")
+    assert fleet.migrate(tenant)["outcome"] == "migrated"
+
+
+def test_failed_build_names_the_table_and_the_key_but_no_value(fleet: Fleet) -> None:
+    tenant, table = with_table(fleet)
+    enlarge(fleet, tenant, table)
+    fleet.sql.execute(identifiers("update {}.{} set total = 4711", tenant, table))
+    fleet.register_index(f"create unique index {table}_total on {table} (total)")
+    session = PhaseSession(fleet.address.db_url)
+    try:
+        failure = session.build_index(tenant, threading.Event())
+    finally:
+        session.close()
+
+    row = fleet.sql.execute(
+        "select sqlstate, message from tenancy.unfinished_migrations where schema_name = %s",
+        (tenant,),
+    ).fetchone()
+    assert row is not None
+    assert failure == BuildFailure("23505", row["message"])
+    assert row["sqlstate"] == "23505"
+    assert f'Two rows of table "{table}" have the same values' in row["message"]
+    assert f'"{table}_total" (total)' in row["message"]
+    assert "4711" not in row["message"]
 
 
 def test_index_keeps_the_comments_that_a_literal_contains(fleet: Fleet) -> None:

@@ -33,10 +33,10 @@ begin
     end if;
 
     v_index := tenancy.find_index(schema_name, tenancy.index_name(v_migration));
-    if v_index.indisvalid then
-        return;
-    end if;
     if v_index.indexrelid is not null then
+        if tenancy.is_index_as_registered(schema_name, v_migration, v_index) then
+            return;
+        end if;
         drop_index := format('drop index concurrently %s', v_index.indexrelid::regclass);
     end if;
     select o.table_name into v_table
@@ -55,4 +55,4 @@ end;
 $$;
 
 comment on function tenancy.next_phase(text) is
-    'What a tenant receives next; null if nothing. Of an index of a large table that is not there yet: the statement that builds it without blocking writers, for this search_path, and the one that drops what an interrupted build has left.';
+    'What a tenant receives next; null if nothing. Of an index of a large table that is not there yet: the statement that builds it without blocking writers, for this search_path, and the one that drops what an interrupted build or an earlier text has left.';

@@ -17,6 +17,7 @@ declare
     v_before tenancy.tenant_template_objects[];
     v_limits_before tenancy.tenant_template_limits[];
     v_problem text;
+    v_after tenancy.tenant_migrations;
 begin
     perform tenancy.require_statements(version, statements);
     v_before := array(
@@ -37,7 +38,12 @@ begin
     update tenancy.tenant_migrations m
     set statements = replace_tenant_migration.statements,
         callable_routines = coalesce(replace_tenant_migration.callable_routines, m.callable_routines)
-    where m.version = v_migration.version;
+    where m.version = v_migration.version
+    returning m.* into v_after;
+    -- An index of the same name is built anew wherever it differs.
+    if v_migration.phase = 'index' and tenancy.index_name(v_after) <> tenancy.index_name(v_migration) then
+        perform tenancy.require_no_leftover_index(v_migration, 'replaced by an index of another name');
+    end if;
     delete from tenancy.unfinished_migrations u where u.version = v_migration.version;
     delete from tenancy.unfinished_backfills b where b.version = v_migration.version;
     perform tenancy.rebuild_reference(v_migration.position);

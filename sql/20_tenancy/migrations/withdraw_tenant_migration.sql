@@ -27,6 +27,7 @@ begin
             using errcode = 'PT409', detail = 'migration_received',
                 hint = 'Replace it for the tenants that lack it, or register a migration that undoes it.';
     end if;
+    perform tenancy.require_no_leftover_index(v_migration, 'withdrawn');
 
     -- With it go what is recorded of the reference schema, and the failures.
     delete from tenancy.tenant_migrations m where m.version = v_migration.version;
