@@ -64,7 +64,7 @@ def test_health_names_the_operations(start: Start) -> None:
     assert reply.json is not None
     assert reply.json["name"] == "tenant-status"
     assert reply.json["operations"] == [
-        *("check_tenant_status", "get_platform_health", "get_tenant_info"),
+        *("check_tenant_status", "get_tenant_info", "get_platform_health"),
         *("list_my_tenants", "list_tenants"),
     ]
 
