@@ -6360,7 +6360,7 @@ declare
     v_relation record;
     v_is_used boolean;
 begin
-    select format('A script cannot make the %s %s', i.type, i.name) into v_obstacle
+    select format('A script cannot make the %s %s', i.type, coalesce(i.name, replace(i.identity, quote_ident(schema_name) || '.', ''))) into v_obstacle
     from pg_catalog.pg_depend d
     left join pg_catalog.pg_class c on d.classid = 'pg_class'::regclass and c.oid = d.objid
     left join pg_catalog.pg_type t on d.classid = 'pg_type'::regclass and t.oid = d.objid
@@ -6376,7 +6376,7 @@ begin
             p.prokind not in ('f', 'p'),
             d.classid <> 'pg_statistic_ext'::regclass
         )
-    order by i.type, i.name
+    order by i.type, i.identity
     limit 1;
     if v_obstacle is not null then
         return v_obstacle;
@@ -9567,6 +9567,7 @@ declare
     v_tables_before oid[];
     v_routines_before oid[];
 begin
+    perform tenancy.require_registration_numbers(version, limit_seconds, batch, audit_rows);
     -- Registrations take turns, so that positions are unique and without gaps. Readers and new
     -- tenants do not wait.
     lock table tenancy.tenant_migrations in share row exclusive mode;
@@ -11993,6 +11994,37 @@ $$;
 
 comment on function tenancy.require_registration(text, text, text, text[]) is
     'Refuses arguments that no tenant migration may have (23514).';
+
+-- sql/20_tenancy/migrations/require_registration_numbers.sql
+
+create function tenancy.require_registration_numbers(
+    version text,
+    limit_seconds integer,
+    batch integer,
+    audit_rows boolean
+)
+    returns void
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_problem constant text := case
+        when limit_seconds is null or limit_seconds not between 1 and 3600
+            then format('limit_seconds must be 1 to 3600, not %s', coalesce(limit_seconds::text, 'null'))
+        when batch not between 1 and 1000000 then format('batch must be 1 to 1000000 rows, not %s', batch)
+        when audit_rows is null then 'audit_rows must be true or false, not null'
+    end;
+begin
+    if v_problem is not null then
+        raise exception 'Tenant migration %: %.', version, v_problem using errcode = 'check_violation';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_registration_numbers(text, integer, integer, boolean) is
+    'Refuses a limit in seconds, a size of a batch in rows and a choice of audit that no tenant migration may have (23514).';
 
 -- sql/20_tenancy/migrations/require_statements.sql
 

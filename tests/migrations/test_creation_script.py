@@ -484,3 +484,9 @@ def test_default_privileges_of_the_project_do_not_open_what_the_script_makes(
     assert create(database, "by_script") == 0
     for name in ("by_replay", "by_script"):
         assert differences(database, name) == []
+
+
+def test_obstacle_names_an_aggregate(database: Database) -> None:
+    register(database, "create aggregate summed(integer) (sfunc = int4pl, stype = integer)")
+
+    assert obstacle(database) == "A script cannot make the aggregate summed(integer)"

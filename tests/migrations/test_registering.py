@@ -334,3 +334,24 @@ def test_text_that_the_command_writes_is_registered(fleet: Fleet) -> None:
 
     assert fleet.latest() == version
     assert ("table", table) in [found[:2] for found in fleet.objects("tenant_template")]
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        ("backfill('a1', 'a', 'select 1', 0)", "batch must be 1 to 1000000 rows, not 0"),
+        ("backfill('a1', 'a', 'select 1', 1, null)", "audit_rows must be true or false"),
+        (
+            "migration('a1', 'a', 'select 1', '{}', -1)",
+            "limit_seconds must be 1 to 3600, not -1",
+        ),
+        ("migration('a1', 'a', 'select 1', '{}', null)", "1 to 3600, not null"),
+    ],
+)
+def test_impossible_number_is_refused_with_what_is_possible(
+    fleet: Fleet, call: str, sentence: str
+) -> None:
+    with pytest.raises(
+        psycopg.errors.CheckViolation, match=f"Tenant migration a1: .*{sentence}"
+    ):
+        fleet.sql.execute(f"select tenancy.register_tenant_{call}".encode())

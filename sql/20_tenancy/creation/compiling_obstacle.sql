@@ -11,7 +11,7 @@ declare
     v_relation record;
     v_is_used boolean;
 begin
-    select format('A script cannot make the %s %s', i.type, i.name) into v_obstacle
+    select format('A script cannot make the %s %s', i.type, coalesce(i.name, replace(i.identity, quote_ident(schema_name) || '.', ''))) into v_obstacle
     from pg_catalog.pg_depend d
     left join pg_catalog.pg_class c on d.classid = 'pg_class'::regclass and c.oid = d.objid
     left join pg_catalog.pg_type t on d.classid = 'pg_type'::regclass and t.oid = d.objid
@@ -27,7 +27,7 @@ begin
             p.prokind not in ('f', 'p'),
             d.classid <> 'pg_statistic_ext'::regclass
         )
-    order by i.type, i.name
+    order by i.type, i.identity
     limit 1;
     if v_obstacle is not null then
         return v_obstacle;

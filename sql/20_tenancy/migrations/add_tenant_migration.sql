@@ -19,6 +19,7 @@ declare
     v_tables_before oid[];
     v_routines_before oid[];
 begin
+    perform tenancy.require_registration_numbers(version, limit_seconds, batch, audit_rows);
     -- Registrations take turns, so that positions are unique and without gaps. Readers and new
     -- tenants do not wait.
     lock table tenancy.tenant_migrations in share row exclusive mode;
