@@ -20,17 +20,24 @@ class LongTenant:
         self._begun: tuple[float, int] | None = None
         self._said_at = 0.0
         self._last: tuple[int, int] | None = None
+        self._pass: int | None = None
         # Whether the last result differs from the one before.
         self.has_advanced = True
 
     def show(self, result: dict[str, Any]) -> None:
         """The rows of a backfill."""
         done, left = result["rows_done"], result["rows_left"]
+        what = f"{result['version']} ({result['name']})"
+        if result["pass_number"] > 1:
+            what += f", pass {result['pass_number']} for rows that moved or came meanwhile"
+        if result["pass_number"] != self._pass:
+            # What is left is counted anew.
+            self._pass, self._begun = result["pass_number"], None
         self.has_advanced = self._last != (done, left)
         self._last = done, left
         self._progress.update(
             self._task,
-            description=f"{self._name}: {result['version']}",
+            description=f"{self._name}: {what}",
             completed=done,
             total=done + left,
         )
@@ -40,7 +47,7 @@ class LongTenant:
             return
         self._said_at = now
         self._say(
-            f"{self._name}, {result['version']}: {done:,} rows done, about {left:,} left"
+            f"{self._name}, {what}: {done:,} rows done, about {left:,} left to read"
             f"{_time_left(now - begun, at_first, left)}."
         )
 

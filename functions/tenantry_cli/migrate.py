@@ -41,7 +41,7 @@ _CTRL_C = "It was interrupted"
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="Migrate N tenants first; stop if one fails.",
+    help="Migrate N tenants first, in the order of their names; stop if one fails.",
 )
 @click.option("--tenant", "only", multiple=True, help="Only this tenant; may be repeated.")
 @click.option(
@@ -67,9 +67,9 @@ def migrate(
     """Migrate every tenant to the latest version of the template.
 
     An interrupted run can be repeated: a tenant has received each migration completely or not
-    at all, and receives none twice. Migrations that are registered during the run are applied,
-    too. Exits 0 if no tenant is behind, 1 if one still is, and 130 after Ctrl-C. A dry run
-    exits 0.
+    at all, and receives none twice. Of a backfill, the batches that were done stay. Migrations
+    that are registered during the run are applied, too. Exits 0 if no tenant is behind, 1 if
+    one still is, and 130 after Ctrl-C. A dry run exits 0.
     """
     status = api.call("get_migration_status")
     # The Supabase CLI does not show the warnings that the push of a migration has raised.
@@ -225,8 +225,15 @@ def _show(
             "finished."
         )
     if report.failed:
+        changed = sum(failure.rows_changed for failure in report.failed)
         console.print(
-            f"{_counted(len(report.failed), 'tenant')} failed; nothing was changed there:"
+            f"{_counted(len(report.failed), 'tenant')} failed; "
+            + (
+                f"backfills had changed {_counted(changed, 'row')} there before, and go on "
+                "from that place:"
+                if changed
+                else "nothing was changed there:"
+            )
         )
         console.print(_table(report.failed))
     if report.skipped:
@@ -245,9 +252,11 @@ def _counted(number: int, what: str, verb_of_one: str = "", verb_of_many: str = 
 
 def _table(failures: Iterable[Failure]) -> Table:
     # The name is not folded, so that it can be copied.
-    table = Table(Column("tenant", no_wrap=True), "version", "SQLSTATE", "reason")
+    table = Table(
+        Column("tenant", no_wrap=True), "version", "SQLSTATE", "reason", "rows changed"
+    )
     for failure in sorted(failures, key=lambda failure: failure.schema_name):
         table.add_row(
-            *(Text(value or "-", overflow="fold") for value in asdict(failure).values())
+            *(Text(str(value or "-"), overflow="fold") for value in asdict(failure).values())
         )
     return table

@@ -35,6 +35,8 @@ class Failure:
     version: str | None
     sqlstate: str | None
     message: str | None
+    # By the batches of a backfill, which were committed before it failed.
+    rows_changed: int = 0
 
 
 @dataclass
@@ -98,6 +100,8 @@ class RollOut:
         try:
             with progress:
                 task = progress.add_task("Migrating", total=len(names))
+                if canary and names:
+                    self._say(f"Canaries: {', '.join(names[:canary])}.")
                 for group in filter(None, (names[:canary], names[canary:])):
                     self._all(group, lambda: progress.advance(task))
                     self._long_ones(progress)
@@ -189,7 +193,15 @@ class RollOut:
                 # Another session holds rows of the batch.
                 waits = 0 if row.has_advanced else waits + 1
                 if waits > _LOCKED_ATTEMPTS:
-                    self._fail(Failure(name, result["version"], "55P03", "Rows stay locked."))
+                    self._fail(
+                        Failure(
+                            name,
+                            result["version"],
+                            "55P03",
+                            "Rows stay locked.",
+                            result["rows_done"],
+                        )
+                    )
                     return
                 self._pace.after_batch(time.monotonic() - begun)
         if not pending:
@@ -212,7 +224,15 @@ class RollOut:
                 self._fail(Failure(name, None, error.code, str(error)))
             return None
         if result["outcome"] == "failed":
-            self._fail(Failure(name, result["version"], result["sqlstate"], result["message"]))
+            self._fail(
+                Failure(
+                    name,
+                    result["version"],
+                    result["sqlstate"],
+                    result["message"],
+                    result["rows_done"] or 0,
+                )
+            )
             return None
         with self._lock:
             if result["outcome"] == "migrated":

@@ -2,6 +2,7 @@ create table tenancy.unfinished_backfills (
     schema_name text not null,
     version text collate "C" not null,
     table_name text not null,
+    alias text,
     pass integer not null default 1,
     next_block bigint not null default 0,
     end_block bigint not null,
@@ -27,6 +28,8 @@ alter table tenancy.unfinished_backfills enable row level security;
 
 comment on table tenancy.unfinished_backfills is
     'Tenants in which a backfill has begun, and how far it is. The row goes when the tenant has the version.';
+comment on column tenancy.unfinished_backfills.alias is
+    'Of an UPDATE: how its statement calls the table.';
 comment on column tenancy.unfinished_backfills.pass is
     'A backfill reads the table block by block, again and again until nothing is left to change: rows move and are added meanwhile.';
 comment on column tenancy.unfinished_backfills.next_block is
@@ -34,7 +37,7 @@ comment on column tenancy.unfinished_backfills.next_block is
 comment on column tenancy.unfinished_backfills.batch_blocks is
     'Size of the next batch, adapted to the time that the batches take.';
 comment on column tenancy.unfinished_backfills.rows_a_block is
-    'Estimate of the rows in a block of 8 KiB, from the first blocks of the pass.';
+    'Estimate of the rows in a block of 8 KiB, from blocks of the whole table.';
 comment on column tenancy.unfinished_backfills.rows_done is 'Rows that the backfill has changed so far.';
 comment on column tenancy.unfinished_backfills.seconds is 'Time that the batches have taken.';
 comment on column tenancy.unfinished_backfills.writing_in is

@@ -49,6 +49,8 @@ as $$
     union all
     select * from tenancy.check_stuck_tenants()
     union all
+    select * from tenancy.check_tenants_behind()
+    union all
     select * from tenancy.check_creation_script();
 $$;
 

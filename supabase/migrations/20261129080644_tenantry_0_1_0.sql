@@ -662,6 +662,8 @@ create type public.tenantry_tenant_migration_result as (
     pending integer,
     sqlstate text,
     message text,
+    name text,
+    pass_number integer,
     rows_done bigint,
     rows_left bigint,
     seconds_left integer
@@ -671,12 +673,16 @@ comment on type public.tenantry_tenant_migration_result is 'Result of migrate_te
 comment on column public.tenantry_tenant_migration_result.version is
     'The tenant migration that was applied or has failed; of a tenant that is up to date, its version.';
 comment on column public.tenantry_tenant_migration_result.pending is 'Number of tenant migrations that this tenant still lacks.';
+comment on column public.tenantry_tenant_migration_result.name is
+    'The name of the tenant migration; null if the tenant is up to date.';
+comment on column public.tenantry_tenant_migration_result.pass_number is
+    'Of a backfill that is in progress: how often it has begun to read the table. After the first pass it looks for rows that have moved or come meanwhile.';
 comment on column public.tenantry_tenant_migration_result.rows_done is
-    'Of a backfill: the rows that it has changed so far.';
+    'Of a backfill: the rows that it has changed so far, in batches that are committed. A failure takes back only the last batch.';
 comment on column public.tenantry_tenant_migration_result.rows_left is
-    'Of a backfill: an estimate of the rows that it has not read yet.';
+    'Of a backfill: an estimate of the rows that the pass has not read yet.';
 comment on column public.tenantry_tenant_migration_result.seconds_left is
-    'Of a backfill: an estimate from the last batch, without pauses between calls.';
+    'Of a backfill: an estimate for the pass from the last batch, without pauses between calls.';
 
 -- sql/06_records/tenantry_tenant_migration_status.sql
 
@@ -1331,6 +1337,7 @@ create table tenancy.unfinished_backfills (
     schema_name text not null,
     version text collate "C" not null,
     table_name text not null,
+    alias text,
     pass integer not null default 1,
     next_block bigint not null default 0,
     end_block bigint not null,
@@ -1356,6 +1363,8 @@ alter table tenancy.unfinished_backfills enable row level security;
 
 comment on table tenancy.unfinished_backfills is
     'Tenants in which a backfill has begun, and how far it is. The row goes when the tenant has the version.';
+comment on column tenancy.unfinished_backfills.alias is
+    'Of an UPDATE: how its statement calls the table.';
 comment on column tenancy.unfinished_backfills.pass is
     'A backfill reads the table block by block, again and again until nothing is left to change: rows move and are added meanwhile.';
 comment on column tenancy.unfinished_backfills.next_block is
@@ -1363,7 +1372,7 @@ comment on column tenancy.unfinished_backfills.next_block is
 comment on column tenancy.unfinished_backfills.batch_blocks is
     'Size of the next batch, adapted to the time that the batches take.';
 comment on column tenancy.unfinished_backfills.rows_a_block is
-    'Estimate of the rows in a block of 8 KiB, from the first blocks of the pass.';
+    'Estimate of the rows in a block of 8 KiB, from blocks of the whole table.';
 comment on column tenancy.unfinished_backfills.rows_done is 'Rows that the backfill has changed so far.';
 comment on column tenancy.unfinished_backfills.seconds is 'Time that the batches have taken.';
 comment on column tenancy.unfinished_backfills.writing_in is
@@ -9647,15 +9656,14 @@ begin
     -- Small batches share a call, so that a small tenant passes in one.
     loop
         if v_backfill.next_block >= v_backfill.end_block then
-            -- From the second pass on, what has been added behind the end belongs to the pass. In
-            -- the first, most of it are the rows that the backfill itself has changed.
             v_end := tenancy.block_count(tenant.schema_name, v_backfill.table_name);
-            if v_backfill.pass > 1 and v_end > v_backfill.end_block then
+            -- Others have added what is behind the end, if the pass has changed nothing. Otherwise
+            -- most of it are the rows that the backfill itself has changed.
+            if v_backfill.rows_done_in_pass = 0 and v_end > v_backfill.end_block then
                 v_backfill.end_block := v_end;
             elsif v_backfill.rows_done_in_pass = 0 then
                 exit;
             else
-                perform tenancy.require_end_of_backfill(v_backfill);
                 if v_backfill.pass = 1 then
                     v_backfill.rows_done_in_first_pass := v_backfill.rows_done_in_pass;
                 end if;
@@ -9674,7 +9682,7 @@ begin
             update tenancy.unfinished_backfills b
             set writing_in = pg_current_xact_id()
             where b.schema_name = tenant.schema_name;
-            v_rows := tenancy.run_backfill_batch(tenant.schema_name, migration, v_backfill.next_block, v_end);
+            v_rows := tenancy.run_backfill_batch(tenant.schema_name, migration, v_backfill, v_backfill.next_block, v_end);
             perform tenancy.require_clean_session(migration, v_leftovers, v_locks);
         exception
             when query_canceled or lock_not_available or deadlock_detected then
@@ -9696,6 +9704,7 @@ begin
         v_backfill.seconds_a_block := v_seconds / (v_end - v_backfill.next_block);
         v_backfill.rows_done := v_backfill.rows_done + v_rows;
         v_backfill.rows_done_in_pass := v_backfill.rows_done_in_pass + v_rows;
+        perform tenancy.require_end_of_backfill(v_backfill);
         v_backfill.batch_blocks := greatest(1, v_backfill.batch_blocks * least(4, greatest(0.25, v_batch_seconds / v_seconds)));
         v_backfill.next_block := v_end;
     end loop;
@@ -9753,7 +9762,7 @@ begin
     perform tenancy.require_migration_text(migration);
     perform tenancy.make_reference();
     if migration.phase = 'backfill' then
-        perform tenancy.backfill_table('tenant_template', migration);
+        perform tenancy.try_backfill('tenant_template', migration);
     elsif migration.phase = 'index' then
         perform tenancy.index_name(migration);
     end if;
@@ -10065,8 +10074,12 @@ comment on function tenancy.apply_tenant_migration(text, tenancy.tenant_migratio
 -- sql/20_tenancy/migrations/backfill_table.sql
 
 -- The plan of PostgreSQL says what the statement does. Text would have to be parsed.
-create function tenancy.backfill_table(schema_name text, migration tenancy.tenant_migrations)
-    returns text
+create function tenancy.backfill_table(
+    schema_name text,
+    migration tenancy.tenant_migrations,
+    out table_name text,
+    out alias text
+)
     volatile
     security invoker
     set search_path = ''
@@ -10078,6 +10091,7 @@ create function tenancy.backfill_table(schema_name text, migration tenancy.tenan
     language plpgsql
 as $$
 declare
+    v_statement constant text := tenancy.single_statement(migration.statements);
     v_plan jsonb;
     v_writes jsonb;
     v_scan jsonb;
@@ -10087,13 +10101,21 @@ begin
     begin
         execute format(
             E'explain (verbose, costs off, format json) with backfill as (%s\n returning 1) select count(*) from backfill',
-            tenancy.single_statement(migration.statements)
+            v_statement
         )
         into v_plan
         using '(11,1)'::tid, '(23,1)'::tid;
     exception
         when syntax_error then
             v_problem := format('PostgreSQL says: %s. Write one UPDATE or DELETE without RETURNING', sqlerrm);
+        when others then
+            if sqlstate !~ '^(22|42)' then
+                raise;
+            end if;
+            raise exception 'Tenant migration % failed: %', migration.version, concat_ws(
+                    ' ', rtrim(sqlerrm, '.') || '.', nullif(tenancy.statement_advice(sqlstate, sqlerrm), '')
+                )
+                using errcode = sqlstate;
     end;
     perform set_config('search_path', '', true);
 
@@ -10113,6 +10135,8 @@ begin
                 then 'It changes a table with partitions or children. Write a backfill for each of them, with "only"'
             when v_writes -> 0 ->> 'Schema' is distinct from schema_name
                 then 'It does not change a table of the tenant. Leave names unqualified: it runs in each tenant'
+            when v_scan is null and jsonb_path_exists(v_plan, 'strict $.** ? (@."One-Time Filter" == "false")')
+                then 'Its condition can never be true, for example because it asks a column that is not null for null'
             when v_scan is null
                 or v_scan ->> 'TID Cond' !~ 'ctid >= ''\(11,1\)''::tid'
                 or v_scan ->> 'TID Cond' !~ 'ctid < ''\(23,1\)''::tid'
@@ -10126,17 +10150,29 @@ begin
                 then 'Add a condition that is false for a row once it is changed, such as "total is null": the backfill ends when no row is left'
         end;
     end if;
+    table_name := v_writes -> 0 ->> 'Relation Name';
+    if v_problem is null and v_writes -> 0 ->> 'Operation' = 'Update' then
+        alias := v_writes -> 0 ->> 'Alias';
+        perform set_config('search_path', tenancy.tenant_search_path(schema_name), true);
+        begin
+            execute format(
+                E'explain with backfill as (%s\n returning %I.ctid) select count(*) from backfill', v_statement, alias
+            ) using '(11,1)'::tid, '(23,1)'::tid;
+        exception
+            when undefined_table or undefined_column then
+                v_problem := 'Give the table that it changes an alias, under which it reads no other table';
+        end;
+        perform set_config('search_path', '', true);
+    end if;
     if v_problem is not null then
         raise exception 'Tenant migration % cannot be run in batches. %.', migration.version, v_problem
             using errcode = 'object_not_in_prerequisite_state';
     end if;
-
-    return v_writes -> 0 ->> 'Relation Name';
 end;
 $$;
 
 comment on function tenancy.backfill_table(text, tenancy.tenant_migrations) is
-    'The table whose rows a backfill changes in this schema. Refuses a statement that is not one UPDATE or DELETE of a part of one of its tables, or that has no condition on what is left to do (55000).';
+    'The table whose rows a backfill changes in this schema, and, of an UPDATE, how its statement calls it. Refuses a statement that is not one UPDATE or DELETE of a part of one of its tables, or that has no condition on what is left to do (55000).';
 
 -- sql/20_tenancy/migrations/begin_backfill.sql
 
@@ -10158,12 +10194,13 @@ begin
     end if;
 
     delete from tenancy.unfinished_backfills b where b.schema_name = begin_backfill.schema_name;
-    v_backfill.table_name := tenancy.backfill_table(schema_name, migration);
+    select t.table_name, t.alias into v_backfill.table_name, v_backfill.alias
+    from tenancy.backfill_table(schema_name, migration) t;
     v_backfill.rows_a_block := tenancy.rows_a_block(schema_name, v_backfill.table_name);
     insert into tenancy.unfinished_backfills as b
-        (schema_name, version, table_name, end_block, batch_blocks, rows_a_block)
+        (schema_name, version, table_name, alias, end_block, batch_blocks, rows_a_block)
     values (
-        schema_name, migration.version, v_backfill.table_name,
+        schema_name, migration.version, v_backfill.table_name, v_backfill.alias,
         tenancy.block_count(schema_name, v_backfill.table_name),
         greatest(1, migration.batch / greatest(v_backfill.rows_a_block, 1)),
         v_backfill.rows_a_block
@@ -11780,7 +11817,7 @@ create function tenancy.require_end_of_backfill(backfill tenancy.unfinished_back
 as $$
 begin
     if backfill.pass > 1 and backfill.rows_done_in_pass >= greatest(1000, backfill.rows_done_in_first_pass / 2)
-        or backfill.pass >= 20
+        or backfill.pass > 20
     then
         raise exception 'The backfill reaches no end: pass % over table "%" has changed % rows again. Replace its statement by one whose condition is false for a changed row, and let the application or a default fill new rows.', backfill.pass, backfill.table_name, backfill.rows_done_in_pass
             using errcode = 'object_not_in_prerequisite_state';
@@ -11789,7 +11826,7 @@ end;
 $$;
 
 comment on function tenancy.require_end_of_backfill(tenancy.unfinished_backfills) is
-    'Refuses to begin another pass of a backfill whose passes do not change fewer rows (55000).';
+    'Refuses a backfill whose later passes change as many rows as half of the first, or which has more than 20 passes (55000).';
 
 -- sql/20_tenancy/migrations/require_executable_routines.sql
 
@@ -12025,6 +12062,76 @@ $$;
 
 comment on function tenancy.require_registration_numbers(text, integer, integer, boolean) is
     'Refuses a limit in seconds, a size of a batch in rows and a choice of audit that no tenant migration may have (23514).';
+
+-- sql/20_tenancy/migrations/require_settled_rows.sql
+
+-- A changed row may come up again, in a later batch or in the next pass: it has moved to another
+-- block. So the statement runs a second time where the rows are now, and is rolled back. It may
+-- find rows that others have added meanwhile, but none of those that it has changed.
+create function tenancy.require_settled_rows(
+    schema_name text,
+    migration tenancy.tenant_migrations,
+    backfill tenancy.unfinished_backfills,
+    places tid[]
+)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    -- Reading some blocks in vain costs less than another statement.
+    v_gap constant integer := 32;
+    v_moved constant text := format(
+        'select count(*) from unnest($1) p (place) where not exists (select from only %I.%I t where t.ctid = p.place)',
+        schema_name, backfill.table_name
+    );
+    v_part record;
+    v_changed bigint;
+    v_moved_before bigint;
+    v_moved_after bigint;
+begin
+    for v_part in
+        select min(g.block) as first_block, max(g.block) + 1 as end_block
+        from (
+            select s.block, count(*) filter (where s.is_first) over (order by s.block) as number
+            from (
+                select b.block, b.block - lag(b.block) over (order by b.block) > v_gap as is_first
+                from (select distinct ((p.place::text::point)[0])::bigint as block from unnest(places) p (place)) b
+            ) s
+        ) g
+        group by g.number
+    loop
+        v_moved_after := 0;
+        begin
+            select r.row_count into v_changed
+            from tenancy.run_backfill_statement(
+                schema_name, migration, backfill.alias, v_part.first_block, v_part.end_block
+            ) r;
+            if v_changed > 0 then
+                execute v_moved into v_moved_after using places;
+            end if;
+            raise sqlstate 'TN000';
+        exception
+            when sqlstate 'TN000' then
+                null;
+        end;
+        continue when v_moved_after = 0;
+
+        -- A trigger of the tenant may have moved rows at once.
+        execute v_moved into v_moved_before using places;
+        if v_moved_after > v_moved_before then
+            raise exception 'The backfill would change rows again: % of the % rows that a batch has changed in table "%" fulfil its condition still. The batch was rolled back. Replace the statement by one whose condition is false for a changed row, as "total is null" is; and if the new value may be null, exclude that.',
+                v_moved_after - v_moved_before, cardinality(places), backfill.table_name
+                using errcode = 'object_not_in_prerequisite_state';
+        end if;
+    end loop;
+end;
+$$;
+
+comment on function tenancy.require_settled_rows(text, tenancy.tenant_migrations, tenancy.unfinished_backfills, tid[]) is
+    'Refuses a backfill whose statement would change a row again that it has just changed and that is at one of these places (55000).';
 
 -- sql/20_tenancy/migrations/require_statements.sql
 
@@ -12276,7 +12383,8 @@ comment on function tenancy.require_unchanged_outside(tenancy.tenant_migrations,
 
 -- sql/20_tenancy/migrations/rows_a_block.sql
 
--- Statistics may be missing or old, and reading a few blocks costs little.
+-- Statistics may be missing or old, and reading a few blocks costs little. They are spread over the
+-- table, because its beginning may be full of dead rows, or its end.
 create function tenancy.rows_a_block(schema_name text, table_name text)
     returns double precision
     stable
@@ -12285,32 +12393,70 @@ create function tenancy.rows_a_block(schema_name text, table_name text)
     language plpgsql
 as $$
 declare
-    v_read constant bigint := least(tenancy.block_count(schema_name, table_name), 50);
-    v_rows bigint;
+    v_blocks constant bigint := tenancy.block_count(schema_name, table_name);
+    v_step constant bigint := greatest(v_blocks / 50, 1::bigint);
+    v_first bigint;
+    v_found bigint;
+    v_read bigint := 0::bigint;
+    v_rows bigint := 0::bigint;
 begin
-    if v_read = 0 then
-        return 0;
-    end if;
-    execute format(
-        'select count(*) from only %I.%I where ctid >= ''(0,0)'' and ctid < ''(%s,0)''', schema_name, table_name, v_read
-    ) into v_rows;
+    for v_first in select * from generate_series(0::bigint, v_blocks - 1, v_step) loop
+        execute format('select count(*) from only %I.%I where ctid >= $1 and ctid < $2', schema_name, table_name)
+        into v_found
+        using format('(%s,0)', v_first)::tid, format('(%s,0)', v_first + 1)::tid;
+        v_read := v_read + 1;
+        v_rows := v_rows + v_found;
+    end loop;
 
-    return v_rows::double precision / v_read;
+    return coalesce(v_rows::double precision / nullif(v_read, 0), 0);
 end;
 $$;
 
 comment on function tenancy.rows_a_block(text, text) is
-    'Estimate of the rows in one block of a tenant''s table, from its first 50 blocks (PT404 table_not_found).';
+    'Estimate of the rows in one block of a tenant''s table, from some 50 of its blocks (PT404 table_not_found).';
 
 -- sql/20_tenancy/migrations/run_backfill_batch.sql
 
 create function tenancy.run_backfill_batch(
     schema_name text,
     migration tenancy.tenant_migrations,
+    backfill tenancy.unfinished_backfills,
     first_block bigint,
     end_block bigint
 )
     returns bigint
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_result record;
+begin
+    select r.row_count, r.places into v_result
+    from tenancy.run_backfill_statement(schema_name, migration, backfill.alias, first_block, end_block) r;
+    if backfill.alias is not null and v_result.row_count > 0 then
+        perform tenancy.require_settled_rows(schema_name, migration, backfill, v_result.places);
+    end if;
+
+    return v_result.row_count;
+end;
+$$;
+
+comment on function tenancy.run_backfill_batch(text, tenancy.tenant_migrations, tenancy.unfinished_backfills, bigint, bigint) is
+    'Runs the statement of a backfill for the blocks from the first to before the end, and returns how many rows it has changed. Refuses a statement that would change one of these rows again (55000). Only between the writing of writing_in and its removal, and under lock_tenant.';
+
+-- sql/20_tenancy/migrations/run_backfill_statement.sql
+
+create function tenancy.run_backfill_statement(
+    schema_name text,
+    migration tenancy.tenant_migrations,
+    alias text,
+    first_block bigint,
+    end_block bigint,
+    out row_count bigint,
+    out places tid[]
+)
     volatile
     security invoker
     set search_path = ''
@@ -12320,9 +12466,6 @@ create function tenancy.run_backfill_batch(
     set intervalstyle = 'postgres'
     language plpgsql
 as $$
-declare
-    v_path constant text := tenancy.tenant_search_path(schema_name);
-    v_rows bigint;
 begin
     perform set_config('safeupdate.enabled', 'off', true);
     -- The audit triggers look at the row of unfinished_backfills only if this parameter is set.
@@ -12331,21 +12474,21 @@ begin
         perform set_config('tenancy.backfill', migration.version, true);
     end if;
 
-    perform set_config('search_path', v_path, true);
-    -- What backfill_table has examined.
-    execute tenancy.single_statement(migration.statements)
+    perform set_config('search_path', tenancy.tenant_search_path(schema_name), true);
+    execute format(
+        E'with backfill as (%s\n returning %s as place) select count(*), array_agg(b.place) from backfill b',
+        tenancy.single_statement(migration.statements), coalesce(quote_ident(alias) || '.ctid', 'null::tid')
+    )
+    into row_count, places
     using format('(%s,0)', first_block)::tid, format('(%s,0)', end_block)::tid;
-    get diagnostics v_rows = row_count;
     set constraints all immediate;
     perform set_config('search_path', '', true);
     perform set_config('tenancy.backfill', '', true);
-
-    return v_rows;
 end;
 $$;
 
-comment on function tenancy.run_backfill_batch(text, tenancy.tenant_migrations, bigint, bigint) is
-    'Runs the statement of a backfill for the blocks from the first to before the end, and returns how many rows it has changed. Only between the writing of writing_in and its removal, and under lock_tenant.';
+comment on function tenancy.run_backfill_statement(text, tenancy.tenant_migrations, text, bigint, bigint) is
+    'Runs the statement of a backfill for the blocks from the first to before the end. Returns how many rows it has changed and, of an UPDATE, where they are now.';
 
 -- sql/20_tenancy/migrations/sends_notifications.sql
 
@@ -12644,6 +12787,53 @@ $$;
 
 comment on function tenancy.tenants_with(tenancy.tenant_migrations) is
     'The tenants that have received a tenant migration, by name.';
+
+-- sql/20_tenancy/migrations/try_backfill.sql
+
+create function tenancy.try_backfill(schema_name text, migration tenancy.tenant_migrations)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_backfill tenancy.unfinished_backfills;
+    v_insert text;
+    v_try record;
+    v_problem text;
+begin
+    select t.table_name, t.alias into v_backfill.table_name, v_backfill.alias
+    from tenancy.backfill_table(schema_name, migration) t;
+    v_insert := tenancy.trial_insert(tenancy.require_table(schema_name, v_backfill.table_name), with_nullable => true);
+    begin
+        select t.* into v_try from tenancy.try_statement(v_insert) t;
+        if v_try.code = '23503' then
+            perform tenancy.drop_trial_hurdles(schema_name);
+            perform tenancy.try_statement(v_insert);
+        end if;
+        perform tenancy.run_backfill_batch(
+            schema_name, migration, v_backfill, 0, tenancy.block_count(schema_name, v_backfill.table_name)
+        );
+        raise sqlstate 'TN000';
+    exception
+        when deadlock_detected or lock_not_available then
+            raise;
+        when others then
+            -- Other errors may be due to the made-up values.
+            if starts_with(sqlerrm, 'The backfill would change rows again') then
+                v_problem := sqlerrm;
+            end if;
+    end;
+    if v_problem is not null then
+        raise exception 'Tenant migration % cannot be run in batches. In a trial with one row, this happened: %', migration.version, v_problem
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+end;
+$$;
+
+comment on function tenancy.try_backfill(text, tenancy.tenant_migrations) is
+    'Runs a backfill for a made-up row and rolls that back. Refuses a statement that would change the row again, or that backfill_table refuses (55000). Only in the reference schema.';
 
 -- sql/20_tenancy/migrations/withdraw_tenant_migration.sql
 
@@ -19734,6 +19924,7 @@ declare
     v_after public.tenants;
     v_migration tenancy.tenant_migrations;
     v_backfill tenancy.unfinished_backfills;
+    v_rows_done bigint;
     v_rows_left bigint;
     v_sqlstate text;
     v_message text;
@@ -19745,7 +19936,7 @@ begin
 
     v_migration := tenancy.next_migration(v_before.schema_version);
     if v_migration.version is null then
-        return row(schema_name, 'up_to_date', v_before.schema_version, 0, null, null, null, null, null)::public.tenantry_tenant_migration_result;
+        return row(schema_name, 'up_to_date', v_before.schema_version, 0, null, null, null, null, null, null, null)::public.tenantry_tenant_migration_result;
     end if;
 
     perform tenancy.refresh_catalog_statistics();
@@ -19773,10 +19964,19 @@ begin
     end;
 
     if v_sqlstate is not null then
+        -- The earlier batches of a backfill are committed.
+        if v_migration.phase = 'backfill' then
+            v_rows_done := coalesce((
+                select b.rows_done
+                from tenancy.unfinished_backfills b
+                where b.schema_name = migrate_tenant.schema_name and b.version = v_migration.version
+            ), 0);
+        end if;
         perform tenancy.record_failed_migration(schema_name, v_migration.version, v_sqlstate, v_message);
         return row(
             schema_name, 'failed', v_migration.version,
-            tenancy.pending_migrations(v_before.schema_version), v_sqlstate, v_message, null, null, null
+            tenancy.pending_migrations(v_before.schema_version), v_sqlstate, v_message, v_migration.name,
+            null, v_rows_done, null, null
         )::public.tenantry_tenant_migration_result;
     end if;
 
@@ -19785,7 +19985,8 @@ begin
         v_rows_left := (v_backfill.end_block - v_backfill.next_block) * v_backfill.rows_a_block;
         return row(
             schema_name, 'in_progress', v_migration.version,
-            tenancy.pending_migrations(v_before.schema_version), null, null, v_backfill.rows_done, v_rows_left,
+            tenancy.pending_migrations(v_before.schema_version), null, null, v_migration.name,
+            v_backfill.pass, v_backfill.rows_done, v_rows_left,
             ceil((v_backfill.end_block - v_backfill.next_block) * v_backfill.seconds_a_block)
         )::public.tenantry_tenant_migration_result;
     elsif v_migration.phase = 'backfill' then
@@ -19806,7 +20007,7 @@ begin
 
     return row(
         schema_name, 'migrated', v_after.schema_version,
-        tenancy.pending_migrations(v_after.schema_version), null, null, v_backfill.rows_done,
+        tenancy.pending_migrations(v_after.schema_version), null, null, v_migration.name, null, v_backfill.rows_done,
         case v_migration.phase when 'backfill' then 0 end, case v_migration.phase when 'backfill' then 0 end
     )::public.tenantry_tenant_migration_result;
 exception
@@ -19816,7 +20017,8 @@ end;
 $$;
 
 comment on function public.migrate_tenant(text) is
-    'Applies the next pending tenant migration to a tenant, completely or not at all. '
+    'Applies the next pending tenant migration to a tenant, completely or not at all; of a backfill, '
+    'batches stay that were done before it failed: rows_done. '
     'It is cancelled after 5 s. Of a backfill a call runs one batch of about a second, and '
     'answers "in_progress" with rows_done, rows_left and seconds_left: repeat the call. '
     'A suspended tenant is migrated too and stays suspended, and so is a tenant of the pool. A '
@@ -22259,6 +22461,37 @@ $$;
 comment on function tenancy.check_tenant_grants(text) is
     'Check: privileges of the API roles and of PUBLIC in a tenant that do not fit its status, its policies, its callable routines and what its migrations have revoked.';
 
+-- sql/50_checks/check_tenants_behind.sql
+
+create function tenancy.check_tenants_behind()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select
+        'warning: tenants behind',
+        'public.tenants',
+        format(
+            '%s tenants lack tenant migrations, such as %s. %s of them are in the middle of a backfill.',
+            count(*), min(t.schema_name), count(b.schema_name)
+        ),
+        'Run tenantry migrate.',
+        null::text
+    from public.tenants t
+    left join tenancy.unfinished_backfills b on b.schema_name = t.schema_name
+    where t.schema_version <> (select tenancy.latest_tenant_version())
+        -- check_pool reports the others.
+        and t.status <> 'pooled'
+        -- As check_stuck_tenants does.
+        and not exists (select from tenancy.unfinished_migrations u where u.schema_name = t.schema_name)
+    having count(*) > 0;
+$$;
+
+comment on function tenancy.check_tenants_behind() is
+    'Check: tenants that do not have the latest tenant migration yet, as during a roll-out.';
+
 -- sql/50_checks/check_triggers.sql
 
 create function tenancy.check_triggers(schema_name text, differences tenancy.template_difference[])
@@ -22520,6 +22753,8 @@ as $$
     select * from tenancy.check_pool()
     union all
     select * from tenancy.check_stuck_tenants()
+    union all
+    select * from tenancy.check_tenants_behind()
     union all
     select * from tenancy.check_creation_script();
 $$;

@@ -162,6 +162,8 @@ def test_reply_about_a_migration_waits_for_all_tables_of_the_tenant(
         "pending": 0,
         "sqlstate": None,
         "message": None,
+        "name": "add_title",
+        "pass_number": None,
         "rows_done": None,
         "rows_left": None,
         "seconds_left": None,

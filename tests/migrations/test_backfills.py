@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -85,6 +86,8 @@ def test_small_tenant_passes_a_backfill_in_one_call(fleet: Fleet) -> None:
         "pending": 0,
         "sqlstate": None,
         "message": None,
+        "name": "test",
+        "pass_number": None,
         "rows_done": 1000,
         "rows_left": 0,
         "seconds_left": 0,
@@ -229,8 +232,10 @@ def test_failing_backfill_keeps_its_earlier_batches(fleet: Fleet) -> None:
     assert len(results) > 1
     assert (results[-1]["outcome"], results[-1]["sqlstate"]) == ("failed", "22012")
     assert results[-1]["version"] == version
+    assert results[-1]["rows_done"] == results[-2]["rows_done"]
     unfinished = left(fleet, tenant, table)
     assert 0 < unfinished < 740
+    assert unfinished == 740 - results[-1]["rows_done"]
     assert fleet.status()["stuck"] == 1
 
     fleet.sql.execute(identifiers("update {}.{} set id = 0 where id = 700", tenant, table))
@@ -255,15 +260,93 @@ def test_locked_row_makes_the_next_batch_smaller(fleet: Fleet) -> None:
     assert left(fleet, tenant, table) == 0
 
 
-def test_backfill_without_end_fails(fleet: Fleet) -> None:
-    tenant, table = filled(fleet, 2000)
+@pytest.mark.parametrize("fillfactor", [10, 100], ids=["in their blocks", "elsewhere"])
+def test_row_is_never_changed_twice(fleet: Fleet, fillfactor: int) -> None:
+    tenant, table = filled(fleet, 555)
+    # The made-up row of the registration does not fulfil the condition.
     fleet.register_backfill(
-        statement(table).replace("total = net where total is null", "net = 1 where id > 0")
+        f"update {table} o set net = net * 2 where net > 100 and o.ctid >= $1 and o.ctid < $2",  # noqa: S608
+        batch=1,
     )
+    fleet.sql.execute(
+        sql.SQL("alter table {} set (fillfactor = {})").format(
+            sql.Identifier(tenant, table), sql.Literal(fillfactor)
+        )
+    )
+    fleet.sql.execute(identifiers("vacuum full {}.{}", tenant, table))
 
     result = until_passed(fleet, tenant)[-1]
-    assert result["outcome"] == "failed"
-    assert "reaches no end" in result["message"]
+    assert (result["outcome"], result["rows_done"]) == ("failed", 0)
+    assert "would change rows again" in result["message"]
+    changed = fleet.sql.execute(
+        identifiers("select from {}.{} where net <> id", tenant, table)
+    ).rowcount
+    assert changed == 0
+
+
+def test_condition_that_comes_true_again_ends_in_the_second_pass(fleet: Fleet) -> None:
+    tenant, table = filled(fleet, 1110)
+    now = "(extract(epoch from now()) * 1000000)::bigint"
+    fleet.register_backfill(
+        f"update {table} set total = {now} where coalesce(total, 0) < {now}"  # noqa: S608
+        f" and ctid >= $1 and ctid < $2 and case when coalesce(total, 0) < {now} then"
+        " pg_sleep(0.001) is not null end",
+        batch=1,
+    )
+
+    results = until_passed(fleet, tenant)
+    assert results[-1]["outcome"] == "failed"
+    assert "reaches no end" in results[-1]["message"]
+    assert results[-1]["rows_done"] < 2 * 1110 + 1000
+    assert {result["pass_number"] for result in results[:-1]} == {1, 2}
+
+
+def test_rows_left_are_estimated_from_the_whole_table(fleet: Fleet) -> None:
+    tenant, table = filled(fleet, 0)
+    place = sql.Identifier(tenant, table)
+    fleet.sql.execute(sql.SQL("alter table {} disable trigger user").format(place))
+    fleet.sql.execute(
+        sql.SQL("insert into {} select i from generate_series(1, 30000) i").format(place)
+    )
+    fleet.sql.execute(sql.SQL("delete from {} where id <= 20000").format(place))
+
+    row = fleet.sql.execute(
+        "select tenancy.rows_a_block(%(schema)s, %(table)s)"
+        " * tenancy.block_count(%(schema)s, %(table)s) as rows",
+        {"schema": tenant, "table": table},
+    ).fetchone()
+    assert row is not None
+    assert row["rows"] == pytest.approx(10_000, rel=0.1)
+
+
+def test_two_runs_at_once_share_the_batches(fleet: Fleet) -> None:
+    tenant, table = filled(fleet, 740)
+    fleet.register_backfill(slow_statement(table), batch=1)
+
+    def run() -> set[str]:
+        with psycopg.connect(fleet.address.db_url, autocommit=True) as session:
+            outcomes = {"in_progress"}
+            while not outcomes & {"migrated", "up_to_date", "failed"}:
+                # "busy".
+                with contextlib.suppress(psycopg.ProgrammingError):
+                    row = session.execute(
+                        "select (public.migrate_tenant(%s)).outcome::text", (tenant,)
+                    ).fetchone()
+                    assert row is not None
+                    outcomes.add(row[0])
+            return outcomes
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.submit(run), pool.submit(run)
+        outcomes = first.result() | second.result()
+    assert outcomes == {"in_progress", "migrated", "up_to_date"}
+    assert left(fleet, tenant, table) == 0
+    [entry] = fleet.sql.execute(
+        "select details ->> 'rows' as rows from public.admin_audit_log"
+        " where schema_name = %s and details ? 'rows'",
+        (tenant,),
+    ).fetchall()
+    assert entry["rows"] == "740"
 
 
 def test_suspended_tenant_is_backfilled_and_can_be_deleted_meanwhile(fleet: Fleet) -> None:
@@ -317,52 +400,42 @@ def test_backfill_may_join_and_delete(fleet: Fleet) -> None:
 
 
 _PART = "total is null and ctid >= $1 and ctid < $2"
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        pytest.param(
-            "update {} set total = 1 where total is null", "add .and .*ctid >= ", id="no range"
-        ),
-        pytest.param(
-            "update {} set total = 1 where total is null and ctid >= $2 and ctid < $1",
-            "add .and .*ctid >= ",
-            id="turned range",
-        ),
-        pytest.param(
-            "update {} set total = 1 where ctid >= $1 and ctid < $2",
-            "condition that is false",
-            id="no condition",
-        ),
-        pytest.param(
-            "insert into {} select id + 1 from {} where [part]", "UPDATE or DELETE", id="insert"
-        ),
-        pytest.param("alter table {} add column more text", "UPDATE or DELETE", id="DDL"),
-        pytest.param(
-            "update {} set total = 1 where [part]; drop table {}", "UPDATE or DELETE", id="two"
-        ),
-        pytest.param(
-            "update public.tenants set display_name = '' where id is null"
-            " and ctid >= $1 and ctid < $2",
-            "table of the tenant",
-            id="outside",
-        ),
-        pytest.param(
-            "update {} set total = nothing where [part]", "nothing", id="unknown column"
-        ),
-        pytest.param("  ", "is empty", id="empty"),
-    ],
+_AGAIN = "would change rows again"
+_REFUSED = (
+    # No range, and a turned one.
+    ("update {} set total = 1 where total is null", "add .and .*ctid >= "),
+    (
+        "update {} set total = 1 where total is null and ctid >= $2 and ctid < $1",
+        "add .and .*ctid >= ",
+    ),
+    ("update {} set total = 1 where ctid >= $1 and ctid < $2", "condition that is false"),
+    ("insert into {} select id + 1 from {} where [part]", "UPDATE or DELETE"),
+    ("alter table {} add column more text", "UPDATE or DELETE"),
+    ("update {} set total = 1 where [part]; drop table {}", "UPDATE or DELETE"),
+    (
+        "update public.tenants set display_name = '' where id is null"
+        " and ctid >= $1 and ctid < $2",
+        "table of the tenant",
+    ),
+    ("update {} set total = nothing where [part]", "Tenant migration .* failed: .*nothing"),
+    # PostgreSQL plans no reading at all.
+    (
+        "update {} set total = 1 where id is null and ctid >= $1 and ctid < $2",
+        "can never be true",
+    ),
+    ("update {} set net = net * 2 where net > 0 and ctid >= $1 and ctid < $2", _AGAIN),
+    ("  ", "is empty"),
 )
-def test_statement_that_cannot_run_in_batches_is_refused(
-    fleet: Fleet, text: str, reason: str
-) -> None:
-    table = fleet.table()
-    fleet.register(f"create table {table} (id bigint primary key, total bigint)")
 
-    with pytest.raises(psycopg.Error, match=f"(?s){reason}"):
-        fleet.register_backfill(text.replace("{}", table).replace("[part]", _PART))
-    fleet.register_backfill(statement(table).replace("net", "id"))
+
+def test_statement_that_cannot_run_in_batches_is_refused(fleet: Fleet) -> None:
+    table = fleet.table()
+    fleet.register(f"create table {table} (id bigint primary key, net bigint, total bigint)")
+
+    for text, reason in _REFUSED:
+        with pytest.raises(psycopg.Error, match=f"(?s){reason}"):
+            fleet.register_backfill(text.replace("{}", table).replace("[part]", _PART))
+    fleet.register_backfill(statement(table))
 
 
 _MIXED = """

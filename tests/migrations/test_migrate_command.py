@@ -58,7 +58,10 @@ def test_failed_canary_stops_the_run(served: ServedFleet) -> None:
     add_conflict(served, tenants[0], table)
     served.register(f"create table {table} (id bigint primary key)")
 
-    report = served.roll_out("--canary", "1")
+    shown = served.command("migrate", "--canary", "1")
+    assert f"Canaries: {tenants[0]}." in shown.stderr
+    assert "1 tenant failed; nothing was changed there" in shown.stdout
+    report = served.roll_out("--canary", "1", "--retry-failed")
 
     assert [failure["schema_name"] for failure in report["failed"]] == [tenants[0]]
     assert report["not_started"] == tenants[1:]

@@ -33,6 +33,8 @@ def test_migrated_table_is_protected_audited_and_served(served: ServedFleet) -> 
         "pending": 0,
         "sqlstate": None,
         "message": None,
+        "name": "test",
+        "pass_number": None,
         "rows_done": None,
         "rows_left": None,
         "seconds_left": None,

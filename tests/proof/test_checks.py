@@ -491,6 +491,14 @@ PLATFORM_LEFT_ALONE = (
         "stuck tenant",
         "acme",
     ),
+    # check_tenants_behind
+    Damage(
+        "update public.tenants set schema_version = ("
+        "select version from tenancy.tenant_migrations order by position limit 1)"
+        " where schema_name = 'acme'",
+        "warning: tenants behind",
+        "public.tenants",
+    ),
     # check_pool
     Damage(
         "update tenancy.platform_settings set pool_size = 1 where true",

@@ -61,6 +61,9 @@ def test_every_error_has_a_code_and_says_what_to_do() -> None:
         'Tenant migration "%" fails',
         # The outcome of migrate_tenant.
         *("The backfill reaches no end", "A batch of one block of table"),
+        "The backfill would change rows again",
+        # compile_creation catches it: there is no script then.
+        *("The template has a name that", "The template has a text with"),
         "It was cancelled after % seconds",
         *("After tenant migration %", "The tenant template does not"),
         "After the repair there would be",

@@ -84,7 +84,7 @@ ALLOWED = (
     Allowance(
         NOT_SANITIZED,
         (
-            *("tenancy.apply_tenant_migration", "tenancy.run_backfill_batch"),
+            *("tenancy.apply_tenant_migration", "tenancy.run_backfill_statement"),
             "tenancy.backfill_table",
         ),
         "A tenant migration is SQL on purpose. Only a push registers one.",

@@ -25,15 +25,14 @@ begin
     -- Small batches share a call, so that a small tenant passes in one.
     loop
         if v_backfill.next_block >= v_backfill.end_block then
-            -- From the second pass on, what has been added behind the end belongs to the pass. In
-            -- the first, most of it are the rows that the backfill itself has changed.
             v_end := tenancy.block_count(tenant.schema_name, v_backfill.table_name);
-            if v_backfill.pass > 1 and v_end > v_backfill.end_block then
+            -- Others have added what is behind the end, if the pass has changed nothing. Otherwise
+            -- most of it are the rows that the backfill itself has changed.
+            if v_backfill.rows_done_in_pass = 0 and v_end > v_backfill.end_block then
                 v_backfill.end_block := v_end;
             elsif v_backfill.rows_done_in_pass = 0 then
                 exit;
             else
-                perform tenancy.require_end_of_backfill(v_backfill);
                 if v_backfill.pass = 1 then
                     v_backfill.rows_done_in_first_pass := v_backfill.rows_done_in_pass;
                 end if;
@@ -52,7 +51,7 @@ begin
             update tenancy.unfinished_backfills b
             set writing_in = pg_current_xact_id()
             where b.schema_name = tenant.schema_name;
-            v_rows := tenancy.run_backfill_batch(tenant.schema_name, migration, v_backfill.next_block, v_end);
+            v_rows := tenancy.run_backfill_batch(tenant.schema_name, migration, v_backfill, v_backfill.next_block, v_end);
             perform tenancy.require_clean_session(migration, v_leftovers, v_locks);
         exception
             when query_canceled or lock_not_available or deadlock_detected then
@@ -74,6 +73,7 @@ begin
         v_backfill.seconds_a_block := v_seconds / (v_end - v_backfill.next_block);
         v_backfill.rows_done := v_backfill.rows_done + v_rows;
         v_backfill.rows_done_in_pass := v_backfill.rows_done_in_pass + v_rows;
+        perform tenancy.require_end_of_backfill(v_backfill);
         v_backfill.batch_blocks := greatest(1, v_backfill.batch_blocks * least(4, greatest(0.25, v_batch_seconds / v_seconds)));
         v_backfill.next_block := v_end;
     end loop;

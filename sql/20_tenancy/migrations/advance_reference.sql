@@ -27,7 +27,7 @@ begin
     perform tenancy.require_migration_text(migration);
     perform tenancy.make_reference();
     if migration.phase = 'backfill' then
-        perform tenancy.backfill_table('tenant_template', migration);
+        perform tenancy.try_backfill('tenant_template', migration);
     elsif migration.phase = 'index' then
         perform tenancy.index_name(migration);
     end if;

@@ -16,12 +16,13 @@ begin
     end if;
 
     delete from tenancy.unfinished_backfills b where b.schema_name = begin_backfill.schema_name;
-    v_backfill.table_name := tenancy.backfill_table(schema_name, migration);
+    select t.table_name, t.alias into v_backfill.table_name, v_backfill.alias
+    from tenancy.backfill_table(schema_name, migration) t;
     v_backfill.rows_a_block := tenancy.rows_a_block(schema_name, v_backfill.table_name);
     insert into tenancy.unfinished_backfills as b
-        (schema_name, version, table_name, end_block, batch_blocks, rows_a_block)
+        (schema_name, version, table_name, alias, end_block, batch_blocks, rows_a_block)
     values (
-        schema_name, migration.version, v_backfill.table_name,
+        schema_name, migration.version, v_backfill.table_name, v_backfill.alias,
         tenancy.block_count(schema_name, v_backfill.table_name),
         greatest(1, migration.batch / greatest(v_backfill.rows_a_block, 1)),
         v_backfill.rows_a_block

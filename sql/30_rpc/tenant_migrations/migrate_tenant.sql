@@ -17,6 +17,7 @@ declare
     v_after public.tenants;
     v_migration tenancy.tenant_migrations;
     v_backfill tenancy.unfinished_backfills;
+    v_rows_done bigint;
     v_rows_left bigint;
     v_sqlstate text;
     v_message text;
@@ -28,7 +29,7 @@ begin
 
     v_migration := tenancy.next_migration(v_before.schema_version);
     if v_migration.version is null then
-        return row(schema_name, 'up_to_date', v_before.schema_version, 0, null, null, null, null, null)::public.tenantry_tenant_migration_result;
+        return row(schema_name, 'up_to_date', v_before.schema_version, 0, null, null, null, null, null, null, null)::public.tenantry_tenant_migration_result;
     end if;
 
     perform tenancy.refresh_catalog_statistics();
@@ -56,10 +57,19 @@ begin
     end;
 
     if v_sqlstate is not null then
+        -- The earlier batches of a backfill are committed.
+        if v_migration.phase = 'backfill' then
+            v_rows_done := coalesce((
+                select b.rows_done
+                from tenancy.unfinished_backfills b
+                where b.schema_name = migrate_tenant.schema_name and b.version = v_migration.version
+            ), 0);
+        end if;
         perform tenancy.record_failed_migration(schema_name, v_migration.version, v_sqlstate, v_message);
         return row(
             schema_name, 'failed', v_migration.version,
-            tenancy.pending_migrations(v_before.schema_version), v_sqlstate, v_message, null, null, null
+            tenancy.pending_migrations(v_before.schema_version), v_sqlstate, v_message, v_migration.name,
+            null, v_rows_done, null, null
         )::public.tenantry_tenant_migration_result;
     end if;
 
@@ -68,7 +78,8 @@ begin
         v_rows_left := (v_backfill.end_block - v_backfill.next_block) * v_backfill.rows_a_block;
         return row(
             schema_name, 'in_progress', v_migration.version,
-            tenancy.pending_migrations(v_before.schema_version), null, null, v_backfill.rows_done, v_rows_left,
+            tenancy.pending_migrations(v_before.schema_version), null, null, v_migration.name,
+            v_backfill.pass, v_backfill.rows_done, v_rows_left,
             ceil((v_backfill.end_block - v_backfill.next_block) * v_backfill.seconds_a_block)
         )::public.tenantry_tenant_migration_result;
     elsif v_migration.phase = 'backfill' then
@@ -89,7 +100,7 @@ begin
 
     return row(
         schema_name, 'migrated', v_after.schema_version,
-        tenancy.pending_migrations(v_after.schema_version), null, null, v_backfill.rows_done,
+        tenancy.pending_migrations(v_after.schema_version), null, null, v_migration.name, null, v_backfill.rows_done,
         case v_migration.phase when 'backfill' then 0 end, case v_migration.phase when 'backfill' then 0 end
     )::public.tenantry_tenant_migration_result;
 exception
@@ -99,7 +110,8 @@ end;
 $$;
 
 comment on function public.migrate_tenant(text) is
-    'Applies the next pending tenant migration to a tenant, completely or not at all. '
+    'Applies the next pending tenant migration to a tenant, completely or not at all; of a backfill, '
+    'batches stay that were done before it failed: rows_done. '
     'It is cancelled after 5 s. Of a backfill a call runs one batch of about a second, and '
     'answers "in_progress" with rows_done, rows_left and seconds_left: repeat the call. '
     'A suspended tenant is migrated too and stays suspended, and so is a tenant of the pool. A '
