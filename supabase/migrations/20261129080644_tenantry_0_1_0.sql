@@ -20936,7 +20936,8 @@ as $$
     from pg_catalog.pg_class c
     where c.relnamespace = 'pg_catalog'::regnamespace
         and c.relkind = 'r'
-        and pg_stat_get_dead_tuples(c.oid) > 10000 + pg_stat_get_live_tuples(c.oid);
+        -- A small catalog is read in milliseconds even so, and autovacuum comes within a minute.
+        and pg_stat_get_dead_tuples(c.oid) > 30000 + pg_stat_get_live_tuples(c.oid);
 $$;
 
 comment on function tenancy.check_catalog_statistics() is
