@@ -73,8 +73,9 @@ class TenantMigrationResult(Result):
     pending: Annotated[int, Field(examples=[0])]
     sqlstate: str | None
     message: str | None
-    name: Annotated[str | None, Field(examples=[None])]
+    name: Annotated[str | None, Field(examples=["add_orders"])]
     pass_number: Annotated[int | None, Field(examples=[None])]
+    rows_done: Annotated[int | None, Field(examples=[None])]
     rows_left: Annotated[int | None, Field(examples=[None])]
     seconds_left: Annotated[int | None, Field(examples=[None])]
 

@@ -112,7 +112,7 @@ CUSTOMER_ID = '{"name": "customer_id", "type": "uuid"}'
 FOREIGN_KEY = "select public.add_foreign_key('acme', 'orders', 'customer_id', 'users')"
 POOL = "update tenancy.platform_settings set pool_size = {} where singleton"
 REGISTER = (
-    "select tenancy.register_tenant_migration('2027012009000{0}', 'add_{0}',"
+    "select tenancy.register_tenant_migration('2027012009000{0}', 'add_orders',"
     " 'create table added_{0} (id uuid)')"
 )
 

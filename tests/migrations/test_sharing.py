@@ -205,8 +205,9 @@ def test_dropped_shared_table_is_named_with_the_way_back_and_the_way_out(
     served.sql.execute(f"{PRODUCTS} {share}".encode())
     served.sql.execute(served.command("drift", "--sql").stdout.encode())
     for found in findings(served):
-        served.sql.execute(found["remediation"].encode())
-    assert findings(served) == []
+        if found["kind"] != "warning: tenants behind":
+            served.sql.execute(found["remediation"].encode())
+    assert {found["kind"] for found in findings(served)} <= {"warning: tenants behind"}
     assert served.migrate(behind)["outcome"] == "migrated"
 
     # The way out.

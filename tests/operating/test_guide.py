@@ -205,7 +205,9 @@ def test_view_shows_what_its_caller_may_read(project: Project) -> None:
 
 
 def test_view_in_public_without_invoker_is_reported(project: Project) -> None:
-    findings = "select object, kind from tenancy.platform_findings()"
+    findings = (
+        "select object from tenancy.platform_findings() where kind <> 'warning: tenants behind'"
+    )
     view = "create view public.all_notes {} as select * from acme.notes"
     for options, expected in (("with (security_invoker = true)", 0), ("", 1)):
         with project.session.transaction(force_rollback=True):

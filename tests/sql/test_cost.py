@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
-import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
@@ -29,10 +28,9 @@ Database = psycopg.Connection[dict[str, Any]]
 Operation = Callable[[Database, str], None]
 
 
-@pytest.fixture
-def tenants(environment: Environment) -> list[str]:
+def _tenants(environment: Environment) -> list[str]:
     """A few tenants, each with a table that references a table of the template."""
-    names = [environment.tenant() for _ in range(8)]
+    names = [environment.tenant() for _ in range(4)]
     for name in names:
         environment.sql.execute(
             "select public.create_table(%s, 'notes', %s)",
@@ -86,14 +84,16 @@ def _find_dependents(database: Database, tenant: str) -> None:
     database.execute("select tenancy.require_no_dependents(%s)", (tenant,))
 
 
-def _list_a_page(database: Database, tenant: str) -> None:
-    # The page behind this tenant. The first one also counts all tenants.
+def _list_a_page(database: Database, _: str) -> None:
+    # Few tenants fit into one hash table, many do not.
+    database.execute("set local enable_hashjoin = off")
+    database.execute("set local enable_mergejoin = off")
+    # A page behind the first one, which also counts all tenants.
     page = database.execute(
-        "select * from public.list_tenants(page_size => 5,"
-        " after => tenancy.list_cursor(row('schema_name', false, 0, '', %s)))",
-        (tenant,),
+        "select * from public.list_tenants(page_size => 4,"
+        " after => tenancy.list_cursor(row('schema_name', false, 0, '', 'a')))"
     ).fetchall()
-    assert all(row["schema_name"] > tenant for row in page)
+    assert len(page) == 4
 
 
 def _read_the_whole_catalog(database: Database, tenant: str) -> None:
@@ -108,20 +108,21 @@ OPERATIONS = (
 )
 
 
-def test_no_operation_reads_more_rows_with_more_tenants(
-    environment: Environment, tenants: list[str]
-) -> None:
-    # New tenants for each count: the rows of a rollback are read like live rows.
-    first, others = tenants[:4], tenants[4:]
-    before = _reads(environment, first)
-    for _ in range(ADDED):
-        environment.tenant()
-    more = {
-        operation: rows - before[operation]
-        for operation, rows in _reads(environment, others).items()
-    }
+def test_no_operation_reads_more_rows_with_more_tenants(environment: Environment) -> None:
+    for _ in range(3):
+        # New tenants for each count: the rows of a rollback are read like live rows.
+        before = _reads(environment, _tenants(environment))
+        for _ in range(ADDED):
+            environment.tenant()
+        more = {
+            operation: rows - before[operation]
+            for operation, rows in _reads(environment, _tenants(environment)).items()
+        }
+        # Other tests may create tenants meanwhile. Where they delete as many, the counts prove
+        # nothing.
+        if more[_read_the_whole_catalog] >= ADDED:
+            break
 
-    # At least: reading the whole catalog also counts the new tenants of other tests.
     assert more.pop(_read_the_whole_catalog) >= ADDED
     assert {operation.__name__: rows for operation, rows in more.items() if rows >= ADDED} == {}
 
@@ -155,12 +156,10 @@ def test_creation_appends_to_the_list_of_exposed_schemas_without_splitting_it(
     assert counts["exposed_schemas"] == 0
 
 
-def test_every_creation_takes_the_same_locks(
-    environment: Environment, tenants: list[str]
-) -> None:
+def test_every_creation_takes_the_same_locks(environment: Environment) -> None:
     with psycopg.connect(environment.address.db_url, row_factory=dict_row) as database:
         held = []
-        for tenant in tenants:
+        for tenant in _tenants(environment):
             _create(database, tenant)
             held.append(_locks(database))
         database.rollback()

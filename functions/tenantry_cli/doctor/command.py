@@ -101,6 +101,8 @@ def doctor(target: Target, fix: bool, forget_missing: bool, as_json: bool) -> No
             console.print(f"    {escape(warning.remediation)}")
         if not problems:
             console.print("No problem was found.")
+            if capacity is not None and str(capacity):
+                console.print(str(capacity))
         elif not fix and _repairable(problems, forget_missing):
             several = (
                 " By hand, run one statement, then the doctor again: a problem may follow from "
@@ -110,8 +112,6 @@ def doctor(target: Target, fix: bool, forget_missing: bool, as_json: bool) -> No
                 "`tenantry doctor --fix` repairs some of these problems."
                 f"{several if len(problems) > 1 else ''}"
             )
-        if capacity is not None and str(capacity):
-            console.print(str(capacity))
     if problems:
         raise SystemExit(1)
 
