@@ -116,8 +116,9 @@ def test_guard_asks_one_query_whether_a_usual_write_may_be_refused(
         connection.rollback()
 
     assert functions == {"require_access"}
-    # The three rows of the question, and the policies of the table by their key.
-    assert blocks <= 16
+    # The three rows of the question, and the policies of the table by their key: four look-ups
+    # of a few blocks each, 13 on PostgreSQL 17 and 17 on 15.
+    assert blocks <= 20
     assert looking_closely == {"require_access", "require_writable"}
 
 
