@@ -212,8 +212,8 @@ class RollOut:
         """The result of the next step, or None if the tenant has no other step in this run."""
         result: dict[str, Any]
         try:
-            if self._session and (limit_seconds or 0) > SHORT_SECONDS:
-                result = self._session.migrate(name, limit_seconds or SHORT_SECONDS)
+            if self._session and limit_seconds is not None and limit_seconds > SHORT_SECONDS:
+                result = self._session.migrate(name, limit_seconds)
             else:
                 result = self._patiently(name)
         except RefusedError as error:

@@ -52,16 +52,6 @@ def measured(
         thread.join()
 
 
-def left(served: ServedFleet, tenant: str, table: str) -> int:
-    row = served.sql.execute(
-        sql.SQL("select count(*) from {} where total is null").format(
-            sql.Identifier(tenant, table)
-        )
-    ).fetchone()
-    assert row is not None
-    return int(row["count"])
-
-
 def has_done(served: ServedFleet, rows: int) -> bool:
     found = served.sql.execute(
         "select from tenancy.unfinished_backfills where rows_done > %s", (rows,)
@@ -103,7 +93,7 @@ def test_large_tenant_is_migrated_under_readers_and_kills(served: ServedFleet) -
     seconds = time.monotonic() - begun
 
     assert running.returncode == 0, said
-    assert left(served, large, table) == 0
+    assert served.missing(large, table, "total") == 0
     assert served.drift(large) == []
     assert set(served.versions().values()) == {served.latest()}
     assert {status for status, _ in answers} == {200}

@@ -44,16 +44,6 @@ def register_backfill(served: ServedFleet, table: str) -> None:
     )
 
 
-def left(served: ServedFleet, tenant: str, table: str) -> int:
-    row = served.sql.execute(
-        sql.SQL("select count(*) from {} where total is null").format(
-            sql.Identifier(tenant, table)
-        )
-    ).fetchone()
-    assert row is not None
-    return int(row["count"])
-
-
 def is_valid(served: ServedFleet, tenant: str, table: str) -> bool | None:
     row = served.sql.execute(
         "select i.indisvalid from pg_index i where i.indexrelid = to_regclass(%s)",
@@ -71,9 +61,9 @@ def test_killed_run_is_continued_and_small_tenants_do_not_wait(
     register_backfill(served, table)
 
     running = served.begin("migrate")
-    until(lambda: left(served, large, table) < 600)
-    assert left(served, large, table) > 0
-    assert left(served, small, table) == 0
+    until(lambda: served.missing(large, table, "total") < 600)
+    assert served.missing(large, table, "total") > 0
+    assert served.missing(small, table, "total") == 0
     running.send_signal(signal.SIGKILL)
     _, said = running.communicate(timeout=60)
     assert f"{large}, " in said
@@ -82,7 +72,7 @@ def test_killed_run_is_continued_and_small_tenants_do_not_wait(
     report = served.roll_out()
     assert report["migrated"] == [large]
     assert report["rows_changed"] == 1000
-    assert left(served, large, table) == 0
+    assert served.missing(large, table, "total") == 0
     assert served.versions()[new] == served.latest()
 
 

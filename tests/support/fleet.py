@@ -206,6 +206,16 @@ class ServedFleet(Fleet):
         rows: Any = reply.json()
         return rows if isinstance(rows, list) else [rows]
 
+    def missing(self, schema_name: str, table: str, column: str) -> int:
+        """The number of rows whose column is null."""
+        row = self.sql.execute(
+            SQL("select count(*) from {} where {} is null").format(
+                Identifier(schema_name, table), Identifier(column)
+            )
+        ).fetchone()
+        assert row is not None
+        return int(row["count"])
+
     def wait_until_served(self, schema_name: str, table: str, column: str) -> None:
         """Waits until PostgREST has reloaded its schema cache after the commit."""
         deadline = time.monotonic() + 60
