@@ -29,7 +29,7 @@ def replayed(fleet: Fleet, *, with_script: bool = False) -> int:
     with tracked(fleet) as database:
         if not with_script:
             database.execute("delete from tenancy.tenant_template_scripts where true")
-        database.execute("select public.create_tenant_schema()")
+        database.execute("select public.create_tenant_schema(%s)", (fleet.name(),))
         return calls(database)["apply_tenant_migration"]
 
 
@@ -118,7 +118,7 @@ def test_creation_by_script_decides_nothing_and_calls_nothing_for_each_migration
 ) -> None:
     def calls_of_a_creation() -> Counter[str]:
         with tracked(fleet) as database:
-            database.execute("select public.create_tenant_schema()")
+            database.execute("select public.create_tenant_schema(%s)", (fleet.name(),))
             return calls(database)
 
     before = calls_of_a_creation()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -270,8 +271,8 @@ def held(database: psycopg.Connection[dict[str, Any]], tenant: str) -> dict[str,
 def test_writers_may_use_the_sequences_of_their_tables_and_no_others(
     database: psycopg.Connection[dict[str, Any]],
 ) -> None:
-    made = database.execute("select schema_name from public.create_tenant_schema()")
-    tenant = made.fetchall()[0]["schema_name"]
+    tenant = f"test_{secrets.token_hex(6)}"
+    database.execute("select public.create_tenant_schema(%s)", (tenant,))
     statements = TABLES.replace("'{0}.", f"'{tenant}.")
     database.execute(SQL(statements).format(Identifier(tenant)))
     for table in WRITTEN:

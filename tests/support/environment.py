@@ -240,9 +240,10 @@ class Environment:
         self.sql.execute("select public.suspend_tenant(%s)", (schema_name,))
 
     def put_into_pool(self, schema_name: str) -> None:
-        """Makes a tenant look as if it were in the pool."""
+        """Makes a tenant look as if it were in the pool, where no creation takes it."""
         self.sql.execute(
-            "update public.tenants set status = 'pooled', suspended_at = null"
+            "update public.tenants"
+            " set status = 'pooled', suspended_at = null, updated_at = 'infinity'"
             " where schema_name = %s",
             (schema_name,),
         )
@@ -250,7 +251,9 @@ class Environment:
 
     def take_from_pool(self, schema_name: str) -> None:
         self.sql.execute(
-            "update public.tenants set status = 'active' where schema_name = %s", (schema_name,)
+            "update public.tenants set status = 'active', updated_at = now()"
+            " where schema_name = %s",
+            (schema_name,),
         )
         self.sql.execute("select tenancy.apply_tenant_privileges(%s)", (schema_name,))
 
