@@ -1,4 +1,4 @@
--- The question of the policies. The guard asks a query of its own, in require_access. The two
+-- The question of the policies. The guard asks a query of its own, in guard_request. The two
 -- share only the tables of the registry and calling_user, so that one mistake does not open both
 -- layers. A view, because PostgreSQL plans it with the statement; a function would cost more than
 -- this query. security_barrier, because API roles can read the view. Subselects and no joins: they

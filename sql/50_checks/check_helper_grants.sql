@@ -10,9 +10,8 @@ as $$
         values
         ('schema', 'tenancy', '{anon,authenticated,service_role}'::text[]),
         ('table', 'tenancy.open_tenants', '{authenticated}'),
-        ('function', 'tenancy.guard_request()', '{anon,authenticated,service_role}'),
+        ('function', 'tenancy.guard_request(text,tenancy.access_level)', '{anon,authenticated,service_role}'),
         ('function', 'tenancy.pre_request()', '{anon,authenticated,service_role}'),
-        ('function', 'tenancy.require_access(text,tenancy.access_level)', '{anon,authenticated,service_role}'),
         ('function', 'tenancy.caller()', '{authenticated}'),
         ('function', 'tenancy.is_platform_staff()', '{authenticated}'),
         ('function', 'tenancy.member_tenants()', '{authenticated}'),
@@ -86,7 +85,7 @@ as $$
         where a.kind = e.kind and a.target = e.target and a.grantee = e.grantee and a.privilege = e.privilege
     )
     union all
-    select 'missing grant', 'tenancy.guard_request() of ' || r.name,
+    select 'missing grant', 'tenancy.guard_request of ' || r.name,
         format('The Data API may take on the role %s, which cannot execute the guard. Each of its requests fails.', r.name),
         'select tenancy.install_guard();', 'select tenancy.install_guard();'
     from tenancy.roles_without_guard() r (name)

@@ -10,11 +10,9 @@ revoke all on all tables in schema tenancy from public, anon, authenticated, ser
 revoke all on all sequences in schema tenancy from public, anon, authenticated, service_role;
 revoke all on all routines in schema tenancy from public, anon, authenticated, service_role;
 
--- The guard runs with the role of the request, and calls require_access.
+-- PostgREST calls the guard with the role of the request.
 grant usage on schema tenancy to anon, authenticated, service_role;
-grant execute on function
-    tenancy.guard_request(),
-    tenancy.require_access(text, tenancy.access_level)
+grant execute on function tenancy.guard_request(text, tenancy.access_level)
     to anon, authenticated, service_role;
 
 -- Policies run with the role of the request, too.

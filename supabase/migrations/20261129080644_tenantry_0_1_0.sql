@@ -1496,7 +1496,7 @@ comment on view tenancy.listed_tenants is
 
 -- sql/15_views/open_tenants.sql
 
--- The question of the policies. The guard asks a query of its own, in require_access. The two
+-- The question of the policies. The guard asks a query of its own, in guard_request. The two
 -- share only the tables of the registry and calling_user, so that one mistake does not open both
 -- layers. A view, because PostgreSQL plans it with the statement; a function would cost more than
 -- this query. security_barrier, because API roles can read the view. Subselects and no joins: they
@@ -1644,27 +1644,155 @@ comment on function tenancy.as_owner(text, jsonb) is
 -- sql/20_tenancy/access/guard_request.sql
 
 -- PostgREST calls this function before every request (`db-pre-request`), as the role of the
--- request and with its search_path. The first element of search_path is the schema that
--- PostgREST really uses. The profile headers may differ from it, because a caller can send
--- two. So this is an invoker function with no `set search_path`, and it qualifies every name, those
--- of pg_catalog, too: an extra schema of the project may come before it. PostgreSQL
--- replaces the call of such a SQL function by its one expression: the statement of PostgREST calls
--- require_access itself, and nothing else is planned when search_path changes.
-create function tenancy.guard_request()
+-- request and without arguments. The default of `path` is evaluated before `set search_path` takes
+-- effect, so it is the search_path of the request. Its first element is the schema that PostgREST
+-- really uses. The profile headers may differ from it, because a caller can send two.
+--
+-- The question of the guard must not use open_tenants, the question of the policies: one mistake
+-- would then open both layers.
+create function tenancy.guard_request(
+    path text default pg_catalog.current_setting('search_path'),
+    level tenancy.access_level default null
+)
     returns void
     stable
-    security invoker
-    language sql
+    security definer
+    set search_path = ''
+    language plpgsql
 as $$
-    select tenancy.require_access(
-        pg_catalog.btrim(
-            pg_catalog.split_part(pg_catalog.current_setting('search_path'), ',', 1), '"'
-        )
+declare
+    v_schema constant text := btrim(split_part(path, ',', 1), '"');
+    -- For a call of a routine, read suffices: policies or the routine check what it writes.
+    v_level constant tenancy.access_level := coalesce(
+        level,
+        case
+            when current_setting('request.method', true) in ('GET', 'HEAD')
+                or current_setting('request.path', true) like '/rpc/%'
+            then 'read'::tenancy.access_level
+            else 'write'
+        end
     );
+    v_is_refusable boolean;
+    v_relation regclass;
+    v_caller tenancy.caller;
+    v_status tenancy.tenant_status;
+    v_access tenancy.access_level;
+    v_expires_at timestamptz;
+begin
+    -- PostgreSQL prepares each expression of this function for every request, so a read comes past
+    -- few of them.
+
+    -- The RPCs are in public. Each checks the permission of its caller, so the guard does not.
+    if v_schema = 'public' then
+        if v_level = 'write' and level is null then
+            perform tenancy.require_writable(v_schema, null);
+        end if;
+        return;
+    end if;
+
+    -- First only whether the answer is yes, as for almost every request of a user.
+    select a.access_level into v_access
+    from public.user_schema_access a
+    join public.tenants t on t.schema_name = a.schema_name
+    where a.schema_name = v_schema
+        and a.user_id = (select u.user_id from tenancy.calling_user u)
+        and a.access_level >= v_level
+        and coalesce(a.expires_at, 'infinity') > statement_timestamp()
+        and t.status = 'active';
+    if found then
+        if v_level = 'write' and level is null then
+            -- Does anything refuse some writes of this table? Of most tables nothing does.
+            -- require_writable looks closely, and costs more than these questions.
+            v_relation := to_regclass(
+                quote_ident(v_schema) || '.'
+                || quote_ident(nullif(substr(current_setting('request.path', true), 2), ''))
+            );
+            v_is_refusable := not has_table_privilege(
+                current_setting('role', true),
+                v_relation,
+                case current_setting('request.method', true)
+                    when 'PATCH' then 'update' when 'DELETE' then 'delete' else 'insert'
+                end
+            );
+            if v_access < 'admin' and not v_is_refusable then
+                v_is_refusable := exists (
+                    select from pg_catalog.pg_policy p
+                    where p.polrelid = v_relation
+                        and p.polname in ('insert_admin', 'update_admin', 'delete_admin')
+                );
+            end if;
+            if v_is_refusable then
+                perform tenancy.require_writable(v_schema, v_access);
+            end if;
+        end if;
+        return;
+    end if;
+
+    select t.status into v_status
+    from public.tenants t
+    where t.schema_name = v_schema;
+    -- A schema that is not a tenant's is the project's, whose own grants and policies decide.
+    if not found then
+        return;
+    end if;
+
+    v_caller := tenancy.caller();
+    if v_caller.kind in ('service_role', 'postgres') and v_status = 'active' then
+        if v_level = 'write' and level is null then
+            perform tenancy.require_writable(v_schema, null);
+        end if;
+        return;
+    end if;
+
+    -- From here on every way ends in a refusal.
+    if v_caller.kind = 'nobody' then
+        perform tenancy.log_refusal('not_authenticated', v_schema);
+        -- A token that names no user still has the role authenticated, for which PostgREST
+        -- would answer 42501 with 403.
+        raise exception 'Sign in to reach tenant "%".', v_schema
+            using errcode = case current_setting('role', true)
+                    when 'authenticated' then 'PT401' else '42501' end,
+                detail = 'not_authenticated',
+                hint = 'Send the user''s access token as "Authorization: Bearer …".';
+    end if;
+
+    select a.access_level, a.expires_at into v_access, v_expires_at
+    from public.user_schema_access a
+    where a.schema_name = v_schema and a.user_id = v_caller.user_id;
+
+    -- A tenant in the pool has no members. It refuses the service key like a stranger.
+    if v_access is null and (v_caller.kind = 'user' or v_status = 'pooled') then
+        perform tenancy.log_refusal('forbidden', v_schema);
+        raise exception 'You have no access to tenant "%".', v_schema
+            using errcode = '42501', detail = 'forbidden',
+                hint = 'Ask an admin of the tenant to grant you access.';
+    end if;
+
+    if v_expires_at <= statement_timestamp() then
+        perform tenancy.log_refusal('forbidden', v_schema);
+        raise exception 'Your access to tenant "%" has expired.', v_schema
+            using errcode = '42501', detail = 'forbidden',
+                hint = 'Ask an admin of the tenant to grant you access again.';
+    end if;
+
+    -- After the check for strangers: only members may learn that a tenant is suspended.
+    if v_status <> 'active' then
+        perform tenancy.log_refusal('tenant_suspended', v_schema);
+        raise exception 'Tenant "%" is suspended.', v_schema
+            using errcode = '42501', detail = 'tenant_suspended',
+                hint = 'No data is lost. The tenant answers again once a platform admin activates it.';
+    end if;
+
+    perform tenancy.log_refusal('forbidden', v_schema);
+    raise exception 'Your access level in tenant "%" is below "%", which this request needs.',
+        v_schema, v_level
+        using errcode = '42501', detail = 'forbidden',
+            hint = 'Ask an admin of the tenant to raise your access level.';
+end;
 $$;
 
-comment on function tenancy.guard_request() is
-    'The guard: refuses a Data API request before it runs, unless the caller has access to the tenant whose schema the request uses, and the tenant is active (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended).';
+comment on function tenancy.guard_request(text, tenancy.access_level) is
+    'The guard: refuses a Data API request before it runs, unless the caller has access to the tenant whose schema comes first in this search_path, and the tenant is active. The access level is the one that the request needs, unless given. (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended.) Does not refuse requests to a schema that is not a tenant''s.';
 
 -- sql/20_tenancy/access/is_platform_staff.sql
 
@@ -1706,146 +1834,6 @@ $$;
 
 comment on function tenancy.member_tenants() is
     'Schema names of the tenants on which the caller holds an unexpired grant, suspended tenants included. For policies: call it in a subselect, so that it runs once a statement.';
-
--- sql/20_tenancy/access/require_access.sql
-
--- The question of the guard. It must not use open_tenants, the question of the policies: one
--- mistake would then open both layers.
-create function tenancy.require_access(schema_name text, level tenancy.access_level default null)
-    returns void
-    stable
-    security definer
-    set search_path = ''
-    language plpgsql
-as $$
-declare
-    v_level tenancy.access_level := coalesce(level, 'read');
-    v_is_write boolean := false;
-    v_relation regclass;
-    v_caller tenancy.caller;
-    v_status tenancy.tenant_status;
-    v_access tenancy.access_level;
-    v_expires_at timestamptz;
-begin
-    -- PostgreSQL prepares each expression of this function for every request, so a read comes past
-    -- few of them.
-    if level is null and (current_setting('request.method', true) in ('GET', 'HEAD')) is not true then
-        -- For a call of a routine, read suffices: policies or the routine check what it writes.
-        if (current_setting('request.path', true) like '/rpc/%') is not true then
-            v_level := 'write';
-            v_is_write := true;
-        end if;
-    end if;
-
-    -- The RPCs are in public. Each checks the permission of its caller, so the guard does not.
-    if schema_name = 'public' then
-        if v_is_write then
-            perform tenancy.require_writable(schema_name, null);
-        end if;
-        return;
-    end if;
-
-    -- First only whether the answer is yes, as for almost every request of a user.
-    select a.access_level into v_access
-    from public.user_schema_access a
-    where a.schema_name = require_access.schema_name
-        and a.user_id = (select u.user_id from tenancy.calling_user u)
-        and a.access_level >= v_level
-        and coalesce(a.expires_at, 'infinity') > statement_timestamp()
-        and (select t.status from public.tenants t where t.schema_name = a.schema_name) = 'active';
-    if found then
-        if v_is_write then
-            -- Does anything refuse some writes of this table? Of most tables nothing does, and one
-            -- query says so. require_writable looks closely, and costs more than this question.
-            v_relation := to_regclass(
-                quote_ident(schema_name) || '.'
-                || quote_ident(nullif(substr(current_setting('request.path', true), 2), ''))
-            );
-            if not has_table_privilege(
-                    current_setting('role', true),
-                    v_relation,
-                    case current_setting('request.method', true)
-                        when 'PATCH' then 'update' when 'DELETE' then 'delete' else 'insert'
-                    end
-                )
-                or exists (
-                    select from pg_catalog.pg_policy p
-                    where p.polrelid = v_relation
-                        and p.polname in ('insert_admin', 'update_admin', 'delete_admin')
-                        and v_access < 'admin'
-                )
-            then
-                perform tenancy.require_writable(schema_name, v_access);
-            end if;
-        end if;
-        return;
-    end if;
-
-    select t.status into v_status
-    from public.tenants t
-    where t.schema_name = require_access.schema_name;
-    -- A schema that is not a tenant's is the project's, whose own grants and policies decide.
-    if not found then
-        return;
-    end if;
-
-    v_caller := tenancy.caller();
-    if v_caller.kind in ('service_role', 'postgres') and v_status = 'active' then
-        if v_is_write then
-            perform tenancy.require_writable(schema_name, null);
-        end if;
-        return;
-    end if;
-
-    -- From here on every way ends in a refusal.
-    if v_caller.kind = 'nobody' then
-        perform tenancy.log_refusal('not_authenticated', schema_name);
-        -- A token that names no user still has the role authenticated, for which PostgREST
-        -- would answer 42501 with 403.
-        raise exception 'Sign in to reach tenant "%".', schema_name
-            using errcode = case current_setting('role', true)
-                    when 'authenticated' then 'PT401' else '42501' end,
-                detail = 'not_authenticated',
-                hint = 'Send the user''s access token as "Authorization: Bearer …".';
-    end if;
-
-    select a.access_level, a.expires_at into v_access, v_expires_at
-    from public.user_schema_access a
-    where a.schema_name = require_access.schema_name and a.user_id = v_caller.user_id;
-
-    -- A tenant in the pool has no members. It refuses the service key like a stranger.
-    if v_access is null and (v_caller.kind = 'user' or v_status = 'pooled') then
-        perform tenancy.log_refusal('forbidden', schema_name);
-        raise exception 'You have no access to tenant "%".', schema_name
-            using errcode = '42501', detail = 'forbidden',
-                hint = 'Ask an admin of the tenant to grant you access.';
-    end if;
-
-    if v_expires_at <= statement_timestamp() then
-        perform tenancy.log_refusal('forbidden', schema_name);
-        raise exception 'Your access to tenant "%" has expired.', schema_name
-            using errcode = '42501', detail = 'forbidden',
-                hint = 'Ask an admin of the tenant to grant you access again.';
-    end if;
-
-    -- After the check for strangers: only members may learn that a tenant is suspended.
-    if v_status <> 'active' then
-        perform tenancy.log_refusal('tenant_suspended', schema_name);
-        raise exception 'Tenant "%" is suspended.', schema_name
-            using errcode = '42501', detail = 'tenant_suspended',
-                hint = 'No data is lost. The tenant answers again once a platform admin activates it.';
-    end if;
-
-    perform tenancy.log_refusal('forbidden', schema_name);
-    raise exception 'Your access level in tenant "%" is below "%", which this request needs.',
-        schema_name, v_level
-        using errcode = '42501', detail = 'forbidden',
-            hint = 'Ask an admin of the tenant to raise your access level.';
-end;
-$$;
-
-comment on function tenancy.require_access(text, tenancy.access_level) is
-    'Refuses a caller without this access level to a tenant''s rows; without a level, the one that the request needs (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended). Does not refuse requests to a schema that is not a tenant''s.';
 
 -- sql/20_tenancy/access/require_grantable.sql
 
@@ -2145,7 +2133,7 @@ end;
 $$;
 
 comment on function tenancy.require_writable(text, tenancy.access_level) is
-    'Refuses a Data API request that writes a table of a tenant or of the registry, or a shared table, if privileges or policies would refuse it to this caller whatever the row is; the level is that of a member, and null for everybody else. The message names the call that does it (42501: forbidden, not_authenticated of anon). Only after require_access has let the request pass.';
+    'Refuses a Data API request that writes a table of a tenant or of the registry, or a shared table, if privileges or policies would refuse it to this caller whatever the row is; the level is that of a member, and null for everybody else. The message names the call that does it (42501: forbidden, not_authenticated of anon). Only after guard_request has let the request pass.';
 
 -- sql/20_tenancy/access/way_to_write.sql
 
@@ -13177,7 +13165,7 @@ as $$
                     where d.classid = 'pg_proc'::regclass
                         and d.objid = p.oid
                         and d.refclassid = 'pg_proc'::regclass
-                        and d.refobjid = 'tenancy.guard_request()'::regprocedure
+                        and d.refobjid = 'tenancy.guard_request(text, tenancy.access_level)'::regprocedure
                 )
             )
     );
@@ -13249,8 +13237,7 @@ begin
     loop
         execute format('grant usage on schema tenancy to %I', v_role);
         execute format(
-            'grant execute on function tenancy.guard_request(), '
-            'tenancy.require_access(text, tenancy.access_level)%s to %I',
+            'grant execute on function tenancy.guard_request(text, tenancy.access_level)%s to %I',
             case when to_regprocedure('tenancy.pre_request()') is not null then ', tenancy.pre_request()' end,
             v_role
         );
@@ -13379,12 +13366,10 @@ as $$
         $body$
 declare
     -- First: the function of the project may change search_path.
-    v_schema constant pg_catalog.text := pg_catalog.btrim(
-        pg_catalog.split_part(pg_catalog.current_setting('search_path'), ',', 1), '"'
-    );
+    v_path constant pg_catalog.text := pg_catalog.current_setting('search_path');
 begin
     perform %I.%I();
-    perform tenancy.require_access(v_schema);
+    perform tenancy.guard_request(v_path);
 end;
 $body$,
         n.nspname, p.proname
@@ -13443,8 +13428,7 @@ as $$
         and not r.rolname ~ '^pg_'
         and not (
             has_schema_privilege(r.oid, 'tenancy', 'usage')
-            and has_function_privilege(r.oid, 'tenancy.guard_request()', 'execute')
-            and has_function_privilege(r.oid, 'tenancy.require_access(text, tenancy.access_level)', 'execute')
+            and has_function_privilege(r.oid, 'tenancy.guard_request(text, tenancy.access_level)', 'execute')
             and coalesce(has_function_privilege(r.oid, to_regprocedure('tenancy.pre_request()'), 'execute'), true)
         )
     order by 1;
@@ -21242,9 +21226,8 @@ as $$
         values
         ('schema', 'tenancy', '{anon,authenticated,service_role}'::text[]),
         ('table', 'tenancy.open_tenants', '{authenticated}'),
-        ('function', 'tenancy.guard_request()', '{anon,authenticated,service_role}'),
+        ('function', 'tenancy.guard_request(text,tenancy.access_level)', '{anon,authenticated,service_role}'),
         ('function', 'tenancy.pre_request()', '{anon,authenticated,service_role}'),
-        ('function', 'tenancy.require_access(text,tenancy.access_level)', '{anon,authenticated,service_role}'),
         ('function', 'tenancy.caller()', '{authenticated}'),
         ('function', 'tenancy.is_platform_staff()', '{authenticated}'),
         ('function', 'tenancy.member_tenants()', '{authenticated}'),
@@ -21318,7 +21301,7 @@ as $$
         where a.kind = e.kind and a.target = e.target and a.grantee = e.grantee and a.privilege = e.privilege
     )
     union all
-    select 'missing grant', 'tenancy.guard_request() of ' || r.name,
+    select 'missing grant', 'tenancy.guard_request of ' || r.name,
         format('The Data API may take on the role %s, which cannot execute the guard. Each of its requests fails.', r.name),
         'select tenancy.install_guard();', 'select tenancy.install_guard();'
     from tenancy.roles_without_guard() r (name)
@@ -23116,11 +23099,9 @@ revoke all on all tables in schema tenancy from public, anon, authenticated, ser
 revoke all on all sequences in schema tenancy from public, anon, authenticated, service_role;
 revoke all on all routines in schema tenancy from public, anon, authenticated, service_role;
 
--- The guard runs with the role of the request, and calls require_access.
+-- PostgREST calls the guard with the role of the request.
 grant usage on schema tenancy to anon, authenticated, service_role;
-grant execute on function
-    tenancy.guard_request(),
-    tenancy.require_access(text, tenancy.access_level)
+grant execute on function tenancy.guard_request(text, tenancy.access_level)
     to anon, authenticated, service_role;
 
 -- Policies run with the role of the request, too.

@@ -89,7 +89,7 @@ class Question:
         try:
             with self.database.transaction():
                 self.database.execute(
-                    "select tenancy.require_access(%s, %s)", (self.tenant, level)
+                    "select tenancy.guard_request(%s, %s)", (self.tenant, level)
                 )
             passed = True
         except psycopg.DatabaseError as refusal:

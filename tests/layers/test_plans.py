@@ -65,7 +65,9 @@ def test_question_of_a_read_is_three_lookups_without_a_join(
     assert question["Shared Hit Blocks"] + question["Shared Read Blocks"] <= 12
 
 
-def test_guard_is_planned_into_the_statement_of_postgrest(environment: Environment) -> None:
+def test_guard_gets_the_path_of_the_request_in_the_statement_of_postgrest(
+    environment: Environment,
+) -> None:
     """So a change of `search_path` makes PostgreSQL plan that statement anew, and no other."""
     row = environment.sql.execute(
         "explain (verbose, format json) select tenancy.guard_request()"
@@ -73,8 +75,7 @@ def test_guard_is_planned_into_the_statement_of_postgrest(environment: Environme
 
     assert row is not None
     (output,) = row["QUERY PLAN"][0]["Plan"]["Output"]
-    assert output.startswith("tenancy.require_access(")
-    assert "guard_request" not in output
+    assert output.startswith("tenancy.guard_request(current_setting('search_path'::text)")
 
 
 def test_guard_asks_one_query_whether_a_usual_write_may_be_refused(
@@ -115,11 +116,11 @@ def test_guard_asks_one_query_whether_a_usual_write_may_be_refused(
         looking_closely, _ = guard()
         connection.rollback()
 
-    assert functions == {"require_access"}
+    assert functions == {"guard_request"}
     # The three rows of the question, and the policies of the table by their key: four look-ups
     # of a few blocks each, 13 on PostgreSQL 17 and 17 on 15.
     assert blocks <= 20
-    assert looking_closely == {"require_access", "require_writable"}
+    assert looking_closely == {"guard_request", "require_writable"}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from support.attacked_tenant import LAYERS, AttackedTenant, entry_point
 from support.entry_points import ENTRY_POINTS
 from support.environment import Environment
+from support.waiting import is_known, until
 from tenantry.catalogue import catalogue
 
 Database = psycopg.Connection[dict[str, Any]]
@@ -48,6 +49,7 @@ def test_each_layer_alone_closes_a_tenant_of_the_pool(
 
 def test_guard_refuses_every_caller_like_a_stranger(environment: Environment) -> None:
     name = environment.tenant()
+    until(lambda: is_known(environment, name, "settings"))
     stranger, staff = environment.person(), environment.staff("super_admin")
     refusals = [
         environment.rows(stranger, name, "settings").json(),

@@ -1102,7 +1102,7 @@ def test_changed_call_of_project_function_and_guard_is_repaired(
 
 def test_role_of_the_project_gets_the_guard(database: Database) -> None:
     database.execute("create role shop_manager; grant shop_manager to authenticator")
-    missing = ("missing grant", "tenancy.guard_request() of shop_manager")
+    missing = ("missing grant", "tenancy.guard_request of shop_manager")
     # check_cache_load
     unlimited = ("warning: API role without statement timeout", "shop_manager")
     assert findings(database, None) == [missing, unlimited]

@@ -72,10 +72,10 @@ DAMAGES = (
         " actor_role text)",
     ),
     Damage(
-        "revoke execute on function tenancy.require_access(text, tenancy.access_level) from"
+        "revoke execute on function tenancy.guard_request(text, tenancy.access_level) from"
         " authenticated",
         "missing grant",
-        "tenancy.require_access(schema_name text, level tenancy.access_level)",
+        "tenancy.guard_request(path text, level tenancy.access_level)",
     ),
     Damage(
         "revoke select on tenancy.open_tenants from authenticated",

@@ -73,24 +73,24 @@ class Fault:
     advice: str = "_tenantry_0_1_0.sql has `create "
 
 
-REQUIRE_ACCESS = "tenancy.require_access(text,tenancy.access_level)"
+GUARD = "tenancy.guard_request(text,tenancy.access_level)"
 FAULTS = (
     # Functions.
     Fault(
-        f"do $do$ begin execute replace(pg_get_functiondef('{REQUIRE_ACCESS}'::regprocedure),"
+        f"do $do$ begin execute replace(pg_get_functiondef('{GUARD}'::regprocedure),"
         " 'active', 'actjve'); end $do$",
-        REQUIRE_ACCESS,
+        GUARD,
         "The body of the function",
         "as `create or replace`",
     ),
     Fault(
-        f"alter function {REQUIRE_ACCESS} reset search_path",
-        REQUIRE_ACCESS,
+        f"alter function {GUARD} reset search_path",
+        GUARD,
         'lacks the settings (search_path="")',
     ),
     Fault(
-        f"alter function {REQUIRE_ACCESS} security invoker",
-        REQUIRE_ACCESS,
+        f"alter function {GUARD} security invoker",
+        GUARD,
         "stable security invoker instead of plpgsql stable security definer",
     ),
     Fault(
@@ -467,7 +467,7 @@ def test_states_that_tenantry_itself_makes_are_no_difference(database: Database)
 
 
 def test_line_breaks_of_a_windows_checkout_are_no_difference(database: Database) -> None:
-    definition = f"pg_get_functiondef('{REQUIRE_ACCESS}'::regprocedure)"
+    definition = f"pg_get_functiondef('{GUARD}'::regprocedure)"
     database.execute(
         f"do $do$ begin execute replace({definition}, e'\\n', e'\\r\\n'); end $do$".encode()
     )

@@ -15,10 +15,6 @@ from tenantry_cli.emulator.supabase_cli import quiet_environment
 
 # Allowed findings, each with a reason. Any other finding fails the test.
 ALLOWED = {
-    ("function_search_path_mutable", "Function `tenancy.guard_request`"): (
-        "The guard reads search_path: its first element is the schema PostgREST really uses. "
-        "It is an invoker function and names everything in full."
-    ),
     ("rls_enabled_no_policy", "Table `tenancy."): (
         "Only the owner reads tables in tenancy, so no role needs a policy."
     ),

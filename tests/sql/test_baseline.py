@@ -128,7 +128,7 @@ def test_migrations_and_sql_build_the_same_catalog(
         ("triggers", "alter table tenant_template.settings disable trigger stamp"),
         ("routines", "grant execute on function public.suspend_tenant(text, text) to public"),
         ("routines", "alter function tenancy.lock_tenant reset lock_timeout"),
-        ("routines", "alter function tenancy.require_access security invoker"),
+        ("routines", "alter function tenancy.guard_request security invoker"),
         ("routines", "comment on function public.list_my_tenants(integer, text) is null"),
         ("types", "alter type tenancy.tenant_status add value 'deleted'"),
         ("types", "comment on type tenancy.access_level is 'A level.'"),

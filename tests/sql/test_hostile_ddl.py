@@ -63,7 +63,7 @@ ODD = st.sampled_from(
         "a'b",
         "public.tenants",
         "auth.users",
-        "tenancy.require_access",
+        "tenancy.guard_request",
         "pg_catalog",
         "regclass",
         "anyelement",

@@ -332,7 +332,7 @@ def test_plpgsql_check_checks_every_function(checker: Checker) -> None:
     assert checked == {row["function"] for row in checker.execute(FUNCTIONS)}
     assert {
         "acme.tg_notes__audit",
-        "tenancy.require_access",
+        "tenancy.guard_request",
         "public.suspend_tenant",
     } <= checked
 

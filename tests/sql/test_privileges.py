@@ -84,18 +84,17 @@ def test_suspended_tenant_has_no_privileges(
     assert actual(database, name) == set()
 
 
-def test_every_function_but_the_guard_has_an_empty_search_path(database: Database) -> None:
+def test_every_function_has_an_empty_search_path(database: Database) -> None:
     found = database.execute(
         """
-        select p.pronamespace::regnamespace || '.' || p.proname as name, p.prosecdef as definer
+        select p.oid::regprocedure::text as name
         from pg_catalog.pg_proc p
         where p.pronamespace in ('public'::regnamespace, 'tenancy'::regnamespace)
             and not coalesce(p.proconfig, '{}') @> array['search_path=""']
         """
     ).fetchall()
 
-    # The guard reads the schema of the request from the search_path.
-    assert found == [{"name": "tenancy.guard_request", "definer": False}]
+    assert found == []
 
 
 def test_every_rpc_runs_as_its_owner_postgres(database: Database) -> None:

@@ -41,7 +41,6 @@ class Fault:
 
 
 PRIVILEGES = "tenancy.apply_tenant_privileges(text)"
-REQUIRE = "tenancy.require_access(text,tenancy.access_level)"
 OPEN = "tenancy.open_tenants"
 POLICY = "tenancy.policy_test(text,tenancy.access_level)"
 ENABLE = (
@@ -49,7 +48,7 @@ ENABLE = (
 )
 GRANTED = "    if v_statements is not null then\n        execute v_statements;\n    end if;\n"
 DIFFERENCES = "tenancy.grant_differences(schema_name) g\n"
-GUARD = "tenancy.guard_request()"
+GUARD = "tenancy.guard_request(text,tenancy.access_level)"
 GET_AUDIT_LOG = (
     "public.get_audit_log(text,uuid,text,text,jsonb,timestamptz,timestamptz,bigint,integer)"
 )
@@ -205,10 +204,10 @@ POLICY_FAULTS = (
 GUARD_FAULTS = (
     Fault(
         "the guard ignores expiry",
-        "require_access",
+        "guard_request",
         (
             Edit(
-                REQUIRE,
+                GUARD,
                 "coalesce(a.expires_at, 'infinity') > statement_timestamp()",
                 "true",
             ),
@@ -216,21 +215,21 @@ GUARD_FAULTS = (
     ),
     Fault(
         "the guard ignores suspension",
-        "require_access",
+        "guard_request",
         (
             Edit(
-                REQUIRE,
-                "where t.schema_name = a.schema_name) = 'active'",
-                "where true limit 1) is not null",
+                GUARD,
+                "\n        and t.status = 'active'",
+                "",
             ),
         ),
     ),
     Fault(
         "the guard lets the service into suspended tenants",
-        "require_access",
+        "guard_request",
         (
             Edit(
-                REQUIRE,
+                GUARD,
                 "('service_role', 'postgres') and v_status = 'active'",
                 "('service_role')",
             ),
@@ -238,10 +237,10 @@ GUARD_FAULTS = (
     ),
     Fault(
         "the guard lets strangers in",
-        "require_access",
+        "guard_request",
         (
             Edit(
-                REQUIRE,
+                GUARD,
                 "and a.user_id = (select u.user_id from tenancy.calling_user u)",
                 "",
             ),
@@ -249,26 +248,26 @@ GUARD_FAULTS = (
     ),
     Fault(
         "the guard takes access to one tenant for access to all",
-        "require_access",
+        "guard_request",
         (
             Edit(
-                REQUIRE,
-                "a.schema_name = require_access.schema_name\n        and a.user_id = (",
+                GUARD,
+                "a.schema_name = v_schema\n        and a.user_id = (",
                 "a.user_id = (",
             ),
         ),
     ),
     Fault(
         "the guard ignores levels: readers write",
-        "require_access",
-        (Edit(REQUIRE, "and a.access_level >= v_level", ""),),
+        "guard_request",
+        (Edit(GUARD, "and a.access_level >= v_level", ""),),
     ),
     Fault(
         "the guard lets nobody pass as the service",
-        "require_access",
+        "guard_request",
         (
             Edit(
-                REQUIRE,
+                GUARD,
                 "in ('service_role', 'postgres')",
                 "in ('service_role', 'postgres', 'nobody')",
             ),
@@ -276,13 +275,13 @@ GUARD_FAULTS = (
     ),
     Fault(
         "the guard takes every schema for the project's own",
-        "require_access",
-        (Edit(REQUIRE, "if not found then", "if true then"),),
+        "guard_request",
+        (Edit(GUARD, "if not found then", "if true then"),),
     ),
     Fault(
         "the guard lets users in whom Auth has banned",
-        "require_access",
-        (Edit(REQUIRE, "(select u.user_id from tenancy.calling_user u)", "auth.uid()"),),
+        "guard_request",
+        (Edit(GUARD, "(select u.user_id from tenancy.calling_user u)", "auth.uid()"),),
     ),
     Fault(
         "the guard does not check calls of routines",
@@ -290,15 +289,16 @@ GUARD_FAULTS = (
         (
             Edit(
                 GUARD,
-                "    );",
-                "    ) where current_setting('request.path', true) not like '/rpc/%';",
+                "if v_schema = 'public' then",
+                "if v_schema = 'public' or current_setting('request.path', true) like '/rpc/%' "
+                "then",
             ),
         ),
     ),
     Fault(
         "the guard takes writes for reads",
         "guard_request",
-        (Edit(REQUIRE, "in ('GET', 'HEAD')", "in ('GET', 'HEAD', 'POST', 'PATCH', 'DELETE')"),),
+        (Edit(GUARD, "in ('GET', 'HEAD')", "in ('GET', 'HEAD', 'POST', 'PATCH', 'DELETE')"),),
     ),
     Fault(
         "the guard lets anon pass",
@@ -306,8 +306,8 @@ GUARD_FAULTS = (
         (
             Edit(
                 GUARD,
-                "    );",
-                "    ) where current_setting('role', true) <> 'anon';",
+                "if v_schema = 'public' then",
+                "if v_schema = 'public' or current_setting('role', true) = 'anon' then",
             ),
         ),
     ),
@@ -418,7 +418,7 @@ FAULTS = (
     # Who is calling
     Fault(
         "a token without a user counts as the service",
-        "require_access",
+        "guard_request",
         (
             Edit(
                 "tenancy.caller()",
@@ -482,15 +482,15 @@ FAULTS = (
     Fault(
         "the guard lets everything pass",
         "OpenAPI page",
-        (Edit(REQUIRE, "if schema_name = 'public' then", "if true then"),),
+        (Edit(GUARD, "if v_schema = 'public' then", "if true then"),),
     ),
     Fault(
         "the guard trusts the profile headers",
         "OpenAPI page",
         (
             Edit(
-                "tenancy.guard_request()",
-                "pg_catalog.split_part(pg_catalog.current_setting('search_path'), ',', 1)",
+                GUARD,
+                "split_part(path, ',', 1)",
                 "coalesce(current_setting('request.headers', true)::json ->> 'accept-profile', "
                 "'public')",
             ),
@@ -1239,7 +1239,7 @@ FAULTS = (
     ),
     Fault(
         "the private schema is exposed",
-        "helper require_access",
+        "helper guard_request",
         plant="select tenancy.expose_schema('tenancy')",
         undo="select tenancy.unexpose_schema('tenancy')",
     ),

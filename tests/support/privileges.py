@@ -52,7 +52,7 @@ SIGNED_IN = ("authenticated", "service_role")
 
 REGISTRY = ("tenants", "admin_users", "user_schema_access", "admin_audit_log")
 RPCS = tuple(catalogue())
-GUARD = ("guard_request", "require_access")
+GUARD = ("guard_request",)
 PREDICATES = (
     *("caller", "is_platform_staff", "member_tenants"),
     *("administered_tenants", "administered_tenant_ids"),

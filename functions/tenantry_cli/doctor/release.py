@@ -22,7 +22,7 @@ _GRANT = re.compile(r"(lost )?grant (.+) to (.+)")
 _API_ROLES = {"public", "anon", "authenticated", "service_role"}
 # What a role executes whose requests the Data API serves.
 _GUARD = (
-    *("tenancy(", "tenancy.guard_request(", "tenancy.require_access("),
+    *("tenancy(", "tenancy.guard_request("),
     "tenancy.pre_request(",
 )
 # What a project may have added to a table. It gives nobody access.

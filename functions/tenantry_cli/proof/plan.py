@@ -525,10 +525,11 @@ class Plan:
                     lambda reply: reply.is_success,
                     ("settings", "GET", entry_point.name),
                 )
-        for helper, more in (
-            ("require_access", {"level": "read"}),
-            ("apply_tenant_privileges", {}),
-            ("expose_schema", {}),
+        tenant = self.environment.a.name
+        for helper, arguments in (
+            ("guard_request", {"path": tenant, "level": "read"}),
+            ("apply_tenant_privileges", {"schema_name": tenant}),
+            ("expose_schema", {"schema_name": tenant}),
         ):
             for profile in ("public", "tenancy"):
                 # The project may have a function of that name.
@@ -548,7 +549,7 @@ class Plan:
                         "POST",
                         f"/rpc/{helper}",
                         profiles((profile,), (profile,)),
-                        {"schema_name": self.environment.a.name} | more,
+                        arguments,
                     ),
                     lambda reply: reply.is_success,
                     ("check_tenant_status", "POST", entry_point.name),

@@ -57,7 +57,7 @@ def _layers(
     identity: Identity, tenant: Tenant, role: str, claims: dict[str, str]
 ) -> Iterator[Attempt]:
     """Attempts of the questions of policies and of the guard, without the other layers."""
-    questions = [("require_access", "select 'passed' from tenancy.require_access({}, {})")]
+    questions = [("guard_request", "select 'passed' from tenancy.guard_request({}, {})")]
     # Policies apply to signed-in users only.
     if role == "authenticated":
         questions.append(

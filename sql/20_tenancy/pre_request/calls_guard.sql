@@ -22,7 +22,7 @@ as $$
                     where d.classid = 'pg_proc'::regclass
                         and d.objid = p.oid
                         and d.refclassid = 'pg_proc'::regclass
-                        and d.refobjid = 'tenancy.guard_request()'::regprocedure
+                        and d.refobjid = 'tenancy.guard_request(text, tenancy.access_level)'::regprocedure
                 )
             )
     );

@@ -14,8 +14,7 @@ begin
     loop
         execute format('grant usage on schema tenancy to %I', v_role);
         execute format(
-            'grant execute on function tenancy.guard_request(), '
-            'tenancy.require_access(text, tenancy.access_level)%s to %I',
+            'grant execute on function tenancy.guard_request(text, tenancy.access_level)%s to %I',
             case when to_regprocedure('tenancy.pre_request()') is not null then ', tenancy.pre_request()' end,
             v_role
         );

@@ -9,12 +9,10 @@ as $$
         $body$
 declare
     -- First: the function of the project may change search_path.
-    v_schema constant pg_catalog.text := pg_catalog.btrim(
-        pg_catalog.split_part(pg_catalog.current_setting('search_path'), ',', 1), '"'
-    );
+    v_path constant pg_catalog.text := pg_catalog.current_setting('search_path');
 begin
     perform %I.%I();
-    perform tenancy.require_access(v_schema);
+    perform tenancy.guard_request(v_path);
 end;
 $body$,
         n.nspname, p.proname

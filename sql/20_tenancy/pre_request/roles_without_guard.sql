@@ -13,8 +13,7 @@ as $$
         and not r.rolname ~ '^pg_'
         and not (
             has_schema_privilege(r.oid, 'tenancy', 'usage')
-            and has_function_privilege(r.oid, 'tenancy.guard_request()', 'execute')
-            and has_function_privilege(r.oid, 'tenancy.require_access(text, tenancy.access_level)', 'execute')
+            and has_function_privilege(r.oid, 'tenancy.guard_request(text, tenancy.access_level)', 'execute')
             and coalesce(has_function_privilege(r.oid, to_regprocedure('tenancy.pre_request()'), 'execute'), true)
         )
     order by 1;
