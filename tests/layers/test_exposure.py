@@ -216,6 +216,29 @@ def test_a_schema_is_added_to_the_exposed_list_once(
     assert listed == {"list": after}
 
 
+def test_a_long_list_is_compressed_by_lz4_where_the_server_has_it(
+    environment: Environment,
+) -> None:
+    with environment.sql.transaction(force_rollback=True):
+        environment.sql.execute("select tenancy.lock_exposure()")
+        environment.sql.execute(
+            "select tenancy.set_exposed_list(%s)", (", ".join(["public"] * 2000),)
+        )
+        stored = environment.sql.execute(
+            "select pg_column_compression(s.setconfig) as method from pg_db_role_setting s"
+            " join pg_database d on d.oid = s.setdatabase and d.datname = current_database()"
+            " where pg_column_size(s.setconfig) < octet_length(s.setconfig::text)"
+        ).fetchone()
+        settings = environment.sql.execute(
+            "select setting, enumvals from pg_settings where name = 'default_toast_compression'"
+        ).fetchone()
+
+    assert settings is not None
+    assert stored == {"method": "lz4" if "lz4" in settings["enumvals"] else "pglz"}
+    # The choice ends with the function.
+    assert settings["setting"] == "pglz"
+
+
 def _delete(environment: Environment, tenant: str) -> None:
     environment.suspend(tenant)
     environment.sql.execute("select public.delete_tenant_schema(%s)", (tenant,))

@@ -3,11 +3,25 @@ create function tenancy.set_exposed_list(list text)
     volatile
     security invoker
     set search_path = ''
+    -- Ends the choice below with the function.
+    set default_toast_compression = 'pglz'
     language plpgsql
 as $$
 begin
+    -- PostgreSQL tries to compress a long setting. With thousands of random names this is most of
+    -- the cost of a creation that grows with them, and lz4 gives up soon.
+    begin
+        perform set_config('default_toast_compression', 'lz4', true);
+    exception
+        when invalid_parameter_value then
+            -- The server was built without lz4.
+            null;
+    end;
+
+    -- From the current value, so that the parser does not read the list.
+    perform set_config('pgrst.db_schemas', list, true);
     execute format(
-        'alter role authenticator in database %I set pgrst.db_schemas = %L', current_database(), list
+        'alter role authenticator in database %I set pgrst.db_schemas from current', current_database()
     );
 
     -- PostgREST needs both notifications: it reads first the list, then the tables.
