@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from contextvars import ContextVar, copy_context
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from http.cookiejar import CookieJar
 from typing import Any
 
 import httpx
@@ -40,12 +40,19 @@ def _keep(response: httpx.Response) -> None:
     _upstream_response.set(response)
 
 
+class _NoCookies(CookieJar):
+    """Keeps no cookie. A policy that refuses all would still read each response for cookies."""
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        pass
+
+
 # One pool for all callers: a pool of its own would cost each request a TLS context and a
 # handshake. The pool is made at import, before gunicorn forks. That is safe: the pool opens
-# its first connection with the first request, in the worker. Cookies are never kept.
+# its first connection with the first request, in the worker.
 POOL = httpx.Client(
     timeout=SETTINGS.upstream_timeout_seconds,
-    cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+    cookies=_NoCookies(),
     # The limit on a reply counts bytes as they come, so they have to come uncompressed.
     headers={"Accept-Encoding": "identity"},
     event_hooks={"response": [_keep, limit]},
