@@ -7,6 +7,7 @@ statements of most tests.
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -16,6 +17,10 @@ Session = psycopg.Connection[dict[str, Any]]
 
 # One idle session for each URL of a database.
 _IDLE: dict[str, Session] = {}
+# A session keeps the plans of all functions that it has called, and each change of the catalog
+# looks through them. After a hundred tests everything takes several times as long.
+_MOST_TESTS = 10
+_TESTS: WeakKeyDictionary[Session, int] = WeakKeyDictionary()
 # Whatever a test can leave in a session.
 _FORGET = """
     reset role; reset all; unlisten *; close all; discard temp; select pg_advisory_unlock_all()
@@ -35,7 +40,8 @@ def borrow(db_url: str) -> Session:
 
 def give_back(db_url: str, session: Session) -> None:
     """Keeps the session for the next test, unless it is broken or another one is kept."""
-    if db_url not in _IDLE and _forgets(session):
+    _TESTS[session] = _TESTS.get(session, 0) + 1
+    if db_url not in _IDLE and _TESTS[session] < _MOST_TESTS and _forgets(session):
         _IDLE[db_url] = session
     else:
         session.close()
