@@ -54,31 +54,6 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "proof.json"
 
 
-def test_sound_project_is_proved_although_no_proxy_answers(
-    target: Target, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # All requests go to this machine.
-    for variable in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
-        monkeypatch.setenv(variable, "http://127.0.0.1:9")
-    # Only the gateway is known, as with a hosted project.
-    hosted = dataclasses.replace(target, postgrest_url=None)
-
-    result = tenantry(hosted, "prove", "--json", str(file))
-
-    assert result.exit_code == 0, result.output
-    assert "Attempts by identity and object" in result.output
-    assert "no leak" in result.output
-    report = json.loads(file.read_text())
-    assert report["is_proved"] is True
-    assert report["findings"] == []
-    assert report["attempts"] > 1000
-    assert report["disclosures"]
-    # The admin API of Auth deletes the accounts.
-    assert not any("remains" in note for note in report["notes"])
-    assert not any("banned and soft-deleted" in note for note in report["notes"])
-    assert target.service_key not in file.read_text()
-
-
 def test_interrupted_run_removes_what_it_created(
     target: Target, address: Address, environment: Environment
 ) -> None:
@@ -329,31 +304,3 @@ def test_failed_run_writes_no_report(target: Target, tmp_path: Path) -> None:
     tenantry(silent, "prove", "--json", str(tmp_path / "proof.json"))
 
     assert list(tmp_path.iterdir()) == []
-
-
-def test_leak_is_shown_with_its_request(
-    target: Target, file: Path, environment: Environment
-) -> None:
-    """A gateway gives the anon key the rights of a member of the staff."""
-    staff, gateway = environment.staff("super_admin"), forwarding_to(target.api_url)
-
-    def careless(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ.get("HTTP_AUTHORIZATION") == f"Bearer {target.anon_key}":
-            environ["HTTP_AUTHORIZATION"] = f"Bearer {staff.token}"
-        return gateway(environ, start_response)
-
-    with serving(careless) as url:
-        # Through the Data API alone.
-        attacked = Target(url, target.anon_key, target.service_key)
-        result = tenantry(attacked, "prove", "--json", str(file))
-
-    assert result.exit_code == 1, result.output
-    leaks = [
-        each for each in json.loads(file.read_text())["findings"] if each["verdict"] == "leak"
-    ]
-    read = next(each for each in leaks if each["identity"] == "anon key" and each["tenant"])
-    assert read["request"]["url"].startswith("http")
-    assert ["Authorization", "…"] in read["request"]["headers"]
-    assert read["excerpt"]
-    assert "LEAKED" in result.output
-    assert target.service_key not in result.output

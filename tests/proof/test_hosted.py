@@ -33,12 +33,13 @@ def url(hosted: Hosted, environment: Environment) -> Iterator[str]:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("kind", KINDS)
-def test_hosted_project_is_proved_and_nothing_stays(
+def test_hosted_project_is_proved_although_no_proxy_answers_and_nothing_stays(
     hosted: Hosted,
     url: str,
     address: Address,
     environment: Environment,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     kind: str,
 ) -> None:
     keys = {
@@ -46,13 +47,20 @@ def test_hosted_project_is_proved_and_nothing_stays(
         "new": (address.publishable_key, address.secret_key),
     }
     file = tmp_path / "proof.json"
+    # All requests go to this machine.
+    for variable in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
 
     result = tenantry(Target(url, *keys[kind]), "prove", "--json", str(file))
 
     assert result.exit_code == 0, result.output
+    assert "Attempts by identity and object" in result.output
+    assert "no leak" in result.output
+    assert keys[kind][1] not in file.read_text()
     report = json.loads(file.read_text())
     assert (report["is_proved"], report["findings"]) == (True, [])
     assert report["attempts"] > 500
+    assert report["disclosures"]
     refused = {row["identity"]: row["refused"] for row in report["matrix"] if row["refused"]}
     assert {
         *("banned user", "soft-deleted user", "banned super_admin", "public key as a secret")

@@ -87,13 +87,16 @@ class Hosted:
         return Response(reply.content, reply.status_code, content_type="application/json")
 
     def _send(self, method: str, path: str, key: str, body: Any) -> requests.Response:
-        return requests.request(
-            method,
-            f"{self._address.api_url}{path}",
-            headers={"apikey": key, "Connection": "close"},
-            json=body,
-            timeout=30,
-        )
+        with requests.Session() as session:
+            # Without the proxies of the environment.
+            session.trust_env = False
+            return session.request(
+                method,
+                f"{self._address.api_url}{path}",
+                headers={"apikey": key},
+                json=body,
+                timeout=30,
+            )
 
     def _know(self, user: dict[str, Any]) -> None:
         self.users.add(user["id"])
