@@ -7181,6 +7181,54 @@ $$;
 comment on function tenancy.type_statement(oid) is
     'The statement that creates an enum, a domain or a composite type.';
 
+-- sql/20_tenancy/drift/drifting_tenants.sql
+
+create function tenancy.drifting_tenants(schema_names text[])
+    returns text[]
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    begin
+        return array(
+            with alike as materialized (
+                select a.schema_name, a.example from tenancy.tenants_like_template(schema_names) a
+            ),
+            examples as materialized (
+                select e.example, exists (select from tenancy.grant_differences(e.example)) as has_drift
+                from (select distinct a.example from alike a) e
+            )
+            select n.schema_name
+            from unnest(schema_names) n (schema_name)
+            left join alike a on a.schema_name = n.schema_name
+            left join examples e on e.example = a.example
+            where case
+                when e.example is null then exists (select from tenancy.tenant_drift(n.schema_name))
+                else e.has_drift
+                    or exists (select from tenancy.unfinished_migrations u where u.schema_name = n.schema_name)
+            end
+        );
+    exception
+        when deadlock_detected or lock_not_available then
+            raise;
+        -- One dropped object fails the comparison of all tenants: see lasting_drift.
+        when others then
+            null;
+    end;
+
+    return array(
+        select n.schema_name
+        from unnest(schema_names) n (schema_name)
+        where exists (select from tenancy.lasting_drift(n.schema_name))
+    );
+end;
+$$;
+
+comment on function tenancy.drifting_tenants(text[]) is
+    'Those of the named tenants that differ from the reference schema at their version. A tenant that is deleted meanwhile may be among them.';
+
 -- sql/20_tenancy/drift/has_own_objects.sql
 
 -- Most tenants have no own objects, so a migration has nothing to protect. Comparing names
@@ -7241,6 +7289,49 @@ $$;
 
 comment on function tenancy.has_own_objects(text, text) is
     'Whether a tenant has objects that the template at this version does not have. True in case of doubt.';
+
+-- sql/20_tenancy/drift/lasting_drift.sql
+
+-- Functions of the catalog ignore the snapshot of a query, so they fail, or find nothing, if an
+-- object of the snapshot was dropped meanwhile. Volatile, so that each attempt has a new snapshot.
+create function tenancy.lasting_drift(schema_name text)
+    returns setof public.tenantry_schema_difference
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_differences public.tenantry_schema_difference[];
+begin
+    for v_left in reverse 2..0
+    loop
+        begin
+            v_differences := array(
+                select row(d.*)::public.tenantry_schema_difference from tenancy.tenant_drift(schema_name) d
+            );
+            exit;
+        exception
+            when deadlock_detected or lock_not_available then
+                raise;
+            when others then
+                if v_left = 0 then
+                    raise;
+                end if;
+        end;
+    end loop;
+
+    -- A tenant that was deleted meanwhile lacks all objects.
+    return query
+    select d.*
+    from public.tenants t
+    cross join unnest(v_differences) d
+    where t.schema_name = lasting_drift.schema_name;
+end;
+$$;
+
+comment on function tenancy.lasting_drift(text) is
+    'The same as tenant_drift, also while other sessions drop objects of the tenant. Nothing if the tenant itself is deleted meanwhile.';
 
 -- sql/20_tenancy/drift/nearest_version.sql
 
@@ -19733,7 +19824,7 @@ create function public.get_schema_drift(
     after_object_name text default null
 )
     returns setof public.tenantry_schema_difference
-    stable
+    volatile
     security definer
     set search_path = ''
     language plpgsql
@@ -19747,10 +19838,12 @@ begin
         nullif(
             tenancy.difference_statements(schema_name, d.object_kind, d.object_name, d.expected, d.found), ''
         )
-    from tenancy.tenant_drift(schema_name) d
+    from tenancy.lasting_drift(schema_name) d
     where (d.object_kind, d.object_name) > (coalesce(after_object_kind, ''), coalesce(after_object_name, ''))
     order by d.object_kind, d.object_name
     limit page_size;
+    -- A tenant that was deleted meanwhile has no differences, and is no tenant any more.
+    perform tenancy.require_permission(schema_name, platform => 'admin', member => null);
 exception
     when deadlock_detected or lock_not_available or query_canceled then
         perform tenancy.raise_busy();
@@ -19779,47 +19872,43 @@ create function public.list_tenant_drift(
     page_size integer default 100
 )
     returns setof public.tenantry_tenant_drift
-    stable
+    volatile
     security definer
     set search_path = ''
     language plpgsql
 as $$
 declare
+    v_last text := coalesce(after_schema_name, '');
     v_names text[];
     v_has_more boolean;
+    v_drifting text[];
 begin
     perform tenancy.require_platform_role('admin');
     perform tenancy.require_page_size(page_size);
 
-    v_names := array(
-        select t.schema_name
-        from public.tenants t
-        where t.schema_name > coalesce(after_schema_name, '') and t.status <> 'pooled'
-        order by t.schema_name
-        limit page_size + 1
-    );
-    v_has_more := cardinality(v_names) > page_size;
-    v_names := v_names[:page_size];
+    loop
+        v_names := array(
+            select t.schema_name
+            from public.tenants t
+            where t.schema_name > v_last and t.status <> 'pooled'
+            order by t.schema_name
+            limit page_size + 1
+        );
+        v_has_more := cardinality(v_names) > page_size;
+        v_names := v_names[:page_size];
+        v_last := v_names[page_size];
+        v_drifting := tenancy.drifting_tenants(v_names);
 
-    return query
-    with alike as materialized (
-        select a.schema_name, a.example from tenancy.tenants_like_template(v_names) a
-    ),
-    examples as materialized (
-        select e.example, exists (select from tenancy.grant_differences(e.example)) as has_drift
-        from (select distinct a.example from alike a) e
-    )
-    select n.schema_name,
-        case
-            when e.example is null then exists (select from tenancy.tenant_drift(n.schema_name))
-            else e.has_drift
-                or exists (select from tenancy.unfinished_migrations u where u.schema_name = n.schema_name)
-        end,
-        n.place < cardinality(v_names) or v_has_more
-    from unnest(v_names) with ordinality n (schema_name, place)
-    left join alike a on a.schema_name = n.schema_name
-    left join examples e on e.example = a.example
-    order by n.place;
+        -- Without the tenants that were deleted meanwhile.
+        return query
+        select t.schema_name, t.schema_name = any (v_drifting),
+            v_has_more or lead(t.schema_name) over (order by t.schema_name) is not null
+        from public.tenants t
+        where t.schema_name = any (v_names)
+        order by t.schema_name;
+        -- An empty page would be taken for the end of the list.
+        exit when found or not v_has_more;
+    end loop;
 exception
     when deadlock_detected or lock_not_available or query_canceled then
         perform tenancy.raise_busy();
@@ -19829,7 +19918,7 @@ $$;
 comment on function public.list_tenant_drift(text, integer) is
     'Lists the tenants, by name, one page at a time, each with whether it differs from the '
     'reference schema at its version. '
-    'Tenants of the pool are left out. '
+    'Tenants of the pool are left out, and so is a tenant that is deleted during the call. '
     'get_schema_drift lists the differences of one tenant. A page has up to page_size tenants, '
     'from 1 to 1,000. has_more of the last tenant says whether there is a next page: give its '
     'name as after_schema_name. '

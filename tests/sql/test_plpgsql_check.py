@@ -226,7 +226,7 @@ ALLOWED = (
             "tenancy.run_creation_script",
             *("tenancy.compare_split_rows", "tenancy.copy_split_rows"),
             *("tenancy.remove_split_rows", "tenancy.update_split_rows"),
-            "tenancy.is_index_ready",
+            *("tenancy.is_index_ready", "tenancy.lasting_drift", "tenancy.drifting_tenants"),
         ),
         "They lock, unlock, write by dynamic SQL, must see rows committed meanwhile, or raise "
         "an error that the planner must not remove.",

@@ -5,7 +5,7 @@ create function public.get_schema_drift(
     after_object_name text default null
 )
     returns setof public.tenantry_schema_difference
-    stable
+    volatile
     security definer
     set search_path = ''
     language plpgsql
@@ -19,10 +19,12 @@ begin
         nullif(
             tenancy.difference_statements(schema_name, d.object_kind, d.object_name, d.expected, d.found), ''
         )
-    from tenancy.tenant_drift(schema_name) d
+    from tenancy.lasting_drift(schema_name) d
     where (d.object_kind, d.object_name) > (coalesce(after_object_kind, ''), coalesce(after_object_name, ''))
     order by d.object_kind, d.object_name
     limit page_size;
+    -- A tenant that was deleted meanwhile has no differences, and is no tenant any more.
+    perform tenancy.require_permission(schema_name, platform => 'admin', member => null);
 exception
     when deadlock_detected or lock_not_available or query_canceled then
         perform tenancy.raise_busy();
