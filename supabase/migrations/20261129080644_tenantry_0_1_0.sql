@@ -1912,10 +1912,10 @@ begin
     select t.status into v_status
     from public.tenants t
     where t.schema_name = require_permission.schema_name
-        and (t.status <> 'pooled' or even_pooled);
+        and (t.status <> 'pooled' or (even_pooled and v_role >= platform));
 
     -- A stranger must not be able to distinguish an existing tenant from a missing one. A tenant in
-    -- the pool is missing for everybody.
+    -- the pool is missing for everybody but the callers who may do this with it.
     if v_status is null or (v_role is null and v_access is null) then
         perform tenancy.log_refusal('tenant_not_found', schema_name);
         raise exception 'There is no tenant %.', coalesce('"' || tenancy.printable(schema_name) || '"', 'without a name')
@@ -1951,7 +1951,7 @@ end;
 $$;
 
 comment on function tenancy.require_permission(text, tenancy.platform_role, tenancy.access_level, boolean, boolean) is
-    'Refuses a caller with neither this platform role nor this access level in an active tenant; with even_suspended, the access level also suffices in a suspended one (PT401 not_authenticated; 42501: forbidden, tenant_suspended; PT404 tenant_not_found, the same for a stranger, for a missing tenant and, without even_pooled, for a tenant in the pool).';
+    'Refuses a caller with neither this platform role nor this access level in an active tenant; with even_suspended, the access level also suffices in a suspended one (PT401 not_authenticated; 42501: forbidden, tenant_suspended; PT404 tenant_not_found, the same for a stranger, for a missing tenant and for a tenant in the pool, except that even_pooled shows the latter to this platform role).';
 
 -- sql/20_tenancy/access/require_platform_role.sql
 
@@ -9383,7 +9383,7 @@ end;
 $$;
 
 comment on function tenancy.lock_tenant(text, tenancy.platform_role, tenancy.access_level, boolean) is
-    'Locks a tenant''s registry row until the transaction ends, and returns it, for a caller with this permission (errors of require_permission, which hides a tenant in the pool unless even_pooled). Call it before changing anything of the tenant. Waits at most 2.4 s, in two steps of 1.2 s, and not at all while another session has been changing the tenant for more than a second or has called lock_tenant_first (55P03).';
+    'Locks a tenant''s registry row until the transaction ends, and returns it, for a caller with this permission (errors of require_permission, which hides a tenant in the pool; with even_pooled, only from callers below this platform role). Call it before changing anything of the tenant. Waits at most 2.4 s, in two steps of 1.2 s, and not at all while another session has been changing the tenant for more than a second or has called lock_tenant_first (55P03).';
 
 -- sql/20_tenancy/locks/lock_tenant_first.sql
 

@@ -6,6 +6,7 @@ Most tests work in a transaction that is rolled back, in a database of this modu
 from __future__ import annotations
 
 import itertools
+import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from psycopg.rows import dict_row
 
 from support.counting import calls
 from support.databases import complete_database
+from tenantry.catalogue import CatalogueEntry, catalogue
 from tenantry_cli.emulator.postgres import Postgres
 
 Database = psycopg.Connection[dict[str, Any]]
@@ -260,6 +262,71 @@ def test_tenant_with_a_grant_is_never_taken(database: Database) -> None:
     database.execute(found["repair"])
 
     assert create(database)["schema_name"] == name
+
+
+@pytest.mark.parametrize("role", ["viewer", "admin", "super_admin"])
+def test_pooled_tenant_looks_like_a_missing_one_to_whoever_may_not_migrate_it(
+    database: Database, role: str
+) -> None:
+    (pooled_name,) = fill(database, 1)
+    sign_in(database, role)
+    answers = {
+        entry.name: {
+            name: answer(database, entry, name) for name in (pooled_name, "missing_tenant")
+        }
+        for entry in catalogue().values()
+        if any(parameter.name == "schema_name" for parameter in entry.parameters)
+        # They take the name of a new tenant.
+        and entry.name not in ("create_tenant_schema", "register_tenant_schema")
+    }
+
+    different = {
+        operation: found
+        for operation, found in answers.items()
+        if found[pooled_name] != found["missing_tenant"]
+    }
+    assert len(answers) > 20
+    # A viewer may migrate no tenant. The others migrate the pool, too.
+    assert different == (
+        {}
+        if role == "viewer"
+        else {"migrate_tenant": {pooled_name: None, "missing_tenant": "tenant_not_found"}}
+    )
+
+
+def sign_in(database: Database, role: str) -> None:
+    """Until the end of the transaction, the session acts as a new member of the staff."""
+    person = one(
+        database, "insert into auth.users (id) values (gen_random_uuid()) returning id"
+    )
+    database.execute(
+        "insert into public.admin_users (user_id, role) values (%s, %s)", (person["id"], role)
+    )
+    claims = json.dumps({"sub": str(person["id"]), "role": "authenticated"})
+    database.execute("select set_config('request.jwt.claims', %s, true)", (claims,))
+    database.execute("set local role authenticated")
+
+
+def answer(database: Database, entry: CatalogueEntry, name: str) -> str | None:
+    """The code of the error for this tenant, with null for the other arguments; or None."""
+    given = {
+        parameter.name: name if parameter.name == "schema_name" else None
+        for parameter in entry.parameters
+        if parameter.name == "schema_name" or parameter.default is None
+    }
+    call = sql.SQL("select * from public.{}({})").format(
+        sql.Identifier(entry.name),
+        sql.SQL(", ").join(
+            sql.SQL("{} => {}").format(sql.Identifier(parameter), value)
+            for parameter, value in given.items()
+        ),
+    )
+    try:
+        with database.transaction(force_rollback=True):
+            database.execute(call)
+    except psycopg.Error as error:
+        return error.diag.message_detail
+    return None
 
 
 # Cost -----------------------------------------------------------------------------------

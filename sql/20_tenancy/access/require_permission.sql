@@ -24,10 +24,10 @@ begin
     select t.status into v_status
     from public.tenants t
     where t.schema_name = require_permission.schema_name
-        and (t.status <> 'pooled' or even_pooled);
+        and (t.status <> 'pooled' or (even_pooled and v_role >= platform));
 
     -- A stranger must not be able to distinguish an existing tenant from a missing one. A tenant in
-    -- the pool is missing for everybody.
+    -- the pool is missing for everybody but the callers who may do this with it.
     if v_status is null or (v_role is null and v_access is null) then
         perform tenancy.log_refusal('tenant_not_found', schema_name);
         raise exception 'There is no tenant %.', coalesce('"' || tenancy.printable(schema_name) || '"', 'without a name')
@@ -63,4 +63,4 @@ end;
 $$;
 
 comment on function tenancy.require_permission(text, tenancy.platform_role, tenancy.access_level, boolean, boolean) is
-    'Refuses a caller with neither this platform role nor this access level in an active tenant; with even_suspended, the access level also suffices in a suspended one (PT401 not_authenticated; 42501: forbidden, tenant_suspended; PT404 tenant_not_found, the same for a stranger, for a missing tenant and, without even_pooled, for a tenant in the pool).';
+    'Refuses a caller with neither this platform role nor this access level in an active tenant; with even_suspended, the access level also suffices in a suspended one (PT401 not_authenticated; 42501: forbidden, tenant_suspended; PT404 tenant_not_found, the same for a stranger, for a missing tenant and for a tenant in the pool, except that even_pooled shows the latter to this platform role).';

@@ -47,4 +47,4 @@ end;
 $$;
 
 comment on function tenancy.lock_tenant(text, tenancy.platform_role, tenancy.access_level, boolean) is
-    'Locks a tenant''s registry row until the transaction ends, and returns it, for a caller with this permission (errors of require_permission, which hides a tenant in the pool unless even_pooled). Call it before changing anything of the tenant. Waits at most 2.4 s, in two steps of 1.2 s, and not at all while another session has been changing the tenant for more than a second or has called lock_tenant_first (55P03).';
+    'Locks a tenant''s registry row until the transaction ends, and returns it, for a caller with this permission (errors of require_permission, which hides a tenant in the pool; with even_pooled, only from callers below this platform role). Call it before changing anything of the tenant. Waits at most 2.4 s, in two steps of 1.2 s, and not at all while another session has been changing the tenant for more than a second or has called lock_tenant_first (55P03).';
