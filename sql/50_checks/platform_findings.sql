@@ -5,6 +5,13 @@ create function tenancy.platform_findings()
     stable
     security invoker
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+    set lc_monetary = 'C'
+    set quote_all_identifiers = off
     language sql
 as $$
     select * from tenancy.check_exposed_schemas()

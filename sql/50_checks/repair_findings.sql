@@ -5,6 +5,13 @@ create function tenancy.repair_findings(schema_name text, kind text, object text
     volatile
     security invoker
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+    set lc_monetary = 'C'
+    set quote_all_identifiers = off
     -- The body of a routine has to be valid in the tenant's search path and not in this one.
     set check_function_bodies = off
     set lock_timeout = '2s'

@@ -5,6 +5,7 @@ create function tenancy.tenants_to_examine(schema_names text[])
     stable
     security invoker
     set search_path = ''
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 begin

@@ -4797,6 +4797,7 @@ create function tenancy.audit_table(schema_name text, table_name text)
     volatile
     security invoker
     set search_path = ''
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 declare
@@ -5662,6 +5663,13 @@ create function tenancy.describe_columns(relation oid)
     stable
     security invoker
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+    set lc_monetary = 'C'
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 begin
@@ -5692,6 +5700,7 @@ create function tenancy.describe_foreign_keys(relation oid)
     stable
     security invoker
     set search_path = ''
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 begin
@@ -6293,6 +6302,13 @@ create function tenancy.compile_creation(
     volatile
     security invoker
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+    set lc_monetary = 'C'
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 declare
@@ -6814,6 +6830,7 @@ create function tenancy.find_creation_script(schema_name text)
     stable
     security invoker
     set search_path = ''
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 begin
@@ -7018,6 +7035,7 @@ create function tenancy.run_creation_script(schema_name text, script text)
     volatile
     security invoker
     set search_path = ''
+    set quote_all_identifiers = off
     -- The functions were checked when their migration was registered.
     set check_function_bodies = off
     language plpgsql
@@ -7240,6 +7258,7 @@ create function tenancy.has_own_objects(schema_name text, version text)
     stable
     security invoker
     set search_path = ''
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 begin
@@ -7376,6 +7395,7 @@ create function tenancy.own_objects(schema_name text, version text, objects tena
     stable
     security invoker
     set search_path = ''
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 begin
@@ -7440,6 +7460,13 @@ create function tenancy.policy_samples(schema_name text)
     stable
     security invoker
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+    set lc_monetary = 'C'
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 begin
@@ -8136,6 +8163,7 @@ create function tenancy.template_objects(schema_name text, version text)
     stable
     security invoker
     set search_path = ''
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 begin
@@ -8167,6 +8195,11 @@ create function tenancy.tenant_drift(schema_name text)
     set search_path = ''
     set timezone = 'UTC'
     set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+    set lc_monetary = 'C'
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 declare
@@ -9662,6 +9695,13 @@ create function tenancy.add_tenant_migration(
     volatile
     security definer
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+    set lc_monetary = 'C'
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 declare
@@ -10066,6 +10106,7 @@ create function tenancy.apply_tenant_migration(schema_name text, migration tenan
     set timezone = 'UTC'
     set datestyle = 'ISO, MDY'
     set intervalstyle = 'postgres'
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 declare
@@ -13742,6 +13783,7 @@ create function tenancy.grant_differences(schema_name text)
     stable
     security invoker
     set search_path = ''
+    set quote_all_identifiers = off
     set jit = off
     language plpgsql
 as $$
@@ -14040,6 +14082,7 @@ create function tenancy.privileges_digest(schema_name text)
     stable
     security invoker
     set search_path = ''
+    set quote_all_identifiers = off
     -- Each step reads few rows by index.
     set enable_hashjoin = off
     set enable_mergejoin = off
@@ -19827,6 +19870,7 @@ create function public.get_schema_drift(
     volatile
     security definer
     set search_path = ''
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 begin
@@ -20124,6 +20168,7 @@ create function public.replace_tenant_migration(version text, statements text)
     set search_path = ''
     set timezone = 'UTC'
     set datestyle = 'ISO, MDY'
+    set quote_all_identifiers = off
     -- Longer than the role's own timeout, because the reference schema is built again.
     set statement_timeout = '300s'
     language plpgsql
@@ -20169,6 +20214,7 @@ create function public.withdraw_tenant_migration(version text)
     set search_path = ''
     set timezone = 'UTC'
     set datestyle = 'ISO, MDY'
+    set quote_all_identifiers = off
     -- Longer than the role's own timeout, because the reference schema is built again.
     set statement_timeout = '300s'
     language plpgsql
@@ -22797,6 +22843,13 @@ create function tenancy.platform_findings()
     stable
     security invoker
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+    set lc_monetary = 'C'
+    set quote_all_identifiers = off
     language sql
 as $$
     select * from tenancy.check_exposed_schemas()
@@ -22858,6 +22911,13 @@ create function tenancy.repair_findings(schema_name text, kind text, object text
     volatile
     security invoker
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+    set lc_monetary = 'C'
+    set quote_all_identifiers = off
     -- The body of a routine has to be valid in the tenant's search path and not in this one.
     set check_function_bodies = off
     set lock_timeout = '2s'
@@ -22993,6 +23053,13 @@ create function tenancy.tenant_findings(schema_name text)
     stable
     security invoker
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+    set lc_monetary = 'C'
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 declare
@@ -23035,6 +23102,7 @@ create function tenancy.tenants_to_examine(schema_names text[])
     stable
     security invoker
     set search_path = ''
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 begin

@@ -6,6 +6,7 @@ create function tenancy.audit_table(schema_name text, table_name text)
     volatile
     security invoker
     set search_path = ''
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 declare

@@ -3,6 +3,13 @@ create function tenancy.describe_columns(relation oid)
     stable
     security invoker
     set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+    set lc_monetary = 'C'
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 begin

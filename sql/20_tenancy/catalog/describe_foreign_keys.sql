@@ -3,6 +3,7 @@ create function tenancy.describe_foreign_keys(relation oid)
     stable
     security invoker
     set search_path = ''
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 begin

@@ -3,6 +3,7 @@ create function tenancy.find_creation_script(schema_name text)
     stable
     security invoker
     set search_path = ''
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 begin

@@ -3,6 +3,7 @@ create function tenancy.run_creation_script(schema_name text, script text)
     volatile
     security invoker
     set search_path = ''
+    set quote_all_identifiers = off
     -- The functions were checked when their migration was registered.
     set check_function_bodies = off
     language plpgsql

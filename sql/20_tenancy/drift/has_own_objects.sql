@@ -7,6 +7,7 @@ create function tenancy.has_own_objects(schema_name text, version text)
     stable
     security invoker
     set search_path = ''
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 begin

@@ -4,6 +4,7 @@ create function tenancy.own_objects(schema_name text, version text, objects tena
     stable
     security invoker
     set search_path = ''
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 begin

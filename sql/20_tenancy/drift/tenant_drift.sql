@@ -5,6 +5,11 @@ create function tenancy.tenant_drift(schema_name text)
     set search_path = ''
     set timezone = 'UTC'
     set datestyle = 'ISO, MDY'
+    set intervalstyle = 'postgres'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+    set lc_monetary = 'C'
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 declare

@@ -7,6 +7,7 @@ create function tenancy.apply_tenant_migration(schema_name text, migration tenan
     set timezone = 'UTC'
     set datestyle = 'ISO, MDY'
     set intervalstyle = 'postgres'
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 declare

@@ -6,6 +6,7 @@ create function tenancy.grant_differences(schema_name text)
     stable
     security invoker
     set search_path = ''
+    set quote_all_identifiers = off
     set jit = off
     language plpgsql
 as $$

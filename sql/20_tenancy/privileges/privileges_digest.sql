@@ -6,6 +6,7 @@ create function tenancy.privileges_digest(schema_name text)
     stable
     security invoker
     set search_path = ''
+    set quote_all_identifiers = off
     -- Each step reads few rows by index.
     set enable_hashjoin = off
     set enable_mergejoin = off

@@ -8,6 +8,7 @@ create function public.get_schema_drift(
     volatile
     security definer
     set search_path = ''
+    set quote_all_identifiers = off
     language plpgsql
 as $$
 begin

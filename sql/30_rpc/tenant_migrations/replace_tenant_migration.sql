@@ -5,6 +5,7 @@ create function public.replace_tenant_migration(version text, statements text)
     set search_path = ''
     set timezone = 'UTC'
     set datestyle = 'ISO, MDY'
+    set quote_all_identifiers = off
     -- Longer than the role's own timeout, because the reference schema is built again.
     set statement_timeout = '300s'
     language plpgsql
