@@ -26,6 +26,7 @@ begin
         select row(d.*)::tenancy.template_difference from tenancy.template_differences(schema_name, v_objects) d
     );
 
+    return query select * from tenancy.check_owners(schema_name);
     return query select * from tenancy.check_row_security(schema_name, v_differences);
     return query select * from tenancy.check_tables(schema_name, v_differences);
     return query select * from tenancy.check_routines(schema_name, v_differences);
@@ -36,6 +37,7 @@ begin
     return query select * from tenancy.check_own_triggers(schema_name, v_objects);
     return query select * from tenancy.check_objects(schema_name, v_differences);
     return query select * from tenancy.check_tenant_grants(schema_name);
+    return query select * from tenancy.check_other_grants(schema_name);
     return query select * from tenancy.check_listing(schema_name);
     return query select * from tenancy.check_unreachable_tables(schema_name);
 end;

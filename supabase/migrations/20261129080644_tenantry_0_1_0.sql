@@ -7215,7 +7215,9 @@ begin
                 select a.schema_name, a.example from tenancy.tenants_like_template(schema_names) a
             ),
             examples as materialized (
-                select e.example, exists (select from tenancy.grant_differences(e.example)) as has_drift
+                select e.example, exists (select from tenancy.grant_differences(e.example))
+                    or exists (select from tenancy.other_grants(e.example))
+                    or exists (select from tenancy.wrong_owners(e.example)) as has_drift
                 from (select distinct a.example from alike a) e
             )
             select n.schema_name
@@ -7386,6 +7388,71 @@ $$;
 
 comment on function tenancy.nearest_version(text, tenancy.schema_object[]) is
     'The version of the template from which a schema with these objects differs least.';
+
+-- sql/20_tenancy/drift/other_grants.sql
+
+-- What a tenant migration grants, the reference schema has, too. Default privileges of the project
+-- come by themselves. Whatever else a role of the project has, somebody has granted by hand.
+create function tenancy.other_grants(schema_name text)
+    returns setof tenancy.tenant_grant
+    stable
+    security invoker
+    set search_path = ''
+    set quote_all_identifiers = off
+    set jit = off
+    language plpgsql
+as $$
+begin
+    return query
+    with granted as (
+        select p.object_kind, p.object_name, p.grantee, v.privilege
+        from tenancy.schema_privileges(schema_name) p
+        cross join string_to_table(p.privileges, ', ') v (privilege)
+        where p.grantee not in ('PUBLIC', 'anon', 'authenticated', 'service_role')
+            and p.grantee::regrole <> (
+                select n.nspowner from pg_catalog.pg_namespace n where n.nspname = 'tenancy'
+            )
+    )
+    select k.kind, k.target, g.grantee, null::text, string_agg(g.privilege, ', ' order by g.privilege)
+    from granted g
+    cross join lateral (
+        select case when g.object_kind in ('schema', 'sequence', 'routine') then g.object_kind else 'table' end,
+            case g.object_kind
+                when 'schema' then quote_ident(g.object_name)
+                when 'routine' then format(
+                    '%I.%I%s', schema_name, split_part(g.object_name, '(', 1), substr(g.object_name, strpos(g.object_name, '('))
+                )
+                else format('%I.%I', schema_name, g.object_name)
+            end
+    ) k (kind, target)
+    where not exists (
+            select
+            from tenancy.schema_privileges('tenant_template') t
+            where t.object_kind = g.object_kind
+                and g.object_name in (
+                    replace(t.object_name, 'tenant_template.', quote_ident(schema_name) || '.'),
+                    case when g.object_kind = 'schema' then schema_name end
+                )
+                and t.grantee = g.grantee
+                and g.privilege = any (string_to_array(t.privileges, ', '))
+        )
+        and not exists (
+            select
+            from pg_catalog.pg_default_acl d
+            cross join aclexplode(d.defaclacl) e
+            where d.defaclnamespace = 0
+                and e.grantee = g.grantee::regrole
+                and d.defaclobjtype = case k.kind
+                    when 'schema' then 'n' when 'table' then 'r' when 'sequence' then 'S' else 'f'
+                end::"char"
+                and lower(e.privilege_type) = g.privilege
+        )
+    group by k.kind, k.target, g.grantee;
+end;
+$$;
+
+comment on function tenancy.other_grants(text) is
+    'The privileges in a tenant of roles that are neither an API role nor the owner, unless a tenant migration or the project''s default privileges give them. No operation grants or revokes them.';
 
 -- sql/20_tenancy/drift/own_objects.sql
 
@@ -8222,6 +8289,12 @@ begin
         null::text
     from tenancy.grant_differences(schema_name) g
     union all
+    select 'grant', format('on %s %s to %s', g.object_kind, g.object_name, g.grantee), 'extra', g.expected, g.found, null::text
+    from tenancy.other_grants(schema_name) g
+    union all
+    select 'owner', format('of %s %s', w.object_kind, w.object_name), 'different', w.expected, w.owner, null::text
+    from tenancy.wrong_owners(schema_name) w
+    union all
     select 'migration', u.version, 'missing', m.name,
         format('failed %s times since %s: %s (%s)', u.attempts, u.stuck_since, u.message, u.sqlstate),
         null::text
@@ -8232,7 +8305,7 @@ end;
 $$;
 
 comment on function tenancy.tenant_drift(text) is
-    'The differences between a tenant and the reference schema at its version: objects, privileges, and the migration at which it is stuck. Without their repairs.';
+    'The differences between a tenant and the reference schema at its version: objects, owners, privileges, and the migration at which it is stuck. Without their repairs.';
 
 -- sql/20_tenancy/drift/tenants_like_template.sql
 
@@ -8302,6 +8375,99 @@ $$;
 
 comment on function tenancy.unextended_tables(text, text) is
     'Tables of the template at this version to which the tenant has added no column x_….';
+
+-- sql/20_tenancy/drift/wrong_owners.sql
+
+-- An owner is above policies and may grant anything. What runs with the rights of its owner would
+-- have more rights than now if it were given back to the owner of Tenantry.
+create function tenancy.wrong_owners(
+    schema_name text,
+    out object_kind text,
+    out object_name text,
+    out owner text,
+    out expected text,
+    out runs_as_owner boolean,
+    out is_audit_routine boolean
+)
+    returns setof record
+    stable
+    security invoker
+    set search_path = ''
+    set quote_all_identifiers = off
+    set jit = off
+    language plpgsql
+as $$
+declare
+    v_schema constant oid := to_regnamespace(quote_ident(schema_name))::oid;
+    v_owner constant oid := (select n.nspowner from pg_catalog.pg_namespace n where n.nspname = 'tenancy');
+begin
+    return query
+    select o.kind, o.name, o.owner::regrole::text, v_owner::regrole::text, o.as_owner, o.audits
+    from (
+        select 'schema' as kind, quote_ident(n.nspname) as name, n.nspowner as owner, false as as_owner, false as audits
+        from pg_catalog.pg_namespace n
+        where n.oid = v_schema
+        union all
+        select case c.relkind
+                when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table'
+                when 'S' then 'sequence' when 'c' then 'type' else 'table'
+            end,
+            format('%I.%I', schema_name, c.relname), c.relowner,
+            c.relkind in ('m', 'f')
+                or (c.relkind = 'v' and not tenancy.is_security_invoker(c.reloptions))
+                or (c.relkind <> 'v' and c.relhasrules),
+            false
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_class c on c.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = v_schema
+            and d.classid = 'pg_class'::regclass
+            and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')
+            and c.relowner <> v_owner
+            -- The sequence of a column follows its table.
+            and not exists (
+                select
+                from pg_catalog.pg_depend s
+                where c.relkind = 'S'
+                    and s.classid = 'pg_class'::regclass
+                    and s.objid = c.oid
+                    and s.refclassid = 'pg_class'::regclass
+                    and s.deptype in ('a', 'i')
+            )
+        union all
+        select 'routine', format('%I.%I(%s)', schema_name, p.proname, pg_get_function_identity_arguments(p.oid)),
+            p.proowner, p.prosecdef, p.prosrc like E'\n<<audit>>%'
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_proc p on p.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = v_schema
+            and d.classid = 'pg_proc'::regclass
+            and p.proowner <> v_owner
+            -- Objects of an extension, and the constructors of a range type, belong to a superuser.
+            and not exists (
+                select from pg_catalog.pg_depend e
+                where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype in ('e', 'i')
+            )
+        union all
+        select 'type', format('%I.%I', schema_name, t.typname), t.typowner, false, false
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_type t on t.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass
+            and d.refobjid = v_schema
+            and d.classid = 'pg_type'::regclass
+            and t.typtype in ('e', 'd', 'r')
+            and t.typowner <> v_owner
+            and not exists (
+                select from pg_catalog.pg_depend e
+                where e.classid = 'pg_type'::regclass and e.objid = t.oid and e.deptype = 'e'
+            )
+    ) o
+    where o.owner <> v_owner;
+end;
+$$;
+
+comment on function tenancy.wrong_owners(text) is
+    'The objects of a schema, and the schema itself, that belong to another role than Tenantry''s own objects.';
 
 -- sql/20_tenancy/errors/log_refusal.sql
 
@@ -13789,7 +13955,7 @@ create function tenancy.grant_differences(schema_name text)
 as $$
 declare
     v_namespace constant oid := to_regnamespace(quote_ident(schema_name));
-    -- The API roles, and PUBLIC, which is 0. Other roles are the operator's decision.
+    -- The API roles, and PUBLIC, which is 0. other_grants reports the others.
     v_grantees constant oid[] := array['anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole] || 0::oid;
     v_version text;
     v_position integer;
@@ -14096,11 +14262,11 @@ begin
     select string_agg(format('%s %L %s', o.kind, o.name, o.state), ' ' order by o.kind, o.name, o.state)
     into v_text
     from (
-        select 'schema' as kind, '' as name, n.nspacl::text as state
+        select 'schema' as kind, '' as name, concat_ws(' ', n.nspacl::text, n.nspowner::regrole) as state
         from pg_catalog.pg_namespace n
         where n.oid = v_schema
         union all
-        select 'relation', c.relname::text, c.relacl::text
+        select 'relation', c.relname::text, concat_ws(' ', c.relacl::text, c.relowner::regrole)
         from pg_catalog.pg_depend d
         join pg_catalog.pg_class c on c.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass and d.refobjid = v_schema and d.classid = 'pg_class'::regclass
@@ -14130,6 +14296,11 @@ begin
         from pg_catalog.pg_depend d
         join pg_catalog.pg_proc p on p.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass and d.refobjid = v_schema and d.classid = 'pg_proc'::regclass
+        union all
+        select 'type', t.typname::text, t.typowner::regrole::text
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_type t on t.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass and d.refobjid = v_schema and d.classid = 'pg_type'::regclass
     ) o;
 
     return encode(sha256(convert_to(v_text, 'UTF8')), 'hex');
@@ -14137,7 +14308,7 @@ end;
 $$;
 
 comment on function tenancy.privileges_digest(text) is
-    'A hash of the privileges in a schema, with the attributes of its routines. Two tenants with equal objects and equal digests give the same privileges to the same roles.';
+    'A hash of the owners and privileges in a schema, with the attributes of its routines. Two tenants with equal objects and equal digests give the same privileges to the same roles.';
 
 -- sql/20_tenancy/privileges/record_limits.sql
 
@@ -15015,7 +15186,19 @@ declare
     v_audit constant text := format('%I.%I', schema_name, tenancy.audit_routine_name(split_part(object_name, '.', 1)));
 begin
     return case object_kind
-        when 'grant' then format('select tenancy.apply_tenant_privileges(%L);', schema_name)
+        when 'grant' then case
+            when object_name ~ ' to (public|anon|authenticated|service_role)$' then
+                format('select tenancy.apply_tenant_privileges(%L);', schema_name)
+            -- A grant to another role: see other_grants.
+            else regexp_replace(object_name, '^(on .*) to ("(?:[^"]|"")+"|[^" ]+)$', format('revoke %s \1 from \2;', actual))
+        end
+        -- What runs with the rights of its owner has to be read first: see check_owners.
+        when 'owner' then (
+            select format('alter %s owner to %s;', substr(difference_statements.object_name, 4), w.expected)
+            from tenancy.wrong_owners(schema_name) w
+            where format('of %s %s', w.object_kind, w.object_name) = difference_statements.object_name
+                and (w.is_audit_routine or not w.runs_as_owner)
+        )
         when 'table' then (
             select string_agg(format('alter table %s %s row level security;', v_table, c.change), ' ')
             from (values
@@ -19898,8 +20081,9 @@ comment on function public.get_schema_drift(text, integer, text, text) is
     'Lists the differences between a tenant and the reference schema at the tenant''s version, one '
     'page at a time. '
     'The comparison covers tables, columns, constraints, indexes, policies, triggers, routines, '
-    'types and grants. The tenant''s own tables and its columns x_… do not count as '
-    'differences, but their grants are compared. A tenant migration at which the tenant is '
+    'types, owners and grants. Grants to a role of the project count, unless a tenant migration '
+    'gives them. The tenant''s own tables and its columns x_… do not count as '
+    'differences, but their owners and grants are compared. A tenant migration at which the tenant is '
     'stuck is a difference, too, with the reason. Without a difference the list is empty. A page '
     'has up to page_size differences, from 1 to 1,000; a page that is not full is the last one. '
     'For the next page, give the last object_kind and object_name of this page as '
@@ -21557,6 +21741,50 @@ $$;
 comment on function tenancy.check_objects(text, tenancy.template_difference[]) is
     'Check: other objects of the template that a tenant lacks, or has with another definition: columns, constraints, indexes, views, sequences, types. Only views are repaired, because the others hold or constrain rows.';
 
+-- sql/50_checks/check_other_grants.sql
+
+create function tenancy.check_other_grants(schema_name text)
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- In the reference schema they are what tenant migrations grant.
+    if schema_name = 'tenant_template' then
+        return;
+    end if;
+
+    return query
+    select
+        case when r.is_reached then 'grants around the layers' else 'warning: grants to another role' end,
+        schema_name,
+        format(
+            'The role %s has privileges in tenant %s that no tenant migration grants: %s. %s',
+            g.grantee, schema_name,
+            string_agg(format('%s on %s %s', g.found, g.object_kind, g.object_name), '; ' order by g.object_kind, g.object_name),
+            case
+                when r.is_reached then 'Requests to the Data API can act as this role.'
+                else 'A suspension does not take them away.'
+            end
+        ),
+        case
+            when r.is_reached then ''
+            else 'If the role should have them in every tenant, grant them in a tenant migration. Otherwise: '
+        end || string_agg(s.statement, ' ' order by g.object_kind, g.object_name),
+        case when r.is_reached then string_agg(s.statement, ' ' order by g.object_kind, g.object_name) end
+    from tenancy.other_grants(schema_name) g
+    cross join lateral format('revoke %s on %s %s from %s;', g.found, g.object_kind, g.object_name, g.grantee) s (statement)
+    cross join lateral pg_has_role('authenticator', g.grantee::regrole, 'member') r (is_reached)
+    group by g.grantee, r.is_reached
+    order by g.grantee;
+end;
+$$;
+
+comment on function tenancy.check_other_grants(text) is
+    'Check: privileges in a tenant of roles that are no API roles, unless a tenant migration grants them.';
+
 -- sql/50_checks/check_own_policies.sql
 
 -- The template says nothing about these tables. Their policies have to be those that
@@ -21713,6 +21941,41 @@ $$;
 
 comment on function tenancy.check_own_triggers(text, tenancy.schema_object[]) is
     'Check: audit triggers on a tenant''s own tables that are missing, disabled or different.';
+
+-- sql/50_checks/check_owners.sql
+
+create function tenancy.check_owners(schema_name text)
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    select
+        'wrong owner',
+        w.object_name,
+        format(
+            'The %s %s belongs to the role %s and not to %s. Its owner can use and change it past every layer.',
+            w.object_kind, w.object_name, w.owner, w.expected
+        ),
+        case
+            when w.runs_as_owner then 'It runs with the rights of its owner, so read its definition first. Then: '
+            when not pg_has_role(w.owner::regrole, 'usage') then format('As a superuser, or as a member of %s: ', w.owner)
+            else ''
+        end || s.statement,
+        case when pg_has_role(w.owner::regrole, 'usage') and not w.runs_as_owner then s.statement end
+    from tenancy.wrong_owners(schema_name) w
+    cross join lateral format('alter %s %s owner to %s;', w.object_kind, w.object_name, w.expected) s (statement)
+    -- check_audit_routines reports the others.
+    where not w.is_audit_routine
+    order by w.object_kind <> 'schema', w.object_name;
+end;
+$$;
+
+comment on function tenancy.check_owners(text) is
+    'Check: objects of a tenant that belong to another role than Tenantry''s own.';
 
 -- sql/50_checks/check_policies.sql
 
@@ -23075,6 +23338,7 @@ begin
         select row(d.*)::tenancy.template_difference from tenancy.template_differences(schema_name, v_objects) d
     );
 
+    return query select * from tenancy.check_owners(schema_name);
     return query select * from tenancy.check_row_security(schema_name, v_differences);
     return query select * from tenancy.check_tables(schema_name, v_differences);
     return query select * from tenancy.check_routines(schema_name, v_differences);
@@ -23085,6 +23349,7 @@ begin
     return query select * from tenancy.check_own_triggers(schema_name, v_objects);
     return query select * from tenancy.check_objects(schema_name, v_differences);
     return query select * from tenancy.check_tenant_grants(schema_name);
+    return query select * from tenancy.check_other_grants(schema_name);
     return query select * from tenancy.check_listing(schema_name);
     return query select * from tenancy.check_unreachable_tables(schema_name);
 end;

@@ -382,6 +382,8 @@ CHANGES = (
     ("alter table {}.settings disable trigger audit_update", "trigger", "different"),
     ("alter table {}.settings disable row level security", "table", "different"),
     ("grant insert on {}.users to authenticated", "grant", "different"),
+    ("grant insert on {}.users to supabase_auth_admin", "grant", "extra"),
+    ("alter schema {} owner to service_role", "owner", "different"),
     ("grant select (email) on {}.users to anon", "grant", "extra"),
     ("revoke usage on schema {} from service_role", "grant", "missing"),
     ("create function {}.planted() returns int return 1", "routine", "extra"),
@@ -450,11 +452,19 @@ def test_listing_drift_compares_privileges_once_for_equal_tenants(fleet: Fleet) 
     assert counted["tenant_drift"] == 0
 
 
-def test_grants_to_other_roles_are_no_drift_and_are_kept(fleet: Fleet) -> None:
+def test_grants_to_other_roles_are_drift_and_are_kept(fleet: Fleet) -> None:
     tenant = fleet.tenant()
     fleet.sql.execute(identifiers("grant select on {}.settings to supabase_auth_admin", tenant))
 
-    assert fleet.drift(tenant) == []
+    [found] = fleet.drift(tenant)
+    assert (found["object_name"], found["difference"], found["found"]) == (
+        f"on table {tenant}.settings to supabase_auth_admin",
+        "extra",
+        "select",
+    )
+    with fleet.sql.transaction(force_rollback=True):
+        fleet.sql.execute(found["repair"])
+        assert fleet.drift(tenant) == []
     fleet.suspend(tenant)
     fleet.activate(tenant)
 
@@ -463,6 +473,55 @@ def test_grants_to_other_roles_are_no_drift_and_are_kept(fleet: Fleet) -> None:
         (f"{tenant}.settings",),
     ).fetchone()
     assert kept == {"is_kept": True}
+
+
+def test_grants_of_a_migration_to_other_roles_are_no_drift(fleet: Fleet) -> None:
+    table = fleet.table()
+    fleet.register(
+        f"create table {table} (id bigint primary key);"
+        f"grant select on {table} to supabase_auth_admin;"
+        f"create function count_{table}(of {table}) returns bigint language sql as 'select 1';"
+        f"grant execute on function count_{table}({table}) to supabase_auth_admin"
+    )
+    tenant = fleet.tenant()
+    findings = "select f.* from tenancy.tenant_findings(%s) f where f.kind ~ 'grants'"
+
+    assert fleet.drift(tenant) == []
+    assert fleet.sql.execute(findings, (tenant,)).fetchall() == []
+
+    fleet.sql.execute(
+        identifiers("grant insert on {}.{} to supabase_auth_admin", tenant, table)
+    )
+
+    assert [row["found"] for row in fleet.drift(tenant)] == ["insert"]
+    [finding] = fleet.sql.execute(findings, (tenant,)).fetchall()
+    statement = f"revoke insert on table {tenant}.{table} from supabase_auth_admin;"
+    assert finding["remediation"].endswith(f"Otherwise: {statement}")
+    fleet.sql.execute(statement.encode())
+    assert fleet.sql.execute(findings, (tenant,)).fetchall() == []
+
+
+def test_object_of_another_owner_is_drift(fleet: Fleet) -> None:
+    tenant = fleet.tenant()
+    with fleet.sql.transaction(force_rollback=True):
+        fleet.sql.execute(
+            identifiers(
+                "grant create on schema {0} to service_role;"
+                " alter table {0}.settings owner to service_role;"
+                " revoke create on schema {0} from service_role",
+                tenant,
+            )
+        )
+        [found] = [row for row in fleet.drift(tenant) if row["object_kind"] == "owner"]
+        assert (found["object_name"], found["expected"], found["found"]) == (
+            f"of table {tenant}.settings",
+            "postgres",
+            "service_role",
+        )
+
+        fleet.sql.execute(found["repair"])
+        fleet.sql.execute("select tenancy.apply_tenant_privileges(%s)", (tenant,))
+        assert fleet.drift(tenant) == []
 
 
 def test_triggers_are_described_as_postgresql_describes_them(fleet: Fleet) -> None:

@@ -96,6 +96,15 @@ class Damage:
     object: str
 
 
+def given_away(target: str, name: str) -> Damage:
+    return Damage(
+        f"grant create on schema acme to service_role; alter {target} owner to service_role;"
+        " revoke create on schema acme from service_role",
+        "wrong owner",
+        name,
+    )
+
+
 TENANT_DAMAGES = (
     # check_row_security
     Damage("alter table acme.settings disable row level security", "RLS off", "acme.settings"),
@@ -294,6 +303,21 @@ TENANT_DAMAGES = (
     ),
     # check_listing
     Damage("select tenancy.unexpose_schema('acme')", "not listed", "acme"),
+    # check_owners
+    given_away("table acme.hidden", "acme.hidden"),
+    given_away("table acme.notes", "acme.notes"),
+    given_away("view acme.sent_orders", "acme.sent_orders"),
+    given_away("function acme.is_owner(uuid)", "acme.is_owner(owner uuid)"),
+    given_away("domain acme.amount", "acme.amount"),
+    given_away("type acme.state", "acme.state"),
+    Damage("alter schema acme owner to service_role", "wrong owner", "acme"),
+    # check_other_grants: requests can act as this role
+    Damage("grant usage on schema acme to authenticator", "grants around the layers", "acme"),
+    Damage(
+        "grant select (key), insert on acme.settings to authenticator",
+        "grants around the layers",
+        "acme",
+    ),
 )
 # The same checks look at the reference schema.
 REFERENCE_DAMAGES = (
@@ -350,6 +374,18 @@ LEFT_ALONE = (
         "create policy closed on acme.orders as restrictive to authenticated using (false)",
         "wrong policy",
         "acme.orders",
+    ),
+    # It would run with the rights of postgres.
+    given_away("function acme.count_orders()", "acme.count_orders()"),
+    *(
+        Damage(grant, "warning: grants to another role", "acme")
+        for grant in (
+            "grant usage on schema acme to supabase_auth_admin",
+            "grant select on acme.settings to supabase_auth_admin",
+            "grant update (value) on acme.settings to supabase_auth_admin",
+            "grant usage on acme.orders_code_seq to supabase_auth_admin",
+            "grant execute on function acme.pick(acme.state) to supabase_auth_admin",
+        )
     ),
 )
 PLATFORM_DAMAGES = (

@@ -542,6 +542,22 @@ FAULTS = (
         leaks=False,
     ),
     Fault(
+        "a table belongs to the role of the service key",
+        "settings",
+        in_every_tenant(
+            "grant create on schema %1$I to service_role;"
+            "alter table %1$I.settings owner to service_role;"
+            "revoke create on schema %1$I from service_role"
+        ),
+        leaks=False,
+    ),
+    Fault(
+        "the role that PostgREST logs in with has a privilege",
+        "proof_",
+        in_every_tenant("grant select on %1$I.settings to authenticator"),
+        leaks=False,
+    ),
+    Fault(
         "members may truncate a table",
         "settings",
         in_every_tenant("grant truncate on %1$I.settings to authenticated"),

@@ -12,7 +12,9 @@ begin
                 select a.schema_name, a.example from tenancy.tenants_like_template(schema_names) a
             ),
             examples as materialized (
-                select e.example, exists (select from tenancy.grant_differences(e.example)) as has_drift
+                select e.example, exists (select from tenancy.grant_differences(e.example))
+                    or exists (select from tenancy.other_grants(e.example))
+                    or exists (select from tenancy.wrong_owners(e.example)) as has_drift
                 from (select distinct a.example from alike a) e
             )
             select n.schema_name

@@ -32,6 +32,12 @@ begin
         null::text
     from tenancy.grant_differences(schema_name) g
     union all
+    select 'grant', format('on %s %s to %s', g.object_kind, g.object_name, g.grantee), 'extra', g.expected, g.found, null::text
+    from tenancy.other_grants(schema_name) g
+    union all
+    select 'owner', format('of %s %s', w.object_kind, w.object_name), 'different', w.expected, w.owner, null::text
+    from tenancy.wrong_owners(schema_name) w
+    union all
     select 'migration', u.version, 'missing', m.name,
         format('failed %s times since %s: %s (%s)', u.attempts, u.stuck_since, u.message, u.sqlstate),
         null::text
@@ -42,4 +48,4 @@ end;
 $$;
 
 comment on function tenancy.tenant_drift(text) is
-    'The differences between a tenant and the reference schema at its version: objects, privileges, and the migration at which it is stuck. Without their repairs.';
+    'The differences between a tenant and the reference schema at its version: objects, owners, privileges, and the migration at which it is stuck. Without their repairs.';

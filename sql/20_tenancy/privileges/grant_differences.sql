@@ -12,7 +12,7 @@ create function tenancy.grant_differences(schema_name text)
 as $$
 declare
     v_namespace constant oid := to_regnamespace(quote_ident(schema_name));
-    -- The API roles, and PUBLIC, which is 0. Other roles are the operator's decision.
+    -- The API roles, and PUBLIC, which is 0. other_grants reports the others.
     v_grantees constant oid[] := array['anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole] || 0::oid;
     v_version text;
     v_position integer;

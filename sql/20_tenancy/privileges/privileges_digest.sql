@@ -20,11 +20,11 @@ begin
     select string_agg(format('%s %L %s', o.kind, o.name, o.state), ' ' order by o.kind, o.name, o.state)
     into v_text
     from (
-        select 'schema' as kind, '' as name, n.nspacl::text as state
+        select 'schema' as kind, '' as name, concat_ws(' ', n.nspacl::text, n.nspowner::regrole) as state
         from pg_catalog.pg_namespace n
         where n.oid = v_schema
         union all
-        select 'relation', c.relname::text, c.relacl::text
+        select 'relation', c.relname::text, concat_ws(' ', c.relacl::text, c.relowner::regrole)
         from pg_catalog.pg_depend d
         join pg_catalog.pg_class c on c.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass and d.refobjid = v_schema and d.classid = 'pg_class'::regclass
@@ -54,6 +54,11 @@ begin
         from pg_catalog.pg_depend d
         join pg_catalog.pg_proc p on p.oid = d.objid
         where d.refclassid = 'pg_namespace'::regclass and d.refobjid = v_schema and d.classid = 'pg_proc'::regclass
+        union all
+        select 'type', t.typname::text, t.typowner::regrole::text
+        from pg_catalog.pg_depend d
+        join pg_catalog.pg_type t on t.oid = d.objid
+        where d.refclassid = 'pg_namespace'::regclass and d.refobjid = v_schema and d.classid = 'pg_type'::regclass
     ) o;
 
     return encode(sha256(convert_to(v_text, 'UTF8')), 'hex');
@@ -61,4 +66,4 @@ end;
 $$;
 
 comment on function tenancy.privileges_digest(text) is
-    'A hash of the privileges in a schema, with the attributes of its routines. Two tenants with equal objects and equal digests give the same privileges to the same roles.';
+    'A hash of the owners and privileges in a schema, with the attributes of its routines. Two tenants with equal objects and equal digests give the same privileges to the same roles.';

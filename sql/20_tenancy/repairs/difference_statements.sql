@@ -19,7 +19,19 @@ declare
     v_audit constant text := format('%I.%I', schema_name, tenancy.audit_routine_name(split_part(object_name, '.', 1)));
 begin
     return case object_kind
-        when 'grant' then format('select tenancy.apply_tenant_privileges(%L);', schema_name)
+        when 'grant' then case
+            when object_name ~ ' to (public|anon|authenticated|service_role)$' then
+                format('select tenancy.apply_tenant_privileges(%L);', schema_name)
+            -- A grant to another role: see other_grants.
+            else regexp_replace(object_name, '^(on .*) to ("(?:[^"]|"")+"|[^" ]+)$', format('revoke %s \1 from \2;', actual))
+        end
+        -- What runs with the rights of its owner has to be read first: see check_owners.
+        when 'owner' then (
+            select format('alter %s owner to %s;', substr(difference_statements.object_name, 4), w.expected)
+            from tenancy.wrong_owners(schema_name) w
+            where format('of %s %s', w.object_kind, w.object_name) = difference_statements.object_name
+                and (w.is_audit_routine or not w.runs_as_owner)
+        )
         when 'table' then (
             select string_agg(format('alter table %s %s row level security;', v_table, c.change), ' ')
             from (values
