@@ -146,7 +146,7 @@ ERROR_CODES = (
         409,
         "tenant_exists",
         "The schema name belongs to another tenant.",
-        "Choose another name, or use the existing tenant.",
+        "Choose another name, or use the existing tenant. A tenant of the pool is in no list.",
     ),
     ErrorCode(
         409,

@@ -3035,7 +3035,8 @@ begin
     end;
     if v_is_tenant then
         raise exception 'There already is a tenant "%".', schema_name
-            using errcode = 'PT409', detail = 'tenant_exists', hint = 'It is a tenant already: nothing has to be done.';
+            using errcode = 'PT409', detail = 'tenant_exists',
+                hint = 'It is a tenant already: nothing has to be done. If no list shows it, it is in the pool of ready tenants.';
     end if;
 
     if not dry_run then

@@ -264,6 +264,24 @@ def test_tenant_with_a_grant_is_never_taken(database: Database) -> None:
     assert create(database)["schema_name"] == name
 
 
+def test_name_of_a_pooled_tenant_is_taken_and_no_hint_sends_to_a_list(
+    database: Database,
+) -> None:
+    (name,) = fill(database, 1)
+    hints = {}
+    for operation in ("create_tenant_schema", "register_tenant_schema"):
+        with pytest.raises(psycopg.Error) as refused, database.transaction():
+            database.execute(f"select public.{operation}(%s)".encode(), (name,))
+        assert refused.value.diag.message_detail == "tenant_exists"
+        hints[operation] = refused.value.diag.message_hint
+
+    assert hints == {
+        "create_tenant_schema": "Choose another name, or leave it out for a random one.",
+        "register_tenant_schema": "It is a tenant already: nothing has to be done. If no list"
+        " shows it, it is in the pool of ready tenants.",
+    }
+
+
 @pytest.mark.parametrize("role", ["viewer", "admin", "super_admin"])
 def test_pooled_tenant_looks_like_a_missing_one_to_whoever_may_not_migrate_it(
     database: Database, role: str
