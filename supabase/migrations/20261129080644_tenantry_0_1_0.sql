@@ -3417,6 +3417,40 @@ $$;
 comment on function tenancy.require_text(text, text, integer, integer, boolean) is
     'Refuses a text argument that is too short or too long, in characters; if shortest is above 0, also a blank or null one, and one with control characters or bidirectional characters; has_lines allows line breaks and tabs (PT422 invalid_request; the functions answer the same).';
 
+-- sql/20_tenancy/arguments/tg_platform_settings__require_possible.sql
+
+-- Before the constraint, whose error would be its name alone.
+create function tenancy.tg_platform_settings__require_possible()
+    returns trigger
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_wrong record;
+begin
+    select s.* into v_wrong
+    from (values
+        ('pool_size', new.pool_size, 1000),
+        ('pool_wait_seconds', new.pool_wait_seconds, 86400),
+        ('audit_retention_days', new.audit_retention_days, 36500)
+    ) s (name, value, largest)
+    where s.value < 0 or s.value > s.largest
+    limit 1;
+    if found then
+        raise exception '% cannot be %: it must be from 0 to %.', v_wrong.name, v_wrong.value, v_wrong.largest
+            using errcode = 'check_violation',
+                hint = format('Nothing was changed. Set %s to a number from 0 to %s.', v_wrong.name, v_wrong.largest);
+    end if;
+
+    return new;
+end;
+$$;
+
+comment on function tenancy.tg_platform_settings__require_possible() is
+    'Trigger function that refuses impossible numbers in platform_settings with a sentence (23514).';
+
 -- sql/20_tenancy/audit_log/admin_audit_entries.sql
 
 create function tenancy.admin_audit_entries(
@@ -21041,6 +21075,8 @@ select tenancy.make_append_only('public', 'admin_audit_log');
 
 -- sql/45_triggers/platform_settings.sql
 
+create trigger require_possible before insert or update on tenancy.platform_settings
+    for each row execute function tenancy.tg_platform_settings__require_possible();
 -- If the row of settings is deleted and inserted again, its retention is compared with the last one.
 create trigger record_retention after insert or update on tenancy.platform_settings
     for each row execute function tenancy.tg_platform_settings__record_retention();

@@ -264,6 +264,31 @@ def test_tenant_with_a_grant_is_never_taken(database: Database) -> None:
     assert create(database)["schema_name"] == name
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "largest"),
+    [
+        *(("pool_size", number, "1000") for number in (-1, 1001)),
+        *(("pool_wait_seconds", number, "86400") for number in (-1, 86401)),
+        *(("audit_retention_days", number, "36500") for number in (-1, 36501)),
+    ],
+)
+def test_impossible_setting_is_refused_with_a_sentence(
+    database: Database, name: str, value: int, largest: str
+) -> None:
+    update = sql.SQL("update tenancy.platform_settings set {} = %s where true").format(
+        sql.Identifier(name)
+    )
+    with pytest.raises(psycopg.errors.CheckViolation) as refused, database.transaction():
+        database.execute(update, (value,))
+
+    assert refused.value.diag.message_primary == (
+        f"{name} cannot be {value}: it must be from 0 to {largest}."
+    )
+    assert refused.value.diag.message_hint is not None
+    for possible in (0, int(largest)):
+        assert database.execute(update, (possible,)).rowcount == 1
+
+
 def test_name_of_a_pooled_tenant_is_taken_and_no_hint_sends_to_a_list(
     database: Database,
 ) -> None:
