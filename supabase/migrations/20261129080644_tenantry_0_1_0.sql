@@ -7434,6 +7434,10 @@ create function tenancy.other_grants(schema_name text)
     security invoker
     set search_path = ''
     set quote_all_identifiers = off
+    -- Statistics of the catalog may be from a time with few tenants.
+    set enable_seqscan = off
+    set enable_hashjoin = off
+    set enable_mergejoin = off
     set jit = off
     language plpgsql
 as $$
@@ -8429,6 +8433,10 @@ create function tenancy.wrong_owners(
     security invoker
     set search_path = ''
     set quote_all_identifiers = off
+    -- Statistics of the catalog may be from a time with few tenants.
+    set enable_seqscan = off
+    set enable_hashjoin = off
+    set enable_mergejoin = off
     set jit = off
     language plpgsql
 as $$

@@ -19,7 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 
-from support.counting import calls
+from support.counting import calls, rows_read
 from support.databases import complete_database
 from tenantry_cli.emulator.postgres import Postgres
 from tenantry_cli.project import find_project
@@ -785,6 +785,26 @@ def test_tenants_like_the_template_are_examined_once(database: Database) -> None
     assert counted["schema_objects"] == len(tenants) + 1 + counted["tenant_findings"]
     # One of those that are active, and one of those that are suspended.
     assert counted["tenant_findings"] == 2
+
+
+@pytest.mark.parametrize("check", ["check_owners", "check_other_grants"])
+def test_check_reads_nothing_of_other_tenants(database: Database, check: str) -> None:
+    database.execute("grant select on acme.settings to supabase_auth_admin")
+    database.execute("alter schema acme owner to service_role")
+
+    def rows() -> int:
+        call = SQL("select from tenancy.{}('acme')").format(Identifier(check))
+        # The first call fills the caches of the session.
+        assert database.execute(call).rowcount == 1
+        before = rows_read(database)
+        database.execute(call)
+        return rows_read(database) - before
+
+    alone = rows()
+    for number in range(10):
+        database.execute("select public.create_tenant_schema(%s)", (f"other_{number}",))
+
+    assert rows() <= alone + 5
 
 
 @pytest.mark.parametrize("damage", REFERENCE_DAMAGES, ids=lambda each: each.sql)

@@ -6,6 +6,10 @@ create function tenancy.other_grants(schema_name text)
     security invoker
     set search_path = ''
     set quote_all_identifiers = off
+    -- Statistics of the catalog may be from a time with few tenants.
+    set enable_seqscan = off
+    set enable_hashjoin = off
+    set enable_mergejoin = off
     set jit = off
     language plpgsql
 as $$
