@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome
 
+from support.browser import renew
 from support.deployment import Deployment, Served
 from support.environment import Environment
 from support.pages import Page, served
@@ -113,3 +114,30 @@ def test_only_pages_of_allowed_origins_can_call_a_deployed_function(
     assert page.call("ensureProfile", "from-here") == {"result": profile}
     assert page.call("health") == {"result": 200}
     assert page.console() == ""
+
+
+_PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False}
+_STORE = """
+    document.cookie = 'theme=dark'; localStorage.theme = 'dark'; sessionStorage.theme = 'dark';
+    indexedDB.open('themes').onsuccess = arguments[0];
+"""
+_STORED = """
+    const done = arguments[0];
+    indexedDB.databases().then((found) => done([
+        document.cookie, localStorage.length, sessionStorage.length, found.length]));
+"""
+
+
+def test_next_test_finds_nothing_that_pages_have_stored(page: Page) -> None:
+    browser = page.browser
+    browser.get(page.origin)
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", _PHONE)
+    browser.execute_async_script(_STORE)
+    assert browser.execute_async_script(_STORED) == ["theme=dark", 1, 1, 1]
+    assert browser.execute_script("return innerWidth") == _PHONE["width"]
+
+    renew(browser)
+
+    browser.get(page.origin)
+    assert browser.execute_async_script(_STORED) == ["", 0, 0, 0]
+    assert browser.execute_script("return innerWidth") != _PHONE["width"]

@@ -1,6 +1,7 @@
 """A real browser: headless Chromium, driven through Selenium.
 
-Each test has its own browser with a new profile. The browser can reach this machine alone.
+Each test has a new tab, without anything that earlier tests have stored. The browser can reach
+this machine alone.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ _FLAGS = (
 )
 
 
-@pytest.fixture
-def browser() -> Iterator[Chrome]:
-    """A browser of this test alone; `browser.get_log("browser")` has its console."""
+@pytest.fixture(scope="module")
+def started_browser() -> Iterator[Chrome]:
+    """The browser of a module, with a new profile. Starting it takes longer than a test."""
     chromium, chromedriver = _program("chromium"), _program("chromedriver")
     with tempfile.TemporaryDirectory(prefix="tenantry-browser-") as home:
         browser = Chrome(_options(chromium, home), _service(chromedriver, home))
@@ -41,6 +42,29 @@ def browser() -> Iterator[Chrome]:
             yield browser
         finally:
             _end(browser)
+
+
+@pytest.fixture
+def browser(started_browser: Chrome) -> Chrome:
+    """A browser that knows nothing of earlier tests; `get_log("browser")` has its console."""
+    renew(started_browser)
+    return started_browser
+
+
+def renew(browser: Chrome) -> None:
+    """Replaces the tab, with its settings, and removes everything that pages have stored."""
+    old = browser.window_handles
+    browser.switch_to.new_window("tab")
+    new = browser.current_window_handle
+    for handle in old:
+        browser.switch_to.window(handle)
+        browser.close()
+    browser.switch_to.window(new)
+    browser.execute_cdp_cmd(
+        "Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "all"}
+    )
+    browser.execute_cdp_cmd("Network.clearBrowserCache", {})
+    browser.get_log("browser")  # type: ignore[no-untyped-call]
 
 
 def _program(name: str) -> str:
