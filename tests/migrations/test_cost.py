@@ -201,3 +201,32 @@ def test_list_of_tenants_behind_reads_no_tenant_that_is_up_to_date(fleet: Fleet)
     fleet.sql.execute(
         "update public.tenants set schema_version = tenancy.latest_tenant_version()"
     )
+
+
+def audit_functions_run(database: psycopg.Connection[Any]) -> set[str]:
+    """The audit functions that the session has compiled, those of dropped schemas included."""
+    rows = database.execute(
+        "select distinct split_part(ident, '.', 2) from pg_backend_memory_contexts"
+        " where name = 'PL/pgSQL function' and ident like '%%\\_\\_audit()'"
+    )
+    return {name.removesuffix("()") for (name,) in rows}
+
+
+def test_registration_tries_only_the_tables_that_its_migration_makes(fleet: Fleet) -> None:
+    """A session keeps the plans of each function that has run in it, and every DDL statement looks
+    through them. So trying all tables would make each registration of a push slower."""
+    table = fleet.table()
+    with tracked(fleet) as database:
+        database.execute(
+            "select tenancy.register_tenant_migration(%s, %s, %s)",
+            (table, table, f"create table {table} (id bigint primary key)"),
+        )
+        tried = audit_functions_run(database)
+        assert f"tg_{table}__audit" in tried
+        assert "tg_settings__audit" not in tried
+
+        database.execute(
+            "select tenancy.register_tenant_migration('altered', 'altered', %s)",
+            ("alter table settings add column note text",),
+        )
+        assert "tg_settings__audit" in audit_functions_run(database)

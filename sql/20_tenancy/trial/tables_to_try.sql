@@ -21,6 +21,9 @@ begin
             where l.pid = pg_backend_pid()
                 and l.locktype = 'object'
                 and l.mode = 'AccessExclusiveLock'
+                -- The schemas in which the creation script was tried are dropped with their default
+                -- privileges, which concern no object that exists.
+                and l.classid <> 'pg_default_acl'::regclass
                 -- Audit routines are renamed when they are new.
                 and (l.classid <> 'pg_proc'::regclass or l.objid = any (routines_before))
         )
