@@ -213,8 +213,8 @@ def audit_functions_run(database: psycopg.Connection[Any]) -> set[str]:
 
 
 def test_registration_tries_only_the_tables_that_its_migration_makes(fleet: Fleet) -> None:
-    """A session keeps the plans of each function that has run in it, and every DDL statement looks
-    through them. So trying all tables would make each registration of a push slower."""
+    """A session keeps the plans of each function that has run in it, and every DDL statement
+    looks through them. So trying all tables would make each registration of a push slower."""
     table = fleet.table()
     with tracked(fleet) as database:
         database.execute(
