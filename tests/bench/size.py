@@ -26,7 +26,7 @@ _CREATORS = 2
 _ROUNDS = 5
 _MB = 1024 * 1024
 _HEAD = (
-    "| tenants | created in | a creation | cache load | PostgREST | a connection | locks of a dump "
+    "| tenants | created in | a creation | cache load | PostgREST | a loader | locks of a dump "
     "| doctor |\n|--:|--:|--:|--:|--:|--:|--:|--:|"
 )
 
@@ -39,7 +39,7 @@ class Size:
     # Milliseconds, the median of some.
     creation: float
     load: float | None
-    # Megabytes, the second the largest of a connection of PostgREST.
+    # Megabytes, the second of PostgREST's largest connection, which loads its schema cache.
     postgrest: float
     connection: float
     needed_locks: int
