@@ -1,6 +1,10 @@
-"""Who has access to a tenant, and who runs the platform."""
+"""Who has access to a tenant, who is invited, and who runs the platform."""
+
+from typing import Annotated
+from uuid import UUID
 
 from flask import Request, Response
+from pydantic import Field
 
 from tenantry.endpoint import answer
 from tenantry.fields import (
@@ -8,6 +12,7 @@ from tenantry.fields import (
     ActorId,
     Arguments,
     Moment,
+    PageSize,
     PlatformRole,
     Result,
     SchemaName,
@@ -15,6 +20,25 @@ from tenantry.fields import (
     UserId,
 )
 from tenantry.operations import Group, Operation
+from tenantry.schema_management import Tenant
+
+_Email = Annotated[
+    str, Field(description="The invited e-mail address.", examples=["bob@example.com"])
+]
+_InvitationId = Annotated[
+    UUID,
+    Field(
+        description="The id of an invitation.",
+        examples=["c3b0a7e4-52d8-4f19-8a6e-9d1f7b2c4e50"],
+    ),
+]
+_Secret = Annotated[
+    str,
+    Field(
+        description="What accepts or declines an invitation.",
+        examples=["inv_b7c1d0e92f4a6b8835de01f7a9c24e6d5f80b3a1c7e94d2068fb5a13e0d97c42"],
+    ),
+]
 
 
 class SchemaAccess(Result):
@@ -33,6 +57,21 @@ class AdminUser(Result):
     created_at: Timestamp
 
 
+class Invitation(Result):
+    id: _InvitationId
+    schema_name: SchemaName
+    email: _Email
+    access_level: AccessLevel
+    expires_at: Timestamp | None
+    invited_by: ActorId
+    created_at: Timestamp
+    valid_until: Timestamp
+
+
+class NewInvitation(Invitation):
+    secret: _Secret
+
+
 class GrantSchemaAccess(Arguments):
     schema_name: SchemaName
     user_id: UserId
@@ -43,6 +82,34 @@ class GrantSchemaAccess(Arguments):
 class RevokeSchemaAccess(Arguments):
     schema_name: SchemaName
     user_id: UserId
+
+
+class InviteMember(Arguments):
+    schema_name: SchemaName
+    email: _Email
+    access_level: AccessLevel = "read"
+    expires_at: Moment | None = None
+
+
+class AcceptInvitation(Arguments):
+    secret: _Secret
+
+
+class DeclineInvitation(Arguments):
+    secret: _Secret
+
+
+class ListInvitations(Arguments):
+    schema_name: SchemaName
+    page_size: PageSize = 50
+    after: Annotated[str | None, Field(description="The last address of the page before.")] = (
+        None
+    )
+
+
+class RevokeInvitation(Arguments):
+    schema_name: SchemaName
+    invitation_id: _InvitationId
 
 
 class PromoteToAdmin(Arguments):
@@ -59,6 +126,11 @@ GROUP = Group(
     __doc__,
     Operation("grant_schema_access", GrantSchemaAccess, SchemaAccess),
     Operation("revoke_schema_access", RevokeSchemaAccess, SchemaAccess),
+    Operation("invite_member", InviteMember, NewInvitation),
+    Operation("accept_invitation", AcceptInvitation, Tenant),
+    Operation("decline_invitation", DeclineInvitation, Invitation),
+    Operation("list_invitations", ListInvitations, list[Invitation]),
+    Operation("revoke_invitation", RevokeInvitation, Invitation),
     Operation("promote_to_admin", PromoteToAdmin, AdminUser),
     Operation("revoke_admin", RevokeAdmin, AdminUser),
 )

@@ -96,6 +96,13 @@ ERROR_CODES = (
     ),
     ErrorCode(
         404,
+        "invitation_not_found",
+        "The invitation is used, expired, declined, revoked or void, or it is not for the "
+        "caller's confirmed address, or there is none.",
+        "Sign in with the invited address and confirm it, or ask for a new invitation.",
+    ),
+    ErrorCode(
+        404,
         "profile_not_found",
         "The user has no profile in this tenant.",
         "Call `ensure_user_profile` once after the user signs in.",
@@ -183,6 +190,20 @@ ERROR_CODES = (
         "own_grant",
         "Callers may drop their own grant, but not change it.",
         "Ask another admin to change it.",
+    ),
+    ErrorCode(
+        409,
+        "member_exists",
+        "The person is a member of the tenant already.",
+        "Change the access of a member with `grant_schema_access`.",
+    ),
+    ErrorCode(
+        409,
+        "invitation_limit",
+        "The tenant has as many open invitations as the platform allows, or the tenant or the "
+        "caller has made as many in 24 hours.",
+        "Revoke invitations or wait, or raise `max_open_invitations` or "
+        "`max_daily_invitations` in `tenancy.platform_settings`.",
     ),
     ErrorCode(
         409,

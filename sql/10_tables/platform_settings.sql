@@ -10,6 +10,9 @@ create table tenancy.platform_settings (
     audit_retention_days integer not null default 90,
     pool_size integer not null default 0,
     pool_wait_seconds integer not null default 60,
+    invitation_days integer not null default 7,
+    max_open_invitations integer not null default 200,
+    max_daily_invitations integer not null default 500,
     constraint platform_settings_pkey primary key (singleton),
     constraint platform_settings_is_singleton check (singleton),
     constraint platform_settings_max_tables_positive check (max_tables > 0),
@@ -27,6 +30,9 @@ create table tenancy.platform_settings (
     -- Without BETWEEN, which a restored dump nests in another way.
     constraint platform_settings_pool_possible check (
         pool_size >= 0 and pool_size <= 1000 and pool_wait_seconds >= 0 and pool_wait_seconds <= 86400
+    ),
+    constraint platform_settings_invitations_possible check (
+        least(invitation_days, max_open_invitations, max_daily_invitations) >= 0 and invitation_days <= 365
     )
 );
 
@@ -54,5 +60,11 @@ comment on column tenancy.platform_settings.pool_size is
     'Number of tenants that refill_tenant_pool makes in advance, 0 to 1,000. create_tenant_schema without a name takes them.';
 comment on column tenancy.platform_settings.pool_wait_seconds is
     'Number of seconds after which a tenant in the pool can be taken, 0 to 86,400, counted from when it was made or migrated. PostgREST has to load its schema cache in this time: choose at least twice what a load takes.';
+comment on column tenancy.platform_settings.invitation_days is
+    'Number of days for which an invitation can be accepted, 0 to 365. A change applies to later invitations.';
+comment on column tenancy.platform_settings.max_open_invitations is
+    'Number of open invitations that a tenant may have.';
+comment on column tenancy.platform_settings.max_daily_invitations is
+    'Number of invitations that a tenant may make in 24 hours, and that a user may make in all tenants together. Your product sends a mail for each.';
 
 insert into tenancy.platform_settings default values;

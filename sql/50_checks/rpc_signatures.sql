@@ -7,9 +7,14 @@ create function tenancy.rpc_signatures()
     language sql
 as $$
     select array[
+        'public.accept_invitation(text)',
+        'public.decline_invitation(text)',
         'public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone)',
+        'public.invite_member(text, text, tenancy.access_level, timestamp with time zone)',
+        'public.list_invitations(text, integer, text)',
         'public.promote_to_admin(uuid, tenancy.platform_role)',
         'public.revoke_admin(uuid)',
+        'public.revoke_invitation(text, uuid)',
         'public.revoke_schema_access(text, uuid)',
         'public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer)',
         'public.get_audit_log(text, uuid, text, text, jsonb, timestamp with time zone, timestamp with time zone, bigint, integer)',

@@ -5,9 +5,14 @@
 -- names anon, too.
 
 revoke all on function
+    public.accept_invitation(text),
+    public.decline_invitation(text),
     public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone),
+    public.invite_member(text, text, tenancy.access_level, timestamp with time zone),
+    public.list_invitations(text, integer, text),
     public.promote_to_admin(uuid, tenancy.platform_role),
     public.revoke_admin(uuid),
+    public.revoke_invitation(text, uuid),
     public.revoke_schema_access(text, uuid),
     public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer),
     public.get_audit_log(text, uuid, text, text, jsonb, timestamp with time zone, timestamp with time zone, bigint, integer),
@@ -54,9 +59,14 @@ revoke all on function
     from public, anon, authenticated, service_role;
 
 grant execute on function
+    public.accept_invitation(text),
+    public.decline_invitation(text),
     public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone),
+    public.invite_member(text, text, tenancy.access_level, timestamp with time zone),
+    public.list_invitations(text, integer, text),
     public.promote_to_admin(uuid, tenancy.platform_role),
     public.revoke_admin(uuid),
+    public.revoke_invitation(text, uuid),
     public.revoke_schema_access(text, uuid),
     public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer),
     public.get_audit_log(text, uuid, text, text, jsonb, timestamp with time zone, timestamp with time zone, bigint, integer),

@@ -32,6 +32,7 @@ begin
     where o.name in (
         'tenancy',
         'tenant_template',
+        'accept_invitation',
         'activate_tenant',
         'add_column',
         'add_foreign_key',
@@ -47,6 +48,7 @@ begin
         'create_table',
         'create_tenant_schema',
         'create_user_profile',
+        'decline_invitation',
         'delete_tenant_schema',
         'drop_column',
         'drop_foreign_key',
@@ -66,6 +68,8 @@ begin
         'get_tenant_pool',
         'get_user_profile',
         'grant_schema_access',
+        'invite_member',
+        'list_invitations',
         'list_my_tenants',
         'list_tenant_drift',
         'list_tenants',
@@ -80,6 +84,7 @@ begin
         'rename_tenant',
         'replace_tenant_migration',
         'revoke_admin',
+        'revoke_invitation',
         'revoke_schema_access',
         'seal_audit_log',
         'suspend_tenant',
@@ -92,7 +97,9 @@ begin
         'tenantry_database_release',
         'tenantry_email_refresh',
         'tenantry_ensured_user_profile',
+        'tenantry_invitation',
         'tenantry_listed_tenant',
+        'tenantry_new_invitation',
         'tenantry_platform_health',
         'tenantry_schema_difference',
         'tenantry_schema_summary',
@@ -441,6 +448,25 @@ create type public.tenantry_ensured_user_profile as (
 comment on type public.tenantry_ensured_user_profile is
     'The caller''s profile, and whether this call created it.';
 
+-- sql/06_records/tenantry_invitation.sql
+
+create type public.tenantry_invitation as (
+    id uuid,
+    schema_name text,
+    email text,
+    access_level tenancy.access_level,
+    expires_at timestamptz,
+    invited_by uuid,
+    created_at timestamptz,
+    valid_until timestamptz
+);
+
+comment on type public.tenantry_invitation is
+    'An invitation to a tenant, without its secret.';
+comment on column public.tenantry_invitation.expires_at is
+    'When the access ends that the invitation gives; null means that it lasts until it is revoked.';
+comment on column public.tenantry_invitation.valid_until is 'Until when the invitation can be accepted.';
+
 -- sql/06_records/tenantry_listed_tenant.sql
 
 create type public.tenantry_listed_tenant as (
@@ -464,6 +490,25 @@ comment on column public.tenantry_listed_tenant.cursor is
     'The place of the row in this order. For the page behind it, give it as after.';
 comment on column public.tenantry_listed_tenant.total_count is
     'Number of tenants that match. Only on the first page; null on the others.';
+
+-- sql/06_records/tenantry_new_invitation.sql
+
+create type public.tenantry_new_invitation as (
+    id uuid,
+    schema_name text,
+    email text,
+    access_level tenancy.access_level,
+    expires_at timestamptz,
+    invited_by uuid,
+    created_at timestamptz,
+    valid_until timestamptz,
+    secret text
+);
+
+comment on type public.tenantry_new_invitation is
+    'An invitation as invite_member returns it, with the secret for the invited person.';
+comment on column public.tenantry_new_invitation.secret is
+    'What accepts or declines the invitation. It is shown this once; only its hash is stored.';
 
 -- sql/06_records/tenantry_platform_health.sql
 
@@ -971,6 +1016,9 @@ create table tenancy.platform_settings (
     audit_retention_days integer not null default 90,
     pool_size integer not null default 0,
     pool_wait_seconds integer not null default 60,
+    invitation_days integer not null default 7,
+    max_open_invitations integer not null default 200,
+    max_daily_invitations integer not null default 500,
     constraint platform_settings_pkey primary key (singleton),
     constraint platform_settings_is_singleton check (singleton),
     constraint platform_settings_max_tables_positive check (max_tables > 0),
@@ -988,6 +1036,9 @@ create table tenancy.platform_settings (
     -- Without BETWEEN, which a restored dump nests in another way.
     constraint platform_settings_pool_possible check (
         pool_size >= 0 and pool_size <= 1000 and pool_wait_seconds >= 0 and pool_wait_seconds <= 86400
+    ),
+    constraint platform_settings_invitations_possible check (
+        least(invitation_days, max_open_invitations, max_daily_invitations) >= 0 and invitation_days <= 365
     )
 );
 
@@ -1015,6 +1066,12 @@ comment on column tenancy.platform_settings.pool_size is
     'Number of tenants that refill_tenant_pool makes in advance, 0 to 1,000. create_tenant_schema without a name takes them.';
 comment on column tenancy.platform_settings.pool_wait_seconds is
     'Number of seconds after which a tenant in the pool can be taken, 0 to 86,400, counted from when it was made or migrated. PostgREST has to load its schema cache in this time: choose at least twice what a load takes.';
+comment on column tenancy.platform_settings.invitation_days is
+    'Number of days for which an invitation can be accepted, 0 to 365. A change applies to later invitations.';
+comment on column tenancy.platform_settings.max_open_invitations is
+    'Number of open invitations that a tenant may have.';
+comment on column tenancy.platform_settings.max_daily_invitations is
+    'Number of invitations that a tenant may make in 24 hours, and that a user may make in all tenants together. Your product sends a mail for each.';
 
 insert into tenancy.platform_settings default values;
 
@@ -1256,6 +1313,51 @@ comment on column public.tenants.schema_version is
 comment on column public.tenants.created_by is
     'User who created the tenant; null for the service key, or once that user is deleted.';
 
+-- sql/10_tables/tenants_invitations.sql
+
+create table tenancy.tenants_invitations (
+    id uuid not null default gen_random_uuid(),
+    schema_name text not null,
+    email text not null,
+    -- As Auth folds an address. Auth takes ASCII alone, and no other letter may become one of it.
+    folded_email text collate "C" not null generated always as (lower(email collate "C")) stored,
+    access_level tenancy.access_level not null,
+    expires_at timestamptz,
+    secret_hash bytea not null,
+    invited_by uuid,
+    created_at timestamptz not null default now(),
+    valid_until timestamptz not null,
+    ended_at timestamptz,
+    constraint tenants_invitations_pkey primary key (id),
+    constraint tenants_invitations_secret_hash_key unique (secret_hash),
+    constraint tenants_invitations_schema_name_fkey foreign key (schema_name)
+        references public.tenants (schema_name) on delete cascade,
+    -- Not `set null`, which would make it an invitation by the service key.
+    constraint tenants_invitations_invited_by_fkey foreign key (invited_by)
+        references auth.users (id) on delete cascade
+);
+
+-- One open invitation for an address. list_invitations reads them in this order.
+create unique index tenants_invitations_open_key on tenancy.tenants_invitations (schema_name, folded_email)
+    where ended_at is null;
+-- The invitations of the last day are counted. Deleting a tenant or a user looks theirs up, too.
+create index tenants_invitations_schema_name_idx on tenancy.tenants_invitations (schema_name, created_at);
+create index tenants_invitations_invited_by_idx on tenancy.tenants_invitations (invited_by, created_at);
+
+alter table tenancy.tenants_invitations enable row level security;
+
+comment on table tenancy.tenants_invitations is
+    'The invitations to tenants. A row that has ended is kept for a day, because the invitations of a day are counted.';
+comment on column tenancy.tenants_invitations.expires_at is
+    'When the access ends that the invitation gives; null means that it lasts until it is revoked.';
+comment on column tenancy.tenants_invitations.secret_hash is
+    'SHA-256 of the secret. The secret itself is shown once, by invite_member, and stored nowhere.';
+comment on column tenancy.tenants_invitations.invited_by is
+    'User who invited; null if the service key did. The invitation goes with that user.';
+comment on column tenancy.tenants_invitations.valid_until is 'Until when the invitation can be accepted.';
+comment on column tenancy.tenants_invitations.ended_at is
+    'When the invitation was accepted, declined, revoked or replaced. admin_audit_log says which.';
+
 -- sql/10_tables/tenants_own_objects.sql
 
 create table tenancy.tenants_own_objects (
@@ -1494,6 +1596,49 @@ create view tenancy.listed_tenants as
 comment on view tenancy.listed_tenants is
     'The tenants that people see in lists and counts: all but those in the pool.';
 
+-- sql/15_views/open_invitations.sql
+
+-- An inviter can give no more than grant_schema_access would let them give now: see
+-- require_grantable. So an inviter who is gone, demoted or expired takes the invitations along.
+create view tenancy.open_invitations as
+    select i.id, i.schema_name, i.email, i.folded_email, i.access_level, i.expires_at, i.secret_hash,
+        i.invited_by, i.created_at, i.valid_until, i.ended_at
+    from tenancy.tenants_invitations i
+    where i.ended_at is null
+        and i.valid_until > statement_timestamp()
+        and (
+            i.invited_by is null
+            or (
+                exists (
+                    select from tenancy.active_users u
+                    where u.id = i.invited_by
+                )
+                and (
+                    exists (
+                        select from public.admin_users p
+                        where p.user_id = i.invited_by and p.role >= 'admin'
+                    )
+                    or exists (
+                        select from public.user_schema_access a
+                        where a.user_id = i.invited_by
+                            and a.schema_name = i.schema_name
+                            and a.access_level = 'admin'
+                            and (
+                                a.expires_at is null
+                                or (
+                                    a.expires_at > statement_timestamp()
+                                    and i.access_level < 'admin'
+                                    and i.expires_at <= a.expires_at
+                                )
+                            )
+                    )
+                )
+            )
+        );
+
+comment on view tenancy.open_invitations is
+    'The invitations that can be accepted now: not ended, still valid, and by an inviter who could still give this access. The columns are those of the table.';
+
 -- sql/15_views/open_tenants.sql
 
 -- The question of the policies. The guard asks a query of its own, in guard_request. The two
@@ -1640,6 +1785,41 @@ $$;
 
 comment on function tenancy.as_owner(text, jsonb) is
     'For functions of the project that run as postgres: calls an operation as postgres, whoever is signed in, and returns its result. Arguments and result are those of the operation over HTTP. Only the owner can execute it (PT422 invalid_request, errors of the operation).';
+
+-- sql/20_tenancy/access/give_access.sql
+
+create function tenancy.give_access(
+    user_id uuid,
+    schema_name text,
+    access_level tenancy.access_level,
+    expires_at timestamptz,
+    granted_by uuid
+)
+    returns public.user_schema_access
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_access public.user_schema_access;
+begin
+    insert into public.user_schema_access as a (user_id, schema_name, access_level, expires_at, granted_by)
+    values (user_id, schema_name, access_level, expires_at, granted_by)
+    on conflict on constraint user_schema_access_pkey do update
+    set access_level = excluded.access_level,
+        expires_at = excluded.expires_at,
+        granted_by = excluded.granted_by,
+        granted_at = now()
+    where a.user_id = excluded.user_id and a.schema_name = excluded.schema_name
+    returning * into v_access;
+
+    return v_access;
+end;
+$$;
+
+comment on function tenancy.give_access(uuid, text, tenancy.access_level, timestamptz, uuid) is
+    'Writes a grant, which replaces the one that the user had, and returns it. It checks nothing. Only under locks of the two users and of the tenant.';
 
 -- sql/20_tenancy/access/guard_request.sql
 
@@ -3260,6 +3440,39 @@ $$;
 comment on function tenancy.require_argument(text, text) is
     'Refuses null for an argument that needs a value (PT422 invalid_request; the functions answer the same).';
 
+-- sql/20_tenancy/arguments/require_email.sql
+
+create function tenancy.require_email(email text)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_email constant text := btrim(email, E' \t\r\n');
+begin
+    perform tenancy.require_argument('email', email);
+
+    -- The rule of Auth, which takes ASCII alone: nobody could have another address there.
+    if octet_length(v_email) <= 255
+        and v_email ~ (
+            '^[a-zA-Z0-9.!#$%&''*+/=?^_`{|}~-]+'
+            '@[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$'
+        )
+    then
+        return v_email;
+    end if;
+
+    raise exception '"%" is not an e-mail address that Auth accepts.', tenancy.printable(v_email)
+        using errcode = 'PT422', detail = 'invalid_request',
+            hint = 'Nothing was changed. Send an address such as ann@example.com.';
+end;
+$$;
+
+comment on function tenancy.require_email(text) is
+    'Returns an e-mail address without spaces around it, and refuses a text that is none by the rule of Auth (PT422 invalid_request).';
+
 -- sql/20_tenancy/arguments/require_identifier.sql
 
 create function tenancy.require_identifier(name text, kind text)
@@ -3434,7 +3647,8 @@ begin
     from (values
         ('pool_size', new.pool_size, 1000),
         ('pool_wait_seconds', new.pool_wait_seconds, 86400),
-        ('audit_retention_days', new.audit_retention_days, 36500)
+        ('audit_retention_days', new.audit_retention_days, 36500),
+        ('invitation_days', new.invitation_days, 365)
     ) s (name, value, largest)
     where s.value < 0 or s.value > s.largest
     limit 1;
@@ -9118,6 +9332,231 @@ $$;
 comment on function tenancy.request_id() is
     'The request''s X-Request-Id as the caller sent it, unverified; null if it is missing or malformed.';
 
+-- sql/20_tenancy/invitations/lock_invitation.sql
+
+create function tenancy.lock_invitation(secret text)
+    returns tenancy.tenants_invitations
+    volatile
+    security invoker
+    set search_path = ''
+    set lock_timeout = '2s'
+    language plpgsql
+as $$
+declare
+    -- Before the locks, so that a stranger never waits for them and learns nothing from the wait.
+    v_invitation constant tenancy.tenants_invitations := tenancy.require_invitation(secret);
+begin
+    perform tenancy.lock_users(array[(tenancy.caller()).user_id, v_invitation.invited_by]);
+    -- An inviter's access ends under the lock of the tenant, a platform role only under this one.
+    perform from public.admin_users a where a.user_id = v_invitation.invited_by for share;
+    perform tenancy.lock_tenant_row(v_invitation.schema_name);
+
+    -- Again: meanwhile another call may have ended the invitation, or the right of its inviter.
+    return tenancy.require_invitation(secret);
+end;
+$$;
+
+comment on function tenancy.lock_invitation(text) is
+    'Locks the tenant of an invitation until the transaction ends, and everything by which its inviter may give access, and returns the invitation, for the invited person (errors of require_invitation; 55P03). Waits as lock_users and lock_tenant_row do.';
+
+-- sql/20_tenancy/invitations/new_secret.sql
+
+create function tenancy.new_secret()
+    returns text
+    volatile
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    -- Hashed, because some digits of a version 4 uuid are fixed. Two of them have 244 random bits.
+    select 'inv_' || encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'hex');
+$$;
+
+comment on function tenancy.new_secret() is
+    'A random secret of an invitation. The prefix lets people and scanners recognise one.';
+
+-- sql/20_tenancy/invitations/replace_invitation.sql
+
+create function tenancy.replace_invitation(schema_name text, email text)
+    returns tenancy.tenants_invitations
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_replaced tenancy.tenants_invitations;
+begin
+    delete from tenancy.tenants_invitations i
+    where i.schema_name = replace_invitation.schema_name
+        and i.created_at <= statement_timestamp() - interval '1 day'
+        and (i.ended_at is not null or i.valid_until <= statement_timestamp());
+
+    update tenancy.tenants_invitations i
+    set ended_at = now()
+    where i.schema_name = replace_invitation.schema_name
+        and i.folded_email = lower(replace_invitation.email collate "C")
+        and i.ended_at is null
+    returning * into v_replaced;
+
+    return v_replaced;
+end;
+$$;
+
+comment on function tenancy.replace_invitation(text, text) is
+    'Ends the open invitation of an address, and returns it; null without one. It also removes invitations of the tenant that ended long ago. Only under a lock of the tenant.';
+
+-- sql/20_tenancy/invitations/require_below_invitation_limit.sql
+
+create function tenancy.require_below_invitation_limit(schema_name text)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := (tenancy.caller()).user_id;
+    v_day constant timestamptz := statement_timestamp() - interval '1 day';
+    v_limits constant tenancy.platform_settings := (select s from tenancy.platform_settings s);
+begin
+    if (
+        select count(*)
+        from tenancy.open_invitations i
+        where i.schema_name = require_below_invitation_limit.schema_name
+    ) >= v_limits.max_open_invitations then
+        raise exception 'Tenant "%" has % open invitations, which is the limit.',
+            schema_name, v_limits.max_open_invitations
+            using errcode = 'PT409', detail = 'invitation_limit',
+                hint = 'Revoke one that is no longer needed, or ask the platform''s staff for a higher limit.';
+    end if;
+
+    if (
+        select count(*)
+        from tenancy.tenants_invitations i
+        where i.schema_name = require_below_invitation_limit.schema_name and i.created_at > v_day
+    ) >= v_limits.max_daily_invitations then
+        raise exception 'Tenant "%" has made % invitations in 24 hours, which is the limit.',
+            schema_name, v_limits.max_daily_invitations
+            using errcode = 'PT409', detail = 'invitation_limit',
+                hint = 'Try again tomorrow, or ask the platform''s staff for a higher limit.';
+    end if;
+
+    -- In all tenants: a person may administer many.
+    if (
+        select count(*)
+        from tenancy.tenants_invitations i
+        where i.invited_by = v_user_id and i.created_at > v_day
+    ) >= v_limits.max_daily_invitations then
+        raise exception 'You have made % invitations in 24 hours, which is the limit.',
+            v_limits.max_daily_invitations
+            using errcode = 'PT409', detail = 'invitation_limit',
+                hint = 'Try again tomorrow, or ask the platform''s staff for a higher limit.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_below_invitation_limit(text) is
+    'Refuses another invitation if the tenant has as many open ones as the platform allows, or if the tenant or the caller has made as many in 24 hours (PT409 invitation_limit). Only under a lock of the tenant.';
+
+-- sql/20_tenancy/invitations/require_invitation.sql
+
+-- To everybody but the invited person a wrong secret looks the same as a used, expired, revoked or
+-- foreign one, in the reply and in time: the same statements run, and none of them waits.
+create function tenancy.require_invitation(secret text)
+    returns tenancy.tenants_invitations
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := (tenancy.require_signed_in()).user_id;
+    v_invitation tenancy.tenants_invitations;
+    v_folded_email text;
+    v_status tenancy.tenant_status;
+begin
+    perform tenancy.require_argument('secret', secret);
+
+    -- Not from the token, whose address may be an old one or may never have been confirmed.
+    select lower(u.email collate "C") into v_folded_email
+    from auth.users u
+    where u.id = v_user_id and u.email_confirmed_at is not null;
+    select i.* into v_invitation
+    from tenancy.open_invitations i
+    where i.secret_hash = sha256(convert_to(secret, 'UTF8')) and i.folded_email = v_folded_email;
+    select t.status into v_status
+    from public.tenants t
+    where t.schema_name = v_invitation.schema_name and t.status <> 'pooled';
+
+    if v_status is null then
+        perform tenancy.log_refusal('invitation_not_found');
+        raise exception 'You have no open invitation with this secret.'
+            using errcode = 'PT404', detail = 'invitation_not_found',
+                hint = 'Sign in with the e-mail address that was invited, and confirm it. Otherwise ask for a new invitation.';
+    end if;
+
+    if v_status = 'suspended' then
+        perform tenancy.log_refusal('tenant_suspended', v_invitation.schema_name);
+        raise exception 'Tenant "%" is suspended.', v_invitation.schema_name
+            using errcode = '42501', detail = 'tenant_suspended',
+                hint = 'Nothing was changed. Try again once a platform admin has activated the tenant.';
+    end if;
+
+    return v_invitation;
+end;
+$$;
+
+comment on function tenancy.require_invitation(text) is
+    'Returns the open invitation with this secret, for a caller whose confirmed e-mail address was invited (PT401 not_authenticated; PT404 invitation_not_found, the same for everybody else and for every other secret; 42501 tenant_suspended; PT422 invalid_request).';
+
+-- sql/20_tenancy/invitations/require_no_member.sql
+
+create function tenancy.require_no_member(schema_name text, email text)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if exists (
+        select
+        from public.user_schema_access a
+        join auth.users u on u.id = a.user_id
+        where a.schema_name = require_no_member.schema_name
+            and (a.expires_at is null or a.expires_at > statement_timestamp())
+            and lower(u.email collate "C") = lower(require_no_member.email collate "C")
+    ) then
+        raise exception 'A member of tenant "%" has this e-mail address already.', schema_name
+            using errcode = 'PT409', detail = 'member_exists',
+                hint = 'Nothing was changed. Change the member''s access with grant_schema_access.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_no_member(text, text) is
+    'Refuses the e-mail address of a member whose grant has not expired (PT409 member_exists).';
+
+-- sql/20_tenancy/invitations/shown_invitation.sql
+
+create function tenancy.shown_invitation(invitation tenancy.tenants_invitations)
+    returns public.tenantry_invitation
+    immutable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select row(
+        invitation.id, invitation.schema_name, invitation.email, invitation.access_level,
+        invitation.expires_at, invitation.invited_by, invitation.created_at, invitation.valid_until
+    )::public.tenantry_invitation
+    where invitation.id is not null;
+$$;
+
+comment on function tenancy.shown_invitation(tenancy.tenants_invitations) is
+    'An invitation as replies and the audit log have it, without the hash of its secret; null without an invitation.';
+
 -- sql/20_tenancy/listing/is_found.sql
 
 create function tenancy.is_found(search text, schema_name text, display_name text)
@@ -9578,10 +10017,7 @@ comment on function tenancy.lock_tables(text, text[], text) is
 
 -- Permission is checked twice. Before the lock, so that a stranger never waits for it and
 -- learns nothing from the wait. Under the lock, because the tenant may have been suspended,
--- or the caller's grant revoked, in the meantime. NO KEY UPDATE does not block the foreign
--- keys of grants. The timeout applies to each of the two waits for a row, first for one's turn
--- and then for the row. It is short because a call that waits occupies a connection of PostgREST,
--- and longer than deadlock_timeout, which is 1 s.
+-- or the caller's grant revoked, in the meantime.
 create function tenancy.lock_tenant(
     schema_name text,
     platform tenancy.platform_role,
@@ -9592,32 +10028,13 @@ create function tenancy.lock_tenant(
     volatile
     security invoker
     set search_path = ''
-    set lock_timeout = '1200ms'
     language plpgsql
 as $$
 declare
     v_tenant public.tenants;
 begin
     perform tenancy.require_permission(schema_name, platform, member, even_pooled => even_pooled);
-    -- This lock tells cancel_changes which sessions change the tenant. Every holder shares it.
-    perform pg_advisory_xact_lock_shared(hashtextextended('tenancy.changing.' || schema_name, 0));
-    perform tenancy.require_not_closing(schema_name);
-
-    select * into v_tenant
-    from public.tenants t
-    where t.schema_name = lock_tenant.schema_name
-    for no key update skip locked;
-    if v_tenant.id is null then
-        -- Members who change one tenant without a pause could otherwise occupy all connections.
-        perform tenancy.require_no_long_change(schema_name);
-        select * into v_tenant
-        from public.tenants t
-        where t.schema_name = lock_tenant.schema_name
-        for no key update;
-    end if;
-
-    -- The closing may have begun while this call waited.
-    perform tenancy.require_not_closing(schema_name);
+    v_tenant := tenancy.lock_tenant_row(schema_name);
     perform tenancy.require_permission(schema_name, platform, member, even_pooled => even_pooled);
 
     return v_tenant;
@@ -9625,7 +10042,7 @@ end;
 $$;
 
 comment on function tenancy.lock_tenant(text, tenancy.platform_role, tenancy.access_level, boolean) is
-    'Locks a tenant''s registry row until the transaction ends, and returns it, for a caller with this permission (errors of require_permission, which hides a tenant in the pool; with even_pooled, only from callers below this platform role). Call it before changing anything of the tenant. Waits at most 2.4 s, in two steps of 1.2 s, and not at all while another session has been changing the tenant for more than a second or has called lock_tenant_first (55P03).';
+    'Locks a tenant''s registry row until the transaction ends, and returns it, for a caller with this permission (errors of require_permission, which hides a tenant in the pool; with even_pooled, only from callers below this platform role). Call it before changing anything of the tenant. Waits as lock_tenant_row does (55P03).';
 
 -- sql/20_tenancy/locks/lock_tenant_first.sql
 
@@ -9711,6 +10128,49 @@ $$;
 
 comment on function tenancy.lock_tenant_if_free(text, tenancy.platform_role, tenancy.access_level) is
     'Locks a tenant''s registry row like lock_tenant, and returns it. Returns null at once if another session has the row or is about to close the tenant (errors of require_permission).';
+
+-- sql/20_tenancy/locks/lock_tenant_row.sql
+
+-- NO KEY UPDATE does not block the foreign keys of grants. The timeout applies to each of the two
+-- waits for a row, first for one's turn and then for the row. It is short because a call that
+-- waits occupies a connection of PostgREST, and longer than deadlock_timeout, which is 1 s.
+create function tenancy.lock_tenant_row(schema_name text)
+    returns public.tenants
+    volatile
+    security invoker
+    set search_path = ''
+    set lock_timeout = '1200ms'
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+begin
+    -- This lock tells cancel_changes which sessions change the tenant. Every holder shares it.
+    perform pg_advisory_xact_lock_shared(hashtextextended('tenancy.changing.' || schema_name, 0));
+    perform tenancy.require_not_closing(schema_name);
+
+    select * into v_tenant
+    from public.tenants t
+    where t.schema_name = lock_tenant_row.schema_name
+    for no key update skip locked;
+    if v_tenant.id is null then
+        -- Members who change one tenant without a pause could otherwise occupy all connections.
+        perform tenancy.require_no_long_change(schema_name);
+        select * into v_tenant
+        from public.tenants t
+        where t.schema_name = lock_tenant_row.schema_name
+        for no key update;
+    end if;
+
+    -- The closing may have begun while this call waited.
+    perform tenancy.require_not_closing(schema_name);
+
+    return v_tenant;
+end;
+$$;
+
+comment on function tenancy.lock_tenant_row(text) is
+    'Locks a tenant''s registry row until the transaction ends, and returns it. It asks for no permission: the caller does, before and after. Waits at most 2.4 s, in two steps of 1.2 s, and not at all while another session has been changing the tenant for more than a second or has called lock_tenant_first (55P03).';
 
 -- sql/20_tenancy/locks/lock_users.sql
 
@@ -18645,6 +19105,110 @@ select tenancy.add_tenant_migration('tenantry_0001', 'template', $tenant$
     select tenancy.make_append_only(current_schema(), 'audit_log');
 $tenant$);
 
+-- sql/30_rpc/access_control/accept_invitation.sql
+
+create function public.accept_invitation(secret text)
+    returns public.tenants
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_caller constant tenancy.caller := tenancy.caller();
+    v_invitation tenancy.tenants_invitations;
+    v_actor_role text;
+    v_tenant public.tenants;
+    v_before public.user_schema_access;
+    v_after public.user_schema_access;
+begin
+    v_invitation := tenancy.lock_invitation(secret);
+    -- Read before the change, which gives the caller another role.
+    v_actor_role := tenancy.actor_role(v_invitation.schema_name);
+    select * into v_tenant from public.tenants t where t.schema_name = v_invitation.schema_name;
+
+    select * into v_before
+    from public.user_schema_access a
+    where a.user_id = v_caller.user_id and a.schema_name = v_invitation.schema_name;
+    if v_before.user_id is not null and (v_before.expires_at <= statement_timestamp()) is not true then
+        raise exception 'You are a member of tenant "%" already.', v_invitation.schema_name
+            using errcode = 'PT409', detail = 'member_exists',
+                hint = 'Nothing was changed. An admin of the tenant changes your access.';
+    end if;
+
+    v_after := tenancy.give_access(
+        v_caller.user_id, v_invitation.schema_name, v_invitation.access_level, v_invitation.expires_at,
+        v_invitation.invited_by
+    );
+    update tenancy.tenants_invitations i set ended_at = now() where i.id = v_invitation.id;
+
+    perform tenancy.log_action(
+        'access.grant', v_tenant,
+        jsonb_build_object(
+            'before', case when v_before.user_id is not null then to_jsonb(v_before) end,
+            'after', to_jsonb(v_after),
+            'invitation', v_invitation.id
+        ),
+        v_actor_role
+    );
+
+    return v_tenant;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.accept_invitation(text) is
+    'Accepts an invitation and returns the tenant, of which the caller is now a member. '
+    'The caller has to be signed in with the e-mail address that was invited, and Auth has to '
+    'have confirmed that address. An invitation can be accepted once. It is void if its inviter '
+    'could no longer give the access. A wrong secret gets the same error as one that is used, '
+    'expired, revoked or for another address. '
+    'Callers: anyone signed in. '
+    'Errors: invalid_request, invitation_not_found, member_exists, tenant_suspended, '
+    'not_authenticated, busy.';
+
+-- sql/30_rpc/access_control/decline_invitation.sql
+
+create function public.decline_invitation(secret text)
+    returns public.tenantry_invitation
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_invitation tenancy.tenants_invitations;
+    v_tenant public.tenants;
+begin
+    v_invitation := tenancy.lock_invitation(secret);
+    select * into v_tenant from public.tenants t where t.schema_name = v_invitation.schema_name;
+
+    update tenancy.tenants_invitations i set ended_at = now() where i.id = v_invitation.id;
+
+    perform tenancy.log_action(
+        'invitation.decline', v_tenant,
+        jsonb_build_object('before', to_jsonb(tenancy.shown_invitation(v_invitation)))
+    );
+
+    return tenancy.shown_invitation(v_invitation);
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.decline_invitation(text) is
+    'Declines an invitation and returns the invitation that ended. '
+    'The same callers may decline an invitation that may accept it, and get the same errors. '
+    'Callers: anyone signed in. '
+    'Errors: invalid_request, invitation_not_found, tenant_suspended, not_authenticated, busy.';
+
 -- sql/30_rpc/access_control/grant_schema_access.sql
 
 create function public.grant_schema_access(
@@ -18684,15 +19248,7 @@ begin
         return v_before;
     end if;
 
-    insert into public.user_schema_access as a (user_id, schema_name, access_level, expires_at, granted_by)
-    values (user_id, schema_name, access_level, expires_at, v_caller.user_id)
-    on conflict on constraint user_schema_access_pkey do update
-    set access_level = excluded.access_level,
-        expires_at = excluded.expires_at,
-        granted_by = excluded.granted_by,
-        granted_at = now()
-    where a.user_id = excluded.user_id and a.schema_name = excluded.schema_name
-    returning * into v_after;
+    v_after := tenancy.give_access(user_id, schema_name, access_level, expires_at, v_caller.user_id);
 
     perform tenancy.log_action(
         'access.grant', v_tenant,
@@ -18719,6 +19275,121 @@ comment on function public.grant_schema_access(text, uuid, tenancy.access_level,
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_request, tenant_not_found, user_not_found, own_grant, tenant_suspended, '
     'forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/access_control/invite_member.sql
+
+create function public.invite_member(
+    schema_name text,
+    email text,
+    access_level tenancy.access_level default 'read',
+    expires_at timestamptz default null
+)
+    returns public.tenantry_new_invitation
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_caller constant tenancy.caller := tenancy.caller();
+    v_secret constant text := tenancy.new_secret();
+    v_days constant integer := (select s.invitation_days from tenancy.platform_settings s);
+    v_tenant public.tenants;
+    v_email text;
+    v_before tenancy.tenants_invitations;
+    v_after tenancy.tenants_invitations;
+begin
+    perform tenancy.require_permission(schema_name, platform => 'admin', member => 'admin');
+    perform tenancy.lock_users(array[v_caller.user_id]);
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+    v_email := tenancy.require_email(email);
+    perform tenancy.require_argument('access_level', access_level::text);
+    if expires_at <= statement_timestamp() then
+        raise exception '"expires_at" is in the past.'
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Nothing was changed. Send a moment in the future, or leave it out.';
+    end if;
+    perform tenancy.require_grantable(schema_name, null, access_level, expires_at);
+    perform tenancy.require_no_member(schema_name, v_email);
+
+    v_before := tenancy.replace_invitation(schema_name, v_email);
+    perform tenancy.require_below_invitation_limit(schema_name);
+    insert into tenancy.tenants_invitations
+        (schema_name, email, access_level, expires_at, secret_hash, invited_by, valid_until)
+    values (
+        schema_name, v_email, access_level, expires_at, sha256(convert_to(v_secret, 'UTF8')), v_caller.user_id,
+        least(expires_at, now() + make_interval(days => v_days))
+    )
+    returning * into v_after;
+
+    perform tenancy.log_action(
+        'invitation.create', v_tenant,
+        jsonb_build_object(
+            'before', to_jsonb(tenancy.shown_invitation(v_before)),
+            'after', to_jsonb(tenancy.shown_invitation(v_after))
+        )
+    );
+
+    return row(
+        v_after.id, v_after.schema_name, v_after.email, v_after.access_level, v_after.expires_at,
+        v_after.invited_by, v_after.created_at, v_after.valid_until, v_secret
+    )::public.tenantry_new_invitation;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.invite_member(text, text, tenancy.access_level, timestamptz) is
+    'Invites an e-mail address to a tenant, and returns the secret that accepts the invitation. '
+    'The secret is shown this once: send it to that address. It is valid for as many days as '
+    'platform_settings.invitation_days says, 7 unless changed. expires_at is the end of the '
+    'access, not of the invitation. Another call for the same address replaces the invitation. '
+    'Whether the address has an account does not matter. A tenant admin whose own access '
+    'expires can give neither the level admin nor access beyond that moment. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: invalid_request, tenant_not_found, member_exists, invitation_limit, tenant_suspended, '
+    'forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/access_control/list_invitations.sql
+
+create function public.list_invitations(
+    schema_name text,
+    page_size integer default 50,
+    after text default null
+)
+    returns setof public.tenantry_invitation
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_permission(schema_name, platform => 'admin', member => 'admin');
+    perform tenancy.require_page_size(page_size);
+
+    return query
+    select i.id, i.schema_name, i.email, i.access_level, i.expires_at, i.invited_by, i.created_at, i.valid_until
+    from tenancy.open_invitations i
+    where i.schema_name = list_invitations.schema_name
+        and i.folded_email > coalesce(lower(list_invitations.after collate "C"), '')
+    order by i.folded_email
+    limit page_size;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.list_invitations(text, integer, text) is
+    'Lists the open invitations of a tenant by e-mail address, one page at a time. '
+    'An invitation that is expired, or whose inviter could no longer give the access, is not open. '
+    'A page has up to page_size invitations, from 1 to 1,000; a page that is not full is the last '
+    'one. For the next page, give the last address of this page as after. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/access_control/promote_to_admin.sql
 
@@ -18829,6 +19500,55 @@ comment on function public.revoke_admin(uuid) is
     'Callers: super_admin. '
     'Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, '
     'busy.';
+
+-- sql/30_rpc/access_control/revoke_invitation.sql
+
+create function public.revoke_invitation(schema_name text, invitation_id uuid)
+    returns public.tenantry_invitation
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+    v_before tenancy.tenants_invitations;
+begin
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+    perform tenancy.require_argument('invitation_id', invitation_id::text);
+
+    update tenancy.tenants_invitations i
+    set ended_at = now()
+    where i.id = revoke_invitation.invitation_id
+        and i.schema_name = revoke_invitation.schema_name
+        and i.ended_at is null
+    returning * into v_before;
+    if v_before.id is null then
+        raise exception 'Tenant "%" has no open invitation %.', schema_name, invitation_id
+            using errcode = 'PT404', detail = 'invitation_not_found',
+                hint = 'There is nothing to revoke. If it was accepted, call revoke_schema_access.';
+    end if;
+
+    perform tenancy.log_action(
+        'invitation.revoke', v_tenant,
+        jsonb_build_object('before', to_jsonb(tenancy.shown_invitation(v_before)))
+    );
+
+    return tenancy.shown_invitation(v_before);
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.revoke_invitation(text, uuid) is
+    'Revokes an invitation that nobody has accepted, and returns the invitation that ended. '
+    'Its secret is void from then on. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: invalid_request, tenant_not_found, invitation_not_found, tenant_suspended, forbidden, '
+    'not_authenticated, busy.';
 
 -- sql/30_rpc/access_control/revoke_schema_access.sql
 
@@ -23304,9 +24024,14 @@ create function tenancy.rpc_signatures()
     language sql
 as $$
     select array[
+        'public.accept_invitation(text)',
+        'public.decline_invitation(text)',
         'public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone)',
+        'public.invite_member(text, text, tenancy.access_level, timestamp with time zone)',
+        'public.list_invitations(text, integer, text)',
         'public.promote_to_admin(uuid, tenancy.platform_role)',
         'public.revoke_admin(uuid)',
+        'public.revoke_invitation(text, uuid)',
         'public.revoke_schema_access(text, uuid)',
         'public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer)',
         'public.get_audit_log(text, uuid, text, text, jsonb, timestamp with time zone, timestamp with time zone, bigint, integer)',
@@ -23472,9 +24197,14 @@ grant select on table
 -- names anon, too.
 
 revoke all on function
+    public.accept_invitation(text),
+    public.decline_invitation(text),
     public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone),
+    public.invite_member(text, text, tenancy.access_level, timestamp with time zone),
+    public.list_invitations(text, integer, text),
     public.promote_to_admin(uuid, tenancy.platform_role),
     public.revoke_admin(uuid),
+    public.revoke_invitation(text, uuid),
     public.revoke_schema_access(text, uuid),
     public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer),
     public.get_audit_log(text, uuid, text, text, jsonb, timestamp with time zone, timestamp with time zone, bigint, integer),
@@ -23521,9 +24251,14 @@ revoke all on function
     from public, anon, authenticated, service_role;
 
 grant execute on function
+    public.accept_invitation(text),
+    public.decline_invitation(text),
     public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone),
+    public.invite_member(text, text, tenancy.access_level, timestamp with time zone),
+    public.list_invitations(text, integer, text),
     public.promote_to_admin(uuid, tenancy.platform_role),
     public.revoke_admin(uuid),
+    public.revoke_invitation(text, uuid),
     public.revoke_schema_access(text, uuid),
     public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer),
     public.get_audit_log(text, uuid, text, text, jsonb, timestamp with time zone, timestamp with time zone, bigint, integer),

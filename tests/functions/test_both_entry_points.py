@@ -125,7 +125,10 @@ def test_user_id_null_is_an_invalid_argument(
 
 @pytest.mark.parametrize(
     ("operation", "is_of_a_tenant"),
-    [("get_audit_log", True), ("get_admin_audit_log", False), ("list_tenants_behind", False)],
+    [
+        *(("get_audit_log", True), ("list_invitations", True)),
+        *(("get_admin_audit_log", False), ("list_tenants_behind", False)),
+    ],
 )
 def test_page_size_is_accepted_or_refused(
     environment: Environment, operation: str, is_of_a_tenant: bool

@@ -40,7 +40,19 @@ OLGA = "0b6d1f4e-8a53-4c1e-9d57-2f0e6c3a9b10"
 BOB = "e41f8b7a-96c2-4d05-8e3f-1a7b5c9d0e62"
 ORDER = "5f7d3b12-0c4e-4a86-9b1d-7e2f8c6a9d40"
 ANN = "7c9e2a5d-3b41-4f86-a1c0-5d8e9f2b6a34"
+INVITATION = "c3b0a7e4-52d8-4f19-8a6e-9d1f7b2c4e50"
+SECRET = "inv_b7c1d0e92f4a6b8835de01f7a9c24e6d5f80b3a1c7e94d2068fb5a13e0d97c42"
 PEOPLE = {OLGA: "olga", ANN: "ann", BOB: "bob"}
+NOT_BOB = f"delete from public.user_schema_access where user_id = '{BOB}'"  # noqa: S608
+# Bob is no member yet, and has confirmed his address.
+INVITE_BOB = (
+    NOT_BOB,
+    f"update auth.users set email_confirmed_at = now() where id = '{BOB}'",  # noqa: S608
+    "insert into tenancy.tenants_invitations"  # noqa: S608
+    " (id, schema_name, email, access_level, secret_hash, invited_by, valid_until)"
+    f" values ('{INVITATION}', 'acme', 'bob@example.com', 'write', sha256('{SECRET}'),"
+    f" '{OLGA}', now() + interval '1 day')",
+)
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +95,8 @@ def delete_tenants(environment: Environment) -> None:
 VARYING = {
     *("row_estimate", "total_bytes", "request_id", "head", "bytes", "cursor"),
     *("schema_version", "latest_version", "next_version", "version"),
+    # Of a new invitation.
+    "secret",
     # Its days depend on today.
     "growth",
     # What was measured, and how many locks the server has.
@@ -130,6 +144,14 @@ BEFORE: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "ensure_user_profile": (None, ("delete from acme.users",)),
     "create_user_profile": (None, ("delete from acme.users",)),
     "refresh_user_emails": (None, ("update acme.users set email = null where id is not null",)),
+    "invite_member": (None, (NOT_BOB,)),
+    **dict.fromkeys(
+        (
+            *("accept_invitation", "decline_invitation"),
+            *("list_invitations", "revoke_invitation"),
+        ),
+        (None, INVITE_BOB),
+    ),
     "revoke_admin": (OLGA, (f"select public.promote_to_admin('{BOB}', 'viewer')",)),
     "create_table": (OLGA, ("select public.drop_table('acme', 'orders')",)),
     "add_column": (OLGA, ("select public.drop_table('acme', 'orders')", ORDERS.format(""))),
@@ -241,6 +263,9 @@ KEPT = "as generated"
 KNOWN: dict[str, list[Any]] = {
     "schema_name": ["acme"] * 5 + ["globex"] * 2 + [KEPT],
     "user_id": [OLGA, ANN, BOB, BOB, KEPT],
+    "email": ["eve@example.com", "bob@example.com", KEPT],
+    "secret": [SECRET, SECRET, KEPT],
+    "invitation_id": [INVITATION, KEPT],
     "access_level": ["read", "write", "admin"],
     "table_name": ["orders", "orders", "users", "tasks", "tasks", KEPT],
     "columns": [[], [{"name": "id", "type": "bigint"}], [{"name": "1", "type": "text"}]],
@@ -301,6 +326,8 @@ def make_tenants(environment: Environment) -> None:
         "select public.create_table('acme', 'orders', %s)", (Jsonb(columns),)
     )
     environment.sql.execute("select public.add_foreign_key('acme', 'orders', 'buyer', 'users')")
+    for statement in INVITE_BOB:
+        environment.sql.execute(statement.encode())
     environment.suspend("globex")
     environment.sql.execute("delete from public.admin_users")
     environment.sql.execute("select public.promote_to_admin(%s, 'super_admin')", (OLGA,))

@@ -127,7 +127,7 @@ def test_migrations_and_sql_build_the_same_catalog(
         ("triggers", "drop trigger stamp on tenant_template.settings"),
         ("triggers", "alter table tenant_template.settings disable trigger stamp"),
         ("routines", "grant execute on function public.suspend_tenant(text, text) to public"),
-        ("routines", "alter function tenancy.lock_tenant reset lock_timeout"),
+        ("routines", "alter function tenancy.lock_tenant_row reset lock_timeout"),
         ("routines", "alter function tenancy.guard_request security invoker"),
         ("routines", "comment on function public.list_my_tenants(integer, text) is null"),
         ("types", "alter type tenancy.tenant_status add value 'deleted'"),

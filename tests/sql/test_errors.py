@@ -77,6 +77,8 @@ def test_every_error_has_a_code_and_says_what_to_do() -> None:
         *("Table % does not fit the one of tenant", "Table % has been split for the value"),
         *("Rows are verified in a transaction", "The rows of table % with the value"),
         'Tenant "%" is suspended, so no row is moved',
+        # Only the owner changes platform_settings.
+        "% cannot be %: it must be from",
     }
     incomplete = {
         statement
@@ -266,6 +268,47 @@ def own_grant(environment: Environment, entry_point: str) -> httpx.Response:
     ).reply
 
 
+def invitation_not_found(environment: Environment, entry_point: str) -> httpx.Response:
+    return audited_call(
+        environment,
+        environment.person(),
+        "accept_invitation",
+        entry_point=entry_point,
+        secret="inv_wrong",
+    ).reply
+
+
+def member_exists(environment: Environment, entry_point: str) -> httpx.Response:
+    name = environment.tenant()
+    return audited_call(
+        environment,
+        environment.service,
+        "invite_member",
+        entry_point=entry_point,
+        schema_name=name,
+        email=environment.member(name, "read").email,
+    ).reply
+
+
+def invitation_limit(environment: Environment, entry_point: str) -> httpx.Response:
+    name = environment.tenant()
+    environment.sql.execute(
+        "insert into tenancy.tenants_invitations"
+        " (schema_name, email, access_level, secret_hash, valid_until)"
+        " select %s, n || '@example.com', 'read', sha256((%s || n)::bytea), 'infinity'"
+        " from generate_series(1, 200) n",
+        (name, name),
+    )
+    return audited_call(
+        environment,
+        environment.service,
+        "invite_member",
+        entry_point=entry_point,
+        schema_name=name,
+        email="one.more@example.com",
+    ).reply
+
+
 def ddl(
     environment: Environment, entry_point: str, operation: str, **arguments: Any
 ) -> httpx.Response:
@@ -408,6 +451,9 @@ PROVOKED: list[Provoke] = [
     tenant_active,
     profile_exists,
     own_grant,
+    invitation_not_found,
+    member_exists,
+    invitation_limit,
     invalid_identifier,
     invalid_column_type,
     invalid_default,

@@ -35,6 +35,7 @@ OUTCOMES = {
     "gone": (404, "user_not_found"),
     "open": (409, "tenant_active"),
     "lost": (404, "migration_not_found"),
+    "void": (404, "invitation_not_found"),
 }
 
 # anon_key: the anon key sent as the token. expired: an admin of the tenant until a minute ago.
@@ -56,6 +57,11 @@ refresh_user_emails    out    out      none     none    no      no      ok/shut 
 grant_schema_access    out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 revoke_schema_access   out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 revoke_own_access      out    out      none     none    ok/shut ok/shut ok/shut      no     gone  gone        gone
+invite_member          out    out      none     none    no      no      ok/shut      no     ok    ok          ok
+accept_invitation      out    out      void     void    void    void    void         void   void  void        void
+decline_invitation     out    out      void     void    void    void    void         void   void  void        void
+list_invitations       out    out      none     none    no      no      ok/shut      no     ok    ok          ok
+revoke_invitation      out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 promote_to_admin       out    out      no       no      no      no      no           no     no    ok          ok
 revoke_admin           out    out      no       no      no      no      no           no     no    ok          ok
 check_tenant_status    out    out      none     none    ok      ok      ok           ok     ok    ok          ok
@@ -338,6 +344,26 @@ def of_no_text(callers: Callers, tenant: str, caller: Person) -> Arguments:
     return {"version": "no_such_version", "statements": "select 1"}
 
 
+def to_a_new_address(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    return {"schema_name": tenant, "email": f"{secrets.token_hex(8)}@example.com"}
+
+
+def about_an_invitation(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    # By SQL, because a suspended tenant takes no invitation of its admin's.
+    row = callers.environment.sql.execute(
+        "select id::text from public.invite_member(%s, %s)",
+        (tenant, f"{secrets.token_hex(8)}@example.com"),
+    ).fetchone()
+    assert row is not None
+    return {"schema_name": tenant, "invitation_id": row["id"]}
+
+
+# Whoever accepted a real invitation would be another kind of caller. test_invitations.py has
+# the calls that succeed.
+def with_a_wrong_secret(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    return {"secret": "inv_" + secrets.token_hex(32)}
+
+
 # Prepares a call so that it can succeed, and returns its arguments.
 ARRANGE: dict[str, Arrange] = {
     "create_tenant_schema": with_new_name,
@@ -356,6 +382,11 @@ ARRANGE: dict[str, Arrange] = {
     "grant_schema_access": about_a_newcomer,
     "revoke_schema_access": about_a_member,
     "revoke_own_access": about_oneself,
+    "invite_member": to_a_new_address,
+    "accept_invitation": with_a_wrong_secret,
+    "decline_invitation": with_a_wrong_secret,
+    "list_invitations": of_tenant,
+    "revoke_invitation": about_an_invitation,
     "promote_to_admin": to_a_viewer,
     "revoke_admin": from_a_viewer,
     "check_tenant_status": of_tenant,
@@ -436,12 +467,14 @@ def comparable(body: Any, arguments: Arguments) -> Any:
             message = message.replace(str(argument), "…")
         return message, body["hint"]
     varying = {"id", "user_id", "email", "display_name", "constraint_name"}
+    # The secret and the end of a new invitation.
+    varying |= {"secret", "valid_until"}
     # The first call seals the entries, so the second call finds nothing to seal.
     varying |= {"sealed_now", "sealed_total", "head", "checked"}
     # Counts of all tenants: concurrent tests create and delete tenants.
     varying |= {"tenant_count", "up_to_date", "behind", "pooled_behind", "stuck"}
     varying |= {"stuck_tenants", "warnings", "active", "suspended", "versions"}
-    varying |= {"total_bytes", "largest_tenants", "growth"}
+    varying |= {"total_bytes", "largest_tenants", "growth", "dump_locks"}
     return {
         name: value is not None if name.endswith("_at") else value
         for name, value in body.items()
@@ -479,7 +512,7 @@ _INCLUDING: dict[str, tuple[set[str], set[str]]] = {
     "service_key": (_SIGNED_IN | {"platform viewer", "platform admin", "super_admin"},) * 2,
 }
 # The outcomes after the check of the permission.
-_PERMITTED = {"lost", "ok", "open", "gone"}
+_PERMITTED = {"lost", "ok", "open", "gone", "void"}
 
 
 @pytest.mark.parametrize("row", dict.fromkeys(row for row, _, _ in rows()))

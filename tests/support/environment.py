@@ -149,14 +149,14 @@ class Environment:
 
     # People -----------------------------------------------------------------------------
 
-    def person(self) -> Person:
+    def person(self, email: str | None = None, *, confirmed: bool = False) -> Person:
         """A user of Auth, created by SQL, with a token like Auth's."""
         user_id = str(uuid.uuid4())
-        email = f"{user_id}@example.com"
+        email = email or f"{user_id}@example.com"
         self.sql.execute(
-            "insert into auth.users (id, email, aud, role)"
-            " values (%s, %s, 'authenticated', 'authenticated')",
-            (user_id, email),
+            "insert into auth.users (id, email, aud, role, email_confirmed_at)"
+            " values (%s, %s, 'authenticated', 'authenticated', %s)",
+            (user_id, email, "now" if confirmed else None),
         )
         self._own.people.append(user_id)
         return Person(self.token(user_id), user_id, email)

@@ -1138,6 +1138,41 @@ FAULTS = (
         ),
     ),
     Fault(
+        "members may invite",
+        "invite_member",
+        tuple(
+            Edit(
+                "public.invite_member(text,text,tenancy.access_level,timestamptz)",
+                f"tenancy.{check}(schema_name, platform => 'admin', member => 'admin')",
+                f"tenancy.{check}(schema_name, platform => 'admin', member => 'read')",
+            )
+            for check in ("require_permission", "lock_tenant")
+        ),
+    ),
+    Fault(
+        "everybody may list the invitations of a tenant",
+        "list_invitations",
+        (
+            Edit(
+                "public.list_invitations(text,integer,text)",
+                "perform tenancy.require_permission(schema_name, platform => 'admin',"
+                " member => 'admin');",
+                "",
+            ),
+        ),
+    ),
+    Fault(
+        "members may revoke invitations",
+        "revoke_invitation",
+        (
+            Edit(
+                "public.revoke_invitation(text,uuid)",
+                "member => 'admin'",
+                "member => 'read'",
+            ),
+        ),
+    ),
+    Fault(
         "readers may drop tables",
         "drop_table",
         (Edit("public.drop_table(text,text)", "member => 'admin'", "member => 'read'"),),

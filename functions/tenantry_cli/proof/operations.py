@@ -190,6 +190,25 @@ _SPECIAL: Mapping[str, _Special] = {
         },
         passes=frozenset({"user_not_found"}),
     ),
+    "invite_member": _Special(
+        _fixed(email="nobody"),
+        attack=_fixed(email="proof@example.com", access_level="admin"),
+        # The functions check only that the address is a text.
+        passes=frozenset({"invalid_request"}),
+    ),
+    **dict.fromkeys(
+        ("accept_invitation", "decline_invitation"),
+        _Special(
+            # A text that is no secret.
+            lambda context: {"secret": context.own_id},
+            passes=frozenset({"invitation_not_found"}),
+        ),
+    ),
+    "list_invitations": _Special(may_be_empty=True),
+    "revoke_invitation": _Special(
+        _fixed(invitation_id="00000000-0000-0000-0000-000000000000"),
+        passes=frozenset({"invitation_not_found"}),
+    ),
     "promote_to_admin": _Special(
         lambda context: {"user_id": context.ids[SUPER_ADMIN], "role": "super_admin"},
         attack=lambda context: {"user_id": context.own_id, "role": "super_admin"},

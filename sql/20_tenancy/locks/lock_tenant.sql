@@ -1,9 +1,6 @@
 -- Permission is checked twice. Before the lock, so that a stranger never waits for it and
 -- learns nothing from the wait. Under the lock, because the tenant may have been suspended,
--- or the caller's grant revoked, in the meantime. NO KEY UPDATE does not block the foreign
--- keys of grants. The timeout applies to each of the two waits for a row, first for one's turn
--- and then for the row. It is short because a call that waits occupies a connection of PostgREST,
--- and longer than deadlock_timeout, which is 1 s.
+-- or the caller's grant revoked, in the meantime.
 create function tenancy.lock_tenant(
     schema_name text,
     platform tenancy.platform_role,
@@ -14,32 +11,13 @@ create function tenancy.lock_tenant(
     volatile
     security invoker
     set search_path = ''
-    set lock_timeout = '1200ms'
     language plpgsql
 as $$
 declare
     v_tenant public.tenants;
 begin
     perform tenancy.require_permission(schema_name, platform, member, even_pooled => even_pooled);
-    -- This lock tells cancel_changes which sessions change the tenant. Every holder shares it.
-    perform pg_advisory_xact_lock_shared(hashtextextended('tenancy.changing.' || schema_name, 0));
-    perform tenancy.require_not_closing(schema_name);
-
-    select * into v_tenant
-    from public.tenants t
-    where t.schema_name = lock_tenant.schema_name
-    for no key update skip locked;
-    if v_tenant.id is null then
-        -- Members who change one tenant without a pause could otherwise occupy all connections.
-        perform tenancy.require_no_long_change(schema_name);
-        select * into v_tenant
-        from public.tenants t
-        where t.schema_name = lock_tenant.schema_name
-        for no key update;
-    end if;
-
-    -- The closing may have begun while this call waited.
-    perform tenancy.require_not_closing(schema_name);
+    v_tenant := tenancy.lock_tenant_row(schema_name);
     perform tenancy.require_permission(schema_name, platform, member, even_pooled => even_pooled);
 
     return v_tenant;
@@ -47,4 +25,4 @@ end;
 $$;
 
 comment on function tenancy.lock_tenant(text, tenancy.platform_role, tenancy.access_level, boolean) is
-    'Locks a tenant''s registry row until the transaction ends, and returns it, for a caller with this permission (errors of require_permission, which hides a tenant in the pool; with even_pooled, only from callers below this platform role). Call it before changing anything of the tenant. Waits at most 2.4 s, in two steps of 1.2 s, and not at all while another session has been changing the tenant for more than a second or has called lock_tenant_first (55P03).';
+    'Locks a tenant''s registry row until the transaction ends, and returns it, for a caller with this permission (errors of require_permission, which hides a tenant in the pool; with even_pooled, only from callers below this platform role). Call it before changing anything of the tenant. Waits as lock_tenant_row does (55P03).';

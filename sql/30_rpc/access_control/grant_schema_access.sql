@@ -35,15 +35,7 @@ begin
         return v_before;
     end if;
 
-    insert into public.user_schema_access as a (user_id, schema_name, access_level, expires_at, granted_by)
-    values (user_id, schema_name, access_level, expires_at, v_caller.user_id)
-    on conflict on constraint user_schema_access_pkey do update
-    set access_level = excluded.access_level,
-        expires_at = excluded.expires_at,
-        granted_by = excluded.granted_by,
-        granted_at = now()
-    where a.user_id = excluded.user_id and a.schema_name = excluded.schema_name
-    returning * into v_after;
+    v_after := tenancy.give_access(user_id, schema_name, access_level, expires_at, v_caller.user_id);
 
     perform tenancy.log_action(
         'access.grant', v_tenant,
