@@ -50,6 +50,52 @@ class SchemaAccess(Result):
     granted_at: Timestamp
 
 
+class Member(Result):
+    user_id: UserId
+    email: Annotated[
+        str | None,
+        Field(description="The user's address.", examples=["bob@example.com"]),
+    ]
+    display_name: Annotated[
+        str | None,
+        Field(
+            description="That of the profile; null without a profile, and to platform staff.",
+            examples=["Bob"],
+        ),
+    ]
+    access_level: AccessLevel
+    granted_at: Timestamp
+    granted_by: ActorId
+    granted_by_email: Annotated[str | None, Field(examples=["olga@example.com"])]
+    expires_at: Timestamp | None
+    last_sign_in_at: Timestamp | None
+    is_active: Annotated[
+        bool,
+        Field(
+            description="Whether the access is unexpired, and Auth has neither banned nor "
+            "deleted the user.",
+            examples=[True],
+        ),
+    ]
+    cursor: Annotated[
+        str,
+        Field(
+            description="For the page behind this row, give it as after.",
+            examples=[
+                "WyJlbWFpbCIsIDAsICJib2JAZXhhbXBsZS5jb20iLCAi"
+                "ZTQxZjhiN2EtOTZjMi00ZDA1LThlM2YtMWE3YjVjOWQwZTYyIl0="
+            ],
+        ),
+    ]
+    total_count: Annotated[
+        int | None,
+        Field(
+            description="The number of members that match; null behind the first page.",
+            examples=[1],
+        ),
+    ]
+
+
 class AdminUser(Result):
     user_id: UserId
     role: PlatformRole
@@ -112,6 +158,35 @@ class RevokeInvitation(Arguments):
     invitation_id: _InvitationId
 
 
+class ListMembers(Arguments):
+    schema_name: SchemaName
+    search: Annotated[
+        str | None,
+        Field(description="A part of the address or the display name.", examples=["bob"]),
+    ] = None
+    sort: Annotated[
+        str,
+        Field(
+            description="email, display_name, access_level, granted_at or last_sign_in_at, "
+            'alone or with ".desc" behind it.',
+            examples=["email"],
+        ),
+    ] = "email"
+    page_size: PageSize = 50
+    after: Annotated[
+        str | None, Field(description="The cursor of the last row of the previous page.")
+    ] = None
+
+
+class LeaveTenant(Arguments):
+    schema_name: SchemaName
+
+
+class TransferAdmin(Arguments):
+    schema_name: SchemaName
+    user_id: UserId
+
+
 class PromoteToAdmin(Arguments):
     user_id: UserId
     role: PlatformRole = "admin"
@@ -131,6 +206,18 @@ GROUP = Group(
     Operation("decline_invitation", DeclineInvitation, Invitation),
     Operation("list_invitations", ListInvitations, list[Invitation]),
     Operation("revoke_invitation", RevokeInvitation, Invitation),
+    Operation("list_members", ListMembers, list[Member]),
+    Operation("leave_tenant", LeaveTenant, SchemaAccess),
+    Operation(
+        "transfer_admin",
+        TransferAdmin,
+        SchemaAccess,
+        # Ann, an admin of the tenant, makes Bob admin.
+        reply_example={
+            "access_level": "admin",
+            "granted_by": "7c9e2a5d-3b41-4f86-a1c0-5d8e9f2b6a34",
+        },
+    ),
     Operation("promote_to_admin", PromoteToAdmin, AdminUser),
     Operation("revoke_admin", RevokeAdmin, AdminUser),
 )

@@ -187,6 +187,12 @@ ERROR_CODES = (
     ),
     ErrorCode(
         409,
+        "last_tenant_admin",
+        "The tenant would have no admin left who can act.",
+        "Make another member admin with `transfer_admin` first.",
+    ),
+    ErrorCode(
+        409,
         "own_grant",
         "Callers may drop their own grant, but not change it.",
         "Ask another admin to change it.",

@@ -69,7 +69,9 @@ begin
         'get_user_profile',
         'grant_schema_access',
         'invite_member',
+        'leave_tenant',
         'list_invitations',
+        'list_members',
         'list_my_tenants',
         'list_tenant_drift',
         'list_tenants',
@@ -99,6 +101,7 @@ begin
         'tenantry_ensured_user_profile',
         'tenantry_invitation',
         'tenantry_listed_tenant',
+        'tenantry_member',
         'tenantry_new_invitation',
         'tenantry_platform_health',
         'tenantry_schema_difference',
@@ -121,6 +124,7 @@ begin
         'tenants_pooled_idx',
         'tenants_schema_name_key',
         'tenants_schema_version_idx',
+        'transfer_admin',
         'update_user_profile',
         'user_schema_access',
         'user_schema_access_granted_by_idx',
@@ -235,11 +239,13 @@ create type tenancy.list_place as (
     is_descending boolean,
     number numeric,
     words text,
-    schema_name text
+    key text
 );
 
 comment on type tenancy.list_place is
-    'An order of the tenants, and a place in it. Without a schema_name it is the beginning.';
+    'An order of the rows of a list, and a place in it. Without a key it is the beginning.';
+comment on column tenancy.list_place.key is
+    'The schema name of a tenant, or the id of a member. It orders rows whose number and words are the same.';
 
 -- sql/06_records/own_table.sql
 
@@ -490,6 +496,37 @@ comment on column public.tenantry_listed_tenant.cursor is
     'The place of the row in this order. For the page behind it, give it as after.';
 comment on column public.tenantry_listed_tenant.total_count is
     'Number of tenants that match. Only on the first page; null on the others.';
+
+-- sql/06_records/tenantry_member.sql
+
+create type public.tenantry_member as (
+    user_id uuid,
+    email text,
+    display_name text,
+    access_level tenancy.access_level,
+    granted_at timestamptz,
+    granted_by uuid,
+    granted_by_email text,
+    expires_at timestamptz,
+    last_sign_in_at timestamptz,
+    is_active boolean,
+    cursor text,
+    total_count bigint
+);
+
+comment on type public.tenantry_member is 'One member of a tenant, as list_members returns it.';
+comment on column public.tenantry_member.email is
+    'The address that Auth has. Of a member whose access has expired, it is the one in the tenant''s profile, if there is a profile.';
+comment on column public.tenantry_member.display_name is
+    'The display name in the tenant''s profile. Null without a profile, and to callers who may not read the rows of the tenant.';
+comment on column public.tenantry_member.last_sign_in_at is
+    'When Auth last signed the user in; null if never, or if the access has expired.';
+comment on column public.tenantry_member.is_active is
+    'Whether the access is unexpired and the user is neither banned nor deleted in Auth.';
+comment on column public.tenantry_member.cursor is
+    'The place of the row in this order. For the page behind it, give it as after.';
+comment on column public.tenantry_member.total_count is
+    'Number of members that match. Only on the first page; null on the others.';
 
 -- sql/06_records/tenantry_new_invitation.sql
 
@@ -1660,6 +1697,22 @@ create view tenancy.open_tenants with (security_barrier = true) as
 comment on view tenancy.open_tenants is
     'The active tenants on which the caller holds an unexpired grant, with the level. For policies: ask it in an uncorrelated subselect, so that it runs once a statement.';
 
+-- sql/15_views/tenant_admins.sql
+
+create view tenancy.tenant_admins as
+    select a.schema_name, a.user_id
+    from public.user_schema_access a
+    where a.access_level = 'admin'
+        -- Not now(), which is the start of the transaction.
+        and (a.expires_at is null or a.expires_at > statement_timestamp())
+        and exists (
+            select from tenancy.active_users u
+            where u.id = a.user_id
+        );
+
+comment on view tenancy.tenant_admins is
+    'The admins of each tenant who can act: their access is unexpired, and they are neither banned nor deleted in Auth.';
+
 -- sql/20_tenancy/access/administered_tenant_ids.sql
 
 create function tenancy.administered_tenant_ids()
@@ -1991,6 +2044,31 @@ $$;
 comment on function tenancy.is_platform_staff() is
     'Whether the caller has any platform role. For policies: call it in a subselect, so that it runs once a statement.';
 
+-- sql/20_tenancy/access/is_row_reader.sql
+
+-- The platform's staff may list members, but reads no rows of tenants. The profiles are rows.
+create function tenancy.is_row_reader(schema_name text)
+    returns boolean
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return exists (
+            select from public.tenants t
+            where t.schema_name = is_row_reader.schema_name and t.status = 'active'
+        )
+        and (
+            tenancy.access_level(schema_name) is not null
+            or (tenancy.caller()).kind in ('service_role', 'postgres')
+        );
+end;
+$$;
+
+comment on function tenancy.is_row_reader(text) is
+    'Whether the caller may read the rows of a tenant: it is active, and the caller is a member, the service key or the owner.';
+
 -- sql/20_tenancy/access/member_tenants.sql
 
 create function tenancy.member_tenants()
@@ -2041,7 +2119,7 @@ begin
         perform tenancy.log_refusal('own_grant', schema_name);
         raise exception 'You cannot change your own access to a tenant.'
             using errcode = 'PT409', detail = 'own_grant',
-                hint = 'Ask another admin of the tenant. To drop your own access, call revoke_schema_access.';
+                hint = 'Ask another admin of the tenant. To drop your own access, call leave_tenant.';
     end if;
 
     select a.expires_at into v_own_expiry
@@ -9559,7 +9637,7 @@ comment on function tenancy.shown_invitation(tenancy.tenants_invitations) is
 
 -- sql/20_tenancy/listing/is_found.sql
 
-create function tenancy.is_found(search text, schema_name text, display_name text)
+create function tenancy.is_found(search text, name text, display_name text)
     returns boolean
     immutable
     security invoker
@@ -9568,12 +9646,12 @@ create function tenancy.is_found(search text, schema_name text, display_name tex
 as $$
 begin
     -- Not by LIKE: its wildcards would have to be escaped.
-    return strpos(lower(schema_name), lower(search)) > 0 or strpos(lower(display_name), lower(search)) > 0;
+    return strpos(lower(name), lower(search)) > 0 or strpos(lower(display_name), lower(search)) > 0;
 end;
 $$;
 
 comment on function tenancy.is_found(text, text, text) is
-    'Whether a tenant''s schema name or display name contains this text, whatever the case of its letters.';
+    'Whether the schema name of a tenant or the address of a member, or its display name, contains this text, whatever the case of its letters.';
 
 -- sql/20_tenancy/listing/list_cursor.sql
 
@@ -9590,7 +9668,7 @@ begin
     return translate(
         encode(
             convert_to(
-                jsonb_build_array(tenancy.sort_name(place), place.number, place.words, place.schema_name)::text,
+                jsonb_build_array(tenancy.sort_name(place), place.number, place.words, place.key)::text,
                 'UTF8'
             ),
             'base64'
@@ -9600,11 +9678,104 @@ begin
 end;
 $$;
 
-comment on function tenancy.list_cursor(tenancy.list_place) is 'The text for a place in a list of tenants that require_list_place reads.';
+comment on function tenancy.list_cursor(tenancy.list_place) is 'The text for a place in a list that require_list_place reads.';
+
+-- sql/20_tenancy/listing/member_page.sql
+
+create function tenancy.member_page(
+    schema_name text,
+    search text,
+    after tenancy.list_place,
+    page_size integer,
+    has_profiles boolean
+)
+    returns setof public.tenantry_member
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- One statement, because the profiles are the tenant's table. `offset 0` keeps PostgreSQL from
+    -- reading all users of Auth for the members of one tenant. The later addresses and sign-ins of
+    -- a former member are not the tenant's business.
+    return query execute format(
+        'with members as ('
+        '    select g.*, c.is_current, p.display_name,'
+        '        case when c.is_current or p.id is null then a.email else p.email end as email,'
+        '        case when c.is_current then a.last_sign_in_at end as last_sign_in_at'
+        '    from public.user_schema_access g'
+        '    cross join lateral ('
+        '        select (g.expires_at <= statement_timestamp()) is not true as is_current'
+        '    ) c'
+        '    cross join lateral ('
+        '        select u.email::text, u.last_sign_in_at from auth.users u where u.id = g.user_id offset 0'
+        '    ) a'
+        '    left join %1$I.users p on p.id = g.user_id and $1'
+        '    where g.schema_name = %1$L'
+        '), matching as materialized ('
+        '    select m.*,'
+        '        case $3.column_name'
+        '            when ''access_level'' then'
+        '                array_position(enum_range(null::tenancy.access_level), m.access_level)'
+        '            when ''granted_at'' then extract(epoch from m.granted_at)'
+        -- Never is earlier than every time.
+        '            when ''last_sign_in_at'' then coalesce(extract(epoch from m.last_sign_in_at), -1)'
+        '            else 0'
+        '        end as number,'
+        '        case $3.column_name'
+        '            when ''email'' then lower(coalesce(m.email, ''''))'
+        '            when ''display_name'' then lower(coalesce(m.display_name, ''''))'
+        '            else '''''
+        '        end as words'
+        '    from members m'
+        '    where $2 is null or tenancy.is_found($2, m.email, m.display_name)'
+        '), page as ('
+        '    select m.*,'
+        '        row_number() over ('
+        '            order by'
+        '                case when $3.is_descending then m.number end desc,'
+        '                case when $3.is_descending then m.words end desc,'
+        '                case when $3.is_descending then m.user_id end desc,'
+        '                m.number, m.words, m.user_id'
+        '        ) as place'
+        '    from matching m'
+        '    where $3.key is null'
+        '        or case'
+        '            when $3.is_descending then'
+        '                (m.number, m.words, m.user_id) < ($3.number, $3.words, $3.key::uuid)'
+        '            else (m.number, m.words, m.user_id) > ($3.number, $3.words, $3.key::uuid)'
+        '        end'
+        '    order by place'
+        '    limit $4'
+        ')'
+        ' select p.user_id, p.email, p.display_name, p.access_level, p.granted_at, p.granted_by,'
+        '     (select u.email::text from auth.users u where u.id = p.granted_by),'
+        '     p.expires_at, p.last_sign_in_at,'
+        '     p.is_current and exists (select from tenancy.active_users u where u.id = p.user_id),'
+        '     tenancy.list_cursor('
+        '         row($3.column_name, $3.is_descending, p.number, p.words, p.user_id)::tenancy.list_place'
+        '     ),'
+        '     case when $3.key is null then (select count(*) from matching) end'
+        ' from page p'
+        ' order by p.place',
+        schema_name
+    )
+    using has_profiles, search, after, page_size;
+end;
+$$;
+
+comment on function tenancy.member_page(text, text, tenancy.list_place, integer, boolean) is
+    'One page of list_members, in its order. It reads the members of the tenant once, and the users of Auth by their keys. Without profiles it reads no row of the tenant.';
 
 -- sql/20_tenancy/listing/require_list_place.sql
 
-create function tenancy.require_list_place(sort text, after text)
+create function tenancy.require_list_place(
+    sort text,
+    after text,
+    columns text[],
+    key_pattern text default ''
+)
     returns tenancy.list_place
     stable
     security invoker
@@ -9612,17 +9783,14 @@ create function tenancy.require_list_place(sort text, after text)
     language plpgsql
 as $$
 declare
-    v_parts constant text[] := regexp_match(
-        sort,
-        '^(schema_name|display_name|created_at|status|schema_version|bytes|last_activity_at)(?:\.(asc|desc))?$'
-    );
+    v_parts constant text[] := regexp_match(sort, '^(\w+?)(?:\.(asc|desc))?$');
     v_place tenancy.list_place;
     v_cursor jsonb;
 begin
-    if v_parts is null then
-        raise exception '"sort" is no order of the tenants.'
+    if v_parts is null or v_parts[1] <> all (columns) then
+        raise exception '"sort" is no order of this list.'
             using errcode = 'PT422', detail = 'invalid_request',
-                hint = 'Send schema_name, display_name, created_at, status, schema_version, bytes or last_activity_at, alone or with ".desc" behind it.';
+                hint = 'Send one of ' || array_to_string(columns, ', ') || ', alone or with ".desc" behind it.';
     end if;
 
     v_place.column_name := v_parts[1];
@@ -9635,14 +9803,15 @@ begin
         v_cursor := convert_from(decode(after, 'base64'), 'UTF8')::jsonb;
         v_place.number := (v_cursor ->> 1)::numeric;
         v_place.words := v_cursor ->> 2;
-        v_place.schema_name := v_cursor ->> 3;
+        v_place.key := v_cursor ->> 3;
     exception
         -- Not a cursor. What decodes and parses texts has errors of its own for each mistake.
         when data_exception or untranslatable_character or program_limit_exceeded then
-            v_place.schema_name := null;
+            v_place.key := null;
     end;
 
-    if v_place.schema_name is null
+    if v_place.key is null
+        or v_place.key !~ key_pattern
         or v_place.number is null
         or v_place.words is null
         or v_cursor ->> 0 is distinct from tenancy.sort_name(v_place)
@@ -9656,8 +9825,8 @@ begin
 end;
 $$;
 
-comment on function tenancy.require_list_place(text, text) is
-    'Reads the arguments sort and after of list_tenants (PT422 invalid_request).';
+comment on function tenancy.require_list_place(text, text, text[], text) is
+    'Reads the arguments sort and after of a list that can be sorted by these columns, and whose keys match this pattern (PT422 invalid_request).';
 
 -- sql/20_tenancy/listing/sort_keys.sql
 
@@ -9739,7 +9908,7 @@ declare
     v_is_descending constant boolean := after.is_descending;
     v_number constant numeric := after.number;
     v_words constant text := after.words;
-    v_name constant text := after.schema_name;
+    v_name constant text := after.key;
 begin
     if v_column = 'schema_name' then
         -- One of the two parts has a condition that is false before any row is read. The other
@@ -10289,6 +10458,46 @@ $$;
 
 comment on function tenancy.require_not_closing(text) is
     'Refuses a change of a tenant while another session has called lock_tenant_first. Never waits (55P03).';
+
+-- sql/20_tenancy/locks/require_other_admin.sql
+
+-- Nobody else can take a tenant's last admin: an admin who changes or takes the access of another
+-- one stays. Admins who leave at the same moment take turns at the lock of the tenant, and the
+-- second one finds the result of the first.
+create function tenancy.require_other_admin(schema_name text, user_id uuid)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- They can appoint another admin at any time.
+    if tenancy.platform_role() >= 'admin' then
+        return;
+    end if;
+
+    if exists (
+            select from tenancy.tenant_admins a
+            where a.schema_name = require_other_admin.schema_name
+                and a.user_id = require_other_admin.user_id
+        )
+        and not exists (
+            select from tenancy.tenant_admins a
+            where a.schema_name = require_other_admin.schema_name
+                and a.user_id <> require_other_admin.user_id
+        )
+    then
+        perform tenancy.log_refusal('last_tenant_admin', schema_name);
+        raise exception 'This is the last admin of tenant "%".', schema_name
+            using errcode = 'PT409', detail = 'last_tenant_admin',
+                hint = 'Make another member admin with transfer_admin first. If your own access expires, ask an admin of the platform.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_other_admin(text, uuid) is
+    'Refuses to end the access of a tenant''s last active admin, unless a platform admin calls. Only under a lock of the tenant (PT409 last_tenant_admin).';
 
 -- sql/20_tenancy/locks/require_other_super_admin.sql
 
@@ -19353,6 +19562,51 @@ comment on function public.invite_member(text, text, tenancy.access_level, times
     'Errors: invalid_request, tenant_not_found, member_exists, invitation_limit, tenant_suspended, '
     'forbidden, not_authenticated, busy.';
 
+-- sql/30_rpc/access_control/leave_tenant.sql
+
+create function public.leave_tenant(schema_name text)
+    returns public.user_schema_access
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := (tenancy.caller()).user_id;
+    -- Read before the change, which ends the caller's own role.
+    v_actor_role constant text := tenancy.actor_role(schema_name);
+    v_tenant public.tenants;
+    v_before public.user_schema_access;
+begin
+    v_tenant := tenancy.lock_tenant(schema_name, platform => null, member => 'read');
+    perform tenancy.require_other_admin(schema_name, v_user_id);
+
+    delete from public.user_schema_access a
+    where a.user_id = v_user_id and a.schema_name = leave_tenant.schema_name
+    returning * into v_before;
+
+    perform tenancy.log_action(
+        'access.revoke', v_tenant, jsonb_build_object('before', to_jsonb(v_before)), v_actor_role
+    );
+
+    return v_before;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.leave_tenant(text) is
+    'Ends the caller''s own access to a tenant and returns the access that ended. '
+    'The change applies from the next request on. The last active admin of a tenant makes another '
+    'member admin first, with transfer_admin; platform admins may leave in any case. To a former '
+    'member the tenant does not exist. The profile stays. '
+    'Callers: member. '
+    'Errors: tenant_not_found, last_tenant_admin, tenant_suspended, forbidden, '
+    'not_authenticated, busy.';
+
 -- sql/30_rpc/access_control/list_invitations.sql
 
 create function public.list_invitations(
@@ -19390,6 +19644,61 @@ comment on function public.list_invitations(text, integer, text) is
     'one. For the next page, give the last address of this page as after. '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/access_control/list_members.sql
+
+create function public.list_members(
+    schema_name text,
+    search text default null,
+    sort text default 'email',
+    page_size integer default 50,
+    after text default null
+)
+    returns setof public.tenantry_member
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_after tenancy.list_place;
+begin
+    perform tenancy.require_permission(schema_name, platform => 'viewer', member => 'admin');
+    perform tenancy.require_text('search', search, 200);
+    perform tenancy.require_page_size(page_size);
+    v_after := tenancy.require_list_place(
+        sort, after,
+        array['email', 'display_name', 'access_level', 'granted_at', 'last_sign_in_at'],
+        key_pattern => '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    );
+
+    return query
+    select * from tenancy.member_page(
+        schema_name, search, v_after, page_size, has_profiles => tenancy.is_row_reader(schema_name)
+    );
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.list_members(text, text, text, integer, text) is
+    'Lists the members of a tenant, one page at a time. '
+    'Members whose access has expired, and those whom Auth has banned or deleted, are included; '
+    'is_active says who has access now. email is the address in Auth; of a member whose access '
+    'has expired, it is the one in the tenant''s profile, if there is a profile. display_name is '
+    'that of the profile. The platform''s staff reads no rows of tenants, so to them it is null, '
+    'unless they are members. search finds members whose address or display name contains this '
+    'text, in upper or lower case; no character of it is a wildcard. sort is email, display_name, '
+    'access_level, granted_at or last_sign_in_at (never is earliest), alone or with .asc or .desc '
+    'behind it; members with the same value are in the order of their ids. A page has up to '
+    'page_size members, from 1 to 1,000; a page that is not full is the last one. For the next '
+    'page, give the cursor of the last member of this page as after, with the same search and '
+    'sort. Every member who does not change meanwhile is on exactly one page. total_count is the '
+    'number of members that match, on the first page alone. '
+    'Callers: tenant admin, platform viewer. '
+    'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, '
+    'busy.';
 
 -- sql/30_rpc/access_control/promote_to_admin.sql
 
@@ -19580,6 +19889,7 @@ begin
     end if;
     perform tenancy.require_argument('user_id', user_id::text);
     perform tenancy.require_revocable(schema_name, user_id);
+    perform tenancy.require_other_admin(schema_name, user_id);
 
     delete from public.user_schema_access a
     where a.user_id = revoke_schema_access.user_id
@@ -19604,11 +19914,93 @@ $$;
 
 comment on function public.revoke_schema_access(text, uuid) is
     'Takes a user''s access to a tenant away and returns the access that ended. '
-    'The change applies from the user''s next request on. Members may drop their own access. '
+    'The change applies from the user''s next request on. Members may drop their own access, as by '
+    'leave_tenant; the last active admin of a tenant keeps it, unless a platform admin calls. '
     'A tenant admin whose own access expires cannot take away access that ends later. '
     'If a platform admin calls, a statement that changes the tenant for more than 300 ms is '
     'cancelled, as by suspend_tenant. '
     'Callers: tenant admin, platform admin, oneself. '
+    'Errors: invalid_request, tenant_not_found, user_not_found, last_tenant_admin, '
+    'tenant_suspended, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/access_control/transfer_admin.sql
+
+create function public.transfer_admin(schema_name text, user_id uuid)
+    returns public.user_schema_access
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_caller constant tenancy.caller := tenancy.caller();
+    -- Read before the change, which lowers the caller's own level.
+    v_actor_role constant text := tenancy.actor_role(schema_name);
+    v_tenant public.tenants;
+    v_before public.user_schema_access;
+    v_own_before public.user_schema_access;
+    v_after public.user_schema_access;
+    v_own_after public.user_schema_access;
+begin
+    perform tenancy.require_permission(schema_name, platform => null, member => 'admin');
+    perform tenancy.require_user(user_id);
+    v_tenant := tenancy.lock_tenant(schema_name, platform => null, member => 'admin');
+    if user_id = v_caller.user_id then
+        raise exception '"user_id" is your own id.'
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Nothing was changed. Send the id of another member.';
+    end if;
+
+    select * into v_before
+    from public.user_schema_access a
+    where a.user_id = transfer_admin.user_id
+        and a.schema_name = transfer_admin.schema_name
+        and (a.expires_at is null or a.expires_at > statement_timestamp());
+    if v_before.user_id is null then
+        raise exception 'User % is no member of tenant "%".', user_id, schema_name
+            using errcode = 'PT404', detail = 'user_not_found',
+                hint = 'Give the user access with grant_schema_access first.';
+    end if;
+    perform tenancy.require_grantable(schema_name, user_id, 'admin', v_before.expires_at);
+
+    update public.user_schema_access a
+    set access_level = 'admin', granted_by = v_caller.user_id, granted_at = now()
+    where a.user_id = transfer_admin.user_id and a.schema_name = transfer_admin.schema_name
+    returning * into v_after;
+
+    select * into v_own_before
+    from public.user_schema_access a
+    where a.user_id = v_caller.user_id and a.schema_name = transfer_admin.schema_name;
+    update public.user_schema_access a
+    set access_level = 'write', granted_by = v_caller.user_id, granted_at = now()
+    where a.user_id = v_caller.user_id and a.schema_name = transfer_admin.schema_name
+    returning * into v_own_after;
+
+    perform tenancy.log_action(
+        'access.transfer', v_tenant,
+        jsonb_build_object(
+            'before', to_jsonb(v_before),
+            'after', to_jsonb(v_after),
+            'own_before', to_jsonb(v_own_before),
+            'own_after', to_jsonb(v_own_after)
+        ),
+        v_actor_role
+    );
+
+    return v_after;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.transfer_admin(text, uuid) is
+    'Makes another member of a tenant admin, lowers the caller''s own access to write, and returns the access of the new admin. '
+    'Both or neither. The moments at which the two grants expire stay as they are. An admin whose '
+    'own access expires cannot make anybody admin. A user whose access has expired is no member. '
+    'Callers: tenant admin. '
     'Errors: invalid_request, tenant_not_found, user_not_found, tenant_suspended, forbidden, '
     'not_authenticated, busy.';
 
@@ -21431,9 +21823,14 @@ begin
     perform tenancy.require_platform_role('viewer');
     perform tenancy.require_text('search', search, 200);
     perform tenancy.require_page_size(page_size);
-    v_after := tenancy.require_list_place(sort, after);
+    v_after := tenancy.require_list_place(
+        sort, after,
+        array[
+            'schema_name', 'display_name', 'created_at', 'status', 'schema_version', 'bytes', 'last_activity_at'
+        ]
+    );
 
-    if v_after.schema_name is null then
+    if v_after.key is null then
         select count(*) into v_total
         from tenancy.listed_tenants t
         where (list_tenants.status is null or t.status = list_tenants.status)
@@ -21458,7 +21855,7 @@ begin
         a.last_activity_at, t.created_at, tenancy.list_cursor(v_places[i.place]), v_total
     from generate_subscripts(v_places, 1) i (place)
     cross join lateral (
-        select * from tenancy.listed_tenants l where l.schema_name = v_places[i.place].schema_name offset 0
+        select * from tenancy.listed_tenants l where l.schema_name = v_places[i.place].key offset 0
     ) t
     left join lateral (
         select n.last_activity_at
@@ -24028,11 +24425,14 @@ as $$
         'public.decline_invitation(text)',
         'public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone)',
         'public.invite_member(text, text, tenancy.access_level, timestamp with time zone)',
+        'public.leave_tenant(text)',
         'public.list_invitations(text, integer, text)',
+        'public.list_members(text, text, text, integer, text)',
         'public.promote_to_admin(uuid, tenancy.platform_role)',
         'public.revoke_admin(uuid)',
         'public.revoke_invitation(text, uuid)',
         'public.revoke_schema_access(text, uuid)',
+        'public.transfer_admin(text, uuid)',
         'public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer)',
         'public.get_audit_log(text, uuid, text, text, jsonb, timestamp with time zone, timestamp with time zone, bigint, integer)',
         'public.prune_audit_log(text, timestamp with time zone)',
@@ -24201,11 +24601,14 @@ revoke all on function
     public.decline_invitation(text),
     public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone),
     public.invite_member(text, text, tenancy.access_level, timestamp with time zone),
+    public.leave_tenant(text),
     public.list_invitations(text, integer, text),
+    public.list_members(text, text, text, integer, text),
     public.promote_to_admin(uuid, tenancy.platform_role),
     public.revoke_admin(uuid),
     public.revoke_invitation(text, uuid),
     public.revoke_schema_access(text, uuid),
+    public.transfer_admin(text, uuid),
     public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer),
     public.get_audit_log(text, uuid, text, text, jsonb, timestamp with time zone, timestamp with time zone, bigint, integer),
     public.prune_audit_log(text, timestamp with time zone),
@@ -24255,11 +24658,14 @@ grant execute on function
     public.decline_invitation(text),
     public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone),
     public.invite_member(text, text, tenancy.access_level, timestamp with time zone),
+    public.leave_tenant(text),
     public.list_invitations(text, integer, text),
+    public.list_members(text, text, text, integer, text),
     public.promote_to_admin(uuid, tenancy.platform_role),
     public.revoke_admin(uuid),
     public.revoke_invitation(text, uuid),
     public.revoke_schema_access(text, uuid),
+    public.transfer_admin(text, uuid),
     public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer),
     public.get_audit_log(text, uuid, text, text, jsonb, timestamp with time zone, timestamp with time zone, bigint, integer),
     public.prune_audit_log(text, timestamp with time zone),

@@ -126,7 +126,7 @@ def test_user_id_null_is_an_invalid_argument(
 @pytest.mark.parametrize(
     ("operation", "is_of_a_tenant"),
     [
-        *(("get_audit_log", True), ("list_invitations", True)),
+        *(("get_audit_log", True), ("list_members", True), ("list_invitations", True)),
         *(("get_admin_audit_log", False), ("list_tenants_behind", False)),
     ],
 )

@@ -201,7 +201,8 @@ def caller_of(environment: Environment, name: str) -> Person:
     callers = set(catalogue()[name].callers)
     if callers & {"anyone signed in", "member"}:
         return Person(environment.token(BOB), BOB)
-    user_id = ANN if callers == {"tenant admin"} else OLGA
+    # Staff do not see the names in the profiles.
+    user_id = ANN if callers == {"tenant admin"} or name == "list_members" else OLGA
     return Person(environment.token(user_id), user_id)
 
 

@@ -221,7 +221,7 @@ class DeletionLoad:
             # The caller was deleted meanwhile.
             "not_authenticated",
             *("profile_not_found", "tenant_exists", "tenant_active", "profile_exists"),
-            *("last_super_admin", "own_grant", "busy"),
+            *("last_super_admin", "last_tenant_admin", "own_grant", "busy"),
         )
     )
 

@@ -420,6 +420,7 @@ def test_expiring_admin_changes_and_ends_grants_that_end_no_later(
     assert done.entry["actor_id"] == expiring_admin.id
 
 
+@pytest.mark.usefixtures("admin")
 def test_expiring_admin_may_leave(
     environment: Environment, tenant: str, expiring_admin: Person
 ) -> None:
@@ -558,6 +559,7 @@ def test_revoking_ends_only_one_grant(
     assert grant_of(environment, other_tenant, person)
 
 
+@pytest.mark.usefixtures("admin")
 @pytest.mark.parametrize("level", ["read", "write", "admin"])
 def test_member_drops_their_own_grant(
     environment: Environment, tenant: str, level: str

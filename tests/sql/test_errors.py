@@ -309,6 +309,14 @@ def invitation_limit(environment: Environment, entry_point: str) -> httpx.Respon
     ).reply
 
 
+def last_tenant_admin(environment: Environment, entry_point: str) -> httpx.Response:
+    name = environment.tenant()
+    admin = environment.member(name, "admin")
+    return audited_call(
+        environment, admin, "leave_tenant", entry_point=entry_point, schema_name=name
+    ).reply
+
+
 def ddl(
     environment: Environment, entry_point: str, operation: str, **arguments: Any
 ) -> httpx.Response:
@@ -454,6 +462,7 @@ PROVOKED: list[Provoke] = [
     invitation_not_found,
     member_exists,
     invitation_limit,
+    last_tenant_admin,
     invalid_identifier,
     invalid_column_type,
     invalid_default,

@@ -62,6 +62,9 @@ accept_invitation      out    out      void     void    void    void    void    
 decline_invitation     out    out      void     void    void    void    void         void   void  void        void
 list_invitations       out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 revoke_invitation      out    out      none     none    no      no      ok/shut      no     ok    ok          ok
+list_members           out    out      none     none    no      no      ok/shut      ok     ok    ok          ok
+leave_tenant           out    out      none     none    ok/shut ok/shut ok/shut      no     no    no          no
+transfer_admin         out    out      none     none    no      no      ok/shut      no     no    no          no
 promote_to_admin       out    out      no       no      no      no      no           no     no    ok          ok
 revoke_admin           out    out      no       no      no      no      no           no     no    ok          ok
 check_tenant_status    out    out      none     none    ok      ok      ok           ok     ok    ok          ok
@@ -152,9 +155,15 @@ class Callers:
         found = self.environment.sql.execute(
             "select t.status::text,"
             " (select count(*) from public.user_schema_access a"
-            "  where a.schema_name = t.schema_name and a.user_id = any (%s::uuid[])) as members"
+            "  join unnest(%s::uuid[], %s::text[]) m (id, level)"
+            "   on m.id = a.user_id and m.level = a.access_level::text"
+            "  where a.schema_name = t.schema_name) as members"
             " from public.tenants t where t.schema_name = %s",
-            ([person.id for person in self._members().values()], name),
+            (
+                [person.id for person in self._members().values()],
+                [LEVELS[kind] for kind in self._members()],
+                name,
+            ),
         ).fetchone()
         if found is None:
             self.environment.sql.execute("select public.create_tenant_schema(%s)", (name,))
@@ -269,7 +278,14 @@ def about_a_member(callers: Callers, tenant: str, caller: Person) -> Arguments:
     return {"schema_name": tenant, "user_id": callers.member(tenant).id}
 
 
+def beside_an_admin(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    # The last admin could not leave.
+    callers.environment.member(tenant, "admin")
+    return {"schema_name": tenant}
+
+
 def about_oneself(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    callers.environment.member(tenant, "admin")
     return {"schema_name": tenant, "user_id": caller.id or str(uuid.uuid4())}
 
 
@@ -387,6 +403,9 @@ ARRANGE: dict[str, Arrange] = {
     "decline_invitation": with_a_wrong_secret,
     "list_invitations": of_tenant,
     "revoke_invitation": about_an_invitation,
+    "list_members": of_tenant,
+    "leave_tenant": beside_an_admin,
+    "transfer_admin": about_a_member,
     "promote_to_admin": to_a_viewer,
     "revoke_admin": from_a_viewer,
     "check_tenant_status": of_tenant,

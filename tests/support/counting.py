@@ -18,7 +18,8 @@ from (
     from unnest(array[
         'pg_attrdef', 'pg_attribute', 'pg_class', 'pg_constraint', 'pg_depend',
         'pg_description', 'pg_index', 'pg_namespace', 'pg_policy', 'pg_proc', 'pg_sequence',
-        'pg_shdepend', 'pg_trigger', 'pg_type', 'public.tenants', 'public.user_schema_access'
+        'pg_shdepend', 'pg_trigger', 'pg_type', 'public.tenants', 'public.user_schema_access',
+        'auth.users'
     ]::regclass[]) t (oid)
     cross join lateral (
         select t.oid union all select i.indexrelid from pg_index i where i.indrelid = t.oid
@@ -28,7 +29,7 @@ from (
 
 
 def rows_read(database: psycopg.Connection[Any]) -> int:
-    """Rows that the catalog and the registry have returned in this transaction."""
+    """Rows that the catalog, the registry and the users of Auth have returned here."""
     with database.cursor(row_factory=scalar_row) as cursor:
         cursor.execute(_ROWS_READ)
         return int(cursor.fetchone() or 0)

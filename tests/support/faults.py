@@ -1173,6 +1173,45 @@ FAULTS = (
         ),
     ),
     Fault(
+        "readers may list members",
+        "list_members",
+        (
+            Edit(
+                "public.list_members(text,text,text,integer,text)",
+                "platform => 'viewer', member => 'admin'",
+                "platform => 'viewer', member => 'read'",
+            ),
+        ),
+    ),
+    Fault(
+        "the list of members shows profiles to platform staff",
+        "list_members",
+        (
+            Edit(
+                "tenancy.is_row_reader(text)",
+                "tenancy.access_level(schema_name) is not null",
+                "tenancy.platform_role() is not null",
+            ),
+        ),
+    ),
+    Fault(
+        "readers may make others admin",
+        "transfer_admin",
+        (
+            Edit(
+                "public.transfer_admin(text,uuid)",
+                "perform tenancy.require_permission(schema_name, platform => null,"
+                " member => 'admin');",
+                "",
+            ),
+            Edit(
+                "public.transfer_admin(text,uuid)",
+                "lock_tenant(schema_name, platform => null, member => 'admin')",
+                "lock_tenant(schema_name, platform => null, member => 'read')",
+            ),
+        ),
+    ),
+    Fault(
         "readers may drop tables",
         "drop_table",
         (Edit("public.drop_table(text,text)", "member => 'admin'", "member => 'read'"),),

@@ -66,6 +66,8 @@ class Operation:
     # Whether a permitted call of this caller would change something all the same. Such a call
     # is left out.
     is_left_out: Callable[[CallContext], bool] = lambda context: False
+    # The operation whose success is the positive control, if not this one.
+    control: str = ""
     label: str = ""
     # Whether an empty list is a success.
     may_be_empty: bool = False
@@ -94,6 +96,7 @@ class _Special:
     attack: Arguments | None = None
     passes: frozenset[str] = frozenset()
     is_left_out: Callable[[CallContext], bool] = lambda context: False
+    control: str = ""
     may_be_empty: bool = False
     has_tenant: bool = True
 
@@ -134,6 +137,10 @@ def _resident(context: CallContext) -> str:
     return context.ids[ADMIN_B if context.tenant.letter == "B" else READER]
 
 
+def _another_resident(context: CallContext) -> str:
+    return context.ids[WRITER if context.identity != WRITER else READER]
+
+
 def _resident_level(context: CallContext) -> str:
     return "admin" if context.tenant.letter == "B" else "read"
 
@@ -144,6 +151,9 @@ def _is_platform_admin(context: CallContext) -> bool:
         or (context.identity.platform or 0) >= Platform.ADMIN
     )
 
+
+# Whoever may read anything of a tenant may call it.
+_CONTROL = "get_schema_summary"
 
 _COLUMN = {"name": "body", "type": "text"}
 
@@ -185,9 +195,14 @@ _SPECIAL: Mapping[str, _Special] = {
     ),
     "revoke_schema_access": _Special(
         # Everybody may drop their own access.
-        attack=lambda context: {
-            "user_id": context.ids[WRITER if context.identity != WRITER else READER]
-        },
+        attack=lambda context: {"user_id": _another_resident(context)},
+        passes=frozenset({"user_not_found"}),
+    ),
+    # A permitted call always ends the caller's access.
+    "leave_tenant": _Special(is_left_out=lambda context: True, control=_CONTROL),
+    "transfer_admin": _Special(
+        # The user has no access.
+        attack=lambda context: {"user_id": _another_resident(context)},
         passes=frozenset({"user_not_found"}),
     ),
     "invite_member": _Special(
@@ -312,6 +327,7 @@ def _operation(entry: CatalogueEntry) -> Operation:
         has_tenant=special.has_tenant and (is_list_of_tenants or "schema_name" in names),
         is_stable=entry.is_stable,
         is_left_out=special.is_left_out,
+        control=special.control,
         may_be_empty=special.may_be_empty,
         is_list_of_tenants=is_list_of_tenants,
     )
@@ -320,7 +336,15 @@ def _operation(entry: CatalogueEntry) -> Operation:
 def _attack(name: str, label: str, arguments: Arguments, **more: Any) -> Operation:
     """A call that must be refused to everybody."""
     entry = catalogue()[name]
-    return Operation(name, entry.group, NO_ONE, _by_name(entry, arguments), label=label, **more)
+    return Operation(
+        name,
+        entry.group,
+        NO_ONE,
+        _by_name(entry, arguments),
+        control=_CONTROL,
+        label=label,
+        **more,
+    )
 
 
 def _gift(user: Identity, more: Json, context: CallContext) -> Json:

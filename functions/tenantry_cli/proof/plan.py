@@ -598,7 +598,6 @@ class Plan:
                 return True
             return reply.is_success and (operation.may_be_empty or reply.json not in (None, []))
 
-        name = operation.name if operation.permission is not NO_ONE else "get_schema_summary"
         entry_point_name = "functions" if entry_point is None else entry_point.name
         verbs = (
             ("GET", "POST")
@@ -616,11 +615,7 @@ class Plan:
                 expect(may),
                 self._call(identity, entry_point, operation, arguments, verb),
                 shows,
-                (
-                    operation.title if operation.permission is not NO_ONE else name,
-                    verb,
-                    entry_point_name,
-                ),
+                (operation.control or operation.title, verb, entry_point_name),
             )
 
     def call_attempt(

@@ -22,7 +22,7 @@ begin
         perform tenancy.log_refusal('own_grant', schema_name);
         raise exception 'You cannot change your own access to a tenant.'
             using errcode = 'PT409', detail = 'own_grant',
-                hint = 'Ask another admin of the tenant. To drop your own access, call revoke_schema_access.';
+                hint = 'Ask another admin of the tenant. To drop your own access, call leave_tenant.';
     end if;
 
     select a.expires_at into v_own_expiry

@@ -1,4 +1,4 @@
-create function tenancy.is_found(search text, schema_name text, display_name text)
+create function tenancy.is_found(search text, name text, display_name text)
     returns boolean
     immutable
     security invoker
@@ -7,9 +7,9 @@ create function tenancy.is_found(search text, schema_name text, display_name tex
 as $$
 begin
     -- Not by LIKE: its wildcards would have to be escaped.
-    return strpos(lower(schema_name), lower(search)) > 0 or strpos(lower(display_name), lower(search)) > 0;
+    return strpos(lower(name), lower(search)) > 0 or strpos(lower(display_name), lower(search)) > 0;
 end;
 $$;
 
 comment on function tenancy.is_found(text, text, text) is
-    'Whether a tenant''s schema name or display name contains this text, whatever the case of its letters.';
+    'Whether the schema name of a tenant or the address of a member, or its display name, contains this text, whatever the case of its letters.';

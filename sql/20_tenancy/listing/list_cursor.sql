@@ -11,7 +11,7 @@ begin
     return translate(
         encode(
             convert_to(
-                jsonb_build_array(tenancy.sort_name(place), place.number, place.words, place.schema_name)::text,
+                jsonb_build_array(tenancy.sort_name(place), place.number, place.words, place.key)::text,
                 'UTF8'
             ),
             'base64'
@@ -21,4 +21,4 @@ begin
 end;
 $$;
 
-comment on function tenancy.list_cursor(tenancy.list_place) is 'The text for a place in a list of tenants that require_list_place reads.';
+comment on function tenancy.list_cursor(tenancy.list_place) is 'The text for a place in a list that require_list_place reads.';

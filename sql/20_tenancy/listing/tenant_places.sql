@@ -17,7 +17,7 @@ declare
     v_is_descending constant boolean := after.is_descending;
     v_number constant numeric := after.number;
     v_words constant text := after.words;
-    v_name constant text := after.schema_name;
+    v_name constant text := after.key;
 begin
     if v_column = 'schema_name' then
         -- One of the two parts has a condition that is false before any row is read. The other

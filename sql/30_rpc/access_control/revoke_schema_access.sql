@@ -26,6 +26,7 @@ begin
     end if;
     perform tenancy.require_argument('user_id', user_id::text);
     perform tenancy.require_revocable(schema_name, user_id);
+    perform tenancy.require_other_admin(schema_name, user_id);
 
     delete from public.user_schema_access a
     where a.user_id = revoke_schema_access.user_id
@@ -50,10 +51,11 @@ $$;
 
 comment on function public.revoke_schema_access(text, uuid) is
     'Takes a user''s access to a tenant away and returns the access that ended. '
-    'The change applies from the user''s next request on. Members may drop their own access. '
+    'The change applies from the user''s next request on. Members may drop their own access, as by '
+    'leave_tenant; the last active admin of a tenant keeps it, unless a platform admin calls. '
     'A tenant admin whose own access expires cannot take away access that ends later. '
     'If a platform admin calls, a statement that changes the tenant for more than 300 ms is '
     'cancelled, as by suspend_tenant. '
     'Callers: tenant admin, platform admin, oneself. '
-    'Errors: invalid_request, tenant_not_found, user_not_found, tenant_suspended, forbidden, '
-    'not_authenticated, busy.';
+    'Errors: invalid_request, tenant_not_found, user_not_found, last_tenant_admin, '
+    'tenant_suspended, forbidden, not_authenticated, busy.';

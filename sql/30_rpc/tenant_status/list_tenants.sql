@@ -19,9 +19,14 @@ begin
     perform tenancy.require_platform_role('viewer');
     perform tenancy.require_text('search', search, 200);
     perform tenancy.require_page_size(page_size);
-    v_after := tenancy.require_list_place(sort, after);
+    v_after := tenancy.require_list_place(
+        sort, after,
+        array[
+            'schema_name', 'display_name', 'created_at', 'status', 'schema_version', 'bytes', 'last_activity_at'
+        ]
+    );
 
-    if v_after.schema_name is null then
+    if v_after.key is null then
         select count(*) into v_total
         from tenancy.listed_tenants t
         where (list_tenants.status is null or t.status = list_tenants.status)
@@ -46,7 +51,7 @@ begin
         a.last_activity_at, t.created_at, tenancy.list_cursor(v_places[i.place]), v_total
     from generate_subscripts(v_places, 1) i (place)
     cross join lateral (
-        select * from tenancy.listed_tenants l where l.schema_name = v_places[i.place].schema_name offset 0
+        select * from tenancy.listed_tenants l where l.schema_name = v_places[i.place].key offset 0
     ) t
     left join lateral (
         select n.last_activity_at
