@@ -1,4 +1,5 @@
-"""The READMEs, the guide and the page on backups: their code blocks and their tables."""
+"""The READMEs, the guide, and the pages on backups and on deploying: their code blocks and their
+tables."""
 
 from __future__ import annotations
 
@@ -9,8 +10,12 @@ _ROOT = Path(__file__).parents[2]
 _FOLDERS = (".", "functions", "supabase", "sql", "tests")
 GUIDE = (_ROOT / "supabase" / "GUIDE.md").read_text()
 _BACKUP = (_ROOT / "supabase" / "BACKUP.md").read_text()
+_DEPLOYING = (_ROOT / "functions" / "DEPLOYING.md").read_text()
 TEXT = "\n".join(
-    [*((_ROOT / folder / "README.md").read_text() for folder in _FOLDERS), GUIDE, _BACKUP]
+    [
+        *((_ROOT / folder / "README.md").read_text() for folder in _FOLDERS),
+        *(GUIDE, _BACKUP, _DEPLOYING),
+    ]
 )
 
 
