@@ -761,7 +761,8 @@ def signed_in(database: Database, person: Person) -> Iterator[None]:
 
 
 def remove_other_super_admins(database: Database, *people: Person) -> None:
-    """Removes every other super_admin within this transaction."""
+    """Removes every other super_admin within this transaction, and lets no test add one."""
+    database.execute("lock table public.admin_users in share row exclusive mode")
     database.execute("select tenancy.lock_super_admins()")
     database.execute(
         "delete from public.admin_users"
