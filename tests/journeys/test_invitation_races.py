@@ -130,6 +130,8 @@ def test_nobody_gets_in_by_an_inviter_who_is_revoked_at_the_same_moment(
     for number in range(1000 if soak else 8):
         tenant = environment.tenant()
         inviter, guest = environment.member(tenant, "admin"), environment.person(confirmed=True)
+        # The last admin of a tenant cannot leave.
+        environment.member(tenant, "admin")
         secret = invited(environment, tenant, inviter, guest)
         accept = partial(environment.rpc, guest, "accept_invitation", secret=secret)
         revoke = partial(

@@ -68,6 +68,8 @@ def test_guard_refuses_every_caller_like_a_stranger(environment: Environment) ->
 # What an operation needs beside the tenant's name, where it has no default.
 _ARGUMENTS = {
     "user_id": "00000000-0000-0000-0000-000000000000",
+    "invitation_id": "00000000-0000-0000-0000-000000000000",
+    "email": "ann@acme.example",
     "display_name": "Acme",
     "access_level": "read",
     "table_name": "notes",
