@@ -1,5 +1,4 @@
-"""The READMEs, the guide, and the pages on backups and on deploying: their code blocks and their
-tables."""
+"""Code blocks and tables of the READMEs, the guide, and the pages on backups and deploying."""
 
 from __future__ import annotations
 
