@@ -12,6 +12,7 @@ from tenantry.fields import (
     ActorId,
     Arguments,
     Moment,
+    PageCursor,
     PageSize,
     PlatformRole,
     Result,
@@ -173,9 +174,7 @@ class ListMembers(Arguments):
         ),
     ] = "email"
     page_size: PageSize = 50
-    after: Annotated[
-        str | None, Field(description="The cursor of the last row of the previous page.")
-    ] = None
+    after: PageCursor = None
 
 
 class LeaveTenant(Arguments):

@@ -122,6 +122,9 @@ HasMore = Annotated[
     ),
 ]
 PageSize = Annotated[StrictInt, Field(description="The largest number of rows in the reply.")]
+PageCursor = Annotated[
+    str | None, Field(description="The cursor of the last row of the previous page.")
+]
 
 # A type with a name has one schema in a document, and is one type in a generated client.
 

@@ -9,6 +9,7 @@ from tenantry.endpoint import answer
 from tenantry.fields import (
     AccessLevel,
     Arguments,
+    PageCursor,
     PageSize,
     Result,
     SchemaName,
@@ -194,9 +195,7 @@ class ListTenants(Arguments):
         ),
     ] = "schema_name"
     page_size: PageSize = 50
-    after: Annotated[
-        str | None, Field(description="The cursor of the last row of the previous page.")
-    ] = None
+    after: PageCursor = None
 
 
 GROUP = Group(

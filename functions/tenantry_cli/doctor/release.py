@@ -21,10 +21,7 @@ _DROPPED = (
 _GRANT = re.compile(r"(lost )?grant (.+) to (.+)")
 _API_ROLES = {"public", "anon", "authenticated", "service_role"}
 # What a role executes whose requests the Data API serves.
-_GUARD = (
-    *("tenancy(", "tenancy.guard_request("),
-    "tenancy.pre_request(",
-)
+_GUARD = ("tenancy(", "tenancy.guard_request(", "tenancy.pre_request(")
 # What a project may have added to a table. It gives nobody access.
 _OWN = ("comment", "index ")
 _WITH_OWN_TRIGGERS = {"public.tenants", "public.admin_users", "public.user_schema_access"}
