@@ -8,31 +8,24 @@ create view tenancy.open_invitations as
         and i.valid_until > statement_timestamp()
         and (
             i.invited_by is null
-            or (
-                exists (
-                    select from tenancy.active_users u
-                    where u.id = i.invited_by
-                )
-                and (
-                    exists (
+            or exists (
+                select
+                from tenancy.active_users u
+                where u.id = i.invited_by
+                    and exists (
                         select from public.admin_users p
-                        where p.user_id = i.invited_by and p.role >= 'admin'
+                        where p.user_id = u.id and p.role >= 'admin'
                     )
-                    or exists (
-                        select from public.user_schema_access a
-                        where a.user_id = i.invited_by
-                            and a.schema_name = i.schema_name
-                            and a.access_level = 'admin'
-                            and (
-                                a.expires_at is null
-                                or (
-                                    a.expires_at > statement_timestamp()
-                                    and i.access_level < 'admin'
-                                    and i.expires_at <= a.expires_at
-                                )
-                            )
+            )
+            or exists (
+                select
+                from tenancy.current_tenant_admins a
+                where a.user_id = i.invited_by
+                    and a.schema_name = i.schema_name
+                    and (
+                        a.expires_at is null
+                        or (i.access_level < 'admin' and i.expires_at <= a.expires_at)
                     )
-                )
             )
         );
 

@@ -1623,6 +1623,22 @@ create view tenancy.calling_user as
 comment on view tenancy.calling_user is
     'The user who is calling: the subject of the token, if PostgREST switched to the role authenticated and the user is active in Auth. Otherwise there is no row.';
 
+-- sql/15_views/current_tenant_admins.sql
+
+create view tenancy.current_tenant_admins as
+    select a.schema_name, a.user_id, a.expires_at
+    from public.user_schema_access a
+    where a.access_level = 'admin'
+        -- Not now(), which is the start of the transaction.
+        and (a.expires_at is null or a.expires_at > statement_timestamp())
+        and exists (
+            select from tenancy.active_users u
+            where u.id = a.user_id
+        );
+
+comment on view tenancy.current_tenant_admins is
+    'The admins of each tenant who can act: their access is unexpired, and they are neither banned nor deleted in Auth.';
+
 -- sql/15_views/listed_tenants.sql
 
 create view tenancy.listed_tenants as
@@ -1645,31 +1661,24 @@ create view tenancy.open_invitations as
         and i.valid_until > statement_timestamp()
         and (
             i.invited_by is null
-            or (
-                exists (
-                    select from tenancy.active_users u
-                    where u.id = i.invited_by
-                )
-                and (
-                    exists (
+            or exists (
+                select
+                from tenancy.active_users u
+                where u.id = i.invited_by
+                    and exists (
                         select from public.admin_users p
-                        where p.user_id = i.invited_by and p.role >= 'admin'
+                        where p.user_id = u.id and p.role >= 'admin'
                     )
-                    or exists (
-                        select from public.user_schema_access a
-                        where a.user_id = i.invited_by
-                            and a.schema_name = i.schema_name
-                            and a.access_level = 'admin'
-                            and (
-                                a.expires_at is null
-                                or (
-                                    a.expires_at > statement_timestamp()
-                                    and i.access_level < 'admin'
-                                    and i.expires_at <= a.expires_at
-                                )
-                            )
+            )
+            or exists (
+                select
+                from tenancy.current_tenant_admins a
+                where a.user_id = i.invited_by
+                    and a.schema_name = i.schema_name
+                    and (
+                        a.expires_at is null
+                        or (i.access_level < 'admin' and i.expires_at <= a.expires_at)
                     )
-                )
             )
         );
 
@@ -1696,22 +1705,6 @@ create view tenancy.open_tenants with (security_barrier = true) as
 
 comment on view tenancy.open_tenants is
     'The active tenants on which the caller holds an unexpired grant, with the level. For policies: ask it in an uncorrelated subselect, so that it runs once a statement.';
-
--- sql/15_views/tenant_admins.sql
-
-create view tenancy.tenant_admins as
-    select a.schema_name, a.user_id
-    from public.user_schema_access a
-    where a.access_level = 'admin'
-        -- Not now(), which is the start of the transaction.
-        and (a.expires_at is null or a.expires_at > statement_timestamp())
-        and exists (
-            select from tenancy.active_users u
-            where u.id = a.user_id
-        );
-
-comment on view tenancy.tenant_admins is
-    'The admins of each tenant who can act: their access is unexpired, and they are neither banned nor deleted in Auth.';
 
 -- sql/20_tenancy/access/administered_tenant_ids.sql
 
@@ -10478,12 +10471,12 @@ begin
     end if;
 
     if exists (
-            select from tenancy.tenant_admins a
+            select from tenancy.current_tenant_admins a
             where a.schema_name = require_other_admin.schema_name
                 and a.user_id = require_other_admin.user_id
         )
         and not exists (
-            select from tenancy.tenant_admins a
+            select from tenancy.current_tenant_admins a
             where a.schema_name = require_other_admin.schema_name
                 and a.user_id <> require_other_admin.user_id
         )

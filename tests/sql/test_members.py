@@ -545,7 +545,7 @@ def test_platform_admin_removes_the_last_admin(
 
     assert (
         environment.sql.execute(
-            "select from tenancy.tenant_admins where schema_name = %s", (tenant,)
+            "select from tenancy.current_tenant_admins where schema_name = %s", (tenant,)
         ).fetchall()
         == []
     )
@@ -605,7 +605,7 @@ def test_one_of_two_admins_who_go_at_once_stays(
             )
         replies = at_once(*calls)
         left = environment.sql.execute(
-            "select from tenancy.tenant_admins"
+            "select from tenancy.current_tenant_admins"
             " where schema_name = %s and user_id = any (%s::uuid[])",
             (tenant, people),
         ).fetchall()

@@ -15,12 +15,12 @@ begin
     end if;
 
     if exists (
-            select from tenancy.tenant_admins a
+            select from tenancy.current_tenant_admins a
             where a.schema_name = require_other_admin.schema_name
                 and a.user_id = require_other_admin.user_id
         )
         and not exists (
-            select from tenancy.tenant_admins a
+            select from tenancy.current_tenant_admins a
             where a.schema_name = require_other_admin.schema_name
                 and a.user_id <> require_other_admin.user_id
         )

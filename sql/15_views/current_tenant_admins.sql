@@ -1,5 +1,5 @@
-create view tenancy.tenant_admins as
-    select a.schema_name, a.user_id
+create view tenancy.current_tenant_admins as
+    select a.schema_name, a.user_id, a.expires_at
     from public.user_schema_access a
     where a.access_level = 'admin'
         -- Not now(), which is the start of the transaction.
@@ -9,5 +9,5 @@ create view tenancy.tenant_admins as
             where u.id = a.user_id
         );
 
-comment on view tenancy.tenant_admins is
+comment on view tenancy.current_tenant_admins is
     'The admins of each tenant who can act: their access is unexpired, and they are neither banned nor deleted in Auth.';
