@@ -110,7 +110,9 @@ def test_guard_asks_one_query_whether_a_usual_write_may_be_refused(
             return {*ran}, plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
 
         guard()  # The first request of a session makes the plans.
-        functions, blocks = guard()
+        functions, _ = guard()
+        # After a change of the catalog, as other tests make, a call reads parts of it again.
+        blocks = min(guard()[1] for _ in range(10))
         connection.execute(sql.SQL("revoke insert on {} from authenticated").format(notes))
         connection.execute(sql.SQL("grant insert (id) on {} to authenticated").format(notes))
         looking_closely, _ = guard()
