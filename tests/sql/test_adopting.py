@@ -286,6 +286,8 @@ def test_adopted_schema_keeps_everything_and_gets_the_layers(sql: Database) -> N
     plan = adopt(sql, "legacy", dry_run=True)
     assert sql.execute(REGISTERED).fetchone() == registered_before
     assert adopt(sql, "legacy") == plan
+    removed = [s["object_name"] for s in plan if s["outcome"] == "removed"]
+    assert removed.index("notes.owners") + 1 == removed.index("notes.shown")
 
     assert before <= lasting(sql, "legacy")
     assert rows(sql, *TABLES) == rows_before

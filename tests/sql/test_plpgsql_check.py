@@ -395,6 +395,8 @@ def test_plpgsql_check_finds_only_allowed_messages(checker: Checker) -> None:
 
 def create_copies(database: Checker) -> set[str]:
     """Creates a checked copy of every function in SQL, and returns their names."""
+    # A function that locks rows waits for tests that change the table.
+    database.execute("set local lock_timeout = '1min'")
     functions = database.execute(SQL_FUNCTIONS).fetchall()
     for row in functions:
         # In this session only, so that no other session waits for the original.

@@ -14,6 +14,7 @@ import time
 import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field, fields
+from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -22,6 +23,7 @@ import jwt
 import psycopg
 
 from support import sessions
+from support.waiting import until
 from tenantry.catalogue import catalogue
 from tenantry_cli.emulator.stack import Stack
 
@@ -88,15 +90,8 @@ class Leftovers:
         for row in created:
             name = row["schema_name"]
             try:
-                with session.transaction():
-                    # A tenant in the pool is a missing one for every operation.
-                    session.execute(
-                        "update public.tenants set status = 'active'"
-                        " where schema_name = %s and status = 'pooled'",
-                        (name,),
-                    )
-                    session.execute("select public.suspend_tenant(%s)", (name,))
-                    session.execute("select public.delete_tenant_schema(%s)", (name,))
+                # Other tests may lock the tenant or the list of exposed schemas for a while.
+                until(partial(_remove_tenant, session, name))
             except psycopg.Error as error:
                 error.add_note(f"The tenant {name} of {tests.get(name)} cannot be removed.")
                 raise
@@ -105,6 +100,25 @@ class Leftovers:
         self.remove_tenants(session)
         people, self.people = self.people, []
         session.execute("delete from auth.users where id = any(%s::uuid[])", (people,))
+
+
+def _remove_tenant(session: sessions.Session, name: str) -> bool:
+    """Whether the tenant was removed. False if the answer was `busy`."""
+    try:
+        with session.transaction():
+            # A tenant in the pool is a missing one for every operation.
+            session.execute(
+                "update public.tenants set status = 'active'"
+                " where schema_name = %s and status = 'pooled'",
+                (name,),
+            )
+            session.execute("select public.suspend_tenant(%s)", (name,))
+            session.execute("select public.delete_tenant_schema(%s)", (name,))
+    except psycopg.Error as error:
+        if error.diag.message_detail != "busy":
+            raise
+        return False
+    return True
 
 
 # What is left in each database.

@@ -7,15 +7,17 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from support.environment import Environment
+if TYPE_CHECKING:
+    from support.environment import Environment
 
 # The first checks follow each other quickly. Later ones leave the processor to what is awaited.
 _FIRST_PAUSE_SECONDS = 0.01
 _LONGEST_PAUSE_SECONDS = 0.05
 
 
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     pause = _FIRST_PAUSE_SECONDS
     while not condition():
