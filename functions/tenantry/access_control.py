@@ -14,8 +14,10 @@ from tenantry.fields import (
     Moment,
     PageCursor,
     PageSize,
+    PermissionName,
     PlatformRole,
     Result,
+    RoleName,
     SchemaName,
     Timestamp,
     UserId,
@@ -25,6 +27,14 @@ from tenantry.schema_management import Tenant
 
 _Email = Annotated[
     str, Field(description="The invited e-mail address.", examples=["bob@example.com"])
+]
+_RoleDescription = Annotated[
+    str | None,
+    Field(
+        description="What the role is for, for people.",
+        examples=["Approves invoices."],
+        max_length=1000,
+    ),
 ]
 _InvitationId = Annotated[
     UUID,
@@ -49,6 +59,11 @@ class SchemaAccess(Result):
     expires_at: Timestamp | None
     granted_by: ActorId
     granted_at: Timestamp
+    roles: list[RoleName]
+    permissions: Annotated[
+        list[PermissionName],
+        Field(description="What the roles give. The level admin has every permission."),
+    ]
 
 
 class Member(Result):
@@ -65,6 +80,7 @@ class Member(Result):
         ),
     ]
     access_level: AccessLevel
+    roles: list[RoleName]
     granted_at: Timestamp
     granted_by: ActorId
     granted_by_email: Annotated[str | None, Field(examples=["olga@example.com"])]
@@ -97,6 +113,19 @@ class Member(Result):
     ]
 
 
+class Role(Result):
+    role_name: RoleName
+    permissions: list[PermissionName]
+    description: _RoleDescription
+    is_template: Annotated[
+        bool,
+        Field(
+            description="Whether every tenant has the role, and none can change it.",
+            examples=[False],
+        ),
+    ]
+
+
 class AdminUser(Result):
     user_id: UserId
     role: PlatformRole
@@ -124,6 +153,10 @@ class GrantSchemaAccess(Arguments):
     user_id: UserId
     access_level: AccessLevel = "read"
     expires_at: Moment | None = None
+    roles: Annotated[
+        list[RoleName] | None,
+        Field(description="The roles of the user; null keeps those that the user has."),
+    ] = None
 
 
 class RevokeSchemaAccess(Arguments):
@@ -186,6 +219,22 @@ class TransferAdmin(Arguments):
     user_id: UserId
 
 
+class DefineRole(Arguments):
+    schema_name: SchemaName
+    role_name: RoleName
+    permissions: list[PermissionName]
+    description: _RoleDescription = None
+
+
+class DropRole(Arguments):
+    schema_name: SchemaName
+    role_name: RoleName
+
+
+class ListRoles(Arguments):
+    schema_name: SchemaName
+
+
 class PromoteToAdmin(Arguments):
     user_id: UserId
     role: PlatformRole = "admin"
@@ -217,6 +266,9 @@ GROUP = Group(
             "granted_by": "7c9e2a5d-3b41-4f86-a1c0-5d8e9f2b6a34",
         },
     ),
+    Operation("define_role", DefineRole, Role),
+    Operation("drop_role", DropRole, Role),
+    Operation("list_roles", ListRoles, list[Role]),
     Operation("promote_to_admin", PromoteToAdmin, AdminUser),
     Operation("revoke_admin", RevokeAdmin, AdminUser),
 )

@@ -103,6 +103,18 @@ ERROR_CODES = (
     ),
     ErrorCode(
         404,
+        "role_not_found",
+        "The tenant has no such role, or none of its own that could be dropped.",
+        "Check the name with `list_roles`, or make the role with `define_role`.",
+    ),
+    ErrorCode(
+        404,
+        "permission_not_found",
+        "The project has declared no permission of this name.",
+        "Check the name, or declare it in a migration with `tenancy.declare_permission`.",
+    ),
+    ErrorCode(
+        404,
         "profile_not_found",
         "The user has no profile in this tenant.",
         "Call `ensure_user_profile` once after the user signs in.",
@@ -210,6 +222,18 @@ ERROR_CODES = (
         "caller has made as many in 24 hours.",
         "Revoke invitations or wait, or raise `max_open_invitations` or "
         "`max_daily_invitations` in `tenancy.platform_settings`.",
+    ),
+    ErrorCode(
+        409,
+        "role_exists",
+        "The template has a role of this name, which tenants cannot change.",
+        "Choose another name.",
+    ),
+    ErrorCode(
+        409,
+        "role_limit",
+        "The tenant has as many roles of its own as the platform allows.",
+        "Drop a role with `drop_role`, or raise `max_roles` in `tenancy.platform_settings`.",
     ),
     ErrorCode(
         409,

@@ -146,6 +146,20 @@ AccessLevel = TypeAliasType(
         ),
     ],
 )
+RoleName = Annotated[
+    str,
+    Field(
+        description="The name of a role: lower-case letters, digits and underscores.",
+        examples=["accountant"],
+    ),
+]
+PermissionName = Annotated[
+    str,
+    Field(
+        description="The name of a permission that the project has declared.",
+        examples=["invoices.approve"],
+    ),
+]
 PlatformRole = TypeAliasType(
     "PlatformRole",
     Annotated[

@@ -11,7 +11,9 @@ from tenantry.fields import (
     Arguments,
     PageCursor,
     PageSize,
+    PermissionName,
     Result,
+    RoleName,
     SchemaName,
     TenantDisplayName,
     TenantStatus,
@@ -33,6 +35,16 @@ class TenantInfo(Result):
     suspension_reason: str | None
     created_at: Timestamp
     access_level: Annotated[AccessLevel | None, Field(examples=["write"])]
+    roles: Annotated[
+        list[RoleName] | None, Field(description="The caller's own.", examples=[["accountant"]])
+    ]
+    permissions: Annotated[
+        list[PermissionName] | None,
+        Field(
+            description="What these roles give. The level admin has every permission.",
+            examples=[["invoices.approve"]],
+        ),
+    ]
     member_count: Annotated[int, Field(examples=[2])]
 
 

@@ -3,6 +3,7 @@ create type public.tenantry_member as (
     email text,
     display_name text,
     access_level tenancy.access_level,
+    roles text[],
     granted_at timestamptz,
     granted_by uuid,
     granted_by_email text,

@@ -5,10 +5,16 @@ create type public.tenantry_tenant_info as (
     suspension_reason text,
     created_at timestamptz,
     access_level tenancy.access_level,
+    roles text[],
+    permissions text[],
     member_count bigint
 );
 
 comment on type public.tenantry_tenant_info is 'Result of get_tenant_info.';
 comment on column public.tenantry_tenant_info.access_level is
     'The caller''s own level; null for platform staff without a grant.';
+comment on column public.tenantry_tenant_info.roles is
+    'The caller''s own roles; null for platform staff without a grant.';
+comment on column public.tenantry_tenant_info.permissions is
+    'What the caller''s own roles give. The level admin has every permission without a role.';
 comment on column public.tenantry_tenant_info.member_count is 'Number of users with an unexpired grant who are neither banned nor deleted in Auth.';

@@ -13,6 +13,7 @@ create table tenancy.platform_settings (
     invitation_days integer not null default 7,
     max_open_invitations integer not null default 200,
     max_daily_invitations integer not null default 500,
+    max_roles integer not null default 100,
     constraint platform_settings_pkey primary key (singleton),
     constraint platform_settings_is_singleton check (singleton),
     constraint platform_settings_max_tables_positive check (max_tables > 0),
@@ -33,7 +34,9 @@ create table tenancy.platform_settings (
     ),
     constraint platform_settings_invitations_possible check (
         least(invitation_days, max_open_invitations, max_daily_invitations) >= 0 and invitation_days <= 365
-    )
+    ),
+    -- Far below the 1,000 rows of a reply, which has the roles of the template, too.
+    constraint platform_settings_max_roles_possible check (max_roles >= 0 and max_roles <= 500)
 );
 
 alter table tenancy.platform_settings enable row level security;
@@ -66,5 +69,7 @@ comment on column tenancy.platform_settings.max_open_invitations is
     'Number of open invitations that a tenant may have.';
 comment on column tenancy.platform_settings.max_daily_invitations is
     'Number of invitations that a tenant may make in 24 hours, and that a user may make in all tenants together. Your product sends a mail for each.';
+comment on column tenancy.platform_settings.max_roles is
+    'Number of roles of its own that a tenant may define, 0 to 500.';
 
 insert into tenancy.platform_settings default values;

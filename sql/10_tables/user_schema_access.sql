@@ -5,6 +5,8 @@ create table public.user_schema_access (
     expires_at timestamptz,
     granted_by uuid,
     granted_at timestamptz not null default now(),
+    roles text[] not null default '{}',
+    permissions text[] not null default '{}',
     constraint user_schema_access_pkey primary key (user_id, schema_name),
     constraint user_schema_access_user_id_fkey foreign key (user_id)
         references auth.users (id) on delete cascade,
@@ -25,3 +27,7 @@ comment on column public.user_schema_access.expires_at is
     'The grant is valid until this moment; null means until it is revoked.';
 comment on column public.user_schema_access.granted_by is
     'User who gave the grant; null if the service key did, or once that user is deleted.';
+comment on column public.user_schema_access.roles is
+    'Roles of the tenant and of the template that the grant carries, sorted.';
+comment on column public.user_schema_access.permissions is
+    'What the roles give, sorted. It is stored so that a policy reads no other table. The level admin has every declared permission without it.';

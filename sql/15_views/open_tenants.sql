@@ -4,7 +4,7 @@
 -- this query. security_barrier, because API roles can read the view. Subselects and no joins: they
 -- keep the plan small, and the same with any number of tenants.
 create view tenancy.open_tenants with (security_barrier = true) as
-    select a.schema_name, a.access_level
+    select a.schema_name, a.access_level, a.permissions
     from public.user_schema_access a
     where a.user_id = (select u.user_id from tenancy.calling_user u)
         and (a.expires_at <= statement_timestamp()) is not true
@@ -15,4 +15,4 @@ create view tenancy.open_tenants with (security_barrier = true) as
         ) = 'active';
 
 comment on view tenancy.open_tenants is
-    'The active tenants on which the caller holds an unexpired grant, with the level. For policies: ask it in an uncorrelated subselect, so that it runs once a statement.';
+    'The active tenants on which the caller holds an unexpired grant, with the level and the permissions of its roles. For policies: ask it in an uncorrelated subselect, so that it runs once a statement.';

@@ -16,7 +16,8 @@ as $$
         ('function', 'tenancy.is_platform_staff()', '{authenticated}'),
         ('function', 'tenancy.member_tenants()', '{authenticated}'),
         ('function', 'tenancy.administered_tenants()', '{authenticated}'),
-        ('function', 'tenancy.administered_tenant_ids()', '{authenticated}')
+        ('function', 'tenancy.administered_tenant_ids()', '{authenticated}'),
+        ('function', 'tenancy.has_permission(text,text)', '{authenticated,service_role}')
     ),
     expected as (
         select d.kind, d.target, g.grantee,

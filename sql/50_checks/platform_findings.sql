@@ -26,6 +26,8 @@ as $$
     union all
     select * from tenancy.check_registry_triggers()
     union all
+    select * from tenancy.check_roles()
+    union all
     select * from tenancy.check_rpc_grants()
     union all
     select * from tenancy.check_helper_grants()

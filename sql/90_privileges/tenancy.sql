@@ -24,3 +24,6 @@ grant execute on function
     tenancy.administered_tenants(),
     tenancy.administered_tenant_ids()
     to authenticated;
+
+-- Routines of the project that run with their caller's rights ask it, too.
+grant execute on function tenancy.has_permission(text, text) to authenticated, service_role;

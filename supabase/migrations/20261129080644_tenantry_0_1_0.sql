@@ -49,9 +49,11 @@ begin
         'create_tenant_schema',
         'create_user_profile',
         'decline_invitation',
+        'define_role',
         'delete_tenant_schema',
         'drop_column',
         'drop_foreign_key',
+        'drop_role',
         'drop_table',
         'ensure_user_profile',
         'get_admin_audit_log',
@@ -73,6 +75,7 @@ begin
         'list_invitations',
         'list_members',
         'list_my_tenants',
+        'list_roles',
         'list_tenant_drift',
         'list_tenants',
         'list_tenants_behind',
@@ -104,6 +107,7 @@ begin
         'tenantry_member',
         'tenantry_new_invitation',
         'tenantry_platform_health',
+        'tenantry_role',
         'tenantry_schema_difference',
         'tenantry_schema_summary',
         'tenantry_schema_table',
@@ -504,6 +508,7 @@ create type public.tenantry_member as (
     email text,
     display_name text,
     access_level tenancy.access_level,
+    roles text[],
     granted_at timestamptz,
     granted_by uuid,
     granted_by_email text,
@@ -584,6 +589,20 @@ comment on column public.tenantry_platform_health.cache_load_forecast is
     'With how many tenants the load takes 8, 30 and 60 seconds: seconds, tenants. Empty before it was measured with 300 tables.';
 comment on column public.tenantry_platform_health.dump_locks is
     'The locks that a dump of everything takes: needed, available, and most_tenants, with how many it runs out of them (null without tenants).';
+
+-- sql/06_records/tenantry_role.sql
+
+create type public.tenantry_role as (
+    role_name text,
+    permissions text[],
+    description text,
+    is_template boolean
+);
+
+comment on type public.tenantry_role is 'A role that grants in a tenant may carry.';
+comment on column public.tenantry_role.permissions is 'The permissions that the role gives, by name.';
+comment on column public.tenantry_role.is_template is
+    'Whether every tenant has the role. Only migrations of the project change such a role.';
 
 -- sql/06_records/tenantry_schema_difference.sql
 
@@ -715,12 +734,18 @@ create type public.tenantry_tenant_info as (
     suspension_reason text,
     created_at timestamptz,
     access_level tenancy.access_level,
+    roles text[],
+    permissions text[],
     member_count bigint
 );
 
 comment on type public.tenantry_tenant_info is 'Result of get_tenant_info.';
 comment on column public.tenantry_tenant_info.access_level is
     'The caller''s own level; null for platform staff without a grant.';
+comment on column public.tenantry_tenant_info.roles is
+    'The caller''s own roles; null for platform staff without a grant.';
+comment on column public.tenantry_tenant_info.permissions is
+    'What the caller''s own roles give. The level admin has every permission without a role.';
 comment on column public.tenantry_tenant_info.member_count is 'Number of users with an unexpired grant who are neither banned nor deleted in Auth.';
 
 -- sql/06_records/tenantry_tenant_membership.sql
@@ -1039,6 +1064,20 @@ alter table tenancy.owner_calls enable row level security;
 comment on table tenancy.owner_calls is
     'One row for each running call of tenancy.as_owner. The call removes its row before it ends, so no other transaction ever sees one, and the table is always empty.';
 
+-- sql/10_tables/permissions.sql
+
+create table tenancy.permissions (
+    permission text collate "C" not null,
+    description text,
+    declared_at timestamptz not null default now(),
+    constraint permissions_pkey primary key (permission)
+);
+
+alter table tenancy.permissions enable row level security;
+
+comment on table tenancy.permissions is
+    'The permissions of the product, such as invoices.approve. declare_permission writes them, in migrations of the project.';
+
 -- sql/10_tables/platform_settings.sql
 
 create table tenancy.platform_settings (
@@ -1056,6 +1095,7 @@ create table tenancy.platform_settings (
     invitation_days integer not null default 7,
     max_open_invitations integer not null default 200,
     max_daily_invitations integer not null default 500,
+    max_roles integer not null default 100,
     constraint platform_settings_pkey primary key (singleton),
     constraint platform_settings_is_singleton check (singleton),
     constraint platform_settings_max_tables_positive check (max_tables > 0),
@@ -1076,7 +1116,9 @@ create table tenancy.platform_settings (
     ),
     constraint platform_settings_invitations_possible check (
         least(invitation_days, max_open_invitations, max_daily_invitations) >= 0 and invitation_days <= 365
-    )
+    ),
+    -- Far below the 1,000 rows of a reply, which has the roles of the template, too.
+    constraint platform_settings_max_roles_possible check (max_roles >= 0 and max_roles <= 500)
 );
 
 alter table tenancy.platform_settings enable row level security;
@@ -1109,6 +1151,8 @@ comment on column tenancy.platform_settings.max_open_invitations is
     'Number of open invitations that a tenant may have.';
 comment on column tenancy.platform_settings.max_daily_invitations is
     'Number of invitations that a tenant may make in 24 hours, and that a user may make in all tenants together. Your product sends a mail for each.';
+comment on column tenancy.platform_settings.max_roles is
+    'Number of roles of its own that a tenant may define, 0 to 500.';
 
 insert into tenancy.platform_settings default values;
 
@@ -1159,6 +1203,22 @@ comment on table tenancy.shared_tables is
     'Tables outside the tenants that foreign keys of the template may reference, such as a catalogue of products. share_table and unshare_table write it.';
 comment on column tenancy.shared_tables.is_granted is
     'Whether share_table has granted SELECT to authenticated, so that unshare_table revokes it.';
+
+-- sql/10_tables/template_roles.sql
+
+create table tenancy.template_roles (
+    role_name text collate "C" not null,
+    permissions text[] not null,
+    description text,
+    declared_at timestamptz not null default now(),
+    constraint template_roles_pkey primary key (role_name)
+);
+
+alter table tenancy.template_roles enable row level security;
+
+comment on table tenancy.template_roles is
+    'The roles that every tenant has. declare_role writes them, in migrations of the project.';
+comment on column tenancy.template_roles.permissions is 'Names of tenancy.permissions, sorted.';
 
 -- sql/10_tables/tenant_activity.sql
 
@@ -1411,6 +1471,27 @@ alter table tenancy.tenants_own_objects enable row level security;
 comment on table tenancy.tenants_own_objects is
     'Views, routines, types and sequences that a schema had before it became a tenant. They are the tenant''s own, as its own tables are, and no difference from the template.';
 
+-- sql/10_tables/tenants_roles.sql
+
+create table tenancy.tenants_roles (
+    schema_name text not null,
+    role_name text collate "C" not null,
+    permissions text[] not null,
+    description text,
+    constraint tenants_roles_pkey primary key (schema_name, role_name),
+    constraint tenants_roles_schema_name_fkey foreign key (schema_name)
+        references public.tenants (schema_name) on delete cascade
+);
+
+-- declare_role looks up which tenants have a role of its name.
+create index tenants_roles_role_name_idx on tenancy.tenants_roles (role_name);
+
+alter table tenancy.tenants_roles enable row level security;
+
+comment on table tenancy.tenants_roles is
+    'The roles that tenants have defined for themselves, with define_role.';
+comment on column tenancy.tenants_roles.permissions is 'Names of tenancy.permissions, sorted.';
+
 -- sql/10_tables/tenants_splits.sql
 
 create table tenancy.tenants_splits (
@@ -1554,6 +1635,8 @@ create table public.user_schema_access (
     expires_at timestamptz,
     granted_by uuid,
     granted_at timestamptz not null default now(),
+    roles text[] not null default '{}',
+    permissions text[] not null default '{}',
     constraint user_schema_access_pkey primary key (user_id, schema_name),
     constraint user_schema_access_user_id_fkey foreign key (user_id)
         references auth.users (id) on delete cascade,
@@ -1574,6 +1657,10 @@ comment on column public.user_schema_access.expires_at is
     'The grant is valid until this moment; null means until it is revoked.';
 comment on column public.user_schema_access.granted_by is
     'User who gave the grant; null if the service key did, or once that user is deleted.';
+comment on column public.user_schema_access.roles is
+    'Roles of the tenant and of the template that the grant carries, sorted.';
+comment on column public.user_schema_access.permissions is
+    'What the roles give, sorted. It is stored so that a policy reads no other table. The level admin has every declared permission without it.';
 
 -- sql/15_views/active_users.sql
 
@@ -1693,7 +1780,7 @@ comment on view tenancy.open_invitations is
 -- this query. security_barrier, because API roles can read the view. Subselects and no joins: they
 -- keep the plan small, and the same with any number of tenants.
 create view tenancy.open_tenants with (security_barrier = true) as
-    select a.schema_name, a.access_level
+    select a.schema_name, a.access_level, a.permissions
     from public.user_schema_access a
     where a.user_id = (select u.user_id from tenancy.calling_user u)
         and (a.expires_at <= statement_timestamp()) is not true
@@ -1704,7 +1791,7 @@ create view tenancy.open_tenants with (security_barrier = true) as
         ) = 'active';
 
 comment on view tenancy.open_tenants is
-    'The active tenants on which the caller holds an unexpired grant, with the level. For policies: ask it in an uncorrelated subselect, so that it runs once a statement.';
+    'The active tenants on which the caller holds an unexpired grant, with the level and the permissions of its roles. For policies: ask it in an uncorrelated subselect, so that it runs once a statement.';
 
 -- sql/20_tenancy/access/administered_tenant_ids.sql
 
@@ -1839,7 +1926,8 @@ create function tenancy.give_access(
     schema_name text,
     access_level tenancy.access_level,
     expires_at timestamptz,
-    granted_by uuid
+    granted_by uuid,
+    roles text[] default null
 )
     returns public.user_schema_access
     volatile
@@ -1848,14 +1936,31 @@ create function tenancy.give_access(
     language plpgsql
 as $$
 declare
+    v_roles constant text[] := coalesce(
+        roles,
+        (
+            select a.roles
+            from public.user_schema_access a
+            where a.user_id = give_access.user_id and a.schema_name = give_access.schema_name
+        ),
+        '{}'
+    );
     v_access public.user_schema_access;
 begin
-    insert into public.user_schema_access as a (user_id, schema_name, access_level, expires_at, granted_by)
-    values (user_id, schema_name, access_level, expires_at, granted_by)
+    perform tenancy.lock_template_roles(v_roles);
+
+    insert into public.user_schema_access as a
+        (user_id, schema_name, access_level, expires_at, granted_by, roles, permissions)
+    values (
+        user_id, schema_name, access_level, expires_at, granted_by,
+        v_roles, tenancy.role_permissions(schema_name, v_roles)
+    )
     on conflict on constraint user_schema_access_pkey do update
     set access_level = excluded.access_level,
         expires_at = excluded.expires_at,
         granted_by = excluded.granted_by,
+        roles = excluded.roles,
+        permissions = excluded.permissions,
         granted_at = now()
     where a.user_id = excluded.user_id and a.schema_name = excluded.schema_name
     returning * into v_access;
@@ -1864,8 +1969,8 @@ begin
 end;
 $$;
 
-comment on function tenancy.give_access(uuid, text, tenancy.access_level, timestamptz, uuid) is
-    'Writes a grant, which replaces the one that the user had, and returns it. It checks nothing. Only under locks of the two users and of the tenant.';
+comment on function tenancy.give_access(uuid, text, tenancy.access_level, timestamptz, uuid, text[]) is
+    'Writes a grant, which replaces the one that the user had, and returns it. Without roles, the user keeps those of the old grant. It checks nothing. Only under locks of the two users and of the tenant.';
 
 -- sql/20_tenancy/access/guard_request.sql
 
@@ -2019,6 +2124,40 @@ $$;
 
 comment on function tenancy.guard_request(text, tenancy.access_level) is
     'The guard: refuses a Data API request before it runs, unless the caller has access to the tenant whose schema comes first in this search_path, and the tenant is active. The access level is the one that the request needs, unless given. (PT401 not_authenticated; 42501: not_authenticated of anon, forbidden, tenant_suspended.) Does not refuse requests to a schema that is not a tenant''s.';
+
+-- sql/20_tenancy/access/has_permission.sql
+
+create function tenancy.has_permission(schema_name text, permission text)
+    returns boolean
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return exists (
+            select from tenancy.permissions p where p.permission = has_permission.permission
+        )
+        and (
+            exists (
+                select
+                from tenancy.open_tenants o
+                where o.schema_name = has_permission.schema_name
+                    and (o.access_level = 'admin' or has_permission.permission = any (o.permissions))
+            )
+            or (
+                (tenancy.caller()).kind in ('service_role', 'postgres')
+                and exists (
+                    select from public.tenants t
+                    where t.schema_name = has_permission.schema_name and t.status = 'active'
+                )
+            )
+        );
+end;
+$$;
+
+comment on function tenancy.has_permission(text, text) is
+    'Whether the caller has a declared permission in an active tenant: by an unexpired grant with a role that gives it or with the level admin, or as the service key or the owner. For routines. A policy asks permission_test, which costs less.';
 
 -- sql/20_tenancy/access/is_platform_staff.sql
 
@@ -3723,7 +3862,8 @@ begin
         ('pool_size', new.pool_size, 1000),
         ('pool_wait_seconds', new.pool_wait_seconds, 86400),
         ('audit_retention_days', new.audit_retention_days, 36500),
-        ('invitation_days', new.invitation_days, 365)
+        ('invitation_days', new.invitation_days, 365),
+        ('max_roles', new.max_roles, 500)
     ) s (name, value, largest)
     where s.value < 0 or s.value > s.largest
     limit 1;
@@ -7523,6 +7663,99 @@ $$;
 comment on function tenancy.type_statement(oid) is
     'The statement that creates an enum, a domain or a composite type.';
 
+-- sql/20_tenancy/declarations/declare_permission.sql
+
+create function tenancy.declare_permission(permission text, description text default null)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if permission is null or permission !~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$' or char_length(permission) > 100 then
+        raise exception 'The name of a permission has up to 100 characters, in two parts or more: what and then the verb, as in invoices.approve. A part has lower-case letters a-z, digits and underscores, a letter first.'
+            using errcode = 'PT400', detail = 'invalid_identifier',
+                hint = 'Nothing was changed. Choose another name.';
+    end if;
+
+    insert into tenancy.permissions as p (permission, description)
+    values (permission, description)
+    on conflict on constraint permissions_pkey do update
+    set description = excluded.description
+    where p.permission = excluded.permission;
+end;
+$$;
+
+comment on function tenancy.declare_permission(text, text) is
+    'Declares a permission of the product, or changes its description, in a migration of the project. Roles may then give it, and the admins of every tenant have it at once (PT400 invalid_identifier).';
+
+-- sql/20_tenancy/declarations/declare_role.sql
+
+create function tenancy.declare_role(role_name text, permissions text[], description text default null)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    set lock_timeout = '2s'
+    language plpgsql
+as $$
+declare
+    v_permissions constant text[] := tenancy.require_permissions(permissions);
+    v_before tenancy.template_roles;
+    v_after tenancy.template_roles;
+    v_tenant text;
+begin
+    perform tenancy.require_identifier(role_name, 'role');
+    select * into v_before from tenancy.template_roles r where r.role_name = declare_role.role_name;
+    if v_before.permissions = v_permissions and v_before.description is not distinct from declare_role.description then
+        return;
+    end if;
+
+    -- In the order of the locks, before the role. A tenant whose first grant with this role is
+    -- being written is not among them: that grant and this call wait for each other's role.
+    perform
+    from public.tenants t
+    where exists (
+        select from public.user_schema_access a
+        where a.schema_name = t.schema_name and declare_role.role_name = any (a.roles)
+    )
+    order by t.schema_name
+    for no key update;
+
+    insert into tenancy.template_roles as r (role_name, permissions, description)
+    values (role_name, v_permissions, description)
+    on conflict on constraint template_roles_pkey do update
+    set permissions = excluded.permissions, description = excluded.description, declared_at = now()
+    where r.role_name = excluded.role_name
+    returning * into v_after;
+
+    select r.schema_name into v_tenant
+    from tenancy.tenants_roles r
+    where r.role_name = declare_role.role_name
+    order by r.schema_name
+    limit 1;
+    if found then
+        raise exception 'Tenant "%" has a role "%" of its own.', v_tenant, role_name
+            using errcode = 'PT409', detail = 'role_exists',
+                hint = 'Nothing was changed. Choose another name.';
+    end if;
+
+    perform tenancy.refresh_permissions(role_name);
+
+    perform tenancy.log_action(
+        'access.declare_role', null,
+        jsonb_build_object(
+            'before', case when v_before.role_name is not null then to_jsonb(v_before) end,
+            'after', to_jsonb(v_after)
+        )
+    );
+end;
+$$;
+
+comment on function tenancy.declare_role(text, text[], text) is
+    'Declares a role that every tenant has, or changes it and what the grants that carry it give, in a migration of the project (PT400 invalid_identifier, PT404 permission_not_found, PT409 role_exists, 55P03).';
+
 -- sql/20_tenancy/drift/drifting_tenants.sql
 
 create function tenancy.drifting_tenants(schema_names text[])
@@ -9746,7 +9979,7 @@ begin
         '    order by place'
         '    limit $4'
         ')'
-        ' select p.user_id, p.email, p.display_name, p.access_level, p.granted_at, p.granted_by,'
+        ' select p.user_id, p.email, p.display_name, p.access_level, p.roles, p.granted_at, p.granted_by,'
         '     (select u.email::text from auth.users u where u.id = p.granted_by),'
         '     p.expires_at, p.last_sign_in_at,'
         '     p.is_current and exists (select from tenancy.active_users u where u.id = p.user_id),'
@@ -14886,6 +15119,28 @@ $$;
 comment on function tenancy.open_reference(text) is
     'Grants on the objects of the reference schema whatever a policy could allow, except what the migrations up to this version have revoked. Only until record_limits, in the same transaction.';
 
+-- sql/20_tenancy/privileges/permission_test.sql
+
+create function tenancy.permission_test(schema_name text, permission text)
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_permissions(array[permission]);
+    -- An uncorrelated subselect, as in policy_test.
+    return format(
+        'exists (select from tenancy.open_tenants o where o.schema_name = %L and (o.access_level >= ''admin'' or %L = any (o.permissions)))',
+        schema_name, permission
+    );
+end;
+$$;
+
+comment on function tenancy.permission_test(text, text) is
+    'The condition of a policy that lets in who has a declared permission, as SQL: admins of the tenant, and members with a role that gives it (PT404 permission_not_found).';
+
 -- sql/20_tenancy/privileges/policy_suffix.sql
 
 create function tenancy.policy_suffix(level tenancy.access_level)
@@ -16010,6 +16265,44 @@ $$;
 comment on function tenancy.forget_missing_tenant(text) is
     'Removes a tenant whose schema does not exist, with its grants and seals.';
 
+-- sql/20_tenancy/repairs/narrow_permissions.sql
+
+create function tenancy.narrow_permissions(schema_name text, user_id uuid)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    set lock_timeout = '2s'
+    language plpgsql
+as $$
+begin
+    perform tenancy.lock_tenant_row(schema_name);
+    perform tenancy.lock_template_roles((
+        select a.roles
+        from public.user_schema_access a
+        where a.schema_name = narrow_permissions.schema_name and a.user_id = narrow_permissions.user_id
+    ));
+
+    update public.user_schema_access a
+    set roles = array(
+            select g.name
+            from unnest(a.roles) g (name)
+            where exists (select from tenancy.all_roles(a.schema_name) r where r.role_name = g.name)
+            order by g.name collate "C"
+        ),
+        permissions = array(
+            select p.name
+            from unnest(a.permissions) p (name)
+            where p.name = any (tenancy.role_permissions(a.schema_name, a.roles))
+            order by p.name collate "C"
+        )
+    where a.schema_name = narrow_permissions.schema_name and a.user_id = narrow_permissions.user_id;
+end;
+$$;
+
+comment on function tenancy.narrow_permissions(text, uuid) is
+    'Takes from a grant the permissions that its roles do not give, and the names that are no roles. It gives nothing (55P03).';
+
 -- sql/20_tenancy/repairs/policy_statement.sql
 
 -- The definition has everything that the catalog knows of a policy. repair_findings compares the
@@ -16134,6 +16427,238 @@ $$;
 
 comment on function tenancy.trigger_statements(text, text, text, text, text) is
     'The statements that give a trigger its expected definition, from both definitions as schema_objects prints them. found is null if the trigger is missing.';
+
+-- sql/20_tenancy/roles/all_roles.sql
+
+create function tenancy.all_roles(schema_name text)
+    returns setof public.tenantry_role
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return query
+    select t.role_name, t.permissions, t.description, true
+    from tenancy.template_roles t
+    union all
+    select r.role_name, r.permissions, r.description, false
+    from tenancy.tenants_roles r
+    where r.schema_name = all_roles.schema_name;
+end;
+$$;
+
+comment on function tenancy.all_roles(text) is
+    'The roles of a tenant: those of the template, and its own. The names differ: define_role and declare_role see to that.';
+
+-- sql/20_tenancy/roles/lock_template_roles.sql
+
+-- A grant stores what its roles give. declare_role changes a role and then the grants that carry
+-- it, so a grant must not be written between the two.
+create function tenancy.lock_template_roles(role_names text[])
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    set lock_timeout = '2s'
+    language plpgsql
+as $$
+begin
+    perform
+    from tenancy.template_roles r
+    where r.role_name = any (role_names)
+    order by r.role_name
+    for share;
+end;
+$$;
+
+comment on function tenancy.lock_template_roles(text[]) is
+    'Protects these roles of the template from changes until the transaction ends. Only under a lock of the tenant, and before a grant is written. Waits at most 2 s (55P03).';
+
+-- sql/20_tenancy/roles/refresh_permissions.sql
+
+create function tenancy.refresh_permissions(role_name text, schema_name text default null)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- Many grants carry the same roles.
+    update public.user_schema_access a
+    set permissions = d.permissions
+    from (
+        select g.schema_name, g.roles, tenancy.role_permissions(g.schema_name, g.roles) as permissions
+        from (
+            select distinct c.schema_name, c.roles
+            from public.user_schema_access c
+            where refresh_permissions.role_name = any (c.roles)
+                and (refresh_permissions.schema_name is null or c.schema_name = refresh_permissions.schema_name)
+        ) g
+    ) d
+    where a.schema_name = d.schema_name
+        and a.roles = d.roles
+        and a.permissions <> d.permissions;
+end;
+$$;
+
+comment on function tenancy.refresh_permissions(text, text) is
+    'Computes anew the permissions of the grants that carry this role: in one tenant, or in all if schema_name is null. Only under locks of the tenants and of the roles of the template.';
+
+-- sql/20_tenancy/roles/require_definable.sql
+
+create function tenancy.require_definable(schema_name text, role_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    set lock_timeout = '2s'
+    language plpgsql
+as $$
+declare
+    v_limit constant integer := (select s.max_roles from tenancy.platform_settings s);
+begin
+    -- declare_role must not take the name at the same time.
+    lock table tenancy.template_roles in share mode;
+
+    if exists (select from tenancy.template_roles r where r.role_name = require_definable.role_name) then
+        raise exception 'The role "%" is one of the template.', role_name
+            using errcode = 'PT409', detail = 'role_exists',
+                hint = 'Nothing was changed. Choose another name.';
+    end if;
+
+    if (
+        select count(*)
+        from tenancy.tenants_roles r
+        where r.schema_name = require_definable.schema_name and r.role_name <> require_definable.role_name
+    ) >= v_limit then
+        raise exception 'Tenant "%" has % roles of its own, which is the limit.', schema_name, v_limit
+            using errcode = 'PT409', detail = 'role_limit',
+                hint = 'Drop one that is no longer needed, or ask the platform''s staff for a higher limit.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_definable(text, text) is
+    'Refuses the name of a role of the template, and another role of a tenant that has as many as the platform allows. Until the transaction ends, no role of the template changes. Only under a lock of the tenant (PT409: role_exists, role_limit; 55P03).';
+
+-- sql/20_tenancy/roles/require_permissions.sql
+
+create function tenancy.require_permissions(permissions text[])
+    returns text[]
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_unknown text;
+begin
+    perform tenancy.require_argument('permissions', permissions::text);
+
+    select coalesce(g.name, '') into v_unknown
+    from unnest(permissions) g (name)
+    where not exists (select from tenancy.permissions p where p.permission = g.name)
+    limit 1;
+    if found then
+        raise exception 'There is no permission "%".', tenancy.printable(v_unknown)
+            using errcode = 'PT404', detail = 'permission_not_found',
+                hint = 'Nothing was changed. A migration of the project declares one with declare_permission.';
+    end if;
+
+    return array(select distinct g.name collate "C" from unnest(permissions) g (name) order by 1);
+end;
+$$;
+
+comment on function tenancy.require_permissions(text[]) is
+    'Returns these names of permissions, sorted and each once. Refuses null and a name that is not declared (PT422 invalid_request, PT404 permission_not_found).';
+
+-- sql/20_tenancy/roles/require_roles.sql
+
+create function tenancy.require_roles(schema_name text, roles text[])
+    returns text[]
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_unknown text;
+begin
+    if roles is null then
+        return null;
+    end if;
+
+    select coalesce(g.name, '') into v_unknown
+    from unnest(roles) g (name)
+    where not exists (
+        select from tenancy.all_roles(schema_name) r where r.role_name = g.name
+    )
+    limit 1;
+    if found then
+        raise exception 'Tenant "%" has no role "%".', schema_name, tenancy.printable(v_unknown)
+            using errcode = 'PT404', detail = 'role_not_found',
+                hint = 'Nothing was changed. list_roles lists the roles, and define_role makes one.';
+    end if;
+
+    return array(select distinct g.name collate "C" from unnest(roles) g (name) order by 1);
+end;
+$$;
+
+comment on function tenancy.require_roles(text, text[]) is
+    'Returns these names of roles, sorted and each once; null for null. Refuses a name that is no role of the tenant or of the template (PT404 role_not_found). Only under a lock of the tenant.';
+
+-- sql/20_tenancy/roles/role_permissions.sql
+
+create function tenancy.role_permissions(schema_name text, role_names text[])
+    returns text[]
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return array(
+        select distinct p.permission collate "C"
+        from tenancy.all_roles(schema_name) r
+        cross join unnest(r.permissions) p (permission)
+        where r.role_name = any (role_names)
+        order by 1
+    );
+end;
+$$;
+
+comment on function tenancy.role_permissions(text, text[]) is
+    'What these roles give in a tenant, sorted. A name that is no role gives nothing.';
+
+-- sql/20_tenancy/roles/take_role.sql
+
+create function tenancy.take_role(schema_name text, role_name text)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- Otherwise a later role of this name would belong to them.
+    perform tenancy.lock_template_roles(array(
+        select distinct r.name
+        from public.user_schema_access a
+        cross join unnest(a.roles) r (name)
+        where a.schema_name = take_role.schema_name and take_role.role_name = any (a.roles)
+    ));
+    update public.user_schema_access a
+    set roles = array_remove(a.roles, take_role.role_name),
+        permissions = tenancy.role_permissions(a.schema_name, array_remove(a.roles, take_role.role_name))
+    where a.schema_name = take_role.schema_name
+        and take_role.role_name = any (a.roles);
+end;
+$$;
+
+comment on function tenancy.take_role(text, text) is
+    'Takes a role from every grant of a tenant. Only under a lock of the tenant, after the role was dropped (55P03).';
 
 -- sql/20_tenancy/sharing/lock_shared_tables.sql
 
@@ -19415,13 +19940,126 @@ comment on function public.decline_invitation(text) is
     'Callers: anyone signed in. '
     'Errors: invalid_request, invitation_not_found, tenant_suspended, not_authenticated, busy.';
 
+-- sql/30_rpc/access_control/define_role.sql
+
+create function public.define_role(
+    schema_name text,
+    role_name text,
+    permissions text[],
+    description text default null
+)
+    returns public.tenantry_role
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_permissions text[];
+    v_tenant public.tenants;
+    v_before tenancy.tenants_roles;
+    v_after tenancy.tenants_roles;
+begin
+    perform tenancy.require_permission(schema_name, platform => 'admin', member => 'admin');
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+    perform tenancy.require_identifier(role_name, 'role');
+    perform tenancy.require_text('description', description, 1000);
+    v_permissions := tenancy.require_permissions(permissions);
+    perform tenancy.require_definable(schema_name, role_name);
+
+    select * into v_before
+    from tenancy.tenants_roles r
+    where r.schema_name = define_role.schema_name and r.role_name = define_role.role_name;
+    if v_before.permissions = v_permissions
+        and v_before.description is not distinct from define_role.description
+    then
+        return row(role_name, v_permissions, description, false)::public.tenantry_role;
+    end if;
+
+    insert into tenancy.tenants_roles as r (schema_name, role_name, permissions, description)
+    values (schema_name, role_name, v_permissions, description)
+    on conflict on constraint tenants_roles_pkey do update
+    set permissions = excluded.permissions, description = excluded.description
+    where r.schema_name = excluded.schema_name and r.role_name = excluded.role_name
+    returning * into v_after;
+    perform tenancy.refresh_permissions(role_name, schema_name);
+
+    perform tenancy.log_action(
+        'access.define_role', v_tenant,
+        jsonb_build_object(
+            'before', case when v_before.role_name is not null then to_jsonb(v_before) end,
+            'after', to_jsonb(v_after)
+        )
+    );
+
+    return row(role_name, v_permissions, description, false)::public.tenantry_role;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.define_role(text, text, text[], text) is
+    'Defines a role of a tenant as a set of permissions, or changes it and what its holders may do. '
+    'The permissions and the description replace the old ones, from the next request of its '
+    'holders on. The project declares the permissions. A role of the template cannot be changed. '
+    'Repeating a call changes nothing. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: invalid_request, invalid_identifier, tenant_not_found, permission_not_found, '
+    'role_exists, role_limit, tenant_suspended, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/access_control/drop_role.sql
+
+create function public.drop_role(schema_name text, role_name text)
+    returns public.tenantry_role
+    volatile
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+    v_role tenancy.tenants_roles;
+begin
+    perform tenancy.require_permission(schema_name, platform => 'admin', member => 'admin');
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+    perform tenancy.require_argument('role_name', role_name);
+
+    delete from tenancy.tenants_roles r
+    where r.schema_name = drop_role.schema_name and r.role_name = drop_role.role_name
+    returning * into v_role;
+    if v_role.role_name is null then
+        raise exception 'Tenant "%" has no role "%" of its own.', schema_name, tenancy.printable(role_name)
+            using errcode = 'PT404', detail = 'role_not_found',
+                hint = 'Nothing was changed. list_roles lists the roles. Those of the template stay.';
+    end if;
+    perform tenancy.take_role(schema_name, role_name);
+
+    perform tenancy.log_action('access.drop_role', v_tenant, jsonb_build_object('before', to_jsonb(v_role)));
+
+    return row(v_role.role_name, v_role.permissions, v_role.description, false)::public.tenantry_role;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.drop_role(text, text) is
+    'Drops a role of a tenant, takes it from every member who has it, and returns the role that ended. '
+    'The members stay, with their level and their other roles. A role of the template cannot be '
+    'dropped. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: invalid_request, tenant_not_found, role_not_found, tenant_suspended, forbidden, '
+    'not_authenticated, busy.';
+
 -- sql/30_rpc/access_control/grant_schema_access.sql
 
 create function public.grant_schema_access(
     schema_name text,
     user_id uuid,
     access_level tenancy.access_level default 'read',
-    expires_at timestamptz default null
+    expires_at timestamptz default null,
+    roles text[] default null
 )
     returns public.user_schema_access
     volatile
@@ -19434,6 +20072,7 @@ as $$
 declare
     v_caller constant tenancy.caller := tenancy.caller();
     v_tenant public.tenants;
+    v_roles text[];
     v_before public.user_schema_access;
     v_after public.user_schema_access;
 begin
@@ -19441,6 +20080,7 @@ begin
     perform tenancy.require_user(user_id);
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
     perform tenancy.require_argument('access_level', access_level::text);
+    v_roles := tenancy.require_roles(schema_name, roles);
     perform tenancy.require_grantable(schema_name, user_id, access_level, expires_at);
     perform tenancy.require_revocable(schema_name, user_id);
 
@@ -19450,11 +20090,12 @@ begin
         and a.schema_name = grant_schema_access.schema_name;
     if v_before.access_level = grant_schema_access.access_level
         and v_before.expires_at is not distinct from grant_schema_access.expires_at
+        and v_before.roles = coalesce(v_roles, v_before.roles)
     then
         return v_before;
     end if;
 
-    v_after := tenancy.give_access(user_id, schema_name, access_level, expires_at, v_caller.user_id);
+    v_after := tenancy.give_access(user_id, schema_name, access_level, expires_at, v_caller.user_id, v_roles);
 
     perform tenancy.log_action(
         'access.grant', v_tenant,
@@ -19471,16 +20112,16 @@ exception
 end;
 $$;
 
-comment on function public.grant_schema_access(text, uuid, tenancy.access_level, timestamptz) is
+comment on function public.grant_schema_access(text, uuid, tenancy.access_level, timestamptz, text[]) is
     'Gives a user access to a tenant, or changes the access that the user has. '
     'The new level and end replace the old ones. Without expires_at the access lasts until it '
-    'is revoked. Repeating a call changes nothing. Tenant admins cannot change their own '
+    'is revoked. roles replaces the roles of the user; without it the user keeps them. Repeating a call changes nothing. Tenant admins cannot change their own '
     'grant; platform admins may give themselves access. A tenant admin whose own access '
     'expires can grant neither the level admin nor access beyond that moment, and cannot '
     'change access that ends later. '
     'Callers: tenant admin, platform admin. '
-    'Errors: invalid_request, tenant_not_found, user_not_found, own_grant, tenant_suspended, '
-    'forbidden, not_authenticated, busy.';
+    'Errors: invalid_request, tenant_not_found, user_not_found, role_not_found, own_grant, '
+    'tenant_suspended, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/access_control/invite_member.sql
 
@@ -19696,6 +20337,31 @@ comment on function public.list_members(text, text, text, integer, text) is
     'Callers: tenant admin, platform viewer. '
     'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, '
     'busy.';
+
+-- sql/30_rpc/access_control/list_roles.sql
+
+create function public.list_roles(schema_name text)
+    returns setof public.tenantry_role
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_permission(schema_name, platform => 'viewer', member => 'read');
+
+    return query
+    select r.* from tenancy.all_roles(schema_name) r order by r.role_name;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.list_roles(text) is
+    'Lists the roles of a tenant by name, with their permissions: those of the template and its own. '
+    'Callers: member, platform viewer. '
+    'Errors: tenant_not_found, tenant_suspended, not_authenticated, busy.';
 
 -- sql/30_rpc/access_control/promote_to_admin.sql
 
@@ -21735,6 +22401,7 @@ begin
         select row(
             t.schema_name, t.display_name, t.status, t.suspension_reason, t.created_at,
             tenancy.access_level(t.schema_name),
+            g.roles, g.permissions,
             (
                 select count(*)
                 from public.user_schema_access a
@@ -21744,6 +22411,10 @@ begin
             )
         )::public.tenantry_tenant_info
         from public.tenants t
+        left join public.user_schema_access g
+            on g.schema_name = t.schema_name
+            and g.user_id = (tenancy.caller()).user_id
+            and (g.expires_at is null or g.expires_at > statement_timestamp())
         where t.schema_name = get_tenant_info.schema_name
     );
 exception
@@ -21754,7 +22425,7 @@ $$;
 
 comment on function public.get_tenant_info(text) is
     'Returns what members and the platform staff may know about a tenant, with the caller''s '
-    'own access level. '
+    'own access level, roles and permissions. '
     'Callers: member, member of a suspended tenant, platform viewer. '
     'Errors: tenant_not_found, not_authenticated, busy.';
 
@@ -22727,7 +23398,8 @@ as $$
         ('function', 'tenancy.is_platform_staff()', '{authenticated}'),
         ('function', 'tenancy.member_tenants()', '{authenticated}'),
         ('function', 'tenancy.administered_tenants()', '{authenticated}'),
-        ('function', 'tenancy.administered_tenant_ids()', '{authenticated}')
+        ('function', 'tenancy.administered_tenant_ids()', '{authenticated}'),
+        ('function', 'tenancy.has_permission(text,text)', '{authenticated,service_role}')
     ),
     expected as (
         select d.kind, d.target, g.grantee,
@@ -23452,6 +24124,86 @@ as $$
 $$;
 
 comment on function tenancy.check_registry_triggers() is 'Check: the triggers that keep the platform''s audit log append-only.';
+
+-- sql/50_checks/check_roles.sql
+
+create function tenancy.check_roles()
+    returns setof tenancy.finding
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    with roles as materialized (
+        select null as schema_name, t.role_name, t.permissions from tenancy.template_roles t
+        union all
+        select r.schema_name, r.role_name, r.permissions from tenancy.tenants_roles r
+    ),
+    grants as materialized (
+        select a.schema_name, a.user_id, a.roles, a.permissions,
+            array(
+                select g.name
+                from unnest(a.roles) g (name)
+                where not exists (
+                    select
+                    from roles r
+                    where r.role_name = g.name and (r.schema_name is null or r.schema_name = a.schema_name)
+                )
+            ) as unknown,
+            array(
+                select p.name
+                from roles r
+                cross join unnest(r.permissions) p (name)
+                where r.role_name = any (a.roles) and (r.schema_name is null or r.schema_name = a.schema_name)
+            ) as due
+        from public.user_schema_access a
+        where a.roles <> '{}' or a.permissions <> '{}'
+    )
+    select
+        'too many permissions',
+        format('%s in %s', g.user_id, g.schema_name),
+        format(
+            'User %s has %s in tenant %s, which no role of the grant gives.',
+            g.user_id,
+            array_to_string(array(select p.name from unnest(g.permissions) p (name) where p.name <> all (g.due)), ', '),
+            g.schema_name
+        ),
+        s.statement, s.statement
+    from grants g
+    cross join lateral format('select tenancy.narrow_permissions(%L, %L);', g.schema_name, g.user_id) s (statement)
+    where not g.permissions <@ g.due
+    union all
+    select
+        'unknown role',
+        format('%s in %s', g.user_id, g.schema_name),
+        format(
+            'The grant of user %s in tenant %s carries %s, which is no role. A later role of this name would belong to the user.',
+            g.user_id, g.schema_name, array_to_string(g.unknown, ', ')
+        ),
+        s.statement, s.statement
+    from grants g
+    cross join lateral format('select tenancy.narrow_permissions(%L, %L);', g.schema_name, g.user_id) s (statement)
+    where g.unknown <> '{}'
+    union all
+    -- A repair never opens anything.
+    select
+        'too few permissions',
+        format('%s in %s', g.user_id, g.schema_name),
+        format(
+            'User %s lacks %s in tenant %s, although a role of the grant gives it.',
+            g.user_id,
+            array_to_string(array(select p.name from unnest(g.due) p (name) where p.name <> all (g.permissions)), ', '),
+            g.schema_name
+        ),
+        format('If the user should have it: select tenancy.refresh_permissions(%L, %L);', g.roles[1], g.schema_name),
+        null
+    from grants g
+    where not g.due <@ g.permissions
+    order by 1 desc, 2;
+$$;
+
+comment on function tenancy.check_roles() is
+    'Check: grants whose permissions are not those of their roles, and grants that carry a name which is no role.';
 
 -- sql/50_checks/check_routines.sql
 
@@ -24289,6 +25041,8 @@ as $$
     union all
     select * from tenancy.check_registry_triggers()
     union all
+    select * from tenancy.check_roles()
+    union all
     select * from tenancy.check_rpc_grants()
     union all
     select * from tenancy.check_helper_grants()
@@ -24420,11 +25174,14 @@ as $$
     select array[
         'public.accept_invitation(text)',
         'public.decline_invitation(text)',
-        'public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone)',
+        'public.define_role(text, text, text[], text)',
+        'public.drop_role(text, text)',
+        'public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone, text[])',
         'public.invite_member(text, text, tenancy.access_level, timestamp with time zone)',
         'public.leave_tenant(text)',
         'public.list_invitations(text, integer, text)',
         'public.list_members(text, text, text, integer, text)',
+        'public.list_roles(text)',
         'public.promote_to_admin(uuid, tenancy.platform_role)',
         'public.revoke_admin(uuid)',
         'public.revoke_invitation(text, uuid)',
@@ -24596,11 +25353,14 @@ grant select on table
 revoke all on function
     public.accept_invitation(text),
     public.decline_invitation(text),
-    public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone),
+    public.define_role(text, text, text[], text),
+    public.drop_role(text, text),
+    public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone, text[]),
     public.invite_member(text, text, tenancy.access_level, timestamp with time zone),
     public.leave_tenant(text),
     public.list_invitations(text, integer, text),
     public.list_members(text, text, text, integer, text),
+    public.list_roles(text),
     public.promote_to_admin(uuid, tenancy.platform_role),
     public.revoke_admin(uuid),
     public.revoke_invitation(text, uuid),
@@ -24653,11 +25413,14 @@ revoke all on function
 grant execute on function
     public.accept_invitation(text),
     public.decline_invitation(text),
-    public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone),
+    public.define_role(text, text, text[], text),
+    public.drop_role(text, text),
+    public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone, text[]),
     public.invite_member(text, text, tenancy.access_level, timestamp with time zone),
     public.leave_tenant(text),
     public.list_invitations(text, integer, text),
     public.list_members(text, text, text, integer, text),
+    public.list_roles(text),
     public.promote_to_admin(uuid, tenancy.platform_role),
     public.revoke_admin(uuid),
     public.revoke_invitation(text, uuid),
@@ -24735,6 +25498,9 @@ grant execute on function
     tenancy.administered_tenants(),
     tenancy.administered_tenant_ids()
     to authenticated;
+
+-- Routines of the project that run with their caller's rights ask it, too.
+grant execute on function tenancy.has_permission(text, text) to authenticated, service_role;
 
 -- sql/95_data_api.sql
 

@@ -180,12 +180,15 @@ def make_example(environment: Environment) -> None:
     """The tenant of the examples: Ann is its admin, and Bob is a member who writes."""
     delete_tenants(environment)
     environment.sql.execute("delete from public.admin_users where user_id = %s", (BOB,))
+    environment.sql.execute("select tenancy.declare_permission('invoices.approve')")
     as_user(
         environment,
         OLGA,
         "select public.create_tenant_schema('acme', 'Acme Inc.')",
         f"select public.grant_schema_access('acme', '{ANN}', 'admin')",
-        f"select public.grant_schema_access('acme', '{BOB}', 'write')",
+        "select public.define_role('acme', 'accountant', '{invoices.approve}',"
+        " 'Approves invoices.')",
+        f"select public.grant_schema_access('acme', '{BOB}', 'write', null, '{{accountant}}')",
         ORDERS.format(CUSTOMER_ID),
     )
     as_user(
@@ -268,6 +271,9 @@ KNOWN: dict[str, list[Any]] = {
     "secret": [SECRET, SECRET, KEPT],
     "invitation_id": [INVITATION, KEPT],
     "access_level": ["read", "write", "admin"],
+    "roles": [None, [], ["accountant"], KEPT],
+    "role_name": ["accountant", KEPT],
+    "permissions": [[], ["invoices.approve"], KEPT],
     "table_name": ["orders", "orders", "users", "tasks", "tasks", KEPT],
     "columns": [[], [{"name": "id", "type": "bigint"}], [{"name": "1", "type": "text"}]],
     "foreign_table": ["users", "orders", KEPT],
@@ -329,6 +335,10 @@ def make_tenants(environment: Environment) -> None:
     environment.sql.execute("select public.add_foreign_key('acme', 'orders', 'buyer', 'users')")
     for statement in INVITE_BOB:
         environment.sql.execute(statement.encode())
+    environment.sql.execute("select tenancy.declare_permission('invoices.approve')")
+    environment.sql.execute(
+        "select public.define_role('acme', 'accountant', '{invoices.approve}')"
+    )
     environment.suspend("globex")
     environment.sql.execute("delete from public.admin_users")
     environment.sql.execute("select public.promote_to_admin(%s, 'super_admin')", (OLGA,))

@@ -340,11 +340,14 @@ def test_policies_and_guard_share_only_the_registry_and_the_caller(database: Dat
         "select p.proname as name from pg_proc p where p.prosrc like '%open_tenants%'"
         " and p.pronamespace in ('tenancy'::regnamespace, 'public'::regnamespace) order by 1"
     ).fetchall()
-    # policy_test alone writes conditions that read the view. The doctor checks the privileges
-    # on the view. The other two find the policies that policy_test wrote, by their text.
+    # policy_test and permission_test alone write conditions that read the view, and
+    # has_permission asks it for routines. The doctor checks the privileges on the view. The
+    # other two find the policies that policy_test wrote, by their text.
     assert [row["name"] for row in users] == [
         "check_helper_grants",
         "drop_trial_hurdles",
+        "has_permission",
+        "permission_test",
         "policy_test",
         "unclosed_policies",
     ]

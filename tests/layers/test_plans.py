@@ -65,6 +65,45 @@ def test_question_of_a_read_is_three_lookups_without_a_join(
     assert question["Shared Hit Blocks"] + question["Shared Read Blocks"] <= 12
 
 
+def test_question_for_a_permission_costs_what_that_for_a_level_costs(
+    environment: Environment, tenant: str
+) -> None:
+    permission = f"{tenant}.read"
+    environment.sql.execute("select tenancy.declare_permission(%s)", (permission,))
+    environment.sql.execute(
+        "select public.define_role(%s, 'reader', %s)", (tenant, [permission])
+    )
+    test = environment.sql.execute(
+        "select tenancy.permission_test(%s, %s) as text", (tenant, permission)
+    ).fetchone()
+    assert test is not None
+    all_notes = "select * from {}.notes where true"
+
+    by_level = _plan_as(environment, tenant, "read", all_notes, role="reader")
+    environment.sql.execute(
+        sql.SQL("alter policy select_member on {}.notes using ({})").format(
+            sql.Identifier(tenant), sql.SQL(test["text"])
+        )
+    )
+    by_role = _plan_as(environment, tenant, "read", all_notes, role="reader")
+    without = _plan_as(environment, tenant, "read", all_notes)
+    environment.sql.execute(
+        "delete from tenancy.permissions where permission = %s", (permission,)
+    )
+
+    assert (by_level["Actual Rows"], by_role["Actual Rows"], without["Actual Rows"]) == (
+        *(1_000, 1_000),
+        0,
+    )
+    (level,), (question,) = _init_plans(by_level), _init_plans(by_role)
+    assert not _calls(by_role)
+    for measure in ("Actual Loops", "Actual Rows", "Shared Hit Blocks", "Shared Read Blocks"):
+        assert question[measure] == level[measure], measure
+    assert [node["Node Type"] for node in _nodes(question)] == [
+        node["Node Type"] for node in _nodes(level)
+    ]
+
+
 def test_guard_gets_the_path_of_the_request_in_the_statement_of_postgrest(
     environment: Environment,
 ) -> None:
@@ -155,10 +194,15 @@ def test_policy_that_checks_every_row_is_detected(
 
 
 def _plan_as(
-    environment: Environment, tenant: str, level: str, statement: str
+    environment: Environment, tenant: str, level: str, statement: str, role: str | None = None
 ) -> dict[str, Any]:
     """The plan of the statement for a member, in the role that the Data API uses."""
     member = environment.member(tenant, level)
+    if role is not None:
+        environment.sql.execute(
+            "select public.grant_schema_access(%s, %s, %s, roles => %s)",
+            (tenant, member.id, level, [role]),
+        )
     with psycopg.connect(environment.address.db_url) as connection:
         connection.execute("set local role authenticated")
         connection.execute(

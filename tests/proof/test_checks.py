@@ -105,6 +105,17 @@ def given_away(target: str, name: str) -> Damage:
     )
 
 
+ANN = "7c9e2a5d-3b41-4f86-a1c0-5d8e9f2b6a34"
+# Ann's role in Acme gives invoices.read.
+ANN_READS = f"""
+select tenancy.declare_permission('invoices.read');
+select tenancy.declare_permission('invoices.approve');
+select public.define_role('acme', 'reader', '{{invoices.read}}');
+insert into auth.users (id, aud, role) values ('{ANN}', 'authenticated', 'authenticated');
+select public.grant_schema_access('acme', '{ANN}', roles => '{{reader}}');
+update public.user_schema_access set """  # noqa: S608
+
+
 TENANT_DAMAGES = (
     # check_row_security
     Damage("alter table acme.settings disable row level security", "RLS off", "acme.settings"),
@@ -475,6 +486,17 @@ PLATFORM_DAMAGES = (
         "missing grant",
         "tenancy.open_tenants",
     ),
+    # check_roles
+    Damage(
+        ANN_READS + "permissions = '{invoices.approve,invoices.read}' where true",
+        "too many permissions",
+        f"{ANN} in acme",
+    ),
+    Damage(
+        ANN_READS + "roles = '{approver,reader}' where true",
+        "unknown role",
+        f"{ANN} in acme",
+    ),
     # check_views
     Damage(
         "create view public.around as select * from acme.settings;"
@@ -540,6 +562,12 @@ PLATFORM_LEFT_ALONE = (
         "update tenancy.platform_settings set pool_size = 1 where true",
         "warning: pool too small",
         "tenancy.platform_settings",
+    ),
+    # check_roles: a repair opens nothing.
+    Damage(
+        ANN_READS + "permissions = '{}' where true",
+        "too few permissions",
+        f"{ANN} in acme",
     ),
     # check_template_references
     Damage(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -317,6 +318,47 @@ def last_tenant_admin(environment: Environment, entry_point: str) -> httpx.Respo
     ).reply
 
 
+def role(
+    environment: Environment, entry_point: str, operation: str, **arguments: Any
+) -> httpx.Response:
+    name = environment.tenant()
+    asked = {"schema_name": name, "role_name": "clerk"} | arguments
+    return audited_call(
+        environment, environment.service, operation, entry_point=entry_point, **asked
+    ).reply
+
+
+def role_not_found(environment: Environment, entry_point: str) -> httpx.Response:
+    return role(environment, entry_point, "drop_role")
+
+
+def permission_not_found(environment: Environment, entry_point: str) -> httpx.Response:
+    return role(environment, entry_point, "define_role", permissions=["no.such"])
+
+
+def role_exists(environment: Environment, entry_point: str) -> httpx.Response:
+    name = f"r_{secrets.token_hex(6)}"
+    environment.sql.execute(
+        "insert into tenancy.template_roles (role_name, permissions) values (%s, '{}')", (name,)
+    )
+    try:
+        return role(environment, entry_point, "define_role", role_name=name, permissions=[])
+    finally:
+        environment.sql.execute(
+            "delete from tenancy.template_roles where role_name = %s", (name,)
+        )
+
+
+def role_limit(environment: Environment, entry_point: str) -> httpx.Response:
+    name = environment.tenant()
+    environment.sql.execute(
+        "insert into tenancy.tenants_roles (schema_name, role_name, permissions)"
+        " select %s, 'r' || n, '{}' from generate_series(1, 100) n",
+        (name,),
+    )
+    return role(environment, entry_point, "define_role", schema_name=name, permissions=[])
+
+
 def ddl(
     environment: Environment, entry_point: str, operation: str, **arguments: Any
 ) -> httpx.Response:
@@ -463,6 +505,10 @@ PROVOKED: list[Provoke] = [
     member_exists,
     invitation_limit,
     last_tenant_admin,
+    role_not_found,
+    permission_not_found,
+    role_exists,
+    role_limit,
     invalid_identifier,
     invalid_column_type,
     invalid_default,

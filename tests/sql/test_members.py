@@ -310,6 +310,7 @@ def test_row_tells_the_member(environment: Environment, tenant: str, entry_point
         "access_level": "write",
         "granted_at": access["granted_at"],
         "granted_by": admin.id,
+        "roles": [],
         "granted_by_email": admin.email,
         "expires_at": access["expires_at"],
         "last_sign_in_at": "2026-05-05T00:00:00+00:00",

@@ -65,6 +65,9 @@ revoke_invitation      out    out      none     none    no      no      ok/shut 
 list_members           out    out      none     none    no      no      ok/shut      ok     ok    ok          ok
 leave_tenant           out    out      none     none    ok/shut ok/shut ok/shut      no     no    no          no
 transfer_admin         out    out      none     none    no      no      ok/shut      no     no    no          no
+define_role            out    out      none     none    no      no      ok/shut      no     ok    ok          ok
+drop_role              out    out      none     none    no      no      ok/shut      no     ok    ok          ok
+list_roles             out    out      none     none    ok/shut ok/shut ok/shut      ok     ok    ok          ok
 promote_to_admin       out    out      no       no      no      no      no           no     no    ok          ok
 revoke_admin           out    out      no       no      no      no      no           no     no    ok          ok
 check_tenant_status    out    out      none     none    ok      ok      ok           ok     ok    ok          ok
@@ -378,6 +381,25 @@ def about_an_invitation(callers: Callers, tenant: str, caller: Person) -> Argume
     return {"schema_name": tenant, "invitation_id": row["id"]}
 
 
+def with_a_new_role(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    return {
+        "schema_name": tenant,
+        "role_name": f"r_{secrets.token_hex(4)}",
+        "permissions": [],
+    }
+
+
+def about_a_role(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    arguments = with_a_new_role(callers, tenant, caller)
+    # By SQL, because a suspended tenant takes no role of its admin's.
+    callers.environment.sql.execute(
+        "select public.define_role(%(schema_name)s, %(role_name)s, %(permissions)s::text[])",
+        arguments,
+    )
+    del arguments["permissions"]
+    return arguments
+
+
 # Whoever accepted a real invitation would be another kind of caller. test_invitations.py has
 # the calls that succeed.
 def with_a_wrong_secret(callers: Callers, tenant: str, caller: Person) -> Arguments:
@@ -410,6 +432,9 @@ ARRANGE: dict[str, Arrange] = {
     "list_members": of_tenant,
     "leave_tenant": beside_an_admin,
     "transfer_admin": about_a_member,
+    "define_role": with_a_new_role,
+    "drop_role": about_a_role,
+    "list_roles": of_tenant,
     "promote_to_admin": to_a_viewer,
     "revoke_admin": from_a_viewer,
     "check_tenant_status": of_tenant,
@@ -489,7 +514,7 @@ def comparable(body: Any, arguments: Arguments) -> Any:
         for argument in arguments.values():
             message = message.replace(str(argument), "…")
         return message, body["hint"]
-    varying = {"id", "user_id", "email", "display_name", "constraint_name"}
+    varying = {"id", "user_id", "email", "display_name", "constraint_name", "role_name"}
     # The secret and the end of a new invitation.
     varying |= {"secret", "valid_until"}
     # The first call seals the entries, so the second call finds nothing to seal.

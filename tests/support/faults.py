@@ -765,7 +765,7 @@ FAULTS = (
         "access.grant",
         (
             Edit(
-                "public.grant_schema_access(text,uuid,tenancy.access_level,timestamptz)",
+                "public.grant_schema_access(text,uuid,tenancy.access_level,timestamptz,text[])",
                 "perform tenancy.log_action(",
                 "perform pg_catalog.jsonb_build_array(",
             ),
@@ -1169,6 +1169,36 @@ FAULTS = (
                 "public.revoke_invitation(text,uuid)",
                 "member => 'admin'",
                 "member => 'read'",
+            ),
+        ),
+    ),
+    *(
+        Fault(
+            f"members may {operation.replace('_', ' ')}s",
+            operation,
+            tuple(
+                Edit(
+                    signature,
+                    f"tenancy.{check}(schema_name, platform => 'admin', member => 'admin')",
+                    f"tenancy.{check}(schema_name, platform => 'admin', member => 'read')",
+                )
+                for check in ("require_permission", "lock_tenant")
+            ),
+        )
+        for operation, signature in (
+            ("define_role", "public.define_role(text,text,text[],text)"),
+            ("drop_role", "public.drop_role(text,text)"),
+        )
+    ),
+    Fault(
+        "strangers may list the roles of a tenant",
+        "list_roles",
+        (
+            Edit(
+                "public.list_roles(text)",
+                "perform tenancy.require_permission(schema_name, platform => 'viewer',"
+                " member => 'read');",
+                "",
             ),
         ),
     ),

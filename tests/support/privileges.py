@@ -68,6 +68,7 @@ EXPECTED: set[Privilege] = {
     *((role, "execute", f"tenancy.{name}") for role in EVERYBODY for name in GUARD),
     *(("authenticated", "execute", f"tenancy.{name}") for name in PREDICATES),
     ("authenticated", "select", "tenancy.open_tenants"),
+    *((role, "execute", "tenancy.has_permission") for role in SIGNED_IN),
 }
 
 WRITTEN_BY_ADMINS = ("settings",)

@@ -224,6 +224,11 @@ _SPECIAL: Mapping[str, _Special] = {
         _fixed(invitation_id="00000000-0000-0000-0000-000000000000"),
         passes=frozenset({"invitation_not_found"}),
     ),
+    "define_role": _Special(
+        _fixed(role_name="proof", permissions=["proof.none"]),
+        passes=frozenset({"permission_not_found"}),
+    ),
+    "drop_role": _Special(_fixed(role_name="proof_none"), passes=frozenset({"role_not_found"})),
     "promote_to_admin": _Special(
         lambda context: {"user_id": context.ids[SUPER_ADMIN], "role": "super_admin"},
         attack=lambda context: {"user_id": context.own_id, "role": "super_admin"},

@@ -3,7 +3,8 @@ create function tenancy.give_access(
     schema_name text,
     access_level tenancy.access_level,
     expires_at timestamptz,
-    granted_by uuid
+    granted_by uuid,
+    roles text[] default null
 )
     returns public.user_schema_access
     volatile
@@ -12,14 +13,31 @@ create function tenancy.give_access(
     language plpgsql
 as $$
 declare
+    v_roles constant text[] := coalesce(
+        roles,
+        (
+            select a.roles
+            from public.user_schema_access a
+            where a.user_id = give_access.user_id and a.schema_name = give_access.schema_name
+        ),
+        '{}'
+    );
     v_access public.user_schema_access;
 begin
-    insert into public.user_schema_access as a (user_id, schema_name, access_level, expires_at, granted_by)
-    values (user_id, schema_name, access_level, expires_at, granted_by)
+    perform tenancy.lock_template_roles(v_roles);
+
+    insert into public.user_schema_access as a
+        (user_id, schema_name, access_level, expires_at, granted_by, roles, permissions)
+    values (
+        user_id, schema_name, access_level, expires_at, granted_by,
+        v_roles, tenancy.role_permissions(schema_name, v_roles)
+    )
     on conflict on constraint user_schema_access_pkey do update
     set access_level = excluded.access_level,
         expires_at = excluded.expires_at,
         granted_by = excluded.granted_by,
+        roles = excluded.roles,
+        permissions = excluded.permissions,
         granted_at = now()
     where a.user_id = excluded.user_id and a.schema_name = excluded.schema_name
     returning * into v_access;
@@ -28,5 +46,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.give_access(uuid, text, tenancy.access_level, timestamptz, uuid) is
-    'Writes a grant, which replaces the one that the user had, and returns it. It checks nothing. Only under locks of the two users and of the tenant.';
+comment on function tenancy.give_access(uuid, text, tenancy.access_level, timestamptz, uuid, text[]) is
+    'Writes a grant, which replaces the one that the user had, and returns it. Without roles, the user keeps those of the old grant. It checks nothing. Only under locks of the two users and of the tenant.';

@@ -65,7 +65,7 @@ begin
         '    order by place'
         '    limit $4'
         ')'
-        ' select p.user_id, p.email, p.display_name, p.access_level, p.granted_at, p.granted_by,'
+        ' select p.user_id, p.email, p.display_name, p.access_level, p.roles, p.granted_at, p.granted_by,'
         '     (select u.email::text from auth.users u where u.id = p.granted_by),'
         '     p.expires_at, p.last_sign_in_at,'
         '     p.is_current and exists (select from tenancy.active_users u where u.id = p.user_id),'

@@ -2,7 +2,8 @@ create function public.grant_schema_access(
     schema_name text,
     user_id uuid,
     access_level tenancy.access_level default 'read',
-    expires_at timestamptz default null
+    expires_at timestamptz default null,
+    roles text[] default null
 )
     returns public.user_schema_access
     volatile
@@ -15,6 +16,7 @@ as $$
 declare
     v_caller constant tenancy.caller := tenancy.caller();
     v_tenant public.tenants;
+    v_roles text[];
     v_before public.user_schema_access;
     v_after public.user_schema_access;
 begin
@@ -22,6 +24,7 @@ begin
     perform tenancy.require_user(user_id);
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
     perform tenancy.require_argument('access_level', access_level::text);
+    v_roles := tenancy.require_roles(schema_name, roles);
     perform tenancy.require_grantable(schema_name, user_id, access_level, expires_at);
     perform tenancy.require_revocable(schema_name, user_id);
 
@@ -31,11 +34,12 @@ begin
         and a.schema_name = grant_schema_access.schema_name;
     if v_before.access_level = grant_schema_access.access_level
         and v_before.expires_at is not distinct from grant_schema_access.expires_at
+        and v_before.roles = coalesce(v_roles, v_before.roles)
     then
         return v_before;
     end if;
 
-    v_after := tenancy.give_access(user_id, schema_name, access_level, expires_at, v_caller.user_id);
+    v_after := tenancy.give_access(user_id, schema_name, access_level, expires_at, v_caller.user_id, v_roles);
 
     perform tenancy.log_action(
         'access.grant', v_tenant,
@@ -52,13 +56,13 @@ exception
 end;
 $$;
 
-comment on function public.grant_schema_access(text, uuid, tenancy.access_level, timestamptz) is
+comment on function public.grant_schema_access(text, uuid, tenancy.access_level, timestamptz, text[]) is
     'Gives a user access to a tenant, or changes the access that the user has. '
     'The new level and end replace the old ones. Without expires_at the access lasts until it '
-    'is revoked. Repeating a call changes nothing. Tenant admins cannot change their own '
+    'is revoked. roles replaces the roles of the user; without it the user keeps them. Repeating a call changes nothing. Tenant admins cannot change their own '
     'grant; platform admins may give themselves access. A tenant admin whose own access '
     'expires can grant neither the level admin nor access beyond that moment, and cannot '
     'change access that ends later. '
     'Callers: tenant admin, platform admin. '
-    'Errors: invalid_request, tenant_not_found, user_not_found, own_grant, tenant_suspended, '
-    'forbidden, not_authenticated, busy.';
+    'Errors: invalid_request, tenant_not_found, user_not_found, role_not_found, own_grant, '
+    'tenant_suspended, forbidden, not_authenticated, busy.';

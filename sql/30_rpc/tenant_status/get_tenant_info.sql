@@ -14,6 +14,7 @@ begin
         select row(
             t.schema_name, t.display_name, t.status, t.suspension_reason, t.created_at,
             tenancy.access_level(t.schema_name),
+            g.roles, g.permissions,
             (
                 select count(*)
                 from public.user_schema_access a
@@ -23,6 +24,10 @@ begin
             )
         )::public.tenantry_tenant_info
         from public.tenants t
+        left join public.user_schema_access g
+            on g.schema_name = t.schema_name
+            and g.user_id = (tenancy.caller()).user_id
+            and (g.expires_at is null or g.expires_at > statement_timestamp())
         where t.schema_name = get_tenant_info.schema_name
     );
 exception
@@ -33,6 +38,6 @@ $$;
 
 comment on function public.get_tenant_info(text) is
     'Returns what members and the platform staff may know about a tenant, with the caller''s '
-    'own access level. '
+    'own access level, roles and permissions. '
     'Callers: member, member of a suspended tenant, platform viewer. '
     'Errors: tenant_not_found, not_authenticated, busy.';
