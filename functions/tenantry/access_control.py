@@ -1,4 +1,4 @@
-"""Who has access to a tenant, who is invited, and who runs the platform."""
+"""Who has access to a tenant, who is invited or may join, and who runs the platform."""
 
 from typing import Annotated
 from uuid import UUID
@@ -19,6 +19,7 @@ from tenantry.fields import (
     Result,
     RoleName,
     SchemaName,
+    TenantDisplayName,
     Timestamp,
     UserId,
 )
@@ -48,6 +49,14 @@ _Secret = Annotated[
     Field(
         description="What accepts or declines an invitation.",
         examples=["inv_b7c1d0e92f4a6b8835de01f7a9c24e6d5f80b3a1c7e94d2068fb5a13e0d97c42"],
+    ),
+]
+
+_Domain = Annotated[
+    str,
+    Field(
+        description='A domain, or "sso:" and the id of an SSO provider.',
+        examples=["example.com"],
     ),
 ]
 
@@ -148,6 +157,35 @@ class NewInvitation(Invitation):
     secret: _Secret
 
 
+class TenantDomain(Result):
+    schema_name: SchemaName
+    domain: _Domain
+    access_level: AccessLevel
+    txt_name: Annotated[
+        str | None,
+        Field(description="The name of the TXT record.", examples=["_tenantry.example.com"]),
+    ]
+    txt_value: Annotated[
+        str | None,
+        Field(
+            description="The value of the TXT record.",
+            examples=["tenantry-verification=2f0e6c3a9b105e41f8b7a96c24d058e3"],
+        ),
+    ]
+    added_by: ActorId
+    created_at: Timestamp
+    verified_by: ActorId
+    verified_at: Annotated[
+        Timestamp | None, Field(examples=["2026-11-23T09:00:00.820727+00:00"])
+    ]
+
+
+class JoinableTenant(Result):
+    schema_name: SchemaName
+    display_name: TenantDisplayName
+    access_level: AccessLevel
+
+
 class GrantSchemaAccess(Arguments):
     schema_name: SchemaName
     user_id: UserId
@@ -190,6 +228,42 @@ class ListInvitations(Arguments):
 class RevokeInvitation(Arguments):
     schema_name: SchemaName
     invitation_id: _InvitationId
+
+
+class AddTenantDomain(Arguments):
+    schema_name: SchemaName
+    domain: _Domain
+    access_level: AccessLevel = "read"
+
+
+class VerifyTenantDomain(Arguments):
+    schema_name: SchemaName
+    domain: _Domain
+    txt_records: Annotated[
+        list[str] | None,
+        Field(
+            description="The TXT records that DNS has under txt_name.",
+            examples=[["tenantry-verification=2f0e6c3a9b105e41f8b7a96c24d058e3"]],
+        ),
+    ] = None
+
+
+class RemoveTenantDomain(Arguments):
+    schema_name: SchemaName
+    domain: _Domain
+
+
+class ListTenantDomains(Arguments):
+    schema_name: SchemaName
+
+
+class JoinTenant(Arguments):
+    schema_name: SchemaName
+
+
+class ListJoinableTenants(Arguments):
+    page_size: PageSize = 200
+    after: Annotated[str | None, Field(description="The last name of the page before.")] = None
 
 
 class ListMembers(Arguments):
@@ -254,6 +328,17 @@ GROUP = Group(
     Operation("decline_invitation", DeclineInvitation, Invitation),
     Operation("list_invitations", ListInvitations, list[Invitation]),
     Operation("revoke_invitation", RevokeInvitation, Invitation),
+    Operation(
+        "add_tenant_domain",
+        AddTenantDomain,
+        TenantDomain,
+        reply_example={"verified_by": None, "verified_at": None},
+    ),
+    Operation("verify_tenant_domain", VerifyTenantDomain, TenantDomain),
+    Operation("remove_tenant_domain", RemoveTenantDomain, TenantDomain),
+    Operation("list_tenant_domains", ListTenantDomains, list[TenantDomain]),
+    Operation("join_tenant", JoinTenant, SchemaAccess, reply_example={"granted_by": None}),
+    Operation("list_joinable_tenants", ListJoinableTenants, list[JoinableTenant]),
     Operation("list_members", ListMembers, list[Member]),
     Operation("leave_tenant", LeaveTenant, SchemaAccess),
     Operation(

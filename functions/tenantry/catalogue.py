@@ -11,6 +11,8 @@ _FILE = Path(__file__).with_name("catalogue.json")
 
 CALLERS = (
     "anyone signed in",
+    # By the domain of a confirmed address or an SSO provider.
+    "user of a domain",
     "member",
     "member of a suspended tenant",
     "tenant admin",

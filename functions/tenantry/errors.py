@@ -115,6 +115,12 @@ ERROR_CODES = (
     ),
     ErrorCode(
         404,
+        "domain_not_found",
+        "The tenant has no such domain or SSO provider.",
+        "Look at `list_tenant_domains`, or add it with `add_tenant_domain`.",
+    ),
+    ErrorCode(
+        404,
         "profile_not_found",
         "The user has no profile in this tenant.",
         "Call `ensure_user_profile` once after the user signs in.",
@@ -234,6 +240,18 @@ ERROR_CODES = (
         "role_limit",
         "The tenant has as many roles of its own as the platform allows.",
         "Drop a role with `drop_role`, or raise `max_roles` in `tenancy.platform_settings`.",
+    ),
+    ErrorCode(
+        409,
+        "domain_unproved",
+        "The TXT records do not have the value that proves the domain.",
+        "Publish the TXT record that `list_tenant_domains` shows, and try again later.",
+    ),
+    ErrorCode(
+        409,
+        "domain_limit",
+        "The tenant has as many domains as the platform allows.",
+        "Remove domains, or raise `max_domains` in `tenancy.platform_settings`.",
     ),
     ErrorCode(
         409,

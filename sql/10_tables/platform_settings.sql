@@ -14,6 +14,7 @@ create table tenancy.platform_settings (
     max_open_invitations integer not null default 200,
     max_daily_invitations integer not null default 500,
     max_roles integer not null default 100,
+    max_domains integer not null default 100,
     constraint platform_settings_pkey primary key (singleton),
     constraint platform_settings_is_singleton check (singleton),
     constraint platform_settings_max_tables_positive check (max_tables > 0),
@@ -36,7 +37,9 @@ create table tenancy.platform_settings (
         least(invitation_days, max_open_invitations, max_daily_invitations) >= 0 and invitation_days <= 365
     ),
     -- Far below the 1,000 rows of a reply, which has the roles of the template, too.
-    constraint platform_settings_max_roles_possible check (max_roles >= 0 and max_roles <= 500)
+    constraint platform_settings_max_roles_possible check (max_roles >= 0 and max_roles <= 500),
+    -- list_tenant_domains returns all of them.
+    constraint platform_settings_domains_fit_a_reply check (max_domains >= 0 and max_domains <= 1000)
 );
 
 alter table tenancy.platform_settings enable row level security;
@@ -71,5 +74,7 @@ comment on column tenancy.platform_settings.max_daily_invitations is
     'Number of invitations that a tenant may make in 24 hours, and that a user may make in all tenants together. Your product sends a mail for each.';
 comment on column tenancy.platform_settings.max_roles is
     'Number of roles of its own that a tenant may define, 0 to 500.';
+comment on column tenancy.platform_settings.max_domains is
+    'Number of domains and SSO providers that a tenant may have for joining, 0 to 1,000.';
 
 insert into tenancy.platform_settings default values;

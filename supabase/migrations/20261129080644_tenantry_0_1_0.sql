@@ -36,6 +36,7 @@ begin
         'activate_tenant',
         'add_column',
         'add_foreign_key',
+        'add_tenant_domain',
         'admin_audit_log',
         'admin_audit_log_actor_id_idx',
         'admin_audit_log_deletions_idx',
@@ -71,11 +72,14 @@ begin
         'get_user_profile',
         'grant_schema_access',
         'invite_member',
+        'join_tenant',
         'leave_tenant',
         'list_invitations',
+        'list_joinable_tenants',
         'list_members',
         'list_my_tenants',
         'list_roles',
+        'list_tenant_domains',
         'list_tenant_drift',
         'list_tenants',
         'list_tenants_behind',
@@ -86,6 +90,7 @@ begin
         'refill_tenant_pool',
         'refresh_user_emails',
         'register_tenant_schema',
+        'remove_tenant_domain',
         'rename_tenant',
         'replace_tenant_migration',
         'revoke_admin',
@@ -103,6 +108,7 @@ begin
         'tenantry_email_refresh',
         'tenantry_ensured_user_profile',
         'tenantry_invitation',
+        'tenantry_joinable_tenant',
         'tenantry_listed_tenant',
         'tenantry_member',
         'tenantry_new_invitation',
@@ -114,6 +120,7 @@ begin
         'tenantry_table_column',
         'tenantry_table_foreign_key',
         'tenantry_tenant_behind',
+        'tenantry_tenant_domain',
         'tenantry_tenant_drift',
         'tenantry_tenant_info',
         'tenantry_tenant_membership',
@@ -135,6 +142,7 @@ begin
         'user_schema_access_pkey',
         'user_schema_access_schema_name_idx',
         'verify_audit_log',
+        'verify_tenant_domain',
         'withdraw_tenant_migration'
     );
     if v_taken is not null then
@@ -235,6 +243,21 @@ comment on column tenancy.finding.detail is 'What is wrong with this object, as 
 comment on column tenancy.finding.remediation is 'What to do about it: a sentence, or SQL.';
 comment on column tenancy.finding.repair is
     'SQL that repairs this object and nothing else; null if a person has to decide. Only repair_findings runs it.';
+
+-- sql/06_records/joinable_tenant.sql
+
+create type tenancy.joinable_tenant as (
+    schema_name text,
+    display_name text,
+    access_level tenancy.access_level,
+    expires_at timestamptz,
+    domain text
+);
+
+comment on type tenancy.joinable_tenant is
+    'A tenant that the caller may join by the domain of their address or by their SSO provider.';
+comment on column tenancy.joinable_tenant.expires_at is
+    'When the access will end; not null only if the caller has left with access that was to end then.';
 
 -- sql/06_records/list_place.sql
 
@@ -477,6 +500,18 @@ comment on column public.tenantry_invitation.expires_at is
     'When the access ends that the invitation gives; null means that it lasts until it is revoked.';
 comment on column public.tenantry_invitation.valid_until is 'Until when the invitation can be accepted.';
 
+-- sql/06_records/tenantry_joinable_tenant.sql
+
+create type public.tenantry_joinable_tenant as (
+    schema_name text,
+    display_name text,
+    access_level tenancy.access_level
+);
+
+comment on type public.tenantry_joinable_tenant is
+    'A tenant that the caller may join, as list_joinable_tenants returns it.';
+comment on column public.tenantry_joinable_tenant.access_level is 'The level that join_tenant gives.';
+
 -- sql/06_records/tenantry_listed_tenant.sql
 
 create type public.tenantry_listed_tenant as (
@@ -711,6 +746,29 @@ comment on column public.tenantry_tenant_behind.stuck_since is
     'When its next migration failed first; null if it has not failed.';
 comment on column public.tenantry_tenant_behind.has_more is
     'Whether another tenant follows. Of the last tenant of a page: whether there is a next page.';
+
+-- sql/06_records/tenantry_tenant_domain.sql
+
+create type public.tenantry_tenant_domain as (
+    schema_name text,
+    domain text,
+    access_level tenancy.access_level,
+    txt_name text,
+    txt_value text,
+    added_by uuid,
+    created_at timestamptz,
+    verified_by uuid,
+    verified_at timestamptz
+);
+
+comment on type public.tenantry_tenant_domain is
+    'A domain, or an SSO provider, whose users may join a tenant once it is verified.';
+comment on column public.tenantry_tenant_domain.txt_name is
+    'Where to publish the DNS TXT record that proves the domain; null for an SSO provider.';
+comment on column public.tenantry_tenant_domain.txt_value is
+    'The value of that TXT record; null for an SSO provider.';
+comment on column public.tenantry_tenant_domain.verified_at is
+    'When the domain was verified; null if it is not, and nobody can join by it.';
 
 -- sql/06_records/tenantry_tenant_drift.sql
 
@@ -1096,6 +1154,7 @@ create table tenancy.platform_settings (
     max_open_invitations integer not null default 200,
     max_daily_invitations integer not null default 500,
     max_roles integer not null default 100,
+    max_domains integer not null default 100,
     constraint platform_settings_pkey primary key (singleton),
     constraint platform_settings_is_singleton check (singleton),
     constraint platform_settings_max_tables_positive check (max_tables > 0),
@@ -1118,7 +1177,9 @@ create table tenancy.platform_settings (
         least(invitation_days, max_open_invitations, max_daily_invitations) >= 0 and invitation_days <= 365
     ),
     -- Far below the 1,000 rows of a reply, which has the roles of the template, too.
-    constraint platform_settings_max_roles_possible check (max_roles >= 0 and max_roles <= 500)
+    constraint platform_settings_max_roles_possible check (max_roles >= 0 and max_roles <= 500),
+    -- list_tenant_domains returns all of them.
+    constraint platform_settings_domains_fit_a_reply check (max_domains >= 0 and max_domains <= 1000)
 );
 
 alter table tenancy.platform_settings enable row level security;
@@ -1153,6 +1214,8 @@ comment on column tenancy.platform_settings.max_daily_invitations is
     'Number of invitations that a tenant may make in 24 hours, and that a user may make in all tenants together. Your product sends a mail for each.';
 comment on column tenancy.platform_settings.max_roles is
     'Number of roles of its own that a tenant may define, 0 to 500.';
+comment on column tenancy.platform_settings.max_domains is
+    'Number of domains and SSO providers that a tenant may have for joining, 0 to 1,000.';
 
 insert into tenancy.platform_settings default values;
 
@@ -1167,6 +1230,53 @@ alter table tenancy.policy_samples enable row level security;
 
 comment on table tenancy.policy_samples is
     'Has the policies that create_table makes, and no rows. The doctor compares tenants'' own tables with it, because the template has no such tables.';
+
+-- sql/10_tables/public_mail_domains.sql
+
+create table tenancy.public_mail_domains (
+    domain text collate "C" not null,
+    constraint public_mail_domains_pkey primary key (domain),
+    constraint public_mail_domains_domain_folded check (domain = lower(domain) and domain !~ '^[.]|[.]$')
+);
+
+alter table tenancy.public_mail_domains enable row level security;
+
+comment on table tenancy.public_mail_domains is
+    'The domains where anybody can get an e-mail address. Nobody joins a tenant by them or by their subdomains. Add others with SQL as postgres: that ends joining by them at once.';
+
+insert into tenancy.public_mail_domains (domain) values
+    ('10minutemail.com'), ('126.com'), ('139.com'), ('163.com'), ('189.cn'), ('abv.bg'),
+    ('aim.com'), ('alice.it'), ('aliyun.com'), ('anonaddy.me'), ('aol.co.uk'), ('aol.com'),
+    ('arcor.de'), ('att.net'), ('bellsouth.net'), ('bigpond.com'), ('bk.ru'), ('bluewin.ch'),
+    ('bol.com.br'), ('btinternet.com'), ('centrum.cz'), ('charter.net'), ('comcast.net'),
+    ('cox.net'), ('daum.net'), ('disroot.org'), ('duck.com'), ('earthlink.net'), ('email.com'),
+    ('fastmail.com'), ('fastmail.fm'), ('foxmail.com'), ('free.fr'), ('freenet.de'),
+    ('gmail.com'), ('gmx.at'), ('gmx.ch'), ('gmx.com'), ('gmx.de'), ('gmx.net'), ('gmx.us'),
+    ('googlemail.com'), ('guerrillamail.com'), ('hanmail.net'), ('hey.com'), ('hotmail.co.uk'),
+    ('hotmail.com'), ('hotmail.de'), ('hotmail.es'), ('hotmail.fr'), ('hotmail.it'),
+    ('hotmail.nl'), ('hotmail.se'), ('hushmail.com'), ('i.ua'), ('icloud.com'), ('ig.com.br'),
+    ('inbox.ru'), ('interia.pl'), ('internet.ru'), ('keemail.me'), ('kpnmail.nl'),
+    ('laposte.net'), ('libero.it'), ('list.ru'), ('live.co.uk'), ('live.com'), ('live.de'),
+    ('live.fr'), ('live.it'), ('live.nl'), ('live.se'), ('mac.com'), ('mail.com'), ('mail.ru'),
+    ('mailbox.org'), ('mailinator.com'), ('me.com'), ('mozmail.com'), ('msn.com'),
+    ('myyahoo.com'), ('nate.com'), ('naver.com'), ('o2.pl'), ('onet.pl'), ('optusnet.com.au'),
+    ('orange.fr'), ('outlook.co.id'), ('outlook.com'), ('outlook.com.br'), ('outlook.de'),
+    ('outlook.es'), ('outlook.fr'), ('outlook.it'), ('outlook.jp'), ('outlook.kr'),
+    ('passport.com'), ('planet.nl'), ('pm.me'), ('posteo.de'), ('posteo.net'),
+    ('privaterelay.appleid.com'), ('proton.me'), ('protonmail.ch'), ('protonmail.com'),
+    ('qq.com'), ('rambler.ru'), ('rediffmail.com'), ('riseup.net'), ('rocketmail.com'),
+    ('rogers.com'), ('runbox.com'), ('sbcglobal.net'), ('seznam.cz'), ('sfr.fr'),
+    ('sharklasers.com'), ('shaw.ca'), ('simplelogin.com'), ('sina.cn'), ('sina.com'),
+    ('sky.com'), ('skynet.be'), ('sohu.com'), ('startmail.com'), ('sympatico.ca'),
+    ('t-online.de'), ('talktalk.net'), ('telenet.be'), ('telia.com'), ('temp-mail.org'),
+    ('terra.com.br'), ('tiscali.it'), ('trashmail.com'), ('tuta.com'), ('tuta.io'),
+    ('tutamail.com'), ('tutanota.com'), ('tutanota.de'), ('ukr.net'), ('uol.com.br'),
+    ('usa.com'), ('verizon.net'), ('virgilio.it'), ('virginmedia.com'), ('wanadoo.fr'),
+    ('web.de'), ('windowslive.com'), ('wp.pl'), ('ya.ru'), ('yahoo.ca'), ('yahoo.co.in'),
+    ('yahoo.co.jp'), ('yahoo.co.uk'), ('yahoo.com'), ('yahoo.com.ar'), ('yahoo.com.au'),
+    ('yahoo.com.br'), ('yahoo.com.mx'), ('yahoo.de'), ('yahoo.es'), ('yahoo.fr'), ('yahoo.in'),
+    ('yahoo.it'), ('yandex.com'), ('yandex.ru'), ('yeah.net'), ('ymail.com'), ('yopmail.com'),
+    ('ziggo.nl'), ('zohomail.com'), ('zohomail.eu');
 
 -- sql/10_tables/retention_floors.sql
 
@@ -1409,6 +1519,72 @@ comment on column public.tenants.schema_version is
     'Version of the last tenant migration this tenant has received.';
 comment on column public.tenants.created_by is
     'User who created the tenant; null for the service key, or once that user is deleted.';
+
+-- sql/10_tables/tenants_domains.sql
+
+create table tenancy.tenants_domains (
+    schema_name text not null,
+    domain text collate "C" not null,
+    access_level tenancy.access_level not null,
+    challenge text,
+    added_by uuid,
+    created_at timestamptz not null default now(),
+    verified_by uuid,
+    verified_at timestamptz,
+    constraint tenants_domains_pkey primary key (schema_name, domain),
+    constraint tenants_domains_access_level_below_admin check (access_level < 'admin'),
+    constraint tenants_domains_schema_name_fkey foreign key (schema_name)
+        references public.tenants (schema_name) on delete cascade,
+    -- The domain belongs to the tenant, so it outlives whoever added it.
+    constraint tenants_domains_added_by_fkey foreign key (added_by)
+        references auth.users (id) on delete set null,
+    constraint tenants_domains_verified_by_fkey foreign key (verified_by)
+        references auth.users (id) on delete set null
+);
+
+-- The tenants of the caller's domain.
+create index tenants_domains_domain_idx on tenancy.tenants_domains (domain) where verified_at is not null;
+create index tenants_domains_added_by_idx on tenancy.tenants_domains (added_by);
+create index tenants_domains_verified_by_idx on tenancy.tenants_domains (verified_by);
+
+alter table tenancy.tenants_domains enable row level security;
+
+comment on table tenancy.tenants_domains is
+    'The e-mail domains and SSO providers whose users may join a tenant. Several tenants may have the same one.';
+comment on column tenancy.tenants_domains.domain is
+    'A domain in lower case, with IDNA A-labels and without a dot at the end; or sso: and the id of an SSO provider.';
+comment on column tenancy.tenants_domains.access_level is 'The level that joining gives: read or write.';
+comment on column tenancy.tenants_domains.challenge is
+    'What the TXT record of the domain has to hold; null for an SSO provider.';
+comment on column tenancy.tenants_domains.added_by is
+    'User who added it; null if the service key did, or once that user is deleted.';
+comment on column tenancy.tenants_domains.verified_by is
+    'User who verified it; null if the service key did, or once that user is deleted.';
+comment on column tenancy.tenants_domains.verified_at is 'When it was verified; null if nobody can join by it.';
+
+-- sql/10_tables/tenants_former_members.sql
+
+-- Without a foreign key to auth.users: its check would lock the user after the tenant, and taking
+-- access away must wait for nobody. The row of a deleted user means nothing.
+create table tenancy.tenants_former_members (
+    schema_name text not null,
+    user_id uuid not null,
+    access_level tenancy.access_level,
+    expires_at timestamptz,
+    ended_at timestamptz not null default now(),
+    constraint tenants_former_members_pkey primary key (schema_name, user_id),
+    constraint tenants_former_members_schema_name_fkey foreign key (schema_name)
+        references public.tenants (schema_name) on delete cascade
+);
+
+alter table tenancy.tenants_former_members enable row level security;
+
+comment on table tenancy.tenants_former_members is
+    'The users whose access to a tenant was ended, until somebody gives them access again. Whoever was removed cannot join by a domain. Whoever left gets no more back than they had.';
+comment on column tenancy.tenants_former_members.access_level is
+    'The level of a user who left by themselves; null if somebody else took the access away.';
+comment on column tenancy.tenants_former_members.expires_at is
+    'When the access of a user who left by themselves was to end.';
 
 -- sql/10_tables/tenants_invitations.sql
 
@@ -1793,6 +1969,21 @@ create view tenancy.open_tenants with (security_barrier = true) as
 comment on view tenancy.open_tenants is
     'The active tenants on which the caller holds an unexpired grant, with the level and the permissions of its roles. For policies: ask it in an uncorrelated subselect, so that it runs once a statement.';
 
+-- sql/15_views/verified_domains.sql
+
+-- Not only add_tenant_domain asks for public mail domains: the owner may add one to the list later.
+create view tenancy.verified_domains as
+select d.schema_name, d.domain, d.access_level
+from tenancy.tenants_domains d
+where d.verified_at is not null
+    and not exists (
+        select from tenancy.public_mail_domains p
+        where '.' || d.domain like '%.' || p.domain
+    );
+
+comment on view tenancy.verified_domains is
+    'The domains and SSO providers by which users may join a tenant now: verified, and no public mail domain nor a subdomain of one.';
+
 -- sql/20_tenancy/access/administered_tenant_ids.sql
 
 create function tenancy.administered_tenant_ids()
@@ -1919,6 +2110,45 @@ $$;
 comment on function tenancy.as_owner(text, jsonb) is
     'For functions of the project that run as postgres: calls an operation as postgres, whoever is signed in, and returns its result. Arguments and result are those of the operation over HTTP. Only the owner can execute it (PT422 invalid_request, errors of the operation).';
 
+-- sql/20_tenancy/access/end_access.sql
+
+create function tenancy.end_access(schema_name text, user_id uuid)
+    returns public.user_schema_access
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_left constant boolean := user_id is not distinct from (tenancy.caller()).user_id;
+    v_before public.user_schema_access;
+begin
+    delete from public.user_schema_access a
+    where a.user_id = end_access.user_id and a.schema_name = end_access.schema_name
+    returning * into v_before;
+
+    -- Otherwise joining by a domain would undo what an admin decided: the end of the access, its
+    -- level, or the moment at which it ends.
+    if v_before.user_id is not null then
+        insert into tenancy.tenants_former_members as f (schema_name, user_id, access_level, expires_at)
+        values (
+            schema_name, user_id, case when v_left then v_before.access_level end,
+            case when v_left then v_before.expires_at end
+        )
+        on conflict on constraint tenants_former_members_pkey do update
+        set access_level = excluded.access_level,
+            expires_at = excluded.expires_at,
+            ended_at = now()
+        where f.schema_name = excluded.schema_name and f.user_id = excluded.user_id;
+    end if;
+
+    return v_before;
+end;
+$$;
+
+comment on function tenancy.end_access(text, uuid) is
+    'Ends a user''s access to a tenant and returns it, or null without access, and remembers whether the user left by themselves. Checks nothing; only under a lock of the tenant.';
+
 -- sql/20_tenancy/access/give_access.sql
 
 create function tenancy.give_access(
@@ -1964,6 +2194,10 @@ begin
         granted_at = now()
     where a.user_id = excluded.user_id and a.schema_name = excluded.schema_name
     returning * into v_access;
+
+    -- They may join by a domain again, should they leave.
+    delete from tenancy.tenants_former_members f
+    where f.user_id = give_access.user_id and f.schema_name = give_access.schema_name;
 
     return v_access;
 end;
@@ -2307,10 +2541,7 @@ begin
     -- A stranger must not be able to distinguish an existing tenant from a missing one. A tenant in
     -- the pool is missing for everybody but the callers who may do this with it.
     if v_status is null or (v_role is null and v_access is null) then
-        perform tenancy.log_refusal('tenant_not_found', schema_name);
-        raise exception 'There is no tenant %.', coalesce('"' || tenancy.printable(schema_name) || '"', 'without a name')
-            using errcode = 'PT404', detail = 'tenant_not_found',
-                hint = 'Check the name with list_my_tenants, or ask for access.';
+        perform tenancy.raise_tenant_not_found(schema_name);
     end if;
 
     if v_role >= platform then
@@ -3863,7 +4094,8 @@ begin
         ('pool_wait_seconds', new.pool_wait_seconds, 86400),
         ('audit_retention_days', new.audit_retention_days, 36500),
         ('invitation_days', new.invitation_days, 365),
-        ('max_roles', new.max_roles, 500)
+        ('max_roles', new.max_roles, 500),
+        ('max_domains', new.max_domains, 1000)
     ) s (name, value, largest)
     where s.value < 0 or s.value > s.largest
     limit 1;
@@ -9116,6 +9348,26 @@ $$;
 comment on function tenancy.raise_busy() is
     'Raises the error with which every RPC answers a deadlock, a lock wait that took too long, or a cancelled statement (PT429 busy; the functions answer 503 with Retry-After). Without it, PostgREST would answer 500.';
 
+-- sql/20_tenancy/errors/raise_tenant_not_found.sql
+
+create function tenancy.raise_tenant_not_found(schema_name text)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.log_refusal('tenant_not_found', schema_name);
+    raise exception 'There is no tenant %.', coalesce('"' || tenancy.printable(schema_name) || '"', 'without a name')
+        using errcode = 'PT404', detail = 'tenant_not_found',
+            hint = 'Check the name with list_my_tenants, or ask for access.';
+end;
+$$;
+
+comment on function tenancy.raise_tenant_not_found(text) is
+    'Raises the error that hides a tenant: the same for one that is missing (PT404 tenant_not_found).';
+
 -- sql/20_tenancy/errors/statement_advice.sql
 
 create function tenancy.statement_advice(code text, message text)
@@ -9864,6 +10116,289 @@ $$;
 
 comment on function tenancy.shown_invitation(tenancy.tenants_invitations) is
     'An invitation as replies and the audit log have it, without the hash of its secret; null without an invitation.';
+
+-- sql/20_tenancy/joining/joinable_tenants.sql
+
+-- The same for every caller and however many tenants there are: the caller's domain decides what
+-- is read, and no name that the caller sent. plpgsql, because a condition of the query outside
+-- would become one of the query inside of an SQL function.
+create function tenancy.joinable_tenants()
+    returns setof tenancy.joinable_tenant
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := (tenancy.caller()).user_id;
+    v_domain constant text := tenancy.own_domain();
+begin
+    return query
+    select d.schema_name, t.display_name, least(d.access_level, f.access_level), f.expires_at, d.domain
+    from tenancy.verified_domains d
+    join public.tenants t on t.schema_name = d.schema_name
+    left join tenancy.tenants_former_members f on f.schema_name = d.schema_name and f.user_id = v_user_id
+    where d.domain = v_domain
+        and t.status = 'active'
+        -- An expired grant, too, is the decision of an admin that the access has ended.
+        and not exists (
+            select
+            from public.user_schema_access a
+            where a.user_id = v_user_id and a.schema_name = d.schema_name
+        )
+        and (
+            f.user_id is null
+            or (f.access_level is not null and (f.expires_at is null or f.expires_at > statement_timestamp()))
+        );
+end;
+$$;
+
+comment on function tenancy.joinable_tenants() is
+    'The active tenants that the caller may join: verified for their domain, and neither a tenant of theirs nor one that somebody removed them from or where their access expired.';
+
+-- sql/20_tenancy/joining/lock_joinable.sql
+
+create function tenancy.lock_joinable(schema_name text)
+    returns tenancy.joinable_tenant
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    -- Before the locks, so that a stranger never waits for them and learns nothing from the wait.
+    perform tenancy.require_joinable(schema_name);
+    perform tenancy.lock_users(array[(tenancy.caller()).user_id]);
+    perform tenancy.lock_tenant_row(schema_name);
+
+    -- Again: meanwhile the domain may have been removed, or another call of the user may have joined.
+    return tenancy.require_joinable(schema_name);
+end;
+$$;
+
+comment on function tenancy.lock_joinable(text) is
+    'Locks a tenant until the transaction ends, for a caller who may join it, and returns it (errors of require_joinable; 55P03). Waits as lock_users and lock_tenant_row do.';
+
+-- sql/20_tenancy/joining/new_challenge.sql
+
+create function tenancy.new_challenge()
+    returns text
+    volatile
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    -- Hashed, because some digits of a version 4 uuid are fixed.
+    select left(encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'hex'), 32);
+$$;
+
+comment on function tenancy.new_challenge() is
+    'A random text of 32 digits that only the tenant for which it is made publishes in DNS.';
+
+-- sql/20_tenancy/joining/own_domain.sql
+
+-- Not from the token, whose address may be an old one or may never have been confirmed. The
+-- address of an SSO user counts for nothing here: the SSO provider of one customer could assert
+-- addresses of another.
+create function tenancy.own_domain()
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := (tenancy.caller()).user_id;
+begin
+    return (
+        select
+            case
+                when u.is_anonymous then null
+                when u.is_sso_user
+                    then substring(lower((u.raw_app_meta_data ->> 'provider') collate "C") from '^sso:.+$')
+                when u.email_confirmed_at is not null
+                    then substring(lower(u.email collate "C") from '@([a-z0-9.-]+)$')
+            end
+        from auth.users u
+        where u.id = v_user_id
+    );
+end;
+$$;
+
+comment on function tenancy.own_domain() is
+    'By what the caller may join tenants: the domain of their confirmed e-mail address, or sso: and the id of their SSO provider; null without either.';
+
+-- sql/20_tenancy/joining/require_below_domain_limit.sql
+
+create function tenancy.require_below_domain_limit(schema_name text)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_limit constant integer := (select s.max_domains from tenancy.platform_settings s);
+begin
+    if (
+        select count(*)
+        from tenancy.tenants_domains d
+        where d.schema_name = require_below_domain_limit.schema_name
+    ) >= v_limit then
+        raise exception 'Tenant "%" has % domains, which is the limit.', schema_name, v_limit
+            using errcode = 'PT409', detail = 'domain_limit',
+                hint = 'Remove one that is no longer needed, or ask the platform''s staff for a higher limit.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_below_domain_limit(text) is
+    'Refuses another domain if the tenant has as many as the platform allows (PT409 domain_limit). Only under a lock of the tenant.';
+
+-- sql/20_tenancy/joining/require_domain.sql
+
+create function tenancy.require_domain(domain text)
+    returns text
+    immutable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_domain constant text := regexp_replace(lower(btrim(domain, E' \t\r\n') collate "C"), '[.]$', '');
+begin
+    perform tenancy.require_argument('domain', domain);
+
+    if v_domain ~ '^sso:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+        -- The name of the TXT record, which has ten characters more, has to be a name of DNS, too.
+        -- The last label of a domain is no number, so an IP address is none.
+        or octet_length(v_domain) <= 243
+            and v_domain ~ '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'
+    then
+        return v_domain;
+    end if;
+
+    if v_domain ~ '[^ -~]' then
+        raise exception '"%" has letters beyond ASCII.', tenancy.printable(v_domain)
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Nothing was changed. Send the domain as DNS has it, such as xn--bcher-kva.example.';
+    end if;
+
+    raise exception '"%" is neither a domain nor an SSO provider.', tenancy.printable(v_domain)
+        using errcode = 'PT422', detail = 'invalid_request',
+            hint = 'Nothing was changed. Send a domain such as example.com, or sso: and the id of the provider in Auth.';
+end;
+$$;
+
+comment on function tenancy.require_domain(text) is
+    'Returns a domain in lower case and without a dot at its end, or an SSO provider, and refuses every other text (PT422 invalid_request).';
+
+-- sql/20_tenancy/joining/require_joinable.sql
+
+create function tenancy.require_joinable(schema_name text)
+    returns tenancy.joinable_tenant
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_joinable tenancy.joinable_tenant;
+begin
+    perform tenancy.require_signed_in();
+    if tenancy.access_level(schema_name) is not null then
+        raise exception 'You are a member of tenant "%" already.', schema_name
+            using errcode = 'PT409', detail = 'member_exists',
+                hint = 'Nothing was changed. An admin of the tenant changes your access.';
+    end if;
+
+    select * into v_joinable
+    from tenancy.joinable_tenants() j
+    where j.schema_name = require_joinable.schema_name;
+    if v_joinable.schema_name is null then
+        perform tenancy.raise_tenant_not_found(schema_name);
+    end if;
+
+    return v_joinable;
+end;
+$$;
+
+comment on function tenancy.require_joinable(text) is
+    'Returns a tenant that the caller may join (PT401 not_authenticated; PT409 member_exists; PT404 tenant_not_found, the same for everybody else and for every other tenant).';
+
+-- sql/20_tenancy/joining/require_private_domain.sql
+
+create function tenancy.require_private_domain(domain text)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if exists (
+        select from tenancy.public_mail_domains p
+        where '.' || require_private_domain.domain like '%.' || p.domain
+    ) then
+        raise exception 'Anybody can have an e-mail address of "%".', domain
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Nothing was changed. Send a domain that belongs to the tenant, or invite its people with invite_member.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_private_domain(text) is
+    'Refuses a public mail domain and its subdomains (PT422 invalid_request).';
+
+-- sql/20_tenancy/joining/require_tenant_domain.sql
+
+create function tenancy.require_tenant_domain(schema_name text, domain text)
+    returns tenancy.tenants_domains
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_domain constant text := tenancy.require_domain(domain);
+    v_found tenancy.tenants_domains;
+begin
+    select * into v_found
+    from tenancy.tenants_domains d
+    where d.schema_name = require_tenant_domain.schema_name and d.domain = v_domain;
+    if v_found.domain is null then
+        raise exception 'Tenant "%" has no domain "%".', schema_name, v_domain
+            using errcode = 'PT404', detail = 'domain_not_found',
+                hint = 'Look at list_tenant_domains, or add the domain with add_tenant_domain.';
+    end if;
+
+    return v_found;
+end;
+$$;
+
+comment on function tenancy.require_tenant_domain(text, text) is
+    'Returns a domain of a tenant (PT404 domain_not_found, PT422 invalid_request).';
+
+-- sql/20_tenancy/joining/shown_domain.sql
+
+create function tenancy.shown_domain(domain tenancy.tenants_domains)
+    returns public.tenantry_tenant_domain
+    immutable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select row(
+        domain.schema_name, domain.domain, domain.access_level,
+        '_tenantry.' || case when domain.challenge is not null then domain.domain end,
+        'tenantry-verification=' || domain.challenge,
+        domain.added_by, domain.created_at, domain.verified_by, domain.verified_at
+    )::public.tenantry_tenant_domain
+    where domain.domain is not null;
+$$;
+
+comment on function tenancy.shown_domain(tenancy.tenants_domains) is
+    'A domain of a tenant as replies and the audit log have it, with the TXT record that proves it; null without a domain.';
 
 -- sql/20_tenancy/listing/is_found.sql
 
@@ -19902,6 +20437,89 @@ comment on function public.accept_invitation(text) is
     'Errors: invalid_request, invitation_not_found, member_exists, tenant_suspended, '
     'not_authenticated, busy.';
 
+-- sql/30_rpc/access_control/add_tenant_domain.sql
+
+create function public.add_tenant_domain(
+    schema_name text,
+    domain text,
+    access_level tenancy.access_level default 'read'
+)
+    returns public.tenantry_tenant_domain
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_caller constant tenancy.caller := tenancy.caller();
+    v_tenant public.tenants;
+    v_domain text;
+    v_before tenancy.tenants_domains;
+    v_after tenancy.tenants_domains;
+begin
+    perform tenancy.require_permission(schema_name, platform => 'admin', member => 'admin');
+    perform tenancy.lock_users(array[v_caller.user_id]);
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+    v_domain := tenancy.require_domain(domain);
+    perform tenancy.require_private_domain(v_domain);
+    perform tenancy.require_argument('access_level', access_level::text);
+    if access_level = 'admin' then
+        raise exception 'A domain cannot give the level "admin".'
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Nothing was changed. Send "read" or "write", and make a member admin with grant_schema_access.';
+    end if;
+    -- Whoever joins has access that does not expire.
+    perform tenancy.require_grantable(schema_name, null, access_level, null);
+
+    select * into v_before
+    from tenancy.tenants_domains d
+    where d.schema_name = add_tenant_domain.schema_name and d.domain = v_domain;
+    if v_before.access_level = add_tenant_domain.access_level then
+        return tenancy.shown_domain(v_before);
+    end if;
+    if v_before.domain is null then
+        perform tenancy.require_below_domain_limit(schema_name);
+    end if;
+
+    insert into tenancy.tenants_domains as d (schema_name, domain, access_level, challenge, added_by)
+    values (
+        schema_name, v_domain, access_level,
+        case when v_domain not like 'sso:%' then tenancy.new_challenge() end, v_caller.user_id
+    )
+    on conflict on constraint tenants_domains_pkey do update
+    set access_level = excluded.access_level
+    where d.schema_name = excluded.schema_name and d.domain = excluded.domain
+    returning * into v_after;
+
+    perform tenancy.log_action(
+        'access.add_domain', v_tenant,
+        jsonb_build_object(
+            'before', to_jsonb(tenancy.shown_domain(v_before)),
+            'after', to_jsonb(tenancy.shown_domain(v_after))
+        )
+    );
+
+    return tenancy.shown_domain(v_after);
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.add_tenant_domain(text, text, tenancy.access_level) is
+    'Adds a domain whose users may join a tenant once it is verified, and returns it with the DNS TXT record to publish. '
+    'The reply names the record: txt_name and txt_value. verify_tenant_domain verifies the domain. '
+    'access_level is what join_tenant gives, read or write. Another call for the same domain '
+    'changes the level for those who join later. Subdomains are domains of their own. A public '
+    'mail domain and its subdomains are refused. Instead of a domain, sso: and the id of an SSO '
+    'provider in Auth lets in whoever signs in by it; there is no TXT record then. An admin of the '
+    'tenant whose own access expires cannot add a domain. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: invalid_request, tenant_not_found, domain_limit, tenant_suspended, forbidden, '
+    'not_authenticated, busy.';
+
 -- sql/30_rpc/access_control/decline_invitation.sql
 
 create function public.decline_invitation(secret text)
@@ -20200,6 +20818,55 @@ comment on function public.invite_member(text, text, tenancy.access_level, times
     'Errors: invalid_request, tenant_not_found, member_exists, invitation_limit, tenant_suspended, '
     'forbidden, not_authenticated, busy.';
 
+-- sql/30_rpc/access_control/join_tenant.sql
+
+create function public.join_tenant(schema_name text)
+    returns public.user_schema_access
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_caller constant tenancy.caller := tenancy.caller();
+    -- Read before the change, which gives the caller another role.
+    v_actor_role constant text := tenancy.actor_role(schema_name);
+    v_joinable tenancy.joinable_tenant;
+    v_tenant public.tenants;
+    v_after public.user_schema_access;
+begin
+    v_joinable := tenancy.lock_joinable(schema_name);
+    select * into v_tenant from public.tenants t where t.schema_name = join_tenant.schema_name;
+
+    v_after := tenancy.give_access(
+        v_caller.user_id, schema_name, v_joinable.access_level, v_joinable.expires_at, granted_by => null
+    );
+
+    perform tenancy.log_action(
+        'access.join', v_tenant,
+        jsonb_build_object('after', to_jsonb(v_after), 'domain', v_joinable.domain),
+        v_actor_role
+    );
+
+    return v_after;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.join_tenant(text) is
+    'Makes the caller a member of a tenant by the domain of their e-mail address, and returns the access. '
+    'The domain of the address has to be a verified one of the tenant, not a subdomain of one, and '
+    'Auth has to have confirmed the address. Of a user who signs in by SSO the provider counts, and '
+    'not the address. The level is that of the domain. Whoever left the tenant gets no more than '
+    'they had. Whoever was removed, or whose access has expired, cannot join until somebody gives '
+    'them access. To everybody else the tenant does not exist, and neither does a suspended one. '
+    'Callers: user of a domain. '
+    'Errors: tenant_not_found, member_exists, not_authenticated, busy.';
+
 -- sql/30_rpc/access_control/leave_tenant.sql
 
 create function public.leave_tenant(schema_name text)
@@ -20221,9 +20888,7 @@ begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => null, member => 'read');
     perform tenancy.require_other_admin(schema_name, v_user_id);
 
-    delete from public.user_schema_access a
-    where a.user_id = v_user_id and a.schema_name = leave_tenant.schema_name
-    returning * into v_before;
+    v_before := tenancy.end_access(schema_name, v_user_id);
 
     perform tenancy.log_action(
         'access.revoke', v_tenant, jsonb_build_object('before', to_jsonb(v_before)), v_actor_role
@@ -20282,6 +20947,39 @@ comment on function public.list_invitations(text, integer, text) is
     'one. For the next page, give the last address of this page as after. '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/access_control/list_joinable_tenants.sql
+
+create function public.list_joinable_tenants(page_size integer default 200, after text default null)
+    returns setof public.tenantry_joinable_tenant
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_signed_in();
+    perform tenancy.require_page_size(page_size);
+
+    return query
+    select j.schema_name, j.display_name, j.access_level
+    from tenancy.joinable_tenants() j
+    where j.schema_name > coalesce(list_joinable_tenants.after, '')
+    order by j.schema_name
+    limit page_size;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.list_joinable_tenants(integer, text) is
+    'Lists the tenants that the caller may join with join_tenant, by name, one page at a time. '
+    'It is empty for most callers, and for the service key. A page has up to page_size tenants, '
+    'from 1 to 1,000; a page that is not full is the last one. For the next page, give the last '
+    'name of this page as after. '
+    'Callers: anyone signed in. '
+    'Errors: invalid_request, not_authenticated, busy.';
 
 -- sql/30_rpc/access_control/list_members.sql
 
@@ -20363,6 +21061,35 @@ comment on function public.list_roles(text) is
     'Callers: member, platform viewer. '
     'Errors: tenant_not_found, tenant_suspended, not_authenticated, busy.';
 
+-- sql/30_rpc/access_control/list_tenant_domains.sql
+
+create function public.list_tenant_domains(schema_name text)
+    returns setof public.tenantry_tenant_domain
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_permission(schema_name, platform => 'admin', member => 'admin');
+
+    return query
+    select (tenancy.shown_domain(d)).*
+    from tenancy.tenants_domains d
+    where d.schema_name = list_tenant_domains.schema_name
+    order by d.domain;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.list_tenant_domains(text) is
+    'Lists the domains and SSO providers of a tenant, verified or not, with their TXT records. '
+    'A tenant has at most as many as platform_settings.max_domains says, 100 unless changed. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+
 -- sql/30_rpc/access_control/promote_to_admin.sql
 
 create function public.promote_to_admin(user_id uuid, role tenancy.platform_role default 'admin')
@@ -20425,6 +21152,47 @@ comment on function public.promote_to_admin(uuid, tenancy.platform_role) is
     'Callers: super_admin. '
     'Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, '
     'busy.';
+
+-- sql/30_rpc/access_control/remove_tenant_domain.sql
+
+create function public.remove_tenant_domain(schema_name text, domain text)
+    returns public.tenantry_tenant_domain
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+    v_before tenancy.tenants_domains;
+begin
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+    v_before := tenancy.require_tenant_domain(schema_name, domain);
+
+    delete from tenancy.tenants_domains d
+    where d.schema_name = v_before.schema_name and d.domain = v_before.domain;
+
+    perform tenancy.log_action(
+        'access.remove_domain', v_tenant,
+        jsonb_build_object('before', to_jsonb(tenancy.shown_domain(v_before)))
+    );
+
+    return tenancy.shown_domain(v_before);
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.remove_tenant_domain(text, text) is
+    'Removes a domain of a tenant, by which nobody can join any more, and returns it. '
+    'Members who have joined by it stay members. If the domain is added again, it gets another '
+    'TXT record and has to be verified again. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: invalid_request, tenant_not_found, domain_not_found, tenant_suspended, forbidden, '
+    'not_authenticated, busy.';
 
 -- sql/30_rpc/access_control/revoke_admin.sql
 
@@ -20554,10 +21322,7 @@ begin
     perform tenancy.require_revocable(schema_name, user_id);
     perform tenancy.require_other_admin(schema_name, user_id);
 
-    delete from public.user_schema_access a
-    where a.user_id = revoke_schema_access.user_id
-        and a.schema_name = revoke_schema_access.schema_name
-    returning * into v_before;
+    v_before := tenancy.end_access(schema_name, user_id);
     if v_before.user_id is null then
         raise exception 'User % has no access to tenant "%".', user_id, schema_name
             using errcode = 'PT404', detail = 'user_not_found',
@@ -20580,6 +21345,7 @@ comment on function public.revoke_schema_access(text, uuid) is
     'The change applies from the user''s next request on. Members may drop their own access, as by '
     'leave_tenant; the last active admin of a tenant keeps it, unless a platform admin calls. '
     'A tenant admin whose own access expires cannot take away access that ends later. '
+    'Whoever was removed cannot join the tenant again by a domain, until somebody gives them access. '
     'If a platform admin calls, a statement that changes the tenant for more than 300 ms is '
     'cancelled, as by suspend_tenant. '
     'Callers: tenant admin, platform admin, oneself. '
@@ -20665,6 +21431,84 @@ comment on function public.transfer_admin(text, uuid) is
     'own access expires cannot make anybody admin. A user whose access has expired is no member. '
     'Callers: tenant admin. '
     'Errors: invalid_request, tenant_not_found, user_not_found, tenant_suspended, forbidden, '
+    'not_authenticated, busy.';
+
+-- sql/30_rpc/access_control/verify_tenant_domain.sql
+
+create function public.verify_tenant_domain(
+    schema_name text,
+    domain text,
+    txt_records text[] default null
+)
+    returns public.tenantry_tenant_domain
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_caller constant tenancy.caller := tenancy.caller();
+    v_tenant public.tenants;
+    v_before tenancy.tenants_domains;
+    v_after tenancy.tenants_domains;
+    v_shown public.tenantry_tenant_domain;
+begin
+    perform tenancy.require_permission(schema_name, platform => 'admin', member => null);
+    perform tenancy.lock_users(array[v_caller.user_id]);
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
+    v_before := tenancy.require_tenant_domain(schema_name, domain);
+    v_shown := tenancy.shown_domain(v_before);
+    perform tenancy.require_private_domain(v_before.domain);
+    if txt_records is not null and v_shown.txt_value is null then
+        raise exception '"%" is an SSO provider, which has no TXT records.', v_before.domain
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Nothing was changed. Leave txt_records out to vouch for the provider.';
+    end if;
+    if txt_records is not null
+        and not exists (
+            -- Some resolvers return a text with its quotes.
+            select from unnest(txt_records) r (value) where btrim(r.value, ' "') = v_shown.txt_value
+        )
+    then
+        raise exception 'The TXT records of "%" do not have the value of tenant "%".', v_shown.txt_name, schema_name
+            using errcode = 'PT409', detail = 'domain_unproved',
+                hint = 'Publish the TXT record that list_tenant_domains shows, and try again once DNS has it.';
+    end if;
+    if v_before.verified_at is not null then
+        return v_shown;
+    end if;
+
+    update tenancy.tenants_domains d
+    set verified_at = now(), verified_by = v_caller.user_id
+    where d.schema_name = v_before.schema_name and d.domain = v_before.domain
+    returning * into v_after;
+
+    perform tenancy.log_action(
+        'access.verify_domain', v_tenant,
+        jsonb_build_object(
+            'after', to_jsonb(tenancy.shown_domain(v_after)),
+            'proof', case when txt_records is null then 'vouched' else 'txt' end
+        )
+    );
+
+    return tenancy.shown_domain(v_after);
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.verify_tenant_domain(text, text, text[]) is
+    'Verifies a domain of a tenant, whose users may join the tenant from then on. '
+    'txt_records are the TXT records that DNS has under txt_name: the database cannot ask DNS, so a '
+    'job with the service key or a platform admin does. They have to include txt_value. Without '
+    'txt_records the caller vouches for the domain, and the audit log says so; an SSO provider is '
+    'verified in this way alone. Several tenants may have the same domain. A verified domain stays '
+    'verified until it is removed. '
+    'Callers: platform admin. '
+    'Errors: invalid_request, tenant_not_found, domain_not_found, domain_unproved, forbidden, '
     'not_authenticated, busy.';
 
 -- sql/30_rpc/audit_log/get_admin_audit_log.sql
@@ -25173,20 +26017,26 @@ create function tenancy.rpc_signatures()
 as $$
     select array[
         'public.accept_invitation(text)',
+        'public.add_tenant_domain(text, text, tenancy.access_level)',
         'public.decline_invitation(text)',
         'public.define_role(text, text, text[], text)',
         'public.drop_role(text, text)',
         'public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone, text[])',
         'public.invite_member(text, text, tenancy.access_level, timestamp with time zone)',
+        'public.join_tenant(text)',
         'public.leave_tenant(text)',
         'public.list_invitations(text, integer, text)',
+        'public.list_joinable_tenants(integer, text)',
         'public.list_members(text, text, text, integer, text)',
         'public.list_roles(text)',
+        'public.list_tenant_domains(text)',
         'public.promote_to_admin(uuid, tenancy.platform_role)',
+        'public.remove_tenant_domain(text, text)',
         'public.revoke_admin(uuid)',
         'public.revoke_invitation(text, uuid)',
         'public.revoke_schema_access(text, uuid)',
         'public.transfer_admin(text, uuid)',
+        'public.verify_tenant_domain(text, text, text[])',
         'public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer)',
         'public.get_audit_log(text, uuid, text, text, jsonb, timestamp with time zone, timestamp with time zone, bigint, integer)',
         'public.prune_audit_log(text, timestamp with time zone)',
@@ -25352,20 +26202,26 @@ grant select on table
 
 revoke all on function
     public.accept_invitation(text),
+    public.add_tenant_domain(text, text, tenancy.access_level),
     public.decline_invitation(text),
     public.define_role(text, text, text[], text),
     public.drop_role(text, text),
     public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone, text[]),
     public.invite_member(text, text, tenancy.access_level, timestamp with time zone),
+    public.join_tenant(text),
     public.leave_tenant(text),
     public.list_invitations(text, integer, text),
+    public.list_joinable_tenants(integer, text),
     public.list_members(text, text, text, integer, text),
     public.list_roles(text),
+    public.list_tenant_domains(text),
     public.promote_to_admin(uuid, tenancy.platform_role),
+    public.remove_tenant_domain(text, text),
     public.revoke_admin(uuid),
     public.revoke_invitation(text, uuid),
     public.revoke_schema_access(text, uuid),
     public.transfer_admin(text, uuid),
+    public.verify_tenant_domain(text, text, text[]),
     public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer),
     public.get_audit_log(text, uuid, text, text, jsonb, timestamp with time zone, timestamp with time zone, bigint, integer),
     public.prune_audit_log(text, timestamp with time zone),
@@ -25412,20 +26268,26 @@ revoke all on function
 
 grant execute on function
     public.accept_invitation(text),
+    public.add_tenant_domain(text, text, tenancy.access_level),
     public.decline_invitation(text),
     public.define_role(text, text, text[], text),
     public.drop_role(text, text),
     public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone, text[]),
     public.invite_member(text, text, tenancy.access_level, timestamp with time zone),
+    public.join_tenant(text),
     public.leave_tenant(text),
     public.list_invitations(text, integer, text),
+    public.list_joinable_tenants(integer, text),
     public.list_members(text, text, text, integer, text),
     public.list_roles(text),
+    public.list_tenant_domains(text),
     public.promote_to_admin(uuid, tenancy.platform_role),
+    public.remove_tenant_domain(text, text),
     public.revoke_admin(uuid),
     public.revoke_invitation(text, uuid),
     public.revoke_schema_access(text, uuid),
     public.transfer_admin(text, uuid),
+    public.verify_tenant_domain(text, text, text[]),
     public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer),
     public.get_audit_log(text, uuid, text, text, jsonb, timestamp with time zone, timestamp with time zone, bigint, integer),
     public.prune_audit_log(text, timestamp with time zone),

@@ -54,6 +54,14 @@ INVITE_BOB = (
     f" '{OLGA}', now() + interval '1 day')",
 )
 
+CHALLENGE = "2f0e6c3a9b105e41f8b7a96c24d058e3"
+DOMAIN = (
+    "insert into tenancy.tenants_domains"  # noqa: S608
+    " (schema_name, domain, access_level, challenge, added_by, verified_by, verified_at)"
+    f" values ('acme', 'example.com', 'write', '{CHALLENGE}', '{OLGA}',{{}})"
+)
+VERIFIED = DOMAIN.format(f" '{OLGA}', now()")
+
 
 @pytest.fixture(scope="module")
 def project() -> Iterator[Address]:
@@ -97,6 +105,8 @@ VARYING = {
     *("schema_version", "latest_version", "next_version", "version"),
     # Of a new invitation.
     "secret",
+    # Of a new domain.
+    "txt_value",
     # Its days depend on today.
     "growth",
     # What was measured, and how many locks the server has.
@@ -152,6 +162,15 @@ BEFORE: dict[str, tuple[str | None, tuple[str, ...]]] = {
         ),
         (None, INVITE_BOB),
     ),
+    "verify_tenant_domain": (None, (DOMAIN.format("null, null"),)),
+    **dict.fromkeys(
+        ("remove_tenant_domain", "list_tenant_domains"),
+        (None, (VERIFIED,)),
+    ),
+    **dict.fromkeys(
+        ("join_tenant", "list_joinable_tenants"),
+        (None, (*INVITE_BOB, VERIFIED)),
+    ),
     "revoke_admin": (OLGA, (f"select public.promote_to_admin('{BOB}', 'viewer')",)),
     "create_table": (OLGA, ("select public.drop_table('acme', 'orders')",)),
     "add_column": (OLGA, ("select public.drop_table('acme', 'orders')", ORDERS.format(""))),
@@ -202,7 +221,7 @@ def make_example(environment: Environment) -> None:
 
 def caller_of(environment: Environment, name: str) -> Person:
     callers = set(catalogue()[name].callers)
-    if callers & {"anyone signed in", "member"}:
+    if callers & {"anyone signed in", "user of a domain", "member"}:
         return Person(environment.token(BOB), BOB)
     # Staff do not see the names in the profiles.
     user_id = ANN if callers == {"tenant admin"} or name == "list_members" else OLGA
@@ -270,6 +289,8 @@ KNOWN: dict[str, list[Any]] = {
     "email": ["eve@example.com", "bob@example.com", KEPT],
     "secret": [SECRET, SECRET, KEPT],
     "invitation_id": [INVITATION, KEPT],
+    "domain": ["example.com", "acme.example", KEPT],
+    "txt_records": [None, [f"tenantry-verification={CHALLENGE}"], KEPT],
     "access_level": ["read", "write", "admin"],
     "roles": [None, [], ["accountant"], KEPT],
     "role_name": ["accountant", KEPT],
@@ -333,7 +354,7 @@ def make_tenants(environment: Environment) -> None:
         "select public.create_table('acme', 'orders', %s)", (Jsonb(columns),)
     )
     environment.sql.execute("select public.add_foreign_key('acme', 'orders', 'buyer', 'users')")
-    for statement in INVITE_BOB:
+    for statement in (*INVITE_BOB, VERIFIED):
         environment.sql.execute(statement.encode())
     environment.sql.execute("select tenancy.declare_permission('invoices.approve')")
     environment.sql.execute(

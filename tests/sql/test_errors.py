@@ -359,6 +359,48 @@ def role_limit(environment: Environment, entry_point: str) -> httpx.Response:
     return role(environment, entry_point, "define_role", schema_name=name, permissions=[])
 
 
+def domain_not_found(environment: Environment, entry_point: str) -> httpx.Response:
+    return audited_call(
+        environment,
+        environment.service,
+        "remove_tenant_domain",
+        entry_point=entry_point,
+        schema_name=environment.tenant(),
+        domain="no.example",
+    ).reply
+
+
+def domain_unproved(environment: Environment, entry_point: str) -> httpx.Response:
+    name = environment.tenant()
+    environment.sql.execute("select public.add_tenant_domain(%s, 'acme.example')", (name,))
+    return audited_call(
+        environment,
+        environment.service,
+        "verify_tenant_domain",
+        entry_point=entry_point,
+        schema_name=name,
+        domain="acme.example",
+        txt_records=["v=spf1 -all"],
+    ).reply
+
+
+def domain_limit(environment: Environment, entry_point: str) -> httpx.Response:
+    name = environment.tenant()
+    environment.sql.execute(
+        "select public.add_tenant_domain(%s, n || '.acme.example')"
+        " from generate_series(1, 100) n",
+        (name,),
+    )
+    return audited_call(
+        environment,
+        environment.service,
+        "add_tenant_domain",
+        entry_point=entry_point,
+        schema_name=name,
+        domain="one.more.example",
+    ).reply
+
+
 def ddl(
     environment: Environment, entry_point: str, operation: str, **arguments: Any
 ) -> httpx.Response:
@@ -504,6 +546,9 @@ PROVOKED: list[Provoke] = [
     invitation_not_found,
     member_exists,
     invitation_limit,
+    domain_not_found,
+    domain_unproved,
+    domain_limit,
     last_tenant_admin,
     role_not_found,
     permission_not_found,

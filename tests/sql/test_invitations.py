@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
-import statistics
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -19,6 +16,7 @@ from psycopg.sql import SQL, Identifier, Literal
 from support.audited_call import AuditedCall, audited_call
 from support.entry_points import ENTRY_POINTS, HOLD_TENANT, holding
 from support.environment import Environment, Person
+from support.refusal_times import assert_refusals_take_the_same_time
 
 NOW = datetime.now(UTC)
 TOMORROW = NOW + timedelta(days=1)
@@ -365,35 +363,17 @@ def test_every_wrong_secret_gets_the_same_refusal(
 def test_no_wrong_secret_takes_longer_than_another(
     environment: Environment, tenant: str, admin: Person, guest: Person
 ) -> None:
-    """Processor time of the server, because other tests run at the same time."""
     foreign = invite(environment, admin, tenant, environment.person(confirmed=True).email)
     used = invite(environment, admin, tenant, guest.email)
     accept(environment, guest, used["secret"]).must_succeed()
-    tried = {"wrong": "inv_" + "0" * 64, "foreign": foreign["secret"], "used": used["secret"]}
-    times: dict[str, list[int]] = {name: [] for name in tried}
 
-    with psycopg.connect(environment.address.db_url) as session:
-        used_time = Path(f"/proc/{session.info.backend_pid}/schedstat")
-        session.execute(
-            "select set_config('role', 'authenticated', true),"
-            " set_config('request.jwt.claims', %s, true)",
-            (json.dumps({"sub": guest.id}),),
-        )
-        for _ in range(300):
-            for name, secret in tried.items():
-                before = int(used_time.read_text().split()[0])
-                with pytest.raises(psycopg.Error) as refused, session.transaction():
-                    session.execute("select public.accept_invitation(%s)", (secret,))
-                times[name].append(int(used_time.read_text().split()[0]) - before)
-                assert refused.value.diag.message_detail == "invitation_not_found"
-        session.rollback()
-
-    # Without the first calls, which make plans.
-    quartiles = {name: statistics.quantiles(each[50:], n=4) for name, each in times.items()}
-    low, median, high = quartiles["wrong"]
-    print({name: [round(each / 1000) for each in found] for name, found in quartiles.items()})
-    for name in tried:
-        assert abs(quartiles[name][1] - median) < high - low, quartiles
+    assert_refusals_take_the_same_time(
+        environment,
+        guest,
+        "select public.accept_invitation(%s)",
+        {"wrong": "inv_" + "0" * 64, "foreign": foreign["secret"], "used": used["secret"]},
+        "invitation_not_found",
+    )
 
 
 def test_stranger_with_a_secret_does_not_wait(

@@ -36,6 +36,7 @@ OUTCOMES = {
     "open": (409, "tenant_active"),
     "lost": (404, "migration_not_found"),
     "void": (404, "invitation_not_found"),
+    "in": (409, "member_exists"),
 }
 
 # anon_key: the anon key sent as the token. expired: an admin of the tenant until a minute ago.
@@ -62,6 +63,12 @@ accept_invitation      out    out      void     void    void    void    void    
 decline_invitation     out    out      void     void    void    void    void         void   void  void        void
 list_invitations       out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 revoke_invitation      out    out      none     none    no      no      ok/shut      no     ok    ok          ok
+add_tenant_domain      out    out      none     none    no      no      ok/shut      no     ok    ok          ok
+verify_tenant_domain   out    out      none     none    no      no      no           no     ok    ok          ok
+remove_tenant_domain   out    out      none     none    no      no      ok/shut      no     ok    ok          ok
+list_tenant_domains    out    out      none     none    no      no      ok/shut      no     ok    ok          ok
+join_tenant            out    out      none     none    in      in      in           none   none  none        none
+list_joinable_tenants  out    out      ok       ok      ok      ok      ok           ok     ok    ok          ok
 list_members           out    out      none     none    no      no      ok/shut      ok     ok    ok          ok
 leave_tenant           out    out      none     none    ok/shut ok/shut ok/shut      no     no    no          no
 transfer_admin         out    out      none     none    no      no      ok/shut      no     no    no          no
@@ -406,6 +413,16 @@ def with_a_wrong_secret(callers: Callers, tenant: str, caller: Person) -> Argume
     return {"secret": "inv_" + secrets.token_hex(32)}
 
 
+def about_a_new_domain(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    return {"schema_name": tenant, "domain": f"{secrets.token_hex(8)}.example"}
+
+
+def about_a_domain(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    domain = f"{secrets.token_hex(8)}.example"
+    callers.environment.sql.execute("select public.add_tenant_domain(%s, %s)", (tenant, domain))
+    return {"schema_name": tenant, "domain": domain}
+
+
 # Prepares a call so that it can succeed, and returns its arguments.
 ARRANGE: dict[str, Arrange] = {
     "create_tenant_schema": with_new_name,
@@ -435,6 +452,13 @@ ARRANGE: dict[str, Arrange] = {
     "define_role": with_a_new_role,
     "drop_role": about_a_role,
     "list_roles": of_tenant,
+    "add_tenant_domain": about_a_new_domain,
+    "verify_tenant_domain": about_a_domain,
+    "remove_tenant_domain": about_a_domain,
+    "list_tenant_domains": of_tenant,
+    # test_joining.py has the users of a domain.
+    "join_tenant": of_tenant,
+    "list_joinable_tenants": nothing,
     "promote_to_admin": to_a_viewer,
     "revoke_admin": from_a_viewer,
     "check_tenant_status": of_tenant,
@@ -517,6 +541,8 @@ def comparable(body: Any, arguments: Arguments) -> Any:
     varying = {"id", "user_id", "email", "display_name", "constraint_name", "role_name"}
     # The secret and the end of a new invitation.
     varying |= {"secret", "valid_until"}
+    # The record of a new domain.
+    varying |= {"domain", "txt_name", "txt_value"}
     # The first call seals the entries, so the second call finds nothing to seal.
     varying |= {"sealed_now", "sealed_total", "head", "checked"}
     # What depends on all tenants: concurrent tests create and delete tenants.

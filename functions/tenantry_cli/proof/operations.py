@@ -99,6 +99,8 @@ class _Special:
     control: str = ""
     may_be_empty: bool = False
     has_tenant: bool = True
+    # Who may call, if the catalogue does not say it.
+    permission: Permission | None = None
 
 
 # Arguments by name ----------------------------------------------------------------------------
@@ -229,6 +231,22 @@ _SPECIAL: Mapping[str, _Special] = {
         passes=frozenset({"permission_not_found"}),
     ),
     "drop_role": _Special(_fixed(role_name="proof_none"), passes=frozenset({"role_not_found"})),
+    "add_tenant_domain": _Special(
+        _fixed(domain="localhost"),
+        attack=_fixed(domain="proof.example", access_level="write"),
+        passes=frozenset({"invalid_request"}),
+    ),
+    **dict.fromkeys(
+        ("verify_tenant_domain", "remove_tenant_domain"),
+        _Special(
+            _fixed(domain="no.proof.example"),
+            passes=frozenset({"domain_not_found"}),
+        ),
+    ),
+    "list_tenant_domains": _Special(may_be_empty=True),
+    # These identities have no address of a tenant's domain.
+    "join_tenant": _Special(control=_CONTROL),
+    "list_joinable_tenants": _Special(permission=NO_ONE, control=_CONTROL),
     "promote_to_admin": _Special(
         lambda context: {"user_id": context.ids[SUPER_ADMIN], "role": "super_admin"},
         attack=lambda context: {"user_id": context.own_id, "role": "super_admin"},
@@ -325,7 +343,7 @@ def _operation(entry: CatalogueEntry) -> Operation:
     return Operation(
         entry.name,
         entry.group,
-        permission(entry),
+        special.permission or permission(entry),
         _by_name(entry, special.arguments),
         _by_name(entry, special.attack or special.arguments, _CHANGING_VALUES),
         special.passes,

@@ -29,10 +29,7 @@ begin
     -- A stranger must not be able to distinguish an existing tenant from a missing one. A tenant in
     -- the pool is missing for everybody but the callers who may do this with it.
     if v_status is null or (v_role is null and v_access is null) then
-        perform tenancy.log_refusal('tenant_not_found', schema_name);
-        raise exception 'There is no tenant %.', coalesce('"' || tenancy.printable(schema_name) || '"', 'without a name')
-            using errcode = 'PT404', detail = 'tenant_not_found',
-                hint = 'Check the name with list_my_tenants, or ask for access.';
+        perform tenancy.raise_tenant_not_found(schema_name);
     end if;
 
     if v_role >= platform then

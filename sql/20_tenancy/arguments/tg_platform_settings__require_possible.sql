@@ -15,7 +15,8 @@ begin
         ('pool_wait_seconds', new.pool_wait_seconds, 86400),
         ('audit_retention_days', new.audit_retention_days, 36500),
         ('invitation_days', new.invitation_days, 365),
-        ('max_roles', new.max_roles, 500)
+        ('max_roles', new.max_roles, 500),
+        ('max_domains', new.max_domains, 1000)
     ) s (name, value, largest)
     where s.value < 0 or s.value > s.largest
     limit 1;

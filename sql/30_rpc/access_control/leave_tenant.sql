@@ -17,9 +17,7 @@ begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => null, member => 'read');
     perform tenancy.require_other_admin(schema_name, v_user_id);
 
-    delete from public.user_schema_access a
-    where a.user_id = v_user_id and a.schema_name = leave_tenant.schema_name
-    returning * into v_before;
+    v_before := tenancy.end_access(schema_name, v_user_id);
 
     perform tenancy.log_action(
         'access.revoke', v_tenant, jsonb_build_object('before', to_jsonb(v_before)), v_actor_role

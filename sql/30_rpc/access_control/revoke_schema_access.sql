@@ -28,10 +28,7 @@ begin
     perform tenancy.require_revocable(schema_name, user_id);
     perform tenancy.require_other_admin(schema_name, user_id);
 
-    delete from public.user_schema_access a
-    where a.user_id = revoke_schema_access.user_id
-        and a.schema_name = revoke_schema_access.schema_name
-    returning * into v_before;
+    v_before := tenancy.end_access(schema_name, user_id);
     if v_before.user_id is null then
         raise exception 'User % has no access to tenant "%".', user_id, schema_name
             using errcode = 'PT404', detail = 'user_not_found',
@@ -54,6 +51,7 @@ comment on function public.revoke_schema_access(text, uuid) is
     'The change applies from the user''s next request on. Members may drop their own access, as by '
     'leave_tenant; the last active admin of a tenant keeps it, unless a platform admin calls. '
     'A tenant admin whose own access expires cannot take away access that ends later. '
+    'Whoever was removed cannot join the tenant again by a domain, until somebody gives them access. '
     'If a platform admin calls, a statement that changes the tenant for more than 300 ms is '
     'cancelled, as by suspend_tenant. '
     'Callers: tenant admin, platform admin, oneself. '
