@@ -337,7 +337,12 @@ GROUP = Group(
     Operation("verify_tenant_domain", VerifyTenantDomain, TenantDomain),
     Operation("remove_tenant_domain", RemoveTenantDomain, TenantDomain),
     Operation("list_tenant_domains", ListTenantDomains, list[TenantDomain]),
-    Operation("join_tenant", JoinTenant, SchemaAccess, reply_example={"granted_by": None}),
+    Operation(
+        "join_tenant",
+        JoinTenant,
+        SchemaAccess,
+        reply_example={"granted_by": None, "roles": [], "permissions": []},
+    ),
     Operation("list_joinable_tenants", ListJoinableTenants, list[JoinableTenant]),
     Operation("list_members", ListMembers, list[Member]),
     Operation("leave_tenant", LeaveTenant, SchemaAccess),
