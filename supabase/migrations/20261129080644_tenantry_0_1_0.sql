@@ -15374,7 +15374,10 @@ create function tenancy.enable_tenant_table(
     table_name text,
     reads tenancy.access_level default 'read',
     writes tenancy.access_level default 'write',
-    audited boolean default true
+    audited boolean default true,
+    rows text default 'all',
+    owner_column text default null,
+    all_rows text default null
 )
     returns void
     volatile
@@ -15405,6 +15408,12 @@ begin
         );
     end if;
 
+    if rows is distinct from 'all' or owner_column is not null or all_rows is not null then
+        perform tenancy.limit_to_own_rows(
+            schema_name, table_name, rows, owner_column, all_rows, is_written => writes is not null
+        );
+    end if;
+
     if audited then
         perform tenancy.audit_table(schema_name, table_name);
     else
@@ -15413,8 +15422,8 @@ begin
 end;
 $$;
 
-comment on function tenancy.enable_tenant_table(text, text, tenancy.access_level, tenancy.access_level, boolean) is
-    'Turns a table into a tenant table: enables row level security, and creates the audit triggers and the policies that let these access levels read and write. If writes is null, nobody can write through the API. The privileges follow from the policies: call apply_tenant_privileges afterwards.';
+comment on function tenancy.enable_tenant_table(text, text, tenancy.access_level, tenancy.access_level, boolean, text, text, text) is
+    'Turns a table into a tenant table: enables row level security, and creates the audit triggers and the policies that let these access levels read and write. If writes is null, nobody can write through the API. With rows => ''own'', members see and write only the rows whose owner_column has their id; admins of the tenant, and members with the permission all_rows, see and write all. The privileges follow from the policies: call apply_tenant_privileges afterwards (PT404 permission_not_found, 22023).';
 
 -- sql/20_tenancy/privileges/grant_differences.sql
 
@@ -15547,6 +15556,69 @@ $$;
 
 comment on function tenancy.grant_differences(text) is
     'The privileges in a tenant that differ from the expected ones, by object and role. Expected for authenticated and service_role: nothing in a suspended tenant; only usage of the schema in one of the pool; the commands of each table''s policies, and those that a view can serve, without what a migration has revoked or limited to columns; execute on the routines that a migration declared callable. Expected for anon and PUBLIC: nothing.';
+
+-- sql/20_tenancy/privileges/limit_to_own_rows.sql
+
+-- Restrictive, so that they only narrow what the policies of the levels allow.
+create function tenancy.limit_to_own_rows(
+    schema_name text,
+    table_name text,
+    rows text,
+    owner_column text,
+    all_rows text,
+    is_written boolean
+)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_test text;
+begin
+    if rows is distinct from 'own' or owner_column is null then
+        raise exception 'Table "%" gets rows of its members with rows => ''own'' and owner_column => ''<column>''; all_rows names the permission to see all of them, or is left out.', table_name
+            using errcode = 'invalid_parameter_value';
+    end if;
+    if not exists (
+        select
+        from pg_catalog.pg_attribute a
+        where a.attrelid = to_regclass(format('%I.%I', schema_name, table_name))
+            and a.attname = owner_column
+            and a.attnum > 0
+            and a.atttypid = 'uuid'::regtype
+    ) then
+        raise exception 'Table "%" has no column "%" of type uuid, which would have the id of the member who owns a row.', table_name, owner_column
+            using errcode = 'invalid_parameter_value';
+    end if;
+
+    v_test := format(
+        '%I = (select auth.uid()) or %s',
+        owner_column,
+        case
+            when all_rows is null then tenancy.policy_test(schema_name, 'admin')
+            else tenancy.permission_test(schema_name, all_rows)
+        end
+    );
+    execute format(
+        'create policy only_select_owner on %1$I.%2$I as restrictive for select to authenticated using (%3$s);',
+        schema_name, table_name, v_test
+    );
+    -- Without a policy that lets anybody write, these would only justify privileges.
+    if is_written then
+        execute format(
+            'create policy only_insert_owner on %1$I.%2$I as restrictive for insert to authenticated with check (%3$s);'
+            'create policy only_update_owner on %1$I.%2$I as restrictive for update to authenticated using (%3$s) with check (%3$s);'
+            'create policy only_delete_owner on %1$I.%2$I as restrictive for delete to authenticated using (%3$s);',
+            schema_name, table_name, v_test
+        );
+    end if;
+end;
+$$;
+
+comment on function tenancy.limit_to_own_rows(text, text, text, text, text, boolean) is
+    'Creates the policies of a table of which members see and write their own rows, and admins and those with the permission all_rows see and write all (PT404 permission_not_found, 22023).';
 
 -- sql/20_tenancy/privileges/open_policies.sql
 

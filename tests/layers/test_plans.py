@@ -104,6 +104,33 @@ def test_question_for_a_permission_costs_what_that_for_a_level_costs(
     ]
 
 
+def test_rows_of_a_member_are_found_without_a_question_for_each_row(
+    environment: Environment, tenant: str
+) -> None:
+    environment.sql.execute(
+        sql.SQL(
+            "create table {schema}.own (id integer primary key, owner_id uuid);"
+            "insert into {schema}.own select i, gen_random_uuid()"
+            " from generate_series(1, 1000) i;"
+            "select tenancy.enable_tenant_table({name}, 'own', rows => 'own',"
+            " owner_column => 'owner_id');"
+            "select tenancy.apply_tenant_privileges({name})"
+        ).format(schema=sql.Identifier(tenant), name=tenant)
+    )
+
+    for level, rows in (("read", 0), ("admin", 1_000)):
+        plan = _plan_as(environment, tenant, level, "select * from {}.own where true")
+        assert plan["Actual Rows"] == rows
+        # The level, the id of the caller, and whether they see all rows.
+        questions = list(_init_plans(plan))
+        assert [node["Actual Loops"] for node in questions] == [1, 1, 1]
+        assert not _calls(plan)
+        blocks = sum(
+            node["Shared Hit Blocks"] + node["Shared Read Blocks"] for node in questions
+        )
+        assert blocks <= 24
+
+
 def test_guard_gets_the_path_of_the_request_in_the_statement_of_postgrest(
     environment: Environment,
 ) -> None:

@@ -106,6 +106,49 @@ def test_guide_leaves_nothing_to_repair(project: Project) -> None:
     assert project.run("select * from tenancy.platform_findings()") == []
 
 
+def test_member_sees_own_rows_and_the_permission_all(project: Project) -> None:
+    project.run("select public.define_role('acme', 'auditor', '{expenses.read_all}')")
+    project.run(
+        "select public.grant_schema_access('acme', %s, 'write', roles => '{auditor}')",
+        project.ids["bob"],
+    )
+    add = "insert into acme.expenses (owner_id, amount) values (%s, 1) returning id"
+    of_ann = project.ask("ann", add, project.ids["ann"])[0]["id"]
+    of_rita = project.ask("bob", add, project.ids["rita"])[0]["id"]
+    of_olga = project.ask("olga", add, project.ids["olga"])[0]["id"]
+
+    def seen(name: str) -> list[int]:
+        return [row["id"] for row in project.ask(name, "select id from acme.expenses")]
+
+    assert {name: seen(name) for name in ("ann", "rita", "bob", "olga", "gus")} == {
+        "ann": [of_ann],
+        "rita": [of_rita],
+        "bob": [of_ann, of_rita, of_olga],
+        "olga": [of_ann, of_rita, of_olga],
+        "gus": [],
+    }
+    for name in ("rita", "ann", "gus"):
+        # To return a row, they would have to see it.
+        with pytest.raises(DENIED):
+            project.ask(name, add.removesuffix(" returning id"), project.ids["bob"])
+    with pytest.raises(DENIED):
+        # A reader writes nothing, not even a row of their own.
+        project.ask("rita", add, project.ids["rita"])
+    # Without a condition, PostgreSQL does not ask which rows the user sees.
+    for name in ("rita", "ann", "gus"):
+        project.ask(name, "update acme.expenses set amount = 2")
+    with pytest.raises(DENIED):
+        project.ask("ann", "update acme.expenses set owner_id = %s", project.ids["bob"])
+    changed = project.run("select id from acme.expenses where amount = 2")
+    assert [row["id"] for row in changed] == [of_ann]
+    for name in ("rita", "ann", "gus"):
+        project.ask(name, "delete from acme.expenses")
+    assert seen("bob") == [of_rita, of_olga]
+    project.ask("bob", "update acme.expenses set owner_id = %s", project.ids["bob"])
+    project.ask("bob", "delete from acme.expenses where id = %s", of_olga)
+    assert seen("bob") == [of_rita]
+
+
 def test_writer_changes_own_rows_alone(project: Project) -> None:
     note = project.add_note("ann")
     for person in MEMBERS:

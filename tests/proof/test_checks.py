@@ -44,6 +44,10 @@ select tenancy.enable_tenant_table(current_schema(), 'orders');
 create policy own_orders on orders as restrictive for select to authenticated
     using (created_by = (select auth.uid()) or state <> 'draft');
 
+create table claims (id bigint primary key, owner_id uuid, amount amount);
+select tenancy.enable_tenant_table(current_schema(), 'claims', reads => 'write',
+    rows => 'own', owner_column => 'owner_id', all_rows => 'claims.read_all');
+
 create table drafts (
     id bigint primary key,
     order_id bigint references orders (id),
@@ -148,6 +152,12 @@ TENANT_DAMAGES = (
         "alter policy by_owner on acme.drafts with check (true)", "wrong policy", "acme.drafts"
     ),
     Damage("create policy open on acme.orders using (true)", "wrong policy", "acme.orders"),
+    Damage("drop policy only_select_owner on acme.claims", "wrong policy", "acme.claims"),
+    Damage(
+        "alter policy only_update_owner on acme.claims using (true)",
+        "wrong policy",
+        "acme.claims",
+    ),
     Damage(
         "drop policy update_admin on acme.settings; create policy more on acme.settings to anon"
         " using (true); alter policy select_member on acme.settings using (true)",
@@ -601,6 +611,7 @@ def url(server: Postgres) -> Iterator[str]:
     with complete_database(server) as name:
         url = server.url(name)
         with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("select tenancy.declare_permission('claims.read_all')")
             connection.execute(
                 "select tenancy.register_tenant_migration("
                 "'20260101000000', 'everything', %s, array['count_orders', 'is_owner'])",

@@ -473,3 +473,27 @@ def test_roles_change_under_the_lock_of_the_tenant(
     with holding(environment.address, HOLD_TENANT, tenant):
         assert [refusal(reply) for reply in at_once(*calls)] == [(429, "busy")] * 2
     assert [call().status_code for call in calls] == [200, 200]
+
+
+def test_impossible_rule_for_own_rows_is_refused(
+    project: psycopg.Connection[dict[str, Any]],
+) -> None:
+    own = "rows => 'own', owner_column => "
+    project.execute("create table acme.own (owner_id uuid, note text)")
+
+    for arguments, problem in (
+        ("rows => 'mine', owner_column => 'owner_id'", "with rows => 'own'"),
+        ("rows => 'own'", "with rows => 'own'"),
+        ("owner_column => 'owner_id'", "with rows => 'own'"),
+        ("all_rows => 'invoices.read'", "with rows => 'own'"),
+        (own + "'other_id'", 'no column "other_id" of type uuid'),
+        (own + "'note'", 'no column "note" of type uuid'),
+        (own + "'owner_id', all_rows => 'own.read'", 'no permission "own.read"'),
+        (own + "'owner_id', all_rows => 'invoices.read'", None),
+    ):
+        enable = f"select tenancy.enable_tenant_table('acme', 'own', {arguments})"
+        if problem is None:
+            project.execute(enable.encode())
+        else:
+            with pytest.raises(psycopg.Error, match=problem), project.transaction():
+                project.execute(enable.encode())

@@ -44,7 +44,8 @@ PRIVILEGES = "tenancy.apply_tenant_privileges(text)"
 OPEN = "tenancy.open_tenants"
 POLICY = "tenancy.policy_test(text,tenancy.access_level)"
 ENABLE = (
-    "tenancy.enable_tenant_table(text,text,tenancy.access_level,tenancy.access_level,boolean)"
+    "tenancy.enable_tenant_table(text,text,tenancy.access_level,tenancy.access_level,boolean,"
+    "text,text,text)"
 )
 GRANTED = "    if v_statements is not null then\n        execute v_statements;\n    end if;\n"
 DIFFERENCES = "tenancy.grant_differences(schema_name) g\n"

@@ -3,7 +3,10 @@ create function tenancy.enable_tenant_table(
     table_name text,
     reads tenancy.access_level default 'read',
     writes tenancy.access_level default 'write',
-    audited boolean default true
+    audited boolean default true,
+    rows text default 'all',
+    owner_column text default null,
+    all_rows text default null
 )
     returns void
     volatile
@@ -34,6 +37,12 @@ begin
         );
     end if;
 
+    if rows is distinct from 'all' or owner_column is not null or all_rows is not null then
+        perform tenancy.limit_to_own_rows(
+            schema_name, table_name, rows, owner_column, all_rows, is_written => writes is not null
+        );
+    end if;
+
     if audited then
         perform tenancy.audit_table(schema_name, table_name);
     else
@@ -42,5 +51,5 @@ begin
 end;
 $$;
 
-comment on function tenancy.enable_tenant_table(text, text, tenancy.access_level, tenancy.access_level, boolean) is
-    'Turns a table into a tenant table: enables row level security, and creates the audit triggers and the policies that let these access levels read and write. If writes is null, nobody can write through the API. The privileges follow from the policies: call apply_tenant_privileges afterwards.';
+comment on function tenancy.enable_tenant_table(text, text, tenancy.access_level, tenancy.access_level, boolean, text, text, text) is
+    'Turns a table into a tenant table: enables row level security, and creates the audit triggers and the policies that let these access levels read and write. If writes is null, nobody can write through the API. With rows => ''own'', members see and write only the rows whose owner_column has their id; admins of the tenant, and members with the permission all_rows, see and write all. The privileges follow from the policies: call apply_tenant_privileges afterwards (PT404 permission_not_found, 22023).';
