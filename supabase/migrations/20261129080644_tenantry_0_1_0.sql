@@ -2171,7 +2171,10 @@ declare
         (
             select a.roles
             from public.user_schema_access a
-            where a.user_id = give_access.user_id and a.schema_name = give_access.schema_name
+            where a.user_id = give_access.user_id
+                and a.schema_name = give_access.schema_name
+                -- Whoever comes back, for example by a domain, starts without roles.
+                and (a.expires_at is null or a.expires_at > statement_timestamp())
         ),
         '{}'
     );
@@ -2204,7 +2207,7 @@ end;
 $$;
 
 comment on function tenancy.give_access(uuid, text, tenancy.access_level, timestamptz, uuid, text[]) is
-    'Writes a grant, which replaces the one that the user had, and returns it. Without roles, the user keeps those of the old grant. It checks nothing. Only under locks of the two users and of the tenant.';
+    'Writes a grant, which replaces the one that the user had, and returns it. Without roles, the user keeps those of a grant that has not expired. It checks nothing. Only under locks of the two users and of the tenant.';
 
 -- sql/20_tenancy/access/guard_request.sql
 
@@ -20805,7 +20808,8 @@ $$;
 comment on function public.grant_schema_access(text, uuid, tenancy.access_level, timestamptz, text[]) is
     'Gives a user access to a tenant, or changes the access that the user has. '
     'The new level and end replace the old ones. Without expires_at the access lasts until it '
-    'is revoked. roles replaces the roles of the user; without it the user keeps them. Repeating a call changes nothing. Tenant admins cannot change their own '
+    'is revoked. roles replaces the roles of the user; without it the user '
+    'keeps those of an unexpired grant. Repeating a call changes nothing. Tenant admins cannot change their own '
     'grant; platform admins may give themselves access. A tenant admin whose own access '
     'expires can grant neither the level admin nor access beyond that moment, and cannot '
     'change access that ends later. '

@@ -218,6 +218,13 @@ def test_roles_are_kept_unless_the_grant_names_others(
     grant_after = grant_of(environment.sql, tenant, member)
     assert (grant_after["roles"], grant_after["permissions"]) == had
     environment.grant(tenant, admin, "admin")
+    environment.sql.execute(
+        "update public.user_schema_access set expires_at = %s"
+        " where schema_name = %s and user_id = %s",
+        (YESTERDAY, tenant, member.id),
+    )
+    assert grant(access_level="write") == ([], [], 1)
+    assert grant(access_level="write", roles=["reader"]) == (*had, 1)
     assert grant(access_level="admin", roles=[]) == ([], [], 1)
 
 

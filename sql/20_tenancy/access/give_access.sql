@@ -18,7 +18,10 @@ declare
         (
             select a.roles
             from public.user_schema_access a
-            where a.user_id = give_access.user_id and a.schema_name = give_access.schema_name
+            where a.user_id = give_access.user_id
+                and a.schema_name = give_access.schema_name
+                -- Whoever comes back, for example by a domain, starts without roles.
+                and (a.expires_at is null or a.expires_at > statement_timestamp())
         ),
         '{}'
     );
@@ -51,4 +54,4 @@ end;
 $$;
 
 comment on function tenancy.give_access(uuid, text, tenancy.access_level, timestamptz, uuid, text[]) is
-    'Writes a grant, which replaces the one that the user had, and returns it. Without roles, the user keeps those of the old grant. It checks nothing. Only under locks of the two users and of the tenant.';
+    'Writes a grant, which replaces the one that the user had, and returns it. Without roles, the user keeps those of a grant that has not expired. It checks nothing. Only under locks of the two users and of the tenant.';

@@ -59,7 +59,8 @@ $$;
 comment on function public.grant_schema_access(text, uuid, tenancy.access_level, timestamptz, text[]) is
     'Gives a user access to a tenant, or changes the access that the user has. '
     'The new level and end replace the old ones. Without expires_at the access lasts until it '
-    'is revoked. roles replaces the roles of the user; without it the user keeps them. Repeating a call changes nothing. Tenant admins cannot change their own '
+    'is revoked. roles replaces the roles of the user; without it the user '
+    'keeps those of an unexpired grant. Repeating a call changes nothing. Tenant admins cannot change their own '
     'grant; platform admins may give themselves access. A tenant admin whose own access '
     'expires can grant neither the level admin nor access beyond that moment, and cannot '
     'change access that ends later. '
