@@ -60,6 +60,21 @@ _Domain = Annotated[
     ),
 ]
 
+_RequestId = Annotated[
+    UUID,
+    Field(
+        description="The id of a request for access.",
+        examples=["9e4c7a52-6d1f-4b38-a0e5-3c8b2f7d1a64"],
+    ),
+]
+_IsEnabled = Annotated[
+    bool, Field(description="Whether users may request access.", examples=[True])
+]
+_Message = Annotated[
+    str | None,
+    Field(description="What the user writes.", examples=["I work in your Berlin office."]),
+]
+
 
 class SchemaAccess(Result):
     user_id: UserId
@@ -186,6 +201,30 @@ class JoinableTenant(Result):
     access_level: AccessLevel
 
 
+class AccessRequestsSetting(Result):
+    schema_name: SchemaName
+    enabled: _IsEnabled
+
+
+class AccessRequest(Result):
+    id: _RequestId
+    schema_name: SchemaName
+    user_id: UserId
+    email: Annotated[
+        str | None,
+        Field(description="The address that Auth has confirmed.", examples=["bob@example.com"]),
+    ]
+    provider: Annotated[
+        str | None,
+        Field(
+            description='How the user signs in, such as "email", or "sso:" and an id.',
+            examples=["email"],
+        ),
+    ]
+    message: _Message
+    created_at: Timestamp
+
+
 class GrantSchemaAccess(Arguments):
     schema_name: SchemaName
     user_id: UserId
@@ -266,6 +305,36 @@ class ListJoinableTenants(Arguments):
     after: Annotated[str | None, Field(description="The last name of the page before.")] = None
 
 
+class SetAccessRequests(Arguments):
+    schema_name: SchemaName
+    enabled: _IsEnabled
+
+
+class RequestAccess(Arguments):
+    schema_name: SchemaName
+    message: _Message = None
+
+
+class WithdrawRequest(Arguments):
+    schema_name: SchemaName
+
+
+class DecideRequest(Arguments):
+    schema_name: SchemaName
+    user_id: UserId
+    approve: Annotated[bool, Field(description="Whether to give access.", examples=[True])]
+    access_level: AccessLevel = "read"
+    expires_at: Moment | None = None
+
+
+class ListAccessRequests(Arguments):
+    schema_name: SchemaName
+    page_size: PageSize = 50
+    after: Annotated[
+        UUID | None, Field(description="The id of the last request of the page before.")
+    ] = None
+
+
 class ListMembers(Arguments):
     schema_name: SchemaName
     search: Annotated[
@@ -344,6 +413,11 @@ GROUP = Group(
         reply_example={"granted_by": None, "roles": [], "permissions": []},
     ),
     Operation("list_joinable_tenants", ListJoinableTenants, list[JoinableTenant]),
+    Operation("set_access_requests", SetAccessRequests, AccessRequestsSetting),
+    Operation("request_access", RequestAccess, AccessRequest),
+    Operation("withdraw_request", WithdrawRequest, AccessRequest),
+    Operation("decide_request", DecideRequest, AccessRequest),
+    Operation("list_access_requests", ListAccessRequests, list[AccessRequest]),
     Operation("list_members", ListMembers, list[Member]),
     Operation("leave_tenant", LeaveTenant, SchemaAccess),
     Operation(

@@ -13,6 +13,7 @@ CALLERS = (
     "anyone signed in",
     # By the domain of a confirmed address or an SSO provider.
     "user of a domain",
+    "user with a confirmed address",
     "member",
     "member of a suspended tenant",
     "tenant admin",

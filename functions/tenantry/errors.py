@@ -121,6 +121,12 @@ ERROR_CODES = (
     ),
     ErrorCode(
         404,
+        "request_not_found",
+        "There is no open request for access: it was decided or withdrawn, or never made.",
+        "Look at `list_access_requests`.",
+    ),
+    ErrorCode(
+        404,
         "profile_not_found",
         "The user has no profile in this tenant.",
         "Call `ensure_user_profile` once after the user signs in.",
@@ -252,6 +258,26 @@ ERROR_CODES = (
         "domain_limit",
         "The tenant has as many domains as the platform allows.",
         "Remove domains, or raise `max_domains` in `tenancy.platform_settings`.",
+    ),
+    ErrorCode(
+        409,
+        "request_exists",
+        "The caller has an open request for access to this tenant.",
+        "Wait for the answer, or call `withdraw_request`.",
+    ),
+    ErrorCode(
+        409,
+        "request_refused",
+        "A request of the caller for access to this tenant was refused in the last seven days.",
+        "Repeat it seven days after the refusal.",
+    ),
+    ErrorCode(
+        409,
+        "request_limit",
+        "The tenant has as many open requests as the platform allows, or the tenant or the "
+        "caller has as many in 24 hours.",
+        "Decide requests or wait, or raise `max_open_requests`, `max_daily_requests` or "
+        "`max_daily_user_requests` in `tenancy.platform_settings`.",
     ),
     ErrorCode(
         409,

@@ -15,6 +15,9 @@ create table tenancy.platform_settings (
     max_daily_invitations integer not null default 500,
     max_roles integer not null default 100,
     max_domains integer not null default 100,
+    max_open_requests integer not null default 200,
+    max_daily_requests integer not null default 500,
+    max_daily_user_requests integer not null default 20,
     constraint platform_settings_pkey primary key (singleton),
     constraint platform_settings_is_singleton check (singleton),
     constraint platform_settings_max_tables_positive check (max_tables > 0),
@@ -39,7 +42,10 @@ create table tenancy.platform_settings (
     -- Far below the 1,000 rows of a reply, which has the roles of the template, too.
     constraint platform_settings_max_roles_possible check (max_roles >= 0 and max_roles <= 500),
     -- list_tenant_domains returns all of them.
-    constraint platform_settings_domains_fit_a_reply check (max_domains >= 0 and max_domains <= 1000)
+    constraint platform_settings_domains_fit_a_reply check (max_domains >= 0 and max_domains <= 1000),
+    constraint platform_settings_requests_possible check (
+        least(max_open_requests, max_daily_requests, max_daily_user_requests) >= 0
+    )
 );
 
 alter table tenancy.platform_settings enable row level security;
@@ -76,5 +82,11 @@ comment on column tenancy.platform_settings.max_roles is
     'Number of roles of its own that a tenant may define, 0 to 500.';
 comment on column tenancy.platform_settings.max_domains is
     'Number of domains and SSO providers that a tenant may have for joining, 0 to 1,000.';
+comment on column tenancy.platform_settings.max_open_requests is
+    'Number of open requests for access that a tenant may have.';
+comment on column tenancy.platform_settings.max_daily_requests is
+    'Number of requests for access that a tenant takes in 24 hours.';
+comment on column tenancy.platform_settings.max_daily_user_requests is
+    'Number of requests for access that a user may make in 24 hours, in all tenants together.';
 
 insert into tenancy.platform_settings default values;

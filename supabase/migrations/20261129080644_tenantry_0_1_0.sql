@@ -49,6 +49,7 @@ begin
         'create_table',
         'create_tenant_schema',
         'create_user_profile',
+        'decide_request',
         'decline_invitation',
         'define_role',
         'delete_tenant_schema',
@@ -74,6 +75,7 @@ begin
         'invite_member',
         'join_tenant',
         'leave_tenant',
+        'list_access_requests',
         'list_invitations',
         'list_joinable_tenants',
         'list_members',
@@ -93,11 +95,15 @@ begin
         'remove_tenant_domain',
         'rename_tenant',
         'replace_tenant_migration',
+        'request_access',
         'revoke_admin',
         'revoke_invitation',
         'revoke_schema_access',
         'seal_audit_log',
+        'set_access_requests',
         'suspend_tenant',
+        'tenantry_access_request',
+        'tenantry_access_requests_setting',
         'tenantry_admin_audit_entry',
         'tenantry_audit_entry',
         'tenantry_audit_pruning',
@@ -143,6 +149,7 @@ begin
         'user_schema_access_schema_name_idx',
         'verify_audit_log',
         'verify_tenant_domain',
+        'withdraw_request',
         'withdraw_tenant_migration'
     );
     if v_taken is not null then
@@ -337,6 +344,33 @@ create type tenancy.tenant_grant as (
 
 comment on type tenancy.tenant_grant is
     'The privileges that one role should have on one object, and the privileges that it has.';
+
+-- sql/06_records/tenantry_access_request.sql
+
+create type public.tenantry_access_request as (
+    id uuid,
+    schema_name text,
+    user_id uuid,
+    email text,
+    provider text,
+    message text,
+    created_at timestamptz
+);
+
+comment on type public.tenantry_access_request is
+    'A user''s request for access to a tenant, as far as it is undecided.';
+comment on column public.tenantry_access_request.email is 'The address that Auth has confirmed.';
+comment on column public.tenantry_access_request.provider is
+    'By which provider the user signs in, as Auth names it, such as email, or sso: and an id. An SSO provider may assert any address.';
+
+-- sql/06_records/tenantry_access_requests_setting.sql
+
+create type public.tenantry_access_requests_setting as (
+    schema_name text,
+    enabled boolean
+);
+
+comment on type public.tenantry_access_requests_setting is 'Whether users may request access to a tenant.';
 
 -- sql/06_records/tenantry_admin_audit_entry.sql
 
@@ -1155,6 +1189,9 @@ create table tenancy.platform_settings (
     max_daily_invitations integer not null default 500,
     max_roles integer not null default 100,
     max_domains integer not null default 100,
+    max_open_requests integer not null default 200,
+    max_daily_requests integer not null default 500,
+    max_daily_user_requests integer not null default 20,
     constraint platform_settings_pkey primary key (singleton),
     constraint platform_settings_is_singleton check (singleton),
     constraint platform_settings_max_tables_positive check (max_tables > 0),
@@ -1179,7 +1216,10 @@ create table tenancy.platform_settings (
     -- Far below the 1,000 rows of a reply, which has the roles of the template, too.
     constraint platform_settings_max_roles_possible check (max_roles >= 0 and max_roles <= 500),
     -- list_tenant_domains returns all of them.
-    constraint platform_settings_domains_fit_a_reply check (max_domains >= 0 and max_domains <= 1000)
+    constraint platform_settings_domains_fit_a_reply check (max_domains >= 0 and max_domains <= 1000),
+    constraint platform_settings_requests_possible check (
+        least(max_open_requests, max_daily_requests, max_daily_user_requests) >= 0
+    )
 );
 
 alter table tenancy.platform_settings enable row level security;
@@ -1216,6 +1256,12 @@ comment on column tenancy.platform_settings.max_roles is
     'Number of roles of its own that a tenant may define, 0 to 500.';
 comment on column tenancy.platform_settings.max_domains is
     'Number of domains and SSO providers that a tenant may have for joining, 0 to 1,000.';
+comment on column tenancy.platform_settings.max_open_requests is
+    'Number of open requests for access that a tenant may have.';
+comment on column tenancy.platform_settings.max_daily_requests is
+    'Number of requests for access that a tenant takes in 24 hours.';
+comment on column tenancy.platform_settings.max_daily_user_requests is
+    'Number of requests for access that a user may make in 24 hours, in all tenants together.';
 
 insert into tenancy.platform_settings default values;
 
@@ -1520,6 +1566,39 @@ comment on column public.tenants.schema_version is
 comment on column public.tenants.created_by is
     'User who created the tenant; null for the service key, or once that user is deleted.';
 
+-- sql/10_tables/tenants_access_requests.sql
+
+create table tenancy.tenants_access_requests (
+    id uuid not null default gen_random_uuid(),
+    schema_name text not null,
+    user_id uuid not null,
+    message text,
+    created_at timestamptz not null default now(),
+    ended_at timestamptz,
+    is_refused boolean not null default false,
+    constraint tenants_access_requests_pkey primary key (id),
+    constraint tenants_access_requests_refused_has_ended check (ended_at is not null or not is_refused),
+    constraint tenants_access_requests_schema_name_fkey foreign key (schema_name)
+        references public.tenants (schema_name) on delete cascade,
+    constraint tenants_access_requests_user_id_fkey foreign key (user_id)
+        references auth.users (id) on delete cascade
+);
+
+-- One open request of a user.
+create unique index tenants_access_requests_open_key on tenancy.tenants_access_requests (schema_name, user_id)
+    where ended_at is null;
+-- list_access_requests reads the open ones in this order. Those of the last days are counted.
+create index tenants_access_requests_schema_name_idx
+    on tenancy.tenants_access_requests (schema_name, created_at, id);
+create index tenants_access_requests_user_id_idx on tenancy.tenants_access_requests (user_id, created_at);
+
+alter table tenancy.tenants_access_requests enable row level security;
+
+comment on table tenancy.tenants_access_requests is
+    'The requests for access to tenants. A row that has ended is kept for a week: a refused request cannot be repeated before, and the requests of a day are counted.';
+comment on column tenancy.tenants_access_requests.ended_at is
+    'When the request was approved, refused or withdrawn. admin_audit_log says which.';
+
 -- sql/10_tables/tenants_domains.sql
 
 create table tenancy.tenants_domains (
@@ -1630,6 +1709,21 @@ comment on column tenancy.tenants_invitations.invited_by is
 comment on column tenancy.tenants_invitations.valid_until is 'Until when the invitation can be accepted.';
 comment on column tenancy.tenants_invitations.ended_at is
     'When the invitation was accepted, declined, revoked or replaced. admin_audit_log says which.';
+
+-- sql/10_tables/tenants_open_to_requests.sql
+
+create table tenancy.tenants_open_to_requests (
+    schema_name text not null,
+    created_at timestamptz not null default now(),
+    constraint tenants_open_to_requests_pkey primary key (schema_name),
+    constraint tenants_open_to_requests_schema_name_fkey foreign key (schema_name)
+        references public.tenants (schema_name) on delete cascade
+);
+
+alter table tenancy.tenants_open_to_requests enable row level security;
+
+comment on table tenancy.tenants_open_to_requests is
+    'The tenants whose admins let users request access. To strangers every other tenant is missing.';
 
 -- sql/10_tables/tenants_own_objects.sql
 
@@ -10120,6 +10214,35 @@ $$;
 comment on function tenancy.shown_invitation(tenancy.tenants_invitations) is
     'An invitation as replies and the audit log have it, without the hash of its secret; null without an invitation.';
 
+-- sql/20_tenancy/joining/end_request.sql
+
+create function tenancy.end_request(schema_name text, user_id uuid, is_refused boolean default false)
+    returns public.tenantry_access_request
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_ended tenancy.tenants_access_requests;
+begin
+    update tenancy.tenants_access_requests r
+    set ended_at = now(), is_refused = end_request.is_refused
+    where r.schema_name = end_request.schema_name and r.user_id = end_request.user_id and r.ended_at is null
+    returning * into v_ended;
+    if v_ended.id is null then
+        raise exception 'User % has no open request for access to tenant "%".', user_id, schema_name
+            using errcode = 'PT404', detail = 'request_not_found',
+                hint = 'Look at list_access_requests. Somebody else may have decided it, or the user has withdrawn it.';
+    end if;
+
+    return tenancy.shown_request(v_ended);
+end;
+$$;
+
+comment on function tenancy.end_request(text, uuid, boolean) is
+    'Ends a user''s open request for access to a tenant and returns it (PT404 request_not_found). Only under a lock of the tenant.';
+
 -- sql/20_tenancy/joining/joinable_tenants.sql
 
 -- The same for every caller and however many tenants there are: the caller's domain decides what
@@ -10198,6 +10321,29 @@ $$;
 comment on function tenancy.new_challenge() is
     'A random text of 32 digits that only the tenant for which it is made publishes in DNS.';
 
+-- sql/20_tenancy/joining/own_address.sql
+
+create function tenancy.own_address()
+    returns text
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := (tenancy.caller()).user_id;
+begin
+    return (
+        select u.email
+        from auth.users u
+        where u.id = v_user_id and u.email_confirmed_at is not null and not u.is_anonymous
+    );
+end;
+$$;
+
+comment on function tenancy.own_address() is
+    'The caller''s e-mail address that Auth has confirmed; null without one, and for an anonymous user.';
+
 -- sql/20_tenancy/joining/own_domain.sql
 
 -- Not from the token, whose address may be an old one or may never have been confirmed. The
@@ -10257,6 +10403,53 @@ $$;
 
 comment on function tenancy.require_below_domain_limit(text) is
     'Refuses another domain if the tenant has as many as the platform allows (PT409 domain_limit). Only under a lock of the tenant.';
+
+-- sql/20_tenancy/joining/require_below_request_limit.sql
+
+create function tenancy.require_below_request_limit(schema_name text)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := (tenancy.caller()).user_id;
+    v_day constant timestamptz := statement_timestamp() - interval '1 day';
+    v_limits constant tenancy.platform_settings := (select s from tenancy.platform_settings s);
+begin
+    if (
+            select count(*)
+            from tenancy.tenants_access_requests r
+            where r.schema_name = require_below_request_limit.schema_name and r.ended_at is null
+        ) >= v_limits.max_open_requests
+        or (
+            select count(*)
+            from tenancy.tenants_access_requests r
+            where r.schema_name = require_below_request_limit.schema_name and r.created_at > v_day
+        ) >= v_limits.max_daily_requests
+    then
+        raise exception 'Tenant "%" takes no more requests at present.', schema_name
+            using errcode = 'PT409', detail = 'request_limit',
+                hint = 'Try again tomorrow, or ask an admin of the tenant to invite you.';
+    end if;
+
+    -- In all tenants, withdrawn ones included.
+    if (
+        select count(*)
+        from tenancy.tenants_access_requests r
+        where r.user_id = v_user_id and r.created_at > v_day
+    ) >= v_limits.max_daily_user_requests then
+        raise exception 'You have requested access % times in 24 hours, which is the limit.',
+            v_limits.max_daily_user_requests
+            using errcode = 'PT409', detail = 'request_limit',
+                hint = 'Try again tomorrow.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_below_request_limit(text) is
+    'Refuses another request for access if the tenant has as many open ones, or has got as many in 24 hours, as the platform allows, or if the caller has made as many (PT409 request_limit). Only under locks of the caller and of the tenant.';
 
 -- sql/20_tenancy/joining/require_domain.sql
 
@@ -10329,6 +10522,46 @@ $$;
 comment on function tenancy.require_joinable(text) is
     'Returns a tenant that the caller may join (PT401 not_authenticated; PT409 member_exists; PT404 tenant_not_found, the same for everybody else and for every other tenant).';
 
+-- sql/20_tenancy/joining/require_no_request.sql
+
+create function tenancy.require_no_request(schema_name text)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := (tenancy.caller()).user_id;
+    v_refused_at timestamptz;
+begin
+    if exists (
+        select
+        from tenancy.tenants_access_requests r
+        where r.schema_name = require_no_request.schema_name and r.user_id = v_user_id and r.ended_at is null
+    ) then
+        raise exception 'You have requested access to tenant "%" already.', schema_name
+            using errcode = 'PT409', detail = 'request_exists',
+                hint = 'Nothing was changed. Wait for the answer, or call withdraw_request.';
+    end if;
+
+    select max(r.ended_at) into v_refused_at
+    from tenancy.tenants_access_requests r
+    where r.schema_name = require_no_request.schema_name
+        and r.user_id = v_user_id
+        and r.is_refused
+        and r.ended_at > statement_timestamp() - interval '7 days';
+    if v_refused_at is not null then
+        raise exception 'Your request for access to tenant "%" was refused at %.', schema_name, v_refused_at
+            using errcode = 'PT409', detail = 'request_refused',
+                hint = 'You can repeat it seven days after that.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_no_request(text) is
+    'Refuses a caller whose request for access to this tenant is open, or was refused in the last seven days (PT409: request_exists, request_refused). Only under a lock of the tenant.';
+
 -- sql/20_tenancy/joining/require_private_domain.sql
 
 create function tenancy.require_private_domain(domain text)
@@ -10352,6 +10585,43 @@ $$;
 
 comment on function tenancy.require_private_domain(text) is
     'Refuses a public mail domain and its subdomains (PT422 invalid_request).';
+
+-- sql/20_tenancy/joining/require_requestable.sql
+
+create function tenancy.require_requestable(schema_name text)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    perform tenancy.require_signed_in();
+    -- Before anything depends on the tenant. The admin has nothing else to go by.
+    if tenancy.own_address() is null then
+        perform tenancy.log_refusal('forbidden', schema_name);
+        raise exception 'Only a user with a confirmed e-mail address can request access.'
+            using errcode = '42501', detail = 'forbidden',
+                hint = 'Confirm your address in Auth, and try again.';
+    end if;
+    if tenancy.access_level(schema_name) is not null then
+        raise exception 'You are a member of tenant "%" already.', schema_name
+            using errcode = 'PT409', detail = 'member_exists',
+                hint = 'Nothing was changed. An admin of the tenant changes your access.';
+    end if;
+    if not exists (
+        select
+        from tenancy.tenants_open_to_requests o
+        join public.tenants t on t.schema_name = o.schema_name
+        where o.schema_name = require_requestable.schema_name and t.status = 'active'
+    ) then
+        perform tenancy.raise_tenant_not_found(schema_name);
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_requestable(text) is
+    'Refuses a caller who cannot request access to a tenant (PT401 not_authenticated; 42501 forbidden without a confirmed address; PT409 member_exists; PT404 tenant_not_found, the same for a missing tenant, a suspended one and one that takes no requests).';
 
 -- sql/20_tenancy/joining/require_tenant_domain.sql
 
@@ -10402,6 +10672,31 @@ $$;
 
 comment on function tenancy.shown_domain(tenancy.tenants_domains) is
     'A domain of a tenant as replies and the audit log have it, with the TXT record that proves it; null without a domain.';
+
+-- sql/20_tenancy/joining/shown_request.sql
+
+create function tenancy.shown_request(request tenancy.tenants_access_requests)
+    returns public.tenantry_access_request
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    return (
+        select row(
+            request.id, request.schema_name, request.user_id,
+            case when u.email_confirmed_at is not null then u.email end,
+            u.raw_app_meta_data ->> 'provider', request.message, request.created_at
+        )::public.tenantry_access_request
+        from auth.users u
+        where u.id = request.user_id
+    );
+end;
+$$;
+
+comment on function tenancy.shown_request(tenancy.tenants_access_requests) is
+    'A request for access as replies and the audit log have it, with the address that the user has now.';
 
 -- sql/20_tenancy/listing/is_found.sql
 
@@ -20595,6 +20890,80 @@ comment on function public.add_tenant_domain(text, text, tenancy.access_level) i
     'Errors: invalid_request, tenant_not_found, domain_limit, tenant_suspended, forbidden, '
     'not_authenticated, busy.';
 
+-- sql/30_rpc/access_control/decide_request.sql
+
+create function public.decide_request(
+    schema_name text,
+    user_id uuid,
+    approve boolean,
+    access_level tenancy.access_level default 'read',
+    expires_at timestamptz default null
+)
+    returns public.tenantry_access_request
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_caller constant tenancy.caller := tenancy.caller();
+    v_tenant public.tenants;
+    v_request public.tenantry_access_request;
+    v_before public.user_schema_access;
+    v_after public.user_schema_access;
+begin
+    perform tenancy.require_permission(schema_name, platform => 'admin', member => 'admin');
+    perform tenancy.require_user(user_id);
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+    perform tenancy.require_argument('approve', approve::text);
+    v_request := tenancy.end_request(schema_name, user_id, is_refused => not approve);
+
+    if not approve then
+        perform tenancy.log_action(
+            'request.refuse', v_tenant, jsonb_build_object('before', to_jsonb(v_request))
+        );
+        return v_request;
+    end if;
+
+    perform tenancy.require_argument('access_level', access_level::text);
+    perform tenancy.require_grantable(schema_name, user_id, access_level, expires_at);
+    select * into v_before
+    from public.user_schema_access a
+    where a.user_id = decide_request.user_id and a.schema_name = decide_request.schema_name;
+    if v_before.user_id is not null and (v_before.expires_at <= statement_timestamp()) is not true then
+        raise exception 'User % is a member of tenant "%" already.', user_id, schema_name
+            using errcode = 'PT409', detail = 'member_exists',
+                hint = 'Nothing was changed. Refuse the request, or change the access with grant_schema_access.';
+    end if;
+    v_after := tenancy.give_access(user_id, schema_name, access_level, expires_at, v_caller.user_id, roles => '{}');
+
+    perform tenancy.log_action(
+        'access.grant', v_tenant,
+        jsonb_build_object(
+            'before', case when v_before.user_id is not null then to_jsonb(v_before) end,
+            'after', to_jsonb(v_after),
+            'request', v_request.id
+        )
+    );
+
+    return v_request;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.decide_request(text, uuid, boolean, tenancy.access_level, timestamptz) is
+    'Approves or refuses a user''s request for access to a tenant, and returns the request that ended. '
+    'Approving gives access with this level until expires_at, or without an end, under the rules of '
+    'grant_schema_access: a tenant admin whose own access expires can give neither the level admin '
+    'nor access beyond that moment. A refused user can repeat the request after seven days. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: invalid_request, tenant_not_found, user_not_found, request_not_found, member_exists, '
+    'own_grant, tenant_suspended, forbidden, not_authenticated, busy.';
+
 -- sql/30_rpc/access_control/decline_invitation.sql
 
 create function public.decline_invitation(secret text)
@@ -20986,6 +21355,58 @@ comment on function public.leave_tenant(text) is
     'Errors: tenant_not_found, last_tenant_admin, tenant_suspended, forbidden, '
     'not_authenticated, busy.';
 
+-- sql/30_rpc/access_control/list_access_requests.sql
+
+create function public.list_access_requests(
+    schema_name text,
+    page_size integer default 50,
+    after uuid default null
+)
+    returns setof public.tenantry_access_request
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_after timestamptz;
+begin
+    perform tenancy.require_permission(schema_name, platform => 'admin', member => 'admin');
+    perform tenancy.require_page_size(page_size);
+    -- Its row stays for a week after it has ended.
+    select r.created_at into v_after
+    from tenancy.tenants_access_requests r
+    where r.id = list_access_requests.after and r.schema_name = list_access_requests.schema_name;
+    if after is not null and v_after is null then
+        raise exception '"after" is the id of no request for access to tenant "%".', schema_name
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Send the id of the last request of a page, or begin again without it.';
+    end if;
+
+    return query
+    select (tenancy.shown_request(r)).*
+    from tenancy.tenants_access_requests r
+    where r.schema_name = list_access_requests.schema_name
+        and r.ended_at is null
+        and (list_access_requests.after is null or (r.created_at, r.id) > (v_after, list_access_requests.after))
+        and exists (select from tenancy.active_users u where u.id = r.user_id)
+    order by r.created_at, r.id
+    limit page_size;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.list_access_requests(text, integer, uuid) is
+    'Lists the open requests for access to a tenant, oldest first, one page at a time. '
+    'Those of users whom Auth has banned or deleted are left out. email is the address that Auth has '
+    'confirmed, and provider says who vouches for it. A page has up to page_size requests, from 1 to '
+    '1,000; a page that is not full is the last one. For the next page, give the id of the last '
+    'request of this page as after. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
+
 -- sql/30_rpc/access_control/list_invitations.sql
 
 create function public.list_invitations(
@@ -21270,6 +21691,57 @@ comment on function public.remove_tenant_domain(text, text) is
     'Errors: invalid_request, tenant_not_found, domain_not_found, tenant_suspended, forbidden, '
     'not_authenticated, busy.';
 
+-- sql/30_rpc/access_control/request_access.sql
+
+create function public.request_access(schema_name text, message text default null)
+    returns public.tenantry_access_request
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := (tenancy.caller()).user_id;
+    v_tenant public.tenants;
+    v_after tenancy.tenants_access_requests;
+begin
+    -- Before the locks, so that a stranger never waits for them and learns nothing from the wait.
+    perform tenancy.require_requestable(schema_name);
+    perform tenancy.require_text('message', message, 1000, has_lines => true);
+    perform tenancy.lock_users(array[v_user_id]);
+    v_tenant := tenancy.lock_tenant_row(schema_name);
+    perform tenancy.require_requestable(schema_name);
+    perform tenancy.require_no_request(schema_name);
+    perform tenancy.require_below_request_limit(schema_name);
+
+    delete from tenancy.tenants_access_requests r
+    where r.schema_name = request_access.schema_name and r.ended_at <= statement_timestamp() - interval '7 days';
+    insert into tenancy.tenants_access_requests (schema_name, user_id, message)
+    values (schema_name, v_user_id, message)
+    returning * into v_after;
+
+    perform tenancy.log_action(
+        'request.create', v_tenant, jsonb_build_object('after', to_jsonb(tenancy.shown_request(v_after)))
+    );
+
+    return tenancy.shown_request(v_after);
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.request_access(text, text) is
+    'Requests access to a tenant, and returns the request, which an admin of the tenant decides. '
+    'The caller needs an e-mail address that Auth has confirmed. A user has one open request for a '
+    'tenant. A refused request can be repeated after seven days. To everybody a tenant that takes '
+    'no requests does not exist, and neither does a suspended one. '
+    'Callers: user with a confirmed address. '
+    'Errors: invalid_request, tenant_not_found, member_exists, request_exists, request_refused, '
+    'request_limit, forbidden, not_authenticated, busy.';
+
 -- sql/30_rpc/access_control/revoke_admin.sql
 
 create function public.revoke_admin(user_id uuid)
@@ -21427,6 +21899,57 @@ comment on function public.revoke_schema_access(text, uuid) is
     'Callers: tenant admin, platform admin, oneself. '
     'Errors: invalid_request, tenant_not_found, user_not_found, last_tenant_admin, '
     'tenant_suspended, forbidden, not_authenticated, busy.';
+
+-- sql/30_rpc/access_control/set_access_requests.sql
+
+create function public.set_access_requests(schema_name text, enabled boolean)
+    returns public.tenantry_access_requests_setting
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_tenant public.tenants;
+    v_changed text;
+begin
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+    perform tenancy.require_argument('enabled', enabled::text);
+
+    if enabled then
+        insert into tenancy.tenants_open_to_requests as o (schema_name)
+        values (schema_name)
+        on conflict on constraint tenants_open_to_requests_pkey do nothing
+        returning o.schema_name into v_changed;
+    else
+        delete from tenancy.tenants_open_to_requests o
+        where o.schema_name = set_access_requests.schema_name
+        returning o.schema_name into v_changed;
+    end if;
+
+    if v_changed is not null then
+        perform tenancy.log_action(
+            'access.set_requests', v_tenant,
+            jsonb_build_object('before', not enabled, 'after', enabled)
+        );
+    end if;
+
+    return row(schema_name, enabled)::public.tenantry_access_requests_setting;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.set_access_requests(text, boolean) is
+    'Lets users request access to a tenant, or no longer, and returns the setting. '
+    'A tenant takes no requests unless this is called. A tenant that takes requests can be told '
+    'from a missing one by everybody with a confirmed address. Open requests stay open. '
+    'Callers: tenant admin, platform admin. '
+    'Errors: invalid_request, tenant_not_found, tenant_suspended, forbidden, not_authenticated, '
+    'busy.';
 
 -- sql/30_rpc/access_control/transfer_admin.sql
 
@@ -21586,6 +22109,54 @@ comment on function public.verify_tenant_domain(text, text, text[]) is
     'Callers: platform admin. '
     'Errors: invalid_request, tenant_not_found, domain_not_found, domain_unproved, forbidden, '
     'not_authenticated, busy.';
+
+-- sql/30_rpc/access_control/withdraw_request.sql
+
+create function public.withdraw_request(schema_name text)
+    returns public.tenantry_access_request
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := (tenancy.require_signed_in()).user_id;
+    v_tenant public.tenants;
+    v_before public.tenantry_access_request;
+begin
+    -- Nobody without a request waits for a lock.
+    if not exists (
+        select
+        from tenancy.tenants_access_requests r
+        where r.schema_name = withdraw_request.schema_name and r.user_id = v_user_id and r.ended_at is null
+    ) then
+        perform tenancy.log_refusal('request_not_found', schema_name);
+        raise exception 'You have no open request for access to a tenant of this name.'
+            using errcode = 'PT404', detail = 'request_not_found',
+                hint = 'There is nothing to withdraw.';
+    end if;
+    v_tenant := tenancy.lock_tenant_row(schema_name);
+    v_before := tenancy.end_request(schema_name, v_user_id);
+
+    perform tenancy.log_action(
+        'request.withdraw', v_tenant, jsonb_build_object('before', to_jsonb(v_before))
+    );
+
+    return v_before;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.withdraw_request(text) is
+    'Withdraws the caller''s own open request for access to a tenant, and returns it. '
+    'The caller may request access again at once, within the limits. The reply is the same for a '
+    'tenant that does not exist as for one without a request of the caller. '
+    'Callers: anyone signed in. '
+    'Errors: request_not_found, not_authenticated, busy.';
 
 -- sql/30_rpc/audit_log/get_admin_audit_log.sql
 
@@ -26094,6 +26665,7 @@ as $$
     select array[
         'public.accept_invitation(text)',
         'public.add_tenant_domain(text, text, tenancy.access_level)',
+        'public.decide_request(text, uuid, boolean, tenancy.access_level, timestamp with time zone)',
         'public.decline_invitation(text)',
         'public.define_role(text, text, text[], text)',
         'public.drop_role(text, text)',
@@ -26101,6 +26673,7 @@ as $$
         'public.invite_member(text, text, tenancy.access_level, timestamp with time zone)',
         'public.join_tenant(text)',
         'public.leave_tenant(text)',
+        'public.list_access_requests(text, integer, uuid)',
         'public.list_invitations(text, integer, text)',
         'public.list_joinable_tenants(integer, text)',
         'public.list_members(text, text, text, integer, text)',
@@ -26108,11 +26681,14 @@ as $$
         'public.list_tenant_domains(text)',
         'public.promote_to_admin(uuid, tenancy.platform_role)',
         'public.remove_tenant_domain(text, text)',
+        'public.request_access(text, text)',
         'public.revoke_admin(uuid)',
         'public.revoke_invitation(text, uuid)',
         'public.revoke_schema_access(text, uuid)',
+        'public.set_access_requests(text, boolean)',
         'public.transfer_admin(text, uuid)',
         'public.verify_tenant_domain(text, text, text[])',
+        'public.withdraw_request(text)',
         'public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer)',
         'public.get_audit_log(text, uuid, text, text, jsonb, timestamp with time zone, timestamp with time zone, bigint, integer)',
         'public.prune_audit_log(text, timestamp with time zone)',
@@ -26279,6 +26855,7 @@ grant select on table
 revoke all on function
     public.accept_invitation(text),
     public.add_tenant_domain(text, text, tenancy.access_level),
+    public.decide_request(text, uuid, boolean, tenancy.access_level, timestamp with time zone),
     public.decline_invitation(text),
     public.define_role(text, text, text[], text),
     public.drop_role(text, text),
@@ -26286,6 +26863,7 @@ revoke all on function
     public.invite_member(text, text, tenancy.access_level, timestamp with time zone),
     public.join_tenant(text),
     public.leave_tenant(text),
+    public.list_access_requests(text, integer, uuid),
     public.list_invitations(text, integer, text),
     public.list_joinable_tenants(integer, text),
     public.list_members(text, text, text, integer, text),
@@ -26293,11 +26871,14 @@ revoke all on function
     public.list_tenant_domains(text),
     public.promote_to_admin(uuid, tenancy.platform_role),
     public.remove_tenant_domain(text, text),
+    public.request_access(text, text),
     public.revoke_admin(uuid),
     public.revoke_invitation(text, uuid),
     public.revoke_schema_access(text, uuid),
+    public.set_access_requests(text, boolean),
     public.transfer_admin(text, uuid),
     public.verify_tenant_domain(text, text, text[]),
+    public.withdraw_request(text),
     public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer),
     public.get_audit_log(text, uuid, text, text, jsonb, timestamp with time zone, timestamp with time zone, bigint, integer),
     public.prune_audit_log(text, timestamp with time zone),
@@ -26345,6 +26926,7 @@ revoke all on function
 grant execute on function
     public.accept_invitation(text),
     public.add_tenant_domain(text, text, tenancy.access_level),
+    public.decide_request(text, uuid, boolean, tenancy.access_level, timestamp with time zone),
     public.decline_invitation(text),
     public.define_role(text, text, text[], text),
     public.drop_role(text, text),
@@ -26352,6 +26934,7 @@ grant execute on function
     public.invite_member(text, text, tenancy.access_level, timestamp with time zone),
     public.join_tenant(text),
     public.leave_tenant(text),
+    public.list_access_requests(text, integer, uuid),
     public.list_invitations(text, integer, text),
     public.list_joinable_tenants(integer, text),
     public.list_members(text, text, text, integer, text),
@@ -26359,11 +26942,14 @@ grant execute on function
     public.list_tenant_domains(text),
     public.promote_to_admin(uuid, tenancy.platform_role),
     public.remove_tenant_domain(text, text),
+    public.request_access(text, text),
     public.revoke_admin(uuid),
     public.revoke_invitation(text, uuid),
     public.revoke_schema_access(text, uuid),
+    public.set_access_requests(text, boolean),
     public.transfer_admin(text, uuid),
     public.verify_tenant_domain(text, text, text[]),
+    public.withdraw_request(text),
     public.get_admin_audit_log(text, uuid, text, timestamp with time zone, timestamp with time zone, bigint, integer),
     public.get_audit_log(text, uuid, text, text, jsonb, timestamp with time zone, timestamp with time zone, bigint, integer),
     public.prune_audit_log(text, timestamp with time zone),

@@ -62,6 +62,19 @@ DOMAIN = (
 )
 VERIFIED = DOMAIN.format(f" '{OLGA}', now()")
 
+REQUEST = "9e4c7a52-6d1f-4b38-a0e5-3c8b2f7d1a64"
+OPEN_TO_REQUESTS = (
+    *(NOT_BOB, INVITE_BOB[1]),
+    "update auth.users set raw_app_meta_data = jsonb_build_object('provider', 'email')"  # noqa: S608
+    f" where id = '{BOB}'",
+    "select public.set_access_requests('acme', true)",
+)
+REQUESTED = (
+    *OPEN_TO_REQUESTS,
+    "insert into tenancy.tenants_access_requests (id, schema_name, user_id, message)"  # noqa: S608
+    f" values ('{REQUEST}', 'acme', '{BOB}', 'I work in your Berlin office.')",
+)
+
 
 @pytest.fixture(scope="module")
 def project() -> Iterator[Address]:
@@ -171,6 +184,11 @@ BEFORE: dict[str, tuple[str | None, tuple[str, ...]]] = {
         ("join_tenant", "list_joinable_tenants"),
         (None, (*INVITE_BOB, VERIFIED)),
     ),
+    "request_access": (None, OPEN_TO_REQUESTS),
+    **dict.fromkeys(
+        ("withdraw_request", "decide_request", "list_access_requests"),
+        (None, REQUESTED),
+    ),
     "revoke_admin": (OLGA, (f"select public.promote_to_admin('{BOB}', 'viewer')",)),
     "create_table": (OLGA, ("select public.drop_table('acme', 'orders')",)),
     "add_column": (OLGA, ("select public.drop_table('acme', 'orders')", ORDERS.format(""))),
@@ -221,7 +239,8 @@ def make_example(environment: Environment) -> None:
 
 def caller_of(environment: Environment, name: str) -> Person:
     callers = set(catalogue()[name].callers)
-    if callers & {"anyone signed in", "user of a domain", "member"}:
+    of_bob = {"anyone signed in", "user of a domain", "user with a confirmed address", "member"}
+    if callers & of_bob:
         return Person(environment.token(BOB), BOB)
     # Staff do not see the names in the profiles.
     user_id = ANN if callers == {"tenant admin"} or name == "list_members" else OLGA
@@ -354,7 +373,7 @@ def make_tenants(environment: Environment) -> None:
         "select public.create_table('acme', 'orders', %s)", (Jsonb(columns),)
     )
     environment.sql.execute("select public.add_foreign_key('acme', 'orders', 'buyer', 'users')")
-    for statement in (*INVITE_BOB, VERIFIED):
+    for statement in (*INVITE_BOB, VERIFIED, *REQUESTED):
         environment.sql.execute(statement.encode())
     environment.sql.execute("select tenancy.declare_permission('invoices.approve')")
     environment.sql.execute(

@@ -94,6 +94,41 @@ def test_domain_is_removed_before_or_after_a_user_joins(
         assert joined.is_success or refusal(joined) in {NOT_FOUND, *BUSY}
 
 
+@pytest.mark.soak
+def test_one_of_many_answers_to_a_request_counts(environment: Environment, soak: bool) -> None:
+    for _ in range(200 if soak else 2):
+        tenant, person = environment.tenant(), environment.person(confirmed=True)
+        environment.sql.execute("select public.set_access_requests(%s, true)", (tenant,))
+        request = partial(environment.rpc, person, "request_access", schema_name=tenant)
+        asked = at_once(*(request for _ in range(4)))
+        assert [reply.is_success for reply in asked].count(True) == 1
+        assert {refusal(reply) for reply in asked if reply.is_error} <= {
+            *((409, "request_exists"), *BUSY),
+        }
+
+        answers = at_once(
+            *(
+                partial(
+                    environment.rpc,
+                    environment.service,
+                    "decide_request",
+                    schema_name=tenant,
+                    user_id=person.id,
+                    approve=approve,
+                )
+                for approve in (True, False) * 2
+            ),
+            partial(environment.rpc, person, "withdraw_request", schema_name=tenant),
+        )
+
+        [counts] = [place for place, reply in enumerate(answers) if reply.is_success]
+        assert {refusal(reply) for reply in answers if reply.is_error} <= {
+            *((404, "request_not_found"), *BUSY),
+        }
+        expected = (1, ["access.grant"]) if counts in (0, 2) else (0, [])
+        assert grants_and_entries(environment, tenant, person) == expected
+
+
 CHANGES = {
     "domain removed": (
         "delete from tenancy.tenants_domains where schema_name = %s",

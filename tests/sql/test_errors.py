@@ -403,6 +403,41 @@ def domain_limit(environment: Environment, entry_point: str) -> httpx.Response:
     ).reply
 
 
+def access_request(
+    environment: Environment, entry_point: str, operation: str, before: str = "", **more: Any
+) -> httpx.Response:
+    """A call by a person with a confirmed address, on a tenant that takes requests."""
+    name, guest = environment.tenant(), environment.person(confirmed=True)
+    environment.sql.execute("select public.set_access_requests(%s, true)", (name,))
+    if before:
+        environment.sql.execute(
+            "insert into tenancy.tenants_access_requests"
+            " (schema_name, user_id, ended_at, is_refused)"
+            f" select %s, %s, {before}".encode(),
+            (name, guest.id),
+        )
+    return audited_call(
+        environment, guest, operation, entry_point=entry_point, schema_name=name, **more
+    ).reply
+
+
+def request_not_found(environment: Environment, entry_point: str) -> httpx.Response:
+    return access_request(environment, entry_point, "withdraw_request")
+
+
+def request_exists(environment: Environment, entry_point: str) -> httpx.Response:
+    return access_request(environment, entry_point, "request_access", "null, false")
+
+
+def request_refused(environment: Environment, entry_point: str) -> httpx.Response:
+    return access_request(environment, entry_point, "request_access", "now(), true")
+
+
+def request_limit(environment: Environment, entry_point: str) -> httpx.Response:
+    many = "now(), false from generate_series(1, 20)"
+    return access_request(environment, entry_point, "request_access", many)
+
+
 def ddl(
     environment: Environment, entry_point: str, operation: str, **arguments: Any
 ) -> httpx.Response:
@@ -551,6 +586,10 @@ PROVOKED: list[Provoke] = [
     domain_not_found,
     domain_unproved,
     domain_limit,
+    request_not_found,
+    request_exists,
+    request_refused,
+    request_limit,
     last_tenant_admin,
     role_not_found,
     permission_not_found,

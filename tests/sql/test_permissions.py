@@ -37,6 +37,7 @@ OUTCOMES = {
     "lost": (404, "migration_not_found"),
     "void": (404, "invitation_not_found"),
     "in": (409, "member_exists"),
+    "unasked": (404, "request_not_found"),
 }
 
 # anon_key: the anon key sent as the token. expired: an admin of the tenant until a minute ago.
@@ -69,6 +70,11 @@ remove_tenant_domain   out    out      none     none    no      no      ok/shut 
 list_tenant_domains    out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 join_tenant            out    out      none     none    in      in      in           none   none  none        none
 list_joinable_tenants  out    out      ok       ok      ok      ok      ok           ok     ok    ok          ok
+set_access_requests    out    out      none     none    no      no      ok/shut      no     ok    ok          ok
+request_access         out    out      no       no      no      no      no           no     no    no          no
+withdraw_request       out    out      unasked  unasked unasked unasked unasked      unasked unasked unasked  unasked
+decide_request         out    out      none     none    no      no      ok/shut      no     ok    ok          ok
+list_access_requests   out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 list_members           out    out      none     none    no      no      ok/shut      ok     ok    ok          ok
 leave_tenant           out    out      none     none    ok/shut ok/shut ok/shut      no     no    no          no
 transfer_admin         out    out      none     none    no      no      ok/shut      no     no    no          no
@@ -423,6 +429,19 @@ def about_a_domain(callers: Callers, tenant: str, caller: Person) -> Arguments:
     return {"schema_name": tenant, "domain": domain}
 
 
+def with_a_setting(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    return {"schema_name": tenant, "enabled": False}
+
+
+def about_a_request(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    person = callers.environment.person(confirmed=True)
+    callers.environment.sql.execute(
+        "insert into tenancy.tenants_access_requests (schema_name, user_id) values (%s, %s)",
+        (tenant, person.id),
+    )
+    return {"schema_name": tenant, "user_id": person.id, "approve": True}
+
+
 # Prepares a call so that it can succeed, and returns its arguments.
 ARRANGE: dict[str, Arrange] = {
     "create_tenant_schema": with_new_name,
@@ -459,6 +478,12 @@ ARRANGE: dict[str, Arrange] = {
     # test_joining.py has the users of a domain.
     "join_tenant": of_tenant,
     "list_joinable_tenants": nothing,
+    "set_access_requests": with_a_setting,
+    # These people have no confirmed address. test_access_requests.py has those who have one.
+    "request_access": of_tenant,
+    "withdraw_request": of_tenant,
+    "decide_request": about_a_request,
+    "list_access_requests": of_tenant,
     "promote_to_admin": to_a_viewer,
     "revoke_admin": from_a_viewer,
     "check_tenant_status": of_tenant,
@@ -586,7 +611,7 @@ _INCLUDING: dict[str, tuple[set[str], set[str]]] = {
     "service_key": (_SIGNED_IN | {"platform viewer", "platform admin", "super_admin"},) * 2,
 }
 # The outcomes after the check of the permission.
-_PERMITTED = {"lost", "ok", "open", "gone", "void"}
+_PERMITTED = {"lost", "ok", "open", "gone", "void", "unasked"}
 
 
 @pytest.mark.parametrize("row", dict.fromkeys(row for row, _, _ in rows()))

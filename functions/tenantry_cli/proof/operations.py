@@ -244,6 +244,19 @@ _SPECIAL: Mapping[str, _Special] = {
         ),
     ),
     "list_tenant_domains": _Special(may_be_empty=True),
+    "set_access_requests": _Special(
+        # No tenant of the run takes requests, nor shall one.
+        _fixed(enabled=False),
+        attack=_fixed(enabled=True),
+    ),
+    # No tenant takes any.
+    "request_access": _Special(control=_CONTROL),
+    "withdraw_request": _Special(passes=frozenset({"request_not_found"})),
+    "decide_request": _Special(
+        lambda context: {"user_id": context.own_id, "approve": True},
+        passes=frozenset({"request_not_found"}),
+    ),
+    "list_access_requests": _Special(may_be_empty=True),
     # These identities have no address of a tenant's domain.
     "join_tenant": _Special(control=_CONTROL),
     "list_joinable_tenants": _Special(permission=NO_ONE, control=_CONTROL),
