@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from flask import Request, Response
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from tenantry.endpoint import answer
 from tenantry.fields import (
@@ -76,6 +76,22 @@ _Message = Annotated[
 ]
 
 
+_Reason = Annotated[
+    str,
+    Field(
+        description="Why support access is needed. The tenant sees it.",
+        examples=["Ticket 4711: the totals of March are wrong."],
+    ),
+]
+_SupportReason = Annotated[
+    str | None,
+    Field(
+        description="Why platform staff opened support access; null for members.",
+        examples=[None],
+    ),
+]
+
+
 class SchemaAccess(Result):
     user_id: UserId
     schema_name: SchemaName
@@ -88,6 +104,7 @@ class SchemaAccess(Result):
         list[PermissionName],
         Field(description="What the roles give. The level admin has every permission."),
     ]
+    support_reason: _SupportReason
 
 
 class Member(Result):
@@ -109,6 +126,7 @@ class Member(Result):
     granted_by: ActorId
     granted_by_email: Annotated[str | None, Field(examples=["olga@example.com"])]
     expires_at: Timestamp | None
+    support_reason: _SupportReason
     last_sign_in_at: Timestamp | None
     is_active: Annotated[
         bool,
@@ -378,6 +396,20 @@ class ListRoles(Arguments):
     schema_name: SchemaName
 
 
+class OpenSupportAccess(Arguments):
+    schema_name: SchemaName
+    reason: _Reason
+    minutes: Annotated[StrictInt, Field(description="1 to 240.", examples=[60])] = 60
+    access_level: AccessLevel = "read"
+
+
+class CloseSupportAccess(Arguments):
+    schema_name: SchemaName
+    user_id: Annotated[
+        UUID | None, Field(description="Whose support access ends; null is the caller's.")
+    ] = None
+
+
 class PromoteToAdmin(Arguments):
     user_id: UserId
     role: PlatformRole = "admin"
@@ -386,6 +418,15 @@ class PromoteToAdmin(Arguments):
 class RevokeAdmin(Arguments):
     user_id: UserId
 
+
+# Olga, who runs the platform, looks into a tenant.
+_SUPPORT = {
+    "user_id": "0b6d1f4e-8a53-4c1e-9d57-2f0e6c3a9b10",
+    "expires_at": "2026-11-23T10:00:00.820727+00:00",
+    "support_reason": "Ticket 4711: the totals of March are wrong.",
+    "roles": [],
+    "permissions": [],
+}
 
 GROUP = Group(
     "access-control",
@@ -433,6 +474,13 @@ GROUP = Group(
     Operation("define_role", DefineRole, Role),
     Operation("drop_role", DropRole, Role),
     Operation("list_roles", ListRoles, list[Role]),
+    Operation(
+        "open_support_access",
+        OpenSupportAccess,
+        SchemaAccess,
+        reply_example=_SUPPORT,
+    ),
+    Operation("close_support_access", CloseSupportAccess, SchemaAccess, reply_example=_SUPPORT),
     Operation("promote_to_admin", PromoteToAdmin, AdminUser),
     Operation("revoke_admin", RevokeAdmin, AdminUser),
 )

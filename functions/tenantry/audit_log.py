@@ -36,6 +36,7 @@ _GRANT = {
     "expires_at": None,
     "granted_by": "0b6d1f4e-8a53-4c1e-9d57-2f0e6c3a9b10",
     "granted_at": "2026-11-23T09:00:00.820727+00:00",
+    "support_reason": None,
     "roles": ["accountant"],
     "permissions": ["invoices.approve"],
 }

@@ -21,6 +21,7 @@ CALLERS = (
     "oneself",
     "platform viewer",
     "platform admin",
+    "signed-in platform admin",
     "super_admin",
 )
 """Who may call an operation. A higher level or role includes the lower ones."""

@@ -219,7 +219,7 @@ ERROR_CODES = (
         409,
         "own_grant",
         "Callers may drop their own grant, but not change it.",
-        "Ask another admin to change it.",
+        "Ask another admin to change it. Platform staff call `open_support_access`.",
     ),
     ErrorCode(
         409,

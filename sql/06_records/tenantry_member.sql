@@ -8,6 +8,7 @@ create type public.tenantry_member as (
     granted_by uuid,
     granted_by_email text,
     expires_at timestamptz,
+    support_reason text,
     last_sign_in_at timestamptz,
     is_active boolean,
     cursor text,
@@ -19,6 +20,8 @@ comment on column public.tenantry_member.email is
     'The address that Auth has. Of a member whose access has expired, it is the one in the tenant''s profile, if there is a profile.';
 comment on column public.tenantry_member.display_name is
     'The display name in the tenant''s profile. Null without a profile, and to callers who may not read the rows of the tenant.';
+comment on column public.tenantry_member.support_reason is
+    'Why a member of the platform''s staff opened support access; null for members.';
 comment on column public.tenantry_member.last_sign_in_at is
     'When Auth last signed the user in; null if never, or if the access has expired.';
 comment on column public.tenantry_member.is_active is

@@ -17,4 +17,4 @@ comment on column public.tenantry_tenant_info.roles is
     'The caller''s own roles; null for platform staff without a grant.';
 comment on column public.tenantry_tenant_info.permissions is
     'What the caller''s own roles give. The level admin has every permission without a role.';
-comment on column public.tenantry_tenant_info.member_count is 'Number of users with an unexpired grant who are neither banned nor deleted in Auth.';
+comment on column public.tenantry_tenant_info.member_count is 'Number of members: users with an unexpired grant, support access not included, who are neither banned nor deleted in Auth.';

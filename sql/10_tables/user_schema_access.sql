@@ -7,13 +7,15 @@ create table public.user_schema_access (
     granted_at timestamptz not null default now(),
     roles text[] not null default '{}',
     permissions text[] not null default '{}',
+    support_reason text,
     constraint user_schema_access_pkey primary key (user_id, schema_name),
     constraint user_schema_access_user_id_fkey foreign key (user_id)
         references auth.users (id) on delete cascade,
     constraint user_schema_access_schema_name_fkey foreign key (schema_name)
         references public.tenants (schema_name) on delete cascade,
     constraint user_schema_access_granted_by_fkey foreign key (granted_by)
-        references auth.users (id) on delete set null
+        references auth.users (id) on delete set null,
+    constraint user_schema_access_support_ends check (support_reason is null or expires_at is not null)
 );
 
 create index user_schema_access_schema_name_idx on public.user_schema_access (schema_name);
@@ -31,3 +33,5 @@ comment on column public.user_schema_access.roles is
     'Roles of the tenant and of the template that the grant carries, sorted.';
 comment on column public.user_schema_access.permissions is
     'What the roles give, sorted. It is stored so that a policy reads no other table. The level admin has every declared permission without it.';
+comment on column public.user_schema_access.support_reason is
+    'Why a member of the platform''s staff opened this support access; null for the grants of members.';

@@ -13,7 +13,7 @@ create view tenancy.open_invitations as
                 from tenancy.active_users u
                 where u.id = i.invited_by
                     and exists (
-                        select from public.admin_users p
+                        select from tenancy.current_staff p
                         where p.user_id = u.id and p.role >= 'admin'
                     )
             )

@@ -9,6 +9,7 @@ as $$
     select array[
         'public.accept_invitation(text)',
         'public.add_tenant_domain(text, text, tenancy.access_level)',
+        'public.close_support_access(text, uuid)',
         'public.decide_request(text, uuid, boolean, tenancy.access_level, timestamp with time zone)',
         'public.decline_invitation(text)',
         'public.define_role(text, text, text[], text)',
@@ -23,6 +24,7 @@ as $$
         'public.list_members(text, text, text, integer, text)',
         'public.list_roles(text)',
         'public.list_tenant_domains(text)',
+        'public.open_support_access(text, text, integer, tenancy.access_level)',
         'public.promote_to_admin(uuid, tenancy.platform_role)',
         'public.remove_tenant_domain(text, text)',
         'public.request_access(text, text)',

@@ -7,6 +7,7 @@
 revoke all on function
     public.accept_invitation(text),
     public.add_tenant_domain(text, text, tenancy.access_level),
+    public.close_support_access(text, uuid),
     public.decide_request(text, uuid, boolean, tenancy.access_level, timestamp with time zone),
     public.decline_invitation(text),
     public.define_role(text, text, text[], text),
@@ -21,6 +22,7 @@ revoke all on function
     public.list_members(text, text, text, integer, text),
     public.list_roles(text),
     public.list_tenant_domains(text),
+    public.open_support_access(text, text, integer, tenancy.access_level),
     public.promote_to_admin(uuid, tenancy.platform_role),
     public.remove_tenant_domain(text, text),
     public.request_access(text, text),
@@ -78,6 +80,7 @@ revoke all on function
 grant execute on function
     public.accept_invitation(text),
     public.add_tenant_domain(text, text, tenancy.access_level),
+    public.close_support_access(text, uuid),
     public.decide_request(text, uuid, boolean, tenancy.access_level, timestamp with time zone),
     public.decline_invitation(text),
     public.define_role(text, text, text[], text),
@@ -92,6 +95,7 @@ grant execute on function
     public.list_members(text, text, text, integer, text),
     public.list_roles(text),
     public.list_tenant_domains(text),
+    public.open_support_access(text, text, integer, tenancy.access_level),
     public.promote_to_admin(uuid, tenancy.platform_role),
     public.remove_tenant_domain(text, text),
     public.request_access(text, text),

@@ -46,6 +46,7 @@ begin
         'admin_users_granted_by_idx',
         'admin_users_pkey',
         'check_tenant_status',
+        'close_support_access',
         'create_table',
         'create_tenant_schema',
         'create_user_profile',
@@ -86,6 +87,7 @@ begin
         'list_tenants',
         'list_tenants_behind',
         'migrate_tenant',
+        'open_support_access',
         'promote_to_admin',
         'prune_audit_log',
         'redact_audit_log',
@@ -582,6 +584,7 @@ create type public.tenantry_member as (
     granted_by uuid,
     granted_by_email text,
     expires_at timestamptz,
+    support_reason text,
     last_sign_in_at timestamptz,
     is_active boolean,
     cursor text,
@@ -593,6 +596,8 @@ comment on column public.tenantry_member.email is
     'The address that Auth has. Of a member whose access has expired, it is the one in the tenant''s profile, if there is a profile.';
 comment on column public.tenantry_member.display_name is
     'The display name in the tenant''s profile. Null without a profile, and to callers who may not read the rows of the tenant.';
+comment on column public.tenantry_member.support_reason is
+    'Why a member of the platform''s staff opened support access; null for members.';
 comment on column public.tenantry_member.last_sign_in_at is
     'When Auth last signed the user in; null if never, or if the access has expired.';
 comment on column public.tenantry_member.is_active is
@@ -838,7 +843,7 @@ comment on column public.tenantry_tenant_info.roles is
     'The caller''s own roles; null for platform staff without a grant.';
 comment on column public.tenantry_tenant_info.permissions is
     'What the caller''s own roles give. The level admin has every permission without a role.';
-comment on column public.tenantry_tenant_info.member_count is 'Number of users with an unexpired grant who are neither banned nor deleted in Auth.';
+comment on column public.tenantry_tenant_info.member_count is 'Number of members: users with an unexpired grant, support access not included, who are neither banned nor deleted in Auth.';
 
 -- sql/06_records/tenantry_tenant_membership.sql
 
@@ -1907,13 +1912,15 @@ create table public.user_schema_access (
     granted_at timestamptz not null default now(),
     roles text[] not null default '{}',
     permissions text[] not null default '{}',
+    support_reason text,
     constraint user_schema_access_pkey primary key (user_id, schema_name),
     constraint user_schema_access_user_id_fkey foreign key (user_id)
         references auth.users (id) on delete cascade,
     constraint user_schema_access_schema_name_fkey foreign key (schema_name)
         references public.tenants (schema_name) on delete cascade,
     constraint user_schema_access_granted_by_fkey foreign key (granted_by)
-        references auth.users (id) on delete set null
+        references auth.users (id) on delete set null,
+    constraint user_schema_access_support_ends check (support_reason is null or expires_at is not null)
 );
 
 create index user_schema_access_schema_name_idx on public.user_schema_access (schema_name);
@@ -1931,6 +1938,8 @@ comment on column public.user_schema_access.roles is
     'Roles of the tenant and of the template that the grant carries, sorted.';
 comment on column public.user_schema_access.permissions is
     'What the roles give, sorted. It is stored so that a policy reads no other table. The level admin has every declared permission without it.';
+comment on column public.user_schema_access.support_reason is
+    'Why a member of the platform''s staff opened this support access; null for the grants of members.';
 
 -- sql/15_views/active_users.sql
 
@@ -1980,12 +1989,22 @@ create view tenancy.calling_user as
 comment on view tenancy.calling_user is
     'The user who is calling: the subject of the token, if PostgREST switched to the role authenticated and the user is active in Auth. Otherwise there is no row.';
 
+-- sql/15_views/current_staff.sql
+
+create view tenancy.current_staff as
+    select a.user_id, a.role
+    from public.admin_users a;
+
+comment on view tenancy.current_staff is
+    'The platform staff: users with a platform role. They may be banned or deleted in Auth.';
+
 -- sql/15_views/current_tenant_admins.sql
 
 create view tenancy.current_tenant_admins as
     select a.schema_name, a.user_id, a.expires_at
     from public.user_schema_access a
     where a.access_level = 'admin'
+        and a.support_reason is null
         -- Not now(), which is the start of the transaction.
         and (a.expires_at is null or a.expires_at > statement_timestamp())
         and exists (
@@ -1994,7 +2013,7 @@ create view tenancy.current_tenant_admins as
         );
 
 comment on view tenancy.current_tenant_admins is
-    'The admins of each tenant who can act: their access is unexpired, and they are neither banned nor deleted in Auth.';
+    'The tenant''s own admins who can act: their access is unexpired and no support access, and they are neither banned nor deleted in Auth.';
 
 -- sql/15_views/listed_tenants.sql
 
@@ -2023,7 +2042,7 @@ create view tenancy.open_invitations as
                 from tenancy.active_users u
                 where u.id = i.invited_by
                     and exists (
-                        select from public.admin_users p
+                        select from tenancy.current_staff p
                         where p.user_id = u.id and p.role >= 'admin'
                     )
             )
@@ -2243,6 +2262,25 @@ $$;
 comment on function tenancy.end_access(text, uuid) is
     'Ends a user''s access to a tenant and returns it, or null without access, and remembers whether the user left by themselves. Checks nothing; only under a lock of the tenant.';
 
+-- sql/20_tenancy/access/find_staff.sql
+
+create function tenancy.find_staff(email text)
+    returns uuid
+    stable
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    select s.user_id
+    from tenancy.current_staff s
+    join auth.users u on u.id = s.user_id
+    where lower(u.email collate "C") = lower(find_staff.email collate "C")
+    limit 1;
+$$;
+
+comment on function tenancy.find_staff(text) is
+    'The member of the platform''s staff who has this e-mail address in Auth; null if there is none.';
+
 -- sql/20_tenancy/access/give_access.sql
 
 create function tenancy.give_access(
@@ -2251,7 +2289,8 @@ create function tenancy.give_access(
     access_level tenancy.access_level,
     expires_at timestamptz,
     granted_by uuid,
-    roles text[] default null
+    roles text[] default null,
+    support_reason text default null
 )
     returns public.user_schema_access
     volatile
@@ -2277,10 +2316,11 @@ begin
     perform tenancy.lock_template_roles(v_roles);
 
     insert into public.user_schema_access as a
-        (user_id, schema_name, access_level, expires_at, granted_by, roles, permissions)
+        (user_id, schema_name, access_level, expires_at, granted_by, roles, permissions, support_reason)
     values (
         user_id, schema_name, access_level, expires_at, granted_by,
-        v_roles, tenancy.role_permissions(schema_name, v_roles)
+        v_roles, tenancy.role_permissions(schema_name, v_roles),
+        support_reason
     )
     on conflict on constraint user_schema_access_pkey do update
     set access_level = excluded.access_level,
@@ -2288,6 +2328,7 @@ begin
         granted_by = excluded.granted_by,
         roles = excluded.roles,
         permissions = excluded.permissions,
+        support_reason = excluded.support_reason,
         granted_at = now()
     where a.user_id = excluded.user_id and a.schema_name = excluded.schema_name
     returning * into v_access;
@@ -2300,8 +2341,8 @@ begin
 end;
 $$;
 
-comment on function tenancy.give_access(uuid, text, tenancy.access_level, timestamptz, uuid, text[]) is
-    'Writes a grant, which replaces the one that the user had, and returns it. Without roles, the user keeps those of a grant that has not expired. It checks nothing. Only under locks of the two users and of the tenant.';
+comment on function tenancy.give_access(uuid, text, tenancy.access_level, timestamptz, uuid, text[], text) is
+    'Writes a grant, or with a reason a support access, which replaces the one that the user had, and returns it. Without roles, the user keeps those of a grant that has not expired. It checks nothing. Only under locks of the two users and of the tenant.';
 
 -- sql/20_tenancy/access/guard_request.sql
 
@@ -2556,6 +2597,52 @@ $$;
 comment on function tenancy.member_tenants() is
     'Schema names of the tenants on which the caller holds an unexpired grant, suspended tenants included. For policies: call it in a subselect, so that it runs once a statement.';
 
+-- sql/20_tenancy/access/require_given_by_tenant.sql
+
+-- Otherwise one member of the staff could let another one in, or both could let each other in.
+create function tenancy.require_given_by_tenant(
+    schema_name text,
+    user_id uuid,
+    access_level tenancy.access_level,
+    expires_at timestamptz,
+    giver uuid
+)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if giver is null
+        or not exists (select from tenancy.current_staff s where s.user_id = require_given_by_tenant.user_id)
+        or exists (
+            select from tenancy.current_tenant_admins a
+            where a.schema_name = require_given_by_tenant.schema_name
+                and a.user_id = giver
+                and (
+                    a.expires_at is null
+                    or (
+                        require_given_by_tenant.access_level < 'admin'
+                        and require_given_by_tenant.expires_at <= a.expires_at
+                    )
+                )
+        )
+    then
+        return;
+    end if;
+
+    perform tenancy.log_refusal('forbidden', schema_name);
+    raise exception 'User % is platform staff: only an admin of tenant "%" itself makes them a member.',
+        user_id, schema_name
+        using errcode = '42501', detail = 'forbidden',
+            hint = 'Platform staff look inside with open_support_access, which ends by itself and which the tenant sees.';
+end;
+$$;
+
+comment on function tenancy.require_given_by_tenant(text, uuid, tenancy.access_level, timestamptz, uuid) is
+    'Refuses access for a member of the platform''s staff, unless an admin of the tenant itself could give it now; null as the giver is the service key or the owner, who may (42501 forbidden).';
+
 -- sql/20_tenancy/access/require_grantable.sql
 
 create function tenancy.require_grantable(
@@ -2573,21 +2660,27 @@ as $$
 declare
     v_caller constant tenancy.caller := tenancy.caller();
     v_own_expiry timestamptz;
+    v_own_support_reason text;
 begin
-    if tenancy.platform_role() >= 'admin' then
-        return;
-    end if;
-
     if user_id = v_caller.user_id then
         perform tenancy.log_refusal('own_grant', schema_name);
         raise exception 'You cannot change your own access to a tenant.'
             using errcode = 'PT409', detail = 'own_grant',
-                hint = 'Ask another admin of the tenant. To drop your own access, call leave_tenant.';
+                hint = 'Ask another admin of the tenant. To drop your own access, call leave_tenant. Platform staff look inside with open_support_access.';
     end if;
 
-    select a.expires_at into v_own_expiry
+    perform tenancy.require_given_by_tenant(schema_name, user_id, access_level, expires_at, v_caller.user_id);
+
+    select a.expires_at, a.support_reason into v_own_expiry, v_own_support_reason
     from public.user_schema_access a
     where a.user_id = v_caller.user_id and a.schema_name = require_grantable.schema_name;
+
+    -- Whoever works by support access changes nothing of the tenant's access for good.
+    if tenancy.platform_role() >= 'admin'
+        and (v_own_support_reason is null or v_own_expiry <= statement_timestamp())
+    then
+        return;
+    end if;
 
     -- Otherwise an admin whose grant expires could keep access through a second account.
     if v_own_expiry is not null
@@ -2597,13 +2690,13 @@ begin
         raise exception 'Your own access ends at %: you cannot grant "admin", or any access that ends later.',
             v_own_expiry
             using errcode = '42501', detail = 'forbidden',
-                hint = 'Grant "read" or "write" with an expires_at up to that moment, or ask an admin whose access does not expire.';
+                hint = 'Grant "read" or "write" with an expires_at up to that moment, or ask an admin whose access does not expire. Support access can be closed with close_support_access.';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_grantable(text, uuid, tenancy.access_level, timestamptz) is
-    'Refuses a grant that an admin of a tenant may not make: one to themselves, or one beyond the end of their own access. Platform admins may make any grant (PT409 own_grant, 42501 forbidden).';
+    'Refuses a grant that the caller may not make: one to themselves, one to platform staff unless they administer the tenant, or one beyond the end of their own access. Platform admins without support access may make any other grant (PT409 own_grant, 42501 forbidden).';
 
 -- sql/20_tenancy/access/require_permission.sql
 
@@ -2725,7 +2818,9 @@ begin
 
     select coalesce(a.expires_at, 'infinity') into v_expiry
     from public.user_schema_access a
-    where a.user_id = require_revocable.user_id and a.schema_name = require_revocable.schema_name;
+    where a.user_id = require_revocable.user_id
+        and a.schema_name = require_revocable.schema_name
+        and a.support_reason is null;
 
     -- Such an admin could not give the access back, and could leave the tenant without an admin.
     if v_expiry > v_own_expiry then
@@ -2739,7 +2834,7 @@ end;
 $$;
 
 comment on function tenancy.require_revocable(text, uuid) is
-    'Refuses to let an admin of a tenant whose own access expires change or take away a grant that ends later or never. Everybody may drop their own grant, and platform admins may change any (42501 forbidden).';
+    'Refuses to let an admin of a tenant whose own access expires change or take away a grant that ends later or never, unless it is support access. Everybody may drop their own grant, and platform admins may change any (42501 forbidden).';
 
 -- sql/20_tenancy/access/require_signed_in.sql
 
@@ -2868,7 +2963,7 @@ as $$
             ('tenants', 'insert', 'Call create_tenant_schema.'),
             ('tenants', 'update', 'Call suspend_tenant, activate_tenant or another operation of schema-management.'),
             ('tenants', 'delete', 'Call delete_tenant_schema, after suspend_tenant.'),
-            ('user_schema_access', 'insert', 'Call grant_schema_access.'),
+            ('user_schema_access', 'insert', 'Call grant_schema_access, or as platform staff open_support_access.'),
             ('user_schema_access', 'update', 'Call grant_schema_access.'),
             ('user_schema_access', 'delete', 'Call revoke_schema_access.'),
             ('admin_users', 'insert', 'Call promote_to_admin.'),
@@ -4536,13 +4631,13 @@ as $$
     -- removes a whole audit log, whose last head is in that entry, and a restoration brings
     -- another one. An adoption exposes rows that the project kept elsewhere.
     select case
-        when schema_name = 'public' then '(e.action ~ ''^(access|admin|audit)\.'' or e.action in (''tenant.adopt'', ''tenant.delete'', ''tenant.restore''))'
+        when schema_name = 'public' then '(e.action ~ ''^(access|admin|audit|support)\.'' or e.action in (''tenant.adopt'', ''tenant.delete'', ''tenant.restore''))'
         else 'false'
     end;
 $$;
 
 comment on function tenancy.lasting_entry(text) is
-    'Whether an entry of a log outlives every pruning, as an SQL expression over the alias e: an entry on access, on administrators, on an adopted schema or on an audit log itself.';
+    'Whether an entry of a log outlives every pruning, as an SQL expression over the alias e: an entry on access, on support access, on administrators, on an adopted schema or on an audit log itself.';
 
 -- sql/20_tenancy/audit_log/log_action.sql
 
@@ -9962,7 +10057,7 @@ begin
         return 'super_admin';
     end if;
 
-    return (select a.role from public.admin_users a where a.user_id = v_caller.user_id);
+    return (select s.role from tenancy.current_staff s where s.user_id = v_caller.user_id);
 end;
 $$;
 
@@ -10814,7 +10909,7 @@ begin
         ')'
         ' select p.user_id, p.email, p.display_name, p.access_level, p.roles, p.granted_at, p.granted_by,'
         '     (select u.email::text from auth.users u where u.id = p.granted_by),'
-        '     p.expires_at, p.last_sign_in_at,'
+        '     p.expires_at, p.support_reason, p.last_sign_in_at,'
         '     p.is_current and exists (select from tenancy.active_users u where u.id = p.user_id),'
         '     tenancy.list_cursor('
         '         row($3.column_name, $3.is_descending, p.number, p.words, p.user_id)::tenancy.list_place'
@@ -11194,6 +11289,25 @@ $$;
 comment on function tenancy.lock_rewrite(oid) is
     'Lets one transaction at a time on the platform rewrite a table of more than 1 MB. Never waits (55P03).';
 
+-- sql/20_tenancy/locks/lock_staff.sql
+
+create function tenancy.lock_staff(user_id uuid)
+    returns void
+    volatile
+    security invoker
+    set search_path = ''
+    set lock_timeout = '2s'
+    language plpgsql
+as $$
+begin
+    perform tenancy.lock_users(array[user_id]);
+    perform from public.admin_users a where a.user_id = lock_staff.user_id for share;
+end;
+$$;
+
+comment on function tenancy.lock_staff(uuid) is
+    'Keeps a user and their platform role, if they have one, until the transaction ends. Waits at most 2 s for each (55P03).';
+
 -- sql/20_tenancy/locks/lock_super_admins.sql
 
 -- A count is not enough: two super_admins who revoke each other at the same time would each
@@ -11403,6 +11517,34 @@ $$;
 
 comment on function tenancy.lock_tenant_row(text) is
     'Locks a tenant''s registry row until the transaction ends, and returns it. It asks for no permission: the caller does, before and after. Waits at most 2.4 s, in two steps of 1.2 s, and not at all while another session has been changing the tenant for more than a second or has called lock_tenant_first (55P03).';
+
+-- sql/20_tenancy/locks/lock_tenant_to_revoke.sql
+
+create function tenancy.lock_tenant_to_revoke(schema_name text, user_id uuid)
+    returns public.tenants
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_is_own constant boolean := coalesce(user_id = (tenancy.caller()).user_id, false);
+begin
+    -- An admin of the tenant could otherwise hold off the end of their own access.
+    if tenancy.platform_role() >= 'admin' and not v_is_own then
+        return tenancy.lock_tenant_first(schema_name, platform => 'admin');
+    end if;
+
+    return tenancy.lock_tenant(
+        schema_name,
+        platform => 'admin',
+        member => case when v_is_own then 'read'::tenancy.access_level else 'admin' end
+    );
+end;
+$$;
+
+comment on function tenancy.lock_tenant_to_revoke(text, uuid) is
+    'Locks a tenant for the end of a user''s access: for an admin of the tenant or of the platform, or for the user (errors of lock_tenant and of lock_tenant_first).';
 
 -- sql/20_tenancy/locks/lock_users.sql
 
@@ -19013,6 +19155,126 @@ $$;
 comment on function tenancy.verify_split(regclass[], text, text, text, boolean) is
     'Keeps writers out of tables of the project, given in the order of split_order; brings the copies of one tenant''s rows up to date; and compares all of them. The state "verified" says that each row of the source is in the tenant''s table, equal or, with accept_changes, changed there since. Afterwards no copy is removed, and none that the tenant has changed is touched. Only the owner can execute it (23503, 55000, PT404, PT429 busy).';
 
+-- sql/20_tenancy/support_access/end_logged_access.sql
+
+create function tenancy.end_logged_access(tenant public.tenants, user_id uuid, actor_role text)
+    returns public.user_schema_access
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_before constant public.user_schema_access := tenancy.end_access(tenant.schema_name, user_id);
+begin
+    if v_before.user_id is not null then
+        perform tenancy.log_action(
+            case when v_before.support_reason is null then 'access.revoke' else 'support.close' end,
+            tenant, jsonb_build_object('before', to_jsonb(v_before)), actor_role
+        );
+    end if;
+
+    return v_before;
+end;
+$$;
+
+comment on function tenancy.end_logged_access(public.tenants, uuid, text) is
+    'Ends a user''s access as end_access does, and logs that with the role that the caller had before: access.revoke, or support.close.';
+
+-- sql/20_tenancy/support_access/end_support_accesses.sql
+
+-- Without locks of the tenants, which come later in the order: open_support_access locks the role
+-- before it opens.
+create function tenancy.end_support_accesses(user_id uuid)
+    returns setof public.user_schema_access
+    volatile
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    delete from public.user_schema_access a
+    where a.user_id = end_support_accesses.user_id and a.support_reason is not null
+    returning a.*;
+$$;
+
+comment on function tenancy.end_support_accesses(uuid) is
+    'Ends all support access of a user, and returns what ended. Only under a lock of the user''s platform role.';
+
+-- sql/20_tenancy/support_access/give_support_access.sql
+
+create function tenancy.give_support_access(
+    tenant public.tenants,
+    user_id uuid,
+    reason text,
+    minutes integer,
+    access_level tenancy.access_level
+)
+    returns public.user_schema_access
+    volatile
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_before public.user_schema_access;
+    v_after public.user_schema_access;
+begin
+    select * into v_before
+    from public.user_schema_access a
+    where a.user_id = give_support_access.user_id and a.schema_name = tenant.schema_name;
+    if v_before.user_id is not null
+        and v_before.support_reason is null
+        and (v_before.expires_at <= statement_timestamp()) is not true
+    then
+        raise exception 'User % is a member of tenant "%" already.', user_id, tenant.schema_name
+            using errcode = 'PT409', detail = 'member_exists',
+                hint = 'Nothing was changed. Members need no support access. An admin of the tenant changes their access.';
+    end if;
+
+    v_after := tenancy.give_access(
+        user_id, tenant.schema_name, access_level,
+        statement_timestamp() + make_interval(mins => minutes),
+        user_id, roles => '{}', support_reason => reason
+    );
+
+    perform tenancy.log_action(
+        'support.open', tenant,
+        jsonb_build_object(
+            'before', case when v_before.user_id is not null then to_jsonb(v_before) end,
+            'after', to_jsonb(v_after)
+        )
+    );
+
+    return v_after;
+end;
+$$;
+
+comment on function tenancy.give_support_access(public.tenants, uuid, text, integer, tenancy.access_level) is
+    'Opens support access for so many minutes from now on, logs that and returns the access (PT409 member_exists). Only under locks of the user''s role and of the tenant.';
+
+-- sql/20_tenancy/support_access/require_supporter.sql
+
+-- The conditions on the person who opens support access, beyond the platform role.
+create function tenancy.require_supporter(schema_name text)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if (tenancy.caller()).kind <> 'user' then
+        perform tenancy.log_refusal('forbidden', schema_name);
+        raise exception 'Only a person opens support access to tenant "%".', schema_name
+            using errcode = '42501', detail = 'forbidden',
+                hint = 'Sign in as a member of the platform''s staff. The service key reads tenants without it.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_supporter(text) is
+    'Refuses support access to a caller who is no person, such as the service key (42501 forbidden). It does not ask for the platform role.';
+
 -- sql/20_tenancy/tables/add_column.sql
 
 create function tenancy.add_column(
@@ -20774,6 +21036,11 @@ begin
                 hint = 'Nothing was changed. An admin of the tenant changes your access.';
     end if;
 
+    -- An invitation that the tenant's own admin could have made only, or that became one since.
+    perform tenancy.require_given_by_tenant(
+        v_invitation.schema_name, v_caller.user_id, v_invitation.access_level, v_invitation.expires_at,
+        v_invitation.invited_by
+    );
     v_after := tenancy.give_access(
         v_caller.user_id, v_invitation.schema_name, v_invitation.access_level, v_invitation.expires_at,
         v_invitation.invited_by
@@ -20801,11 +21068,12 @@ comment on function public.accept_invitation(text) is
     'Accepts an invitation and returns the tenant, of which the caller is now a member. '
     'The caller has to be signed in with the e-mail address that was invited, and Auth has to '
     'have confirmed that address. An invitation can be accepted once. It is void if its inviter '
-    'could no longer give the access. A wrong secret gets the same error as one that is used, '
+    'could no longer give the access. Platform staff accept invitations of the tenant''s own '
+    'admins and of the service key alone. A wrong secret gets the same error as one that is used, '
     'expired, revoked or for another address. '
     'Callers: anyone signed in. '
     'Errors: invalid_request, invitation_not_found, member_exists, tenant_suspended, '
-    'not_authenticated, busy.';
+    'forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/access_control/add_tenant_domain.sql
 
@@ -20888,6 +21156,53 @@ comment on function public.add_tenant_domain(text, text, tenancy.access_level) i
     'tenant whose own access expires cannot add a domain. '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_request, tenant_not_found, domain_limit, tenant_suspended, forbidden, '
+    'not_authenticated, busy.';
+
+-- sql/30_rpc/access_control/close_support_access.sql
+
+create function public.close_support_access(schema_name text, user_id uuid default null)
+    returns public.user_schema_access
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := coalesce(user_id, (tenancy.caller()).user_id);
+    -- Read before the change, which may end the caller's own role.
+    v_actor_role constant text := tenancy.actor_role(schema_name);
+    v_tenant public.tenants;
+begin
+    v_tenant := tenancy.lock_tenant_to_revoke(schema_name, v_user_id);
+    perform tenancy.require_argument('user_id', v_user_id::text);
+    if not exists (
+        select from public.user_schema_access a
+        where a.user_id = v_user_id
+            and a.schema_name = close_support_access.schema_name
+            and a.support_reason is not null
+            and a.expires_at > statement_timestamp()
+    ) then
+        raise exception 'User % has no open support access to tenant "%".', v_user_id, schema_name
+            using errcode = 'PT404', detail = 'user_not_found',
+                hint = 'There is nothing to close. revoke_schema_access ends the access of a member.';
+    end if;
+
+    return tenancy.end_logged_access(v_tenant, v_user_id, v_actor_role);
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.close_support_access(text, uuid) is
+    'Ends the support access of a member of the platform''s staff at once, and returns the access that ended. '
+    'Without user_id it is the caller''s own. The change applies from the next request on. If a '
+    'platform admin calls for somebody else, a statement that changes the tenant for more than '
+    '300 ms is cancelled, as by suspend_tenant. '
+    'Callers: tenant admin, platform admin, oneself. '
+    'Errors: invalid_request, tenant_not_found, user_not_found, tenant_suspended, forbidden, '
     'not_authenticated, busy.';
 
 -- sql/30_rpc/access_control/decide_request.sql
@@ -21178,10 +21493,11 @@ comment on function public.grant_schema_access(text, uuid, tenancy.access_level,
     'Gives a user access to a tenant, or changes the access that the user has. '
     'The new level and end replace the old ones. Without expires_at the access lasts until it '
     'is revoked. roles replaces the roles of the user; without it the user '
-    'keeps those of an unexpired grant. Repeating a call changes nothing. Tenant admins cannot change their own '
-    'grant; platform admins may give themselves access. A tenant admin whose own access '
-    'expires can grant neither the level admin nor access beyond that moment, and cannot '
-    'change access that ends later. '
+    'keeps those of an unexpired grant. Repeating a call changes nothing. Nobody can change their own grant. '
+    'Platform staff become members only by an admin of the tenant itself, or by the service '
+    'key; they look inside with open_support_access. An admin whose own access expires, such '
+    'as support access, can grant neither the level admin nor access beyond that moment, and '
+    'cannot change access that ends later. '
     'Callers: tenant admin, platform admin. '
     'Errors: invalid_request, tenant_not_found, user_not_found, role_not_found, own_grant, '
     'tenant_suspended, forbidden, not_authenticated, busy.';
@@ -21221,7 +21537,7 @@ begin
             using errcode = 'PT422', detail = 'invalid_request',
                 hint = 'Nothing was changed. Send a moment in the future, or leave it out.';
     end if;
-    perform tenancy.require_grantable(schema_name, null, access_level, expires_at);
+    perform tenancy.require_grantable(schema_name, tenancy.find_staff(v_email), access_level, expires_at);
     perform tenancy.require_no_member(schema_name, v_email);
 
     v_before := tenancy.replace_invitation(schema_name, v_email);
@@ -21257,11 +21573,12 @@ comment on function public.invite_member(text, text, tenancy.access_level, times
     'The secret is shown this once: send it to that address. It is valid for as many days as '
     'platform_settings.invitation_days says, 7 unless changed. expires_at is the end of the '
     'access, not of the invitation. Another call for the same address replaces the invitation. '
-    'Whether the address has an account does not matter. A tenant admin whose own access '
-    'expires can give neither the level admin nor access beyond that moment. '
+    'Whether the address has an account does not matter. Platform staff become members only by '
+    'an admin of the tenant itself, or by the service key. An admin whose own access expires, '
+    'such as support access, can give neither the level admin nor access beyond that moment. '
     'Callers: tenant admin, platform admin. '
-    'Errors: invalid_request, tenant_not_found, member_exists, invitation_limit, tenant_suspended, '
-    'forbidden, not_authenticated, busy.';
+    'Errors: invalid_request, tenant_not_found, member_exists, own_grant, invitation_limit, '
+    'tenant_suspended, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/access_control/join_tenant.sql
 
@@ -21285,6 +21602,10 @@ begin
     v_joinable := tenancy.lock_joinable(schema_name);
     select * into v_tenant from public.tenants t where t.schema_name = join_tenant.schema_name;
 
+    -- Staff could vouch for the domain of their own addresses.
+    perform tenancy.require_given_by_tenant(
+        schema_name, v_caller.user_id, v_joinable.access_level, v_joinable.expires_at, giver => v_caller.user_id
+    );
     v_after := tenancy.give_access(
         v_caller.user_id, schema_name, v_joinable.access_level, v_joinable.expires_at, granted_by => null
     );
@@ -21309,8 +21630,9 @@ comment on function public.join_tenant(text) is
     'not the address. The level is that of the domain. Whoever left the tenant gets no more than '
     'they had. Whoever was removed, or whose access has expired, cannot join until somebody gives '
     'them access. To everybody else the tenant does not exist, and neither does a suspended one. '
+    'Platform staff cannot join. '
     'Callers: user of a domain. '
-    'Errors: tenant_not_found, member_exists, not_authenticated, busy.';
+    'Errors: tenant_not_found, member_exists, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/access_control/leave_tenant.sql
 
@@ -21333,11 +21655,7 @@ begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => null, member => 'read');
     perform tenancy.require_other_admin(schema_name, v_user_id);
 
-    v_before := tenancy.end_access(schema_name, v_user_id);
-
-    perform tenancy.log_action(
-        'access.revoke', v_tenant, jsonb_build_object('before', to_jsonb(v_before)), v_actor_role
-    );
+    v_before := tenancy.end_logged_access(v_tenant, v_user_id, v_actor_role);
 
     return v_before;
 exception
@@ -21521,7 +21839,7 @@ comment on function public.list_members(text, text, text, integer, text) is
     'is_active says who has access now. email is the address in Auth; of a member whose access '
     'has expired, it is the one in the tenant''s profile, if there is a profile. display_name is '
     'that of the profile. The platform''s staff reads no rows of tenants, so to them it is null, '
-    'unless they are members. search finds members whose address or display name contains this '
+    'unless they are members. Support access is listed with its support_reason. search finds members whose address or display name contains this '
     'text, in upper or lower case; no character of it is a wildcard. sort is email, display_name, '
     'access_level, granted_at or last_sign_in_at (never is earliest), alone or with .asc or .desc '
     'behind it; members with the same value are in the order of their ids. A page has up to '
@@ -21587,6 +21905,55 @@ comment on function public.list_tenant_domains(text) is
     'Callers: tenant admin, platform admin. '
     'Errors: tenant_not_found, tenant_suspended, forbidden, not_authenticated, busy.';
 
+-- sql/30_rpc/access_control/open_support_access.sql
+
+create function public.open_support_access(
+    schema_name text,
+    reason text,
+    minutes integer default 60,
+    access_level tenancy.access_level default 'read'
+)
+    returns public.user_schema_access
+    volatile
+    security definer
+    set search_path = ''
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    language plpgsql
+as $$
+declare
+    v_user_id constant uuid := (tenancy.caller()).user_id;
+    v_tenant public.tenants;
+begin
+    perform tenancy.require_permission(schema_name, platform => 'admin', member => null);
+    perform tenancy.require_supporter(schema_name);
+    perform tenancy.lock_staff(v_user_id);
+    v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => null);
+    perform tenancy.require_text('reason', reason, 500, shortest => 3);
+    perform tenancy.require_argument('access_level', access_level::text);
+    if (minutes between 1 and 240) is not true then
+        raise exception '"minutes" has to be a number from 1 to 240.'
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Nothing was changed. Support access can be opened again when it has ended.';
+    end if;
+
+    return tenancy.give_support_access(v_tenant, v_user_id, reason, minutes, access_level);
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.open_support_access(text, text, integer, tenancy.access_level) is
+    'Gives the calling member of the platform''s staff access to a tenant for some minutes, and returns that access. '
+    'The access ends by itself after 1 to 240 minutes, with the caller''s platform role, and when '
+    'it is closed, which an admin of the tenant can do at once. The reason has 3 to 500 '
+    'characters. The tenant sees all of it in list_members and in get_admin_audit_log. Another '
+    'call replaces one''s own support access. With the level admin the caller can change the '
+    'tenant, but cannot give anybody access beyond that moment, and does not count as its admin. '
+    'Callers: signed-in platform admin. '
+    'Errors: invalid_request, tenant_not_found, member_exists, forbidden, not_authenticated, busy.';
+
 -- sql/30_rpc/access_control/promote_to_admin.sql
 
 create function public.promote_to_admin(user_id uuid, role tenancy.platform_role default 'admin')
@@ -21604,6 +21971,7 @@ declare
     v_actor_role constant text := tenancy.actor_role(null);
     v_before public.admin_users;
     v_after public.admin_users;
+    v_ended jsonb;
 begin
     perform tenancy.require_platform_role('super_admin');
     perform tenancy.require_user(user_id);
@@ -21625,13 +21993,16 @@ begin
     set role = excluded.role, granted_by = excluded.granted_by
     where a.user_id = excluded.user_id
     returning * into v_after;
+    if role < 'admin' then
+        select jsonb_agg(to_jsonb(e)) into v_ended from tenancy.end_support_accesses(user_id) e;
+    end if;
 
     perform tenancy.log_action(
         'admin.promote', null,
         jsonb_build_object(
             'before', case when v_before.user_id is not null then to_jsonb(v_before) end,
             'after', to_jsonb(v_after)
-        ),
+        ) || jsonb_strip_nulls(jsonb_build_object('ended_support_access', v_ended)),
         v_actor_role
     );
 
@@ -21645,7 +22016,7 @@ $$;
 comment on function public.promote_to_admin(uuid, tenancy.platform_role) is
     'Gives a user a platform role. '
     'The new role replaces the role that the user had, which may be higher. The first '
-    'super_admin is appointed with the service key. Repeating a call changes nothing. '
+    'super_admin is appointed with the service key. Support access ends with the role admin. Repeating a call changes nothing. '
     'Callers: super_admin. '
     'Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, '
     'busy.';
@@ -21757,6 +22128,7 @@ declare
     -- Read before the change, which may end the caller's own role.
     v_actor_role constant text := tenancy.actor_role(null);
     v_before public.admin_users;
+    v_ended jsonb;
 begin
     perform tenancy.require_platform_role('super_admin');
     perform tenancy.require_argument('user_id', user_id::text);
@@ -21771,8 +22143,13 @@ begin
                 hint = 'There is nothing to revoke.';
     end if;
 
+    select jsonb_agg(to_jsonb(e)) into v_ended from tenancy.end_support_accesses(user_id) e;
+
     perform tenancy.log_action(
-        'admin.revoke', null, jsonb_build_object('before', to_jsonb(v_before)), v_actor_role
+        'admin.revoke', null,
+        jsonb_build_object('before', to_jsonb(v_before))
+        || jsonb_strip_nulls(jsonb_build_object('ended_support_access', v_ended)),
+        v_actor_role
     );
 
     return v_before;
@@ -21784,7 +22161,8 @@ $$;
 
 comment on function public.revoke_admin(uuid) is
     'Takes a user''s platform role away and returns the role that ended. '
-    'The change applies from the user''s next request on. The last super_admin keeps the role. '
+    'The change applies from the user''s next request on, and the user''s support access ends. '
+    'The last super_admin keeps the role. '
     'Callers: super_admin. '
     'Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, '
     'busy.';
@@ -21850,36 +22228,22 @@ create function public.revoke_schema_access(schema_name text, user_id uuid)
     language plpgsql
 as $$
 declare
-    v_own constant boolean := coalesce(user_id = (tenancy.caller()).user_id, false);
     -- Read before the change, which may end the caller's own role.
     v_actor_role constant text := tenancy.actor_role(schema_name);
     v_tenant public.tenants;
     v_before public.user_schema_access;
 begin
-    -- An admin of the tenant could otherwise hold off the end of their own access.
-    if tenancy.platform_role() >= 'admin' and not v_own then
-        v_tenant := tenancy.lock_tenant_first(schema_name, platform => 'admin');
-    else
-        v_tenant := tenancy.lock_tenant(
-            schema_name,
-            platform => 'admin',
-            member => case when v_own then 'read'::tenancy.access_level else 'admin' end
-        );
-    end if;
+    v_tenant := tenancy.lock_tenant_to_revoke(schema_name, user_id);
     perform tenancy.require_argument('user_id', user_id::text);
     perform tenancy.require_revocable(schema_name, user_id);
     perform tenancy.require_other_admin(schema_name, user_id);
 
-    v_before := tenancy.end_access(schema_name, user_id);
+    v_before := tenancy.end_logged_access(v_tenant, user_id, v_actor_role);
     if v_before.user_id is null then
         raise exception 'User % has no access to tenant "%".', user_id, schema_name
             using errcode = 'PT404', detail = 'user_not_found',
                 hint = 'There is nothing to revoke.';
     end if;
-
-    perform tenancy.log_action(
-        'access.revoke', v_tenant, jsonb_build_object('before', to_jsonb(v_before)), v_actor_role
-    );
 
     return v_before;
 exception
@@ -21894,6 +22258,7 @@ comment on function public.revoke_schema_access(text, uuid) is
     'leave_tenant; the last active admin of a tenant keeps it, unless a platform admin calls. '
     'A tenant admin whose own access expires cannot take away access that ends later. '
     'Whoever was removed cannot join the tenant again by a domain, until somebody gives them access. '
+    'Support access ends, too, as by close_support_access. '
     'If a platform admin calls, a statement that changes the tenant for more than 300 ms is '
     'cancelled, as by suspend_tenant. '
     'Callers: tenant admin, platform admin, oneself. '
@@ -21985,6 +22350,8 @@ begin
     from public.user_schema_access a
     where a.user_id = transfer_admin.user_id
         and a.schema_name = transfer_admin.schema_name
+        -- Support access counts as no admin of the tenant.
+        and a.support_reason is null
         and (a.expires_at is null or a.expires_at > statement_timestamp());
     if v_before.user_id is null then
         raise exception 'User % is no member of tenant "%".', user_id, schema_name
@@ -22027,7 +22394,8 @@ $$;
 comment on function public.transfer_admin(text, uuid) is
     'Makes another member of a tenant admin, lowers the caller''s own access to write, and returns the access of the new admin. '
     'Both or neither. The moments at which the two grants expire stay as they are. An admin whose '
-    'own access expires cannot make anybody admin. A user whose access has expired is no member. '
+    'own access expires cannot make anybody admin. A user whose access has expired, or who has '
+    'support access, is no member; nor does support access make its holder an admin who can do this. '
     'Callers: tenant admin. '
     'Errors: invalid_request, tenant_not_found, user_not_found, tenant_suspended, forbidden, '
     'not_authenticated, busy.';
@@ -22302,7 +22670,7 @@ comment on function public.prune_audit_log(text, timestamptz) is
     'super_admins may prune. Entries younger than '
     'tenancy.platform_settings.audit_retention_days, 90 days unless changed, cannot be removed. '
     'Entries on access, on administrators and on the audit logs themselves (access.…, admin.…, '
-    'audit.…, tenant.adopt, tenant.delete, tenant.restore) stay for good. The rest of the chain '
+    'support.…, audit.…, tenant.adopt, tenant.delete, tenant.restore) stay for good. The rest of the chain '
     'stays verifiable. The call is logged as audit.prune, with the number of removed entries and '
     'their head. '
     'Callers: platform admin. '
@@ -23898,6 +24266,7 @@ begin
                 from public.user_schema_access a
                 join tenancy.active_users u on u.id = a.user_id
                 where a.schema_name = t.schema_name
+                    and a.support_reason is null
                     and (a.expires_at is null or a.expires_at > statement_timestamp())
             )
         )::public.tenantry_tenant_info
@@ -26665,6 +27034,7 @@ as $$
     select array[
         'public.accept_invitation(text)',
         'public.add_tenant_domain(text, text, tenancy.access_level)',
+        'public.close_support_access(text, uuid)',
         'public.decide_request(text, uuid, boolean, tenancy.access_level, timestamp with time zone)',
         'public.decline_invitation(text)',
         'public.define_role(text, text, text[], text)',
@@ -26679,6 +27049,7 @@ as $$
         'public.list_members(text, text, text, integer, text)',
         'public.list_roles(text)',
         'public.list_tenant_domains(text)',
+        'public.open_support_access(text, text, integer, tenancy.access_level)',
         'public.promote_to_admin(uuid, tenancy.platform_role)',
         'public.remove_tenant_domain(text, text)',
         'public.request_access(text, text)',
@@ -26855,6 +27226,7 @@ grant select on table
 revoke all on function
     public.accept_invitation(text),
     public.add_tenant_domain(text, text, tenancy.access_level),
+    public.close_support_access(text, uuid),
     public.decide_request(text, uuid, boolean, tenancy.access_level, timestamp with time zone),
     public.decline_invitation(text),
     public.define_role(text, text, text[], text),
@@ -26869,6 +27241,7 @@ revoke all on function
     public.list_members(text, text, text, integer, text),
     public.list_roles(text),
     public.list_tenant_domains(text),
+    public.open_support_access(text, text, integer, tenancy.access_level),
     public.promote_to_admin(uuid, tenancy.platform_role),
     public.remove_tenant_domain(text, text),
     public.request_access(text, text),
@@ -26926,6 +27299,7 @@ revoke all on function
 grant execute on function
     public.accept_invitation(text),
     public.add_tenant_domain(text, text, tenancy.access_level),
+    public.close_support_access(text, uuid),
     public.decide_request(text, uuid, boolean, tenancy.access_level, timestamp with time zone),
     public.decline_invitation(text),
     public.define_role(text, text, text[], text),
@@ -26940,6 +27314,7 @@ grant execute on function
     public.list_members(text, text, text, integer, text),
     public.list_roles(text),
     public.list_tenant_domains(text),
+    public.open_support_access(text, text, integer, tenancy.access_level),
     public.promote_to_admin(uuid, tenancy.platform_role),
     public.remove_tenant_domain(text, text),
     public.request_access(text, text),

@@ -189,6 +189,13 @@ BEFORE: dict[str, tuple[str | None, tuple[str, ...]]] = {
         ("withdraw_request", "decide_request", "list_access_requests"),
         (None, REQUESTED),
     ),
+    "close_support_access": (
+        OLGA,
+        (
+            "select public.open_support_access("
+            "'acme', 'Ticket 4711: the totals of March are wrong.', 60, 'write')",
+        ),
+    ),
     "revoke_admin": (OLGA, (f"select public.promote_to_admin('{BOB}', 'viewer')",)),
     "create_table": (OLGA, ("select public.drop_table('acme', 'orders')",)),
     "add_column": (OLGA, ("select public.drop_table('acme', 'orders')", ORDERS.format(""))),
@@ -310,6 +317,7 @@ KNOWN: dict[str, list[Any]] = {
     "invitation_id": [INVITATION, KEPT],
     "domain": ["example.com", "acme.example", KEPT],
     "txt_records": [None, [f"tenantry-verification={CHALLENGE}"], KEPT],
+    "minutes": [60, KEPT],
     "access_level": ["read", "write", "admin"],
     "roles": [None, [], ["accountant"], KEPT],
     "role_name": ["accountant", KEPT],

@@ -242,29 +242,6 @@ def test_viewer_who_is_a_tenant_admin_cannot_change_their_own_grant(
     assert refused.refusal == (409, "own_grant")
 
 
-@pytest.mark.parametrize("role", ["admin", "super_admin"])
-def test_platform_admin_grants_themselves_access_and_it_is_logged(
-    environment: Environment, tenant: str, role: str
-) -> None:
-    person = environment.staff(role)
-    assert audited_call(
-        environment, person, "get_user_profile", schema_name=tenant
-    ).refusal == (
-        403,
-        "forbidden",
-    )
-
-    done = audited_call(
-        environment, person, "grant_schema_access", schema_name=tenant, user_id=person.id
-    )
-
-    assert (done.entry["actor_id"], done.entry["actor_role"]) == (person.id, role)
-    assert done.entry["details"]["after"]["user_id"] == person.id
-    assert audited_call(environment, person, "ensure_user_profile", schema_name=tenant).result[
-        "is_new"
-    ]
-
-
 # An admin whose own grant expires -------------------------------------------------------
 
 

@@ -313,6 +313,7 @@ def test_row_tells_the_member(environment: Environment, tenant: str, entry_point
         "roles": [],
         "granted_by_email": admin.email,
         "expires_at": access["expires_at"],
+        "support_reason": None,
         "last_sign_in_at": "2026-05-05T00:00:00+00:00",
         "is_active": True,
         "total_count": 1,

@@ -81,6 +81,8 @@ transfer_admin         out    out      none     none    no      no      ok/shut 
 define_role            out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 drop_role              out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 list_roles             out    out      none     none    ok/shut ok/shut ok/shut      ok     ok    ok          ok
+open_support_access    out    out      none     none    no      no      no           no     ok    ok          no
+close_support_access   out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 promote_to_admin       out    out      no       no      no      no      no           no     no    ok          ok
 revoke_admin           out    out      no       no      no      no      no           no     no    ok          ok
 check_tenant_status    out    out      none     none    ok      ok      ok           ok     ok    ok          ok
@@ -188,6 +190,12 @@ class Callers:
         if found is None or found["members"] < len(LEVELS):
             for kind, person in self._members().items():
                 self.environment.grant(name, person, LEVELS[kind])
+        # Staff who have opened support access would be members.
+        self.environment.sql.execute(
+            "delete from public.user_schema_access"
+            " where schema_name = %s and support_reason is not null",
+            (name,),
+        )
         if found is None or found["status"] != status:
             (self.environment.suspend if status == "suspended" else self.environment.activate)(
                 name
@@ -303,6 +311,20 @@ def beside_an_admin(callers: Callers, tenant: str, caller: Person) -> Arguments:
 def about_oneself(callers: Callers, tenant: str, caller: Person) -> Arguments:
     callers.environment.member(tenant, "admin")
     return {"schema_name": tenant, "user_id": caller.id or str(uuid.uuid4())}
+
+
+def for_a_reason(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    return {"schema_name": tenant, "reason": "The totals are wrong."}
+
+
+def about_a_supporter(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    supporter = callers.environment.staff("admin")
+    callers.environment.sql.execute(
+        "select from tenancy.give_support_access("
+        " (select t from public.tenants t where t.schema_name = %s), %s, 'why', 5, 'read')",
+        (tenant, supporter.id),
+    )
+    return {"schema_name": tenant, "user_id": supporter.id}
 
 
 def to_a_viewer(callers: Callers, tenant: str, caller: Person) -> Arguments:
@@ -484,6 +506,8 @@ ARRANGE: dict[str, Arrange] = {
     "withdraw_request": of_tenant,
     "decide_request": about_a_request,
     "list_access_requests": of_tenant,
+    "open_support_access": for_a_reason,
+    "close_support_access": about_a_supporter,
     "promote_to_admin": to_a_viewer,
     "revoke_admin": from_a_viewer,
     "check_tenant_status": of_tenant,
@@ -597,6 +621,7 @@ def test_the_table_covers_exactly_the_functions_in_public(
 # for a suspended one.
 _SIGNED_IN = {"anyone signed in"}
 _MEMBER = ({"member"}, {"member of a suspended tenant"})
+_STAFF = {"platform viewer", "platform admin"}
 _INCLUDING: dict[str, tuple[set[str], set[str]]] = {
     "nobody": (set(), set()),
     "anon_key": (set(), set()),
@@ -606,9 +631,9 @@ _INCLUDING: dict[str, tuple[set[str], set[str]]] = {
     "writer": (_SIGNED_IN | _MEMBER[0], _SIGNED_IN | _MEMBER[1]),
     "tenant_admin": (_SIGNED_IN | _MEMBER[0] | {"tenant admin"}, _SIGNED_IN | _MEMBER[1]),
     "viewer": (_SIGNED_IN | {"platform viewer"},) * 2,
-    "admin": (_SIGNED_IN | {"platform viewer", "platform admin"},) * 2,
-    "super_admin": (_SIGNED_IN | {"platform viewer", "platform admin", "super_admin"},) * 2,
-    "service_key": (_SIGNED_IN | {"platform viewer", "platform admin", "super_admin"},) * 2,
+    "admin": (_SIGNED_IN | _STAFF | {"signed-in platform admin"},) * 2,
+    "super_admin": (_SIGNED_IN | _STAFF | {"signed-in platform admin", "super_admin"},) * 2,
+    "service_key": (_SIGNED_IN | _STAFF | {"super_admin"},) * 2,
 }
 # The outcomes after the check of the permission.
 _PERMITTED = {"lost", "ok", "open", "gone", "void", "unasked"}

@@ -143,7 +143,7 @@ def platform(server: Postgres, project: str) -> Iterator[Platform]:
 
 def test_admin_who_looks_inside_cannot_remove_the_trace(platform: Platform) -> None:
     platform.seal()
-    platform.call(platform.admin, "grant_schema_access", TENANT, platform.admin, "admin")
+    platform.call(platform.admin, "open_support_access", TENANT, "why", 60, "admin")
     platform.call(platform.admin, "ensure_user_profile", TENANT)
     platform.call(platform.admin, "revoke_schema_access", TENANT, platform.admin)
     heads = {log: platform.seal(log) for log in (PLATFORM, TENANT)}
@@ -166,14 +166,14 @@ def test_admin_who_looks_inside_cannot_remove_the_trace(platform: Platform) -> N
     platform.call(platform.super_admin, "prune_audit_log", None, ago(91))
     platform.call(platform.admin, "prune_audit_log", TENANT, ago(91))
 
-    assert platform.actions()[-3:] == ["access.grant", "profile.create", "access.revoke"]
+    assert platform.actions()[-3:] == ["support.open", "profile.create", "support.close"]
     for log, head in heads.items():
         found = platform.verify(head, log)
         assert (found["is_intact"], found["pruned"], found["prunings"]) == (True, 0, [])
 
 
 def test_trace_of_access_outlives_the_retention(platform: Platform) -> None:
-    platform.call(platform.admin, "grant_schema_access", TENANT, platform.admin, "admin")
+    platform.call(platform.admin, "open_support_access", TENANT, "why", 60, "admin")
     platform.call(platform.admin, "ensure_user_profile", TENANT)
     platform.call(platform.admin, "revoke_schema_access", TENANT, platform.admin)
     platform.pass_days(100)
@@ -183,7 +183,7 @@ def test_trace_of_access_outlives_the_retention(platform: Platform) -> None:
 
     assert {log: row["removed"] for log, row in pruned.items()} == {PLATFORM: 2, TENANT: 1}
     assert platform.actions() == [
-        *("admin.promote", "admin.promote", "access.grant", "access.revoke"),
+        *("admin.promote", "admin.promote", "support.open", "support.close"),
         *("audit.prune", "audit.prune"),
     ]
     platform.seal()
@@ -547,7 +547,7 @@ def test_pruning_that_removes_nothing_changes_nothing(platform: Platform) -> Non
 
 
 def test_deletion_of_a_tenant_keeps_what_its_log_was(platform: Platform) -> None:
-    platform.call(platform.super_admin, "grant_schema_access", TENANT, platform.admin, "admin")
+    platform.call(None, "grant_schema_access", TENANT, platform.admin, "admin")
     platform.call(platform.admin, "ensure_user_profile", TENANT)
     platform.pass_days(100, TENANT)
     platform.seal(TENANT)

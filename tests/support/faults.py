@@ -461,8 +461,8 @@ FAULTS = (
         (
             Edit(
                 "tenancy.platform_role()",
-                "a.user_id = v_caller.user_id",
-                "a.user_id = auth.uid()",
+                "s.user_id = v_caller.user_id",
+                "s.user_id = auth.uid()",
             ),
         ),
     ),
@@ -1132,8 +1132,8 @@ FAULTS = (
         "revoke_schema_access",
         (
             Edit(
-                "public.revoke_schema_access(text,uuid)",
-                "case when v_own then 'read'::tenancy.access_level else 'admin' end",
+                "tenancy.lock_tenant_to_revoke(text,uuid)",
+                "case when v_is_own then 'read'::tenancy.access_level else 'admin' end",
                 "'read'::tenancy.access_level",
             ),
         ),

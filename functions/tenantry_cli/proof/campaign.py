@@ -221,8 +221,8 @@ class _Campaign:
             ("tenant.suspend", a, None, ids[ADMIN]),
             ("tenant.activate", s, None, ids[ADMIN]),
             ("tenant.delete", s, None, ids[SUPER_ADMIN]),
-            ("access.grant", a, ids[COVERING], ids[COVERING]),
-            ("access.revoke", a, ids[COVERING], ids[COVERING]),
+            ("support.open", a, ids[COVERING], ids[COVERING]),
+            ("support.close", a, ids[COVERING], ids[COVERING]),
         )
         self._inspect("public", lambda: inspect_actions(environment, *done))
 
@@ -318,7 +318,7 @@ class _Campaign:
                 self._try(attempt)
 
     def _cover_tracks(self) -> None:
-        """Staff give themselves access, use it, and try to remove what the logs say of them."""
+        """Staff open support access, use it, and try to remove what the logs say of them."""
         self._progress("covering tracks", 0, 0)
         environment, plan = self._environment, self._plan
         a, own_id = environment.a, environment.ids[COVERING]
@@ -338,11 +338,11 @@ class _Campaign:
             self._try(plan.call_attempt(identity, a, name, GROUP, may, **arguments))
 
         try_rows(COVERING, "proof_notes", "GET")
-        call(COVERING, "grant_schema_access", user_id=own_id, access_level="admin")
+        call(COVERING, "open_support_access", reason="Covering tracks.", access_level="admin")
         try_rows(INTRUDING, "proof_notes", "GET", "POST")
         try_rows(INTRUDING, "audit_log", "GET", "POST", "PATCH", "DELETE")
         call(INTRUDING, "redact_audit_log", user_id=own_id)
-        call(INTRUDING, "revoke_schema_access", user_id=own_id)
+        call(INTRUDING, "close_support_access")
         try_rows(COVERING, "proof_notes", "GET")
         call(COVERING, "prune_audit_log", before=LONG_AGO)
         if environment.has_retention:

@@ -56,9 +56,9 @@ INACTIVE = (BANNED, DELETED, BANNED_STAFF)
 NOT_YET_BANNED = Identity("banned user", Kind.USER, {"A": Level.ADMIN, "B": Level.READ})
 NOT_YET_DELETED = Identity("soft-deleted user", Kind.USER, {"A": Level.WRITE, "B": Level.ADMIN})
 NOT_YET_BANNED_STAFF = Identity("banned super_admin", Kind.USER, platform=Platform.SUPER_ADMIN)
-# Platform staff who give themselves access, use it and then remove what the logs say of them.
+# Platform staff who open support access, use it and then remove what the logs say of them.
 COVERING = Identity("staff covering tracks", Kind.USER, platform=Platform.ADMIN)
-# While they have given themselves access.
+# While their support access is open.
 INTRUDING = Identity(
     "staff covering tracks", Kind.USER, {"A": Level.ADMIN}, platform=Platform.ADMIN
 )

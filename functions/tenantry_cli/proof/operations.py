@@ -260,6 +260,16 @@ _SPECIAL: Mapping[str, _Special] = {
     # These identities have no address of a tenant's domain.
     "join_tenant": _Special(control=_CONTROL),
     "list_joinable_tenants": _Special(permission=NO_ONE, control=_CONTROL),
+    "open_support_access": _Special(
+        # The functions check only that it is a number.
+        _fixed(reason="The proof.", minutes=0),
+        attack=_fixed(reason="The proof.", access_level="admin"),
+        passes=frozenset({"invalid_request"}),
+    ),
+    "close_support_access": _Special(
+        # The user has no access.
+        passes=frozenset({"user_not_found"}),
+    ),
     "promote_to_admin": _Special(
         lambda context: {"user_id": context.ids[SUPER_ADMIN], "role": "super_admin"},
         attack=lambda context: {"user_id": context.own_id, "role": "super_admin"},
@@ -324,6 +334,7 @@ _SPECIAL: Mapping[str, _Special] = {
 _PLATFORM = {
     "platform viewer": Platform.VIEWER,
     "platform admin": Platform.ADMIN,
+    "signed-in platform admin": Platform.ADMIN,
     "super_admin": Platform.SUPER_ADMIN,
 }
 _MEMBER = {
@@ -339,6 +350,7 @@ _EVEN_SUSPENDED = {"anyone signed in", "member of a suspended tenant"}
 def permission(entry: CatalogueEntry) -> Permission:
     """Who may call. Oneself is left out: the arguments by name are about somebody else."""
     return Permission(
+        is_for_people="signed-in platform admin" in entry.callers,
         # A list has only the tenants of the caller.
         anyone="anyone signed in" in entry.callers and not entry.returns_set,
         platform=min(
@@ -463,8 +475,8 @@ _ATTACKS = (
             "access_level": "admin",
             "expires_at": "2999-01-01T00:00:00Z",
         },
-        # For platform admins the call is permitted, and takes effect.
-        is_left_out=_is_platform_admin,
+        # The service key is nobody's.
+        is_left_out=lambda context: context.identity.kind is Kind.SERVICE,
     ),
     _attack(
         "add_foreign_key",

@@ -86,6 +86,8 @@ class Permission:
     even_suspended: bool = False
     # Everybody signed in may call, whatever the tenant.
     anyone: bool = False
+    # The service key, which is no person, may not call.
+    is_for_people: bool = False
 
 
 def may_access_rows(identity: Identity, tenant: Tenant, needs: Level | None) -> bool:
@@ -100,6 +102,8 @@ def may_access_rows(identity: Identity, tenant: Tenant, needs: Level | None) -> 
 def may_call(identity: Identity, tenant: Tenant | None, permission: Permission) -> bool:
     """Whether the identity may call an operation, on a tenant or on none."""
     if identity.kind is Kind.NOBODY:
+        return False
+    if permission.is_for_people and identity.kind is Kind.SERVICE:
         return False
     if permission.anyone:
         return True

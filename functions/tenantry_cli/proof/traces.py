@@ -1,6 +1,6 @@
 """The audit logs: whether they say what happened, and whether somebody can change that.
 
-The attempts are made as staff who give themselves access, use it and cover their tracks, and as
+The attempts are made as staff who open support access, use it and cover their tracks, and as
 the owner of the database.
 """
 

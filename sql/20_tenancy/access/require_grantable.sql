@@ -13,21 +13,27 @@ as $$
 declare
     v_caller constant tenancy.caller := tenancy.caller();
     v_own_expiry timestamptz;
+    v_own_support_reason text;
 begin
-    if tenancy.platform_role() >= 'admin' then
-        return;
-    end if;
-
     if user_id = v_caller.user_id then
         perform tenancy.log_refusal('own_grant', schema_name);
         raise exception 'You cannot change your own access to a tenant.'
             using errcode = 'PT409', detail = 'own_grant',
-                hint = 'Ask another admin of the tenant. To drop your own access, call leave_tenant.';
+                hint = 'Ask another admin of the tenant. To drop your own access, call leave_tenant. Platform staff look inside with open_support_access.';
     end if;
 
-    select a.expires_at into v_own_expiry
+    perform tenancy.require_given_by_tenant(schema_name, user_id, access_level, expires_at, v_caller.user_id);
+
+    select a.expires_at, a.support_reason into v_own_expiry, v_own_support_reason
     from public.user_schema_access a
     where a.user_id = v_caller.user_id and a.schema_name = require_grantable.schema_name;
+
+    -- Whoever works by support access changes nothing of the tenant's access for good.
+    if tenancy.platform_role() >= 'admin'
+        and (v_own_support_reason is null or v_own_expiry <= statement_timestamp())
+    then
+        return;
+    end if;
 
     -- Otherwise an admin whose grant expires could keep access through a second account.
     if v_own_expiry is not null
@@ -37,10 +43,10 @@ begin
         raise exception 'Your own access ends at %: you cannot grant "admin", or any access that ends later.',
             v_own_expiry
             using errcode = '42501', detail = 'forbidden',
-                hint = 'Grant "read" or "write" with an expires_at up to that moment, or ask an admin whose access does not expire.';
+                hint = 'Grant "read" or "write" with an expires_at up to that moment, or ask an admin whose access does not expire. Support access can be closed with close_support_access.';
     end if;
 end;
 $$;
 
 comment on function tenancy.require_grantable(text, uuid, tenancy.access_level, timestamptz) is
-    'Refuses a grant that an admin of a tenant may not make: one to themselves, or one beyond the end of their own access. Platform admins may make any grant (PT409 own_grant, 42501 forbidden).';
+    'Refuses a grant that the caller may not make: one to themselves, one to platform staff unless they administer the tenant, or one beyond the end of their own access. Platform admins without support access may make any other grant (PT409 own_grant, 42501 forbidden).';

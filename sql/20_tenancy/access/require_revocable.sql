@@ -20,7 +20,9 @@ begin
 
     select coalesce(a.expires_at, 'infinity') into v_expiry
     from public.user_schema_access a
-    where a.user_id = require_revocable.user_id and a.schema_name = require_revocable.schema_name;
+    where a.user_id = require_revocable.user_id
+        and a.schema_name = require_revocable.schema_name
+        and a.support_reason is null;
 
     -- Such an admin could not give the access back, and could leave the tenant without an admin.
     if v_expiry > v_own_expiry then
@@ -34,4 +36,4 @@ end;
 $$;
 
 comment on function tenancy.require_revocable(text, uuid) is
-    'Refuses to let an admin of a tenant whose own access expires change or take away a grant that ends later or never. Everybody may drop their own grant, and platform admins may change any (42501 forbidden).';
+    'Refuses to let an admin of a tenant whose own access expires change or take away a grant that ends later or never, unless it is support access. Everybody may drop their own grant, and platform admins may change any (42501 forbidden).';

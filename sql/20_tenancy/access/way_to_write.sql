@@ -11,7 +11,7 @@ as $$
             ('tenants', 'insert', 'Call create_tenant_schema.'),
             ('tenants', 'update', 'Call suspend_tenant, activate_tenant or another operation of schema-management.'),
             ('tenants', 'delete', 'Call delete_tenant_schema, after suspend_tenant.'),
-            ('user_schema_access', 'insert', 'Call grant_schema_access.'),
+            ('user_schema_access', 'insert', 'Call grant_schema_access, or as platform staff open_support_access.'),
             ('user_schema_access', 'update', 'Call grant_schema_access.'),
             ('user_schema_access', 'delete', 'Call revoke_schema_access.'),
             ('admin_users', 'insert', 'Call promote_to_admin.'),

@@ -9,10 +9,10 @@ as $$
     -- removes a whole audit log, whose last head is in that entry, and a restoration brings
     -- another one. An adoption exposes rows that the project kept elsewhere.
     select case
-        when schema_name = 'public' then '(e.action ~ ''^(access|admin|audit)\.'' or e.action in (''tenant.adopt'', ''tenant.delete'', ''tenant.restore''))'
+        when schema_name = 'public' then '(e.action ~ ''^(access|admin|audit|support)\.'' or e.action in (''tenant.adopt'', ''tenant.delete'', ''tenant.restore''))'
         else 'false'
     end;
 $$;
 
 comment on function tenancy.lasting_entry(text) is
-    'Whether an entry of a log outlives every pruning, as an SQL expression over the alias e: an entry on access, on administrators, on an adopted schema or on an audit log itself.';
+    'Whether an entry of a log outlives every pruning, as an SQL expression over the alias e: an entry on access, on support access, on administrators, on an adopted schema or on an audit log itself.';

@@ -14,7 +14,7 @@ begin
         return 'super_admin';
     end if;
 
-    return (select a.role from public.admin_users a where a.user_id = v_caller.user_id);
+    return (select s.role from tenancy.current_staff s where s.user_id = v_caller.user_id);
 end;
 $$;
 

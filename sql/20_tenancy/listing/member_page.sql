@@ -67,7 +67,7 @@ begin
         ')'
         ' select p.user_id, p.email, p.display_name, p.access_level, p.roles, p.granted_at, p.granted_by,'
         '     (select u.email::text from auth.users u where u.id = p.granted_by),'
-        '     p.expires_at, p.last_sign_in_at,'
+        '     p.expires_at, p.support_reason, p.last_sign_in_at,'
         '     p.is_current and exists (select from tenancy.active_users u where u.id = p.user_id),'
         '     tenancy.list_cursor('
         '         row($3.column_name, $3.is_descending, p.number, p.words, p.user_id)::tenancy.list_place'

@@ -29,6 +29,11 @@ begin
                 hint = 'Nothing was changed. An admin of the tenant changes your access.';
     end if;
 
+    -- An invitation that the tenant's own admin could have made only, or that became one since.
+    perform tenancy.require_given_by_tenant(
+        v_invitation.schema_name, v_caller.user_id, v_invitation.access_level, v_invitation.expires_at,
+        v_invitation.invited_by
+    );
     v_after := tenancy.give_access(
         v_caller.user_id, v_invitation.schema_name, v_invitation.access_level, v_invitation.expires_at,
         v_invitation.invited_by
@@ -56,8 +61,9 @@ comment on function public.accept_invitation(text) is
     'Accepts an invitation and returns the tenant, of which the caller is now a member. '
     'The caller has to be signed in with the e-mail address that was invited, and Auth has to '
     'have confirmed that address. An invitation can be accepted once. It is void if its inviter '
-    'could no longer give the access. A wrong secret gets the same error as one that is used, '
+    'could no longer give the access. Platform staff accept invitations of the tenant''s own '
+    'admins and of the service key alone. A wrong secret gets the same error as one that is used, '
     'expired, revoked or for another address. '
     'Callers: anyone signed in. '
     'Errors: invalid_request, invitation_not_found, member_exists, tenant_suspended, '
-    'not_authenticated, busy.';
+    'forbidden, not_authenticated, busy.';

@@ -31,7 +31,7 @@ begin
             using errcode = 'PT422', detail = 'invalid_request',
                 hint = 'Nothing was changed. Send a moment in the future, or leave it out.';
     end if;
-    perform tenancy.require_grantable(schema_name, null, access_level, expires_at);
+    perform tenancy.require_grantable(schema_name, tenancy.find_staff(v_email), access_level, expires_at);
     perform tenancy.require_no_member(schema_name, v_email);
 
     v_before := tenancy.replace_invitation(schema_name, v_email);
@@ -67,8 +67,9 @@ comment on function public.invite_member(text, text, tenancy.access_level, times
     'The secret is shown this once: send it to that address. It is valid for as many days as '
     'platform_settings.invitation_days says, 7 unless changed. expires_at is the end of the '
     'access, not of the invitation. Another call for the same address replaces the invitation. '
-    'Whether the address has an account does not matter. A tenant admin whose own access '
-    'expires can give neither the level admin nor access beyond that moment. '
+    'Whether the address has an account does not matter. Platform staff become members only by '
+    'an admin of the tenant itself, or by the service key. An admin whose own access expires, '
+    'such as support access, can give neither the level admin nor access beyond that moment. '
     'Callers: tenant admin, platform admin. '
-    'Errors: invalid_request, tenant_not_found, member_exists, invitation_limit, tenant_suspended, '
-    'forbidden, not_authenticated, busy.';
+    'Errors: invalid_request, tenant_not_found, member_exists, own_grant, invitation_limit, '
+    'tenant_suspended, forbidden, not_authenticated, busy.';

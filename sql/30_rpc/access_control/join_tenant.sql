@@ -18,6 +18,10 @@ begin
     v_joinable := tenancy.lock_joinable(schema_name);
     select * into v_tenant from public.tenants t where t.schema_name = join_tenant.schema_name;
 
+    -- Staff could vouch for the domain of their own addresses.
+    perform tenancy.require_given_by_tenant(
+        schema_name, v_caller.user_id, v_joinable.access_level, v_joinable.expires_at, giver => v_caller.user_id
+    );
     v_after := tenancy.give_access(
         v_caller.user_id, schema_name, v_joinable.access_level, v_joinable.expires_at, granted_by => null
     );
@@ -42,5 +46,6 @@ comment on function public.join_tenant(text) is
     'not the address. The level is that of the domain. Whoever left the tenant gets no more than '
     'they had. Whoever was removed, or whose access has expired, cannot join until somebody gives '
     'them access. To everybody else the tenant does not exist, and neither does a suspended one. '
+    'Platform staff cannot join. '
     'Callers: user of a domain. '
-    'Errors: tenant_not_found, member_exists, not_authenticated, busy.';
+    'Errors: tenant_not_found, member_exists, forbidden, not_authenticated, busy.';

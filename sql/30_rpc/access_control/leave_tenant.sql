@@ -17,11 +17,7 @@ begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => null, member => 'read');
     perform tenancy.require_other_admin(schema_name, v_user_id);
 
-    v_before := tenancy.end_access(schema_name, v_user_id);
-
-    perform tenancy.log_action(
-        'access.revoke', v_tenant, jsonb_build_object('before', to_jsonb(v_before)), v_actor_role
-    );
+    v_before := tenancy.end_logged_access(v_tenant, v_user_id, v_actor_role);
 
     return v_before;
 exception

@@ -39,7 +39,7 @@ comment on function public.list_members(text, text, text, integer, text) is
     'is_active says who has access now. email is the address in Auth; of a member whose access '
     'has expired, it is the one in the tenant''s profile, if there is a profile. display_name is '
     'that of the profile. The platform''s staff reads no rows of tenants, so to them it is null, '
-    'unless they are members. search finds members whose address or display name contains this '
+    'unless they are members. Support access is listed with its support_reason. search finds members whose address or display name contains this '
     'text, in upper or lower case; no character of it is a wildcard. sort is email, display_name, '
     'access_level, granted_at or last_sign_in_at (never is earliest), alone or with .asc or .desc '
     'behind it; members with the same value are in the order of their ids. A page has up to '

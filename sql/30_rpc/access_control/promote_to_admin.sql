@@ -13,6 +13,7 @@ declare
     v_actor_role constant text := tenancy.actor_role(null);
     v_before public.admin_users;
     v_after public.admin_users;
+    v_ended jsonb;
 begin
     perform tenancy.require_platform_role('super_admin');
     perform tenancy.require_user(user_id);
@@ -34,13 +35,16 @@ begin
     set role = excluded.role, granted_by = excluded.granted_by
     where a.user_id = excluded.user_id
     returning * into v_after;
+    if role < 'admin' then
+        select jsonb_agg(to_jsonb(e)) into v_ended from tenancy.end_support_accesses(user_id) e;
+    end if;
 
     perform tenancy.log_action(
         'admin.promote', null,
         jsonb_build_object(
             'before', case when v_before.user_id is not null then to_jsonb(v_before) end,
             'after', to_jsonb(v_after)
-        ),
+        ) || jsonb_strip_nulls(jsonb_build_object('ended_support_access', v_ended)),
         v_actor_role
     );
 
@@ -54,7 +58,7 @@ $$;
 comment on function public.promote_to_admin(uuid, tenancy.platform_role) is
     'Gives a user a platform role. '
     'The new role replaces the role that the user had, which may be higher. The first '
-    'super_admin is appointed with the service key. Repeating a call changes nothing. '
+    'super_admin is appointed with the service key. Support access ends with the role admin. Repeating a call changes nothing. '
     'Callers: super_admin. '
     'Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, '
     'busy.';

@@ -11,6 +11,7 @@ declare
     -- Read before the change, which may end the caller's own role.
     v_actor_role constant text := tenancy.actor_role(null);
     v_before public.admin_users;
+    v_ended jsonb;
 begin
     perform tenancy.require_platform_role('super_admin');
     perform tenancy.require_argument('user_id', user_id::text);
@@ -25,8 +26,13 @@ begin
                 hint = 'There is nothing to revoke.';
     end if;
 
+    select jsonb_agg(to_jsonb(e)) into v_ended from tenancy.end_support_accesses(user_id) e;
+
     perform tenancy.log_action(
-        'admin.revoke', null, jsonb_build_object('before', to_jsonb(v_before)), v_actor_role
+        'admin.revoke', null,
+        jsonb_build_object('before', to_jsonb(v_before))
+        || jsonb_strip_nulls(jsonb_build_object('ended_support_access', v_ended)),
+        v_actor_role
     );
 
     return v_before;
@@ -38,7 +44,8 @@ $$;
 
 comment on function public.revoke_admin(uuid) is
     'Takes a user''s platform role away and returns the role that ended. '
-    'The change applies from the user''s next request on. The last super_admin keeps the role. '
+    'The change applies from the user''s next request on, and the user''s support access ends. '
+    'The last super_admin keeps the role. '
     'Callers: super_admin. '
     'Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, '
     'busy.';

@@ -8,36 +8,22 @@ create function public.revoke_schema_access(schema_name text, user_id uuid)
     language plpgsql
 as $$
 declare
-    v_own constant boolean := coalesce(user_id = (tenancy.caller()).user_id, false);
     -- Read before the change, which may end the caller's own role.
     v_actor_role constant text := tenancy.actor_role(schema_name);
     v_tenant public.tenants;
     v_before public.user_schema_access;
 begin
-    -- An admin of the tenant could otherwise hold off the end of their own access.
-    if tenancy.platform_role() >= 'admin' and not v_own then
-        v_tenant := tenancy.lock_tenant_first(schema_name, platform => 'admin');
-    else
-        v_tenant := tenancy.lock_tenant(
-            schema_name,
-            platform => 'admin',
-            member => case when v_own then 'read'::tenancy.access_level else 'admin' end
-        );
-    end if;
+    v_tenant := tenancy.lock_tenant_to_revoke(schema_name, user_id);
     perform tenancy.require_argument('user_id', user_id::text);
     perform tenancy.require_revocable(schema_name, user_id);
     perform tenancy.require_other_admin(schema_name, user_id);
 
-    v_before := tenancy.end_access(schema_name, user_id);
+    v_before := tenancy.end_logged_access(v_tenant, user_id, v_actor_role);
     if v_before.user_id is null then
         raise exception 'User % has no access to tenant "%".', user_id, schema_name
             using errcode = 'PT404', detail = 'user_not_found',
                 hint = 'There is nothing to revoke.';
     end if;
-
-    perform tenancy.log_action(
-        'access.revoke', v_tenant, jsonb_build_object('before', to_jsonb(v_before)), v_actor_role
-    );
 
     return v_before;
 exception
@@ -52,6 +38,7 @@ comment on function public.revoke_schema_access(text, uuid) is
     'leave_tenant; the last active admin of a tenant keeps it, unless a platform admin calls. '
     'A tenant admin whose own access expires cannot take away access that ends later. '
     'Whoever was removed cannot join the tenant again by a domain, until somebody gives them access. '
+    'Support access ends, too, as by close_support_access. '
     'If a platform admin calls, a statement that changes the tenant for more than 300 ms is '
     'cancelled, as by suspend_tenant. '
     'Callers: tenant admin, platform admin, oneself. '

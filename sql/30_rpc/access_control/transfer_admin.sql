@@ -30,6 +30,8 @@ begin
     from public.user_schema_access a
     where a.user_id = transfer_admin.user_id
         and a.schema_name = transfer_admin.schema_name
+        -- Support access counts as no admin of the tenant.
+        and a.support_reason is null
         and (a.expires_at is null or a.expires_at > statement_timestamp());
     if v_before.user_id is null then
         raise exception 'User % is no member of tenant "%".', user_id, schema_name
@@ -72,7 +74,8 @@ $$;
 comment on function public.transfer_admin(text, uuid) is
     'Makes another member of a tenant admin, lowers the caller''s own access to write, and returns the access of the new admin. '
     'Both or neither. The moments at which the two grants expire stay as they are. An admin whose '
-    'own access expires cannot make anybody admin. A user whose access has expired is no member. '
+    'own access expires cannot make anybody admin. A user whose access has expired, or who has '
+    'support access, is no member; nor does support access make its holder an admin who can do this. '
     'Callers: tenant admin. '
     'Errors: invalid_request, tenant_not_found, user_not_found, tenant_suspended, forbidden, '
     'not_authenticated, busy.';

@@ -41,7 +41,7 @@ comment on function public.prune_audit_log(text, timestamptz) is
     'super_admins may prune. Entries younger than '
     'tenancy.platform_settings.audit_retention_days, 90 days unless changed, cannot be removed. '
     'Entries on access, on administrators and on the audit logs themselves (access.…, admin.…, '
-    'audit.…, tenant.adopt, tenant.delete, tenant.restore) stay for good. The rest of the chain '
+    'support.…, audit.…, tenant.adopt, tenant.delete, tenant.restore) stay for good. The rest of the chain '
     'stays verifiable. The call is logged as audit.prune, with the number of removed entries and '
     'their head. '
     'Callers: platform admin. '

@@ -20,6 +20,7 @@ begin
                 from public.user_schema_access a
                 join tenancy.active_users u on u.id = a.user_id
                 where a.schema_name = t.schema_name
+                    and a.support_reason is null
                     and (a.expires_at is null or a.expires_at > statement_timestamp())
             )
         )::public.tenantry_tenant_info
