@@ -23,6 +23,7 @@ CALLERS = (
     "platform admin",
     "signed-in platform admin",
     "super_admin",
+    "service key",
 )
 """Who may call an operation. A higher level or role includes the lower ones."""
 

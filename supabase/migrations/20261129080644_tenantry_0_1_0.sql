@@ -2597,6 +2597,34 @@ $$;
 comment on function tenancy.member_tenants() is
     'Schema names of the tenants on which the caller holds an unexpired grant, suspended tenants included. For policies: call it in a subselect, so that it runs once a statement.';
 
+-- sql/20_tenancy/access/require_access_to_values.sql
+
+-- Whether existing rows satisfy a constraint tells about their values: by a table of guesses and a
+-- foreign key, one can find out each value of a column.
+create function tenancy.require_access_to_values(schema_name text)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if (tenancy.caller()).kind in ('service_role', 'postgres')
+        or tenancy.access_level(schema_name) = 'admin'
+    then
+        return;
+    end if;
+
+    perform tenancy.log_refusal('forbidden', schema_name);
+    raise exception 'This operation tells about the rows of tenant "%", which platform staff do not read.', schema_name
+        using errcode = '42501', detail = 'forbidden',
+            hint = 'Open support access of the level "admin" with open_support_access first, or ask an admin of the tenant.';
+end;
+$$;
+
+comment on function tenancy.require_access_to_values(text) is
+    'Refuses platform staff without the level admin in a tenant an operation whose result tells about the values of rows. The service key and the owner read them anyway (42501 forbidden).';
+
 -- sql/20_tenancy/access/require_given_by_tenant.sql
 
 -- Otherwise one member of the staff could let another one in, or both could let each other in.
@@ -22899,6 +22927,7 @@ declare
     v_foreign_key public.tenantry_table_foreign_key;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+    perform tenancy.require_access_to_values(schema_name);
 
     perform tenancy.require_own_table(schema_name, table_name);
     perform tenancy.require_foreign_key_target(schema_name, foreign_table, foreign_column);
@@ -22928,8 +22957,9 @@ comment on function public.add_foreign_key(text, text, text, text, text, text, t
     'The target is a primary key or a unique column; in the template''s tables only users(id) '
     'and settings(key). The column gets an index. Existing rows are checked in the same call: '
     'until it ends, writers of both tables wait, up to 60 s on a very large table; readers do '
-    'not wait. '
-    'Callers: tenant admin, platform admin. '
+    'not wait. A refusal tells about the values, so platform staff need support access of the '
+    'level admin. '
+    'Callers: tenant admin, service key. '
     'Errors: table_not_found, column_not_found, invalid_column_type, constraint_exists, '
     'foreign_key_violation, foreign_key_target, protected_table, invalid_request, '
     'foreign_key_limit, index_limit, '

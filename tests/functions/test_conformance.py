@@ -199,8 +199,8 @@ BEFORE: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "revoke_admin": (OLGA, (f"select public.promote_to_admin('{BOB}', 'viewer')",)),
     "create_table": (OLGA, ("select public.drop_table('acme', 'orders')",)),
     "add_column": (OLGA, ("select public.drop_table('acme', 'orders')", ORDERS.format(""))),
-    "get_table_foreign_keys": (OLGA, (FOREIGN_KEY,)),
-    "drop_foreign_key": (OLGA, (FOREIGN_KEY,)),
+    "get_table_foreign_keys": (ANN, (FOREIGN_KEY,)),
+    "drop_foreign_key": (ANN, (FOREIGN_KEY,)),
     "verify_audit_log": (OLGA, ("select public.seal_audit_log('acme')",)),
     "prune_audit_log": (OLGA, ("select public.seal_audit_log('acme')",)),
     "redact_audit_log": (OLGA, ("select public.seal_audit_log('acme')",)),
@@ -250,7 +250,9 @@ def caller_of(environment: Environment, name: str) -> Person:
     if callers & of_bob:
         return Person(environment.token(BOB), BOB)
     # Staff do not see the names in the profiles.
-    user_id = ANN if callers == {"tenant admin"} or name == "list_members" else OLGA
+    user_id = (
+        ANN if callers <= {"tenant admin", "service key"} or name == "list_members" else OLGA
+    )
     return Person(environment.token(user_id), user_id)
 
 

@@ -98,7 +98,7 @@ create_table           out    out      none     none    no      no      ok/shut 
 drop_table             out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 add_column             out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 drop_column            out    out      none     none    no      no      ok/shut      no     ok    ok          ok
-add_foreign_key        out    out      none     none    no      no      ok/shut      no     ok    ok          ok
+add_foreign_key        out    out      none     none    no      no      ok/shut      no     no    no          ok
 drop_foreign_key       out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 get_audit_log          out    out      none     none    no      no      ok/shut      no     no    no          no
 get_admin_audit_log    out    out      none     none    no      no      ok/shut      ok     ok    ok          ok
@@ -633,7 +633,7 @@ _INCLUDING: dict[str, tuple[set[str], set[str]]] = {
     "viewer": (_SIGNED_IN | {"platform viewer"},) * 2,
     "admin": (_SIGNED_IN | _STAFF | {"signed-in platform admin"},) * 2,
     "super_admin": (_SIGNED_IN | _STAFF | {"signed-in platform admin", "super_admin"},) * 2,
-    "service_key": (_SIGNED_IN | _STAFF | {"super_admin"},) * 2,
+    "service_key": (_SIGNED_IN | _STAFF | {"super_admin", "service key"},) * 2,
 }
 # The outcomes after the check of the permission.
 _PERMITTED = {"lost", "ok", "open", "gone", "void", "unasked"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -237,6 +238,44 @@ def test_support_access_is_no_admin_of_the_tenant(
     audited_call(environment, staff, "leave_tenant", schema_name=tenant).must_succeed()
     # Now as any platform admin.
     audited_call(environment, staff, "grant_schema_access", **of_member).must_succeed()
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_staff_guess_no_values_by_a_foreign_key(
+    environment: Environment, tenant: str, admin: Person, staff: Person, entry_point: str
+) -> None:
+    secret, guess = str(uuid.uuid4()), str(uuid.uuid4())
+    names = [f"t_{secrets.token_hex(4)}" for _ in range(2)]
+    for name, value in zip(names, (secret, guess), strict=True):
+        column = {"name": "a", "type": "uuid", "unique": True}
+        audited_call(
+            environment,
+            staff,
+            "create_table",
+            schema_name=tenant,
+            table_name=name,
+            columns=[column],
+        ).must_succeed()
+        table = Identifier(tenant, name)
+        environment.sql.execute(SQL("insert into {} (a) values (%s)").format(table), (value,))
+
+    def guessed(by: Person) -> tuple[int, str] | None:
+        arguments: dict[str, Any] = {"schema_name": tenant, "table_name": names[0]}
+        arguments |= {"column_name": "a", "foreign_table": names[1], "foreign_column": "a"}
+        done = audited_call(
+            environment, by, "add_foreign_key", entry_point=entry_point, **arguments
+        )
+        return done.refusal if done.reply.status_code != 200 else None
+
+    violation = (409, "foreign_key_violation")
+    assert guessed(staff) == FORBIDDEN
+    assert guessed(environment.staff("super_admin")) == FORBIDDEN
+    opened(environment, staff, tenant, access_level="write").must_succeed()
+    assert guessed(staff) == FORBIDDEN
+    for by in (admin, environment.service):
+        assert guessed(by) == violation
+    opened(environment, staff, tenant, access_level="admin").must_succeed()
+    assert guessed(staff) == violation
 
 
 # The other ways -------------------------------------------------------------------------

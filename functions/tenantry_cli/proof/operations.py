@@ -351,6 +351,7 @@ def permission(entry: CatalogueEntry) -> Permission:
     """Who may call. Oneself is left out: the arguments by name are about somebody else."""
     return Permission(
         is_for_people="signed-in platform admin" in entry.callers,
+        for_service="service key" in entry.callers,
         # A list has only the tenants of the caller.
         anyone="anyone signed in" in entry.callers and not entry.returns_set,
         platform=min(

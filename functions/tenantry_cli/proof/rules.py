@@ -88,6 +88,8 @@ class Permission:
     anyone: bool = False
     # The service key, which is no person, may not call.
     is_for_people: bool = False
+    # The service key may call, whatever role suffices.
+    for_service: bool = False
 
 
 def may_access_rows(identity: Identity, tenant: Tenant, needs: Level | None) -> bool:
@@ -103,6 +105,8 @@ def may_call(identity: Identity, tenant: Tenant | None, permission: Permission) 
     """Whether the identity may call an operation, on a tenant or on none."""
     if identity.kind is Kind.NOBODY:
         return False
+    if permission.for_service and identity.kind is Kind.SERVICE:
+        return tenant is None or tenant.state is not State.MISSING
     if permission.is_for_people and identity.kind is Kind.SERVICE:
         return False
     if permission.anyone:

@@ -22,6 +22,7 @@ declare
     v_foreign_key public.tenantry_table_foreign_key;
 begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
+    perform tenancy.require_access_to_values(schema_name);
 
     perform tenancy.require_own_table(schema_name, table_name);
     perform tenancy.require_foreign_key_target(schema_name, foreign_table, foreign_column);
@@ -51,8 +52,9 @@ comment on function public.add_foreign_key(text, text, text, text, text, text, t
     'The target is a primary key or a unique column; in the template''s tables only users(id) '
     'and settings(key). The column gets an index. Existing rows are checked in the same call: '
     'until it ends, writers of both tables wait, up to 60 s on a very large table; readers do '
-    'not wait. '
-    'Callers: tenant admin, platform admin. '
+    'not wait. A refusal tells about the values, so platform staff need support access of the '
+    'level admin. '
+    'Callers: tenant admin, service key. '
     'Errors: table_not_found, column_not_found, invalid_column_type, constraint_exists, '
     'foreign_key_violation, foreign_key_target, protected_table, invalid_request, '
     'foreign_key_limit, index_limit, '
