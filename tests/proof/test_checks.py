@@ -19,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 
+from support import sessions
 from support.counting import calls, rows_read
 from support.databases import complete_database
 from tenantry_cli.emulator.postgres import Postgres
@@ -628,10 +629,13 @@ def url(server: Postgres) -> Iterator[str]:
 
 @pytest.fixture
 def database(url: str) -> Iterator[Database]:
-    with psycopg.connect(url, row_factory=dict_row) as connection:
-        connection.execute("set client_min_messages = warning")
-        yield connection
-        connection.rollback()
+    session = sessions.borrow(url)
+    session.set_autocommit(False)
+    session.execute("set client_min_messages = warning")
+    yield session
+    session.rollback()
+    session.set_autocommit(True)
+    sessions.give_back(url, session)
 
 
 def findings(database: Database, schema: str | None) -> list[tuple[str, str]]:
@@ -654,17 +658,19 @@ def to_examine(database: Database, *tenants: str) -> list[str]:
     return [row["name"] for row in rows]
 
 
-def repair(database: Database, schema: str | None) -> None:
-    """Repairs everything, as the command does."""
+def repair(database: Database, schema: str | None) -> list[tuple[str, str]]:
+    """Repairs everything, as the command does, and returns the findings that are left."""
+    found = findings(database, schema)
     for _ in range(4):
-        found = findings(database, schema)
         for kind, name in dict.fromkeys(found):
             with database.transaction():
                 database.execute(
                     "select tenancy.repair_findings(%s, %s, %s)", (schema, kind, name)
                 )
-        if findings(database, schema) == found:
-            return
+        left, found = found, findings(database, schema)
+        if found in ([], left):
+            break
+    return found
 
 
 def catalog(database: Database, schema: str) -> dict[str, Any]:
@@ -742,9 +748,7 @@ def test_damage_to_a_tenant_is_found_and_repaired(database: Database, damage: Da
     database.execute(damage.sql.encode())
 
     assert (damage.kind, damage.object) in findings(database, "acme")
-    repair(database, "acme")
-
-    assert findings(database, "acme") == []
+    assert repair(database, "acme") == []
     after = catalog(database, "acme")
     assert {name: text for name, text in after.items() if "leak" not in name} == before
     assert catalog(database, "globex") == elsewhere
@@ -789,8 +793,7 @@ def test_open_tenant_of_the_pool_is_found_and_closed(database: Database) -> None
         database.execute(damage.sql.encode())
         assert findings(database, "globex") == [(damage.kind, damage.object)]
         assert to_examine(database, "globex") == ["globex"]
-        repair(database, "globex")
-        assert findings(database, "globex") == []
+        assert repair(database, "globex") == []
         assert catalog(database, "globex") == before
 
 
@@ -854,9 +857,7 @@ def test_damage_to_the_reference_schema_is_found_and_repaired(
     database.execute(damage.sql.encode())
 
     assert (damage.kind, damage.object) in findings(database, "tenant_template")
-    repair(database, "tenant_template")
-
-    assert findings(database, "tenant_template") == [UNREACHABLE]
+    assert repair(database, "tenant_template") == [UNREACHABLE]
     assert catalog(database, "tenant_template") == before
 
 
@@ -867,9 +868,7 @@ def test_damage_outside_the_tenants_is_found_and_repaired(
     database.execute(damage.sql.encode())
 
     assert (damage.kind, damage.object) in findings(database, None)
-    repair(database, None)
-
-    assert findings(database, None) == []
+    assert repair(database, None) == []
 
 
 @pytest.mark.parametrize("damage", LEFT_ALONE, ids=lambda each: each.sql)
@@ -880,9 +879,7 @@ def test_damage_that_no_repair_can_undo_is_reported_and_left(
     damaged = catalog(database, "acme")
 
     assert (damage.kind, damage.object) in findings(database, "acme")
-    repair(database, "acme")
-
-    assert (damage.kind, damage.object) in findings(database, "acme")
+    assert (damage.kind, damage.object) in repair(database, "acme")
     after = catalog(database, "acme")
     # The audit follows the columns.
     assert {name for name in after if after[name] != damaged[name]} <= {
@@ -898,10 +895,9 @@ def test_what_the_project_has_to_decide_is_reported_and_left(
     database.execute(damage.sql.encode())
 
     found = findings(database, None)
-    repair(database, None)
 
     assert (damage.kind, damage.object) in found
-    assert findings(database, None) == found
+    assert repair(database, None) == found
 
 
 def test_right_policies_of_a_repaired_table_are_not_touched(database: Database) -> None:
@@ -946,9 +942,7 @@ def test_suspended_tenant_gets_no_privilege_by_a_repair(database: Database) -> N
     ):
         database.execute(damage.encode())
 
-    repair(database, "acme")
-
-    assert findings(database, "acme") == []
+    assert repair(database, "acme") == []
     assert catalog(database, "acme") == before
 
 
@@ -972,8 +966,7 @@ def test_privilege_is_not_granted_while_a_policy_of_the_table_is_wrong(
     ):
         database.execute("select tenancy.repair_findings('acme', 'wrong grants', 'acme')")
 
-    repair(database, "acme")
-    assert findings(database, "acme") == []
+    assert repair(database, "acme") == []
 
 
 def test_open_policy_is_removed_with_the_privileges_that_it_justified(
@@ -984,9 +977,7 @@ def test_open_policy_is_removed_with_the_privileges_that_it_justified(
     database.execute("grant insert, update, delete on acme.users to authenticated")
     database.execute("grant insert, update, delete on acme.users to service_role")
 
-    repair(database, "acme")
-
-    assert findings(database, "acme") == []
+    assert repair(database, "acme") == []
     assert catalog(database, "acme") == before
 
 
@@ -1032,8 +1023,7 @@ def test_mistake_of_what_grants_is_found(database: Database) -> None:
 
     assert ("wrong grants", "globex.settings") in findings(database, "globex")
     assert ("wrong grants", "globex") in findings(database, "globex")
-    repair(database, "globex")
-    assert findings(database, "globex") == []
+    assert repair(database, "globex") == []
 
 
 def test_mistake_of_what_makes_policies_is_found(database: Database) -> None:
@@ -1049,8 +1039,7 @@ def test_mistake_of_what_makes_policies_is_found(database: Database) -> None:
     assert ("wrong policy", "initech.settings") in findings(database, "initech")
     assert ("wrong policy", "globex.plans") in findings(database, "globex")
     for tenant in ("initech", "globex"):
-        repair(database, tenant)
-        assert findings(database, tenant) == []
+        assert repair(database, tenant) == []
 
 
 def test_tables_of_the_project_in_a_tenant_are_not_judged(database: Database) -> None:
@@ -1097,8 +1086,7 @@ def test_granted_routine_that_no_migration_declares_is_reported_by_doctor_and_dr
         "on routine acme.mine() to authenticated",
         "on routine acme.mine() to service_role",
     ]
-    repair(database, "acme")
-    assert findings(database, "acme") == []
+    assert repair(database, "acme") == []
     assert database.execute(drift).fetchall() == []
 
 
@@ -1322,9 +1310,7 @@ def test_tenant_at_an_older_version_is_repaired_as_that_version_has_it(
     database.execute("drop policy own_orders on acme.orders")
     database.execute("alter policy of_everybody on acme.drafts using (false)")
 
-    repair(database, "acme")
-
-    assert findings(database, "acme") == []
+    assert repair(database, "acme") == []
     assert catalog(database, "acme") == before
     row = database.execute("select outcome::text from public.migrate_tenant('acme')").fetchone()
     assert row == {"outcome": "migrated"}
