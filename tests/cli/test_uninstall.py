@@ -144,40 +144,45 @@ def test_tenants_in_a_given_database_are_an_obstacle_at_once(
     assert project.files() == before
 
 
-@pytest.mark.parametrize(
-    ("own", "named"),
-    [
-        ("create view public.names as select schema_name from public.tenants", "view names"),
-        (
-            "create table public.grants (level tenancy.access_level)",
-            "column level of table grants",
-        ),
-        (
-            "create function public.found() returns void language plpgsql as"
-            " $$ begin perform tenancy.as_owner('create_tenant_schema', '{}'); end $$",
-            "function found()",
-        ),
-        (
-            "create function public.found() returns trigger language plpgsql as"
-            " $$ begin perform public.grant_schema_access('a', new.id, 'read'); end $$",
-            "function found()",
-        ),
-        (
-            "create table public.notes (tenant_id uuid"
-            " constraint tenant references public.tenants)",
-            "constraint tenant on table notes",
-        ),
-    ],
-)
+# Objects of the project, and how the refusal names them.
+DEPENDENT = [
+    ("create view public.names as select schema_name from public.tenants", "view names"),
+    (
+        "create table public.grants (level tenancy.access_level)",
+        "column level of table grants",
+    ),
+    (
+        "create function public.found() returns void language plpgsql as"
+        " $$ begin perform tenancy.as_owner('create_tenant_schema', '{}'); end $$",
+        "function found()",
+    ),
+    (
+        "create function public.found() returns trigger language plpgsql as"
+        " $$ begin perform public.grant_schema_access('a', new.id, 'read'); end $$",
+        "function found()",
+    ),
+    (
+        "create table public.notes (tenant_id uuid"
+        " constraint tenant references public.tenants)",
+        "constraint tenant on table notes",
+    ),
+]
+
+
 def test_removal_names_what_depends_on_tenantry(
-    project: OwnProject, session: psycopg.Connection, own: str, named: str
+    project: OwnProject, session: psycopg.Connection
 ) -> None:
-    removal = installed(project, session, own)
+    removal = installed(project, session)
 
-    with pytest.raises(psycopg.errors.RaiseException, match="depend on Tenantry: ") as refused:
-        apply(session, removal)
+    for own, named in DEPENDENT:
+        with session.transaction(force_rollback=True):
+            session.execute(own.encode())
+            with pytest.raises(
+                psycopg.errors.RaiseException, match="depend on Tenantry: "
+            ) as refused:
+                apply(session, removal)
 
-    assert f"depend on Tenantry: {named}. Drop" in str(refused.value)
+        assert f"depend on Tenantry: {named}. Drop" in str(refused.value)
 
 
 def test_only_unchanged_files_are_removed(project: OwnProject) -> None:

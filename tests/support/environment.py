@@ -65,11 +65,7 @@ class Person:
 
 @dataclass
 class Leftovers:
-    """The people and tenants of closed environments. They are removed many at a time.
-
-    PostgREST reads its schema cache again after a removal. Reading it once takes longer than
-    removing a tenant.
-    """
+    """The people and tenants of closed environments. They are removed many at a time."""
 
     people: list[str] = field(default_factory=list)
     # Each name with the test that used it.
@@ -77,7 +73,7 @@ class Leftovers:
 
     @property
     def are_many(self) -> bool:
-        return len(self.tenants) >= 10 or len(self.people) >= 200
+        return len(self.tenants) >= _AT_ONCE or len(self.people) >= 200
 
     def remove_tenants(self, session: sessions.Session) -> None:
         """Removes the tenants, and those that the people created, in any state."""
@@ -87,14 +83,10 @@ class Leftovers:
             ([*self.tenants], self.people),
         ).fetchall()
         tests, self.tenants = self.tenants, {}
-        for row in created:
-            name = row["schema_name"]
-            try:
-                # Other tests may lock the tenant or the list of exposed schemas for a while.
-                until(partial(_remove_tenant, session, name))
-            except psycopg.Error as error:
-                error.add_note(f"The tenant {name} of {tests.get(name)} cannot be removed.")
-                raise
+        names = [row["schema_name"] for row in created]
+        for start in range(0, len(names), _AT_ONCE):
+            # Other tests may lock a tenant or the list of exposed schemas for a while.
+            until(partial(_remove_tenants, session, names[start : start + _AT_ONCE], tests))
 
     def remove(self, session: sessions.Session) -> None:
         self.remove_tenants(session)
@@ -102,27 +94,38 @@ class Leftovers:
         session.execute("delete from auth.users where id = any(%s::uuid[])", (people,))
 
 
-def _remove_tenant(session: sessions.Session, name: str) -> bool:
-    """Whether the tenant was removed. False if the answer was `busy`."""
+def _new_name() -> str:
+    return f"test_{secrets.token_hex(6)}"
+
+
+def _remove_tenants(session: sessions.Session, names: list[str], tests: dict[str, str]) -> bool:
+    """Whether the tenants were removed. False if the answer was `busy`."""
+    name = ""
     try:
         with session.transaction():
-            # A tenant in the pool is a missing one for every operation.
-            session.execute(
-                "update public.tenants set status = 'active'"
-                " where schema_name = %s and status = 'pooled'",
-                (name,),
-            )
-            session.execute("select public.suspend_tenant(%s)", (name,))
-            session.execute("select public.delete_tenant_schema(%s)", (name,))
+            for name in names:
+                # A tenant in the pool is a missing one for every operation.
+                session.execute(
+                    "update public.tenants set status = 'active'"
+                    " where schema_name = %s and status = 'pooled'",
+                    (name,),
+                )
+                session.execute("select public.suspend_tenant(%s)", (name,))
+                session.execute("select public.delete_tenant_schema(%s)", (name,))
     except psycopg.Error as error:
-        if error.diag.message_detail != "busy":
-            raise
-        return False
+        if error.diag.message_detail == "busy":
+            return False
+        error.add_note(f"The tenant {name} of {tests.get(name)} cannot be removed.")
+        raise
     return True
 
 
 # What is left in each database.
 _LEFT: defaultdict[str, Leftovers] = defaultdict(Leftovers)
+# New tenants in each database. They are made and removed several at a time, because PostgREST
+# reads its schema cache again after each transaction, which takes longer than making a tenant.
+_NEW: defaultdict[str, list[str]] = defaultdict(list)
+_AT_ONCE = 10
 
 
 class Environment:
@@ -228,7 +231,9 @@ class Environment:
 
     def name(self) -> str:
         """An unused schema name. A tenant that gets the name is removed after the test."""
-        name = f"test_{secrets.token_hex(6)}"
+        return self._named(_new_name())
+
+    def _named(self, name: str) -> str:
         self._own.tenants[name] = os.environ.get("PYTEST_CURRENT_TEST", "")
         return name
 
@@ -238,9 +243,18 @@ class Environment:
 
     def tenant(self) -> str:
         """The schema name of a new, active tenant."""
-        name = self.name()
-        self.sql.execute("select public.create_tenant_schema(%s)", (name,))
-        return name
+        if self._removes != "later":
+            name = self.name()
+            self.sql.execute("select public.create_tenant_schema(%s)", (name,))
+            return name
+        new = _NEW[self.address.db_url]
+        if not new:
+            names = [_new_name() for _ in range(_AT_ONCE)]
+            with self.sql.transaction():
+                for name in names:
+                    self.sql.execute("select public.create_tenant_schema(%s)", (name,))
+            new.extend(names)
+        return self._named(new.pop())
 
     def grant(
         self, schema_name: str, person: Person, level: str, expires_at: Any = None
