@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import ssl
+import threading
 import time
 import uuid
 from collections import defaultdict
@@ -73,7 +74,7 @@ class Leftovers:
 
     @property
     def are_many(self) -> bool:
-        return len(self.tenants) >= _AT_ONCE or len(self.people) >= 200
+        return len(self.tenants) >= 10 or len(self.people) >= 200
 
     def remove_tenants(self, session: sessions.Session) -> None:
         """Removes the tenants, and those that the people created, in any state."""
@@ -96,6 +97,16 @@ class Leftovers:
 
 def _new_name() -> str:
     return f"test_{secrets.token_hex(6)}"
+
+
+def _make_tenants(db_url: str) -> list[str]:
+    names = [_new_name() for _ in range(_AT_ONCE)]
+    session = sessions.borrow(db_url)
+    with session.transaction():
+        for name in names:
+            session.execute("select public.create_tenant_schema(%s)", (name,))
+    sessions.give_back(db_url, session)
+    return names
 
 
 def _remove_tenants(session: sessions.Session, names: list[str], tests: dict[str, str]) -> bool:
@@ -124,8 +135,11 @@ def _remove_tenants(session: sessions.Session, names: list[str], tests: dict[str
 _LEFT: defaultdict[str, Leftovers] = defaultdict(Leftovers)
 # New tenants in each database. They are made and removed several at a time, because PostgREST
 # reads its schema cache again after each transaction, which takes longer than making a tenant.
+# Meanwhile other tests wait for the lock of the list of exposed schemas, so they are few.
 _NEW: defaultdict[str, list[str]] = defaultdict(list)
-_AT_ONCE = 10
+_AT_ONCE = 4
+# A test may make tenants in several threads.
+_MAKING = threading.Lock()
 
 
 class Environment:
@@ -247,14 +261,11 @@ class Environment:
             name = self.name()
             self.sql.execute("select public.create_tenant_schema(%s)", (name,))
             return name
-        new = _NEW[self.address.db_url]
-        if not new:
-            names = [_new_name() for _ in range(_AT_ONCE)]
-            with self.sql.transaction():
-                for name in names:
-                    self.sql.execute("select public.create_tenant_schema(%s)", (name,))
-            new.extend(names)
-        return self._named(new.pop())
+        with _MAKING:
+            new = _NEW[self.address.db_url]
+            if not new:
+                new += _make_tenants(self.address.db_url)
+            return self._named(new.pop())
 
     def grant(
         self, schema_name: str, person: Person, level: str, expires_at: Any = None

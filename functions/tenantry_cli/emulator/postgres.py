@@ -148,12 +148,15 @@ class Postgres:
                 )
             )
 
-    def create_database(self, name: str) -> str:
-        """Creates a database without migrations, and returns its URL as `postgres`."""
+    def create_database(self, name: str, template: str = _PRISTINE) -> str:
+        """Creates a copy of a database, and returns its URL as `postgres`.
+
+        Without a template it has no migrations. Settings of roles are not copied.
+        """
         with self._administer() as connection:
             connection.execute(
                 sql.SQL("create database {} template {}").format(
-                    sql.Identifier(name), sql.Identifier(_PRISTINE)
+                    sql.Identifier(name), sql.Identifier(template)
                 )
             )
         with psycopg.connect(self.admin_url(name)) as connection:
