@@ -13,8 +13,7 @@ from tenantry_cli.emulator.postgres import Postgres
 from tenantry_cli.project import find_project
 from tenantry_cli.sources import build_database
 
-# A database with all migrations in the server of each port. Copying it takes a tenth of the time
-# that the migrations take.
+# A database with all migrations in the server of each port. The others are copies of it.
 _COMPLETE: dict[int, str] = {}
 
 
