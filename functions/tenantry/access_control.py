@@ -180,6 +180,7 @@ class Invitation(Result):
     schema_name: SchemaName
     email: _Email
     access_level: AccessLevel
+    roles: list[RoleName]
     expires_at: Timestamp | None
     invited_by: ActorId
     created_at: Timestamp
@@ -263,6 +264,11 @@ class InviteMember(Arguments):
     schema_name: SchemaName
     email: _Email
     access_level: AccessLevel = "read"
+    roles: list[RoleName] = Field(
+        default_factory=list,
+        description="The roles that the person gets.",
+        examples=[["accountant"]],
+    )
     expires_at: Moment | None = None
 
 

@@ -3,6 +3,7 @@ create type public.tenantry_new_invitation as (
     schema_name text,
     email text,
     access_level tenancy.access_level,
+    roles text[],
     expires_at timestamptz,
     invited_by uuid,
     created_at timestamptz,

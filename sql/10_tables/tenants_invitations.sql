@@ -5,6 +5,7 @@ create table tenancy.tenants_invitations (
     -- As Auth folds an address. Auth takes ASCII alone, and no other letter may become one of it.
     folded_email text collate "C" not null generated always as (lower(email collate "C")) stored,
     access_level tenancy.access_level not null,
+    roles text[] not null default '{}',
     expires_at timestamptz,
     secret_hash bytea not null,
     invited_by uuid,
@@ -31,6 +32,8 @@ alter table tenancy.tenants_invitations enable row level security;
 
 comment on table tenancy.tenants_invitations is
     'The invitations to tenants. A row that has ended is kept for a day, because the invitations of a day are counted.';
+comment on column tenancy.tenants_invitations.roles is
+    'The roles of the grant that the invitation gives, sorted. drop_role takes a role from open invitations, too.';
 comment on column tenancy.tenants_invitations.expires_at is
     'When the access ends that the invitation gives; null means that it lasts until it is revoked.';
 comment on column tenancy.tenants_invitations.secret_hash is

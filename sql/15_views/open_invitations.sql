@@ -1,7 +1,7 @@
 -- An inviter can give no more than grant_schema_access would let them give now: see
 -- require_grantable. So an inviter who is gone, demoted or expired takes the invitations along.
 create view tenancy.open_invitations as
-    select i.id, i.schema_name, i.email, i.folded_email, i.access_level, i.expires_at, i.secret_hash,
+    select i.id, i.schema_name, i.email, i.folded_email, i.access_level, i.roles, i.expires_at, i.secret_hash,
         i.invited_by, i.created_at, i.valid_until, i.ended_at
     from tenancy.tenants_invitations i
     where i.ended_at is null

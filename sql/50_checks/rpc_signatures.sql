@@ -15,7 +15,7 @@ as $$
         'public.define_role(text, text, text[], text)',
         'public.drop_role(text, text)',
         'public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone, text[])',
-        'public.invite_member(text, text, tenancy.access_level, timestamp with time zone)',
+        'public.invite_member(text, text, tenancy.access_level, text[], timestamp with time zone)',
         'public.join_tenant(text)',
         'public.leave_tenant(text)',
         'public.list_access_requests(text, integer, uuid)',

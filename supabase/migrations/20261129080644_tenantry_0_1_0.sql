@@ -524,6 +524,7 @@ create type public.tenantry_invitation as (
     schema_name text,
     email text,
     access_level tenancy.access_level,
+    roles text[],
     expires_at timestamptz,
     invited_by uuid,
     created_at timestamptz,
@@ -614,6 +615,7 @@ create type public.tenantry_new_invitation as (
     schema_name text,
     email text,
     access_level tenancy.access_level,
+    roles text[],
     expires_at timestamptz,
     invited_by uuid,
     created_at timestamptz,
@@ -1679,6 +1681,7 @@ create table tenancy.tenants_invitations (
     -- As Auth folds an address. Auth takes ASCII alone, and no other letter may become one of it.
     folded_email text collate "C" not null generated always as (lower(email collate "C")) stored,
     access_level tenancy.access_level not null,
+    roles text[] not null default '{}',
     expires_at timestamptz,
     secret_hash bytea not null,
     invited_by uuid,
@@ -1705,6 +1708,8 @@ alter table tenancy.tenants_invitations enable row level security;
 
 comment on table tenancy.tenants_invitations is
     'The invitations to tenants. A row that has ended is kept for a day, because the invitations of a day are counted.';
+comment on column tenancy.tenants_invitations.roles is
+    'The roles of the grant that the invitation gives, sorted. drop_role takes a role from open invitations, too.';
 comment on column tenancy.tenants_invitations.expires_at is
     'When the access ends that the invitation gives; null means that it lasts until it is revoked.';
 comment on column tenancy.tenants_invitations.secret_hash is
@@ -2030,7 +2035,7 @@ comment on view tenancy.listed_tenants is
 -- An inviter can give no more than grant_schema_access would let them give now: see
 -- require_grantable. So an inviter who is gone, demoted or expired takes the invitations along.
 create view tenancy.open_invitations as
-    select i.id, i.schema_name, i.email, i.folded_email, i.access_level, i.expires_at, i.secret_hash,
+    select i.id, i.schema_name, i.email, i.folded_email, i.access_level, i.roles, i.expires_at, i.secret_hash,
         i.invited_by, i.created_at, i.valid_until, i.ended_at
     from tenancy.tenants_invitations i
     where i.ended_at is null
@@ -10329,7 +10334,7 @@ create function tenancy.shown_invitation(invitation tenancy.tenants_invitations)
 as $$
     select row(
         invitation.id, invitation.schema_name, invitation.email, invitation.access_level,
-        invitation.expires_at, invitation.invited_by, invitation.created_at, invitation.valid_until
+        invitation.roles, invitation.expires_at, invitation.invited_by, invitation.created_at, invitation.valid_until
     )::public.tenantry_invitation
     where invitation.id is not null;
 $$;
@@ -17729,11 +17734,16 @@ begin
         permissions = tenancy.role_permissions(a.schema_name, array_remove(a.roles, take_role.role_name))
     where a.schema_name = take_role.schema_name
         and take_role.role_name = any (a.roles);
+    update tenancy.tenants_invitations i
+    set roles = array_remove(i.roles, take_role.role_name)
+    where i.schema_name = take_role.schema_name
+        and i.ended_at is null
+        and take_role.role_name = any (i.roles);
 end;
 $$;
 
 comment on function tenancy.take_role(text, text) is
-    'Takes a role from every grant of a tenant. Only under a lock of the tenant, after the role was dropped (55P03).';
+    'Takes a role from every grant and from every open invitation of a tenant. Only under a lock of the tenant, after the role was dropped (55P03).';
 
 -- sql/20_tenancy/sharing/lock_shared_tables.sql
 
@@ -21071,7 +21081,7 @@ begin
     );
     v_after := tenancy.give_access(
         v_caller.user_id, v_invitation.schema_name, v_invitation.access_level, v_invitation.expires_at,
-        v_invitation.invited_by
+        v_invitation.invited_by, v_invitation.roles
     );
     update tenancy.tenants_invitations i set ended_at = now() where i.id = v_invitation.id;
 
@@ -21450,7 +21460,7 @@ end;
 $$;
 
 comment on function public.drop_role(text, text) is
-    'Drops a role of a tenant, takes it from every member who has it, and returns the role that ended. '
+    'Drops a role of a tenant, takes it from its holders and from open invitations, and returns the role that ended. '
     'The members stay, with their level and their other roles. A role of the template cannot be '
     'dropped. '
     'Callers: tenant admin, platform admin. '
@@ -21536,6 +21546,7 @@ create function public.invite_member(
     schema_name text,
     email text,
     access_level tenancy.access_level default 'read',
+    roles text[] default '{}',
     expires_at timestamptz default null
 )
     returns public.tenantry_new_invitation
@@ -21552,6 +21563,7 @@ declare
     v_days constant integer := (select s.invitation_days from tenancy.platform_settings s);
     v_tenant public.tenants;
     v_email text;
+    v_roles text[];
     v_before tenancy.tenants_invitations;
     v_after tenancy.tenants_invitations;
 begin
@@ -21560,6 +21572,8 @@ begin
     v_tenant := tenancy.lock_tenant(schema_name, platform => 'admin', member => 'admin');
     v_email := tenancy.require_email(email);
     perform tenancy.require_argument('access_level', access_level::text);
+    perform tenancy.require_argument('roles', roles::text);
+    v_roles := tenancy.require_roles(schema_name, roles);
     if expires_at <= statement_timestamp() then
         raise exception '"expires_at" is in the past.'
             using errcode = 'PT422', detail = 'invalid_request',
@@ -21571,9 +21585,9 @@ begin
     v_before := tenancy.replace_invitation(schema_name, v_email);
     perform tenancy.require_below_invitation_limit(schema_name);
     insert into tenancy.tenants_invitations
-        (schema_name, email, access_level, expires_at, secret_hash, invited_by, valid_until)
+        (schema_name, email, access_level, roles, expires_at, secret_hash, invited_by, valid_until)
     values (
-        schema_name, v_email, access_level, expires_at, sha256(convert_to(v_secret, 'UTF8')), v_caller.user_id,
+        schema_name, v_email, access_level, v_roles, expires_at, sha256(convert_to(v_secret, 'UTF8')), v_caller.user_id,
         least(expires_at, now() + make_interval(days => v_days))
     )
     returning * into v_after;
@@ -21587,8 +21601,8 @@ begin
     );
 
     return row(
-        v_after.id, v_after.schema_name, v_after.email, v_after.access_level, v_after.expires_at,
-        v_after.invited_by, v_after.created_at, v_after.valid_until, v_secret
+        v_after.id, v_after.schema_name, v_after.email, v_after.access_level, v_after.roles,
+        v_after.expires_at, v_after.invited_by, v_after.created_at, v_after.valid_until, v_secret
     )::public.tenantry_new_invitation;
 exception
     when deadlock_detected or lock_not_available or query_canceled then
@@ -21596,16 +21610,17 @@ exception
 end;
 $$;
 
-comment on function public.invite_member(text, text, tenancy.access_level, timestamptz) is
+comment on function public.invite_member(text, text, tenancy.access_level, text[], timestamptz) is
     'Invites an e-mail address to a tenant, and returns the secret that accepts the invitation. '
     'The secret is shown this once: send it to that address. It is valid for as many days as '
     'platform_settings.invitation_days says, 7 unless changed. expires_at is the end of the '
     'access, not of the invitation. Another call for the same address replaces the invitation. '
-    'Whether the address has an account does not matter. Platform staff become members only by '
-    'an admin of the tenant itself, or by the service key. An admin whose own access expires, '
-    'such as support access, can give neither the level admin nor access beyond that moment. '
+    'The person gets these roles, beside the level. Whether the address has an account does not '
+    'matter. Platform staff become members only by an admin of the tenant itself, or by the '
+    'service key. An admin whose own access expires, such as support access, can give neither the '
+    'level admin nor access beyond that moment. '
     'Callers: tenant admin, platform admin. '
-    'Errors: invalid_request, tenant_not_found, member_exists, own_grant, invitation_limit, '
+    'Errors: invalid_request, tenant_not_found, role_not_found, member_exists, own_grant, invitation_limit, '
     'tenant_suspended, forbidden, not_authenticated, busy.';
 
 -- sql/30_rpc/access_control/join_tenant.sql
@@ -21771,7 +21786,8 @@ begin
     perform tenancy.require_page_size(page_size);
 
     return query
-    select i.id, i.schema_name, i.email, i.access_level, i.expires_at, i.invited_by, i.created_at, i.valid_until
+    select i.id, i.schema_name, i.email, i.access_level, i.roles, i.expires_at, i.invited_by, i.created_at,
+        i.valid_until
     from tenancy.open_invitations i
     where i.schema_name = list_invitations.schema_name
         and i.folded_email > coalesce(lower(list_invitations.after collate "C"), '')
@@ -27070,7 +27086,7 @@ as $$
         'public.define_role(text, text, text[], text)',
         'public.drop_role(text, text)',
         'public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone, text[])',
-        'public.invite_member(text, text, tenancy.access_level, timestamp with time zone)',
+        'public.invite_member(text, text, tenancy.access_level, text[], timestamp with time zone)',
         'public.join_tenant(text)',
         'public.leave_tenant(text)',
         'public.list_access_requests(text, integer, uuid)',
@@ -27262,7 +27278,7 @@ revoke all on function
     public.define_role(text, text, text[], text),
     public.drop_role(text, text),
     public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone, text[]),
-    public.invite_member(text, text, tenancy.access_level, timestamp with time zone),
+    public.invite_member(text, text, tenancy.access_level, text[], timestamp with time zone),
     public.join_tenant(text),
     public.leave_tenant(text),
     public.list_access_requests(text, integer, uuid),
@@ -27335,7 +27351,7 @@ grant execute on function
     public.define_role(text, text, text[], text),
     public.drop_role(text, text),
     public.grant_schema_access(text, uuid, tenancy.access_level, timestamp with time zone, text[]),
-    public.invite_member(text, text, tenancy.access_level, timestamp with time zone),
+    public.invite_member(text, text, tenancy.access_level, text[], timestamp with time zone),
     public.join_tenant(text),
     public.leave_tenant(text),
     public.list_access_requests(text, integer, uuid),

@@ -49,9 +49,9 @@ INVITE_BOB = (
     NOT_BOB,
     f"update auth.users set email_confirmed_at = now() where id = '{BOB}'",  # noqa: S608
     "insert into tenancy.tenants_invitations"  # noqa: S608
-    " (id, schema_name, email, access_level, secret_hash, invited_by, valid_until)"
-    f" values ('{INVITATION}', 'acme', 'bob@example.com', 'write', sha256('{SECRET}'),"
-    f" '{OLGA}', now() + interval '1 day')",
+    " (id, schema_name, email, access_level, roles, secret_hash, invited_by, valid_until)"
+    f" values ('{INVITATION}', 'acme', 'bob@example.com', 'write', '{{accountant}}',"
+    f" sha256('{SECRET}'), '{OLGA}', now() + interval '1 day')",
 )
 
 CHALLENGE = "2f0e6c3a9b105e41f8b7a96c24d058e3"

@@ -228,6 +228,40 @@ def test_roles_are_kept_unless_the_grant_names_others(
     assert grant(access_level="admin", roles=[]) == ([], [], 1)
 
 
+def test_invited_person_gets_the_roles_that_are_left(
+    environment: Environment, tenant: str, admin: Person, permissions: Permissions
+) -> None:
+    guest = environment.person(confirmed=True)
+    define(environment, tenant, "reader", permissions.read)
+    define(environment, tenant, "voider", permissions.void)
+
+    def invite(**more: Any) -> Any:
+        return audited_call(
+            environment, admin, "invite_member", schema_name=tenant, email=guest.email, **more
+        )
+
+    assert invite(roles=["reader", "no_such"]).refusal == (404, "role_not_found")
+    assert invite(roles=None).refusal == (422, "invalid_request")
+    assert invite().result["roles"] == []
+    invited = invite(roles=["voider", "reader", "voider"]).result
+    assert invited["roles"] == ["reader", "voider"]
+    audited_call(
+        environment, admin, "drop_role", schema_name=tenant, role_name="voider"
+    ).must_succeed()
+    [listed] = audited_call(environment, admin, "list_invitations", schema_name=tenant).result
+    assert listed["roles"] == ["reader"]
+    # A later role of this name is not meant.
+    define(environment, tenant, "voider", permissions.void)
+    # What a role gives is what it gives when the person accepts.
+    define(environment, tenant, "reader", permissions.approve)
+    audited_call(
+        environment, guest, "accept_invitation", secret=invited["secret"]
+    ).must_succeed()
+
+    grant = grant_of(environment.sql, tenant, guest)
+    assert (grant["roles"], grant["permissions"]) == (["reader"], [permissions.approve])
+
+
 def test_role_of_another_tenant_is_none_here(
     environment: Environment, tenant: str, permissions: Permissions
 ) -> None:

@@ -47,6 +47,7 @@ ENABLE = (
     "tenancy.enable_tenant_table(text,text,tenancy.access_level,tenancy.access_level,boolean,"
     "text,text,text)"
 )
+OWN_ROWS = "tenancy.limit_to_own_rows(text,text,text,text,text,boolean)"
 GRANTED = "    if v_statements is not null then\n        execute v_statements;\n    end if;\n"
 DIFFERENCES = "tenancy.grant_differences(schema_name) g\n"
 GUARD = "tenancy.guard_request(text,tenancy.access_level)"
@@ -1143,7 +1144,7 @@ FAULTS = (
         "invite_member",
         tuple(
             Edit(
-                "public.invite_member(text,text,tenancy.access_level,timestamptz)",
+                "public.invite_member(text,text,tenancy.access_level,text[],timestamptz)",
                 f"tenancy.{check}(schema_name, platform => 'admin', member => 'admin')",
                 f"tenancy.{check}(schema_name, platform => 'admin', member => 'read')",
             )
@@ -1332,6 +1333,57 @@ FAULTS = (
                 "public.create_user_profile(text,uuid,text,text,jsonb)",
                 "jsonb_build_object('id', v_profile.id)",
                 "to_jsonb(v_profile)",
+            ),
+        ),
+    ),
+    # Roles and rows of one member
+    Fault(
+        "a policy asks for another permission",
+        "proof_owned",
+        (
+            Edit(
+                OWN_ROWS,
+                "tenancy.permission_test(schema_name, all_rows)",
+                "tenancy.permission_test(schema_name, replace(all_rows, 'all_rows', 'other'))",
+            ),
+        ),
+    ),
+    Fault(
+        "rows of one member have no test of the owner",
+        "proof_owned",
+        (Edit(OWN_ROWS, "%I = (select auth.uid()) or %s", "%I is not null or %s"),),
+    ),
+    Fault(
+        "members may add rows of others",
+        "proof_owned",
+        (
+            Edit(
+                OWN_ROWS,
+                "for insert to authenticated with check (%3$s)",
+                "for insert to authenticated with check (true)",
+            ),
+        ),
+    ),
+    Fault(
+        "a role that was narrowed still gives what it gave",
+        "proof_owned",
+        (
+            Edit(
+                "tenancy.refresh_permissions(text,text)",
+                "and a.permissions <> d.permissions;",
+                "and false;",
+            ),
+        ),
+    ),
+    Fault(
+        "has_permission ignores expiry and suspension",
+        "has_permission",
+        (
+            Edit(
+                "tenancy.has_permission(text,text)",
+                "from tenancy.open_tenants o\n                where",
+                "from public.user_schema_access o\n                where"
+                " o.user_id = (tenancy.caller()).user_id and",
             ),
         ),
     ),

@@ -7,7 +7,7 @@ create function tenancy.shown_invitation(invitation tenancy.tenants_invitations)
 as $$
     select row(
         invitation.id, invitation.schema_name, invitation.email, invitation.access_level,
-        invitation.expires_at, invitation.invited_by, invitation.created_at, invitation.valid_until
+        invitation.roles, invitation.expires_at, invitation.invited_by, invitation.created_at, invitation.valid_until
     )::public.tenantry_invitation
     where invitation.id is not null;
 $$;

@@ -36,7 +36,7 @@ begin
     );
     v_after := tenancy.give_access(
         v_caller.user_id, v_invitation.schema_name, v_invitation.access_level, v_invitation.expires_at,
-        v_invitation.invited_by
+        v_invitation.invited_by, v_invitation.roles
     );
     update tenancy.tenants_invitations i set ended_at = now() where i.id = v_invitation.id;
 

@@ -33,7 +33,7 @@ end;
 $$;
 
 comment on function public.drop_role(text, text) is
-    'Drops a role of a tenant, takes it from every member who has it, and returns the role that ended. '
+    'Drops a role of a tenant, takes it from its holders and from open invitations, and returns the role that ended. '
     'The members stay, with their level and their other roles. A role of the template cannot be '
     'dropped. '
     'Callers: tenant admin, platform admin. '

@@ -14,7 +14,8 @@ begin
     perform tenancy.require_page_size(page_size);
 
     return query
-    select i.id, i.schema_name, i.email, i.access_level, i.expires_at, i.invited_by, i.created_at, i.valid_until
+    select i.id, i.schema_name, i.email, i.access_level, i.roles, i.expires_at, i.invited_by, i.created_at,
+        i.valid_until
     from tenancy.open_invitations i
     where i.schema_name = list_invitations.schema_name
         and i.folded_email > coalesce(lower(list_invitations.after collate "C"), '')
