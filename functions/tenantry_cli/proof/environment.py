@@ -40,6 +40,8 @@ from tenantry_cli.proof.identities import (
     NOBODY,
     READER,
     REVOKED,
+    ROLE_HOLDER,
+    ROW_OWNER,
     SAME_ACCOUNT,
     SERVICE,
     STRANGER,
@@ -50,7 +52,8 @@ from tenantry_cli.proof.identities import (
     WRITER,
     WRONGLY_SIGNED,
 )
-from tenantry_cli.proof.rules import Identity, State, Tenant, Visibility
+from tenantry_cli.proof.relations import Relation
+from tenantry_cli.proof.rules import ALL_ROWS, OTHER, Identity, State, Tenant, Visibility
 from tenantry_cli.proof.run import Run, run_that_is_over
 from tenantry_cli.proof.transport import PagePaths, is_overload, overloaded
 from tenantry_cli.signals import completed
@@ -80,12 +83,16 @@ _READING = ("GET", "OPTIONS")
 GRANTS = (
     ("A", READER, "read", None),
     ("A", WRITER, "write", None),
+    ("A", ROLE_HOLDER, "write", None),
+    ("A", ROW_OWNER, "write", None),
     ("A", ADMIN_A, "admin", None),
     ("A", EXPIRED, "admin", _LONG_AGO),
     ("A", REVOKED, "admin", None),
     ("B", ADMIN_B, "admin", None),
     ("S", READER, "read", None),
     ("S", WRITER, "write", None),
+    ("S", ROLE_HOLDER, "write", None),
+    ("S", ROW_OWNER, "write", None),
     ("S", ADMIN_A, "admin", None),
     ("S", EXPIRED, "admin", _LONG_AGO),
     ("S", REVOKED, "admin", None),
@@ -94,6 +101,8 @@ GRANTS = (
     ("A", DELETED, "write", None),
     ("B", DELETED, "admin", None),
 )
+# The roles that these grants carry. The one of the reader is narrowed afterwards.
+ROLES = {ROLE_HOLDER: "proof_holder", READER: "proof_reader"}
 STAFF = (
     (VIEWER, "viewer"),
     (ADMIN, "admin"),
@@ -113,6 +122,12 @@ set constraints all immediate;
 # Objects in a tenant schema that only SQL can create. API roles may use only the view and the
 # function that run with the rights of their caller.
 _CREATE_OBJECTS = """
+select tenancy.declare_permission({all_rows}), tenancy.declare_permission({other});
+create table {schema}.proof_owned (id text primary key, body text, owner_id uuid);
+select tenancy.enable_tenant_table(
+    {name}, 'proof_owned', rows => 'own', owner_column => 'owner_id', all_rows => {all_rows}
+);
+select tenancy.apply_tenant_privileges({name});
 create table {schema}.proof_unregistered (id text primary key, body text, number serial);
 -- With an offset the view cannot be written. Its rows are those of proof_notes, whose writes
 -- are tried already.
@@ -215,6 +230,11 @@ class Environment:
     def email(self, identity: Identity) -> str:
         return self.run.email(ACCOUNTS.index(identity))
 
+    def body(self, relation: Relation, key: str) -> dict[str, Any]:
+        """The row that attempts insert; an owned one belongs to the owner of the others."""
+        body = relation.body(key)
+        return body | {"owner_id": self.ids[ROW_OWNER]} if relation.is_owned else body
+
     def display_name(self, tenant: Tenant) -> str:
         return self.run.signed(self.marker(tenant, Visibility.REGISTRY))
 
@@ -276,6 +296,7 @@ class Environment:
             self._remove_accounts_of(run, names, left)
             for name in names:
                 self._remove_tenant(name, left)
+            self._remove_permissions(run, left)
             self.removed.append(run.id)
         return left
 
@@ -429,6 +450,9 @@ class Environment:
         for identity, role in STAFF:
             self.promote(identity, role)
         names = {tenant.letter: tenant.name for tenant in self.made}
+        # Only SQL can declare permissions.
+        if self.has_sql:
+            self._define_roles([ALL_ROWS], [ALL_ROWS, OTHER])
         for letter, identity, level, expires_at in GRANTS:
             self.rpc(
                 "grant_schema_access",
@@ -436,7 +460,10 @@ class Environment:
                 user_id=self.ids[identity],
                 access_level=level,
                 expires_at=expires_at,
+                roles=[ROLES[identity]] if self.has_sql and identity in ROLES else None,
             )
+        if self.has_sql:
+            self._define_roles([ALL_ROWS], [OTHER])
         for tenant in self.made:
             # The stranger has a profile but no access: a profile alone must not give access.
             # Members rename themselves during the run; whose grant has expired cannot.
@@ -446,6 +473,16 @@ class Environment:
                     schema_name=tenant.name,
                     user_id=self.ids[identity],
                     display_name=self.marker(tenant, Visibility.ROWS),
+                )
+
+    def _define_roles(self, *permissions: list[str]) -> None:
+        for tenant in self.made:
+            for role, names in zip(ROLES.values(), permissions, strict=True):
+                self.rpc(
+                    "define_role",
+                    schema_name=tenant.name,
+                    role_name=role,
+                    permissions=[self.run.permission(name) for name in names],
                 )
 
     def promote(self, identity: Identity, role: str) -> None:
@@ -482,6 +519,13 @@ class Environment:
                 "settings",
                 [{"key": key, "value": marker} for key in ("marker", *sentinel_rows)],
             )
+            if self.has_sql:
+                owner = self.ids[ROW_OWNER]
+                self.insert(
+                    tenant,
+                    "proof_owned",
+                    [{"id": key, "body": marker, "owner_id": owner} for key in sentinel_rows],
+                )
             self._sql(_FILL_OBJECTS, tenant)
 
     def revoke_and_suspend(self) -> None:
@@ -590,6 +634,8 @@ class Environment:
                 schema=sql.Identifier(tenant.name),
                 name=tenant.name,
                 marker=self.marker(tenant, Visibility.ROWS),
+                all_rows=self.run.permission(ALL_ROWS),
+                other=self.run.permission(OTHER),
             )
 
     def _execute(self, text: str, **values: Any) -> None:
@@ -704,6 +750,8 @@ class Environment:
         # Last: they are the sign by which the next run finds what this one has left.
         for tenant in self._begun_tenants:
             self._remove_tenant(tenant.name, left)
+        if self._begun_tenants:
+            self._remove_permissions(self.run, left)
         return left
 
     def close(self) -> None:
@@ -716,6 +764,17 @@ class Environment:
                 self.rpc("delete_tenant_schema", schema_name=name)
         except TenantryError as error:
             left.failures.append(f"The tenant {name} could not be removed: {error}")
+
+    def _remove_permissions(self, run: Run, left: Leftovers) -> None:
+        if not self.has_sql:
+            return
+        try:
+            self._execute(
+                "delete from tenancy.permissions where permission = any ({names})",
+                names=[run.permission(name) for name in (ALL_ROWS, OTHER)],
+            )
+        except TenantryError as error:
+            left.failures.append(f"The permissions of the run could not be removed: {error}")
 
     def _remove_role(self, identity: Identity) -> None:
         reply = self._send(

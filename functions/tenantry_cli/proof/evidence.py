@@ -12,7 +12,7 @@ from tenantry_cli.proof.attempts import Attempt, Expected
 from tenantry_cli.proof.environment import GRANTS, STAFF, Environment
 from tenantry_cli.proof.identities import REVOKED
 from tenantry_cli.proof.relations import WRITABLE
-from tenantry_cli.proof.rules import Tenant, Visibility, may_access_rows, may_see
+from tenantry_cli.proof.rules import Tenant, Visibility, may_see
 from tenantry_cli.proof.transport import Reply
 
 _EXCERPT = 400
@@ -113,6 +113,7 @@ def inspect_rows(
             for row in environment.rows(tenant.name, f"{relation.name}?limit=1000")
         }
         for relation in WRITABLE
+        if environment.has_sql or not relation.is_extra
     }
     for attempt in attempts:
         sentinel = attempt.sentinel
@@ -122,7 +123,7 @@ def inspect_rows(
         if sentinel.effect == "there":
             # A row may be in another tenant than the attempt named.
             happened = sentinel.key in now[sentinel.table]
-            may = may_access_rows(attempt.identity, tenant, relation.writes)
+            may = relation.may(attempt.identity, tenant, relation.writes)
             if happened and not may:
                 yield Finding.of(
                     Verdict.LEAK, f"tenant {tenant.letter} contains the row", attempt, None

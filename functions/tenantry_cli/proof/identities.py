@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from tenantry_cli.proof.rules import Identity, Kind, Level, Platform
+from tenantry_cli.proof.rules import ALL_ROWS, OTHER, Identity, Kind, Level, Platform
 
 NOBODY = Identity("nobody", Kind.NOBODY)
 ANON = Identity("anon key", Kind.NOBODY)
 STRANGER = Identity("stranger", Kind.USER)
-READER = Identity("reader of A", Kind.USER, {"A": Level.READ, "S": Level.READ})
+# The role of the reader gave all rows, too, before the run narrowed it.
+READER = Identity(
+    "reader of A",
+    Kind.USER,
+    {"A": Level.READ, "S": Level.READ},
+    permissions=dict.fromkeys("AS", frozenset({OTHER})),
+)
 WRITER = Identity("writer of A", Kind.USER, {"A": Level.WRITE, "S": Level.WRITE})
+ROLE_HOLDER = Identity(
+    "role holder of A",
+    Kind.USER,
+    {"A": Level.WRITE, "S": Level.WRITE},
+    permissions=dict.fromkeys("AS", frozenset({ALL_ROWS})),
+)
+ROW_OWNER = Identity(
+    "row owner in A", Kind.USER, {"A": Level.WRITE, "S": Level.WRITE}, owns_rows=True
+)
 ADMIN_A = Identity("tenant admin of A", Kind.USER, {"A": Level.ADMIN, "S": Level.ADMIN})
 ADMIN_B = Identity("tenant admin of B", Kind.USER, {"B": Level.ADMIN})
 EXPIRED = Identity("expired grant", Kind.USER)
@@ -79,6 +94,8 @@ USERS = (
     STRANGER,
     READER,
     WRITER,
+    ROLE_HOLDER,
+    ROW_OWNER,
     ADMIN_A,
     ADMIN_B,
     EXPIRED,

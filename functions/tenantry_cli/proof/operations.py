@@ -270,6 +270,7 @@ _SPECIAL: Mapping[str, _Special] = {
         # The user has no access.
         passes=frozenset({"user_not_found"}),
     ),
+    "list_roles": _Special(may_be_empty=True),
     "promote_to_admin": _Special(
         lambda context: {"user_id": context.ids[SUPER_ADMIN], "role": "super_admin"},
         attack=lambda context: {"user_id": context.own_id, "role": "super_admin"},

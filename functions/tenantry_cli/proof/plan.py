@@ -64,6 +64,15 @@ class Selection(Enum):
     INACTIVE = "inactive"
 
 
+def _column(relation: Relation, group: str) -> str:
+    """The column of the matrix for a relation."""
+    if group != "tables":
+        return group
+    if relation.is_owned:
+        return "own rows"
+    return "hidden objects" if relation.name in HIDDEN else group
+
+
 @dataclass(frozen=True)
 class EntryPoint:
     name: str
@@ -196,13 +205,14 @@ class Plan:
         needs = relation.reads if reads else relation.writes
         key = key or row_key(verb, identity, entry_point.name)
         if expected is None:
-            expected = expect(may_access_rows(identity, tenant, needs))
+            expected = expect(relation.may(identity, tenant, needs))
         body: Any = None
         query = ""
         if verb == "POST":
-            body = relation.body(key)
+            body = self.environment.body(relation, key)
         elif verb == "PUT":
-            body, query = relation.body(key), f"?{relation.key}=eq.{quote(key)}"
+            body = self.environment.body(relation, key)
+            query = f"?{relation.key}=eq.{quote(key)}"
         elif not reads:
             query = self._filter(relation, key)
             body = dict([relation.change]) if verb == "PATCH" else None
@@ -214,7 +224,7 @@ class Plan:
         return Attempt(
             identity,
             tenant,
-            "hidden objects" if relation.name in HIDDEN and group == "tables" else group,
+            _column(relation, group),
             relation.name,
             verb,
             entry_point.name,

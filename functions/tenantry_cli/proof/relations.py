@@ -6,7 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tenantry_cli.proof.rules import Identity, Level
+from tenantry_cli.proof.rules import (
+    Identity,
+    Level,
+    Tenant,
+    may_access_owned_rows,
+    may_access_rows,
+)
 
 
 @dataclass(frozen=True)
@@ -17,9 +23,17 @@ class Relation:
     key: str
     # The object of the positive control, for an object that nobody may access.
     control: str
+    # Only SQL can create it.
     is_extra: bool = False
+    # Members see and write their own rows, and holders of a permission all.
+    is_owned: bool = False
     body: Callable[[str], dict[str, Any]] = lambda key: {"id": key, "body": "forged"}
     change: tuple[str, Any] = ("body", "changed")
+
+    def may(self, identity: Identity, tenant: Tenant, needs: Level | None) -> bool:
+        if self.is_owned:
+            return may_access_owned_rows(identity, tenant, needs)
+        return may_access_rows(identity, tenant, needs)
 
 
 RELATIONS = (
@@ -51,6 +65,15 @@ RELATIONS = (
         change=("action", "forged"),
     ),
     Relation("proof_notes", Level.READ, Level.WRITE, "id", "proof_notes"),
+    Relation(
+        "proof_owned",
+        Level.READ,
+        Level.WRITE,
+        "id",
+        "proof_owned",
+        is_extra=True,
+        is_owned=True,
+    ),
     Relation("proof_invoker_view", Level.READ, None, "id", "proof_notes", is_extra=True),
     Relation("proof_definer_view", None, None, "id", "proof_notes", is_extra=True),
     Relation("proof_materialized_view", None, None, "id", "proof_notes", is_extra=True),

@@ -23,6 +23,7 @@ from tenantry_cli.proof.traces import GROUP as TRACKS
 
 GROUPS = (
     "tables",
+    "own rows",
     "hidden objects",
     "routines",
     "embedding",
@@ -32,6 +33,7 @@ GROUPS = (
     "RPCs",
     "functions",
     "past the guard",
+    "permissions",
     TRACKS,
 )
 

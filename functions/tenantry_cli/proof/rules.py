@@ -61,6 +61,10 @@ class Identity:
     # The unexpired grants, by the letter of the tenant.
     levels: Mapping[str, Level] = field(default_factory=dict)
     platform: Platform | None = None
+    # The permissions that its roles give, by the letter of the tenant.
+    permissions: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # Whether the rows of `proof_owned` are its own.
+    owns_rows: bool = False
     # The token is invalid, so PostgREST must refuse it.
     has_invalid_token: bool = False
     # The token is valid, but names no user who counts.
@@ -72,6 +76,11 @@ class Identity:
 
     def level(self, tenant: Tenant) -> Level | None:
         return self.levels.get(tenant.letter)
+
+
+# The permissions that a run declares. One opens all rows of `proof_owned`, the other nothing.
+ALL_ROWS = "all_rows"
+OTHER = "other"
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,21 @@ def may_access_rows(identity: Identity, tenant: Tenant, needs: Level | None) -> 
         return True
     level = identity.level(tenant)
     return level is not None and level >= needs
+
+
+def has_permission(identity: Identity, tenant: Tenant, permission: str) -> bool:
+    """By a role, or by the level admin."""
+    return may_access_rows(identity, tenant, Level.ADMIN) or (
+        may_access_rows(identity, tenant, Level.READ)
+        and permission in identity.permissions.get(tenant.letter, ())
+    )
+
+
+def may_access_owned_rows(identity: Identity, tenant: Tenant, needs: Level | None) -> bool:
+    """Whether the identity may access the rows of the owner, which have a level, too."""
+    return may_access_rows(identity, tenant, needs) and (
+        identity.owns_rows or has_permission(identity, tenant, ALL_ROWS)
+    )
 
 
 def may_call(identity: Identity, tenant: Tenant | None, permission: Permission) -> bool:

@@ -34,6 +34,9 @@ class Run:
     def email(self, account: int | str) -> str:
         return f"proof-{self.id}-{account}@example.com"
 
+    def permission(self, verb: str) -> str:
+        return f"proof_{self.id}.{verb}"
+
     @property
     def emails(self) -> str:
         """A pattern of all addresses, for Python and for SQL."""

@@ -12,7 +12,15 @@ from tenantry_cli.proof.attempts import Attempt, expect, shows_rows
 from tenantry_cli.proof.environment import Environment
 from tenantry_cli.proof.identities import NOBODY, SERVICE, USERS, WITHOUT_USER
 from tenantry_cli.proof.relations import RELATIONS, Relation, row_key
-from tenantry_cli.proof.rules import Identity, Level, Tenant, may_access_rows
+from tenantry_cli.proof.rules import (
+    ALL_ROWS,
+    OTHER,
+    Identity,
+    Level,
+    Tenant,
+    has_permission,
+    may_access_rows,
+)
 from tenantry_cli.proof.transport import Statement
 
 
@@ -36,8 +44,9 @@ def statements(
     claims = {"role": role} | ({"sub": subject} if subject else {})
     for tenant in tenants:
         yield from _layers(identity, tenant, role, claims)
-        for name, verb, needs, control, text in _texts(
-            tenant, row_key("PATCH", identity, entry_point)
+        yield from _permissions(environment, identity, tenant, role, claims)
+        for name, verb, may, control, text in _texts(
+            environment, identity, tenant, row_key("PATCH", identity, entry_point)
         ):
             yield Attempt(
                 identity,
@@ -46,7 +55,7 @@ def statements(
                 name,
                 verb,
                 "SQL",
-                expect(may_access_rows(identity, tenant, needs)),
+                expect(may),
                 Statement(role, tuple(claims.items()), text),
                 shows_rows,
                 (control, verb, "SQL"),
@@ -114,24 +123,55 @@ def _layers(
         )
 
 
-def _texts(tenant: Tenant, key: str) -> Iterator[tuple[str, str, Level | None, str, str]]:
+def _permissions(
+    environment: Environment,
+    identity: Identity,
+    tenant: Tenant,
+    role: str,
+    claims: dict[str, str],
+) -> Iterator[Attempt]:
+    """What routines of the project ask."""
+    for permission in (ALL_ROWS, OTHER):
+        statement = sql.SQL("select 'passed' where tenancy.has_permission({}, {})").format(
+            tenant.name, environment.run.permission(permission)
+        )
+        yield Attempt(
+            identity,
+            tenant,
+            "permissions",
+            "has_permission",
+            permission,
+            "SQL",
+            expect(has_permission(identity, tenant, permission)),
+            Statement(role, tuple(claims.items()), statement.as_string()),
+            shows_rows,
+            ("has_permission", permission, "SQL"),
+        )
+
+
+def _texts(
+    environment: Environment, identity: Identity, tenant: Tenant, key: str
+) -> Iterator[tuple[str, str, bool, str, str]]:
     for relation in RELATIONS:
-        for verb, text in _verbs(tenant, relation, key):
+        for verb, text in _verbs(environment, tenant, relation, key):
             needs = relation.reads if verb == "GET" else relation.writes
             control = relation.name if needs is not None else relation.control
-            yield relation.name, verb, needs, control, text
+            yield relation.name, verb, relation.may(identity, tenant, needs), control, text
     for routine, needs in (
         ("proof_invoker_function", Level.READ),
         ("proof_definer_function", None),
     ):
         call = sql.SQL("select * from {}()").format(sql.Identifier(tenant.name, routine))
-        yield routine, "RPC", needs, "proof_invoker_function", call.as_string()
+        may = may_access_rows(identity, tenant, needs)
+        yield routine, "RPC", may, "proof_invoker_function", call.as_string()
 
 
-def _verbs(tenant: Tenant, relation: Relation, key: str) -> Iterator[tuple[str, str]]:
+def _verbs(
+    environment: Environment, tenant: Tenant, relation: Relation, key: str
+) -> Iterator[tuple[str, str]]:
     table = sql.Identifier(tenant.name, relation.name)
     column, value = relation.change
-    body = relation.body("sql")
+    body = environment.body(relation, "sql")
     # For tables of the template that nobody may write, every row is suitable.
     where: sql.Composable = sql.SQL("where true")
     if relation.name not in ("users", "audit_log"):
