@@ -2693,7 +2693,7 @@ as $$
 declare
     v_caller constant tenancy.caller := tenancy.caller();
     v_own_expiry timestamptz;
-    v_own_support_reason text;
+    v_is_support_admin boolean;
 begin
     if user_id = v_caller.user_id then
         perform tenancy.log_refusal('own_grant', schema_name);
@@ -2704,14 +2704,15 @@ begin
 
     perform tenancy.require_given_by_tenant(schema_name, user_id, access_level, expires_at, v_caller.user_id);
 
-    select a.expires_at, a.support_reason into v_own_expiry, v_own_support_reason
+    select
+        a.expires_at,
+        a.support_reason is not null and a.access_level = 'admin' and a.expires_at > statement_timestamp()
+    into v_own_expiry, v_is_support_admin
     from public.user_schema_access a
     where a.user_id = v_caller.user_id and a.schema_name = require_grantable.schema_name;
 
-    -- Whoever works by support access changes nothing of the tenant's access for good.
-    if tenancy.platform_role() >= 'admin'
-        and (v_own_support_reason is null or v_own_expiry <= statement_timestamp())
-    then
+    -- Whoever administers by support access lets nobody in beyond its end.
+    if tenancy.platform_role() >= 'admin' and v_is_support_admin is not true then
         return;
     end if;
 
@@ -2729,7 +2730,7 @@ end;
 $$;
 
 comment on function tenancy.require_grantable(text, uuid, tenancy.access_level, timestamptz) is
-    'Refuses a grant that the caller may not make: one to themselves, one to platform staff unless they administer the tenant, or one beyond the end of their own access. Platform admins without support access may make any other grant (PT409 own_grant, 42501 forbidden).';
+    'Refuses a grant that the caller may not make: one to themselves, one to platform staff unless they administer the tenant, or one beyond the end of their own access. Platform admins without support access of the level admin may make any other grant (PT409 own_grant, 42501 forbidden).';
 
 -- sql/20_tenancy/access/require_permission.sql
 

@@ -1315,6 +1315,87 @@ FAULTS = (
         ),
     ),
     Fault(
+        "staff give themselves access",
+        "grant_schema_access to oneself",
+        (
+            Edit(
+                "tenancy.require_grantable(text,uuid,tenancy.access_level,timestamptz)",
+                "if user_id = v_caller.user_id then",
+                "if user_id = v_caller.user_id and tenancy.platform_role() is null then",
+            ),
+            Edit(
+                "tenancy.require_given_by_tenant(text,uuid,tenancy.access_level,timestamptz,uuid)",
+                "if giver is null",
+                "if user_id = giver or giver is null",
+            ),
+        ),
+    ),
+    Fault(
+        "expired support access still opens",
+        "proof_notes",
+        (
+            Edit(
+                "tenancy.open_tenants",
+                "IS NOT TRUE)",
+                "IS NOT TRUE OR a.support_reason IS NOT NULL)",
+            ),
+            Edit(
+                GUARD,
+                "and coalesce(a.expires_at, 'infinity') > statement_timestamp()",
+                "and (a.support_reason is not null"
+                " or coalesce(a.expires_at, 'infinity') > statement_timestamp())",
+            ),
+        ),
+    ),
+    Fault(
+        "closing leaves the support access",
+        "proof_notes",
+        (
+            Edit(
+                "public.close_support_access(text,uuid)",
+                "tenancy.end_logged_access(v_tenant, v_user_id, v_actor_role)",
+                "(select a from public.user_schema_access a where a.user_id = v_user_id"
+                " and a.schema_name = close_support_access.schema_name)",
+            ),
+        ),
+    ),
+    Fault(
+        "a viewer may open support access",
+        "open_support_access",
+        tuple(
+            Edit(
+                "public.open_support_access(text,text,integer,tenancy.access_level)",
+                f"tenancy.{check}(schema_name, platform => 'admin', member => null)",
+                f"tenancy.{check}(schema_name, platform => 'viewer', member => null)",
+            )
+            for check in ("require_permission", "lock_tenant")
+        ),
+    ),
+    Fault(
+        "support access is not logged",
+        "support.open",
+        (
+            Edit(
+                "tenancy.give_support_access(public.tenants,uuid,text,integer,"
+                "tenancy.access_level)",
+                "perform tenancy.log_action(",
+                "perform pg_catalog.jsonb_build_array(",
+            ),
+        ),
+        leaks=False,
+    ),
+    Fault(
+        "staff without support access add foreign keys",
+        "add_foreign_key",
+        (
+            Edit(
+                "public.add_foreign_key(text,text,text,text,text,text,text)",
+                "perform tenancy.require_access_to_values(schema_name);",
+                "",
+            ),
+        ),
+    ),
+    Fault(
         "readers may read the audit log of a tenant",
         "get_audit_log",
         (

@@ -35,6 +35,7 @@ from tenantry_cli.proof.identities import (
     READER,
     SERVICE,
     SUPER_ADMIN,
+    SUPPORT_NOT_YET_ENDED,
 )
 from tenantry_cli.proof.interruption import undisturbed
 from tenantry_cli.proof.operations import EXCESSES, OPERATIONS
@@ -143,7 +144,7 @@ class _Campaign:
         environment.insert_markers(self._plan.sentinel_rows())
 
         for tenant in (environment.a, replace(environment.s, state=State.ACTIVE)):
-            self._read(NOT_YET_REVOKED, tenant)
+            self._read_all((NOT_YET_REVOKED, SUPPORT_NOT_YET_ENDED), tenant)
         for tenant in (environment.a, environment.b):
             self._read_all((NOT_YET_BANNED, NOT_YET_DELETED), tenant)
         self._operate(NOT_YET_BANNED_STAFF, environment.a, "get_tenant_info")

@@ -46,6 +46,9 @@ from tenantry_cli.proof.identities import (
     SERVICE,
     STRANGER,
     SUPER_ADMIN,
+    SUPPORT,
+    SUPPORT_ENDED,
+    SUPPORT_EXPIRED,
     UNSIGNED,
     VIEWER,
     WITHOUT_USER,
@@ -109,7 +112,12 @@ STAFF = (
     (SUPER_ADMIN, "super_admin"),
     (BANNED_STAFF, "super_admin"),
     (COVERING, "admin"),
+    (SUPPORT, "admin"),
+    (SUPPORT_EXPIRED, "admin"),
+    (SUPPORT_ENDED, "admin"),
 )
+# In the tenants A and S.
+SUPPORT_ACCESS = ((SUPPORT, "read"), (SUPPORT_EXPIRED, "admin"), (SUPPORT_ENDED, "admin"))
 
 # Rolled back. `immediate` also runs what waits for the end of a transaction.
 _TRIAL_ACCOUNT = """
@@ -464,10 +472,20 @@ class Environment:
             )
         if self.has_sql:
             self._define_roles([ALL_ROWS], [OTHER])
+        for tenant in (self.a, self.s):
+            for identity, level in SUPPORT_ACCESS:
+                self.rpc(
+                    "open_support_access",
+                    self.tokens[identity],
+                    schema_name=tenant.name,
+                    reason="The proof.",
+                    minutes=240,
+                    access_level=level,
+                )
         for tenant in self.made:
             # The stranger has a profile but no access: a profile alone must not give access.
             # Members rename themselves during the run; whose grant has expired cannot.
-            for identity in (STRANGER, EXPIRED, READER, WRITER, ADMIN_A):
+            for identity in (STRANGER, EXPIRED, READER, WRITER, ADMIN_A, SUPPORT):
                 self.rpc(
                     "create_user_profile",
                     schema_name=tenant.name,
@@ -536,11 +554,31 @@ class Environment:
                 schema_name=tenant.name,
                 user_id=self.ids[REVOKED],
             )
+            self.rpc(
+                "close_support_access",
+                self.tokens[ADMIN_A],
+                schema_name=tenant.name,
+                user_id=self.ids[SUPPORT_ENDED],
+            )
+        self._expire_support_access()
         self.rpc(
             "suspend_tenant",
             schema_name=self.s.name,
             reason=self.marker(self.s, Visibility.REGISTRY),
         )
+
+    def _expire_support_access(self) -> None:
+        """In SQL, because nobody can open support access that has expired already."""
+        user_id = self.ids[SUPPORT_EXPIRED]
+        if self.has_sql:
+            self._execute(
+                "update public.user_schema_access set expires_at = now() - interval '1 minute'"
+                " where user_id = {user_id}::uuid",
+                user_id=user_id,
+            )
+            return
+        for tenant in (self.a, self.s):
+            self.rpc("revoke_schema_access", schema_name=tenant.name, user_id=user_id)
 
     def deactivate_users(self) -> None:
         """Bans and soft-deletes users, with the admin API of Auth or in its table."""

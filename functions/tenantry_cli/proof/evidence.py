@@ -9,8 +9,8 @@ from typing import Any
 
 from tenantry_cli.http_client import BUSY_STATUSES
 from tenantry_cli.proof.attempts import Attempt, Expected
-from tenantry_cli.proof.environment import GRANTS, STAFF, Environment
-from tenantry_cli.proof.identities import REVOKED
+from tenantry_cli.proof.environment import GRANTS, STAFF, SUPPORT_ACCESS, Environment
+from tenantry_cli.proof.identities import REVOKED, SUPPORT, SUPPORT_EXPIRED
 from tenantry_cli.proof.relations import WRITABLE
 from tenantry_cli.proof.rules import Tenant, Visibility, may_see
 from tenantry_cli.proof.transport import Reply
@@ -190,6 +190,13 @@ def inspect_registry(environment: Environment) -> Iterator[Finding]:
         (_names_by_letter(environment)[letter], environment.ids[identity], level)
         for letter, identity, level, _ in GRANTS
         if identity is not REVOKED
+    }
+    expected |= {
+        (_names_by_letter(environment)[letter], environment.ids[identity], level)
+        for letter in ("A", "S")
+        for identity, level in SUPPORT_ACCESS
+        # Without SQL, the expired one was ended.
+        if identity is SUPPORT or (identity is SUPPORT_EXPIRED and environment.has_sql)
     }
     found = {
         (row["schema_name"], row["user_id"], row["access_level"])

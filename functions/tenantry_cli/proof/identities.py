@@ -71,6 +71,19 @@ INACTIVE = (BANNED, DELETED, BANNED_STAFF)
 NOT_YET_BANNED = Identity("banned user", Kind.USER, {"A": Level.ADMIN, "B": Level.READ})
 NOT_YET_DELETED = Identity("soft-deleted user", Kind.USER, {"A": Level.WRITE, "B": Level.ADMIN})
 NOT_YET_BANNED_STAFF = Identity("banned super_admin", Kind.USER, platform=Platform.SUPER_ADMIN)
+# Platform staff with support access: open, expired, and ended by the tenant's admin.
+SUPPORT = Identity(
+    "support access", Kind.USER, {"A": Level.READ, "S": Level.READ}, platform=Platform.ADMIN
+)
+SUPPORT_EXPIRED = Identity("expired support access", Kind.USER, platform=Platform.ADMIN)
+SUPPORT_ENDED = Identity("ended support access", Kind.USER, platform=Platform.ADMIN)
+# The same user before, as the positive control.
+SUPPORT_NOT_YET_ENDED = Identity(
+    "ended support access",
+    Kind.USER,
+    {"A": Level.ADMIN, "S": Level.ADMIN},
+    platform=Platform.ADMIN,
+)
 # Platform staff who open support access, use it and then remove what the logs say of them.
 COVERING = Identity("staff covering tracks", Kind.USER, platform=Platform.ADMIN)
 # While their support access is open.
@@ -87,6 +100,7 @@ SAME_ACCOUNT = {
     NOT_YET_DELETED: DELETED,
     NOT_YET_BANNED_STAFF: BANNED_STAFF,
     INTRUDING: COVERING,
+    SUPPORT_NOT_YET_ENDED: SUPPORT_ENDED,
 }
 
 # The identities with an account of Auth that make all attempts.
@@ -103,6 +117,9 @@ USERS = (
     VIEWER,
     ADMIN,
     SUPER_ADMIN,
+    SUPPORT,
+    SUPPORT_EXPIRED,
+    SUPPORT_ENDED,
     *INACTIVE,
 )
 ACCOUNTS = (*USERS, COVERING)

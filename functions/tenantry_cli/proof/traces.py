@@ -13,9 +13,9 @@ from functools import partial
 from psycopg import sql
 
 from tenantry_cli.proof.attempts import Attempt, Expected, expect, shows_rows
-from tenantry_cli.proof.environment import GRANTS, STAFF, Environment
+from tenantry_cli.proof.environment import GRANTS, STAFF, SUPPORT_ACCESS, Environment
 from tenantry_cli.proof.evidence import Finding, Verdict
-from tenantry_cli.proof.identities import ADMIN_A, OWNER, REVOKED, SUPER_ADMIN
+from tenantry_cli.proof.identities import ADMIN_A, OWNER, REVOKED, SUPER_ADMIN, SUPPORT_ENDED
 from tenantry_cli.proof.relations import WRITABLE
 from tenantry_cli.proof.rules import Kind, Tenant
 from tenantry_cli.proof.transport import Statement
@@ -86,6 +86,15 @@ def inspect_actions(environment: Environment, *more: Trace) -> Iterator[Finding]
         ),
         *(
             ("access.revoke", name, ids[REVOKED], ids[ADMIN_A])
+            for name in (environment.a.name, environment.s.name)
+        ),
+        *(
+            ("support.open", name, ids[identity], ids[identity])
+            for name in (environment.a.name, environment.s.name)
+            for identity, _ in SUPPORT_ACCESS
+        ),
+        *(
+            ("support.close", name, ids[SUPPORT_ENDED], ids[ADMIN_A])
             for name in (environment.a.name, environment.s.name)
         ),
         ("tenant.suspend", environment.s.name, None, None),
