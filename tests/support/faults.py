@@ -140,7 +140,8 @@ POLICY_FAULTS = (
             Edit(
                 OPEN,
                 "FROM user_schema_access a",
-                "FROM (select t.schema_name, g.access_level, g.user_id, g.expires_at"
+                "FROM (select t.schema_name, g.access_level, g.permissions, g.user_id,"
+                " g.expires_at"
                 " from public.user_schema_access g, public.tenants t) a",
             ),
         ),
