@@ -1141,6 +1141,93 @@ FAULTS = (
         ),
     ),
     Fault(
+        "an unverified domain lets users in",
+        "join_tenant",
+        (
+            Edit(
+                "tenancy.verified_domains",
+                "verified_at IS NOT NULL",
+                "verified_at IS NOT NULL OR true",
+            ),
+        ),
+    ),
+    Fault(
+        "an unconfirmed address counts for joining",
+        "join_tenant",
+        (Edit("tenancy.own_domain()", "when u.email_confirmed_at is not null", "when true"),),
+    ),
+    Fault(
+        "a subdomain counts as the domain",
+        "join_tenant",
+        (
+            Edit(
+                "tenancy.joinable_tenants()",
+                "where d.domain = v_domain",
+                "where v_domain like '%' || d.domain",
+            ),
+        ),
+    ),
+    Fault(
+        "a suspended tenant can be joined",
+        "join_tenant",
+        (Edit("tenancy.joinable_tenants()", "t.status = 'active'", "t.status <> 'pooled'"),),
+    ),
+    Fault(
+        "removed members are forgotten",
+        "join_tenant",
+        (
+            Edit(
+                "tenancy.end_access(text,uuid)",
+                "if v_before.user_id is not null then",
+                "if v_left then",
+            ),
+        ),
+    ),
+    Fault(
+        "public mail domains can be tied to a tenant",
+        "add_tenant_domain",
+        (Edit("tenancy.require_private_domain(text)", "if exists (", "if false and exists ("),),
+    ),
+    Fault(
+        "joining is not logged",
+        "access.join",
+        (
+            Edit(
+                "public.join_tenant(text)",
+                "perform tenancy.log_action(",
+                "perform jsonb_build_array(",
+            ),
+        ),
+    ),
+    Fault(
+        "requests are taken where no admin turned them on",
+        "request_access",
+        (
+            Edit(
+                "tenancy.require_requestable(text)",
+                "if not exists (",
+                "if false and not exists (",
+            ),
+        ),
+    ),
+    Fault(
+        "members may decide requests for access",
+        "decide_request",
+        tuple(
+            Edit(
+                "public.decide_request(text,uuid,boolean,tenancy.access_level,timestamptz)",
+                f"tenancy.{check}(schema_name, platform => 'admin', member => 'admin')",
+                f"tenancy.{check}(schema_name, platform => 'admin', member => 'read')",
+            )
+            for check in ("require_permission", "lock_tenant")
+        ),
+    ),
+    Fault(
+        "a refused request can be repeated at once",
+        "request_access",
+        (Edit("tenancy.require_no_request(text)", "and r.is_refused", "and false"),),
+    ),
+    Fault(
         "members may invite",
         "invite_member",
         tuple(

@@ -27,6 +27,7 @@ from tenantry_cli.proof.identities import (
     ADMIN,
     ADMIN_A,
     COVERING,
+    DOMAIN_USER,
     INTRUDING,
     NOT_YET_BANNED,
     NOT_YET_BANNED_STAFF,
@@ -38,6 +39,7 @@ from tenantry_cli.proof.identities import (
     SUPPORT_NOT_YET_ENDED,
 )
 from tenantry_cli.proof.interruption import undisturbed
+from tenantry_cli.proof.joining import joining_attempts
 from tenantry_cli.proof.operations import EXCESSES, OPERATIONS
 from tenantry_cli.proof.plan import Plan, Selection
 from tenantry_cli.proof.relations import RELATIONS
@@ -152,6 +154,7 @@ class _Campaign:
         environment.deactivate_users()
         self._try_all(list(self._plan.attempts()))
         self._exceed_limits()
+        self._join()
         self._cover_tracks()
         self._inspect_effects()
         self._inspect_catalog()
@@ -222,6 +225,7 @@ class _Campaign:
             ("tenant.suspend", a, None, ids[ADMIN]),
             ("tenant.activate", s, None, ids[ADMIN]),
             ("tenant.delete", s, None, ids[SUPER_ADMIN]),
+            ("access.join", a, ids[DOMAIN_USER], ids[DOMAIN_USER]),
             ("support.open", a, ids[COVERING], ids[COVERING]),
             ("support.close", a, ids[COVERING], ids[COVERING]),
         )
@@ -296,6 +300,8 @@ class _Campaign:
                 "Without --db-url and without an admin API of Auth, banned and soft-deleted "
                 "users were not tried."
             )
+        if not self._environment.has_sql:
+            notes.append("Without --db-url, a user with an unconfirmed address was not tried.")
         if target.functions_url is None:
             notes.append("Without --functions-url, the functions were not tried.")
         if target.jwt_secret is None:
@@ -317,6 +323,12 @@ class _Campaign:
                 ADMIN_A, self._environment.a, operation, self._plan.entry_points[-1]
             ):
                 self._try(attempt)
+
+    def _join(self) -> None:
+        """Users join a tenant by the domain of their address, or request access."""
+        self._progress("joining", 0, 0)
+        for attempt in joining_attempts(self._environment, self._plan):
+            self._try(attempt)
 
     def _cover_tracks(self) -> None:
         """Staff open support access, use it, and try to remove what the logs say of them."""

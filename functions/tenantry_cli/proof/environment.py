@@ -35,20 +35,25 @@ from tenantry_cli.proof.identities import (
     BANNED_STAFF,
     COVERING,
     DELETED,
+    DOMAIN_USER,
     EXPIRED,
     EXPIRED_TOKEN,
     NOBODY,
+    PUBLIC_DOMAIN_USER,
     READER,
+    REMOVED,
     REVOKED,
     ROLE_HOLDER,
     ROW_OWNER,
     SAME_ACCOUNT,
     SERVICE,
     STRANGER,
+    SUBDOMAIN_USER,
     SUPER_ADMIN,
     SUPPORT,
     SUPPORT_ENDED,
     SUPPORT_EXPIRED,
+    UNCONFIRMED,
     UNSIGNED,
     VIEWER,
     WITHOUT_USER,
@@ -82,6 +87,8 @@ _PAGE = 1000
 _KEEP = "let the accounts of the proof stay, with --keep-accounts"
 _LONG_AGO = "2020-01-01T00:00:00Z"
 _READING = ("GET", "OPTIONS")
+# One that is on the list.
+PUBLIC_DOMAIN = "gmail.com"
 
 GRANTS = (
     ("A", READER, "read", None),
@@ -236,7 +243,12 @@ class Environment:
         return f"{self.run.id}-{tenant.letter}-{visibility.value}"
 
     def email(self, identity: Identity) -> str:
-        return self.run.email(ACCOUNTS.index(identity))
+        domains = {
+            **dict.fromkeys((DOMAIN_USER, UNCONFIRMED, REMOVED), self.run.domain),
+            SUBDOMAIN_USER: f"mail.{self.run.domain}",
+            PUBLIC_DOMAIN_USER: PUBLIC_DOMAIN,
+        }
+        return self.run.email(ACCOUNTS.index(identity), domains.get(identity, "example.com"))
 
     def body(self, relation: Relation, key: str) -> dict[str, Any]:
         """The row that attempts insert; an owned one belongs to the owner of the others."""
@@ -597,6 +609,14 @@ class Environment:
         else:
             return
         self.has_inactive_users = True
+
+    def unconfirm_address(self) -> None:
+        """Only SQL can take the confirmation of an address back."""
+        if self.has_sql:
+            self._execute(
+                "update auth.users set email_confirmed_at = null where id = {user}::uuid",
+                user=self.ids[UNCONFIRMED],
+            )
 
     def _administer(self, method: str, identity: Identity, body: dict[str, Any]) -> None:
         self._send_successfully(

@@ -90,6 +90,16 @@ COVERING = Identity("staff covering tracks", Kind.USER, platform=Platform.ADMIN)
 INTRUDING = Identity(
     "staff covering tracks", Kind.USER, {"A": Level.ADMIN}, platform=Platform.ADMIN
 )
+# Users who try to join tenants by their domains. A and S have the first one.
+DOMAIN_USER = Identity("user of A's domain", Kind.USER, joins=frozenset("AS"))
+# After joining A.
+JOINED = Identity("user of A's domain", Kind.USER, {"A": Level.READ}, joins=frozenset("AS"))
+SUBDOMAIN_USER = Identity("user of a subdomain", Kind.USER)
+PUBLIC_DOMAIN_USER = Identity("user of a public domain", Kind.USER)
+UNCONFIRMED = Identity("unconfirmed address", Kind.USER)
+# Of A's domain, too. An admin has removed this user from A.
+REMOVED = Identity("removed user of A", Kind.USER)
+NOT_YET_REMOVED = Identity("removed user of A", Kind.USER, joins=frozenset("A"))
 # Whoever has the password of the database.
 OWNER = Identity("database owner", Kind.SERVICE)
 
@@ -101,6 +111,8 @@ SAME_ACCOUNT = {
     NOT_YET_BANNED_STAFF: BANNED_STAFF,
     INTRUDING: COVERING,
     SUPPORT_NOT_YET_ENDED: SUPPORT_ENDED,
+    JOINED: DOMAIN_USER,
+    NOT_YET_REMOVED: REMOVED,
 }
 
 # The identities with an account of Auth that make all attempts.
@@ -122,7 +134,9 @@ USERS = (
     SUPPORT_ENDED,
     *INACTIVE,
 )
-ACCOUNTS = (*USERS, COVERING)
+# Identities that try only to join tenants, and to request access.
+JOINING_IDENTITIES = (DOMAIN_USER, SUBDOMAIN_USER, PUBLIC_DOMAIN_USER, UNCONFIRMED, REMOVED)
+ACCOUNTS = (*USERS, COVERING, *JOINING_IDENTITIES)
 STANDARD_IDENTITIES = (NOBODY, ANON, *USERS, SERVICE, UNSIGNED, WRONGLY_SIGNED)
 # Identities whose tokens are signed with the JWT secret of the project.
 SIGNED_IDENTITIES = (EXPIRED_TOKEN, WITHOUT_USER)

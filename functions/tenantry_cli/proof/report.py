@@ -16,9 +16,11 @@ from tenantry_cli.proof.evidence import Finding, Verdict
 from tenantry_cli.proof.identities import (
     COVERING_IDENTITIES,
     FORGED_IDENTITIES,
+    JOINING_IDENTITIES,
     SIGNED_IDENTITIES,
     STANDARD_IDENTITIES,
 )
+from tenantry_cli.proof.joining import GROUP as JOINING
 from tenantry_cli.proof.traces import GROUP as TRACKS
 
 GROUPS = (
@@ -34,6 +36,7 @@ GROUPS = (
     "functions",
     "past the guard",
     "permissions",
+    JOINING,
     TRACKS,
 )
 
@@ -122,6 +125,7 @@ def _names() -> list[str]:
             *STANDARD_IDENTITIES,
             *SIGNED_IDENTITIES,
             *FORGED_IDENTITIES,
+            *JOINING_IDENTITIES,
             *COVERING_IDENTITIES,
         )
     ]

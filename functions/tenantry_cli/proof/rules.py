@@ -60,6 +60,8 @@ class Identity:
     kind: Kind
     # The unexpired grants, by the letter of the tenant.
     levels: Mapping[str, Level] = field(default_factory=dict)
+    # The letters of the tenants for which the domain of the confirmed address is verified.
+    joins: frozenset[str] = frozenset()
     platform: Platform | None = None
     # The permissions that its roles give, by the letter of the tenant.
     permissions: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -145,6 +147,15 @@ def may_call(identity: Identity, tenant: Tenant | None, permission: Permission) 
     level = identity.level(tenant)
     is_accessible = tenant.state is State.ACTIVE or permission.even_suspended
     return level is not None and level >= permission.member and is_accessible
+
+
+def may_join(identity: Identity, tenant: Tenant) -> bool:
+    """Whether the identity may make itself a member. A member has no need to."""
+    return (
+        tenant.state is State.ACTIVE
+        and tenant.letter in identity.joins
+        and identity.level(tenant) is None
+    )
 
 
 def may_see(identity: Identity, tenant: Tenant, visibility: Visibility) -> bool:

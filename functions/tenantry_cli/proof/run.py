@@ -31,8 +31,13 @@ class Run:
     def tenant(self, letter: str) -> str:
         return f"proof_{self.id}_{letter.lower()}"
 
-    def email(self, account: int | str) -> str:
-        return f"proof-{self.id}-{account}@example.com"
+    @property
+    def domain(self) -> str:
+        """The domain by which users join tenants."""
+        return f"proof-{self.id}.example"
+
+    def email(self, account: int | str, domain: str = "example.com") -> str:
+        return f"proof-{self.id}-{account}@{domain}"
 
     def permission(self, verb: str) -> str:
         return f"proof_{self.id}.{verb}"
@@ -40,7 +45,7 @@ class Run:
     @property
     def emails(self) -> str:
         """A pattern of all addresses, for Python and for SQL."""
-        return f"^proof-{self.id}-[0-9a-z]+@example\\.com$"
+        return f"^proof-{self.id}-[0-9a-z]+@[a-z0-9.-]+$"
 
     def signed(self, marker: str) -> str:
         """The display name of a tenant, which says to whom the tenant belongs."""
