@@ -14,7 +14,7 @@ create table tenancy.tenants_former_members (
 alter table tenancy.tenants_former_members enable row level security;
 
 comment on table tenancy.tenants_former_members is
-    'The users whose access to a tenant was ended, until somebody gives them access again. Whoever was removed cannot join by a domain. Whoever left gets no more back than they had.';
+    'How the last access of a user to a tenant ended. It counts while the user has no access: whoever was removed cannot join by a domain, and whoever left gets no more back than they had.';
 comment on column tenancy.tenants_former_members.access_level is
     'The level of a user who left by themselves; null if somebody else took the access away.';
 comment on column tenancy.tenants_former_members.expires_at is

@@ -1666,7 +1666,7 @@ create table tenancy.tenants_former_members (
 alter table tenancy.tenants_former_members enable row level security;
 
 comment on table tenancy.tenants_former_members is
-    'The users whose access to a tenant was ended, until somebody gives them access again. Whoever was removed cannot join by a domain. Whoever left gets no more back than they had.';
+    'How the last access of a user to a tenant ended. It counts while the user has no access: whoever was removed cannot join by a domain, and whoever left gets no more back than they had.';
 comment on column tenancy.tenants_former_members.access_level is
     'The level of a user who left by themselves; null if somebody else took the access away.';
 comment on column tenancy.tenants_former_members.expires_at is
@@ -2337,10 +2337,6 @@ begin
         granted_at = now()
     where a.user_id = excluded.user_id and a.schema_name = excluded.schema_name
     returning * into v_access;
-
-    -- They may join by a domain again, should they leave.
-    delete from tenancy.tenants_former_members f
-    where f.user_id = give_access.user_id and f.schema_name = give_access.schema_name;
 
     return v_access;
 end;

@@ -23,7 +23,7 @@ DOCUMENTS = [
             *("supabase/GUIDE.md", "functions/tenantry_cli/emulator/README.md"),
             *("supabase/BACKUP.md", "functions/DEPLOYING.md", "tests/bench/README.md"),
             "CHANGELOG.md",
-            *(".github/CONTRIBUTING.md", ".github/SECURITY.md"),
+            *(".github/CONTRIBUTING.md", ".github/SECURITY.md", "functions/JOINING.md"),
         )
     ),
 ]

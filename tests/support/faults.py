@@ -1198,6 +1198,7 @@ FAULTS = (
                 "perform jsonb_build_array(",
             ),
         ),
+        leaks=False,
     ),
     Fault(
         "requests are taken where no admin turned them on",

@@ -48,10 +48,6 @@ begin
     where a.user_id = excluded.user_id and a.schema_name = excluded.schema_name
     returning * into v_access;
 
-    -- They may join by a domain again, should they leave.
-    delete from tenancy.tenants_former_members f
-    where f.user_id = give_access.user_id and f.schema_name = give_access.schema_name;
-
     return v_access;
 end;
 $$;
