@@ -46,7 +46,7 @@ def test_narrow_terminal_shows_one_line_per_cell(result: Result, width: int) -> 
 
 
 def test_wide_terminal_shows_the_matrix(result: Result) -> None:
-    lines = shown(result, 170)
+    lines = shown(result, 190)
 
     (row,) = (line for line in lines if "reader of A" in line and "20●" in line)
     assert row.count("20● 90○") == len(GROUPS) - 1

@@ -257,8 +257,6 @@ _SPECIAL: Mapping[str, _Special] = {
         passes=frozenset({"request_not_found"}),
     ),
     "list_access_requests": _Special(may_be_empty=True),
-    # Unless the template or the tenant has roles.
-    "list_roles": _Special(may_be_empty=True),
     # These identities have no address of a tenant's domain.
     "join_tenant": _Special(control=_CONTROL),
     "list_joinable_tenants": _Special(permission=NO_ONE, control=_CONTROL),
