@@ -121,6 +121,11 @@ ALLOWED = (
     ),
     Allowance(
         NOT_SANITIZED,
+        ("tenancy.limit_to_own_rows",),
+        "Names go through %I. policy_test and permission_test write the other values through %L.",
+    ),
+    Allowance(
+        NOT_SANITIZED,
         ("tenancy.open_reference",),
         "regprocedure, %I and quote_ident print the names. record_limits wrote privileges and "
         "kinds of objects from literals and aclexplode.",
