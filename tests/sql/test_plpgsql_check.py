@@ -122,7 +122,7 @@ ALLOWED = (
     Allowance(
         NOT_SANITIZED,
         ("tenancy.limit_to_own_rows",),
-        "Names go through %I. policy_test and permission_test write the other values through %L.",
+        "Names go through %I. policy_test and permission_test write the other values by %L.",
     ),
     Allowance(
         NOT_SANITIZED,
