@@ -165,7 +165,7 @@ def cannot_be_restored(error: psycopg.DatabaseError) -> bool:
 
 @pytest.mark.soak
 @settings(
-    max_examples=2000 if SOAK else 20,
+    max_examples=2000 if SOAK else 10,
     deadline=None,
     derandomize=not SOAK,
     phases=[Phase.generate],
