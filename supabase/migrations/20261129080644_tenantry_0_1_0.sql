@@ -10459,7 +10459,7 @@ declare
     v_user_id constant uuid := (tenancy.caller()).user_id;
 begin
     return (
-        select u.email
+        select u.email::text
         from auth.users u
         where u.id = v_user_id and u.email_confirmed_at is not null and not u.is_anonymous
     );
