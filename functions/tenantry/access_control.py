@@ -92,6 +92,18 @@ _SupportReason = Annotated[
 ]
 
 
+_Cursor = Annotated[
+    str,
+    Field(
+        description="For the page behind this row, give it as after.",
+        examples=[
+            "WyJlbWFpbCIsIDAsICJib2JAZXhhbXBsZS5jb20iLCAi"
+            "ZTQxZjhiN2EtOTZjMi00ZDA1LThlM2YtMWE3YjVjOWQwZTYyIl0="
+        ],
+    ),
+]
+
+
 class SchemaAccess(Result):
     user_id: UserId
     schema_name: SchemaName
@@ -136,16 +148,7 @@ class Member(Result):
             examples=[True],
         ),
     ]
-    cursor: Annotated[
-        str,
-        Field(
-            description="For the page behind this row, give it as after.",
-            examples=[
-                "WyJlbWFpbCIsIDAsICJib2JAZXhhbXBsZS5jb20iLCAi"
-                "ZTQxZjhiN2EtOTZjMi00ZDA1LThlM2YtMWE3YjVjOWQwZTYyIl0="
-            ],
-        ),
-    ]
+    cursor: _Cursor
     total_count: Annotated[
         int | None,
         Field(
@@ -173,6 +176,36 @@ class AdminUser(Result):
     role: PlatformRole
     granted_by: ActorId
     created_at: Timestamp
+    expires_at: Timestamp | None
+
+
+class StaffMember(Result):
+    user_id: UserId
+    email: Annotated[
+        str | None,
+        Field(description="The address that Auth has.", examples=["bob@example.com"]),
+    ]
+    role: PlatformRole
+    granted_by: ActorId
+    created_at: Timestamp
+    expires_at: Timestamp | None
+    last_sign_in_at: Timestamp | None
+    is_active: Annotated[
+        bool,
+        Field(
+            description="Whether the role is unexpired, and Auth has neither banned nor "
+            "deleted the user.",
+            examples=[True],
+        ),
+    ]
+    cursor: _Cursor
+    total_count: Annotated[
+        int | None,
+        Field(
+            description="The number of people who match; null behind the first page.",
+            examples=[1],
+        ),
+    ]
 
 
 class Invitation(Result):
@@ -419,6 +452,15 @@ class CloseSupportAccess(Arguments):
 class PromoteToAdmin(Arguments):
     user_id: UserId
     role: PlatformRole = "admin"
+    expires_at: Moment | None = None
+
+
+class ListStaff(Arguments):
+    search: Annotated[
+        str | None, Field(description="A part of the address.", examples=["bob"])
+    ] = None
+    page_size: PageSize = 50
+    after: PageCursor = None
 
 
 class RevokeAdmin(Arguments):
@@ -487,6 +529,7 @@ GROUP = Group(
         reply_example=_SUPPORT,
     ),
     Operation("close_support_access", CloseSupportAccess, SchemaAccess, reply_example=_SUPPORT),
+    Operation("list_staff", ListStaff, list[StaffMember]),
     Operation("promote_to_admin", PromoteToAdmin, AdminUser),
     Operation("revoke_admin", RevokeAdmin, AdminUser),
 )

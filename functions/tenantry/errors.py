@@ -206,8 +206,8 @@ ERROR_CODES = (
     ErrorCode(
         409,
         "last_super_admin",
-        "The platform would have no super_admin left.",
-        "Promote another super_admin first.",
+        "The platform would have no super_admin left whose role does not expire.",
+        "Promote another super_admin first, without `expires_at`.",
     ),
     ErrorCode(
         409,

@@ -82,6 +82,7 @@ begin
         'list_members',
         'list_my_tenants',
         'list_roles',
+        'list_staff',
         'list_tenant_domains',
         'list_tenant_drift',
         'list_tenants',
@@ -125,6 +126,7 @@ begin
         'tenantry_schema_difference',
         'tenantry_schema_summary',
         'tenantry_schema_table',
+        'tenantry_staff_member',
         'tenantry_table_column',
         'tenantry_table_foreign_key',
         'tenantry_tenant_behind',
@@ -724,6 +726,34 @@ comment on column public.tenantry_schema_table.row_estimate is
 comment on column public.tenantry_schema_table.total_bytes is
     'Size on disk with indexes and out-of-line values, in bytes.';
 
+-- sql/06_records/tenantry_staff_member.sql
+
+create type public.tenantry_staff_member as (
+    user_id uuid,
+    email text,
+    role tenancy.platform_role,
+    granted_by uuid,
+    created_at timestamptz,
+    expires_at timestamptz,
+    last_sign_in_at timestamptz,
+    is_active boolean,
+    cursor text,
+    total_count bigint
+);
+
+comment on type public.tenantry_staff_member is
+    'One member of the platform''s staff, as list_staff returns it.';
+comment on column public.tenantry_staff_member.expires_at is
+    'The role is valid until this moment; null means until it is revoked.';
+comment on column public.tenantry_staff_member.last_sign_in_at is
+    'When Auth last signed the user in; null if never.';
+comment on column public.tenantry_staff_member.is_active is
+    'Whether the role is unexpired and the user is neither banned nor deleted in Auth.';
+comment on column public.tenantry_staff_member.cursor is
+    'The place of the row in this list. For the page behind it, give it as after.';
+comment on column public.tenantry_staff_member.total_count is
+    'Number of people who match. Only on the first page; null on the others.';
+
 -- sql/06_records/tenantry_table_column.sql
 
 create type public.tenantry_table_column as (
@@ -1018,6 +1048,7 @@ create table public.admin_users (
     role tenancy.platform_role not null,
     granted_by uuid,
     created_at timestamptz not null default now(),
+    expires_at timestamptz,
     constraint admin_users_pkey primary key (user_id),
     constraint admin_users_user_id_fkey foreign key (user_id)
         references auth.users (id) on delete cascade,
@@ -1033,6 +1064,8 @@ comment on table public.admin_users is
     'The platform staff, who manage tenants. They do not read rows of tenants.';
 comment on column public.admin_users.granted_by is
     'User who appointed this member of staff; null if the service key did, or once that user is deleted.';
+comment on column public.admin_users.expires_at is
+    'The role is valid until this moment; null means until it is revoked.';
 
 -- sql/10_tables/audit_prunings.sql
 
@@ -1997,11 +2030,12 @@ comment on view tenancy.calling_user is
 -- sql/15_views/current_staff.sql
 
 create view tenancy.current_staff as
-    select a.user_id, a.role
-    from public.admin_users a;
+    select s.user_id, s.role, s.expires_at
+    from public.admin_users s
+    where (s.expires_at <= statement_timestamp()) is not true;
 
 comment on view tenancy.current_staff is
-    'The platform staff: users with a platform role. They may be banned or deleted in Auth.';
+    'The platform staff: users with a platform role that has not expired. They may be banned or deleted in Auth.';
 
 -- sql/15_views/current_tenant_admins.sql
 
@@ -2823,6 +2857,45 @@ $$;
 
 comment on function tenancy.require_platform_role(tenancy.platform_role) is
     'Refuses a caller with less than this platform role (PT401 not_authenticated, 42501 forbidden).';
+
+-- sql/20_tenancy/access/require_promotable.sql
+
+create function tenancy.require_promotable(role tenancy.platform_role, expires_at timestamptz)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_own_expiry timestamptz;
+begin
+    perform tenancy.require_argument('role', role::text);
+    if expires_at <= statement_timestamp() or expires_at = 'infinity' then
+        raise exception '"expires_at" is no moment in the future.'
+            using errcode = 'PT422', detail = 'invalid_request',
+                hint = 'Nothing was changed. Send a later moment, or leave it out. To end a role now, call revoke_admin.';
+    end if;
+
+    select s.expires_at into v_own_expiry
+    from tenancy.current_staff s
+    where s.user_id = (tenancy.caller()).user_id;
+
+    -- Otherwise a super_admin whose role expires could keep it, or have it in a second account.
+    if v_own_expiry is not null
+        and (role = 'super_admin' or expires_at is null or expires_at > v_own_expiry)
+    then
+        perform tenancy.log_refusal('forbidden');
+        raise exception 'Your own role ends at %: you cannot give the role "super_admin", or any role that ends later.',
+            v_own_expiry
+            using errcode = '42501', detail = 'forbidden',
+                hint = 'Give "viewer" or "admin" with an expires_at up to that moment, or ask a super_admin whose role does not expire.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_promotable(tenancy.platform_role, timestamptz) is
+    'Refuses a platform role that ends in the past, and one that the caller may not give because their own role expires (PT422 invalid_request, 42501 forbidden). It does not ask for the caller''s role.';
 
 -- sql/20_tenancy/access/require_revocable.sql
 
@@ -11351,19 +11424,21 @@ create function tenancy.lock_super_admins()
     set lock_timeout = '2s'
     language sql
 as $$
-    select array(
-        select a.user_id
+    with locked as materialized (
+        select a.user_id, a.expires_at
         from public.admin_users a
         where a.role = 'super_admin'
             -- One whom Auth has banned can do nothing, and is no reason to let the last one go.
             and exists (select from tenancy.active_users u where u.id = a.user_id)
         order by a.user_id
         for update
-    );
+    )
+    -- Nor is one whose role expires.
+    select array(select l.user_id from locked l where l.expires_at is null);
 $$;
 
 comment on function tenancy.lock_super_admins() is
-    'Locks all active super_admins until the transaction ends, and returns their ids. Waits at most 2 s (55P03).';
+    'Locks all active super_admins until the transaction ends, and returns the ids of those whose role does not expire. Waits at most 2 s (55P03).';
 
 -- sql/20_tenancy/locks/lock_tables.sql
 
@@ -11750,9 +11825,9 @@ begin
         user_id || array(select a.user_id from public.admin_users a where a.role = 'super_admin')
     );
     if tenancy.lock_super_admins() = array[user_id] then
-        raise exception 'This is the last super_admin.'
+        raise exception 'This is the last super_admin whose role does not expire.'
             using errcode = 'PT409', detail = 'last_super_admin',
-                hint = 'Appoint another with promote_to_admin first.';
+                hint = 'Appoint another with promote_to_admin first, without expires_at.';
     end if;
 
     -- Check again: the caller's own role may have been revoked while this call waited.
@@ -11761,7 +11836,7 @@ end;
 $$;
 
 comment on function tenancy.require_other_super_admin(uuid) is
-    'Refuses to take the role from the last active super_admin, and locks all active super_admins until the transaction ends, so that the others keep theirs (PT409 last_super_admin, errors of require_platform_role, 55P03).';
+    'Refuses to take the role from the last active super_admin whose role does not expire, or to let it expire, and locks all active super_admins until the transaction ends, so that the others keep theirs (PT409 last_super_admin, errors of require_platform_role, 55P03).';
 
 -- sql/20_tenancy/locks/require_user.sql
 
@@ -19268,7 +19343,10 @@ begin
 
     v_after := tenancy.give_access(
         user_id, tenant.schema_name, access_level,
-        statement_timestamp() + make_interval(mins => minutes),
+        least(
+            statement_timestamp() + make_interval(mins => minutes),
+            (select s.expires_at from tenancy.current_staff s where s.user_id = give_support_access.user_id)
+        ),
         user_id, roles => '{}', support_reason => reason
     );
 
@@ -19285,7 +19363,7 @@ end;
 $$;
 
 comment on function tenancy.give_support_access(public.tenants, uuid, text, integer, tenancy.access_level) is
-    'Opens support access for so many minutes from now on, logs that and returns the access (PT409 member_exists). Only under locks of the user''s role and of the tenant.';
+    'Opens support access for so many minutes from now on, but not beyond the end of the user''s platform role, logs that and returns the access (PT409 member_exists). Only under locks of the user''s role and of the tenant.';
 
 -- sql/20_tenancy/support_access/require_supporter.sql
 
@@ -19309,6 +19387,26 @@ $$;
 
 comment on function tenancy.require_supporter(text) is
     'Refuses support access to a caller who is no person, such as the service key (42501 forbidden). It does not ask for the platform role.';
+
+-- sql/20_tenancy/support_access/shorten_support_accesses.sql
+
+create function tenancy.shorten_support_accesses(user_id uuid, expires_at timestamptz)
+    returns setof public.user_schema_access
+    volatile
+    security invoker
+    set search_path = ''
+    language sql
+as $$
+    update public.user_schema_access a
+    set expires_at = shorten_support_accesses.expires_at
+    where a.user_id = shorten_support_accesses.user_id
+        and a.support_reason is not null
+        and a.expires_at > shorten_support_accesses.expires_at
+    returning a.*;
+$$;
+
+comment on function tenancy.shorten_support_accesses(uuid, timestamptz) is
+    'Lets all support access of a user end at this moment if it would end later, and returns what it changed. Only under a lock of the user''s platform role.';
 
 -- sql/20_tenancy/tables/add_column.sql
 
@@ -21917,6 +22015,64 @@ comment on function public.list_roles(text) is
     'Callers: member, platform viewer. '
     'Errors: tenant_not_found, tenant_suspended, not_authenticated, busy.';
 
+-- sql/30_rpc/access_control/list_staff.sql
+
+create function public.list_staff(
+    search text default null,
+    page_size integer default 50,
+    after text default null
+)
+    returns setof public.tenantry_staff_member
+    stable
+    security definer
+    set search_path = ''
+    language plpgsql
+as $$
+declare
+    v_after tenancy.list_place;
+begin
+    perform tenancy.require_platform_role('viewer');
+    perform tenancy.require_text('search', search, 200);
+    perform tenancy.require_page_size(page_size);
+    v_after := tenancy.require_list_place(
+        'email', after, array['email'], key_pattern => '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    );
+
+    return query
+    with matching as materialized (
+        select s.user_id, u.email::text, s.role, s.granted_by, s.created_at, s.expires_at, u.last_sign_in_at,
+            lower(coalesce(u.email, '')) as words
+        from public.admin_users s
+        join auth.users u on u.id = s.user_id
+        where list_staff.search is null or tenancy.is_found(list_staff.search, u.email, null)
+    )
+    select m.user_id, m.email, m.role, m.granted_by, m.created_at, m.expires_at, m.last_sign_in_at,
+        exists (select from tenancy.current_staff c where c.user_id = m.user_id)
+            and exists (select from tenancy.active_users a where a.id = m.user_id),
+        tenancy.list_cursor(row('email', false, 0, m.words, m.user_id)::tenancy.list_place),
+        case when v_after.key is null then (select count(*) from matching) end
+    from matching m
+    where v_after.key is null or (m.words, m.user_id) > (v_after.words, v_after.key::uuid)
+    order by m.words, m.user_id
+    limit page_size;
+exception
+    when deadlock_detected or lock_not_available or query_canceled then
+        perform tenancy.raise_busy();
+end;
+$$;
+
+comment on function public.list_staff(text, integer, text) is
+    'Lists the platform''s staff by e-mail address, one page at a time. '
+    'People whose role has expired, and those whom Auth has banned or deleted, are included; '
+    'is_active says who has the role now. search finds people whose address contains this text, in '
+    'upper or lower case; no character of it is a wildcard. A page has up to page_size people, '
+    'from 1 to 1,000; a page that is not full is the last one. For the next page, give the cursor '
+    'of the last person of this page as after, with the same search. Everybody who does not change '
+    'meanwhile is on exactly one page. total_count is the number of people who match, on the first '
+    'page alone. '
+    'Callers: platform viewer. '
+    'Errors: invalid_request, forbidden, not_authenticated, busy.';
+
 -- sql/30_rpc/access_control/list_tenant_domains.sql
 
 create function public.list_tenant_domains(schema_name text)
@@ -21987,7 +22143,7 @@ $$;
 
 comment on function public.open_support_access(text, text, integer, tenancy.access_level) is
     'Gives the calling member of the platform''s staff access to a tenant for some minutes, and returns that access. '
-    'The access ends by itself after 1 to 240 minutes, with the caller''s platform role, and when '
+    'The access ends by itself after 1 to 240 minutes, at the latest with the caller''s platform role, and when '
     'it is closed, which an admin of the tenant can do at once. The reason has 3 to 500 '
     'characters. The tenant sees all of it in list_members and in get_admin_audit_log. Another '
     'call replaces one''s own support access. With the level admin the caller can change the '
@@ -21997,7 +22153,11 @@ comment on function public.open_support_access(text, text, integer, tenancy.acce
 
 -- sql/30_rpc/access_control/promote_to_admin.sql
 
-create function public.promote_to_admin(user_id uuid, role tenancy.platform_role default 'admin')
+create function public.promote_to_admin(
+    user_id uuid,
+    role tenancy.platform_role default 'admin',
+    expires_at timestamptz default null
+)
     returns public.admin_users
     volatile
     security definer
@@ -22013,29 +22173,35 @@ declare
     v_before public.admin_users;
     v_after public.admin_users;
     v_ended jsonb;
+    v_shortened jsonb;
 begin
     perform tenancy.require_platform_role('super_admin');
     perform tenancy.require_user(user_id);
     -- Check again under the lock: the caller may have been deleted while this call waited.
     perform tenancy.require_platform_role('super_admin');
-    perform tenancy.require_argument('role', role::text);
-    if role < 'super_admin' then
+    perform tenancy.require_promotable(role, expires_at);
+    if role < 'super_admin' or expires_at is not null then
         perform tenancy.require_other_super_admin(user_id);
     end if;
 
     select * into v_before from public.admin_users a where a.user_id = promote_to_admin.user_id for update;
-    if v_before.role = promote_to_admin.role then
+    if v_before.role = promote_to_admin.role
+        and v_before.expires_at is not distinct from promote_to_admin.expires_at
+    then
         return v_before;
     end if;
 
-    insert into public.admin_users as a (user_id, role, granted_by)
-    values (user_id, role, v_caller.user_id)
+    insert into public.admin_users as a (user_id, role, granted_by, expires_at)
+    values (user_id, role, v_caller.user_id, expires_at)
     on conflict on constraint admin_users_pkey do update
-    set role = excluded.role, granted_by = excluded.granted_by
+    set role = excluded.role, granted_by = excluded.granted_by, expires_at = excluded.expires_at
     where a.user_id = excluded.user_id
     returning * into v_after;
     if role < 'admin' then
         select jsonb_agg(to_jsonb(e)) into v_ended from tenancy.end_support_accesses(user_id) e;
+    elsif expires_at is not null then
+        select jsonb_agg(to_jsonb(s)) into v_shortened
+        from tenancy.shorten_support_accesses(user_id, expires_at) s;
     end if;
 
     perform tenancy.log_action(
@@ -22043,7 +22209,9 @@ begin
         jsonb_build_object(
             'before', case when v_before.user_id is not null then to_jsonb(v_before) end,
             'after', to_jsonb(v_after)
-        ) || jsonb_strip_nulls(jsonb_build_object('ended_support_access', v_ended)),
+        ) || jsonb_strip_nulls(
+            jsonb_build_object('ended_support_access', v_ended, 'shortened_support_access', v_shortened)
+        ),
         v_actor_role
     );
 
@@ -22054,10 +22222,14 @@ exception
 end;
 $$;
 
-comment on function public.promote_to_admin(uuid, tenancy.platform_role) is
+comment on function public.promote_to_admin(uuid, tenancy.platform_role, timestamptz) is
     'Gives a user a platform role. '
-    'The new role replaces the role that the user had, which may be higher. The first '
-    'super_admin is appointed with the service key. Support access ends with the role admin. Repeating a call changes nothing. '
+    'The new role and end replace those that the user had, which may be higher or later. Without '
+    'expires_at the role lasts until it is revoked. From that moment on it gives nothing. A '
+    'super_admin whose own role expires can give neither the role super_admin nor a role beyond '
+    'that moment. The first super_admin is appointed with the service key. One super_admin whose '
+    'role does not expire always stays. Support access ends with the role admin, and no later '
+    'than expires_at. Repeating a call changes nothing. '
     'Callers: super_admin. '
     'Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, '
     'busy.';
@@ -22203,7 +22375,7 @@ $$;
 comment on function public.revoke_admin(uuid) is
     'Takes a user''s platform role away and returns the role that ended. '
     'The change applies from the user''s next request on, and the user''s support access ends. '
-    'The last super_admin keeps the role. '
+    'The last super_admin whose role does not expire keeps it. '
     'Callers: super_admin. '
     'Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, '
     'busy.';
@@ -24741,10 +24913,7 @@ create policy select_admin on public.admin_audit_log
 
 create policy select_staff on public.admin_users
     for select to authenticated
-    using (
-        user_id = (select (tenancy.caller()).user_id)
-        or (select tenancy.is_platform_staff())
-    );
+    using ((select tenancy.is_platform_staff()));
 
 -- sql/40_policies/tenants.sql
 
@@ -27091,9 +27260,10 @@ as $$
         'public.list_joinable_tenants(integer, text)',
         'public.list_members(text, text, text, integer, text)',
         'public.list_roles(text)',
+        'public.list_staff(text, integer, text)',
         'public.list_tenant_domains(text)',
         'public.open_support_access(text, text, integer, tenancy.access_level)',
-        'public.promote_to_admin(uuid, tenancy.platform_role)',
+        'public.promote_to_admin(uuid, tenancy.platform_role, timestamp with time zone)',
         'public.remove_tenant_domain(text, text)',
         'public.request_access(text, text)',
         'public.revoke_admin(uuid)',
@@ -27283,9 +27453,10 @@ revoke all on function
     public.list_joinable_tenants(integer, text),
     public.list_members(text, text, text, integer, text),
     public.list_roles(text),
+    public.list_staff(text, integer, text),
     public.list_tenant_domains(text),
     public.open_support_access(text, text, integer, tenancy.access_level),
-    public.promote_to_admin(uuid, tenancy.platform_role),
+    public.promote_to_admin(uuid, tenancy.platform_role, timestamp with time zone),
     public.remove_tenant_domain(text, text),
     public.request_access(text, text),
     public.revoke_admin(uuid),
@@ -27356,9 +27527,10 @@ grant execute on function
     public.list_joinable_tenants(integer, text),
     public.list_members(text, text, text, integer, text),
     public.list_roles(text),
+    public.list_staff(text, integer, text),
     public.list_tenant_domains(text),
     public.open_support_access(text, text, integer, tenancy.access_level),
-    public.promote_to_admin(uuid, tenancy.platform_role),
+    public.promote_to_admin(uuid, tenancy.platform_role, timestamp with time zone),
     public.remove_tenant_domain(text, text),
     public.request_access(text, text),
     public.revoke_admin(uuid),

@@ -129,6 +129,7 @@ def test_user_id_null_is_an_invalid_argument(
         *(("get_audit_log", True), ("list_members", True), ("list_invitations", True)),
         *(("get_admin_audit_log", False), ("list_tenants_behind", False)),
         *(("list_joinable_tenants", False), ("list_access_requests", True)),
+        ("list_staff", False),
     ],
 )
 def test_page_size_is_accepted_or_refused(

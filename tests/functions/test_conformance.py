@@ -196,7 +196,10 @@ BEFORE: dict[str, tuple[str | None, tuple[str, ...]]] = {
             "'acme', 'Ticket 4711: the totals of March are wrong.', 60, 'write')",
         ),
     ),
-    "revoke_admin": (OLGA, (f"select public.promote_to_admin('{BOB}', 'viewer')",)),
+    **dict.fromkeys(
+        ("list_staff", "revoke_admin"),
+        (OLGA, (f"select public.promote_to_admin('{BOB}', 'viewer')",)),
+    ),
     "create_table": (OLGA, ("select public.drop_table('acme', 'orders')",)),
     "add_column": (OLGA, ("select public.drop_table('acme', 'orders')", ORDERS.format(""))),
     "get_table_foreign_keys": (ANN, (FOREIGN_KEY,)),

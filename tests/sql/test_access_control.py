@@ -754,6 +754,7 @@ def remove_other_super_admins(database: Database, *people: Person) -> None:
         "select public.revoke_admin(%s)",
         "select public.promote_to_admin(%s, 'admin')",
         "select public.promote_to_admin(%s, 'viewer')",
+        "select public.promote_to_admin(%s, 'super_admin', 'tomorrow')",
     ],
 )
 @pytest.mark.parametrize("by_service", [False, True], ids=["themselves", "postgres"])

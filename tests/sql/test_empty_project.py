@@ -6,19 +6,23 @@ It has the generous default privileges of projects created before 30 October 202
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier, Literal
 
 from support.audited_call import audited_call
-from support.entry_points import ENTRY_POINTS
-from support.environment import Address, Environment
+from support.entry_points import ENTRY_POINTS, at_once
+from support.environment import Address, Environment, Person
 from support.privileges import EXPECTED, actual, expected_in_tenant, of_the_project
 from tenantry_cli.emulator.stack import Stack
+
+LATER = "2999-01-01T00:00:00Z"
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +78,10 @@ def test_last_super_admin_cannot_be_revoked(environment: Environment, entry_poin
         ("revoke_admin", {"user_id": last.id}),
         ("promote_to_admin", {"user_id": last.id, "role": "admin"}),
         ("promote_to_admin", {"user_id": last.id, "role": "viewer"}),
+        (
+            "promote_to_admin",
+            {"user_id": last.id, "role": "super_admin", "expires_at": LATER},
+        ),
     ]
 
     for caller, (operation, arguments) in product((last, environment.service), demotions):
@@ -92,6 +100,26 @@ def test_last_super_admin_cannot_be_revoked(environment: Environment, entry_poin
             environment, second, "promote_to_admin", user_id=last.id, role="super_admin"
         ).must_succeed()
         audited_call(environment, last, "revoke_admin", user_id=second.id).must_succeed()
+
+
+def test_one_of_two_super_admins_lets_the_other_expire(environment: Environment) -> None:
+    first, second = (environment.staff("super_admin") for _ in range(2))
+
+    def expire(by: Person, user: Person) -> httpx.Response:
+        return environment.rpc(
+            by, "promote_to_admin", user_id=user.id, role="super_admin", expires_at=LATER
+        )
+
+    replies = at_once(partial(expire, first, second), partial(expire, second, first))
+
+    done, refused = sorted(reply.status_code for reply in replies)
+    # Whoever calls after the other one has a role that expires.
+    assert done == 200
+    assert refused in (403, 409)
+    lasting = environment.sql.execute(
+        "select count(*) from public.admin_users where expires_at is null"
+    ).fetchone()
+    assert lasting == {"count": 1}
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)

@@ -504,6 +504,12 @@ def test_admin_who_expires_meanwhile_lets_no_admin_in(
         ("admin", "select public.promote_to_admin({inviter}, 'viewer')", False),
         ("super_admin", "select public.promote_to_admin({inviter}, 'admin')", True),
         ("admin", "select public.revoke_admin({inviter})", False),
+        ("admin", "select public.promote_to_admin({inviter}, 'admin', 'tomorrow')", True),
+        (
+            "admin",
+            "update public.admin_users set expires_at = now() where user_id = {inviter}",
+            False,
+        ),
         (
             "admin",
             "update auth.users set banned_until = 'infinity' where id = {inviter}",

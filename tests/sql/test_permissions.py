@@ -40,7 +40,8 @@ OUTCOMES = {
     "unasked": (404, "request_not_found"),
 }
 
-# anon_key: the anon key sent as the token. expired: an admin of the tenant until a minute ago.
+# anon_key: the anon key sent as the token. expired: until a minute ago an admin of the tenant,
+# and until a moment ago a super_admin.
 TABLE = """
                        nobody anon_key stranger expired reader  writer  tenant_admin viewer admin super_admin service_key
 create_tenant_schema   out    out      no       no      no      no      no           no     ok    ok          ok
@@ -81,6 +82,7 @@ transfer_admin         out    out      none     none    no      no      ok/shut 
 define_role            out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 drop_role              out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 list_roles             out    out      none     none    ok/shut ok/shut ok/shut      ok     ok    ok          ok
+list_staff             out    out      no       no      no      no      no           ok     ok    ok          ok
 open_support_access    out    out      none     none    no      no      no           no     ok    ok          no
 close_support_access   out    out      none     none    no      no      ok/shut      no     ok    ok          ok
 promote_to_admin       out    out      no       no      no      no      no           no     no    ok          ok
@@ -155,7 +157,7 @@ class Callers:
             "nobody": environment.nobody,
             "anon_key": Person(environment.address.anon_key),
             "stranger": environment.person(),
-            "expired": environment.person(),
+            "expired": environment.staff("super_admin"),
             "reader": environment.person(),
             "writer": environment.person(),
             "tenant_admin": environment.person(),
@@ -164,6 +166,7 @@ class Callers:
             "super_admin": environment.staff("super_admin"),
             "service_key": environment.service,
         }
+        environment.expire_role(self.people["expired"])
         self._tenants = {"active": environment.name(), "suspended": environment.name()}
         self._schema: str | None = None
 
@@ -325,6 +328,11 @@ def about_a_supporter(callers: Callers, tenant: str, caller: Person) -> Argument
         (tenant, supporter.id),
     )
     return {"schema_name": tenant, "user_id": supporter.id}
+
+
+def with_the_viewer_alone(callers: Callers, tenant: str, caller: Person) -> Arguments:
+    # Other tests appoint staff meanwhile.
+    return {"search": callers.people["viewer"].email}
 
 
 def to_a_viewer(callers: Callers, tenant: str, caller: Person) -> Arguments:
@@ -508,6 +516,7 @@ ARRANGE: dict[str, Arrange] = {
     "list_access_requests": of_tenant,
     "open_support_access": for_a_reason,
     "close_support_access": about_a_supporter,
+    "list_staff": with_the_viewer_alone,
     "promote_to_admin": to_a_viewer,
     "revoke_admin": from_a_viewer,
     "check_tenant_status": of_tenant,

@@ -217,6 +217,10 @@ class Readers:
             "viewer": environment.staff("viewer"),
             "service": environment.service,
         }
+        environment.sql.execute(
+            "select public.promote_to_admin(%s, 'super_admin')", (self.people["expired"].id,)
+        )
+        environment.expire_role(self.people["expired"])
         self.members = {"reader", "writer", "admin", "expired"}
 
     def sees(self, kind: str, table: str, column: str, **filters: str) -> set[Any]:
@@ -313,7 +317,7 @@ def test_only_staff_sees_platform_roles(readers: Readers) -> None:
 
     for kind in ("viewer", "service"):
         assert readers.sees(kind, "admin_users", "user_id", **of_them) == set(both)
-    for kind in ("admin", "stranger", "foreigner"):
+    for kind in ("admin", "expired", "stranger", "foreigner"):
         assert readers.sees(kind, "admin_users", "user_id") == set()
 
 

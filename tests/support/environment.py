@@ -214,6 +214,12 @@ class Environment:
         self.sql.execute("select public.promote_to_admin(%s, %s)", (person.id, role))
         return person
 
+    def expire_role(self, person: Person) -> None:
+        """Lets a platform role end now. No operation does that."""
+        self.sql.execute(
+            "update public.admin_users set expires_at = now() where user_id = %s", (person.id,)
+        )
+
     def member(self, schema_name: str, level: str, expires_at: Any = None) -> Person:
         """A person with access to a tenant."""
         person = self.person()

@@ -1095,7 +1095,7 @@ FAULTS = (
         "promote_to_admin",
         (
             Edit(
-                "public.promote_to_admin(uuid,tenancy.platform_role)",
+                "public.promote_to_admin(uuid,tenancy.platform_role,timestamptz)",
                 "require_platform_role('super_admin')",
                 "require_platform_role('admin')",
             ),
@@ -1386,7 +1386,7 @@ FAULTS = (
         "promote_to_admin",
         (
             Edit(
-                "public.promote_to_admin(uuid,tenancy.platform_role)",
+                "public.promote_to_admin(uuid,tenancy.platform_role,timestamptz)",
                 "perform tenancy.require_platform_role('super_admin');",
                 "",
             ),
@@ -1433,6 +1433,17 @@ FAULTS = (
                 "and coalesce(a.expires_at, 'infinity') > statement_timestamp()",
                 "and (a.support_reason is not null"
                 " or coalesce(a.expires_at, 'infinity') > statement_timestamp())",
+            ),
+        ),
+    ),
+    Fault(
+        "an expired staff role still works",
+        "list_staff",
+        (
+            Edit(
+                "tenancy.current_staff",
+                "<= statement_timestamp()) IS NOT TRUE)",
+                "<= statement_timestamp()) IS NOT TRUE OR true)",
             ),
         ),
     ),

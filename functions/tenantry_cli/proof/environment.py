@@ -122,6 +122,8 @@ STAFF = (
     (SUPPORT, "admin"),
     (SUPPORT_EXPIRED, "admin"),
     (SUPPORT_ENDED, "admin"),
+    # Until the role expires, before the first attempt.
+    (EXPIRED, "super_admin"),
 )
 # In the tenants A and S.
 SUPPORT_ACCESS = ((SUPPORT, "read"), (SUPPORT_EXPIRED, "admin"), (SUPPORT_ENDED, "admin"))
@@ -572,25 +574,29 @@ class Environment:
                 schema_name=tenant.name,
                 user_id=self.ids[SUPPORT_ENDED],
             )
-        self._expire_support_access()
+        self._expire()
         self.rpc(
             "suspend_tenant",
             schema_name=self.s.name,
             reason=self.marker(self.s, Visibility.REGISTRY),
         )
 
-    def _expire_support_access(self) -> None:
-        """In SQL, because nobody can open support access that has expired already."""
+    def _expire(self) -> None:
+        """In SQL, because nobody can give support access or a role that has expired already."""
         user_id = self.ids[SUPPORT_EXPIRED]
         if self.has_sql:
             self._execute(
                 "update public.user_schema_access set expires_at = now() - interval '1 minute'"
-                " where user_id = {user_id}::uuid",
+                " where user_id = {user_id}::uuid;"
+                "update public.admin_users set expires_at = now() - interval '1 minute'"
+                " where user_id = {staff_id}::uuid",
                 user_id=user_id,
+                staff_id=self.ids[EXPIRED],
             )
             return
         for tenant in (self.a, self.s):
             self.rpc("revoke_schema_access", schema_name=tenant.name, user_id=user_id)
+        self.rpc("revoke_admin", user_id=self.ids[EXPIRED])
 
     def deactivate_users(self) -> None:
         """Bans and soft-deletes users, with the admin API of Auth or in its table."""

@@ -10,7 +10,7 @@ from typing import Any
 from tenantry_cli.http_client import BUSY_STATUSES
 from tenantry_cli.proof.attempts import Attempt, Expected
 from tenantry_cli.proof.environment import GRANTS, STAFF, SUPPORT_ACCESS, Environment
-from tenantry_cli.proof.identities import REVOKED, SUPPORT, SUPPORT_EXPIRED
+from tenantry_cli.proof.identities import EXPIRED, REVOKED, SUPPORT, SUPPORT_EXPIRED
 from tenantry_cli.proof.relations import WRITABLE
 from tenantry_cli.proof.rules import Tenant, Visibility, may_see
 from tenantry_cli.proof.transport import Reply
@@ -209,7 +209,12 @@ def inspect_registry(environment: Environment) -> Iterator[Finding]:
             f"{level} access of user {user_id} was "
             f"{'granted' if (name, user_id, level) in found else 'revoked'}",
         )
-    staff = {(environment.ids[identity], role) for identity, role in STAFF}
+    staff = {
+        (environment.ids[identity], role)
+        for identity, role in STAFF
+        # Without SQL, the expired role was revoked.
+        if identity is not EXPIRED or environment.has_sql
+    }
     ids = ",".join(sorted(set(environment.ids.values())))
     roles = {
         (row["user_id"], row["role"])

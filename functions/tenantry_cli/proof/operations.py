@@ -271,6 +271,7 @@ _SPECIAL: Mapping[str, _Special] = {
         passes=frozenset({"user_not_found"}),
     ),
     "list_roles": _Special(may_be_empty=True),
+    "list_staff": _Special(_fixed(page_size=1)),
     "promote_to_admin": _Special(
         lambda context: {"user_id": context.ids[SUPER_ADMIN], "role": "super_admin"},
         attack=lambda context: {"user_id": context.own_id, "role": "super_admin"},

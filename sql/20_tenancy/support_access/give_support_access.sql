@@ -29,7 +29,10 @@ begin
 
     v_after := tenancy.give_access(
         user_id, tenant.schema_name, access_level,
-        statement_timestamp() + make_interval(mins => minutes),
+        least(
+            statement_timestamp() + make_interval(mins => minutes),
+            (select s.expires_at from tenancy.current_staff s where s.user_id = give_support_access.user_id)
+        ),
         user_id, roles => '{}', support_reason => reason
     );
 
@@ -46,4 +49,4 @@ end;
 $$;
 
 comment on function tenancy.give_support_access(public.tenants, uuid, text, integer, tenancy.access_level) is
-    'Opens support access for so many minutes from now on, logs that and returns the access (PT409 member_exists). Only under locks of the user''s role and of the tenant.';
+    'Opens support access for so many minutes from now on, but not beyond the end of the user''s platform role, logs that and returns the access (PT409 member_exists). Only under locks of the user''s role and of the tenant.';

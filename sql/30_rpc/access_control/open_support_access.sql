@@ -37,7 +37,7 @@ $$;
 
 comment on function public.open_support_access(text, text, integer, tenancy.access_level) is
     'Gives the calling member of the platform''s staff access to a tenant for some minutes, and returns that access. '
-    'The access ends by itself after 1 to 240 minutes, with the caller''s platform role, and when '
+    'The access ends by itself after 1 to 240 minutes, at the latest with the caller''s platform role, and when '
     'it is closed, which an admin of the tenant can do at once. The reason has 3 to 500 '
     'characters. The tenant sees all of it in list_members and in get_admin_audit_log. Another '
     'call replaces one''s own support access. With the level admin the caller can change the '

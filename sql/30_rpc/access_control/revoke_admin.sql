@@ -45,7 +45,7 @@ $$;
 comment on function public.revoke_admin(uuid) is
     'Takes a user''s platform role away and returns the role that ended. '
     'The change applies from the user''s next request on, and the user''s support access ends. '
-    'The last super_admin keeps the role. '
+    'The last super_admin whose role does not expire keeps it. '
     'Callers: super_admin. '
     'Errors: invalid_request, user_not_found, last_super_admin, forbidden, not_authenticated, '
     'busy.';
