@@ -21,8 +21,8 @@ _FOLDER = Path(__file__).with_name("console_page")
 _FROM_NPM = "supabase.js"
 _FILES = (
     *("index.html", "console.css", "icon.svg"),
-    *("console.js", "elements.js", "health.js", "lists.js", "plot.js", "project.js"),
-    "rollout.js",
+    *("console.js", "elements.js", "forms.js", "health.js", "joining.js", "lists.js"),
+    *("members.js", "plot.js", "project.js", "rollout.js", "support.js"),
 )
 _TYPES = {".js": "text/javascript"}
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from psycopg.sql import SQL, Identifier
@@ -86,7 +88,7 @@ def test_admin_manages_a_tenant_with_the_keyboard(
     member = environment.member(tenant, "write")
     environment.grant(tenant, admin, "admin")
     console.browser.refresh()
-    console.until(lambda: str(member.id) in console.text("table"))
+    console.until(lambda: str(member.email) in console.text("table"))
     console.use("Tables")
     console.until(lambda: "settings" in console.text("table"))
     console.use("settings")
@@ -117,7 +119,11 @@ def test_viewer_sees_no_button_for_a_change_and_is_refused_a_change(
     console.open(f"#/tenants/{tenant}/log")
     console.until(lambda: "tenant.create" in console.text("table"))
     assert console.buttons() == {"Sign out"}
-    assert "Data changes" not in console.text(".parts")
+    assert console.text(".parts").split() == ["Members", "Roles", "Tables", "Admin", "log"]
+    environment.member(tenant, "read")
+    console.use("Members")
+    console.until(lambda: "1 member." in console.text("main"))
+    assert console.buttons() == {"Sign out", "Search"}
 
     forced = console.browser.execute_async_script(
         """
@@ -210,8 +216,9 @@ def test_next_page_of_rows_is_loaded_by_key(environment: Environment, console: C
     console.until(lambda: len(console.shown("tbody tr")) == 50)
     console.use("Show more")
     console.until(lambda: console.text("#notice") == "3 more, 53 in all.")
-    users = [each.text for each in console.shown("tbody td:first-child")]
-    assert len(set(users)) == 53
+    addresses = [each.text for each in console.shown("tbody td:first-child")]
+    assert len(set(addresses)) == 53
+    assert addresses == sorted(addresses)
     assert "Show more" not in console.buttons()
 
 
@@ -233,6 +240,202 @@ def test_page_of_large_entries_has_a_next_page(
     console.use("Show more")
     console.until(lambda: console.text("#notice") == "1 more, 3 in all.")
     assert "Show more" not in console.buttons()
+
+
+# Members -------------------------------------------------------------------------------------
+
+
+def grant_of(environment: Environment, tenant: str, person: Person) -> dict[str, Any] | None:
+    return environment.sql.execute(
+        "select access_level, roles, expires_at, support_reason from public.user_schema_access"
+        " where schema_name = %s and user_id = %s",
+        (tenant, person.id),
+    ).fetchone()
+
+
+def test_admin_changes_and_removes_a_member_by_address(
+    environment: Environment, console: Console
+) -> None:
+    tenant, supporter = environment.tenant(), environment.staff("admin")
+    bob = environment.person(f"bob-{tenant}@example.com")
+    # The end has microseconds, which the page does not show.
+    end = datetime.now(UTC).replace(microsecond=123456) + timedelta(days=3)
+    environment.grant(tenant, bob, "read", end)
+    environment.sql.execute("select public.define_role(%s, 'accountant', '{}')", (tenant,))
+    opened = environment.function(
+        supporter, "open_support_access", schema_name=tenant, reason=MARKUP, minutes=30
+    )
+    assert opened.status_code == 200
+    signed_in(console, staff(environment, "admin"))
+    console.open(f"#/tenants/{tenant}")
+    console.until(lambda: "2 members." in console.text("main"))
+    listed = console.text("table")
+    assert str(bob.email) in listed
+    assert str(bob.id) not in listed
+    assert f"support access 30 min left\n{MARKUP}" in listed
+
+    console.write("Address or name contains", "BOB-")
+    console.press(Keys.ENTER)
+    console.until(lambda: console.text("#notice") == "1 member.")
+    assert str(supporter.email) not in console.text("table")
+    console.use(f"Change {bob.email}")
+    console.reach("Level")
+    console.press("w")
+    console.reach("accountant")
+    console.press(Keys.SPACE)
+    console.use("Save")
+    console.until(lambda: console.text("#notice") == f"The access of {bob.email} was changed.")
+    assert "write\naccountant" in "\n".join(each.text for each in console.shown("td"))
+    assert grant_of(environment, tenant, bob) == {
+        "access_level": "write",
+        "roles": ["accountant"],
+        "expires_at": end,
+        "support_reason": None,
+    }
+
+    console.use(f"Remove {bob.email}")
+    console.press(Keys.ESCAPE)
+    console.until(lambda: not console.shown("dialog"))
+    assert grant_of(environment, tenant, bob) is not None
+    console.use(f"Remove {bob.email}")
+    console.use("Remove")
+    console.until(lambda: console.text("#notice") == f"{bob.email} was removed.")
+    assert "No member matches." in console.text("main")
+    assert grant_of(environment, tenant, bob) is None
+    assert console.log() == []
+
+
+def test_admin_invites_by_address_and_sees_the_secret_once(
+    environment: Environment, console: Console
+) -> None:
+    tenant = environment.tenant()
+    bob = environment.person(f"bob-{tenant}@example.com", confirmed=True)
+    console.browser.execute_cdp_cmd(
+        "Browser.grantPermissions",
+        {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]},
+    )
+    signed_in(console, staff(environment, "admin"))
+    console.open(f"#/tenants/{tenant}/invitations")
+    console.until(lambda: "There is no open invitation." in console.text("main"))
+    for address in (f"ann-{tenant}@example.com", bob.email):
+        console.use("Invite …")
+        console.write("Email", str(address))
+        console.reach("Level")
+        console.press("w")
+        console.use("Invite")
+        console.until(lambda: "shown this once" in console.text("dialog"))
+        secret = console.reach("Secret of the invitation").get_attribute("value")
+        console.use("Copy")
+        console.until(lambda: "Copied." in console.text("dialog"))
+        copied = console.browser.execute_async_script(
+            "navigator.clipboard.readText().then(arguments[0], arguments[0])"
+        )
+        assert copied == secret
+        console.use("Done")
+        console.until(lambda a=address: console.text("#notice") == f"{a} is invited.")  # type: ignore[misc]
+        assert str(secret) not in console.browser.page_source
+    assert len(console.shown("tbody tr")) == 2
+
+    console.use(f"Revoke the invitation of ann-{tenant}@example.com")
+    console.use("Revoke")
+    console.until(lambda: "was revoked." in console.text("#notice"))
+    assert [each.text for each in console.shown("tbody td:first-child")] == [bob.email]
+    accepted = environment.function(bob, "accept_invitation", secret=secret)
+    assert accepted.status_code == 200
+    granted = grant_of(environment, tenant, bob)
+    assert granted is not None
+    assert (granted["access_level"], granted["expires_at"]) == ("write", None)
+    assert console.log() == []
+
+
+def test_admin_decides_requests_and_keeps_domains(
+    environment: Environment, console: Console
+) -> None:
+    tenant = environment.tenant()
+    domain = f"{tenant.replace('_', '-')}.example.com"
+    environment.sql.execute("select public.set_access_requests(%s, true)", (tenant,))
+    ann, bob = (
+        environment.person(f"{name}-{tenant}@example.com", confirmed=True)
+        for name in ("ann", "bob")
+    )
+    for person in (ann, bob):
+        asked = environment.function(
+            person, "request_access", schema_name=tenant, message=MARKUP
+        )
+        assert asked.status_code == 200
+    signed_in(console, staff(environment, "admin"))
+    console.open(f"#/tenants/{tenant}/requests")
+    console.until(lambda: MARKUP in console.text("table"))
+    console.use(f"Approve {ann.email}")
+    console.use("Approve")
+    console.until(lambda: console.text("#notice") == f"{ann.email} is a member now.")
+    console.use(f"Refuse {bob.email}")
+    console.use("Refuse")
+    console.until(lambda: console.text("#notice") == f"{bob.email} was refused.")
+    assert "There is no open request." in console.text("main")
+    assert grant_of(environment, tenant, ann) is not None
+    assert grant_of(environment, tenant, bob) is None
+
+    console.use("Domains")
+    console.until(lambda: "No domain lets anybody in." in console.text("main"))
+    console.use("Add domain …")
+    console.write("Domain", domain)
+    console.press(Keys.ENTER)
+    console.until(lambda: console.text("#notice") == f"{domain} was added.")
+    [row] = environment.sql.execute(
+        "select txt_name, txt_value from public.list_tenant_domains(%s)", (tenant,)
+    ).fetchall()
+    assert f"{row['txt_name']}\n{row['txt_value']}" in console.text("table")
+    assert "not yet" in console.text("table")
+    console.use(f"Vouch for {domain}")
+    console.use("Vouch")
+    console.until(lambda: console.text("#notice") == f"{domain} is verified.")
+    assert "not yet" not in console.text("table")
+    console.use(f"Remove {domain}")
+    console.use("Remove")
+    console.until(lambda: "No domain lets anybody in." in console.text("main"))
+    assert console.log() == []
+
+
+def test_support_access_counts_down_and_is_closed(
+    environment: Environment, console: Console
+) -> None:
+    tenant, admin = environment.tenant(), staff(environment, "admin")
+    signed_in(console, admin)
+    console.open(f"#/tenants/{tenant}")
+
+    def open_it() -> None:
+        console.until(lambda: console.title == tenant)
+        console.use("Open support access …")
+        console.write("Reason", "Ticket 4711")
+        console.write("Minutes", "30")
+        console.use("Open support access")
+        console.until(lambda: console.text("#notice") == "Support access is open.")
+
+    open_it()
+    assert "You have support access (read): 30 min left" in console.text(".banner")
+    assert "Open support access …" not in console.buttons()
+    granted = grant_of(environment, tenant, admin)
+    assert granted is not None
+    assert granted["support_reason"] == "Ticket 4711"
+    assert timedelta(minutes=29) < granted["expires_at"] - datetime.now(UTC)
+    console.use("Close support access")
+    console.use("End support access")
+    console.until(lambda: console.text("#notice") == "The support access has ended.")
+    assert not console.shown(".banner")
+    assert grant_of(environment, tenant, admin) is None
+
+    open_it()
+    environment.sql.execute(
+        "update public.user_schema_access set expires_at = now() + interval '3 seconds'"
+        " where schema_name = %s and user_id = %s",
+        (tenant, admin.id),
+    )
+    console.browser.refresh()
+    console.until(lambda: "s left" in console.text(".banner"))
+    console.until(lambda: console.text("#notice") == "The support access has ended.")
+    assert "Open support access …" in console.buttons()
+    assert console.log() == []
 
 
 # Health and the roll-out ---------------------------------------------------------------------
@@ -442,7 +645,22 @@ def test_every_view_is_accessible_and_fits_a_phone(
     environment: Environment, console: Console, axe: Path, scheme: str
 ) -> None:
     tenant, admin = environment.tenant(), staff(environment, "admin")
-    environment.grant(tenant, admin, "admin")
+    bob = environment.member(tenant, "read")
+    environment.sql.execute("select public.define_role(%s, 'accountant', '{}')", (tenant,))
+    environment.sql.execute("select public.set_access_requests(%s, true)", (tenant,))
+    address = f"ann-{tenant}@example.com"
+    for by, operation, given in (
+        (
+            admin,
+            "open_support_access",
+            {"reason": "Ticket 4711", "access_level": "admin"},
+        ),
+        (environment.service, "invite_member", {"email": address}),
+        (environment.service, "add_tenant_domain", {"domain": "example.com"}),
+        (environment.person(confirmed=True), "request_access", {}),
+    ):
+        reply = environment.function(by, operation, schema_name=tenant, **given)
+        assert reply.status_code == 200, reply.text
     console.browser.execute_cdp_cmd(
         "Emulation.setEmulatedMedia",
         {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
@@ -454,6 +672,10 @@ def test_every_view_is_accessible_and_fits_a_phone(
     for view, seen in {
         "tenants": "table",
         f"tenants/{tenant}": "table",
+        f"tenants/{tenant}/invitations": "table",
+        f"tenants/{tenant}/requests": "table",
+        f"tenants/{tenant}/domains": "table",
+        f"tenants/{tenant}/roles": "table",
         f"tenants/{tenant}/tables/users": "h3",
         f"tenants/{tenant}/changes": ".empty, table",
         "tenants/no_such_tenant": ".problem",
@@ -471,8 +693,10 @@ def test_every_view_is_accessible_and_fits_a_phone(
             assert console.violations(axe) == [], (view, width)
     console.open(f"#/tenants/{tenant}")
     console.until(lambda: console.title == tenant)
-    console.use("Suspend …")
-    assert console.violations(axe) == []
+    for opening in ("Suspend …", f"Change {bob.email}"):
+        console.use(opening)
+        assert console.violations(axe) == [], opening
+        console.press(Keys.ESCAPE)
     assert console.errors() == []
 
 

@@ -1,14 +1,18 @@
 // The console: the view that the address names, and the content of each view.
 
 import {
-  badge, button, bytes, code, count, element, facts, heading, json, moment, person,
+  badge, button, bytes, code, count, element, facts, heading, json, moment, partHeading, person,
   problem, waiting,
 } from './elements.js'
+import { ask, closeDialogs, field, input, select, submits } from './forms.js'
 import { healthView, stuckPart } from './health.js'
-import { pages, rowsOf } from './lists.js'
+import { domainsPart, invitationsPart, requestsPart, rolesPart } from './joining.js'
+import { fill, pages, rowsOf } from './lists.js'
+import { forgetSearch, membersPart } from './members.js'
 import {
-  call, caller, connect, grants, signIn, signOut, tenant, tenants, whenSignedOut,
+  call, caller, connect, ownGrant, signIn, signOut, tenant, tenants, whenSignedOut,
 } from './project.js'
+import { isOpenSupport, openSupportButton, supportBanner } from './support.js'
 
 const content = document.getElementById('content')
 const notice = document.getElementById('notice')
@@ -33,14 +37,10 @@ function signInView() {
   const form = element('form', { class: 'card' },
     heading('Sign in'),
     element('p', { class: 'hint' }, 'For the platform’s staff.'),
-    element('div', { class: 'field' },
-      element('label', { for: 'email' }, 'Email'),
-      element('input', { id: 'email', name: 'email', type: 'email', required: true, autocomplete: 'username' })),
-    element('div', { class: 'field' },
-      element('label', { for: 'password' }, 'Password'),
-      element('input', {
-        id: 'password', name: 'password', type: 'password', required: true, autocomplete: 'current-password',
-      })),
+    field('Email', input('email', 'email', { type: 'email', required: true, autocomplete: 'username' })),
+    field('Password', input('password', 'password', {
+      type: 'password', required: true, autocomplete: 'current-password',
+    })),
     problems,
     element('button', { type: 'submit', class: 'primary' }, 'Sign in'))
   submits(form, problems, async ({ email, password }) => {
@@ -86,9 +86,6 @@ const SORTS = {
   status: 'Status',
 }
 
-const options = (texts, chosen) => Object.entries(texts).map(([value, text]) =>
-  element('option', { value, selected: value === chosen }, text))
-
 // Viewers may not ask for the state of the migrations.
 const stuckTenants = async () => manages()
   ? (await call('tenant-migrations', 'get_migration_status', {})).stuck_tenants : []
@@ -96,40 +93,27 @@ const stuckTenants = async () => manages()
 async function tenantsView() {
   const list = element('div')
   const form = element('form', { role: 'search', class: 'search' },
-    element('div', { class: 'field' },
-      element('label', { for: 'search-text' }, 'Name contains'),
-      element('input', { id: 'search-text', name: 'text', type: 'search', value: search.text, autocomplete: 'off' })),
-    element('div', { class: 'field' },
-      element('label', { for: 'search-status' }, 'Status'),
-      element('select', { id: 'search-status', name: 'status' },
-        ...options({ '': 'Any', active: 'Active', suspended: 'Suspended' }, search.status))),
-    element('div', { class: 'field' },
-      element('label', { for: 'search-sort' }, 'Sort by'),
-      element('select', { id: 'search-sort', name: 'sort' }, ...options(SORTS, search.sort))),
+    field('Name contains', input('search-text', 'text', { type: 'search', value: search.text })),
+    field('Status', select('search-status', 'status',
+      { '': 'Any', active: 'Active', suspended: 'Suspended' }, search.status)),
+    field('Sort by', select('search-sort', 'sort', SORTS, search.sort)),
     element('button', { type: 'submit' }, 'Search'))
   const problems = element('div', { class: 'problems' })
 
-  async function fill() {
+  function filled() {
     const emptyText = search.text || search.status
       ? 'No tenant matches. Search for a shorter name, or for any status.'
       : 'There are no tenants yet.'
     const asked = { ...search }
-    let total = 0
-    const found = await pages('Tenants', TENANT_COLUMNS, async (last, size) => {
-      const rows = await tenants(asked, last, size)
-      if (last === null) total = rows[0]?.total_count ?? 0
-      return rows
-    }, emptyText, announce)
-    const counted = total === 0 ? 'No tenant found.' : total === 1 ? '1 tenant.' : `${count(total)} tenants.`
-    list.replaceChildren(...(total ? [element('p', { class: 'hint' }, counted)] : []), found)
-    return counted
+    return fill(list, 'Tenants', 'tenant', TENANT_COLUMNS,
+      (last, size) => tenants(asked, last, size), emptyText, announce)
   }
 
   submits(form, problems, async ({ text, status, sort }) => {
     Object.assign(search, { text: text.trim(), status, sort })
-    announce(await fill())
+    announce(await filled())
   })
-  const [stuck] = await Promise.all([stuckTenants(), fill()])
+  const [stuck] = await Promise.all([stuckTenants(), filled()])
   return {
     title: 'Tenants',
     nodes: [
@@ -152,28 +136,45 @@ function askForTenant() {
 
 const PARTS = {
   members: ['Members', membersPart],
+  invitations: ['Invitations', invitationsPart],
+  requests: ['Requests', requestsPart],
+  domains: ['Domains', domainsPart],
+  roles: ['Roles', rolesPart],
   tables: ['Tables', tablesPart],
   log: ['Admin log', (row) => adminLog(row.schema_name)],
   changes: ['Data changes', changesPart],
 }
+// Who may read a part that not everybody may.
+const READERS = {
+  invitations: manages,
+  requests: manages,
+  domains: manages,
+  // Only admins of the tenant read its audit log; staff need access for that.
+  changes: (info) => info.access_level === 'admin',
+}
 
 async function tenantView(name, part = 'members', ...rest) {
   if (!Object.hasOwn(PARTS, part)) return nowhereView()
-  const [row, info, allStuck] = await Promise.all([
+  const [row, info, allStuck, grant] = await Promise.all([
     tenant(name), call('tenant-status', 'get_tenant_info', { schema_name: name }), stuckTenants(),
+    ownGrant(name, me.id),
   ])
   const stuck = allStuck.find((each) => each.schema_name === name)
-  const [label, show] = PARTS[part]
-  const shown = await show(row, ...rest)
-  // Only admins of the tenant read its audit log; staff need a grant for that.
-  const reads = Object.entries(PARTS).filter(([key]) => key !== 'changes' || info.access_level === 'admin')
+  const [label, nodesOf] = PARTS[part]
+  // `access_level` is the signed-in user's own.
+  const shown = await nodesOf({ ...info, ...row }, { manages: manages(), show, announce }, ...rest)
+  const reads = Object.entries(PARTS).filter(([key]) => READERS[key]?.(info) ?? true)
+  const opensSupport = manages() && info.access_level === null && row.status === 'active'
   return {
     title: `${label} · ${row.display_name}`,
     nodes: [
       element('p', { class: 'back' }, link('All tenants', 'tenants')),
       element('div', { class: 'title' },
         element('div', {}, heading(row.display_name), element('p', { class: 'under' }, code(row.schema_name), ' ', badge(row.status))),
-        manages() ? statusButton(row) : null),
+        element('div', { class: 'buttons' },
+          opensSupport ? openSupportButton(row, show) : null,
+          manages() ? statusButton(row) : null)),
+      isOpenSupport(grant) ? supportBanner(grant, show) : null,
       facts({
         ...(row.status === 'suspended'
           ? { Suspended: moment(row.suspended_at), Reason: row.suspension_reason ?? '–' } : {}),
@@ -192,11 +193,9 @@ async function tenantView(name, part = 'members', ...rest) {
           return made
         })),
       element('section', { 'aria-labelledby': 'part' }, ...shown),
-    ],
+    ].filter(Boolean),
   }
 }
-
-const partHeading = (...text) => element('h2', { id: 'part' }, ...text)
 
 function statusButton(row) {
   if (row.status === 'active') {
@@ -223,28 +222,7 @@ function statusButton(row) {
   return element('div', {}, press, problems)
 }
 
-const GRANT_COLUMNS = [
-  ['User', (row) => code(row.user_id)],
-  ['Access', (row) => row.access_level],
-  ['Until', (row) => row.expires_at === null ? 'no end' : expiry(row.expires_at)],
-  ['Granted', (row) => moment(row.granted_at)],
-  ['By', (row) => person(row.granted_by, 'service key, or a deleted user')],
-]
-
-function expiry(text) {
-  if (new Date(text) > new Date()) return moment(text)
-  return element('span', {}, moment(text), ' ', element('span', { class: 'badge suspended' }, 'expired'))
-}
-
-async function membersPart(row) {
-  return [
-    partHeading('Members and their grants'),
-    await pages('Members', GRANT_COLUMNS, (last, size) => grants(row.schema_name, last, size),
-      'Nobody has access to this tenant yet.', announce),
-  ]
-}
-
-async function tablesPart(row, table = null) {
+async function tablesPart(row, _, table = null) {
   if (table !== null) return columnsOf(row.schema_name, table)
   const tables = await call('schema-inspection', 'get_schema_tables', { schema_name: row.schema_name })
   return [
@@ -414,45 +392,6 @@ function go(hash, message) {
   return show(message)
 }
 
-// `action` returns the function that runs after the dialog is closed: while the dialog is open,
-// nothing behind it can have the focus.
-function ask(name, action, title = null) {
-  const dialog = /** @type {HTMLDialogElement} */ (document.getElementById(name))
-  const form = dialog.querySelector('form')
-  const problems = form.querySelector('.problems')
-  form.reset()
-  problems.replaceChildren()
-  if (title !== null) dialog.querySelector('h2').replaceChildren(title)
-  const cancel = /** @type {HTMLButtonElement} */ (form.querySelector('.cancel'))
-  cancel.onclick = () => dialog.close()
-  submits(form, problems, async (given) => {
-    const next = await action(given)
-    dialog.close()
-    await next()
-  })
-  dialog.showModal()
-}
-
-// One submission at a time. An error is shown inside the form.
-function submits(form, problems, action) {
-  let busy = false
-  form.onsubmit = async (event) => {
-    event.preventDefault()
-    if (busy) return
-    busy = true
-    form.setAttribute('aria-busy', 'true')
-    problems.replaceChildren()
-    try {
-      await action(Object.fromEntries(new FormData(form)))
-    } catch (error) {
-      problems.replaceChildren(problem(error))
-    } finally {
-      busy = false
-      form.removeAttribute('aria-busy')
-    }
-  }
-}
-
 async function leave() {
   await signOut()
   forget()
@@ -462,7 +401,8 @@ function forget() {
   if (me === null) return
   me = null
   Object.assign(search, NO_SEARCH)
-  for (const dialog of document.querySelectorAll('dialog')) dialog.close()
+  forgetSearch()
+  closeDialogs()
   history.replaceState(null, '', '#/tenants')
   show()
 }

@@ -12,9 +12,11 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 export const heading = (text) => element('h1', { tabindex: '-1' }, text)
+export const partHeading = (...text) => element('h2', { id: 'part' }, ...text)
 export const code = (text) => element('code', {}, text)
-export const button = (text, press, kind = null) =>
-  element('button', { type: 'button', class: kind, click: press }, text)
+// `name` is for screen readers, where the text alone does not say of what; it begins with the text.
+export const button = (text, press, kind = null, name = null) =>
+  element('button', { type: 'button', class: kind, 'aria-label': name, click: press }, text)
 export const badge = (status) => element('span', { class: `badge ${status}` }, status)
 export const empty = (text) => element('p', { class: 'empty' }, text)
 export const waiting = () => element('p', { class: 'waiting' }, 'Loading …')

@@ -1,6 +1,6 @@
 // Tables of rows, one page at a time.
 
-import { button, element, empty, problem } from './elements.js'
+import { button, count, element, empty, problem } from './elements.js'
 
 const SIZE = 50
 
@@ -67,4 +67,17 @@ export async function pages(name, columns, load, emptyText, announce) {
 
   add(first)
   return element('div', {}, container, problems, more)
+}
+
+// Fills `list` with the first page and the number of all rows, and returns that sentence.
+export async function fill(list, name, noun, columns, load, emptyText, announce) {
+  let total = 0
+  const found = await pages(name, columns, async (last, size) => {
+    const rows = await load(last, size)
+    if (last === null) total = rows[0]?.total_count ?? 0
+    return rows
+  }, emptyText, announce)
+  const counted = total === 0 ? `No ${noun} found.` : total === 1 ? `1 ${noun}.` : `${count(total)} ${noun}s.`
+  list.replaceChildren(...(total ? [element('p', { class: 'hint' }, counted)] : []), found)
+  return counted
 }

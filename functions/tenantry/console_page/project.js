@@ -100,8 +100,9 @@ export async function tenant(name) {
   throw new Refusal({ message: `There is no tenant "${name}".`, hint: 'It may have been deleted.' })
 }
 
-export function grants(name, last, size) {
-  let query = client.from('user_schema_access').select('*').eq('schema_name', name)
-  if (last) query = query.gt('user_id', last.user_id)
-  return rows(query.order('user_id').limit(size))
+// The user's own access to a tenant, expired or not; null without any.
+export async function ownGrant(name, user_id) {
+  const [found] = await rows(client.from('user_schema_access').select('*')
+    .eq('schema_name', name).eq('user_id', user_id))
+  return found ?? null
 }
