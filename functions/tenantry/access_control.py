@@ -72,7 +72,11 @@ _IsEnabled = Annotated[
 ]
 _Message = Annotated[
     str | None,
-    Field(description="What the user writes.", examples=["I work in your Berlin office."]),
+    Field(
+        description="What the user writes.",
+        examples=["I work in your Berlin office."],
+        max_length=1000,
+    ),
 ]
 
 
@@ -81,6 +85,8 @@ _Reason = Annotated[
     Field(
         description="Why support access is needed. The tenant sees it.",
         examples=["Ticket 4711: the totals of March are wrong."],
+        min_length=3,
+        max_length=500,
     ),
 ]
 _SupportReason = Annotated[

@@ -52,6 +52,8 @@ def test_timestamps_are_returned_as_the_database_wrote_them(
         "suspension_reason": None,
         "created_at": "2026-11-23T16:00:00.1+00:00",
         "access_level": None,
+        "roles": None,
+        "permissions": None,
         "member_count": 0,
     }
     upstream.will(result(info))

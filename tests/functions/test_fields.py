@@ -16,6 +16,9 @@ ACCESS = {
     "expires_at": None,
     "granted_by": None,
     "granted_at": "2026-11-23T16:00:00+00:00",
+    "roles": ["accountant"],
+    "permissions": ["invoices.approve"],
+    "support_reason": None,
 }
 PROFILE = {
     "id": USER,
@@ -98,7 +101,8 @@ def test_hint_lists_the_arguments_of_the_operation(admin: User) -> None:
     reply = admin.post("grant_schema_access", {})
     assert reply.json is not None
     assert reply.json["hint"] == (
-        "The arguments of grant_schema_access: schema_name, user_id, access_level, expires_at."
+        "The arguments of grant_schema_access: schema_name, user_id, access_level, expires_at,"
+        " roles."
     )
 
 
@@ -198,6 +202,7 @@ LENGTHS: dict[str, dict[str, tuple[int, int]]] = {
     "schema_management": {"display_name": (1, 200), "reason": (0, 1000)},
     "user_profiles": {"display_name": (0, 200), "role": (1, 100)},
     "ddl_operations": {"description": (0, 1000)},
+    "access_control": {"description": (0, 1000), "message": (0, 1000), "reason": (3, 500)},
 }
 
 
@@ -239,8 +244,8 @@ def test_text_has_the_limits_of_the_database(
         assert f'"{argument}" of {operation} does not fit' in said
         assert f"at most {longest} characters" in said
         if shortest:
-            assert "at least 1 character" in complaint(
-                user, operation, arguments | {argument: ""}
+            assert f"at least {shortest} character" in complaint(
+                user, operation, arguments | {argument: "x" * (shortest - 1)}
             )
 
 

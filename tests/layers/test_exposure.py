@@ -120,7 +120,12 @@ def test_schema_exposed_before_stays_exposed(environment: Environment, own_schem
     person = environment.person()
 
     tenant = environment.tenant()
-    until(lambda: is_known(environment, tenant, "settings"))
+    until(
+        lambda: (
+            is_known(environment, tenant, "settings")
+            and is_known(environment, own_schema, "things")
+        )
+    )
     assert environment.rows(person, own_schema, "things").status_code == 200
 
     _delete(environment, tenant)

@@ -79,6 +79,12 @@ _ARGUMENTS = {
     "constraint_name": "notes_id_fkey",
     "foreign_table": "users",
     "before": "2026-01-01T00:00:00Z",
+    "domain": "acme.example",
+    "enabled": True,
+    "approve": True,
+    "role_name": "accountant",
+    "permissions": [],
+    "reason": "A ticket.",
 }
 # These say that the name is taken.
 _MAKES_A_TENANT = {"create_tenant_schema", "register_tenant_schema"}
@@ -86,6 +92,8 @@ _MAKES_A_TENANT = {"create_tenant_schema", "register_tenant_schema"}
 _REACHES_THE_POOL = {"migrate_tenant"}
 # Platform staff read what the log says of a name, whether or not there is such a tenant.
 _READS_THE_PLATFORMS_LOG = {"get_admin_audit_log"}
+# Refused before it looks for the tenant, unless a user with a confirmed address calls.
+_ASKS_FOR_AN_ADDRESS = {"request_access"}
 
 
 def _operations() -> list[str]:
@@ -93,7 +101,11 @@ def _operations() -> list[str]:
         entry.name
         for entry in catalogue().values()
         if "schema_name" in {parameter.name for parameter in entry.parameters}
-        and entry.name not in _MAKES_A_TENANT | _REACHES_THE_POOL | _READS_THE_PLATFORMS_LOG
+        and entry.name
+        not in _MAKES_A_TENANT
+        | _REACHES_THE_POOL
+        | _READS_THE_PLATFORMS_LOG
+        | _ASKS_FOR_AN_ADDRESS
     )
 
 

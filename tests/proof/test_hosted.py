@@ -68,7 +68,7 @@ def test_hosted_project_is_proved_although_no_proxy_answers_and_nothing_stays(
     assert [
         note.split()[1].rstrip(",") for note in report["notes"] if note.startswith("Without")
     ] == [
-        *("--db-url", "--functions-url", "--jwt-secret", "--postgrest-url"),
+        *("--db-url", "--db-url", "--functions-url", "--jwt-secret", "--postgrest-url"),
     ]
     assert not any("remains" in note for note in report["notes"])
     assert hosted.users == set()

@@ -302,9 +302,9 @@ def test_every_operation_can_be_called_as_the_owner(session: Session) -> None:
     """Every call reaches the operation, which refuses the values."""
     for operation in catalogue().values():
         arguments = {
-            parameter.name: None
+            parameter.name: False if parameter.type == "boolean" else None
             for parameter in operation.parameters
-            if parameter.type not in ("integer", "boolean")
+            if parameter.type not in ("integer", "boolean") or parameter.default is None
         }
         refused = session.refusal(
             "select tenancy.as_owner(%s, %s)", operation.name, json.dumps(arguments)

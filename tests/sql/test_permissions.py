@@ -10,7 +10,7 @@ import dataclasses
 import re
 import secrets
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -142,10 +142,17 @@ def rows() -> Iterator[tuple[str, str, str]]:
 
 
 def cases() -> Iterator[Any]:
+    seen = set()
     for row, kind, cell in rows():
         active, _, suspended = cell.partition("/")
         for status, outcome in (("active", active), ("suspended", suspended or active)):
-            yield pytest.param(row, kind, status, outcome, id=f"{row}-{kind}-{status}")
+            # The functions pass the call and the answer on. So each answer of an operation is
+            # compared once.
+            entry_points = ENTRY_POINTS if (row, status, outcome) not in seen else ("rpc",)
+            seen.add((row, status, outcome))
+            yield pytest.param(
+                row, kind, status, outcome, entry_points, id=f"{row}-{kind}-{status}"
+            )
 
 
 class Callers:
@@ -560,16 +567,21 @@ def callers(address: Address) -> Iterator[Callers]:
         callers.close()
 
 
-@pytest.mark.parametrize(("row", "kind", "status", "outcome"), [*cases()])
-def test_both_entry_points_answer_as_the_table_says(
-    callers: Callers, row: str, kind: str, status: str, outcome: str
+@pytest.mark.parametrize(("row", "kind", "status", "outcome", "entry_points"), [*cases()])
+def test_entry_points_answer_as_the_table_says(
+    callers: Callers,
+    row: str,
+    kind: str,
+    status: str,
+    outcome: str,
+    entry_points: Sequence[str],
 ) -> None:
     operation = OPERATIONS.get(row, row)
     caller = callers.people[kind]
     expected_status, expected_code = OUTCOMES[outcome]
     answers = []
 
-    for entry_point in ENTRY_POINTS:
+    for entry_point in entry_points:
         arguments = ARRANGE[row](callers, callers.tenant(status), caller)
         done = audited_call(
             callers.environment, caller, operation, entry_point=entry_point, **arguments
@@ -584,7 +596,7 @@ def test_both_entry_points_answer_as_the_table_says(
         answers.append(comparable(done.reply.json(), arguments))
 
     if outcome != "out":
-        assert answers[0] == answers[1]
+        assert all(answer == answers[0] for answer in answers)
 
 
 def comparable(body: Any, arguments: Arguments) -> Any:

@@ -52,6 +52,8 @@ def test_info_has_the_access_level_of_the_member(
         "status": "active",
         "suspension_reason": None,
         "access_level": "write",
+        "roles": [],
+        "permissions": [],
         "member_count": 2,
     }
 

@@ -55,13 +55,15 @@ class Page:
 
 
 @contextmanager
-def served(node_modules: Path, script: str | None = None) -> Iterator[str]:
-    """An origin that serves the page and the packages it imports.
+def served(
+    node_modules: Path, script: str | None = None, page: str = "page.html"
+) -> Iterator[str]:
+    """An origin that serves a page of this folder and the packages it imports.
 
-    `script` replaces the script of the page.
+    `script` replaces the script of `page.html`.
     """
     script = script or (_HERE / "page.mjs").read_text()
-    handler = partial(_Handler, script, directory=str(node_modules))
+    handler = partial(_Handler, (_HERE / page).read_text(), script, directory=str(node_modules))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -72,14 +74,13 @@ def served(node_modules: Path, script: str | None = None) -> Iterator[str]:
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    def __init__(self, script: str, *request: Any, directory: str) -> None:
-        self._script = script
+    def __init__(self, page: str, script: str, *request: Any, directory: str) -> None:
+        self._page, self._script = page, script
         super().__init__(*request, directory=directory)
 
     def do_GET(self) -> None:
         if self.path.startswith("/?"):
-            page = (_HERE / "page.html").read_text()
-            self._send(page.replace("IMPORTS", json.dumps(self._imports())), "text/html")
+            self._send(self._page.replace("IMPORTS", json.dumps(self._imports())), "text/html")
         elif self.path == "/page.mjs":
             self._send(self._script, "text/javascript")
         else:

@@ -237,7 +237,7 @@ class _Campaign:
         )
 
     def _inspect(self, where: str, inspect: Callable[[], Iterator[Finding] | None]) -> None:
-        """Reports an object that cannot be inspected: an attempt may have deleted it."""
+        """Reports what cannot be inspected: an attempt may have deleted it."""
         try:
             self._add(list(inspect() or ()))
         except TenantryError as error:
@@ -327,8 +327,12 @@ class _Campaign:
     def _join(self) -> None:
         """Users join a tenant by the domain of their address, or request access."""
         self._progress("joining", 0, 0)
-        for attempt in joining_attempts(self._environment, self._plan):
-            self._try(attempt)
+
+        def try_all() -> None:
+            for attempt in joining_attempts(self._environment, self._plan):
+                self._try(attempt)
+
+        self._inspect(self._environment.a.name, try_all)
 
     def _cover_tracks(self) -> None:
         """Staff open support access, use it, and try to remove what the logs say of them."""
