@@ -1,4 +1,4 @@
-"""The people of a tenant, in a front end that uses supabase-js alone: one page, a real browser."""
+"""The people of a tenant, in a front end of one page that uses supabase-js alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 import pytest
 from psycopg import sql
 from selenium.webdriver import Chrome
@@ -147,7 +146,6 @@ def test_person_is_invited_accepts_gets_a_role_and_is_removed(
     assert not people.find("#approve").is_displayed()
     people.click("#sign-out")
 
-    # The secret works once, and for Bob alone.
     people.sign("signInWithPassword", ann)
     assert people.find("#people").is_displayed()
     people.fill("role", role_name="accountant", permission=permission)

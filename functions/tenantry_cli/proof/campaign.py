@@ -287,7 +287,7 @@ class _Campaign:
         if not self._plan.is_full:
             notes.append(
                 "One entry point and the most used verbs were tried. --full tries all of them, "
-                "the functions and a missing tenant, too."
+                "every operation by every identity, the functions and a missing tenant, too."
             )
         if own := sorted(self._environment.open_paths):
             notes.append(

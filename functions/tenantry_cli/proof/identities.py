@@ -134,6 +134,9 @@ USERS = (
     SUPPORT_ENDED,
     *INACTIVE,
 )
+# What these may call, another identity may call, too. Their roles, rows and former support
+# access decide about rows alone.
+CALLING_LIKE_OTHERS = (ROLE_HOLDER, ROW_OWNER, SUPPORT_EXPIRED, SUPPORT_ENDED)
 # Identities that try only to join tenants, and to request access.
 JOINING_IDENTITIES = (DOMAIN_USER, SUBDOMAIN_USER, PUBLIC_DOMAIN_USER, UNCONFIRMED, REMOVED)
 ACCOUNTS = (*USERS, COVERING, *JOINING_IDENTITIES)
