@@ -176,6 +176,10 @@ ENDS_OF_AN_INVITER = {
         None,
         "update public.admin_users set role = 'viewer' where user_id = %s",
     ),
+    "platform admin expired": (
+        None,
+        "update public.admin_users set expires_at = now() where user_id = %s",
+    ),
     "user deleted": (None, "delete from auth.users where id = %s"),
 }
 

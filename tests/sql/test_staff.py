@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import secrets
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from support.audited_call import AuditedCall, audited_call
-from support.entry_points import ENTRY_POINTS
+from support.entry_points import ENTRY_POINTS, holding, waiter
 from support.environment import Environment, Person
 
 NOW = datetime.now(UTC)
@@ -225,6 +226,33 @@ def test_support_access_ends_no_later_than_the_role(
     lower = promoted(environment, boss, staff, "viewer", TOMORROW)
     assert len(lower.entry["details"]["ended_support_access"]) == 1
     assert ends(staff, tenant) is None
+
+
+def test_support_access_ends_with_a_role_that_is_shortened_meanwhile(
+    environment: Environment, tenant: str
+) -> None:
+    staff = environment.staff("admin")
+    end = datetime.now(UTC) + timedelta(minutes=10)
+    with (
+        ThreadPoolExecutor(1) as caller,
+        holding(
+            environment.address,
+            "update public.admin_users set expires_at = %s where user_id = %s",
+            *(end, staff.id),
+        ) as holder,
+    ):
+        call = caller.submit(
+            environment.rpc,
+            staff,
+            "open_support_access",
+            schema_name=tenant,
+            reason="Ticket 4711",
+            minutes=240,
+        )
+        waiter(environment, holder.info.backend_pid, call)
+        holder.commit()
+
+    assert moment(call.result().json()["expires_at"]) == end
 
 
 # The list of the staff ------------------------------------------------------------------
