@@ -50,9 +50,12 @@ def test_function_calls_do_not_grow_with_the_number_of_tenants(fleet: Fleet) -> 
     )
     alone = calls_for(fleet, tenant)
 
-    fleet.tenants(5)
+    more = 5
+    fleet.tenants(more)
 
-    assert calls_for(fleet, tenant) == alone
+    # In how many rows a condition is evaluated depends on the plan, and so on the statistics.
+    calls = calls_for(fleet, tenant)
+    assert {name for name in calls if calls[name] - alone[name] >= more} == set()
     assert fleet.migrate(tenant)["outcome"] == "migrated"
 
 

@@ -146,6 +146,9 @@ def cases() -> Iterator[Any]:
     for row, kind, cell in rows():
         active, _, suspended = cell.partition("/")
         for status, outcome in (("active", active), ("suspended", suspended or active)):
+            # Whoever is not signed in is refused before the tenant is looked for.
+            if (status, outcome) == ("suspended", "out"):
+                continue
             # The functions pass the call and the answer on. So each answer of an operation is
             # compared once.
             entry_points = ENTRY_POINTS if (row, status, outcome) not in seen else ("rpc",)
