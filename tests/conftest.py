@@ -38,7 +38,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
         return []
     return [
-        "duration: all tests take about 12 minutes on two cores",
+        "duration: all tests take about 15 minutes on two cores",
         "needs: 1 GB in TMPDIR, free ports on 127.0.0.1, a package registry at the first run",
         "optional: Debian's chromium, chromium-driver, postgresql-15-plpgsql-check;"
         " without them the tests that use them are skipped",

@@ -280,8 +280,9 @@ def added(project: OwnProject, before: dict[str, str]) -> list[str]:
     return sorted(re.sub(r"/\d{14}_", "/", path) for path in after.keys() - before.keys())
 
 
-def test_lines_lead_from_the_wheel_to_a_row_and_a_proof_on_this_machine(
-    place: Place, tmp_path: Path
+@pytest.mark.soak
+def test_lines_lead_from_the_wheel_to_a_row_on_this_machine(
+    place: Place, tmp_path: Path, soak: bool
 ) -> None:
     with place.project("shop") as project:
         project.put_api_first()
@@ -311,11 +312,13 @@ def test_lines_lead_from_the_wheel_to_a_row_and_a_proof_on_this_machine(
         assert [line.split(" in ")[0] for line in found[1:]] == [
             "PostgREST loads its schema cache"
         ]
-        report = tmp_path / "proof.json"
-        place.succeed(f"tenantry prove --json '{report}'", project.root)
-        proved = json.loads(report.read_text())
-        assert (proved["is_proved"], proved["findings"]) == (True, [])
-        assert proved["attempts"] > 500
+        if soak:
+            # A usual run proves other projects.
+            report = tmp_path / "proof.json"
+            place.succeed(f"tenantry prove --json '{report}'", project.root)
+            proved = json.loads(report.read_text())
+            assert (proved["is_proved"], proved["findings"]) == (True, [])
+            assert proved["attempts"] > 500
         place.succeed("tenantry down", project.root)
         assert added(project, before) == sorted(
             [*ADDED, "supabase/migrations/expose_schemas.sql"]
