@@ -2762,6 +2762,27 @@ $$;
 comment on function tenancy.require_grantable(text, uuid, tenancy.access_level, timestamptz) is
     'Refuses a grant that the caller may not make: one to themselves, one to platform staff unless they administer the tenant, or one beyond the end of their own access. Platform admins without support access of the level admin may make any other grant (PT409 own_grant, 42501 forbidden).';
 
+-- sql/20_tenancy/access/require_not_member.sql
+
+create function tenancy.require_not_member(schema_name text)
+    returns void
+    stable
+    security invoker
+    set search_path = ''
+    language plpgsql
+as $$
+begin
+    if tenancy.access_level(schema_name) is not null then
+        raise exception 'You are a member of tenant "%" already.', schema_name
+            using errcode = 'PT409', detail = 'member_exists',
+                hint = 'Nothing was changed. An admin of the tenant changes your access.';
+    end if;
+end;
+$$;
+
+comment on function tenancy.require_not_member(text) is
+    'Refuses a caller who has access to this tenant already (PT409 member_exists).';
+
 -- sql/20_tenancy/access/require_permission.sql
 
 -- Each RPC names the platform role and the access level that suffice for one tenant. Null
@@ -10700,11 +10721,7 @@ declare
     v_joinable tenancy.joinable_tenant;
 begin
     perform tenancy.require_signed_in();
-    if tenancy.access_level(schema_name) is not null then
-        raise exception 'You are a member of tenant "%" already.', schema_name
-            using errcode = 'PT409', detail = 'member_exists',
-                hint = 'Nothing was changed. An admin of the tenant changes your access.';
-    end if;
+    perform tenancy.require_not_member(schema_name);
 
     select * into v_joinable
     from tenancy.joinable_tenants() j
@@ -10802,11 +10819,7 @@ begin
             using errcode = '42501', detail = 'forbidden',
                 hint = 'Confirm your address in Auth, and try again.';
     end if;
-    if tenancy.access_level(schema_name) is not null then
-        raise exception 'You are a member of tenant "%" already.', schema_name
-            using errcode = 'PT409', detail = 'member_exists',
-                hint = 'Nothing was changed. An admin of the tenant changes your access.';
-    end if;
+    perform tenancy.require_not_member(schema_name);
     if not exists (
         select
         from tenancy.tenants_open_to_requests o
@@ -21163,11 +21176,7 @@ begin
     select * into v_before
     from public.user_schema_access a
     where a.user_id = v_caller.user_id and a.schema_name = v_invitation.schema_name;
-    if v_before.user_id is not null and (v_before.expires_at <= statement_timestamp()) is not true then
-        raise exception 'You are a member of tenant "%" already.', v_invitation.schema_name
-            using errcode = 'PT409', detail = 'member_exists',
-                hint = 'Nothing was changed. An admin of the tenant changes your access.';
-    end if;
+    perform tenancy.require_not_member(v_invitation.schema_name);
 
     -- An invitation that the tenant's own admin could have made only, or that became one since.
     perform tenancy.require_given_by_tenant(

@@ -9,11 +9,7 @@ declare
     v_joinable tenancy.joinable_tenant;
 begin
     perform tenancy.require_signed_in();
-    if tenancy.access_level(schema_name) is not null then
-        raise exception 'You are a member of tenant "%" already.', schema_name
-            using errcode = 'PT409', detail = 'member_exists',
-                hint = 'Nothing was changed. An admin of the tenant changes your access.';
-    end if;
+    perform tenancy.require_not_member(schema_name);
 
     select * into v_joinable
     from tenancy.joinable_tenants() j

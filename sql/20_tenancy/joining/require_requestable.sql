@@ -14,11 +14,7 @@ begin
             using errcode = '42501', detail = 'forbidden',
                 hint = 'Confirm your address in Auth, and try again.';
     end if;
-    if tenancy.access_level(schema_name) is not null then
-        raise exception 'You are a member of tenant "%" already.', schema_name
-            using errcode = 'PT409', detail = 'member_exists',
-                hint = 'Nothing was changed. An admin of the tenant changes your access.';
-    end if;
+    perform tenancy.require_not_member(schema_name);
     if not exists (
         select
         from tenancy.tenants_open_to_requests o

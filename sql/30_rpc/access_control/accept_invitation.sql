@@ -23,11 +23,7 @@ begin
     select * into v_before
     from public.user_schema_access a
     where a.user_id = v_caller.user_id and a.schema_name = v_invitation.schema_name;
-    if v_before.user_id is not null and (v_before.expires_at <= statement_timestamp()) is not true then
-        raise exception 'You are a member of tenant "%" already.', v_invitation.schema_name
-            using errcode = 'PT409', detail = 'member_exists',
-                hint = 'Nothing was changed. An admin of the tenant changes your access.';
-    end if;
+    perform tenancy.require_not_member(v_invitation.schema_name);
 
     -- An invitation that the tenant's own admin could have made only, or that became one since.
     perform tenancy.require_given_by_tenant(
