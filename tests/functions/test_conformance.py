@@ -349,8 +349,8 @@ def error_code_is_documented(_: object, reply: Any, case: Case[Any]) -> None:
         assert f"`{reply.json()['code']}`: " in documented["description"]
 
 
-# No caller here has a verified domain, an access request or support access, and there is no
-# schema to adopt.
+# Bob, whose domain is verified, is platform staff. Olga, who could open support access, is a
+# member of both tenants. There is no schema to adopt.
 IMPOSSIBLE = {
     *("join_tenant", "open_support_access", "close_support_access"),
     "register_tenant_schema",
@@ -423,7 +423,7 @@ def test_no_generated_request_gets_a_reply_that_the_document_does_not_allow(
     ) -> None:
         @seed(round_)
         @settings(
-            max_examples=200 if soak else 3,
+            max_examples=200 if soak else 5,
             database=None,
             deadline=None,
             suppress_health_check=list(HealthCheck),
@@ -462,7 +462,7 @@ def test_no_generated_request_gets_a_reply_that_the_document_does_not_allow(
                 if not seen[name, 200]:
                     send_all(name, operation, GenerationMode.POSITIVE, session, round_)
 
-    assert seen.total() >= 6 * len(GROUPS)
+    assert seen.total() >= 10 * len(GROUPS)
     # Random arguments may never name the only column that can be dropped.
     succeeded = {name for name, status in seen if status == 200} & GROUPS.keys()
     possible = GROUPS.keys() - IMPOSSIBLE
